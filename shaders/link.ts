@@ -1,0 +1,70 @@
+/**
+ * The shader linker: resolves `//!include "lib/name.wgsl"` lines at build time, so that a shader on disk stays
+ * plain WGSL and nothing is assembled at run time. A file is included once, however often it is named.
+ */
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import type { Plugin } from 'vite';
+
+const INCLUDE = /^\s*\/\/!include\s+"([^"]+)"\s*$/;
+
+/**
+ * Returns the text of `file` with every included file in place of its include line.
+ *
+ * @param file absolute path of a `.wgsl` file
+ * @param root folder that include paths are relative to (`shaders/`)
+ * @param read how a file is read; injectable for tests
+ * @returns the linked text, and the files it was made from
+ * @throws Error naming the including file and line when a file is missing or includes itself
+ */
+export function linkShader(
+  file: string,
+  root: string,
+  read: (path: string) => string = (path) => readFileSync(path, 'utf8'),
+): { text: string; files: string[] } {
+  const files: string[] = [];
+  const visit = (path: string, chain: readonly string[]): string => {
+    if (chain.includes(path)) throw new Error(`shader include cycle: ${[...chain, path].join(' -> ')}`);
+    if (files.includes(path)) return '';
+    files.push(path);
+    return read(path)
+      .split('\n')
+      .map((line, index) => {
+        const target = INCLUDE.exec(line)?.[1];
+        if (target === undefined) return line;
+        try {
+          return visit(resolve(root, target), [...chain, path]);
+        } catch (cause) {
+          if (cause instanceof Error && cause.message.startsWith('shader include')) throw cause;
+          throw new Error(`shader include "${target}" not found (${path}:${index + 1})`, { cause });
+        }
+      })
+      .join('\n');
+  };
+  return { text: visit(file, []), files };
+}
+
+/** Drops comments, indentation and blank lines: what ships does not carry what only a reader needs. */
+export function stripShader(text: string): string {
+  return text
+    .replace(/\/\*[^]*?\*\//g, '')
+    .split('\n')
+    .map((line) => line.replace(/\/\/.*$/, '').trim())
+    .filter((line) => line !== '')
+    .join('\n');
+}
+
+/** Vite plugin: `import source from './x.wgsl'` gives the linked text. */
+export function wgsl(options: { strip?: boolean } = {}): Plugin {
+  const root = dirname(new URL(import.meta.url).pathname);
+  return {
+    name: 'wgsl',
+    enforce: 'pre',
+    load(id) {
+      if (!id.endsWith('.wgsl')) return null;
+      const { text, files } = linkShader(id, root);
+      for (const file of files) this.addWatchFile(file);
+      return `export default ${JSON.stringify(options.strip ? stripShader(text) : text)};`;
+    },
+  };
+}

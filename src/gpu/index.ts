@@ -1,0 +1,11 @@
+export { type AdapterSummary, Gpu, type HostArrays, type RequestOptions } from './context.ts';
+export {
+  type Access,
+  type Constants,
+  defineKernel,
+  type KernelSpec,
+  linearWorkgroups,
+  type Workgroups,
+} from './kernel.ts';
+export { Arena, type DispatchTiming, type MemoryPlan, Program, ProgramBuilder, runOnce } from './program.ts';
+export { byteLengthOf, type DType, describe, type Shape, sizeOf, Tensor, wordsFor } from './tensor.ts';

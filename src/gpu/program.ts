@@ -1,0 +1,391 @@
+/**
+ * Programs: a list of dispatches that is recorded once, planned, compiled and then replayed with next to no work in
+ * JavaScript. Every operation of the library, from one packing call to a whole training step, is a program.
+ *
+ *   const builder = new ProgramBuilder(gpu, 'example');
+ *   const out = builder.transient('out', [4, 8], 'f32');
+ *   builder.dispatch(kernel, { a, b, out }, { M: 4, N: 8 });
+ *   const program = await builder.compile();
+ *   program.run();
+ */
+import { DisposedError, GpuValidationError, MemoryPlanError, OptionError } from '../errors.ts';
+import { BUFFER_USAGE, Gpu } from './context.ts';
+import type { Access, KernelSpec, Workgroups } from './kernel.ts';
+import { type Lifetime, planSlots, type SlotPlan } from './plan.ts';
+import { type DType, type Shape, Tensor } from './tensor.ts';
+
+interface Dispatch {
+  readonly kernel: KernelSpec;
+  readonly label: string;
+  readonly tensors: readonly Tensor[];
+  readonly constants: Readonly<Record<string, number>>;
+  readonly workgroups: Workgroups;
+}
+
+export interface MemoryPlan extends SlotPlan {
+  /** The transient tensors, in the order of `assignment`. */
+  readonly tensors: readonly Tensor[];
+}
+
+/** Milliseconds of one dispatch, measured on the GPU. */
+export interface DispatchTiming {
+  readonly kernel: string;
+  readonly label: string;
+  readonly milliseconds: number;
+}
+
+/**
+ * Memory for the transient tensors of one or several programs that never run at the same time (a training step and an
+ * evaluation, say): their slots are the same buffers.
+ */
+export class Arena {
+  readonly #gpu: Gpu;
+  readonly #slots: { bytes: number; buffer: GPUBuffer; release: () => void }[] = [];
+  #disposed = false;
+
+  constructor(gpu: Gpu) {
+    this.#gpu = gpu;
+  }
+
+  /** Bytes held now. */
+  get bytes(): number {
+    return this.#slots.reduce((sum, slot) => sum + slot.bytes, 0);
+  }
+
+  /**
+   * Bytes the arena would have to add for a plan.
+   * @param plan slot sizes in bytes
+   */
+  missingBytes(plan: readonly number[]): number {
+    return this.#match(plan).reduce((sum, slot) => sum + (slot.found === undefined ? slot.bytes : 0), 0);
+  }
+
+  /** Buffers for the slots of a plan; those that are there are used again. */
+  take(plan: readonly number[]): GPUBuffer[] {
+    if (this.#disposed) throw new DisposedError('This arena was disposed.', { where: 'Arena' });
+    return this.#match(plan).map(({ bytes, found }) => {
+      if (found !== undefined) return found;
+      const { STORAGE, COPY_SRC, COPY_DST } = BUFFER_USAGE;
+      const { buffer, release } = this.#gpu.createBuffer('arena slot', bytes, STORAGE | COPY_SRC | COPY_DST);
+      this.#slots.push({ bytes, buffer, release });
+      return buffer;
+    });
+  }
+
+  dispose(): void {
+    if (this.#disposed) throw new DisposedError('This arena was disposed already.', { where: 'Arena' });
+    this.#disposed = true;
+    for (const slot of this.#slots) slot.release();
+    this.#slots.length = 0;
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#disposed) this.dispose();
+  }
+
+  /** Largest wishes first, each to the smallest slot that holds it. */
+  #match(plan: readonly number[]): { bytes: number; found: GPUBuffer | undefined }[] {
+    const free = [...this.#slots].sort((a, b) => a.bytes - b.bytes);
+    const order = plan.map((bytes, index) => ({ bytes, index })).sort((a, b) => b.bytes - a.bytes);
+    const matched = plan.map((bytes) => ({ bytes, found: undefined as GPUBuffer | undefined }));
+    for (const { bytes, index } of order) {
+      const at = free.findIndex((slot) => slot.bytes >= bytes);
+      const slot = at < 0 ? undefined : free.splice(at, 1)[0];
+      matched[index] = { bytes, found: slot?.buffer };
+    }
+    return matched;
+  }
+}
+
+export class ProgramBuilder {
+  readonly gpu: Gpu;
+  readonly label: string;
+  readonly #dispatches: Dispatch[] = [];
+  readonly #transients: Tensor[] = [];
+  readonly #kept = new Set<Tensor>();
+  #scope = '';
+
+  constructor(gpu: Gpu, label: string) {
+    this.gpu = gpu;
+    this.label = label;
+  }
+
+  /** Runs `body` with `name` in the labels and errors of what it records. */
+  within<T>(name: string, body: () => T): T {
+    const outer = this.#scope;
+    this.#scope = outer === '' ? name : `${outer}/${name}`;
+    try {
+      return body();
+    } finally {
+      this.#scope = outer;
+    }
+  }
+
+  /** A tensor that lives inside the program only; its first use must write all of it. */
+  transient(label: string, shape: Shape, dtype: DType): Tensor {
+    const tensor = new Tensor(this.#scope === '' ? label : `${this.#scope}/${label}`, shape, dtype);
+    this.#transients.push(tensor);
+    return tensor;
+  }
+
+  /** Keeps a transient tensor intact to the end of the program, so that it can be read after a run. */
+  keep(tensor: Tensor): Tensor {
+    this.#kept.add(tensor);
+    return tensor;
+  }
+
+  /** Records one dispatch. Types see to it that every binding and constant of the kernel is given. */
+  dispatch<B extends Readonly<Record<string, Access>>, C extends string>(
+    kernel: KernelSpec<B, C>,
+    bindings: { readonly [K in keyof B]: Tensor },
+    constants: Readonly<Record<C, number>>,
+  ): void {
+    const where = this.#scope === '' ? kernel.name : `${this.#scope} (${kernel.name})`;
+    for (const name of kernel.constants) {
+      if (!Number.isFinite(constants[name])) {
+        throw new OptionError('A constant of a kernel is missing or not a number.', {
+          given: `${name} = ${constants[name]}`,
+          where,
+        });
+      }
+    }
+    const tensors = Object.keys(kernel.bindings).map((name) => {
+      const tensor = bindings[name];
+      if (tensor === undefined)
+        throw new OptionError('A binding of a kernel is missing.', { given: name, where });
+      if (tensor.byteLength > this.gpu.limits.maxStorageBufferBindingSize) {
+        throw new MemoryPlanError('A tensor is larger than this device can bind.', {
+          given: `${tensor.label}: ${tensor.byteLength} bytes`,
+          expected: `${this.gpu.limits.maxStorageBufferBindingSize} bytes at most`,
+          where,
+          remedy: 'use a smaller batch or a smaller model',
+        });
+      }
+      return tensor;
+    });
+    const workgroups = kernel.workgroups(constants);
+    const most = this.gpu.limits.maxComputeWorkgroupsPerDimension;
+    if (workgroups.some((count) => count > most || !(count >= 1))) {
+      throw new GpuValidationError('A dispatch is larger than this device allows.', {
+        given: workgroups.join(' x '),
+        expected: `1 to ${most} workgroups along each axis`,
+        where,
+      });
+    }
+    this.#dispatches.push({
+      kernel: kernel as unknown as KernelSpec,
+      label: where,
+      tensors,
+      constants,
+      workgroups,
+    });
+  }
+
+  /** Memory the program will need, before any is allocated. */
+  plan(): MemoryPlan {
+    const first = new Map<Tensor, number>();
+    const last = new Map<Tensor, number>();
+    this.#dispatches.forEach(({ tensors }, index) => {
+      for (const tensor of tensors) {
+        if (!first.has(tensor)) first.set(tensor, index);
+        last.set(tensor, index);
+      }
+    });
+    const used = this.#transients.filter((tensor) => first.has(tensor));
+    const lifetimes = used.map(
+      (tensor): Lifetime => ({
+        bytes: tensor.byteLength,
+        first: first.get(tensor) ?? 0,
+        last: this.#kept.has(tensor) ? this.#dispatches.length : (last.get(tensor) ?? 0),
+      }),
+    );
+    return { ...planSlots(lifetimes), tensors: used };
+  }
+
+  /**
+   * Places the transient tensors, compiles the pipelines (in parallel, from the cache where they are there) and makes
+   * the bind groups. A builder is compiled once.
+   * @param options.arena memory shared with other programs; the program has its own when absent
+   * @param options.maxBytes refuse a plan that needs more, before anything is allocated
+   * @throws MemoryPlanError, OutOfMemoryError, GpuValidationError
+   */
+  async compile(options: { arena?: Arena; maxBytes?: number } = {}): Promise<Program> {
+    const plan = this.plan();
+    const limit = options.maxBytes ?? Number.MAX_SAFE_INTEGER;
+    const largest = Math.max(0, ...plan.slots);
+    if (plan.peakBytes > limit || largest > this.gpu.limits.maxBufferSize) {
+      throw new MemoryPlanError('The memory plan does not fit; nothing was allocated.', {
+        given: `${plan.peakBytes} bytes in all, ${largest} in one buffer`,
+        expected: `at most ${limit} bytes in all, ${this.gpu.limits.maxBufferSize} in one buffer`,
+        where: this.label,
+        remedy: 'use a smaller batch or a smaller model',
+      });
+    }
+    const pipelines = await Promise.all(
+      this.#dispatches.map(({ kernel, constants }) => this.gpu.pipeline(kernel, constants)),
+    );
+    const arena = options.arena ?? new Arena(this.gpu);
+    const steps = await this.gpu.scoped(this.label, () => {
+      const buffers = arena.take(plan.slots);
+      plan.tensors.forEach((tensor, index) => {
+        const buffer = buffers[plan.assignment[index] ?? -1];
+        if (buffer !== undefined) tensor.place({ buffer, offset: 0 });
+      });
+      return this.#dispatches.map((dispatch, index): Step => {
+        const bindGroup = this.gpu.device.createBindGroup({
+          label: dispatch.label,
+          layout: this.gpu.bindGroupLayout(dispatch.kernel),
+          entries: dispatch.tensors.map((tensor, binding) => ({ binding, resource: bindingOf(tensor) })),
+        });
+        return {
+          pipeline: pipelines[index] as GPUComputePipeline,
+          bindGroup,
+          workgroups: dispatch.workgroups,
+          label: dispatch.label,
+          kernel: dispatch.kernel.name,
+        };
+      });
+    });
+    return new Program(this.gpu, this.label, steps, plan, options.arena === undefined ? arena : undefined);
+  }
+}
+
+interface Step {
+  readonly pipeline: GPUComputePipeline;
+  readonly bindGroup: GPUBindGroup;
+  readonly workgroups: Workgroups;
+  readonly label: string;
+  readonly kernel: string;
+}
+
+export class Program {
+  readonly label: string;
+  readonly plan: MemoryPlan;
+  readonly #gpu: Gpu;
+  readonly #steps: readonly Step[];
+  readonly #ownArena: Arena | undefined;
+  #disposed = false;
+
+  constructor(
+    gpu: Gpu,
+    label: string,
+    steps: readonly Step[],
+    plan: MemoryPlan,
+    ownArena: Arena | undefined,
+  ) {
+    this.#gpu = gpu;
+    this.label = label;
+    this.#steps = steps;
+    this.plan = plan;
+    this.#ownArena = ownArena;
+  }
+
+  get dispatches(): number {
+    return this.#steps.length;
+  }
+
+  /** Writes the dispatches into a pass of a caller's encoder; nothing is submitted. */
+  encode(encoder: GPUCommandEncoder): void {
+    this.#assertUsable();
+    const pass = encoder.beginComputePass();
+    for (const { pipeline, bindGroup, workgroups } of this.#steps) {
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, bindGroup);
+      pass.dispatchWorkgroups(workgroups[0], workgroups[1], workgroups[2]);
+    }
+    pass.end();
+  }
+
+  /** Submits the program, `times` over in one submit. Doesn't wait. */
+  run(times = 1): void {
+    const encoder = this.#gpu.device.createCommandEncoder();
+    for (let i = 0; i < times; i++) this.encode(encoder);
+    this.#gpu.submit(encoder);
+  }
+
+  /**
+   * Runs once with a timestamp around each dispatch, and waits.
+   * @returns one entry per dispatch, in order; undefined where the device has no timestamps
+   */
+  async profile(): Promise<DispatchTiming[] | undefined> {
+    this.#assertUsable();
+    if (!this.#gpu.features.has('timestamp-query') || this.#steps.length === 0) return undefined;
+    const { device } = this.#gpu;
+    const timings: DispatchTiming[] = [];
+    // A query set holds 4,096 entries at most.
+    for (let start = 0; start < this.#steps.length; start += 2048) {
+      const steps = this.#steps.slice(start, start + 2048);
+      const querySet = device.createQuerySet({ type: 'timestamp', count: 2 * steps.length });
+      const bytes = 16 * steps.length;
+      const resolved = this.#gpu.createBuffer(
+        'timestamps',
+        bytes,
+        BUFFER_USAGE.QUERY_RESOLVE | BUFFER_USAGE.COPY_SRC,
+      );
+      const staging = this.#gpu.createBuffer(
+        'timestamps',
+        bytes,
+        BUFFER_USAGE.MAP_READ | BUFFER_USAGE.COPY_DST,
+      );
+      try {
+        const encoder = device.createCommandEncoder();
+        steps.forEach(({ pipeline, bindGroup, workgroups }, i) => {
+          const pass = encoder.beginComputePass({
+            timestampWrites: { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 },
+          });
+          pass.setPipeline(pipeline);
+          pass.setBindGroup(0, bindGroup);
+          pass.dispatchWorkgroups(workgroups[0], workgroups[1], workgroups[2]);
+          pass.end();
+        });
+        encoder.resolveQuerySet(querySet, 0, 2 * steps.length, resolved.buffer, 0);
+        encoder.copyBufferToBuffer(resolved.buffer, 0, staging.buffer, 0, bytes);
+        this.#gpu.submit(encoder);
+        await staging.buffer.mapAsync(1);
+        const ticks = new BigUint64Array(staging.buffer.getMappedRange(0, bytes));
+        steps.forEach(({ kernel, label }, i) => {
+          const nanoseconds = Number((ticks[2 * i + 1] ?? 0n) - (ticks[2 * i] ?? 0n));
+          timings.push({ kernel, label, milliseconds: nanoseconds / 1e6 });
+        });
+      } finally {
+        querySet.destroy();
+        resolved.release();
+        staging.release();
+      }
+    }
+    return timings;
+  }
+
+  /** Frees the program's own memory; an arena that was handed in stays. @throws DisposedError the second time */
+  dispose(): void {
+    if (this.#disposed) throw new DisposedError('This program was disposed already.', { where: this.label });
+    this.#disposed = true;
+    this.#ownArena?.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#disposed) this.dispose();
+  }
+
+  #assertUsable(): void {
+    if (this.#disposed) throw new DisposedError('This program was disposed.', { where: this.label });
+  }
+}
+
+/** Records and runs one piece of work, waits for it, and frees what it used. For tests and one-off calls. */
+export async function runOnce<T>(
+  gpu: Gpu,
+  label: string,
+  record: (builder: ProgramBuilder) => T,
+): Promise<{ result: T; [Symbol.dispose](): void }> {
+  const builder = new ProgramBuilder(gpu, label);
+  const result = record(builder);
+  const program = await builder.compile();
+  await gpu.scoped(label, () => program.run());
+  return { result, [Symbol.dispose]: () => program.dispose() };
+}
+
+function bindingOf(tensor: Tensor): GPUBufferBinding {
+  const { buffer, offset } = tensor.placement;
+  return { buffer, offset, size: Math.min(Gpu.allocatedBytes(tensor.byteLength), buffer.size - offset) };
+}

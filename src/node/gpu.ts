@@ -1,0 +1,168 @@
+/**
+ * WebGPU in Node, without a display: Dawn (the npm package `webgpu`) on the machine's own driver, or, where there is
+ * none, on SwiftShader, the software Vulkan driver that `@sparticuz/chromium` carries.
+ */
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createBrotliDecompress } from 'node:zlib';
+import { extract } from 'tar';
+import { NoAdapterError, WebGpuUnavailableError } from '../errors.ts';
+import { Gpu } from '../gpu/index.ts';
+
+export interface NodeGpuOptions {
+  /** `auto` (default) takes hardware where there is some and else the bundled software adapter. */
+  readonly adapter?: 'auto' | 'hardware' | 'software';
+  /** Dawn toggles to switch on, e.g. `disable_robustness`. Name them wherever a number is reported. */
+  readonly toggles?: readonly string[];
+}
+
+/**
+ * Acquires a GPU for headless work.
+ * @throws WebGpuUnavailableError when Dawn can't be loaded, NoAdapterError when no adapter fits
+ */
+export async function requestGpu(options: NodeGpuOptions = {}): Promise<Gpu> {
+  const wanted = options.adapter ?? 'auto';
+  const flags = options.toggles?.length ? [`enable-dawn-features=${options.toggles.join(',')}`] : [];
+  const dawn = await loadDawn();
+
+  if (wanted !== 'software' && hasSystemDriver()) {
+    preloadVulkanLoader();
+    const gpu = dawn.create(flags);
+    const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+    const software =
+      adapter === null || adapter.info.isFallbackAdapter === true || adapter.info.vendor === 'google';
+    if (!software || wanted === 'hardware')
+      return Gpu.request({ gpu, requireHardware: wanted === 'hardware' });
+  }
+  if (wanted === 'hardware') {
+    throw new NoAdapterError('No GPU driver was found on this machine.', {
+      expected: 'a Vulkan driver (an ICD file below /usr/share/vulkan or /etc/vulkan)',
+      remedy: "install your GPU's Vulkan driver, or use the software adapter",
+    });
+  }
+  if (process.platform !== 'linux' || process.arch !== 'x64') {
+    throw new NoAdapterError('There is no adapter, and the bundled software adapter is for Linux x64 only.', {
+      given: `${process.platform} ${process.arch}`,
+      remedy: 'use a machine with a GPU',
+    });
+  }
+  const folder = await softwareAdapterFolder();
+  // The Vulkan loader reads this when an instance is made.
+  process.env.VK_ICD_FILENAMES = join(folder, 'vk_swiftshader_icd.json');
+  preloadVulkanLoader(folder);
+  return Gpu.request({ gpu: dawn.create(flags) });
+}
+
+/** Where this library keeps what it unpacked, downloaded or measured; `WEBGPU_BNN_CACHE` overrides it. */
+export function cacheFolder(): string {
+  const { WEBGPU_BNN_CACHE, XDG_CACHE_HOME, LOCALAPPDATA } = process.env;
+  if (WEBGPU_BNN_CACHE) return WEBGPU_BNN_CACHE;
+  if (process.platform === 'win32' && LOCALAPPDATA) return join(LOCALAPPDATA, 'webgpu-bnn', 'cache');
+  if (process.platform === 'darwin') return join(homedir(), 'Library', 'Caches', 'webgpu-bnn');
+  return join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'webgpu-bnn');
+}
+
+/** Unpacks `archive` (tar, brotli) into `cacheFolder()/name` once; a half-done unpacking is never seen. */
+export async function unpackOnce(archive: string, name: string): Promise<string> {
+  const folder = join(cacheFolder(), name);
+  if (existsSync(folder)) return folder;
+  mkdirSync(dirname(folder), { recursive: true });
+  const partial = mkdtempSync(`${folder}.partial-`);
+  await pipeline(Readable.from([readFileSync(archive)]), createBrotliDecompress(), extract({ cwd: partial }));
+  try {
+    renameSync(partial, folder);
+  } catch (cause) {
+    // Another process was faster; its copy is as good.
+    rmSync(partial, { recursive: true, force: true });
+    if (!existsSync(folder)) throw cause;
+  }
+  return folder;
+}
+
+const require = createRequire(import.meta.url);
+
+/** Folder of `@sparticuz/chromium`'s archives, and its version. @throws NoAdapterError where it isn't installed */
+export function chromiumPackage(): { bin: string; version: string } {
+  try {
+    const main = require.resolve('@sparticuz/chromium');
+    const root = main.slice(
+      0,
+      main.lastIndexOf(join('@sparticuz', 'chromium')) + join('@sparticuz', 'chromium').length,
+    );
+    const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+    return { bin: join(root, 'bin'), version };
+  } catch (cause) {
+    throw new NoAdapterError('The package that carries the software adapter is not installed.', {
+      expected: '@sparticuz/chromium',
+      remedy: 'npm install @sparticuz/chromium',
+      cause,
+    });
+  }
+}
+
+async function softwareAdapterFolder(): Promise<string> {
+  const { bin, version } = chromiumPackage();
+  return unpackOnce(join(bin, 'swiftshader.tar.br'), `swiftshader-${version}`);
+}
+
+interface Dawn {
+  create(flags: string[]): GPU;
+}
+
+/** Dawn's instances, which must outlive their devices: collecting one that is in use ends the process. */
+const instances: GPU[] = [];
+
+async function loadDawn(): Promise<Dawn> {
+  try {
+    const { create, globals } = await import('webgpu');
+    for (const [name, value] of Object.entries(globals)) {
+      if (!(name in globalThis))
+        Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
+    }
+    return {
+      create: (flags) => {
+        const gpu = create(flags);
+        instances.push(gpu);
+        return gpu;
+      },
+    };
+  } catch (cause) {
+    throw new WebGpuUnavailableError("Dawn, WebGPU's implementation for Node, can't be loaded.", {
+      given: String(cause),
+      remedy: 'npm install webgpu (Linux, macOS and Windows, x64 and arm64)',
+      cause,
+    });
+  }
+}
+
+/** Whether a Vulkan driver is installed. Asking Dawn without one makes it print warnings. */
+function hasSystemDriver(): boolean {
+  if (process.platform !== 'linux') return true;
+  const { VK_ICD_FILENAMES, VK_DRIVER_FILES } = process.env;
+  const named = VK_DRIVER_FILES ?? VK_ICD_FILENAMES;
+  if (named) return named.split(':').some((path) => existsSync(path) && !path.includes('vk_swiftshader'));
+  const folders = ['/usr/share', '/usr/local/share', '/etc'].map((root) => join(root, 'vulkan', 'icd.d'));
+  return folders.some((folder) => existsSync(folder) && readdirSync(folder).length > 0);
+}
+
+/**
+ * Loads the Vulkan loader under the name by which Dawn asks for it: the system's, or else the one beside SwiftShader.
+ * `process.dlopen` complains that it is no Node addon, but with RTLD_NODELETE the library stays in the process.
+ */
+function preloadVulkanLoader(folder?: string): void {
+  if (process.platform !== 'linux') return;
+  const RTLD_NOW_GLOBAL_NODELETE = 0x2 | 0x100 | 0x1000;
+  const load = (path: string): boolean => {
+    try {
+      process.dlopen({ exports: {} }, path, RTLD_NOW_GLOBAL_NODELETE);
+      return true;
+    } catch (cause) {
+      return cause instanceof Error && cause.message.includes('did not self-register');
+    }
+  };
+  if (!load('libvulkan.so.1') && folder !== undefined) load(join(folder, 'libvulkan.so.1'));
+}

@@ -1,0 +1,35 @@
+import { builtinModules } from 'node:module';
+import { defineConfig } from 'vitest/config';
+import manifest from './package.json' with { type: 'json' };
+import { wgsl } from './shaders/link.ts';
+
+const external = [
+  ...builtinModules,
+  ...builtinModules.map((name) => `node:${name}`),
+  ...Object.keys(manifest.dependencies),
+  ...Object.keys(manifest.optionalDependencies),
+];
+
+export default defineConfig(({ command }) => ({
+  plugins: [wgsl({ strip: command === 'build' })],
+  build: {
+    target: 'es2023',
+    minify: false,
+    sourcemap: true,
+    lib: {
+      entry: { index: 'src/index.ts', node: 'src/node/index.ts', cli: 'src/cli/main.ts' },
+      formats: ['es'],
+    },
+    rolldownOptions: {
+      external: (id: string) => external.some((name) => id === name || id.startsWith(`${name}/`)),
+    },
+  },
+  test: {
+    include: ['test/**/*.test.ts'],
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    // Two cores are shared with the software adapter, which is itself multi-threaded.
+    maxWorkers: 2,
+    pool: 'forks',
+  },
+}));
