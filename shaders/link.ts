@@ -47,7 +47,7 @@ export function linkShader(
 /** Drops comments, indentation and blank lines: what ships does not carry what only a reader needs. */
 export function stripShader(text: string): string {
   return text
-    .replace(/\/\*[^]*?\*\//g, '')
+    .replace(/\/\*[\s\S]*?\*\//g, '')
     .split('\n')
     .map((line) => line.replace(/\/\/.*$/, '').trim())
     .filter((line) => line !== '')
