@@ -14,7 +14,7 @@ import {
 } from '../errors.ts';
 import type { Constants, KernelSpec } from './kernel.ts';
 import { MemoryLedger } from './memory.ts';
-import { byteLengthOf, type DType, describe, type Shape, Tensor } from './tensor.ts';
+import { type DType, describe, type Shape, Tensor } from './tensor.ts';
 
 export interface AdapterSummary {
   readonly vendor: string;
@@ -232,17 +232,22 @@ export class Gpu {
    * @param data as many elements as the shape has; packed words for `bits`
    */
   tensor(label: string, shape: Shape, dtype: DType, data?: ArrayBufferView<ArrayBuffer>): Tensor {
-    const bytes = byteLengthOf(shape, dtype);
-    if (data !== undefined && data.byteLength !== bytes) {
+    return this.allocate(new Tensor(label, shape, dtype), data);
+  }
+
+  /** Gives a declared tensor memory of its own, filled with `data` or zeros. See `tensor`. */
+  allocate(tensor: Tensor, data?: ArrayBufferView<ArrayBuffer>): Tensor {
+    const { label, byteLength, shape, dtype } = tensor;
+    if (data !== undefined && data.byteLength !== byteLength) {
       throw new ShapeError("The data doesn't fill the tensor.", {
         given: `${data.byteLength} bytes`,
-        expected: `${bytes} bytes for ${describe(shape, dtype)}`,
+        expected: `${byteLength} bytes for ${describe(shape, dtype)}`,
         where: label,
       });
     }
     const { STORAGE, COPY_SRC, COPY_DST } = BUFFER_USAGE;
-    const { buffer, release } = this.createBuffer(label, bytes, STORAGE | COPY_SRC | COPY_DST);
-    const tensor = new Tensor(label, shape, dtype, { buffer, offset: 0 }, release);
+    const { buffer, release } = this.createBuffer(label, byteLength, STORAGE | COPY_SRC | COPY_DST);
+    tensor.place({ buffer, offset: 0 }, release);
     if (data !== undefined) this.write(tensor, data);
     return tensor;
   }

@@ -130,7 +130,7 @@ export class ProgramBuilder {
 
   /** Keeps a transient tensor intact to the end of the program, so that it can be read after a run. */
   keep(tensor: Tensor): Tensor {
-    this.#kept.add(tensor);
+    this.#kept.add(tensor.base);
     return tensor;
   }
 
@@ -186,7 +186,7 @@ export class ProgramBuilder {
     const first = new Map<Tensor, number>();
     const last = new Map<Tensor, number>();
     this.#dispatches.forEach(({ tensors }, index) => {
-      for (const tensor of tensors) {
+      for (const { base: tensor } of tensors) {
         if (!first.has(tensor)) first.set(tensor, index);
         last.set(tensor, index);
       }

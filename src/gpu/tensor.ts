@@ -55,33 +55,32 @@ export interface Placement {
 
 /**
  * A named, shaped range of GPU memory. Tensors come from `Gpu.tensor` (owned, allocated at once), from
- * `ProgramBuilder.transient` (placed by the memory plan) or from `Tensor.view` (somebody else's buffer).
+ * `ProgramBuilder.transient` (placed by the memory plan), from `Tensor.view` (somebody else's buffer), or are declared
+ * with `new Tensor` and given memory later by `Gpu.allocate`.
  */
 export class Tensor {
   readonly shape: Shape;
   readonly dtype: DType;
   readonly label: string;
   readonly byteLength: number;
+  /** The tensor whose memory this one shares; itself unless it came from `reshape`. */
+  readonly base: Tensor;
   #placement: Placement | undefined;
   #release: (() => void) | undefined;
   #disposed = false;
 
-  /**
-   * @param release called once by `dispose()`; absent for tensors that do not own their buffer
-   */
-  constructor(label: string, shape: Shape, dtype: DType, placement?: Placement, release?: () => void) {
+  constructor(label: string, shape: Shape, dtype: DType, base?: Tensor) {
     assertShape(shape, label);
     this.label = label;
     this.shape = shape;
     this.dtype = dtype;
     this.byteLength = byteLengthOf(shape, dtype);
-    this.#placement = placement;
-    this.#release = release;
+    this.base = base ?? this;
   }
 
   /** A tensor over a caller's buffer, which is never destroyed here. */
   static view(label: string, shape: Shape, dtype: DType, buffer: GPUBuffer, offset = 0): Tensor {
-    const tensor = new Tensor(label, shape, dtype, { buffer, offset });
+    const tensor = new Tensor(label, shape, dtype);
     if (buffer.size < offset + tensor.byteLength) {
       throw new ShapeError('The buffer is smaller than the tensor that is to lie in it.', {
         given: `${buffer.size} bytes, offset ${offset}`,
@@ -89,6 +88,7 @@ export class Tensor {
         where: label,
       });
     }
+    tensor.place({ buffer, offset });
     return tensor;
   }
 
@@ -97,43 +97,63 @@ export class Tensor {
   }
 
   get isPlaced(): boolean {
-    return this.#placement !== undefined;
+    return this.base.#placement !== undefined;
   }
 
   get disposed(): boolean {
-    return this.#disposed;
+    return this.base.#disposed;
   }
 
   /** @throws DisposedError after `dispose()`; ShapeError while no plan has placed the tensor yet */
   get placement(): Placement {
-    if (this.#disposed) {
+    if (this.disposed) {
       throw new DisposedError('This tensor was disposed.', { where: this.label });
     }
-    if (this.#placement === undefined) {
-      throw new ShapeError('This tensor has no memory yet: its program was not compiled.', {
+    const placement = this.base.#placement;
+    if (placement === undefined) {
+      throw new ShapeError('This tensor has no memory yet.', {
         where: this.label,
-        remedy: 'await builder.compile() first',
+        remedy: 'compile its program, or call gpu.allocate(tensor), first',
       });
     }
-    return this.#placement;
+    return placement;
   }
 
-  /** Called once by the memory plan. */
-  place(placement: Placement): void {
-    this.#placement = placement;
+  /** The same memory under another shape. @throws ShapeError unless both take the same words in the same order */
+  reshape(shape: Shape): Tensor {
+    const tensor = new Tensor(this.label, shape, this.dtype, this.base);
+    const sameRows =
+      this.dtype !== 'bits' || (this.shape.at(-1) ?? 1) % 32 === 0 || this.shape.at(-1) === shape.at(-1);
+    if (tensor.byteLength !== this.byteLength || tensor.size !== this.size || !sameRows) {
+      throw new ShapeError('A tensor can only be reshaped to as many elements in the same order.', {
+        given: describe(shape, this.dtype),
+        expected: `as many elements as ${describe(this.shape, this.dtype)}`,
+        where: this.label,
+      });
+    }
+    return tensor;
   }
 
-  /** Frees the memory this tensor owns. @throws DisposedError the second time */
+  /**
+   * Gives the tensor its memory; the memory plan and `Gpu.allocate` call this.
+   * @param release called once by `dispose()`; absent when the memory belongs to somebody else
+   */
+  place(placement: Placement, release?: () => void): void {
+    this.base.#placement = placement;
+    this.base.#release = release;
+  }
+
+  /** Frees the memory this tensor owns, if any. @throws DisposedError the second time */
   dispose(): void {
-    if (this.#disposed) {
+    if (this.disposed) {
       throw new DisposedError('This tensor was disposed already.', { where: this.label });
     }
-    this.#disposed = true;
-    this.#release?.();
-    this.#placement = undefined;
+    this.base.#disposed = true;
+    this.base.#release?.();
+    this.base.#placement = undefined;
   }
 
   [Symbol.dispose](): void {
-    if (!this.#disposed) this.dispose();
+    if (!this.disposed) this.dispose();
   }
 }
