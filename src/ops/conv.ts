@@ -1,0 +1,498 @@
+/**
+ * Convolutions: activations NHWC, filters OHWI, bits packed on the last axis. Forward, gradient with respect to the
+ * input, gradient with respect to the filters; for binary x binary, real x binary (a first layer) and real x real.
+ */
+import { OptionError, ShapeError } from '../errors.ts';
+import { type DType, describe, type ProgramBuilder, type Shape, sizeOf, type Tensor } from '../gpu/index.ts';
+import {
+  binaryForward,
+  binaryGradInput,
+  binaryGradWeights,
+  type ConvConstants,
+  realForward,
+  realGradInput,
+  realGradWeights,
+  signForward,
+  sumSlices,
+} from '../kernels/conv.ts';
+import { type AxisGeometry, type Conv2dGeometry, type Padding, placeWindows } from '../reference/conv.ts';
+
+/** A number for both axes, or one each. */
+export type PerAxis = number | readonly [y: number, x: number];
+
+/** How a convolution's windows lie; the names are Keras' and Larq's. */
+export interface Conv2dOptions {
+  /** Pixels from one window to the next; 1 when absent. */
+  readonly strides?: PerAxis | undefined;
+  /** Pixels from one tap of a window to the next; 1 when absent. */
+  readonly dilations?: PerAxis | undefined;
+  /** Groups that input and output channels are split into; 1 when absent. */
+  readonly groups?: number | undefined;
+  /** `valid` when absent. */
+  readonly padding?: Padding | undefined;
+  /**
+   * What taps outside the image read: 0 (the default), +1 or −1. For binary inputs 0 is exact: those taps count nothing.
+   */
+  readonly padValue?: 0 | 1 | -1 | undefined;
+}
+
+/** A convolution's geometry with the shapes of its three tensors. */
+export interface ResolvedConv2d extends Conv2dGeometry {
+  readonly padBottom: number;
+  readonly padRight: number;
+  readonly inputShape: Shape;
+  readonly filterShape: Shape;
+  readonly outputShape: Shape;
+}
+
+/** Where a result goes; a transient tensor of the program when absent. */
+export interface OutOption {
+  readonly out?: Tensor | undefined;
+}
+
+/**
+ * Works out the geometry of a convolution.
+ * @param inputShape [N, H, W, C]
+ * @param filterShape [O, kh, kw, C/groups]
+ * @param where the layer or operation, for errors
+ * @throws ShapeError where the shapes don't fit each other or the window doesn't fit the image; OptionError for an
+ *   option that is out of range
+ */
+export function resolveConv2d(
+  inputShape: Shape,
+  filterShape: Shape,
+  options: Conv2dOptions = {},
+  where = 'conv2d',
+): ResolvedConv2d {
+  const [batch = 0, height = 0, width = 0, channels = 0] = assertRank4(inputShape, 'N, H, W, C', where);
+  const [outChannels = 0, kernelHeight = 0, kernelWidth = 0, filterChannels = 0] = assertRank4(
+    filterShape,
+    'O, kh, kw, C/groups',
+    where,
+  );
+  const [strideY, strideX] = positivePair(options.strides ?? 1, 'strides', where);
+  const [dilationY, dilationX] = positivePair(options.dilations ?? 1, 'dilations', where);
+  const groups = options.groups ?? 1;
+  const padValue = options.padValue ?? 0;
+  if (!Number.isSafeInteger(groups) || groups < 1) {
+    throw new OptionError('The number of groups is a positive integer.', { given: `${groups}`, where });
+  }
+  if (padValue !== 0 && padValue !== 1 && padValue !== -1) {
+    throw new OptionError('The pad value is -1, 0 or 1.', { given: `${padValue}`, where });
+  }
+  if (channels % groups !== 0 || outChannels % groups !== 0) {
+    throw new ShapeError('Input and output channels divide into the groups.', {
+      given: `${channels} input channels, ${outChannels} output channels, ${groups} groups`,
+      where,
+    });
+  }
+  if (filterChannels !== channels / groups) {
+    throw new ShapeError("The filters don't fit the input.", {
+      given: `filters ${describe(filterShape)} for input ${describe(inputShape)}, ${groups} groups`,
+      expected: `${channels / groups} channels on the last axis of the filters`,
+      where,
+      remedy: 'filters are [output channels, height, width, input channels / groups]',
+    });
+  }
+  const [vertical, horizontal] = resolvePlaces(
+    [height, width],
+    [kernelHeight, kernelWidth],
+    [strideY, strideX],
+    [dilationY, dilationX],
+    options.padding ?? 'valid',
+    where,
+  );
+  return {
+    batch,
+    height,
+    width,
+    channels,
+    outHeight: vertical.out,
+    outWidth: horizontal.out,
+    outChannels,
+    kernelHeight,
+    kernelWidth,
+    strideY,
+    strideX,
+    dilationY,
+    dilationX,
+    padTop: vertical.before,
+    padBottom: vertical.after,
+    padLeft: horizontal.before,
+    padRight: horizontal.after,
+    groups,
+    padValue,
+    inputShape: [...inputShape],
+    filterShape: [...filterShape],
+    outputShape: [batch, vertical.out, horizontal.out, outChannels],
+  };
+}
+
+/**
+ * Binary convolution by XOR and popcount: the sum over taps and channels of products of signs, an exact integer.
+ * @param a bits [N, H, W, C]
+ * @param w bits [O, kh, kw, C/groups]
+ * @param options.dtype of the result, `f32` when absent
+ * @returns f32 or i32 [N, OH, OW, O]
+ * @throws ShapeError, OptionError
+ */
+export function binaryConv2d(
+  b: ProgramBuilder,
+  a: Tensor,
+  w: Tensor,
+  options: Conv2dOptions & OutOption & { readonly dtype?: 'f32' | 'i32' | undefined } = {},
+): Tensor {
+  const where = 'binaryConv2d';
+  assertDType(a, 'bits', where);
+  assertDType(w, 'bits', where);
+  const geometry = resolveConv2d(a.shape, w.shape, options, where);
+  const dtype = options.dtype ?? (options.out?.dtype === 'i32' ? 'i32' : 'f32');
+  if (dtype !== 'f32' && dtype !== 'i32') {
+    throw new OptionError('A binary convolution gives f32 or i32.', { given: `${dtype}`, where });
+  }
+  const out = resultTensor(b, where, geometry.outputShape, dtype, options.out);
+  b.dispatch(binaryForward, { a, w, out }, { ...constantsOf(geometry), INTEGER: dtype === 'i32' ? 1 : 0 });
+  return out;
+}
+
+/**
+ * Gradient of a convolution with binary filters with respect to its input (binary or real).
+ * @param gradOutput f32 [N, OH, OW, O]
+ * @param w bits [O, kh, kw, C/groups]
+ * @param options.inputShape [N, H, W, C]
+ * @param options.gate bits [N, H, W, C], 1 where the gradient passes the input's quantizer; all pass when absent
+ * @returns f32 [N, H, W, C]
+ * @throws ShapeError, OptionError
+ */
+export function binaryConv2dGradInput(
+  b: ProgramBuilder,
+  gradOutput: Tensor,
+  w: Tensor,
+  options: Conv2dOptions & OutOption & { readonly inputShape: Shape; readonly gate?: Tensor | undefined },
+): Tensor {
+  const where = 'binaryConv2dGradInput';
+  assertDType(gradOutput, 'f32', where);
+  assertDType(w, 'bits', where);
+  const geometry = resolveConv2d(options.inputShape, w.shape, options, where);
+  assertShapeIs(gradOutput, geometry.outputShape, where);
+  const { gate } = options;
+  if (gate !== undefined) {
+    assertDType(gate, 'bits', where);
+    assertShapeIs(gate, geometry.inputShape, where);
+  }
+  const out = resultTensor(b, where, geometry.inputShape, 'f32', options.out);
+  b.dispatch(
+    binaryGradInput,
+    // Something has to be bound; without a gate it isn't read.
+    { g: gradOutput, w, gate: gate ?? w, out },
+    { ...constantsOf(geometry), GATED: gate === undefined ? 0 : 1 },
+  );
+  return out;
+}
+
+/**
+ * Gradient of a binary convolution with respect to its filters' signs; the straight-through estimator hands it on to
+ * the latent weights. Taps outside the image count with the pad value.
+ * @param gradOutput f32 [N, OH, OW, O]
+ * @param a bits [N, H, W, C]
+ * @param options.filterShape [O, kh, kw, C/groups]
+ * @returns f32 [O, kh, kw, C/groups]
+ * @throws ShapeError, OptionError
+ */
+export function binaryConv2dGradWeights(
+  b: ProgramBuilder,
+  gradOutput: Tensor,
+  a: Tensor,
+  options: Conv2dOptions & OutOption & { readonly filterShape: Shape },
+): Tensor {
+  const where = 'binaryConv2dGradWeights';
+  assertDType(a, 'bits', where);
+  const geometry = resolveGradWeights(gradOutput, a, options, where);
+  return inSlices(b, geometry, options.out, where, (out, CHUNKS) =>
+    b.dispatch(binaryGradWeights, { g: gradOutput, a, out }, { ...constantsOf(geometry), CHUNKS }),
+  );
+}
+
+/**
+ * Convolution of a real input with binary filters: the first layer of a binary network.
+ * @param x f32 [N, H, W, C]
+ * @param w bits [O, kh, kw, C/groups]
+ * @returns f32 [N, OH, OW, O]
+ * @throws ShapeError, OptionError
+ */
+export function signConv2d(
+  b: ProgramBuilder,
+  x: Tensor,
+  w: Tensor,
+  options: Conv2dOptions & OutOption = {},
+): Tensor {
+  const where = 'signConv2d';
+  assertDType(x, 'f32', where);
+  assertDType(w, 'bits', where);
+  const geometry = resolveConv2d(x.shape, w.shape, options, where);
+  const out = resultTensor(b, where, geometry.outputShape, 'f32', options.out);
+  b.dispatch(signForward, { x, w, out }, constantsOf(geometry));
+  return out;
+}
+
+/**
+ * Gradient of a convolution of a real input with respect to its filters, or their signs.
+ * @param gradOutput f32 [N, OH, OW, O]
+ * @param x f32 [N, H, W, C]
+ * @param options.filterShape [O, kh, kw, C/groups]
+ * @returns f32 [O, kh, kw, C/groups]
+ * @throws ShapeError, OptionError
+ */
+export function signConv2dGradWeights(
+  b: ProgramBuilder,
+  gradOutput: Tensor,
+  x: Tensor,
+  options: Conv2dOptions & OutOption & { readonly filterShape: Shape },
+): Tensor {
+  return realInputGradWeights(b, gradOutput, x, options, 'signConv2dGradWeights');
+}
+
+/**
+ * Convolution of reals.
+ * @param x f32 [N, H, W, C]
+ * @param w f32 [O, kh, kw, C/groups]
+ * @returns f32 [N, OH, OW, O]
+ * @throws ShapeError, OptionError
+ */
+export function conv2d(
+  b: ProgramBuilder,
+  x: Tensor,
+  w: Tensor,
+  options: Conv2dOptions & OutOption = {},
+): Tensor {
+  const where = 'conv2d';
+  assertDType(x, 'f32', where);
+  assertDType(w, 'f32', where);
+  const geometry = resolveConv2d(x.shape, w.shape, options, where);
+  const out = resultTensor(b, where, geometry.outputShape, 'f32', options.out);
+  b.dispatch(realForward, { x, w, out }, constantsOf(geometry));
+  return out;
+}
+
+/**
+ * Gradient of `conv2d` with respect to its input.
+ * @param gradOutput f32 [N, OH, OW, O]
+ * @param w f32 [O, kh, kw, C/groups]
+ * @param options.inputShape [N, H, W, C]
+ * @returns f32 [N, H, W, C]
+ * @throws ShapeError, OptionError
+ */
+export function conv2dGradInput(
+  b: ProgramBuilder,
+  gradOutput: Tensor,
+  w: Tensor,
+  options: Conv2dOptions & OutOption & { readonly inputShape: Shape },
+): Tensor {
+  const where = 'conv2dGradInput';
+  assertDType(gradOutput, 'f32', where);
+  assertDType(w, 'f32', where);
+  const geometry = resolveConv2d(options.inputShape, w.shape, options, where);
+  assertShapeIs(gradOutput, geometry.outputShape, where);
+  const out = resultTensor(b, where, geometry.inputShape, 'f32', options.out);
+  b.dispatch(realGradInput, { g: gradOutput, w, out }, constantsOf(geometry));
+  return out;
+}
+
+/**
+ * Gradient of `conv2d` with respect to its filters. Taps outside the image count with the pad value.
+ * @param gradOutput f32 [N, OH, OW, O]
+ * @param x f32 [N, H, W, C]
+ * @param options.filterShape [O, kh, kw, C/groups]
+ * @returns f32 [O, kh, kw, C/groups]
+ * @throws ShapeError, OptionError
+ */
+export function conv2dGradWeights(
+  b: ProgramBuilder,
+  gradOutput: Tensor,
+  x: Tensor,
+  options: Conv2dOptions & OutOption & { readonly filterShape: Shape },
+): Tensor {
+  return realInputGradWeights(b, gradOutput, x, options, 'conv2dGradWeights');
+}
+
+function realInputGradWeights(
+  b: ProgramBuilder,
+  gradOutput: Tensor,
+  x: Tensor,
+  options: Conv2dOptions & OutOption & { readonly filterShape: Shape },
+  where: string,
+): Tensor {
+  assertDType(x, 'f32', where);
+  const geometry = resolveGradWeights(gradOutput, x, options, where);
+  return inSlices(b, geometry, options.out, where, (out, CHUNKS) =>
+    b.dispatch(realGradWeights, { g: gradOutput, x, out }, { ...constantsOf(geometry), CHUNKS }),
+  );
+}
+
+function resolveGradWeights(
+  gradOutput: Tensor,
+  input: Tensor,
+  options: Conv2dOptions & { readonly filterShape: Shape },
+  where: string,
+): ResolvedConv2d {
+  assertDType(gradOutput, 'f32', where);
+  const geometry = resolveConv2d(input.shape, options.filterShape, options, where);
+  assertShapeIs(gradOutput, geometry.outputShape, where);
+  return geometry;
+}
+
+/** How many invocations keep a large GPU busy. */
+const ENOUGH_INVOCATIONS = 32_768;
+/** The most memory that the slices of a split sum take. */
+const MOST_SLICE_BYTES = 2 ** 25;
+
+/**
+ * Splits the sum of a filter gradient over rows of the output into slices where there are too few filter weights to
+ * keep a GPU busy, and adds the slices. The number of slices depends on shapes only, so results don't vary.
+ */
+function inSlices(
+  b: ProgramBuilder,
+  geometry: ResolvedConv2d,
+  out: Tensor | undefined,
+  where: string,
+  record: (out: Tensor, chunks: number) => void,
+  outputsPerInvocation = 1,
+): Tensor {
+  const result = resultTensor(b, where, geometry.filterShape, 'f32', out);
+  const size = sizeOf(geometry.filterShape);
+  const rows = geometry.batch * geometry.outHeight;
+  const wanted = Math.ceil((ENOUGH_INVOCATIONS * outputsPerInvocation) / size);
+  const affordable = Math.floor(MOST_SLICE_BYTES / (4 * size));
+  const chunks = Math.max(1, Math.min(wanted, affordable, rows));
+  if (chunks === 1) {
+    record(result, 1);
+    return result;
+  }
+  const slices = b.transient(`${where} slices`, [chunks, ...geometry.filterShape], 'f32');
+  record(slices, chunks);
+  b.dispatch(sumSlices, { slices, out: result }, { SIZE: size, CHUNKS: chunks });
+  return result;
+}
+
+function constantsOf(g: ResolvedConv2d): ConvConstants {
+  return {
+    BATCH: g.batch,
+    HEIGHT: g.height,
+    WIDTH: g.width,
+    CHANNELS: g.channels,
+    OUT_HEIGHT: g.outHeight,
+    OUT_WIDTH: g.outWidth,
+    OUT_CHANNELS: g.outChannels,
+    KERNEL_HEIGHT: g.kernelHeight,
+    KERNEL_WIDTH: g.kernelWidth,
+    STRIDE_Y: g.strideY,
+    STRIDE_X: g.strideX,
+    DILATION_Y: g.dilationY,
+    DILATION_X: g.dilationX,
+    PAD_TOP: g.padTop,
+    PAD_LEFT: g.padLeft,
+    GROUPS: g.groups,
+    PAD_VALUE: g.padValue,
+  };
+}
+
+/**
+ * Places the windows of both axes, for convolutions and pooling.
+ * @throws OptionError for a padding that isn't one; ShapeError where a window is larger than the padded image
+ */
+export function resolvePlaces(
+  size: readonly [number, number],
+  window: readonly [number, number],
+  stride: readonly [number, number],
+  dilation: readonly [number, number],
+  padding: Padding,
+  where: string,
+): [vertical: AxisGeometry, horizontal: AxisGeometry] {
+  const explicit = padding !== 'valid' && padding !== 'same';
+  if (explicit) {
+    const amounts = Array.isArray(padding) ? padding.flat() : [];
+    if (amounts.length !== 4 || !amounts.every((pixels) => Number.isSafeInteger(pixels) && pixels >= 0)) {
+      throw new OptionError('This padding is unknown.', {
+        given: JSON.stringify(padding),
+        expected: "'valid', 'same' or [[top, bottom], [left, right]] in whole pixels",
+        where,
+      });
+    }
+  }
+  const places = ([0, 1] as const).map((axis) =>
+    placeWindows(size[axis], window[axis], stride[axis], dilation[axis], explicit ? padding[axis] : padding),
+  );
+  const [vertical, horizontal] = places;
+  if (vertical === undefined || horizontal === undefined || vertical.out < 1 || horizontal.out < 1) {
+    throw new ShapeError('The window is larger than the image.', {
+      given: `a window of ${window.join(' x ')} with dilation ${dilation.join(' x ')} on ${size.join(' x ')} pixels`,
+      where,
+      remedy: "pad the image (padding: 'same'), or use a smaller window",
+    });
+  }
+  return [vertical, horizontal];
+}
+
+/** One number for both axes, or two; positive integers. @throws OptionError */
+export function positivePair(
+  value: number | readonly [number, number],
+  name: string,
+  where: string,
+): readonly [y: number, x: number] {
+  const pair = typeof value === 'number' ? ([value, value] as const) : value;
+  if (pair.length !== 2 || !pair.every((extent) => Number.isSafeInteger(extent) && extent > 0)) {
+    throw new OptionError(`The option ${name} is a positive integer, or two of them.`, {
+      given: JSON.stringify(value),
+      where,
+    });
+  }
+  return pair;
+}
+
+/** @throws ShapeError unless the shape has four positive extents */
+export function assertRank4(shape: Shape, axes: string, where: string): Shape {
+  if (shape.length !== 4 || !shape.every((extent) => Number.isSafeInteger(extent) && extent > 0)) {
+    throw new ShapeError('This tensor has four axes.', {
+      given: describe(shape),
+      expected: `[${axes}]`,
+      where,
+    });
+  }
+  return shape;
+}
+
+/** @throws ShapeError unless the tensor holds elements of this type */
+export function assertDType(tensor: Tensor, dtype: DType, where: string): void {
+  if (tensor.dtype !== dtype) {
+    throw new ShapeError('A tensor has the wrong element type.', {
+      given: `${tensor.label}: ${describe(tensor.shape, tensor.dtype)}`,
+      expected: dtype,
+      where,
+    });
+  }
+}
+
+/** @throws ShapeError unless the tensor has this shape */
+export function assertShapeIs(tensor: Tensor, shape: Shape, where: string): void {
+  if (tensor.shape.length !== shape.length || tensor.shape.some((extent, axis) => extent !== shape[axis])) {
+    throw new ShapeError("A tensor's shape doesn't fit.", {
+      given: `${tensor.label}: ${describe(tensor.shape, tensor.dtype)}`,
+      expected: describe(shape),
+      where,
+    });
+  }
+}
+
+/** The tensor that a result goes to: the caller's, checked, or a new transient one. @throws ShapeError */
+export function resultTensor(
+  b: ProgramBuilder,
+  label: string,
+  shape: Shape,
+  dtype: DType,
+  out: Tensor | undefined,
+): Tensor {
+  if (out === undefined) return b.transient(label, shape, dtype);
+  assertDType(out, dtype, label);
+  assertShapeIs(out, shape, label);
+  return out;
+}
