@@ -1,0 +1,25 @@
+// The mean of each window over its pixels inside the image. One invocation makes one output.
+//!include "lib/index.wgsl"
+//!include "lib/pool.wgsl"
+
+@group(0) @binding(0) var<storage, read> x: array<f32>; // [BATCH, HEIGHT, WIDTH, CHANNELS]
+@group(0) @binding(1) var<storage, read_write> out: array<f32>; // [BATCH, OUT_HEIGHT, OUT_WIDTH, CHANNELS]
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let index = linear_index(id, groups, 64u);
+  if (index >= BATCH * OUT_HEIGHT * OUT_WIDTH * CHANNELS) {
+    return;
+  }
+  let place = place_of(index, OUT_HEIGHT, OUT_WIDTH);
+  let rows = window_pixels(place.y, STRIDE_Y, POOL_HEIGHT, PAD_TOP, HEIGHT);
+  let columns = window_pixels(place.x, STRIDE_X, POOL_WIDTH, PAD_LEFT, WIDTH);
+
+  var sum = 0.0;
+  for (var row = rows.first; row < rows.end; row++) {
+    for (var column = columns.first; column < columns.end; column++) {
+      sum += x[((place.n * HEIGHT + row) * WIDTH + column) * CHANNELS + place.c];
+    }
+  }
+  out[index] = sum / f32((rows.end - rows.first) * (columns.end - columns.first));
+}

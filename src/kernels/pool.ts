@@ -1,0 +1,77 @@
+/** Pooling and its gradients. */
+import averageSource from '../../shaders/pool/average.wgsl';
+import averageGradSource from '../../shaders/pool/average_grad.wgsl';
+import globalAverageSource from '../../shaders/pool/global_average.wgsl';
+import globalAverageGradSource from '../../shaders/pool/global_average_grad.wgsl';
+import maxSource from '../../shaders/pool/max.wgsl';
+import maxGradSource from '../../shaders/pool/max_grad.wgsl';
+import { defineKernel, linearWorkgroups } from '../gpu/index.ts';
+
+/** The override constants of `lib/pool.wgsl`. */
+const GEOMETRY = [
+  'BATCH',
+  'HEIGHT',
+  'WIDTH',
+  'CHANNELS',
+  'OUT_HEIGHT',
+  'OUT_WIDTH',
+  'POOL_HEIGHT',
+  'POOL_WIDTH',
+  'STRIDE_Y',
+  'STRIDE_X',
+  'PAD_TOP',
+  'PAD_LEFT',
+] as const;
+
+export type PoolConstants = Readonly<Record<(typeof GEOMETRY)[number], number>>;
+
+const outputs = (c: PoolConstants) => c.BATCH * c.OUT_HEIGHT * c.OUT_WIDTH * c.CHANNELS;
+const inputs = (c: PoolConstants) => c.BATCH * c.HEIGHT * c.WIDTH * c.CHANNELS;
+
+export const maxPool = defineKernel({
+  name: 'pool/max',
+  source: maxSource,
+  bindings: { x: 'read', out: 'write' },
+  constants: GEOMETRY,
+  workgroups: (c) => linearWorkgroups(outputs(c), 64),
+});
+
+export const maxPoolGrad = defineKernel({
+  name: 'pool/max_grad',
+  source: maxGradSource,
+  bindings: { g: 'read', x: 'read', out: 'write' },
+  constants: GEOMETRY,
+  workgroups: (c) => linearWorkgroups(inputs(c), 64),
+});
+
+export const averagePool = defineKernel({
+  name: 'pool/average',
+  source: averageSource,
+  bindings: { x: 'read', out: 'write' },
+  constants: GEOMETRY,
+  workgroups: (c) => linearWorkgroups(outputs(c), 64),
+});
+
+export const averagePoolGrad = defineKernel({
+  name: 'pool/average_grad',
+  source: averageGradSource,
+  bindings: { g: 'read', out: 'write' },
+  constants: GEOMETRY,
+  workgroups: (c) => linearWorkgroups(inputs(c), 64),
+});
+
+export const globalAveragePool = defineKernel({
+  name: 'pool/global_average',
+  source: globalAverageSource,
+  bindings: { x: 'read', out: 'write' },
+  constants: ['BATCH', 'PIXELS', 'CHANNELS'],
+  workgroups: ({ BATCH, CHANNELS }) => linearWorkgroups(BATCH * CHANNELS, 64),
+});
+
+export const globalAveragePoolGrad = defineKernel({
+  name: 'pool/global_average_grad',
+  source: globalAverageGradSource,
+  bindings: { g: 'read', out: 'write' },
+  constants: ['BATCH', 'PIXELS', 'CHANNELS'],
+  workgroups: ({ BATCH, PIXELS, CHANNELS }) => linearWorkgroups(BATCH * PIXELS * CHANNELS, 64),
+});
