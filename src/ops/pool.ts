@@ -141,18 +141,19 @@ export function averagePool2d(b: ProgramBuilder, x: Tensor, options: Pool2dOptio
 /**
  * Gradient of `averagePool2d`.
  * @param gradOutput f32 [N, OH, OW, C]
- * @param options.inputShape [N, H, W, C]
+ * @param x what was pooled, f32 [N, H, W, C]; only its shape is used
  * @returns f32 [N, H, W, C]
  * @throws ShapeError, OptionError
  */
 export function averagePool2dGrad(
   b: ProgramBuilder,
   gradOutput: Tensor,
-  options: Pool2dOptions & OutOption & { readonly inputShape: Shape },
+  x: Tensor,
+  options: Pool2dOptions & OutOption,
 ): Tensor {
   const where = 'averagePool2dGrad';
   assertDType(gradOutput, 'f32', where);
-  const geometry = resolvePool2d(options.inputShape, options, where);
+  const geometry = resolvePool2d(x.shape, options, where);
   assertShapeIs(gradOutput, geometry.outputShape, where);
   const out = resultTensor(b, where, geometry.inputShape, 'f32', options.out);
   b.dispatch(averagePoolGrad, { g: gradOutput, out }, constantsOf(geometry));
@@ -177,24 +178,21 @@ export function globalAveragePool2d(b: ProgramBuilder, x: Tensor, options: OutOp
 /**
  * Gradient of `globalAveragePool2d`.
  * @param gradOutput f32 [N, C]
- * @param options.inputShape [N, H, W, C]
+ * @param x what was pooled, f32 [N, H, W, C]; only its shape is used
  * @returns f32 [N, H, W, C]
  * @throws ShapeError
  */
 export function globalAveragePool2dGrad(
   b: ProgramBuilder,
   gradOutput: Tensor,
-  options: OutOption & { readonly inputShape: Shape },
+  x: Tensor,
+  options: OutOption = {},
 ): Tensor {
   const where = 'globalAveragePool2dGrad';
   assertDType(gradOutput, 'f32', where);
-  const [BATCH = 0, height = 0, width = 0, CHANNELS = 0] = assertRank4(
-    options.inputShape,
-    'N, H, W, C',
-    where,
-  );
+  const [BATCH = 0, height = 0, width = 0, CHANNELS = 0] = assertRank4(x.shape, 'N, H, W, C', where);
   assertShapeIs(gradOutput, [BATCH, CHANNELS], where);
-  const out = resultTensor(b, where, options.inputShape, 'f32', options.out);
+  const out = resultTensor(b, where, x.shape, 'f32', options.out);
   b.dispatch(globalAveragePoolGrad, { g: gradOutput, out }, { BATCH, PIXELS: height * width, CHANNELS });
   return out;
 }
