@@ -151,7 +151,11 @@ export function binaryConv2d(
     throw new OptionError('A binary convolution gives f32 or i32.', { given: `${dtype}`, where });
   }
   const out = resultTensor(b, where, geometry.outputShape, dtype, options.out);
-  b.dispatch(binaryForward, { a, w, out }, { ...constantsOf(geometry), INTEGER: dtype === 'i32' ? 1 : 0 });
+  b.dispatch(
+    binaryForward,
+    { a, w, out },
+    { ...conv2dConstants(geometry), INTEGER: dtype === 'i32' ? 1 : 0 },
+  );
   return out;
 }
 
@@ -185,7 +189,7 @@ export function binaryConv2dGradInput(
     binaryGradInput,
     // Something has to be bound; without a gate it isn't read.
     { g: gradOutput, w, gate: gate ?? w, out },
-    { ...constantsOf(geometry), GATED: gate === undefined ? 0 : 1 },
+    { ...conv2dConstants(geometry), GATED: gate === undefined ? 0 : 1 },
   );
   return out;
 }
@@ -209,7 +213,7 @@ export function binaryConv2dGradWeights(
   assertDType(a, 'bits', where);
   const geometry = resolveGradWeights(gradOutput, a, options, where);
   return inSlices(b, geometry, options.out, where, (out, CHUNKS) =>
-    b.dispatch(binaryGradWeights, { g: gradOutput, a, out }, { ...constantsOf(geometry), CHUNKS }),
+    b.dispatch(binaryGradWeights, { g: gradOutput, a, out }, { ...conv2dConstants(geometry), CHUNKS }),
   );
 }
 
@@ -231,7 +235,7 @@ export function signConv2d(
   assertDType(w, 'bits', where);
   const geometry = resolveConv2d(x.shape, w.shape, options, where);
   const out = resultTensor(b, where, geometry.outputShape, 'f32', options.out);
-  b.dispatch(signForward, { x, w, out }, constantsOf(geometry));
+  b.dispatch(signForward, { x, w, out }, conv2dConstants(geometry));
   return out;
 }
 
@@ -270,7 +274,7 @@ export function conv2d(
   assertDType(w, 'f32', where);
   const geometry = resolveConv2d(x.shape, w.shape, options, where);
   const out = resultTensor(b, where, geometry.outputShape, 'f32', options.out);
-  b.dispatch(realForward, { x, w, out }, constantsOf(geometry));
+  b.dispatch(realForward, { x, w, out }, conv2dConstants(geometry));
   return out;
 }
 
@@ -294,7 +298,7 @@ export function conv2dGradInput(
   const geometry = resolveConv2d(options.inputShape, w.shape, options, where);
   assertShapeIs(gradOutput, geometry.outputShape, where);
   const out = resultTensor(b, where, geometry.inputShape, 'f32', options.out);
-  b.dispatch(realGradInput, { g: gradOutput, w, out }, constantsOf(geometry));
+  b.dispatch(realGradInput, { g: gradOutput, w, out }, conv2dConstants(geometry));
   return out;
 }
 
@@ -325,7 +329,7 @@ function realInputGradWeights(
   assertDType(x, 'f32', where);
   const geometry = resolveGradWeights(gradOutput, x, options, where);
   return inSlices(b, geometry, options.out, where, (out, CHUNKS) =>
-    b.dispatch(realGradWeights, { g: gradOutput, x, out }, { ...constantsOf(geometry), CHUNKS }),
+    b.dispatch(realGradWeights, { g: gradOutput, x, out }, { ...conv2dConstants(geometry), CHUNKS }),
   );
 }
 
@@ -374,7 +378,8 @@ function inSlices(
   return result;
 }
 
-function constantsOf(g: ResolvedConv2d): ConvConstants {
+/** A geometry as the override constants of the kernels. */
+export function conv2dConstants(g: ResolvedConv2d): ConvConstants {
   return {
     BATCH: g.batch,
     HEIGHT: g.height,

@@ -1,0 +1,454 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { OptionError, ShapeError } from '../src/errors.ts';
+import { type Gpu, ProgramBuilder, sizeOf, type Tensor, wordsFor } from '../src/gpu/index.ts';
+import {
+  binaryForward,
+  binaryGradInput,
+  binaryGradWeights,
+  realForward,
+  realGradInput,
+  realGradWeights,
+  signForward,
+} from '../src/kernels/conv.ts';
+import {
+  binaryConv2d,
+  binaryConv2dGradInput,
+  binaryConv2dGradWeights,
+  type Conv2dOptions,
+  conv2d,
+  conv2dConstants,
+  conv2dGradInput,
+  conv2dGradWeights,
+  type ResolvedConv2d,
+  resolveConv2d,
+  signConv2d,
+  signConv2dGradWeights,
+} from '../src/ops/conv.ts';
+import * as reference from '../src/reference/conv.ts';
+import { packSigns } from '../src/reference/pack.ts';
+import { expectClose, expectSame, Scratch, useGpu } from './helpers/gpu.ts';
+
+interface Case extends Conv2dOptions {
+  readonly input: readonly [n: number, h: number, w: number, c: number];
+  readonly filter: readonly [o: number, kh: number, kw: number];
+}
+
+/** `I1x4x4x64_K3x3x4_G1_S1x1_D1x1_same_V1`, after Larq Compute Engine's test names. */
+function nameOf({ input, filter, strides, dilations, groups, padding, padValue }: Case): string {
+  const [o, kh, kw] = filter;
+  const pair = (value: Conv2dOptions['strides']) =>
+    value === undefined || typeof value === 'number' ? `${value ?? 1}x${value ?? 1}` : value.join('x');
+  const pad = typeof padding === 'object' ? `pad${padding.flat().join('-')}` : (padding ?? 'valid');
+  return `I${input.join('x')}_K${kh}x${kw}x${o}_G${groups ?? 1}_S${pair(strides)}_D${pair(dilations)}_${pad}_V${padValue ?? 0}`;
+}
+
+function resolve(shape: Case): ResolvedConv2d {
+  const [o, kh, kw] = shape.filter;
+  return resolveConv2d(shape.input, [o, kh, kw, shape.input[3] / (shape.groups ?? 1)], shape);
+}
+
+/** Uniform in [−1, 1), from a counter (the finaliser of MurmurHash3). */
+function noise(count: number, seed: number): Float32Array<ArrayBuffer> {
+  return Float32Array.from({ length: count }, (_, i) => {
+    let h = Math.imul(i + 1, 0x9e3779b1) ^ Math.imul(seed + 1, 0x85ebca6b);
+    h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+    return (h ^ (h >>> 16)) / 2 ** 31;
+  });
+}
+
+interface Operand {
+  readonly tensor: Tensor;
+  /** What the tensor holds, as reals. */
+  readonly values: ArrayLike<number>;
+  /** What it holds, as words. */
+  readonly words: Uint32Array<ArrayBuffer>;
+}
+
+function operand(scratch: Scratch, shape: readonly number[], dtype: 'f32' | 'bits', seed: number): Operand {
+  const values = noise(sizeOf(shape), seed);
+  if (dtype === 'f32') {
+    return { tensor: scratch.tensor(`r${seed}`, shape, dtype, values), values, words: new Uint32Array() };
+  }
+  const channels = shape.at(-1) ?? 1;
+  const words = packSigns(values, sizeOf(shape) / channels, channels);
+  const signs = values.map((value) => (value < 0 ? -1 : 1));
+  return { tensor: scratch.tensor(`b${seed}`, shape, dtype, words), values: signs, words };
+}
+
+interface Check {
+  readonly name: string;
+  readonly out: Tensor;
+  readonly expected: ArrayLike<number>;
+  readonly exact: boolean;
+}
+
+/** Records the checks of many cases into one program, runs it once and compares everything. */
+async function runCases(
+  gpu: Gpu,
+  cases: readonly Case[],
+  record: (
+    b: ProgramBuilder,
+    scratch: Scratch,
+    shape: Case,
+    geometry: ResolvedConv2d,
+    seed: number,
+  ) => Check[],
+): Promise<void> {
+  for (let start = 0; start < cases.length; start += 64) {
+    using scratch = new Scratch(gpu);
+    const b = new ProgramBuilder(gpu, 'conv');
+    const checks = cases.slice(start, start + 64).flatMap((shape, i) => {
+      const geometry = resolve(shape);
+      return record(b, scratch, shape, geometry, 7 * (start + i)).map((check) => {
+        b.keep(check.out);
+        return { ...check, name: `${check.name} ${nameOf(shape)}` };
+      });
+    });
+    using program = await b.compile();
+    await gpu.scoped('conv', () => program.run());
+    for (const { name, out, expected, exact } of checks) {
+      const actual = await gpu.read(out);
+      if (exact) expectSame(actual, expected, name);
+      else expectClose(actual, expected, 1e-4, name);
+    }
+  }
+}
+
+/** The op, which picks a variant, and the variant for any geometry. */
+function binaryChecks(
+  b: ProgramBuilder,
+  scratch: Scratch,
+  shape: Case,
+  geometry: ResolvedConv2d,
+  seed: number,
+): Check[] {
+  const a = operand(scratch, geometry.inputShape, 'bits', seed);
+  const w = operand(scratch, geometry.filterShape, 'bits', seed + 1);
+  const expected = reference.binaryConv2d(a.words, w.words, geometry);
+  const general = b.transient('general', geometry.outputShape, 'i32');
+  b.dispatch(
+    binaryForward,
+    { a: a.tensor, w: w.tensor, out: general },
+    { ...conv2dConstants(geometry), INTEGER: 1 },
+  );
+  const dtype = seed % 2 === 0 ? 'f32' : 'i32';
+  return [
+    { name: 'any geometry', out: general, expected, exact: true },
+    {
+      name: `binaryConv2d ${dtype}`,
+      out: binaryConv2d(b, a.tensor, w.tensor, { ...shape, dtype }),
+      expected,
+      exact: true,
+    },
+  ];
+}
+
+/** Every gradient, and the forward passes that see reals: the ops and the variants for any geometry. */
+function realChecks(
+  b: ProgramBuilder,
+  scratch: Scratch,
+  shape: Case,
+  geometry: ResolvedConv2d,
+  seed: number,
+): Check[] {
+  const { inputShape, filterShape, outputShape } = geometry;
+  const constants = conv2dConstants(geometry);
+  const x = operand(scratch, inputShape, 'f32', seed);
+  const a = operand(scratch, inputShape, 'bits', seed + 1);
+  const w = operand(scratch, filterShape, 'f32', seed + 2);
+  const s = operand(scratch, filterShape, 'bits', seed + 3);
+  const g = operand(scratch, outputShape, 'f32', seed + 4);
+  const gate = operand(scratch, inputShape, 'bits', seed + 5);
+  const passes = Array.from(gate.values, (sign) => (sign < 0 ? 1 : 0));
+  const checks: Check[] = [];
+  const check = (name: string, expected: ArrayLike<number>, outs: readonly Tensor[]) => {
+    for (const out of outs) checks.push({ name, out, expected, exact: false });
+  };
+  const general = (like: readonly number[], record: (out: Tensor) => void): Tensor => {
+    const out = b.transient('general', like, 'f32');
+    record(out);
+    return out;
+  };
+  const backInput = { ...shape, inputShape };
+  const backWeights = { ...shape, filterShape };
+
+  check('signConv2d', reference.conv2d(x.values, s.values, geometry), [
+    signConv2d(b, x.tensor, s.tensor, shape),
+    general(outputShape, (out) => b.dispatch(signForward, { x: x.tensor, w: s.tensor, out }, constants)),
+  ]);
+  check('conv2d', reference.conv2d(x.values, w.values, geometry), [
+    conv2d(b, x.tensor, w.tensor, shape),
+    general(outputShape, (out) => b.dispatch(realForward, { x: x.tensor, w: w.tensor, out }, constants)),
+  ]);
+  check('binaryConv2dGradInput', reference.conv2dGradInput(g.values, s.values, geometry), [
+    binaryConv2dGradInput(b, g.tensor, s.tensor, backInput),
+    general(inputShape, (out) =>
+      b.dispatch(
+        binaryGradInput,
+        { g: g.tensor, w: s.tensor, gate: s.tensor, out },
+        { ...constants, GATED: 0 },
+      ),
+    ),
+  ]);
+  check('gated binaryConv2dGradInput', reference.conv2dGradInput(g.values, s.values, geometry, passes), [
+    binaryConv2dGradInput(b, g.tensor, s.tensor, { ...backInput, gate: gate.tensor }),
+    general(inputShape, (out) =>
+      b.dispatch(
+        binaryGradInput,
+        { g: g.tensor, w: s.tensor, gate: gate.tensor, out },
+        { ...constants, GATED: 1 },
+      ),
+    ),
+  ]);
+  check('conv2dGradInput', reference.conv2dGradInput(g.values, w.values, geometry), [
+    conv2dGradInput(b, g.tensor, w.tensor, backInput),
+    general(inputShape, (out) => b.dispatch(realGradInput, { g: g.tensor, w: w.tensor, out }, constants)),
+  ]);
+  check('binaryConv2dGradWeights', reference.conv2dGradWeights(g.values, a.values, geometry), [
+    binaryConv2dGradWeights(b, g.tensor, a.tensor, backWeights),
+    general(filterShape, (out) =>
+      b.dispatch(binaryGradWeights, { g: g.tensor, a: a.tensor, out }, { ...constants, CHUNKS: 1 }),
+    ),
+  ]);
+  const realWeights = reference.conv2dGradWeights(g.values, x.values, geometry);
+  check('conv2dGradWeights', realWeights, [
+    conv2dGradWeights(b, g.tensor, x.tensor, backWeights),
+    general(filterShape, (out) =>
+      b.dispatch(realGradWeights, { g: g.tensor, x: x.tensor, out }, { ...constants, CHUNKS: 1 }),
+    ),
+  ]);
+  check('signConv2dGradWeights', realWeights, [signConv2dGradWeights(b, g.tensor, x.tensor, backWeights)]);
+  return checks;
+}
+
+/** Geometries of all kinds in which the window fits the image. */
+function geometries(batches: readonly number[], count: number, seed: number): Case[] {
+  const axis = (least: number, most: number) => fc.integer({ min: least, max: most });
+  const pair = (most: number) => fc.tuple(axis(1, most), axis(1, most));
+  const shapes = fc
+    .record({
+      batch: fc.constantFrom(...batches),
+      size: fc.tuple(axis(1, 7), axis(1, 7)),
+      groupChannels: fc.constantFrom(1, 2, 3, 4, 8, 16, 20, 31, 32, 33, 63, 64, 65, 96, 128),
+      kernel: fc.constantFrom([1, 1], [3, 3], [2, 3], [3, 2], [1, 3], [5, 5]),
+      groups: fc.constantFrom(1, 1, 1, 1, 2, 3, 4),
+      groupOutputs: fc.constantFrom(1, 2, 3, 4, 4, 8, 8, 12, 16),
+      strides: fc.oneof(fc.constant([1, 1] as [number, number]), pair(3)),
+      dilations: fc.oneof(fc.constant([1, 1] as [number, number]), pair(3)),
+      padding: fc.oneof(
+        fc.constantFrom('valid' as const, 'same' as const, 'same' as const),
+        fc.tuple(fc.tuple(axis(0, 3), axis(0, 3)), fc.tuple(axis(0, 3), axis(0, 3))),
+      ),
+      padValue: fc.constantFrom(0 as const, 1 as const, -1 as const),
+    })
+    .map(({ batch, size, groupChannels, kernel, groups, groupOutputs, ...options }): Case => {
+      // Large batches and images together would only make the twin slow.
+      const [height, width] = batch > 8 ? [Math.min(4, size[0]), Math.min(4, size[1])] : size;
+      const channels = batch > 8 ? Math.min(groupChannels, 33) : groupChannels;
+      return {
+        input: [batch, height, width, channels * groups],
+        filter: [groupOutputs * groups, kernel[0] ?? 1, kernel[1] ?? 1],
+        groups,
+        ...options,
+      };
+    })
+    .filter((shape) => {
+      try {
+        resolve(shape);
+        return true;
+      } catch {
+        return false;
+      }
+    });
+  return fc.sample(shapes, { seed, numRuns: count });
+}
+
+describe('convolution of bits', () => {
+  const gpu = useGpu();
+
+  describe("Larq Compute Engine's grid", () => {
+    const grid: Case[] = [];
+    for (const channels of [4, 64, 96, 128, 192, 256]) {
+      for (const filter of [
+        [1, 1, 1],
+        [4, 3, 3],
+        [64, 3, 3],
+      ] as const) {
+        for (const groups of [1, 2]) {
+          for (const padding of ['valid', 'same'] as const) {
+            if (filter[0] % groups !== 0) continue;
+            grid.push({
+              input: [1, 4, 4, channels],
+              filter,
+              groups,
+              padding,
+              padValue: padding === 'same' ? 1 : 0,
+            });
+          }
+        }
+      }
+    }
+    for (const batch of [1, 5]) {
+      for (const channels of [4, 64, 128]) {
+        for (const outputs of [4, 32]) {
+          for (const groups of [1, 2, 4]) {
+            for (const strides of [1, [2, 3]] as const) {
+              for (const dilations of [1, [3, 2]] as const) {
+                for (const [padding, padValue] of [
+                  ['valid', 0],
+                  ['same', 0],
+                  ['same', 1],
+                ] as const) {
+                  grid.push({
+                    input: [batch, 7, 7, channels],
+                    filter: [outputs, 2, 3],
+                    groups,
+                    strides,
+                    dilations,
+                    padding,
+                    padValue,
+                  });
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+    for (let start = 0; start < grid.length; start += 64) {
+      const cases = grid.slice(start, start + 64);
+      test(`${cases.length} cases from ${nameOf(cases[0] as Case)}`, async () => {
+        await runCases(gpu(), cases, binaryChecks);
+      });
+    }
+    test('I1x6x6x3072_K5x5x4: sums beyond 16 bits', async () => {
+      const cases = (['valid', 'same'] as const).map(
+        (padding): Case => ({ input: [1, 6, 6, 3072], filter: [4, 5, 5], padding, padValue: 1 }),
+      );
+      await runCases(gpu(), cases, binaryChecks);
+    });
+  });
+
+  test('1000 random geometries', async () => {
+    await runCases(gpu(), geometries([1, 1, 2, 3, 5], 1000, 1), binaryChecks);
+  });
+
+  test('320 random geometries with batches of up to 64', async () => {
+    await runCases(gpu(), geometries([9, 16, 33, 64], 320, 2), binaryChecks);
+  });
+
+  test('padding with -1 is padding with the other sign', async () => {
+    const shape: Case = { input: [1, 3, 3, 40], filter: [4, 3, 3], padding: 'same' };
+    const words = new Uint32Array(9 * wordsFor(40));
+    const filter = packSigns(new Float32Array(4 * 9 * 40).fill(-1), 36, 40);
+    const results = ([-1, 0, 1] as const).map((padValue) =>
+      reference.binaryConv2d(words, filter, resolve({ ...shape, padValue })),
+    );
+    // A corner has 4 taps inside and 5 outside; input +1, filters -1.
+    expect(results.map((result) => result[0])).toEqual([40 * (5 - 4), 40 * -4, 40 * -9]);
+  });
+});
+
+describe('convolution with reals, and gradients', () => {
+  const gpu = useGpu();
+
+  for (const seed of [3, 4]) {
+    test(`60 random geometries, seed ${seed}`, async () => {
+      await runCases(gpu(), geometries(seed === 3 ? [1, 2, 3] : [5, 16], 60, seed), realChecks);
+    });
+  }
+
+  test('the gradients are those of the forward pass', () => {
+    const cases: Case[] = [
+      { input: [2, 4, 5, 3], filter: [4, 3, 3], padding: 'same' },
+      { input: [1, 5, 4, 4], filter: [2, 2, 3], strides: [2, 1], groups: 2, padding: 'same', padValue: 1 },
+      {
+        input: [1, 6, 6, 2],
+        filter: [3, 2, 2],
+        dilations: [3, 2],
+        padding: [
+          [1, 0],
+          [2, 1],
+        ],
+        padValue: -1,
+      },
+    ];
+    for (const shape of cases) {
+      const geometry = resolve(shape);
+      const x = Float64Array.from(noise(sizeOf(geometry.inputShape), 1));
+      const w = Float64Array.from(noise(sizeOf(geometry.filterShape), 2));
+      const g = Float64Array.from(noise(sizeOf(geometry.outputShape), 3));
+      const loss = () => reference.conv2d(x, w, geometry).reduce((sum, out, i) => sum + out * (g[i] ?? 0), 0);
+      // The loss is linear in each operand, so differences over any step are exact.
+      const differences = (operand: Float64Array<ArrayBuffer>) =>
+        operand.map((value, i) => {
+          operand[i] = value + 1;
+          const up = loss();
+          operand[i] = value - 1;
+          const down = loss();
+          operand[i] = value;
+          return (up - down) / 2;
+        });
+      expectClose(reference.conv2dGradInput(g, w, geometry), differences(x), 1e-9, `input ${nameOf(shape)}`);
+      expectClose(
+        reference.conv2dGradWeights(g, x, geometry),
+        differences(w),
+        1e-9,
+        `filters ${nameOf(shape)}`,
+      );
+    }
+  });
+});
+
+describe('what a convolution refuses', () => {
+  const gpu = useGpu();
+  const input = [1, 8, 8, 6];
+
+  test("'same' is TensorFlow's: the extra pixel at the end", () => {
+    const { outputShape, padTop, padBottom, padLeft, padRight } = resolveConv2d(input, [4, 3, 2, 6], {
+      strides: [2, 1],
+      padding: 'same',
+    });
+    expect(outputShape).toEqual([1, 4, 8, 4]);
+    expect([padTop, padBottom, padLeft, padRight]).toEqual([0, 1, 0, 1]);
+  });
+
+  test('shapes that do not fit', () => {
+    expect(() => resolveConv2d(input, [4, 3, 3, 5])).toThrow(ShapeError);
+    expect(() => resolveConv2d(input, [4, 3, 3, 3], { groups: 4 })).toThrow(ShapeError);
+    expect(() => resolveConv2d(input, [4, 9, 9, 6])).toThrow(ShapeError);
+    expect(() => resolveConv2d([8, 8, 6], [4, 3, 3, 6])).toThrow(ShapeError);
+  });
+
+  test('options out of range', () => {
+    expect(() => resolveConv2d(input, [4, 3, 3, 6], { strides: 0 })).toThrow(OptionError);
+    expect(() => resolveConv2d(input, [4, 3, 3, 6], { dilations: [1, 1.5] })).toThrow(OptionError);
+    expect(() => resolveConv2d(input, [4, 3, 3, 6], { groups: -1 })).toThrow(OptionError);
+    expect(() => resolveConv2d(input, [4, 3, 3, 6], { padValue: 2 as 1 })).toThrow(OptionError);
+    expect(() => resolveConv2d(input, [4, 3, 3, 6], { padding: 'full' as 'same' })).toThrow(OptionError);
+    expect(() =>
+      resolveConv2d(input, [4, 3, 3, 6], {
+        padding: [
+          [1, 1],
+          [-1, 0],
+        ],
+      }),
+    ).toThrow(OptionError);
+  });
+
+  test('tensors of the wrong type or shape', () => {
+    using scratch = new Scratch(gpu());
+    const b = new ProgramBuilder(gpu(), 'refused');
+    const bits = scratch.tensor('bits', [1, 4, 4, 32], 'bits');
+    const reals = scratch.tensor('reals', [1, 4, 4, 32], 'f32');
+    const filter = scratch.tensor('filter', [8, 3, 3, 32], 'bits');
+    expect(() => binaryConv2d(b, reals, filter)).toThrow(ShapeError);
+    expect(() => signConv2d(b, bits, filter)).toThrow(ShapeError);
+    expect(() => conv2d(b, reals, filter)).toThrow(ShapeError);
+    expect(() => binaryConv2d(b, bits, filter, { out: reals })).toThrow(ShapeError);
+    expect(() => binaryConv2dGradWeights(b, reals, bits, { filterShape: [8, 3, 3, 32] })).toThrow(ShapeError);
+    expect(() => binaryConv2dGradInput(b, reals, filter, { inputShape: [1, 4, 4, 32] })).toThrow(ShapeError);
+  });
+});
