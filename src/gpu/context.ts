@@ -391,7 +391,10 @@ export class Gpu {
   async #compile(kernel: KernelSpec, constants: Constants, label: string): Promise<GPUComputePipeline> {
     let module = this.#modules.get(kernel.name);
     if (module === undefined) {
+      // What is wrong with the text is said below, by the pipeline and the module's own messages.
+      this.device.pushErrorScope('validation');
       module = this.device.createShaderModule({ label: kernel.name, code: kernel.source });
+      this.device.popErrorScope().catch(() => null);
       this.#modules.set(kernel.name, module);
     }
     try {

@@ -1,4 +1,4 @@
-export { type AdapterSummary, Gpu, type HostArrays, type RequestOptions } from './context.ts';
+export { type AdapterSummary, BUFFER_USAGE, Gpu, type HostArrays, type RequestOptions } from './context.ts';
 export {
   type Access,
   type Constants,
@@ -7,5 +7,7 @@ export {
   linearWorkgroups,
   type Workgroups,
 } from './kernel.ts';
+export { MemoryLedger } from './memory.ts';
+export { planSlots, type SlotPlan, sharedSlots } from './plan.ts';
 export { Arena, type DispatchTiming, type MemoryPlan, Program, ProgramBuilder, runOnce } from './program.ts';
 export { byteLengthOf, type DType, describe, type Shape, sizeOf, Tensor, wordsFor } from './tensor.ts';

@@ -60,6 +60,34 @@ export function planSlots(lifetimes: readonly Lifetime[], granule = 256): SlotPl
   };
 }
 
+/**
+ * Which of the buffers at hand serve the slots of a plan: the largest wish first, each the smallest buffer that holds
+ * it.
+ * @param have bytes of the buffers at hand
+ * @param wanted bytes of the slots
+ * @returns for each slot the index of its buffer, or −1 where a new one is needed
+ */
+export function matchSlots(have: readonly number[], wanted: readonly number[]): number[] {
+  const free = have.map((bytes, index) => ({ bytes, index })).sort((a, b) => a.bytes - b.bytes);
+  const matched = wanted.map(() => -1);
+  const order = wanted.map((bytes, index) => ({ bytes, index })).sort((a, b) => b.bytes - a.bytes);
+  for (const { bytes, index } of order) {
+    const at = free.findIndex((buffer) => buffer.bytes >= bytes);
+    if (at >= 0) matched[index] = free.splice(at, 1)[0]?.index ?? -1;
+  }
+  return matched;
+}
+
+/** The buffers that serve all of these plans, one plan at a time, when they are made in this order. */
+export function sharedSlots(plans: readonly (readonly number[])[]): number[] {
+  const buffers: number[] = [];
+  for (const wanted of plans) {
+    const matched = matchSlots(buffers, wanted);
+    buffers.push(...wanted.filter((_, slot) => matched[slot] === -1));
+  }
+  return buffers;
+}
+
 function mostAlive(lifetimes: readonly Lifetime[]): number {
   const changes = lifetimes
     .flatMap(({ bytes, first, last }) => [

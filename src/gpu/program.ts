@@ -11,7 +11,7 @@
 import { DisposedError, GpuValidationError, MemoryPlanError, OptionError } from '../errors.ts';
 import { BUFFER_USAGE, Gpu } from './context.ts';
 import type { Access, KernelSpec, Workgroups } from './kernel.ts';
-import { type Lifetime, planSlots, type SlotPlan } from './plan.ts';
+import { type Lifetime, matchSlots, planSlots, type SlotPlan } from './plan.ts';
 import { type DType, type Shape, Tensor } from './tensor.ts';
 
 interface Dispatch {
@@ -52,19 +52,16 @@ export class Arena {
     return this.#slots.reduce((sum, slot) => sum + slot.bytes, 0);
   }
 
-  /**
-   * Bytes the arena would have to add for a plan.
-   * @param plan slot sizes in bytes
-   */
-  missingBytes(plan: readonly number[]): number {
-    return this.#match(plan).reduce((sum, slot) => sum + (slot.found === undefined ? slot.bytes : 0), 0);
-  }
-
   /** Buffers for the slots of a plan; those that are there are used again. */
   take(plan: readonly number[]): GPUBuffer[] {
     if (this.#disposed) throw new DisposedError('This arena was disposed.', { where: 'Arena' });
-    return this.#match(plan).map(({ bytes, found }) => {
-      if (found !== undefined) return found;
+    const matched = matchSlots(
+      this.#slots.map((slot) => slot.bytes),
+      plan,
+    );
+    return plan.map((bytes, index) => {
+      const found = this.#slots[matched[index] ?? -1];
+      if (found !== undefined) return found.buffer;
       const { STORAGE, COPY_SRC, COPY_DST } = BUFFER_USAGE;
       const { buffer, release } = this.#gpu.createBuffer('arena slot', bytes, STORAGE | COPY_SRC | COPY_DST);
       this.#slots.push({ bytes, buffer, release });
@@ -81,19 +78,6 @@ export class Arena {
 
   [Symbol.dispose](): void {
     if (!this.#disposed) this.dispose();
-  }
-
-  /** Largest wishes first, each to the smallest slot that holds it. */
-  #match(plan: readonly number[]): { bytes: number; found: GPUBuffer | undefined }[] {
-    const free = [...this.#slots].sort((a, b) => a.bytes - b.bytes);
-    const order = plan.map((bytes, index) => ({ bytes, index })).sort((a, b) => b.bytes - a.bytes);
-    const matched = plan.map((bytes) => ({ bytes, found: undefined as GPUBuffer | undefined }));
-    for (const { bytes, index } of order) {
-      const at = free.findIndex((slot) => slot.bytes >= bytes);
-      const slot = at < 0 ? undefined : free.splice(at, 1)[0];
-      matched[index] = { bytes, found: slot?.buffer };
-    }
-    return matched;
   }
 }
 

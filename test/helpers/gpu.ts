@@ -1,7 +1,7 @@
 /** One software or hardware adapter for all tests of a file, and comparisons that say where they failed. */
 import { afterAll, beforeAll, expect } from 'vitest';
-import type { DType, Gpu, Shape, Tensor } from '../../src/index.ts';
-import { requestGpu } from '../../src/node/index.ts';
+import type { DType, Gpu, Shape, Tensor } from '../../src/gpu/index.ts';
+import { requestGpu } from '../../src/node/gpu.ts';
 
 /**
  * Acquires a GPU before the tests of the file and disposes it after them.

@@ -1,0 +1,221 @@
+import { describe, expect, test } from 'vitest';
+import {
+  DisposedError,
+  GpuValidationError,
+  MemoryPlanError,
+  OptionError,
+  ShapeError,
+  WebGpuUnavailableError,
+} from '../src/errors.ts';
+import {
+  Arena,
+  defineKernel,
+  Gpu,
+  linearWorkgroups,
+  ProgramBuilder,
+  runOnce,
+  Tensor,
+} from '../src/gpu/index.ts';
+import { pack } from '../src/kernels/pack.ts';
+import { requestGpu } from '../src/node/gpu.ts';
+import { expectSame, Scratch, useGpu } from './helpers/gpu.ts';
+
+const increment = defineKernel({
+  name: 'test/increment',
+  source: `
+    override COUNT: u32;
+    @group(0) @binding(0) var<storage, read> x: array<u32>;
+    @group(0) @binding(1) var<storage, read_write> y: array<u32>;
+    @compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3u) {
+      if (id.x < COUNT) { y[id.x] = x[id.x] + 1u; }
+    }`,
+  bindings: { x: 'read', y: 'write' },
+  constants: ['COUNT'],
+  workgroups: ({ COUNT }) => linearWorkgroups(COUNT, 64),
+});
+
+describe('the GPU host', () => {
+  const gpu = useGpu();
+
+  test('a chain of dispatches shares two slots and computes right', async () => {
+    using scratch = new Scratch(gpu());
+    const start = scratch.tensor(
+      'start',
+      [100],
+      'u32',
+      Uint32Array.from({ length: 100 }, (_, i) => i),
+    );
+    const builder = new ProgramBuilder(gpu(), 'chain');
+    let value = start;
+    for (let i = 0; i < 10; i++) {
+      const next = builder.transient(`v${i}`, [100], 'u32');
+      builder.dispatch(increment, { x: value, y: next }, { COUNT: 100 });
+      value = next;
+    }
+    builder.keep(value);
+    expect(builder.plan().slots.length).toBe(2);
+    using program = await builder.compile();
+    program.run(3);
+    expectSame(
+      await gpu().readWords(value),
+      Array.from({ length: 100 }, (_, i) => i + 10),
+    );
+  });
+
+  test('the plan equals what is allocated, and nothing is left after dispose', async () => {
+    const { bytes, buffers } = gpu().memory;
+    const builder = new ProgramBuilder(gpu(), 'counted');
+    const x = builder.transient('x', [1000], 'u32');
+    const y = builder.keep(builder.transient('y', [1000], 'u32'));
+    builder.dispatch(increment, { x, y }, { COUNT: 1000 });
+    const program = await builder.compile();
+    expect(gpu().memory.bytes - bytes).toBe(program.plan.peakBytes);
+    program.dispose();
+    expect(gpu().memory.bytes).toBe(bytes);
+    expect(gpu().memory.buffers).toBe(buffers);
+    expect(() => program.dispose()).toThrow(DisposedError);
+    expect(() => program.run()).toThrow(DisposedError);
+  });
+
+  test('programs in one arena use the same buffers', async () => {
+    using arena = new Arena(gpu());
+    const compile = async (count: number) => {
+      const builder = new ProgramBuilder(gpu(), `of ${count}`);
+      const x = builder.transient('x', [count], 'u32');
+      const y = builder.keep(builder.transient('y', [count], 'u32'));
+      builder.dispatch(increment, { x, y }, { COUNT: count });
+      return builder.compile({ arena });
+    };
+    await compile(1000);
+    const { bytes } = arena;
+    await compile(900);
+    expect(arena.bytes).toBe(bytes);
+    await compile(2000);
+    expect(arena.bytes).toBeGreaterThan(bytes);
+  });
+
+  test('a plan over the limit is refused before anything is allocated', async () => {
+    const { bytes } = gpu().memory;
+    const builder = new ProgramBuilder(gpu(), 'too much');
+    const x = builder.transient('x', [4096], 'u32');
+    const y = builder.transient('y', [4096], 'u32');
+    builder.dispatch(increment, { x, y }, { COUNT: 4096 });
+    await expect(builder.compile({ maxBytes: 20_000 })).rejects.toThrow(MemoryPlanError);
+    expect(gpu().memory.bytes).toBe(bytes);
+  });
+
+  test('a tensor beyond the binding limit is refused with the name of its layer', () => {
+    const builder = new ProgramBuilder(gpu(), 'huge');
+    const count = gpu().limits.maxStorageBufferBindingSize / 4 + 1;
+    const x = builder.transient('x', [count], 'u32');
+    const y = builder.transient('y', [count], 'u32');
+    expect(() =>
+      builder.within('conv7', () => builder.dispatch(increment, { x, y }, { COUNT: count })),
+    ).toThrow(/conv7/);
+  });
+
+  test('a shader that does not compile is named, with the line', async () => {
+    const broken = defineKernel({
+      name: 'test/broken',
+      source: '@compute @workgroup_size(1) fn main() { let x: u32 = 1.5; }',
+      bindings: {},
+      constants: [],
+      workgroups: () => [1, 1, 1],
+    });
+    const builder = new ProgramBuilder(gpu(), 'broken');
+    builder.dispatch(broken, {}, {});
+    await expect(builder.compile()).rejects.toThrow(GpuValidationError);
+    await expect(builder.compile()).rejects.toThrow(/test\/broken/);
+  });
+
+  test('a validation error belongs to the call that caused it', async () => {
+    const call = gpu().scoped('making a bad buffer', () => gpu().device.createBuffer({ size: 16, usage: 0 }));
+    await expect(call).rejects.toThrow(/making a bad buffer/);
+    await expect(gpu().finished()).resolves.toBeUndefined();
+  });
+
+  test('a missing constant is an option error', () => {
+    const builder = new ProgramBuilder(gpu(), 'constants');
+    const x = builder.transient('x', [4], 'u32');
+    expect(() => builder.dispatch(increment, { x, y: x }, { COUNT: Number.NaN })).toThrow(OptionError);
+  });
+
+  test('data that does not fill the tensor, bad shapes and bad views are shape errors', () => {
+    expect(() => gpu().tensor('t', [3], 'f32', new Float32Array(2))).toThrow(ShapeError);
+    expect(() => new Tensor('t', [2, 0], 'f32')).toThrow(ShapeError);
+    expect(() => new Tensor('t', [1.5], 'f32')).toThrow(ShapeError);
+    expect(() => new Tensor('t', [4, 33], 'bits').reshape([132])).toThrow(ShapeError);
+    expect(new Tensor('t', [4, 64], 'bits').reshape([256]).byteLength).toBe(32);
+  });
+
+  test('bytes that do not fill a word are written and read whole', async () => {
+    using scratch = new Scratch(gpu());
+    const bytes = scratch.tensor('bytes', [7], 'u8', Uint8Array.of(1, 2, 3, 4, 5, 6, 7));
+    expect([...(await gpu().read(bytes))]).toEqual([1, 2, 3, 4, 5, 6, 7]);
+  });
+
+  test('a tensor is disposed once, and not used after it', async () => {
+    const tensor = gpu().tensor('once', [4], 'f32');
+    tensor.dispose();
+    expect(() => tensor.dispose()).toThrow(DisposedError);
+    await expect(gpu().readFloats(tensor)).rejects.toThrow(DisposedError);
+  });
+
+  test('a program is profiled dispatch by dispatch where there are timestamps', async () => {
+    using scratch = new Scratch(gpu());
+    const x = scratch.tensor('x', [64, 64], 'f32');
+    const bits = scratch.tensor('bits', [64, 64], 'bits');
+    const builder = new ProgramBuilder(gpu(), 'profiled');
+    builder.within('layer', () => builder.dispatch(pack, { x, bits }, { ROWS: 64, CHANNELS: 64 }));
+    using program = await builder.compile();
+    const timings = await program.profile();
+    if (!gpu().features.has('timestamp-query')) expect(timings).toBeUndefined();
+    else
+      expect(timings?.map(({ kernel, label }) => [kernel, label])).toEqual([
+        ['pack/pack', 'layer (pack/pack)'],
+      ]);
+  });
+
+  test('pipelines are compiled once', async () => {
+    using scratch = new Scratch(gpu());
+    const x = scratch.tensor('x', [64], 'u32');
+    const run = () =>
+      runOnce(gpu(), 'once', (b) =>
+        b.dispatch(increment, { x, y: b.transient('y', [64], 'u32') }, { COUNT: 64 }),
+      );
+    (await run())[Symbol.dispose]();
+    const { pipelines } = gpu().counters;
+    (await run())[Symbol.dispose]();
+    expect(gpu().counters.pipelines).toBe(pipelines);
+  });
+});
+
+describe('lifetimes', () => {
+  test('no WebGPU is a typed error with a remedy', async () => {
+    await expect(Gpu.request({})).rejects.toThrow(WebGpuUnavailableError);
+    await expect(Gpu.request({})).rejects.toThrow(/remedy/);
+  });
+
+  test('a lost device fails every later call with the same typed error', async () => {
+    const gpu = await requestGpu();
+    const tensor = gpu.tensor('x', [4], 'f32');
+    gpu.device.destroy();
+    const loss = await gpu.lost;
+    expect(loss.code).toBe('device-lost');
+    await expect(gpu.readFloats(tensor)).rejects.toBe(loss);
+    await expect(gpu.finished()).rejects.toBe(loss);
+    expect(() => gpu.tensor('y', [4], 'f32')).toThrow(loss);
+    gpu.dispose();
+    expect(() => gpu.dispose()).toThrow(DisposedError);
+  });
+
+  test('a device that was handed in is not destroyed, and its defaults are enough', async () => {
+    const owner = await requestGpu();
+    const guest = Gpu.fromDevice(owner.device);
+    guest.dispose();
+    const tensor = owner.tensor('x', [2], 'f32', Float32Array.of(1, 2));
+    expect([...(await owner.readFloats(tensor))]).toEqual([1, 2]);
+    tensor.dispose();
+    owner.dispose();
+  });
+});
