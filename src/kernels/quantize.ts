@@ -1,0 +1,50 @@
+/** Binarizing activations and the surrogate gradients of sign. */
+import approxSignGradSource from '../../shaders/quantize/approx_sign_grad.wgsl';
+import binarizeSource from '../../shaders/quantize/binarize.wgsl';
+import gateGradSource from '../../shaders/quantize/gate_grad.wgsl';
+import steSignGradSource from '../../shaders/quantize/ste_sign_grad.wgsl';
+import swishSignGradSource from '../../shaders/quantize/swish_sign_grad.wgsl';
+import { defineKernel, linearWorkgroups, wordsFor } from '../gpu/index.ts';
+
+/** f32 [ROWS, CHANNELS] to sign bits and gate bits [ROWS, CHANNELS]. */
+export const binarizeGated = defineKernel({
+  name: 'quantize/binarize',
+  source: binarizeSource,
+  bindings: { x: 'read', bits: 'write', gate: 'write' },
+  constants: ['ROWS', 'CHANNELS', 'CLIP'],
+  workgroups: ({ ROWS, CHANNELS }) => linearWorkgroups(ROWS * wordsFor(CHANNELS), 64),
+});
+
+/** f32 [ROWS, CHANNELS], passed where gate bits [ROWS, CHANNELS] are 1. */
+export const gateGrad = defineKernel({
+  name: 'quantize/gate_grad',
+  source: gateGradSource,
+  bindings: { g: 'read', gate: 'read', out: 'write' },
+  constants: ['ROWS', 'CHANNELS'],
+  workgroups: ({ ROWS, CHANNELS }) => linearWorkgroups(ROWS * CHANNELS, 64),
+});
+
+/** f32 [SIZE], passed where |x| is at most CLIP. */
+export const steSignGrad = defineKernel({
+  name: 'quantize/ste_sign_grad',
+  source: steSignGradSource,
+  bindings: { g: 'read', x: 'read', out: 'write' },
+  constants: ['SIZE', 'CLIP'],
+  workgroups: ({ SIZE }) => linearWorkgroups(SIZE, 64),
+});
+
+export const approxSignGrad = defineKernel({
+  name: 'quantize/approx_sign_grad',
+  source: approxSignGradSource,
+  bindings: { g: 'read', x: 'read', out: 'write' },
+  constants: ['SIZE'],
+  workgroups: ({ SIZE }) => linearWorkgroups(SIZE, 64),
+});
+
+export const swishSignGrad = defineKernel({
+  name: 'quantize/swish_sign_grad',
+  source: swishSignGradSource,
+  bindings: { g: 'read', x: 'read', out: 'write' },
+  constants: ['SIZE', 'BETA'],
+  workgroups: ({ SIZE }) => linearWorkgroups(SIZE, 64),
+});
