@@ -1,0 +1,53 @@
+/** Picking batches out of a data set in GPU memory, and the state of a training run. */
+import advanceSource from '../../shaders/data/advance.wgsl';
+import gatherSource from '../../shaders/data/gather.wgsl';
+import gatherFlatSource from '../../shaders/data/gather-flat.wgsl';
+import rowsSource from '../../shaders/data/rows.wgsl';
+import { defineKernel, linearWorkgroups } from '../gpu/index.ts';
+
+const NORMALISATION = [
+  'SCALE_0',
+  'SCALE_1',
+  'SCALE_2',
+  'SCALE_3',
+  'SHIFT_0',
+  'SHIFT_1',
+  'SHIFT_2',
+  'SHIFT_3',
+] as const;
+
+/** What each row of a batch holds: rows vec4u [BATCH] (sample, top, left, mirrored) and labels u32 [BATCH]. */
+export const batchRows = defineKernel({
+  name: 'data/rows',
+  source: rowsSource,
+  bindings: { labels: 'read', state: 'read', rows: 'write', rowLabels: 'write' },
+  constants: ['SAMPLES', 'BATCH', 'SHUFFLE', 'HALF_BITS', 'PAD', 'AUGMENT', 'FLIP'],
+  workgroups: ({ BATCH }) => [Math.ceil(BATCH / 64), 1, 1],
+});
+
+/** Bytes to f32 [BATCH, HEIGHT, WIDTH, CHANNELS], any shape, with augmentation. */
+export const gather = defineKernel({
+  name: 'data/gather',
+  source: gatherSource,
+  bindings: { images: 'read', rows: 'read', x: 'write' },
+  constants: ['BATCH', 'HEIGHT', 'WIDTH', 'CHANNELS', 'PAD', ...NORMALISATION],
+  workgroups: ({ BATCH, HEIGHT, WIDTH }) => linearWorkgroups(BATCH * HEIGHT * WIDTH, 64),
+});
+
+/** Bytes to f32 [BATCH, 4 * WORDS], without augmentation. */
+export const gatherFlat = defineKernel({
+  name: 'data/gather-flat',
+  source: gatherFlatSource,
+  bindings: { images: 'read', rows: 'read', x: 'write' },
+  constants: ['BATCH', 'WORDS', 'CHANNELS', ...NORMALISATION],
+  workgroups: ({ BATCH, WORDS }) => linearWorkgroups(BATCH * WORDS, 64),
+});
+
+/** Counts the step and takes the next hyper-parameters. */
+export const advance = defineKernel({
+  name: 'data/advance',
+  source: advanceSource,
+  bindings: { table: 'read', state: 'write' },
+  constants: ['ROWS'],
+  workgroups: () => [1, 1, 1],
+});
