@@ -1,0 +1,3 @@
+// Normalises, scales and shifts; four channels an invocation.
+//!include "lib/lanes4.wgsl"
+//!include "lib/norm/apply.wgsl"

@@ -1,0 +1,124 @@
+/** Batch normalisation: two-stage statistics, application, gradients. Every kernel takes any channels, or four each. */
+import applySource from '../../shaders/norm/apply.wgsl';
+import applySource4 from '../../shaders/norm/apply4.wgsl';
+import combineSource from '../../shaders/norm/combine.wgsl';
+import combineSource4 from '../../shaders/norm/combine4.wgsl';
+import gradApplySource from '../../shaders/norm/grad-apply.wgsl';
+import gradApplySource4 from '../../shaders/norm/grad-apply4.wgsl';
+import gradCombineSource from '../../shaders/norm/grad-combine.wgsl';
+import gradCombineSource4 from '../../shaders/norm/grad-combine4.wgsl';
+import gradSumsSource from '../../shaders/norm/grad-sums.wgsl';
+import gradSumsSource4 from '../../shaders/norm/grad-sums4.wgsl';
+import momentsSource from '../../shaders/norm/moments.wgsl';
+import momentsSource4 from '../../shaders/norm/moments4.wgsl';
+import runningSource from '../../shaders/norm/running.wgsl';
+import { defineKernel, linearWorkgroups } from '../gpu/index.ts';
+
+/** Channels an invocation takes. */
+type Width = 1 | 4;
+
+const moments = (width: Width, name: string, source: string) =>
+  defineKernel({
+    name,
+    source,
+    bindings: { x: 'read', means: 'write', deviations: 'write' },
+    constants: ['ROWS', 'CHANNELS', 'CHUNKS'],
+    workgroups: ({ CHANNELS, CHUNKS }) => linearWorkgroups((CHANNELS / width) * CHUNKS, 64),
+  });
+
+const combine = (width: Width, name: string, source: string) =>
+  defineKernel({
+    name,
+    source,
+    bindings: {
+      x: 'read',
+      means: 'read',
+      deviations: 'read',
+      mean: 'write',
+      variance: 'write',
+      inverseStd: 'write',
+    },
+    constants: ['ROWS', 'CHANNELS', 'CHUNKS', 'EPSILON'],
+    workgroups: ({ CHANNELS }) => [Math.ceil(CHANNELS / width / 64), 1, 1],
+  });
+
+const apply = (width: Width, name: string, source: string) =>
+  defineKernel({
+    name,
+    source,
+    bindings: { x: 'read', mean: 'read', variance: 'read', gamma: 'read', beta: 'read', y: 'write' },
+    constants: ['ROWS', 'CHANNELS', 'ROWS_EACH', 'EPSILON', 'HAS_GAMMA', 'HAS_BETA'],
+    workgroups: ({ ROWS, CHANNELS, ROWS_EACH }) =>
+      linearWorkgroups((CHANNELS / width) * Math.ceil(ROWS / ROWS_EACH), 64),
+  });
+
+const gradSums = (width: Width, name: string, source: string) =>
+  defineKernel({
+    name,
+    source,
+    bindings: { grad: 'read', x: 'read', mean: 'read', grads: 'write', products: 'write' },
+    constants: ['ROWS', 'CHANNELS', 'CHUNKS'],
+    workgroups: ({ CHANNELS, CHUNKS }) => linearWorkgroups((CHANNELS / width) * CHUNKS, 64),
+  });
+
+const gradCombine = (width: Width, name: string, source: string) =>
+  defineKernel({
+    name,
+    source,
+    bindings: { grads: 'read', products: 'read', inverseStd: 'read', gradGamma: 'write', gradBeta: 'write' },
+    constants: ['CHANNELS', 'CHUNKS'],
+    workgroups: ({ CHANNELS }) => [Math.ceil(CHANNELS / width / 64), 1, 1],
+  });
+
+const gradApply = (width: Width, name: string, source: string) =>
+  defineKernel({
+    name,
+    source,
+    bindings: {
+      grad: 'read',
+      x: 'read',
+      mean: 'read',
+      inverseStd: 'read',
+      gamma: 'read',
+      gradGamma: 'read',
+      gradBeta: 'read',
+      gradX: 'write',
+    },
+    constants: ['ROWS', 'CHANNELS', 'ROWS_EACH', 'HAS_GAMMA'],
+    workgroups: ({ ROWS, CHANNELS, ROWS_EACH }) =>
+      linearWorkgroups((CHANNELS / width) * Math.ceil(ROWS / ROWS_EACH), 64),
+  });
+
+/** Mean and sum of squared deviations of every chunk of rows. */
+export const normMoments = moments(1, 'norm/moments', momentsSource);
+export const normMoments4 = moments(4, 'norm/moments4', momentsSource4);
+/** Chunks to mean, variance and 1 / sqrt(variance + epsilon). */
+export const normCombine = combine(1, 'norm/combine', combineSource);
+export const normCombine4 = combine(4, 'norm/combine4', combineSource4);
+/** y = (x - mean) * gamma / sqrt(variance + epsilon) + beta. */
+export const normApply = apply(1, 'norm/apply', applySource);
+export const normApply4 = apply(4, 'norm/apply4', applySource4);
+/** Sums of g and g * (x - mean) of every chunk of rows. */
+export const normGradSums = gradSums(1, 'norm/grad-sums', gradSumsSource);
+export const normGradSums4 = gradSums(4, 'norm/grad-sums4', gradSumsSource4);
+/** Chunks to the gradients of gamma and beta. */
+export const normGradCombine = gradCombine(1, 'norm/grad-combine', gradCombineSource);
+export const normGradCombine4 = gradCombine(4, 'norm/grad-combine4', gradCombineSource4);
+/** Gradient with respect to x. */
+export const normGradApply = gradApply(1, 'norm/grad-apply', gradApplySource);
+export const normGradApply4 = gradApply(4, 'norm/grad-apply4', gradApplySource4);
+
+/** Moves the running statistics towards the batch's, unless the run is halted. */
+export const normRunning = defineKernel({
+  name: 'norm/running',
+  source: runningSource,
+  bindings: {
+    mean: 'read',
+    variance: 'read',
+    state: 'read',
+    runningMean: 'write',
+    runningVariance: 'write',
+  },
+  constants: ['CHANNELS', 'GAIN'],
+  workgroups: ({ CHANNELS }) => [Math.ceil(CHANNELS / 64), 1, 1],
+});

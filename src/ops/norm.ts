@@ -1,0 +1,245 @@
+/** Batch normalisation over all axes but the last, and its gradient. */
+import { OptionError, ShapeError } from '../errors.ts';
+import { describe, type ProgramBuilder, type Tensor } from '../gpu/index.ts';
+import {
+  normApply,
+  normApply4,
+  normCombine,
+  normCombine4,
+  normGradApply,
+  normGradApply4,
+  normGradCombine,
+  normGradCombine4,
+  normGradSums,
+  normGradSums4,
+  normMoments,
+  normMoments4,
+  normRunning,
+} from '../kernels/norm.ts';
+import { assertState } from './data.ts';
+
+/** Rows that one invocation normalises: what it reads of a channel is read once for all of them. */
+const ROWS_EACH = 8;
+/** Chunks of rows of a reduction: never so many that merging them is slower than making them. */
+const MOST_CHUNKS = 256;
+
+/** What the gradient needs of the forward pass; f32 [C] each. */
+export interface SavedStatistics {
+  readonly mean: Tensor;
+  /** Of the batch, biased. */
+  readonly variance: Tensor;
+  /** 1 / sqrt(variance + epsilon). */
+  readonly inverseStd: Tensor;
+}
+
+export interface BatchNormOptions {
+  /** f32 [..., C]. */
+  readonly x: Tensor;
+  /** f32 [C]; 1 when absent. */
+  readonly gamma?: Tensor;
+  /** f32 [C]; 0 when absent. */
+  readonly beta?: Tensor;
+  /** f32 [C]. */
+  readonly runningMean: Tensor;
+  /** f32 [C]; of biased variances, as Keras keeps them. */
+  readonly runningVariance: Tensor;
+  /** Share of the old running statistics that stays at each step, 0 to 1. */
+  readonly momentum: number;
+  /** Added to the variance; positive. */
+  readonly epsilon: number;
+  /** Batch statistics when true, running statistics when false. */
+  readonly training: boolean;
+  /** u32 [12]; needed when training updates the running statistics. */
+  readonly state?: Tensor;
+  /**
+   * Don't move the running statistics: `updateRunningStatistics` is recorded later. After the loss, a batch that halts
+   * the run then leaves no trace in them.
+   */
+  readonly deferRunning?: boolean;
+}
+
+/**
+ * y = gamma * (x - mean) / sqrt(variance + epsilon) + beta per channel (Ioffe & Szegedy 2015).
+ *
+ * Training takes mean and biased variance of the batch, and moves the running ones: running = momentum * running +
+ * (1 - momentum) * batch, with the biased variance too (Keras' non-fused layer; PyTorch and TensorFlow's fused kernel
+ * take the unbiased one). A halted run leaves them untouched.
+ * @returns y f32 [..., C], and when training what `batchNormGrad` needs
+ * @throws ShapeError, OptionError
+ */
+export function batchNorm(
+  b: ProgramBuilder,
+  options: BatchNormOptions,
+): { y: Tensor; saved?: SavedStatistics } {
+  const { x, gamma, beta, runningMean, runningVariance, momentum, epsilon, training, state } = options;
+  const where = 'batchNorm';
+  const { rows, channels, vec4 } = matrixOf(x, where);
+  for (const tensor of [gamma, beta, runningMean, runningVariance]) assertChannels(tensor, channels, where);
+  if (!(momentum >= 0 && momentum <= 1) || !(epsilon > 0) || !Number.isFinite(epsilon)) {
+    throw new OptionError('Batch normalisation has a momentum from 0 to 1 and a positive epsilon.', {
+      given: `momentum = ${momentum}, epsilon = ${epsilon}`,
+      where,
+    });
+  }
+  const y = b.transient('normalised', x.shape, 'f32');
+  const shape = { ROWS: rows, CHANNELS: channels };
+  const apply = (mean: Tensor, variance: Tensor) =>
+    b.dispatch(
+      vec4 ? normApply4 : normApply,
+      { x, mean, variance, gamma: gamma ?? mean, beta: beta ?? mean, y },
+      {
+        ...shape,
+        ROWS_EACH,
+        EPSILON: epsilon,
+        HAS_GAMMA: gamma === undefined ? 0 : 1,
+        HAS_BETA: beta === undefined ? 0 : 1,
+      },
+    );
+  if (!training) {
+    apply(runningMean, runningVariance);
+    return { y };
+  }
+  const CHUNKS = chunksFor(rows);
+  const means = b.transient('chunk means', [CHUNKS, channels], 'f32');
+  const deviations = b.transient('chunk deviations', [CHUNKS, channels], 'f32');
+  const saved = {
+    mean: b.transient('mean', [channels], 'f32'),
+    variance: b.transient('variance', [channels], 'f32'),
+    inverseStd: b.transient('inverse standard deviation', [channels], 'f32'),
+  };
+  b.dispatch(vec4 ? normMoments4 : normMoments, { x, means, deviations }, { ...shape, CHUNKS });
+  b.dispatch(
+    vec4 ? normCombine4 : normCombine,
+    { x, means, deviations, ...saved },
+    { ...shape, CHUNKS, EPSILON: epsilon },
+  );
+  if (!options.deferRunning) {
+    if (state === undefined) {
+      throw new OptionError(
+        'Training moves the running statistics, and asks the train state whether it may.',
+        {
+          given: 'no state',
+          expected: 'options.state, or options.deferRunning',
+          where,
+        },
+      );
+    }
+    updateRunningStatistics(b, { saved, runningMean, runningVariance, momentum, state });
+  }
+  apply(saved.mean, saved.variance);
+  return { y, saved };
+}
+
+/**
+ * Moves the running statistics towards those of a batch, unless the run is halted: running = momentum * running +
+ * (1 - momentum) * batch.
+ * @throws ShapeError
+ */
+export function updateRunningStatistics(
+  b: ProgramBuilder,
+  options: {
+    readonly saved: Pick<SavedStatistics, 'mean' | 'variance'>;
+    /** f32 [C]. */
+    readonly runningMean: Tensor;
+    readonly runningVariance: Tensor;
+    readonly momentum: number;
+    /** u32 [12]. */
+    readonly state: Tensor;
+  },
+): void {
+  const { saved, runningMean, runningVariance, momentum, state } = options;
+  const where = 'updateRunningStatistics';
+  const channels = saved.mean.size;
+  for (const tensor of [saved.variance, runningMean, runningVariance])
+    assertChannels(tensor, channels, where);
+  assertState(state, where);
+  b.dispatch(
+    normRunning,
+    { mean: saved.mean, variance: saved.variance, state, runningMean, runningVariance },
+    { CHANNELS: channels, GAIN: 1 - momentum },
+  );
+}
+
+export interface BatchNormGradOptions {
+  /** f32 [..., C], with respect to y. */
+  readonly gradOutput: Tensor;
+  /** f32 [..., C], as given to `batchNorm`. */
+  readonly x: Tensor;
+  readonly saved: Pick<SavedStatistics, 'mean' | 'inverseStd'>;
+  /** f32 [C]; 1 when absent. */
+  readonly gamma?: Tensor;
+}
+
+/**
+ * Gradients through `batchNorm` in training, where mean and variance depend on x.
+ * @returns gradInput f32 [..., C], gradGamma and gradBeta f32 [C]
+ * @throws ShapeError
+ */
+export function batchNormGrad(
+  b: ProgramBuilder,
+  options: BatchNormGradOptions,
+): { gradInput: Tensor; gradGamma: Tensor; gradBeta: Tensor } {
+  const { gradOutput, x, saved, gamma } = options;
+  const where = 'batchNormGrad';
+  const { rows, channels, vec4 } = matrixOf(x, where);
+  const matrix = matrixOf(gradOutput, where);
+  if (matrix.rows !== rows || matrix.channels !== channels) {
+    throw new ShapeError('The gradient has another shape than what was normalised.', {
+      given: describe(gradOutput.shape),
+      expected: describe(x.shape),
+      where,
+    });
+  }
+  for (const tensor of [saved.mean, saved.inverseStd, gamma]) assertChannels(tensor, channels, where);
+  const CHUNKS = chunksFor(rows);
+  const grads = b.transient('chunk gradients', [CHUNKS, channels], 'f32');
+  const products = b.transient('chunk products', [CHUNKS, channels], 'f32');
+  const gradGamma = b.transient('gradient of gamma', [channels], 'f32');
+  const gradBeta = b.transient('gradient of beta', [channels], 'f32');
+  const gradInput = b.transient('gradient', x.shape, 'f32');
+  const { mean, inverseStd } = saved;
+  b.dispatch(
+    vec4 ? normGradSums4 : normGradSums,
+    { grad: gradOutput, x, mean, grads, products },
+    { ROWS: rows, CHANNELS: channels, CHUNKS },
+  );
+  b.dispatch(
+    vec4 ? normGradCombine4 : normGradCombine,
+    { grads, products, inverseStd, gradGamma, gradBeta },
+    { CHANNELS: channels, CHUNKS },
+  );
+  b.dispatch(
+    vec4 ? normGradApply4 : normGradApply,
+    { grad: gradOutput, x, mean, inverseStd, gamma: gamma ?? mean, gradGamma, gradBeta, gradX: gradInput },
+    { ROWS: rows, CHANNELS: channels, ROWS_EACH, HAS_GAMMA: gamma === undefined ? 0 : 1 },
+  );
+  return { gradInput, gradGamma, gradBeta };
+}
+
+/** About the square root of the rows: both stages of a reduction are then equally long. */
+function chunksFor(rows: number): number {
+  return Math.min(MOST_CHUNKS, Math.ceil(Math.sqrt(rows)));
+}
+
+function matrixOf(x: Tensor, where: string): { rows: number; channels: number; vec4: boolean } {
+  const channels = x.shape.at(-1) ?? 1;
+  if (x.dtype !== 'f32' || x.shape.length < 1) {
+    throw new ShapeError('Batch normalisation takes floats.', {
+      given: `${x.label}: ${describe(x.shape, x.dtype)}`,
+      expected: '[..., C] f32',
+      where,
+    });
+  }
+  return { rows: x.size / channels, channels, vec4: channels % 4 === 0 };
+}
+
+function assertChannels(tensor: Tensor | undefined, channels: number, where: string): void {
+  if (tensor === undefined) return;
+  if (tensor.dtype !== 'f32' || tensor.size !== channels) {
+    throw new ShapeError('There is one number for every channel.', {
+      given: `${tensor.label}: ${describe(tensor.shape, tensor.dtype)}`,
+      expected: `[${channels}] f32`,
+      where,
+    });
+  }
+}

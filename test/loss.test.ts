@@ -1,0 +1,212 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { OptionError, ShapeError } from '../src/errors.ts';
+import { ProgramBuilder, runOnce, type Tensor } from '../src/gpu/index.ts';
+import { decodeTrainState, encodeTrainState, STATE_WORDS } from '../src/ops/data.ts';
+import { loss } from '../src/ops/loss.ts';
+import { NO_LABEL } from '../src/reference/data.ts';
+import { type LossKind, loss as referenceLoss } from '../src/reference/loss.ts';
+import { normal, pcg4d } from '../src/reference/random.ts';
+import { expectClose, expectSame, Scratch, useGpu } from './helpers/gpu.ts';
+
+interface Case {
+  readonly kind: LossKind;
+  readonly batch: number;
+  readonly classes: number;
+  readonly scale: number;
+  /** Rows at the end without a label. */
+  readonly missing: number;
+}
+
+const nameOf = ({ kind, batch, classes, scale, missing }: Case) =>
+  `${kind}_B${batch}_C${classes}_scale${scale}${missing > 0 ? `_missing${missing}` : ''}`;
+
+const RING = 4;
+
+describe('losses', () => {
+  const gpu = useGpu();
+
+  const kinds: LossKind[] = ['squaredHinge', 'crossEntropy'];
+  const named = kinds.flatMap((kind): Case[] => [
+    { kind, batch: 100, classes: 10, scale: 1, missing: 0 },
+    { kind, batch: 100, classes: 10, scale: 1, missing: 37 },
+    { kind, batch: 3, classes: 2, scale: 80, missing: 0 },
+    { kind, batch: 1, classes: 1, scale: 1, missing: 0 },
+    { kind, batch: 5, classes: 7, scale: 1, missing: 5 },
+    { kind, batch: 130, classes: 1000, scale: 3, missing: 1 },
+  ]);
+  const between = (min: number, max: number) => fc.integer({ min, max });
+  const random: Case[] = fc
+    .sample(
+      fc.record({
+        kind: fc.constantFrom(...kinds),
+        batch: between(1, 200),
+        classes: between(1, 30),
+        scale: fc.constantFrom(0.1, 1, 10, 100),
+        missing: between(0, 20),
+      }),
+      { seed: 4, numRuns: 80 },
+    )
+    .map((one) => ({ ...one, missing: Math.min(one.missing, one.batch) }));
+
+  for (const [title, cases] of [
+    ...named.map((one) => [nameOf(one), [one]] as const),
+    ['80 random shapes', random] as const,
+  ]) {
+    test(title, async () => {
+      using scratch = new Scratch(gpu());
+      const b = new ProgramBuilder(gpu(), 'losses');
+      const checks: {
+        name: string;
+        grad: Tensor;
+        metrics: Tensor;
+        state: Tensor;
+        expected: ReturnType<typeof referenceLoss>;
+      }[] = [];
+      cases.forEach((one, i) => {
+        const { kind, batch, classes, scale, missing } = one;
+        const values = Float32Array.from({ length: batch * classes }, (_, j) => scale * normal(i, 1, j));
+        const targets = Uint32Array.from({ length: batch }, (_, row) =>
+          row >= batch - missing ? NO_LABEL : pcg4d(i, 2, row, 0)[0] % classes,
+        );
+        const metrics = scratch.tensor('metrics', [RING, 4], 'f32');
+        const state = scratch.tensor('state', [STATE_WORDS], 'u32', encodeTrainState({ step: 6 }));
+        const grad = loss(b, {
+          kind,
+          logits: scratch.tensor('logits', [batch, classes], 'f32', values),
+          labels: scratch.tensor('labels', [batch], 'u32', targets),
+          state,
+          metrics,
+        });
+        b.keep(grad);
+        checks.push({
+          name: nameOf(one),
+          grad,
+          metrics,
+          state,
+          expected: referenceLoss(kind, values, targets, classes),
+        });
+      });
+      using program = await b.compile();
+      program.run();
+      for (const { name, grad, metrics, state, expected } of checks) {
+        const ring = await gpu().readFloats(metrics);
+        // Step 6 goes into entry 2; the others are untouched.
+        expectClose(ring.subarray(8, 9), [expected.loss], 1e-4, `${name} loss`);
+        expectSame(ring.subarray(9, 12), [expected.correct, expected.valid, 6], `${name} counts`);
+        expectSame([...ring.subarray(0, 8), ...ring.subarray(12)], new Array(12).fill(0), `${name} others`);
+        expectClose(await gpu().readFloats(grad), expected.gradLogits, 1e-4, `${name} gradient`);
+        expect(decodeTrainState(await gpu().readWords(state)).halted).toBe(false);
+      }
+    });
+  }
+
+  for (const kind of kinds) {
+    test(`${kind}: the reference gradient agrees with central differences`, () => {
+      const classes = 4;
+      const labels = [0, 3, NO_LABEL, 2];
+      const logits = Float64Array.from({ length: 16 }, (_, i) => normal(3, 1, i));
+      const { gradLogits } = referenceLoss(kind, logits, labels, classes);
+      const slopes = logits.map((value, i) => {
+        const at = (x: number) => referenceLoss(kind, logits.with(i, x), labels, classes).loss;
+        return (at(value + 1e-5) - at(value - 1e-5)) / 2e-5;
+      });
+      expectClose(gradLogits, slopes, 1e-7);
+    });
+  }
+
+  const evaluate = async (
+    scratch: Scratch,
+    logits: number[],
+    labels: number[],
+    options: { evaluate?: boolean; halted?: boolean; kind?: LossKind } = {},
+  ) => {
+    const classes = logits.length / labels.length;
+    const metrics = scratch.tensor('metrics', [1, 4], 'f32', Float32Array.of(-1, -1, -1, -1));
+    const state = scratch.tensor(
+      'state',
+      [STATE_WORDS],
+      'u32',
+      encodeTrainState({ halted: options.halted ?? false }),
+    );
+    using _ = await runOnce(gpu(), 'loss', (b) =>
+      loss(b, {
+        kind: options.kind ?? 'squaredHinge',
+        logits: scratch.tensor('logits', [labels.length, classes], 'f32', Float32Array.from(logits)),
+        labels: scratch.tensor('labels', [labels.length], 'u32', Uint32Array.from(labels)),
+        state,
+        metrics,
+        evaluate: options.evaluate ?? false,
+      }),
+    );
+    const [value = 0, correct = 0, valid = 0] = await gpu().readFloats(metrics);
+    return { value, correct, valid, halted: decodeTrainState(await gpu().readWords(state)).halted };
+  };
+
+  test('of several largest logits the first is the answer', async () => {
+    using scratch = new Scratch(gpu());
+    const logits = [1, 5, 5, 5, 5, 5, -2, -2, -2];
+    expect((await evaluate(scratch, logits, [1, 1, 1])).correct).toBe(1);
+    expect((await evaluate(scratch, logits, [2, 0, 0])).correct).toBe(2);
+  });
+
+  for (const kind of kinds) {
+    for (const [title, logits, labels] of [
+      ['NaN', [1, Number.NaN, 0, 0], [0, 1]],
+      ['NaN in first place', [Number.NaN, 1, 0, 0], [0, 1]],
+      ['+infinity', [1, 0, Number.POSITIVE_INFINITY, 0], [0, 0]],
+      ['-infinity', [1, 0, Number.NEGATIVE_INFINITY, 0], [0, 1]],
+      ['a label that is no class', [1, 0, 1, 0], [0, 2]],
+    ] as const) {
+      test(`${kind}: ${title} halts the run and is reported as NaN`, async () => {
+        using scratch = new Scratch(gpu());
+        const result = await evaluate(scratch, [...logits], [...labels], { kind });
+        expect(result).toMatchObject({ value: Number.NaN, valid: 2, halted: true });
+        expect(await evaluate(scratch, [...logits], [...labels], { kind, evaluate: true })).toMatchObject({
+          value: Number.NaN,
+          halted: false,
+        });
+      });
+    }
+  }
+
+  test('a loss that overflows f32 halts the run', async () => {
+    using scratch = new Scratch(gpu());
+    expect(await evaluate(scratch, [-1e30, 0], [0])).toMatchObject({ value: Number.NaN, halted: true });
+  });
+
+  test('a NaN in a row without label is nobody’s', async () => {
+    using scratch = new Scratch(gpu());
+    const result = await evaluate(scratch, [1, -1, Number.NaN, 0], [0, NO_LABEL]);
+    expect(result).toEqual({ value: 0, correct: 1, valid: 1, halted: false });
+  });
+
+  test('a halted run keeps the metrics it stopped with; evaluation goes on', async () => {
+    using scratch = new Scratch(gpu());
+    const untouched = { value: -1, correct: -1, valid: -1, halted: true };
+    expect(await evaluate(scratch, [1, -1], [0], { halted: true })).toEqual(untouched);
+    expect(await evaluate(scratch, [1, -1], [0], { halted: true, evaluate: true })).toEqual({
+      value: 0,
+      correct: 1,
+      valid: 1,
+      halted: true,
+    });
+  });
+
+  test('wrong shapes and options are refused', () => {
+    using scratch = new Scratch(gpu());
+    const b = new ProgramBuilder(gpu(), 'refused');
+    const good = {
+      kind: 'squaredHinge' as LossKind,
+      logits: scratch.tensor('logits', [4, 3], 'f32'),
+      labels: scratch.tensor('labels', [4], 'u32'),
+      state: scratch.tensor('state', [STATE_WORDS], 'u32'),
+      metrics: scratch.tensor('metrics', [2, 4], 'f32'),
+    };
+    expect(() => loss(b, { ...good, labels: scratch.tensor('bytes', [4], 'u8') })).toThrow(ShapeError);
+    expect(() => loss(b, { ...good, metrics: scratch.tensor('flat', [8], 'f32') })).toThrow(ShapeError);
+    expect(() => loss(b, { ...good, logits: good.labels })).toThrow(ShapeError);
+    expect(() => loss(b, { ...good, state: good.labels })).toThrow(ShapeError);
+    expect(() => loss(b, { ...good, kind: 'hinge' as LossKind })).toThrow(OptionError);
+  });
+});

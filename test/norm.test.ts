@@ -1,0 +1,267 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { OptionError, ShapeError } from '../src/errors.ts';
+import { ProgramBuilder, runOnce, type Shape, sizeOf, type Tensor } from '../src/gpu/index.ts';
+import { encodeTrainState, STATE_WORDS } from '../src/ops/data.ts';
+import { batchNorm, batchNormGrad, updateRunningStatistics } from '../src/ops/norm.ts';
+import * as reference from '../src/reference/norm.ts';
+import { normal, uniform01 } from '../src/reference/random.ts';
+import { expectClose, expectSame, Scratch, useGpu } from './helpers/gpu.ts';
+
+interface Case {
+  readonly shape: Shape;
+  /** Mean and standard deviation of x; rounded to integers, as dot products are. */
+  readonly mean: number;
+  readonly deviation: number;
+  readonly affine: boolean;
+}
+
+const nameOf = ({ shape, mean, deviation, affine }: Case) =>
+  `I${shape.join('x')}_mean${mean}_sd${deviation}${affine ? '_affine' : ''}`;
+
+const EPSILON = 1e-4;
+const MOMENTUM = 0.9;
+
+describe('batch normalisation', () => {
+  const gpu = useGpu();
+
+  const named: Case[] = [
+    { shape: [100, 512], mean: 0, deviation: 28, affine: true },
+    { shape: [100, 512], mean: 4000, deviation: 20, affine: true },
+    { shape: [100, 10], mean: -300, deviation: 30, affine: false },
+    { shape: [8, 9, 9, 64], mean: 100, deviation: 40, affine: true },
+    { shape: [51200, 4], mean: 5000, deviation: 10, affine: true },
+    { shape: [51200, 3], mean: -5000, deviation: 10, affine: false },
+    { shape: [1, 6], mean: 7, deviation: 1, affine: true },
+    { shape: [5, 1], mean: 0, deviation: 5, affine: true },
+    { shape: [50, 8], mean: 12, deviation: 0, affine: true },
+  ];
+  const between = (min: number, max: number) => fc.integer({ min, max });
+  const random: Case[] = fc.sample(
+    fc.record({
+      shape: fc.oneof(
+        fc.tuple(between(8, 300), between(1, 70)),
+        fc.tuple(between(1, 4), between(2, 9), between(4, 9), between(1, 40)),
+      ),
+      mean: between(-5000, 5000),
+      deviation: between(10, 1000),
+      affine: fc.boolean(),
+    }),
+    { seed: 11, numRuns: 50 },
+  );
+
+  for (const [title, cases] of [
+    ...named.map((one) => [nameOf(one), [one]] as const),
+    ['50 random shapes', random] as const,
+  ]) {
+    test(title, async () => {
+      using scratch = new Scratch(gpu());
+      const b = new ProgramBuilder(gpu(), 'batch norm');
+      const checks: { name: string; got: Tensor; expected: ArrayLike<number> }[] = [];
+      const state = scratch.tensor('state', [STATE_WORDS], 'u32', encodeTrainState({}));
+      cases.forEach((one, i) => {
+        const { shape, mean, deviation, affine } = one;
+        const name = nameOf(one);
+        const channels = shape.at(-1) ?? 1;
+        const size = sizeOf(shape);
+        const draw = (stream: number, count: number) => (scale: number, shift: number) =>
+          Float32Array.from({ length: count }, (_, j) => shift + scale * normal(i, stream, j));
+        const x = draw(1, size)(deviation, mean).map(Math.round);
+        const g = draw(2, size)(1, 0);
+        const gamma = affine ? draw(3, channels)(1, 0) : undefined;
+        const beta = affine ? draw(4, channels)(1, 0) : undefined;
+        const means = draw(5, channels)(1, mean);
+        const variances = Float32Array.from({ length: channels }, (_, c) => 0.1 + uniform01(i, 6, c));
+
+        const vector = (label: string, data: Float32Array<ArrayBuffer>) =>
+          scratch.tensor(label, [channels], 'f32', data);
+        const input = scratch.tensor('x', shape, 'f32', x);
+        const gammaTensor = gamma && vector('gamma', gamma);
+        const affineTensors = {
+          ...(gammaTensor && { gamma: gammaTensor }),
+          ...(beta && { beta: vector('beta', beta) }),
+        };
+        const running = {
+          runningMean: vector('running mean', means),
+          runningVariance: vector('running variance', variances),
+        };
+        const common = { x: input, momentum: MOMENTUM, epsilon: EPSILON, state, ...affineTensors };
+        // Inference comes first, so that it reads the old running statistics.
+        const inference = batchNorm(b, { ...common, ...running, training: false });
+        expect(inference.saved).toBeUndefined();
+        const { y, saved } = batchNorm(b, { ...common, ...running, training: true });
+        if (saved === undefined) throw new Error('nothing saved');
+        const grads = batchNormGrad(b, {
+          gradOutput: scratch.tensor('g', shape, 'f32', g),
+          x: input,
+          saved,
+          ...(gammaTensor && { gamma: gammaTensor }),
+        });
+
+        const rows = size / channels;
+        const statistics = reference.batchStatistics(x, rows, channels);
+        const expected = reference.normalizeGrad(g, x, statistics, EPSILON, gamma);
+        const check = (label: string, got: Tensor, values: ArrayLike<number>) => {
+          b.keep(got);
+          checks.push({ name: `${name} ${label}`, got, expected: values });
+        };
+        check('y', y, reference.normalize(x, statistics, EPSILON, gamma, beta));
+        check(
+          'inference',
+          inference.y,
+          reference.normalize(x, { mean: means, variance: variances }, EPSILON, gamma, beta),
+        );
+        check('mean', saved.mean, statistics.mean);
+        check('variance', saved.variance, statistics.variance);
+        check('gradGamma', grads.gradGamma, expected.gradGamma);
+        check('gradBeta', grads.gradBeta, expected.gradBeta);
+        check('gradInput', grads.gradInput, expected.gradInput);
+        checks.push(
+          {
+            name: `${name} running mean`,
+            got: running.runningMean,
+            expected: reference.updateRunning(means, statistics.mean, MOMENTUM),
+          },
+          {
+            name: `${name} running variance`,
+            got: running.runningVariance,
+            expected: reference.updateRunning(variances, statistics.variance, MOMENTUM),
+          },
+        );
+      });
+      using program = await b.compile();
+      program.run();
+      for (const { name, got, expected } of checks)
+        expectClose(await gpu().readFloats(got), expected, 1e-4, name);
+    });
+  }
+
+  test('the reference gradient agrees with central differences', () => {
+    const [rows, channels] = [7, 3];
+    const at = (stream: number, count: number) =>
+      Float64Array.from({ length: count }, (_, i) => normal(5, stream, i));
+    const [x, weights, gamma, beta] = [at(1, 21), at(2, 21), at(3, 3), at(4, 3)];
+    const lossOf = (inputs: Float64Array, scale: Float64Array, shift: Float64Array) => {
+      const statistics = reference.batchStatistics(inputs, rows, channels);
+      return reference
+        .normalize(inputs, statistics, EPSILON, scale, shift)
+        .reduce((sum, y, i) => sum + y * (weights[i] ?? 0), 0);
+    };
+    const slope = (values: Float64Array, lossAt: (moved: Float64Array) => number) =>
+      values.map((value, i) => {
+        const h = 1e-5;
+        return (lossAt(values.with(i, value + h)) - lossAt(values.with(i, value - h))) / (2 * h);
+      });
+    const grads = reference.normalizeGrad(
+      weights,
+      x,
+      reference.batchStatistics(x, rows, channels),
+      EPSILON,
+      gamma,
+    );
+    expectClose(
+      grads.gradInput,
+      slope(x, (moved) => lossOf(moved, gamma, beta)),
+      1e-7,
+      'x',
+    );
+    expectClose(
+      grads.gradGamma,
+      slope(gamma, (moved) => lossOf(x, moved, beta)),
+      1e-7,
+      'gamma',
+    );
+    expectClose(
+      grads.gradBeta,
+      slope(beta, (moved) => lossOf(x, gamma, moved)),
+      1e-7,
+      'beta',
+    );
+  });
+
+  for (const width of [3, 4]) {
+    test(`a halted run keeps its running statistics, ${width} channels; a deferred update waits for its call`, async () => {
+      using scratch = new Scratch(gpu());
+      const x = scratch.tensor(
+        'x',
+        [5, width],
+        'f32',
+        Float32Array.from({ length: 5 * width }, (_, i) => i),
+      );
+      const start = Float32Array.from({ length: width }, (_, c) => c + 0.5);
+      const runningMean = scratch.tensor('mean', [width], 'f32', start);
+      const runningVariance = scratch.tensor('variance', [width], 'f32', start);
+      const words = encodeTrainState({ halted: true });
+      const state = scratch.tensor('state', [STATE_WORDS], 'u32', words);
+      const common = { x, runningMean, runningVariance, momentum: MOMENTUM, epsilon: EPSILON, state };
+      using _ = await runOnce(gpu(), 'halted', (b) => batchNorm(b, { ...common, training: true }));
+      expectSame(await gpu().readFloats(runningMean), start);
+      expectSame(await gpu().readFloats(runningVariance), start);
+
+      gpu().write(state, encodeTrainState({}));
+      using _deferred = await runOnce(gpu(), 'deferred', (b) => {
+        const { saved } = batchNorm(b, { ...common, training: true, deferRunning: true });
+        return saved && b.keep(saved.mean);
+      });
+      expectSame(await gpu().readFloats(runningMean), start);
+      using _late = await runOnce(gpu(), 'late', (b) => {
+        const { saved } = batchNorm(b, { ...common, training: true, deferRunning: true });
+        if (saved !== undefined) updateRunningStatistics(b, { saved, ...common });
+      });
+      const batch = Array.from({ length: width }, (_, c) => 2 * width + c);
+      expectClose(await gpu().readFloats(runningMean), reference.updateRunning(start, batch, MOMENTUM), 1e-6);
+    });
+  }
+
+  test('the same batch gives the same bits', async () => {
+    using scratch = new Scratch(gpu());
+    const values = Float32Array.from({ length: 999 * 12 }, (_, i) => normal(2, 3, i));
+    const x = scratch.tensor('x', [999, 12], 'f32', values);
+    const zeros = scratch.tensor('zeros', [12], 'f32');
+    const ones = scratch.tensor('ones', [12], 'f32', new Float32Array(12).fill(1));
+    const b = new ProgramBuilder(gpu(), 'twice');
+    const out = [0, 1].map(() => {
+      const { saved } = batchNorm(b, {
+        x,
+        runningMean: zeros,
+        runningVariance: ones,
+        momentum: MOMENTUM,
+        epsilon: EPSILON,
+        training: true,
+        deferRunning: true,
+      });
+      if (saved === undefined) throw new Error('nothing saved');
+      const grads = batchNormGrad(b, { gradOutput: x, x, saved });
+      return [saved.mean, saved.variance, grads.gradInput].map((tensor) => b.keep(tensor));
+    });
+    using program = await b.compile();
+    program.run();
+    for (const [i, tensor] of (out[0] ?? []).entries()) {
+      const twin = out[1]?.[i];
+      if (twin === undefined) throw new Error('no twin');
+      expectSame(await gpu().readFloats(twin), await gpu().readFloats(tensor));
+    }
+  });
+
+  test('wrong shapes and options are refused', () => {
+    using scratch = new Scratch(gpu());
+    const b = new ProgramBuilder(gpu(), 'refused');
+    const vector = scratch.tensor('v', [4], 'f32');
+    const good = {
+      x: scratch.tensor('x', [2, 4], 'f32'),
+      runningMean: vector,
+      runningVariance: vector,
+      momentum: 0.9,
+      epsilon: 1e-4,
+      training: false,
+    };
+    const short = scratch.tensor('short', [3], 'f32');
+    expect(() => batchNorm(b, { ...good, gamma: short })).toThrow(ShapeError);
+    expect(() => batchNorm(b, { ...good, x: scratch.tensor('u', [2, 4], 'u32') })).toThrow(ShapeError);
+    expect(() => batchNorm(b, { ...good, epsilon: 0 })).toThrow(OptionError);
+    expect(() => batchNorm(b, { ...good, momentum: 1.5 })).toThrow(OptionError);
+    expect(() => batchNorm(b, { ...good, training: true })).toThrow(OptionError);
+    const saved = { mean: vector, inverseStd: vector };
+    expect(() => batchNormGrad(b, { gradOutput: vector, x: good.x, saved })).toThrow(ShapeError);
+  });
+});
