@@ -1,0 +1,3 @@
+// Adam on latent weights; rows of whole vec4s.
+//!include "lib/lanes4.wgsl"
+//!include "lib/optim/adam-binary.wgsl"

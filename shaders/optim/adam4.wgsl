@@ -1,0 +1,3 @@
+// Adam on real parameters; four an invocation.
+//!include "lib/lanes4.wgsl"
+//!include "lib/optim/adam.wgsl"

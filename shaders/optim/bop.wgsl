@@ -1,0 +1,3 @@
+// Bop; any number of channels.
+//!include "lib/lanes1.wgsl"
+//!include "lib/optim/bop.wgsl"
