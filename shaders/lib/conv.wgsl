@@ -31,10 +31,16 @@ fn input_column(out_x: u32, tap_x: u32) -> u32 {
 // The reverse: the row of the output in which a tap reads row y; OUT_HEIGHT or more where there is none.
 fn output_row(y: u32, tap_y: u32) -> u32 {
   let offset = y + PAD_TOP - tap_y * DILATION_Y;
+  if (STRIDE_Y == 1u) {
+    return offset; // division is slow where there are no instructions for it
+  }
   return select(OUT_HEIGHT, offset / STRIDE_Y, offset % STRIDE_Y == 0u);
 }
 
 fn output_column(x: u32, tap_x: u32) -> u32 {
   let offset = x + PAD_LEFT - tap_x * DILATION_X;
+  if (STRIDE_X == 1u) {
+    return offset;
+  }
   return select(OUT_WIDTH, offset / STRIDE_X, offset % STRIDE_X == 0u);
 }

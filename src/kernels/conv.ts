@@ -1,15 +1,24 @@
 /**
- * Convolutions and their gradients. The kernels without a suffix take any geometry; those named `…Tile` compute several
- * outputs an invocation in registers and take the geometries that `canTile` names.
+ * Convolutions and their gradients. The kernels without a suffix take any geometry; those named `…Tile` and
+ * `…Narrow` compute several results an invocation in registers, and take the geometries that their `canTile…` names.
  */
 import binaryForwardSource from '../../shaders/conv/binary_forward.wgsl';
+import binaryForwardTileSource from '../../shaders/conv/binary_forward_tile.wgsl';
 import binaryGradInputSource from '../../shaders/conv/binary_grad_input.wgsl';
+import binaryGradInputTileSource from '../../shaders/conv/binary_grad_input_tile.wgsl';
 import binaryGradWeightsSource from '../../shaders/conv/binary_grad_weights.wgsl';
+import binaryGradWeightsTileSource from '../../shaders/conv/binary_grad_weights_tile.wgsl';
+import expandFiltersSource from '../../shaders/conv/expand_filters.wgsl';
 import realForwardSource from '../../shaders/conv/real_forward.wgsl';
+import realForwardTileSource from '../../shaders/conv/real_forward_tile.wgsl';
 import realGradInputSource from '../../shaders/conv/real_grad_input.wgsl';
+import realGradInputTileSource from '../../shaders/conv/real_grad_input_tile.wgsl';
 import realGradWeightsSource from '../../shaders/conv/real_grad_weights.wgsl';
+import realGradWeightsNarrowSource from '../../shaders/conv/real_grad_weights_narrow.wgsl';
+import realGradWeightsTileSource from '../../shaders/conv/real_grad_weights_tile.wgsl';
 import signForwardSource from '../../shaders/conv/sign_forward.wgsl';
 import sumSlicesSource from '../../shaders/conv/sum_slices.wgsl';
+import transposeFiltersSource from '../../shaders/conv/transpose_filters.wgsl';
 import { defineKernel, linearWorkgroups } from '../gpu/index.ts';
 
 /** The override constants of `lib/conv.wgsl`. */
@@ -110,4 +119,122 @@ export const sumSlices = defineKernel({
   bindings: { slices: 'read', out: 'write' },
   constants: ['SIZE', 'CHUNKS'],
   workgroups: ({ SIZE }) => linearWorkgroups(SIZE, 64),
+});
+
+/** Eight outputs, or a last four, of a number of pixels an invocation. */
+const tiles = (values: number, channels: number, pixels: number) =>
+  linearWorkgroups(Math.ceil(values / channels / pixels) * Math.ceil(channels / 8), 64);
+
+/** Whether the tiled forward kernels take a geometry: no groups, outputs in fours. */
+export function canTileForward(c: ConvConstants): boolean {
+  return c.GROUPS === 1 && c.OUT_CHANNELS % 4 === 0;
+}
+
+/** Whether the tiled input gradients take a geometry: no groups, both kinds of channels in fours. */
+export function canTileGradInput(c: ConvConstants): boolean {
+  return c.GROUPS === 1 && c.OUT_CHANNELS % 4 === 0 && c.CHANNELS % 4 === 0;
+}
+
+/** Whether `binaryGradWeightsTile` and `realGradWeightsNarrow` take a geometry: no groups, outputs in fours. */
+export function canTileGradWeights(c: ConvConstants): boolean {
+  return c.GROUPS === 1 && c.OUT_CHANNELS % 4 === 0;
+}
+
+/** Whether `realGradWeightsTile` takes a geometry: no groups, both kinds of channels in fours. */
+export function canTileRealGradWeights(c: ConvConstants): boolean {
+  return canTileGradInput(c);
+}
+
+/** Filters with their outputs side by side, as the tiled forward kernels read them. */
+export const transposeFilters = defineKernel({
+  name: 'conv/transpose_filters',
+  source: transposeFiltersSource,
+  bindings: { w: 'read', out: 'write' },
+  constants: ['ROWS', 'COLUMNS'],
+  workgroups: ({ ROWS, COLUMNS }) => linearWorkgroups(ROWS * COLUMNS, 64),
+});
+
+/** Binary filters as reals with their outputs side by side. */
+export const expandFilters = defineKernel({
+  name: 'conv/expand_filters',
+  source: expandFiltersSource,
+  bindings: { w: 'read', out: 'write' },
+  constants: ['OUT_CHANNELS', 'TAPS', 'CHANNELS'],
+  workgroups: ({ OUT_CHANNELS, TAPS, CHANNELS }) => linearWorkgroups(OUT_CHANNELS * TAPS * CHANNELS, 64),
+});
+
+/** bits * transposed bits to i32 or f32; `canTileForward`. */
+export const binaryForwardTile = defineKernel({
+  name: 'conv/binary_forward_tile',
+  source: binaryForwardTileSource,
+  bindings: { a: 'read', w: 'read', out: 'write' },
+  constants: [...GEOMETRY, 'INTEGER'],
+  workgroups: (c) => tiles(outputs(c), c.OUT_CHANNELS, 4),
+});
+
+/** f32 * transposed f32 to f32; `canTileForward`. */
+export const realForwardTile = defineKernel({
+  name: 'conv/real_forward_tile',
+  source: realForwardTileSource,
+  bindings: { x: 'read', w: 'read', out: 'write' },
+  constants: GEOMETRY,
+  workgroups: (c) => tiles(outputs(c), c.OUT_CHANNELS, 8),
+});
+
+/** Input gradient through binary filters; `canTileGradInput`. */
+export const binaryGradInputTile = defineKernel({
+  name: 'conv/binary_grad_input_tile',
+  source: binaryGradInputTileSource,
+  bindings: { g: 'read', w: 'read', gate: 'read', out: 'write' },
+  constants: [...GEOMETRY, 'GATED'],
+  workgroups: (c) => tiles(inputs(c), c.CHANNELS, 8),
+});
+
+/** Input gradient through real filters; `canTileGradInput`. */
+export const realGradInputTile = defineKernel({
+  name: 'conv/real_grad_input_tile',
+  source: realGradInputTileSource,
+  bindings: { g: 'read', w: 'read', out: 'write' },
+  constants: GEOMETRY,
+  workgroups: (c) => tiles(inputs(c), c.CHANNELS, 8),
+});
+
+const filterTiles = (c: ConvConstants & { readonly CHUNKS: number }) =>
+  linearWorkgroups(
+    Math.ceil(c.CHANNELS / 8) * c.KERNEL_HEIGHT * c.KERNEL_WIDTH * Math.ceil(c.OUT_CHANNELS / 8) * c.CHUNKS,
+    64,
+  );
+
+/** Filter gradient from packed activations, in slices; `canTileGradWeights`. */
+export const binaryGradWeightsTile = defineKernel({
+  name: 'conv/binary_grad_weights_tile',
+  source: binaryGradWeightsTileSource,
+  bindings: { g: 'read', a: 'read', out: 'write' },
+  constants: [...GEOMETRY, 'CHUNKS'],
+  workgroups: filterTiles,
+});
+
+/** Filter gradient from real activations, in slices; `canTileRealGradWeights`. */
+export const realGradWeightsTile = defineKernel({
+  name: 'conv/real_grad_weights_tile',
+  source: realGradWeightsTileSource,
+  bindings: { g: 'read', x: 'read', out: 'write' },
+  constants: [...GEOMETRY, 'CHUNKS'],
+  workgroups: filterTiles,
+});
+
+/** Filter gradient from real activations of few channels, in slices; `canTileGradWeights`. */
+export const realGradWeightsNarrow = defineKernel({
+  name: 'conv/real_grad_weights_narrow',
+  source: realGradWeightsNarrowSource,
+  bindings: { g: 'read', x: 'read', out: 'write' },
+  constants: [...GEOMETRY, 'CHUNKS'],
+  workgroups: (c) =>
+    linearWorkgroups(
+      Math.ceil((c.KERNEL_WIDTH * c.CHANNELS) / 4) *
+        c.KERNEL_HEIGHT *
+        Math.ceil(c.OUT_CHANNELS / 8) *
+        c.CHUNKS,
+      64,
+    ),
 });

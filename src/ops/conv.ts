@@ -3,17 +3,38 @@
  * input, gradient with respect to the filters; for binary x binary, real x binary (a first layer) and real x real.
  */
 import { OptionError, ShapeError } from '../errors.ts';
-import { type DType, describe, type ProgramBuilder, type Shape, sizeOf, type Tensor } from '../gpu/index.ts';
+import {
+  type DType,
+  describe,
+  type ProgramBuilder,
+  type Shape,
+  sizeOf,
+  type Tensor,
+  wordsFor,
+} from '../gpu/index.ts';
 import {
   binaryForward,
+  binaryForwardTile,
   binaryGradInput,
+  binaryGradInputTile,
   binaryGradWeights,
+  binaryGradWeightsTile,
   type ConvConstants,
+  canTileForward,
+  canTileGradInput,
+  canTileGradWeights,
+  canTileRealGradWeights,
+  expandFilters,
   realForward,
+  realForwardTile,
   realGradInput,
+  realGradInputTile,
   realGradWeights,
+  realGradWeightsNarrow,
+  realGradWeightsTile,
   signForward,
   sumSlices,
+  transposeFilters,
 } from '../kernels/conv.ts';
 import { type AxisGeometry, type Conv2dGeometry, type Padding, placeWindows } from '../reference/conv.ts';
 
@@ -151,11 +172,14 @@ export function binaryConv2d(
     throw new OptionError('A binary convolution gives f32 or i32.', { given: `${dtype}`, where });
   }
   const out = resultTensor(b, where, geometry.outputShape, dtype, options.out);
-  b.dispatch(
-    binaryForward,
-    { a, w, out },
-    { ...conv2dConstants(geometry), INTEGER: dtype === 'i32' ? 1 : 0 },
-  );
+  const constants = { ...conv2dConstants(geometry), INTEGER: dtype === 'i32' ? 1 : 0 };
+  if (canTileForward(constants)) {
+    const words = geometry.kernelHeight * geometry.kernelWidth * wordsFor(geometry.channels);
+    const transposed = transposedFilters(b, w, geometry.outChannels, words, 'u32');
+    b.dispatch(binaryForwardTile, { a, w: transposed, out }, constants);
+  } else {
+    b.dispatch(binaryForward, { a, w, out }, constants);
+  }
   return out;
 }
 
@@ -185,11 +209,12 @@ export function binaryConv2dGradInput(
     assertShapeIs(gate, geometry.inputShape, where);
   }
   const out = resultTensor(b, where, geometry.inputShape, 'f32', options.out);
+  const constants = conv2dConstants(geometry);
   b.dispatch(
-    binaryGradInput,
+    canTileGradInput(constants) ? binaryGradInputTile : binaryGradInput,
     // Something has to be bound; without a gate it isn't read.
     { g: gradOutput, w, gate: gate ?? w, out },
-    { ...conv2dConstants(geometry), GATED: gate === undefined ? 0 : 1 },
+    { ...constants, GATED: gate === undefined ? 0 : 1 },
   );
   return out;
 }
@@ -212,8 +237,14 @@ export function binaryConv2dGradWeights(
   const where = 'binaryConv2dGradWeights';
   assertDType(a, 'bits', where);
   const geometry = resolveGradWeights(gradOutput, a, options, where);
-  return inSlices(b, geometry, options.out, where, (out, CHUNKS) =>
-    b.dispatch(binaryGradWeights, { g: gradOutput, a, out }, { ...conv2dConstants(geometry), CHUNKS }),
+  const constants = conv2dConstants(geometry);
+  const tiled = canTileGradWeights(constants);
+  return inSlices(b, geometry, tiled ? 64 : 1, options.out, where, (out, CHUNKS) =>
+    b.dispatch(
+      tiled ? binaryGradWeightsTile : binaryGradWeights,
+      { g: gradOutput, a, out },
+      { ...constants, CHUNKS },
+    ),
   );
 }
 
@@ -235,7 +266,16 @@ export function signConv2d(
   assertDType(w, 'bits', where);
   const geometry = resolveConv2d(x.shape, w.shape, options, where);
   const out = resultTensor(b, where, geometry.outputShape, 'f32', options.out);
-  b.dispatch(signForward, { x, w, out }, conv2dConstants(geometry));
+  const constants = conv2dConstants(geometry);
+  if (canTileForward(constants)) {
+    const { outChannels, kernelHeight, kernelWidth, channels } = geometry;
+    const TAPS = kernelHeight * kernelWidth;
+    const expanded = b.transient('expanded filters', [TAPS, channels, outChannels], 'f32');
+    b.dispatch(expandFilters, { w, out: expanded }, { OUT_CHANNELS: outChannels, TAPS, CHANNELS: channels });
+    b.dispatch(realForwardTile, { x, w: expanded, out }, constants);
+  } else {
+    b.dispatch(signForward, { x, w, out }, constants);
+  }
   return out;
 }
 
@@ -274,7 +314,14 @@ export function conv2d(
   assertDType(w, 'f32', where);
   const geometry = resolveConv2d(x.shape, w.shape, options, where);
   const out = resultTensor(b, where, geometry.outputShape, 'f32', options.out);
-  b.dispatch(realForward, { x, w, out }, conv2dConstants(geometry));
+  const constants = conv2dConstants(geometry);
+  if (canTileForward(constants)) {
+    const { outChannels } = geometry;
+    const transposed = transposedFilters(b, w, outChannels, w.size / outChannels, 'f32');
+    b.dispatch(realForwardTile, { x, w: transposed, out }, constants);
+  } else {
+    b.dispatch(realForward, { x, w, out }, constants);
+  }
   return out;
 }
 
@@ -298,7 +345,9 @@ export function conv2dGradInput(
   const geometry = resolveConv2d(options.inputShape, w.shape, options, where);
   assertShapeIs(gradOutput, geometry.outputShape, where);
   const out = resultTensor(b, where, geometry.inputShape, 'f32', options.out);
-  b.dispatch(realGradInput, { g: gradOutput, w, out }, conv2dConstants(geometry));
+  const constants = conv2dConstants(geometry);
+  const kernel = canTileGradInput(constants) ? realGradInputTile : realGradInput;
+  b.dispatch(kernel, { g: gradOutput, w, out }, constants);
   return out;
 }
 
@@ -328,9 +377,29 @@ function realInputGradWeights(
 ): Tensor {
   assertDType(x, 'f32', where);
   const geometry = resolveGradWeights(gradOutput, x, options, where);
-  return inSlices(b, geometry, options.out, where, (out, CHUNKS) =>
-    b.dispatch(realGradWeights, { g: gradOutput, x, out }, { ...conv2dConstants(geometry), CHUNKS }),
+  const constants = conv2dConstants(geometry);
+  const [kernel, resultsPerInvocation] =
+    geometry.channels >= 8 && canTileRealGradWeights(constants)
+      ? [realGradWeightsTile, 64]
+      : canTileGradWeights(constants)
+        ? [realGradWeightsNarrow, 32]
+        : [realGradWeights, 1];
+  return inSlices(b, geometry, resultsPerInvocation, options.out, where, (out, CHUNKS) =>
+    b.dispatch(kernel, { g: gradOutput, x, out }, { ...constants, CHUNKS }),
   );
+}
+
+/** Filters with their outputs side by side: [columns, rows]. */
+function transposedFilters(
+  b: ProgramBuilder,
+  w: Tensor,
+  rows: number,
+  columns: number,
+  dtype: 'u32' | 'f32',
+): Tensor {
+  const out = b.transient('transposed filters', [columns, rows], dtype);
+  b.dispatch(transposeFilters, { w, out }, { ROWS: rows, COLUMNS: columns });
+  return out;
 }
 
 function resolveGradWeights(
@@ -346,7 +415,7 @@ function resolveGradWeights(
 }
 
 /** How many invocations keep a large GPU busy. */
-const ENOUGH_INVOCATIONS = 32_768;
+const ENOUGH_INVOCATIONS = 16_384;
 /** The most memory that the slices of a split sum take. */
 const MOST_SLICE_BYTES = 2 ** 25;
 
@@ -357,15 +426,15 @@ const MOST_SLICE_BYTES = 2 ** 25;
 function inSlices(
   b: ProgramBuilder,
   geometry: ResolvedConv2d,
+  resultsPerInvocation: number,
   out: Tensor | undefined,
   where: string,
   record: (out: Tensor, chunks: number) => void,
-  outputsPerInvocation = 1,
 ): Tensor {
   const result = resultTensor(b, where, geometry.filterShape, 'f32', out);
   const size = sizeOf(geometry.filterShape);
   const rows = geometry.batch * geometry.outHeight;
-  const wanted = Math.ceil((ENOUGH_INVOCATIONS * outputsPerInvocation) / size);
+  const wanted = Math.ceil((ENOUGH_INVOCATIONS * resultsPerInvocation) / size);
   const affordable = Math.floor(MOST_SLICE_BYTES / (4 * size));
   const chunks = Math.max(1, Math.min(wanted, affordable, rows));
   if (chunks === 1) {

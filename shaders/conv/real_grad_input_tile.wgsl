@@ -1,0 +1,20 @@
+// Gradient of a convolution of reals with respect to its input, without groups, through a tile of eight pixels and eight
+// channels.
+//!include "lib/index.wgsl"
+//!include "lib/conv.wgsl"
+//!include "lib/conv_grad_input_tile.wgsl"
+
+@group(0) @binding(0) var<storage, read> g: array<vec4f>; // [BATCH, OUT_HEIGHT, OUT_WIDTH, OUT_CHANNELS]
+@group(0) @binding(1) var<storage, read> w: array<vec4f>; // [OUT_CHANNELS, KERNEL_HEIGHT, KERNEL_WIDTH, CHANNELS]
+@group(0) @binding(2) var<storage, read_write> out: array<vec4f>; // [BATCH, HEIGHT, WIDTH, CHANNELS]
+
+fn filter_at(o: u32, tap: u32, quad: u32, second: u32) -> mat2x4f {
+  let row = (o * KERNEL_HEIGHT * KERNEL_WIDTH + tap) * (CHANNELS / 4u) + quad;
+  return mat2x4f(w[row], w[row + second]);
+}
+
+fn store(pixel: u32, quad: u32, sum: vec4f) {
+  if (pixel < BATCH * HEIGHT * WIDTH) {
+    out[pixel * (CHANNELS / 4u) + quad] = sum;
+  }
+}

@@ -1,0 +1,130 @@
+// The body of the tiled input gradients: one invocation makes eight neighbouring pixels (along the flat index) of eight
+// channels. It needs, of the kernel that includes it:
+//   g: array<vec4f>, f32 [BATCH, OUT_HEIGHT, OUT_WIDTH, OUT_CHANNELS]
+//   filter_at(o, tap, quad, second): the weights of output o at a tap, for the channels of quad and of quad + second
+//   store(pixel, quad, sum)
+const PIXELS = 8u;
+
+struct Place {
+  y: u32,
+  x: u32,
+  image: u32, // first output pixel of the image
+}
+
+fn place_at(index: u32) -> Place {
+  let flat = min(index, BATCH * HEIGHT * WIDTH - 1u); // a tile may reach beyond the last pixel
+  return Place(flat / WIDTH % HEIGHT, flat % WIDTH, flat / (WIDTH * HEIGHT) * OUT_HEIGHT * OUT_WIDTH);
+}
+
+// The output pixel in which a tap reads a place; more than there are where none does.
+const NOWHERE = 0xffffffffu;
+fn reader_of(place: Place, ky: u32, kx: u32) -> u32 {
+  let out_y = output_row(place.y, ky);
+  let out_x = output_column(place.x, kx);
+  return select(NOWHERE, place.image + out_y * OUT_WIDTH + out_x, out_y < OUT_HEIGHT && out_x < OUT_WIDTH);
+}
+
+fn gradient_of(reader: u32, quad: u32) -> vec4f {
+  let quads = OUT_CHANNELS / 4u;
+  return select(vec4f(), g[select(reader * quads + quad, 0u, reader == NOWHERE)], reader != NOWHERE);
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let quads = CHANNELS / 4u;
+  let pairs = (quads + 1u) / 2u;
+  let index = linear_index(id, groups, 64u);
+  let quad = index % pairs * 2u;
+  let first = index / pairs * PIXELS;
+  if (first >= BATCH * HEIGHT * WIDTH) {
+    return;
+  }
+  let second = min(quad + 1u, quads - 1u) - quad; // 0 where the last pair of quads has one only
+
+  let p0 = place_at(first);
+  let p1 = place_at(first + 1u);
+  let p2 = place_at(first + 2u);
+  let p3 = place_at(first + 3u);
+  let p4 = place_at(first + 4u);
+  let p5 = place_at(first + 5u);
+  let p6 = place_at(first + 6u);
+  let p7 = place_at(first + 7u);
+  var d0 = vec4f();
+  var e0 = vec4f();
+  var d1 = vec4f();
+  var e1 = vec4f();
+  var d2 = vec4f();
+  var e2 = vec4f();
+  var d3 = vec4f();
+  var e3 = vec4f();
+  var d4 = vec4f();
+  var e4 = vec4f();
+  var d5 = vec4f();
+  var e5 = vec4f();
+  var d6 = vec4f();
+  var e6 = vec4f();
+  var d7 = vec4f();
+  var e7 = vec4f();
+
+  for (var ky = 0u; ky < KERNEL_HEIGHT; ky++) {
+    for (var kx = 0u; kx < KERNEL_WIDTH; kx++) {
+      let r0 = reader_of(p0, ky, kx);
+      let r1 = reader_of(p1, ky, kx);
+      let r2 = reader_of(p2, ky, kx);
+      let r3 = reader_of(p3, ky, kx);
+      let r4 = reader_of(p4, ky, kx);
+      let r5 = reader_of(p5, ky, kx);
+      let r6 = reader_of(p6, ky, kx);
+      let r7 = reader_of(p7, ky, kx);
+      let tap = ky * KERNEL_WIDTH + kx;
+      for (var o = 0u; o < OUT_CHANNELS / 4u; o++) {
+        let w0 = filter_at(4u * o, tap, quad, second);
+        let w1 = filter_at(4u * o + 1u, tap, quad, second);
+        let w2 = filter_at(4u * o + 2u, tap, quad, second);
+        let w3 = filter_at(4u * o + 3u, tap, quad, second);
+        let g0 = gradient_of(r0, o);
+        d0 += g0.x * w0[0] + g0.y * w1[0] + g0.z * w2[0] + g0.w * w3[0];
+        e0 += g0.x * w0[1] + g0.y * w1[1] + g0.z * w2[1] + g0.w * w3[1];
+        let g1 = gradient_of(r1, o);
+        d1 += g1.x * w0[0] + g1.y * w1[0] + g1.z * w2[0] + g1.w * w3[0];
+        e1 += g1.x * w0[1] + g1.y * w1[1] + g1.z * w2[1] + g1.w * w3[1];
+        let g2 = gradient_of(r2, o);
+        d2 += g2.x * w0[0] + g2.y * w1[0] + g2.z * w2[0] + g2.w * w3[0];
+        e2 += g2.x * w0[1] + g2.y * w1[1] + g2.z * w2[1] + g2.w * w3[1];
+        let g3 = gradient_of(r3, o);
+        d3 += g3.x * w0[0] + g3.y * w1[0] + g3.z * w2[0] + g3.w * w3[0];
+        e3 += g3.x * w0[1] + g3.y * w1[1] + g3.z * w2[1] + g3.w * w3[1];
+        let g4 = gradient_of(r4, o);
+        d4 += g4.x * w0[0] + g4.y * w1[0] + g4.z * w2[0] + g4.w * w3[0];
+        e4 += g4.x * w0[1] + g4.y * w1[1] + g4.z * w2[1] + g4.w * w3[1];
+        let g5 = gradient_of(r5, o);
+        d5 += g5.x * w0[0] + g5.y * w1[0] + g5.z * w2[0] + g5.w * w3[0];
+        e5 += g5.x * w0[1] + g5.y * w1[1] + g5.z * w2[1] + g5.w * w3[1];
+        let g6 = gradient_of(r6, o);
+        d6 += g6.x * w0[0] + g6.y * w1[0] + g6.z * w2[0] + g6.w * w3[0];
+        e6 += g6.x * w0[1] + g6.y * w1[1] + g6.z * w2[1] + g6.w * w3[1];
+        let g7 = gradient_of(r7, o);
+        d7 += g7.x * w0[0] + g7.y * w1[0] + g7.z * w2[0] + g7.w * w3[0];
+        e7 += g7.x * w0[1] + g7.y * w1[1] + g7.z * w2[1] + g7.w * w3[1];
+      }
+    }
+  }
+  store(first, quad, d0);
+  store(first + 1u, quad, d1);
+  store(first + 2u, quad, d2);
+  store(first + 3u, quad, d3);
+  store(first + 4u, quad, d4);
+  store(first + 5u, quad, d5);
+  store(first + 6u, quad, d6);
+  store(first + 7u, quad, d7);
+  if (second == 1u) {
+    store(first, quad + 1u, e0);
+    store(first + 1u, quad + 1u, e1);
+    store(first + 2u, quad + 1u, e2);
+    store(first + 3u, quad + 1u, e3);
+    store(first + 4u, quad + 1u, e4);
+    store(first + 5u, quad + 1u, e5);
+    store(first + 6u, quad + 1u, e6);
+    store(first + 7u, quad + 1u, e7);
+  }
+}
