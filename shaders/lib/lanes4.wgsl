@@ -21,3 +21,7 @@ fn mask_of(chosen: vec4<bool>) -> u32 {
 fn signs_of(word: u32) -> Lane {
   return 1.0 - 2.0 * vec4f((vec4u(word) >> vec4u(0u, 1u, 2u, 3u)) & vec4u(1u));
 }
+
+fn first_of(x: Lane) -> f32 {
+  return x.x;
+}

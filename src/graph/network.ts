@@ -1,0 +1,244 @@
+/**
+ * A network: a model with parameters on a GPU. Parameters are declared when the network is made, so that a memory plan
+ * can count them, and get their memory with `allocate`.
+ */
+import { DisposedError, FormatError, ShapeError } from '../errors.ts';
+import { Arena, describe, Gpu, type Program, ProgramBuilder, runOnce, type Tensor } from '../gpu/index.ts';
+import { declareParameter, type Parameter, type ParameterSpec } from '../layers/index.ts';
+import { packSigns } from '../ops/dense.ts';
+import { normal, uniform01 } from '../reference/random.ts';
+import type { Model } from './model.ts';
+import { recordForward } from './record.ts';
+
+/** Values of parameters on the host, by `layer/parameter`. Binary parameters are their latent weights. */
+export type ParameterValues = ReadonlyMap<string, Float32Array<ArrayBuffer>>;
+
+export class Network {
+  readonly gpu: Gpu;
+  readonly model: Model;
+  /** By `layer/parameter`, in the model's order. */
+  readonly parameters: ReadonlyMap<string, Parameter>;
+  /** Memory that the programs on this network share, since they never run at the same time. */
+  readonly arena: Arena;
+  readonly #predictors = new Map<number, Predictor>();
+  #disposed = false;
+
+  /** Declares a network; nothing is allocated before `allocate`. */
+  constructor(gpu: Gpu, model: Model) {
+    this.gpu = gpu;
+    this.model = model;
+    this.arena = new Arena(gpu);
+    this.parameters = new Map(
+      model.layers.flatMap(({ name, parameters }) =>
+        parameters
+          .map((spec) => declareParameter(name, spec))
+          .map((parameter) => [parameter.name, parameter]),
+      ),
+    );
+  }
+
+  /**
+   * A network with weights drawn from `seed`, or with given ones.
+   * @throws what `load` throws, when values are given
+   */
+  static async create(
+    gpu: Gpu,
+    model: Model,
+    options: { seed?: number; values?: ParameterValues } = {},
+  ): Promise<Network> {
+    const network = new Network(gpu, model);
+    await network.allocate();
+    await network.load(options.values ?? initialValues(model, options.seed ?? 0));
+    return network;
+  }
+
+  /** Bytes the parameters take on the GPU. */
+  get parameterBytes(): number {
+    return this.#tensors().reduce((sum, tensor) => sum + Gpu.allocatedBytes(tensor.byteLength), 0);
+  }
+
+  /** Binary parameters in the model's order: what has a geometry. */
+  get binaryParameters(): readonly Parameter[] {
+    return [...this.parameters.values()].filter(({ spec }) => spec.role === 'binary');
+  }
+
+  /** Gives every parameter its memory. @throws OutOfMemoryError */
+  async allocate(): Promise<void> {
+    await this.gpu.scoped(`parameters of ${this.model.name}`, () => {
+      for (const tensor of this.#tensors()) this.gpu.allocate(tensor);
+    });
+  }
+
+  /**
+   * Sets parameters and renews the packed mirrors.
+   * @throws FormatError when a parameter is missing or unknown, ShapeError when one has another size
+   */
+  async load(values: ParameterValues): Promise<void> {
+    const unknown = [...values.keys()].filter((name) => !this.parameters.has(name));
+    const missing = [...this.parameters.keys()].filter((name) => !values.has(name));
+    if (unknown.length > 0 || missing.length > 0) {
+      throw new FormatError("These parameters aren't those of the model.", {
+        given:
+          unknown.length > 0
+            ? `unknown: ${unknown.slice(0, 5).join(', ')}`
+            : `missing: ${missing.slice(0, 5).join(', ')}`,
+        expected: `${this.parameters.size} parameters of ${this.model.name}`,
+        where: this.model.name,
+        remedy: 'build the same model that the values come from',
+      });
+    }
+    for (const { name, value } of this.parameters.values()) {
+      const data = values.get(name);
+      if (data === undefined || data.length !== value.size) {
+        throw new ShapeError('A parameter has another size in the model.', {
+          given: `${data?.length} values`,
+          expected: describe(value.shape),
+          where: name,
+        });
+      }
+      this.gpu.write(value, data);
+    }
+    await this.repack();
+  }
+
+  /** Derives every packed mirror from its latent weights. */
+  async repack(): Promise<void> {
+    if (this.binaryParameters.length === 0) return;
+    using _ = await runOnce(this.gpu, 'pack weights', (builder) => {
+      for (const { value, packed } of this.binaryParameters) {
+        if (packed !== undefined) packSigns(builder, value, { out: packed });
+      }
+    });
+  }
+
+  /** Parameters on the host. */
+  async values(): Promise<Map<string, Float32Array<ArrayBuffer>>> {
+    const values = new Map<string, Float32Array<ArrayBuffer>>();
+    for (const { name, value } of this.parameters.values())
+      values.set(name, await this.gpu.readFloats(value));
+    return values;
+  }
+
+  /**
+   * SHA-256 of all parameters, packed mirrors included, in the model's order: equal hashes, equal networks.
+   * @returns 64 hexadecimal digits
+   */
+  async hash(): Promise<string> {
+    const parts: Uint8Array<ArrayBuffer>[] = [];
+    for (const tensor of this.#tensors()) parts.push(new Uint8Array(await this.gpu.readBytes(tensor)));
+    const bytes = await new Blob(parts).arrayBuffer();
+    const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+    return [...digest].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  }
+
+  /**
+   * Runs the network on samples, in inference mode.
+   * @param samples f32 [count, ...inputShape], normalised as in training
+   * @returns f32 [count, ...outputShape]
+   * @throws ShapeError unless whole samples are given
+   */
+  async predict(samples: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>> {
+    const sampleSize = this.model.inputShape.reduce((product, extent) => product * extent, 1);
+    const count = samples.length / sampleSize;
+    if (!Number.isInteger(count) || count < 1) {
+      throw new ShapeError('The samples are not whole.', {
+        given: `${samples.length} values`,
+        expected: `a multiple of ${sampleSize}, ${describe(this.model.inputShape)} a sample`,
+        where: this.model.name,
+      });
+    }
+    const batch = Math.min(count, PREDICT_BATCH);
+    const predictor = await this.#predictor(batch);
+    const outputs: Float32Array<ArrayBuffer>[] = [];
+    for (let first = 0; first < count; first += batch) {
+      const here = Math.min(batch, count - first);
+      this.gpu.write(predictor.input, samples.subarray(first * sampleSize, (first + here) * sampleSize));
+      predictor.program.run();
+      const output = await this.gpu.readFloats(predictor.output);
+      outputs.push(output.subarray(0, (output.length / batch) * here));
+    }
+    const all = new Float32Array(outputs.reduce((sum, part) => sum + part.length, 0));
+    let offset = 0;
+    for (const part of outputs) {
+      all.set(part, offset);
+      offset += part.length;
+    }
+    return all;
+  }
+
+  /** Frees all memory of the network. @throws DisposedError the second time */
+  dispose(): void {
+    if (this.#disposed) {
+      throw new DisposedError('This network was disposed already.', { where: this.model.name });
+    }
+    this.#disposed = true;
+    for (const { program, input } of this.#predictors.values()) {
+      program.dispose();
+      input.dispose();
+    }
+    this.arena.dispose();
+    for (const tensor of this.#tensors()) if (tensor.isPlaced) tensor.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#disposed) this.dispose();
+  }
+
+  async #predictor(batch: number): Promise<Predictor> {
+    const known = this.#predictors.get(batch);
+    if (known !== undefined) return known;
+    const input = this.gpu.tensor('samples', [batch, ...this.model.inputShape], 'f32');
+    const builder = new ProgramBuilder(this.gpu, `predict ${this.model.name}`);
+    const pass = recordForward(builder, this.model, this.parameters, input, { training: false });
+    const output = builder.keep(pass.output.tensor);
+    const predictor = { input, output, program: await builder.compile({ arena: this.arena }) };
+    this.#predictors.set(batch, predictor);
+    return predictor;
+  }
+
+  #tensors(): Tensor[] {
+    return [...this.parameters.values()].flatMap(({ value, packed }) => (packed ? [value, packed] : [value]));
+  }
+}
+
+interface Predictor {
+  readonly input: Tensor;
+  readonly output: Tensor;
+  readonly program: Program;
+}
+
+/** Samples that `predict` runs at once. */
+const PREDICT_BATCH = 100;
+
+/** Initial values of every parameter, drawn from the seed: the same on every machine. */
+export function initialValues(model: Model, seed: number): Map<string, Float32Array<ArrayBuffer>> {
+  const values = new Map<string, Float32Array<ArrayBuffer>>();
+  for (const { name, parameters } of model.layers) {
+    for (const spec of parameters) {
+      // One stream of random numbers a parameter, by its place in the model.
+      values.set(`${name}/${spec.name}`, drawParameter(spec, seed, INITIAL_STREAM + values.size));
+    }
+  }
+  return values;
+}
+
+/** Random streams of the initial values start here; layers' own streams (dropout) are small numbers. */
+const INITIAL_STREAM = 0x10000;
+
+function drawParameter(spec: ParameterSpec, seed: number, stream: number): Float32Array<ArrayBuffer> {
+  const count = spec.shape.reduce((product, extent) => product * extent, 1);
+  const { initializer, fanIn, fanOut } = spec;
+  const uniform = (limit: number) => (index: number) => limit * (2 * uniform01(seed, stream, index) - 1);
+  const gaussian = (deviation: number) => (index: number) => deviation * normal(seed, stream, index);
+  const draw = {
+    uniform: () => uniform('limit' in initializer ? initializer.limit : 1),
+    glorotUniform: () => uniform(Math.sqrt(6 / (fanIn + fanOut))),
+    glorotNormal: () => gaussian(Math.sqrt(2 / (fanIn + fanOut))),
+    heNormal: () => gaussian(Math.sqrt(2 / fanIn)),
+    normal: () => gaussian('deviation' in initializer ? initializer.deviation : 1),
+    constant: () => () => ('value' in initializer ? initializer.value : 0),
+  }[initializer.kind]();
+  const values = new Float32Array(count);
+  for (let index = 0; index < count; index++) values[index] = draw(index);
+  return values;
+}

@@ -1,0 +1,116 @@
+/** Recording a model's forward and backward pass into a program. */
+import { OptionError } from '../errors.ts';
+import type { ProgramBuilder, Tensor } from '../gpu/index.ts';
+import type { Activation, Forward, Parameter } from '../layers/index.ts';
+import { add } from '../ops/elementwise.ts';
+import type { Model, ModelLayer } from './model.ts';
+
+export interface RecordedPass {
+  readonly output: Activation;
+  /** Output of every layer of the model, in its order. */
+  readonly activations: readonly Activation[];
+  /**
+   * Records the backward pass, from the last layer to the first.
+   * @param gradOutput f32, gradient with respect to the model's output
+   * @param onGradient called when the gradient of a parameter is complete and its old value isn't read any more, so an
+   *   update may be recorded on the spot; the gradient's memory is free again right after
+   */
+  backward(gradOutput: Tensor, onGradient: (parameter: Parameter, gradient: Tensor) => void): void;
+}
+
+/**
+ * @param input f32 [batch, ...inputShape]
+ * @param parameters of the whole network, by `layer/parameter`
+ * @param options.state the train state; needed when training
+ */
+export function recordForward(
+  builder: ProgramBuilder,
+  model: Model,
+  parameters: ReadonlyMap<string, Parameter>,
+  input: Tensor,
+  options: { training: boolean; state?: Tensor },
+): RecordedPass {
+  const forwards: Forward[] = [];
+  const activations: Activation[] = [];
+  const trained = reachesParameters(model);
+
+  model.layers.forEach((entry, index) => {
+    const { layer, name } = entry;
+    const forward = builder.within(name, () =>
+      layer.forward(
+        {
+          builder,
+          training: options.training,
+          state: options.state,
+          stream: index,
+          wantsInputGradient: entry.inputs.map((from) => from >= 0 && trained[from] === true),
+          parameter(parameterName) {
+            const parameter = parameters.get(`${name}/${parameterName}`);
+            if (parameter === undefined) {
+              throw new OptionError('The network lacks a parameter of this layer.', {
+                given: parameterName,
+                where: name,
+              });
+            }
+            return parameter;
+          },
+        },
+        entry.inputs.map((from) => activations[from] ?? { kind: 'real', tensor: input }),
+      ),
+    );
+    forwards.push(forward);
+    activations.push(forward.output);
+  });
+
+  const output = activations.at(-1) ?? { kind: 'real', tensor: input };
+  return {
+    output,
+    activations,
+    backward: (gradOutput, onGradient) =>
+      recordBackward(builder, model.layers, forwards, trained, parameters, gradOutput, onGradient),
+  };
+}
+
+function recordBackward(
+  builder: ProgramBuilder,
+  layers: readonly ModelLayer[],
+  forwards: readonly Forward[],
+  trained: readonly boolean[],
+  parameters: ReadonlyMap<string, Parameter>,
+  gradOutput: Tensor,
+  onGradient: (parameter: Parameter, gradient: Tensor) => void,
+): void {
+  const gradients: (Tensor | undefined)[] = layers.map(() => undefined);
+  gradients[layers.length - 1] = gradOutput;
+
+  for (let index = layers.length - 1; index >= 0; index--) {
+    const entry = layers[index];
+    const gradient = gradients[index];
+    const forward = forwards[index];
+    if (entry === undefined || forward === undefined || gradient === undefined || !trained[index]) continue;
+    builder.within(entry.name, () => {
+      const backward = forward.backward(gradient);
+      entry.inputs.forEach((from, position) => {
+        const contribution = backward.inputs[position];
+        if (from < 0 || contribution === undefined) return;
+        const sum = gradients[from];
+        // A value that several layers use gets the sum of what they send back.
+        gradients[from] = sum === undefined ? contribution : add(builder, sum, contribution);
+      });
+      for (const [name, parameterGradient] of Object.entries(backward.parameters ?? {})) {
+        const parameter = parameters.get(`${entry.name}/${name}`);
+        if (parameter !== undefined) onGradient(parameter, parameterGradient);
+      }
+    });
+  }
+}
+
+/** For each layer: whether it, or a layer before it, has something to train. */
+function reachesParameters(model: Model): boolean[] {
+  const reaches: boolean[] = [];
+  for (const { parameters, inputs } of model.layers) {
+    const own = parameters.some((parameter) => parameter.role !== 'statistic');
+    reaches.push(own || inputs.some((from) => reaches[from] === true));
+  }
+  return reaches;
+}

@@ -1,0 +1,32 @@
+/** Layers that binarize: `sign`, with any quantizer. */
+import { type Layer, onlyInput } from './layer.ts';
+import { quantizeInput } from './quantized-input.ts';
+import { type QuantizerLike, resolveQuantizer } from './quantizers.ts';
+
+export interface SignOptions {
+  readonly name?: string;
+  /** Default `steSign`. */
+  readonly quantizer?: QuantizerLike;
+}
+
+/** sign(x), sign(0) = +1; the output travels as packed bits. Backward by the quantizer's surrogate. */
+export function sign(options: SignOptions = {}): Layer {
+  const where = options.name ?? 'sign';
+  const quantizer = resolveQuantizer(options.quantizer ?? 'steSign', where);
+  return {
+    name: options.name,
+    kind: 'sign',
+    config: { ...options },
+    outputShape: (inputs, name) => onlyInput(inputs, name),
+    parameters: () => [],
+    forward({ builder, training, wantsInputGradient }, inputs) {
+      const quantized = quantizeInput(builder, onlyInput(inputs, where), quantizer, training);
+      return {
+        output: { kind: 'sign', tensor: quantized.bits },
+        backward: (gradOutput) => ({
+          inputs: [wantsInputGradient[0] ? quantized.gradient(gradOutput) : undefined],
+        }),
+      };
+    },
+  };
+}

@@ -1,0 +1,141 @@
+/** Convolutional layers: `quantConv2d` with binary weights or inputs, `conv2d` with real ones. */
+import type { Shape, Tensor } from '../gpu/index.ts';
+import {
+  binaryConv2d,
+  binaryConv2dGradInput,
+  binaryConv2dGradWeights,
+  type Conv2dOptions,
+  conv2dGradInput,
+  conv2d as conv2dOp,
+  resolveConv2d,
+  signConv2d,
+  signConv2dGradWeights,
+} from '../ops/conv.ts';
+import { unpackSigns } from '../ops/dense.ts';
+import { addBias, biasGrad } from '../ops/elementwise.ts';
+import { type KernelOptions, kernelOf, zeroBias } from './kernels.ts';
+import { asReal, assertCount, assertRank, type Layer, onlyInput, real } from './layer.ts';
+import { quantizeInput } from './quantized-input.ts';
+import { type QuantizerLike, resolveQuantizer } from './quantizers.ts';
+
+export interface Conv2dLayerOptions extends KernelOptions, Conv2dOptions {
+  readonly name?: string;
+  readonly filters: number;
+  /** One number for a square kernel, or [height, width]. */
+  readonly kernelSize: number | readonly [height: number, width: number];
+  /** Default false, as is the field's custom: batch normalisation follows. */
+  readonly useBias?: boolean;
+}
+
+export interface QuantConv2dOptions extends Conv2dLayerOptions {
+  /** Binarizes the input; absent, the layer takes it as it is. */
+  readonly inputQuantizer?: QuantizerLike;
+}
+
+/** 2-D convolution with real weights, OHWI (Keras `Conv2D`). Input and output [height, width, channels]. */
+export function conv2d(options: Omit<Conv2dLayerOptions, 'kernelQuantizer' | 'kernelConstraint'>): Layer {
+  return makeConv2d('conv2d', options);
+}
+
+/**
+ * Binary 2-D convolution (Larq's `QuantConv2D`). Input and output [height, width, channels].
+ * With both quantizers it is a direct XNOR-popcount convolution over packed bits, and the backward pass keeps bits
+ * only. `padValue` 0 (the default) pads a binary input exactly: taps outside the image count nothing.
+ */
+export function quantConv2d(options: QuantConv2dOptions): Layer {
+  return makeConv2d('quantConv2d', options);
+}
+
+function makeConv2d(kind: string, options: QuantConv2dOptions): Layer {
+  const where = options.name ?? kind;
+  const { filters, kernelSize } = options;
+  const [kernelHeight, kernelWidth] = typeof kernelSize === 'number' ? [kernelSize, kernelSize] : kernelSize;
+  assertCount(filters, 'filters', where);
+  assertCount(kernelHeight, 'kernelSize', where);
+  assertCount(kernelWidth, 'kernelSize', where);
+  const inputQuantizer = options.inputQuantizer && resolveQuantizer(options.inputQuantizer, where);
+  const kernelFor = kernelOf(options, where);
+  const binaryWeights = options.kernelQuantizer !== undefined;
+  const geometry: Conv2dOptions = {
+    ...(options.strides === undefined ? {} : { strides: options.strides }),
+    ...(options.dilations === undefined ? {} : { dilations: options.dilations }),
+    ...(options.groups === undefined ? {} : { groups: options.groups }),
+    ...(options.padding === undefined ? {} : { padding: options.padding }),
+    ...(options.padValue === undefined ? {} : { padValue: options.padValue }),
+  };
+  const filterShape = (input: Shape) =>
+    [filters, kernelHeight, kernelWidth, Math.floor((input[2] ?? 1) / (options.groups ?? 1))] as const;
+  const outputOf = (input: Shape, name: string): Shape =>
+    resolveConv2d([1, ...input], filterShape(input), geometry, name).outputShape.slice(1);
+
+  return {
+    name: options.name,
+    kind,
+    config: { ...options },
+    outputShape(inputs, name) {
+      const input = onlyInput(inputs, name);
+      assertRank(input, 3, name);
+      return outputOf(input, name);
+    },
+    parameters(inputs) {
+      const shape = filterShape(onlyInput(inputs, where));
+      const area = kernelHeight * kernelWidth;
+      const kernel = kernelFor(shape, area * shape[3], area * filters);
+      return options.useBias ? [kernel, zeroBias(filters)] : [kernel];
+    },
+    operations(inputs) {
+      const input = onlyInput(inputs, where);
+      const [height = 1, width = 1] = outputOf(input, where);
+      const macs = height * width * filters * kernelHeight * kernelWidth * filterShape(input)[3];
+      return binaryWeights && inputQuantizer ? { binary: macs, float: 0 } : { binary: 0, float: macs };
+    },
+    forward({ builder, training, parameter, wantsInputGradient }, inputs) {
+      const input = onlyInput(inputs, where);
+      const inputShape = input.tensor.shape;
+      const { value, packed } = parameter('kernel');
+      const quantized = inputQuantizer && quantizeInput(builder, input, inputQuantizer, training);
+      const bits = quantized?.bits ?? (input.kind === 'sign' ? input.tensor : undefined);
+      const { x, output: product } = forwardProduct();
+      const output = options.useBias ? addBias(builder, product, parameter('bias').value) : product;
+
+      function forwardProduct(): { x: Tensor | undefined; output: Tensor } {
+        if (bits !== undefined && packed !== undefined) {
+          return { x: undefined, output: binaryConv2d(builder, bits, packed, geometry) };
+        }
+        const x = bits ? unpackSigns(builder, bits) : asReal(builder, input);
+        const output =
+          packed === undefined
+            ? conv2dOp(builder, x, value, geometry)
+            : signConv2d(builder, x, packed, geometry);
+        return { x, output };
+      }
+
+      return {
+        output: real(output),
+        backward(gradOutput) {
+          const weights = { ...geometry, filterShape: parameter('kernel').spec.shape };
+          const kernel =
+            x !== undefined
+              ? signConv2dGradWeights(builder, gradOutput, x, weights)
+              : binaryConv2dGradWeights(builder, gradOutput, bits as Tensor, weights);
+          const gate = quantized?.gate;
+          const gradInput = !wantsInputGradient[0]
+            ? undefined
+            : packed === undefined
+              ? conv2dGradInput(builder, gradOutput, value, { ...geometry, inputShape })
+              : binaryConv2dGradInput(builder, gradOutput, packed, {
+                  ...geometry,
+                  inputShape,
+                  ...(gate === undefined ? {} : { gate }),
+                });
+          return {
+            inputs: [
+              gradInput && (quantized?.gradient(gradInput, { gated: packed !== undefined }) ?? gradInput),
+            ],
+            parameters: options.useBias ? { kernel, bias: biasGrad(builder, gradOutput) } : { kernel },
+          };
+        },
+      };
+    },
+  };
+}

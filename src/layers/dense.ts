@@ -1,0 +1,115 @@
+/** Fully connected layers: `quantDense` with binary weights or inputs, `dense` with real ones. */
+import type { Shape, Tensor } from '../gpu/index.ts';
+import {
+  binaryMatMul,
+  binaryMatMulGradInput,
+  binaryMatMulGradWeights,
+  matMul,
+  signMatMul,
+  signMatMulGradWeights,
+  unpackSigns,
+} from '../ops/dense.ts';
+import { addBias, biasGrad } from '../ops/elementwise.ts';
+import { type KernelOptions, kernelOf, zeroBias } from './kernels.ts';
+import { asReal, assertCount, assertRank, type Layer, onlyInput, real } from './layer.ts';
+import { quantizeInput } from './quantized-input.ts';
+import { type QuantizerLike, resolveQuantizer } from './quantizers.ts';
+
+export interface DenseOptions extends KernelOptions {
+  readonly name?: string;
+  readonly units: number;
+  /** Default false, as is the field's custom: batch normalisation follows. */
+  readonly useBias?: boolean;
+}
+
+export interface QuantDenseOptions extends DenseOptions {
+  /** Binarizes the input; absent, the layer takes it as it is. */
+  readonly inputQuantizer?: QuantizerLike;
+}
+
+/** y = x·Wᵀ + b with real weights [units, inputs] (Keras `Dense`, whose kernel is the transpose). */
+export function dense(options: Omit<DenseOptions, 'kernelQuantizer' | 'kernelConstraint'>): Layer {
+  return makeDense('dense', options);
+}
+
+/**
+ * Binary fully connected layer (Larq's `QuantDense`). Input [features], output [units].
+ * With both quantizers the product is XNOR-popcount over packed bits, and the backward pass keeps bits only.
+ */
+export function quantDense(options: QuantDenseOptions): Layer {
+  return makeDense('quantDense', options);
+}
+
+function makeDense(kind: string, options: QuantDenseOptions): Layer {
+  const where = options.name ?? kind;
+  assertCount(options.units, 'units', where);
+  const { units } = options;
+  const inputQuantizer = options.inputQuantizer && resolveQuantizer(options.inputQuantizer, where);
+  const kernelFor = kernelOf(options, where);
+  const binaryWeights = options.kernelQuantizer !== undefined;
+
+  return {
+    name: options.name,
+    kind,
+    config: { ...options },
+    outputShape(inputs, name) {
+      assertRank(onlyInput(inputs, name), 1, name, 'put flatten() before it');
+      return [units];
+    },
+    parameters(inputs) {
+      const features = featuresOf(inputs);
+      const kernel = kernelFor([units, features], features, units);
+      return options.useBias ? [kernel, zeroBias(units)] : [kernel];
+    },
+    operations(inputs) {
+      const macs = units * featuresOf(inputs);
+      return binaryWeights && inputQuantizer ? { binary: macs, float: 0 } : { binary: 0, float: macs };
+    },
+    forward({ builder, training, parameter, wantsInputGradient }, inputs) {
+      const input = onlyInput(inputs, where);
+      const { value, packed } = parameter('kernel');
+      const quantized = inputQuantizer && quantizeInput(builder, input, inputQuantizer, training);
+      const bits = quantized?.bits ?? (input.kind === 'sign' ? input.tensor : undefined);
+      const { x, output: product } = forwardProduct();
+      const output = options.useBias ? addBias(builder, product, parameter('bias').value) : product;
+
+      function forwardProduct(): { x: Tensor | undefined; output: Tensor } {
+        if (bits !== undefined && packed !== undefined) {
+          return { x: undefined, output: binaryMatMul(builder, bits, packed) };
+        }
+        const x = bits ? unpackSigns(builder, bits) : asReal(builder, input);
+        const output =
+          packed === undefined
+            ? matMul(builder, x, value, { transposeB: true })
+            : signMatMul(builder, x, packed);
+        return { x, output };
+      }
+
+      return {
+        output: real(output),
+        backward(gradOutput) {
+          const kernel =
+            x !== undefined
+              ? signMatMulGradWeights(builder, gradOutput, x)
+              : binaryMatMulGradWeights(builder, gradOutput, bits as Tensor);
+          const gate = quantized?.gate;
+          const gradInput = !wantsInputGradient[0]
+            ? undefined
+            : packed !== undefined
+              ? binaryMatMulGradInput(builder, gradOutput, packed, gate === undefined ? {} : { gate })
+              : matMul(builder, gradOutput, value);
+          return {
+            inputs: [
+              gradInput && (quantized?.gradient(gradInput, { gated: packed !== undefined }) ?? gradInput),
+            ],
+            parameters: options.useBias ? { kernel, bias: biasGrad(builder, gradOutput) } : { kernel },
+          };
+        },
+      };
+    },
+  };
+}
+
+function featuresOf(inputs: readonly Shape[]): number {
+  return inputs[0]?.[0] ?? 1;
+}

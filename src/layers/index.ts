@@ -1,0 +1,29 @@
+export { type SignOptions, sign } from './activations.ts';
+export { type Conv2dLayerOptions, conv2d, type QuantConv2dOptions, quantConv2d } from './conv2d.ts';
+export { type DenseOptions, dense, type QuantDenseOptions, quantDense } from './dense.ts';
+export type { KernelOptions } from './kernels.ts';
+export {
+  type Activation,
+  type Backward,
+  declareParameter,
+  type Forward,
+  type ForwardContext,
+  type Initializer,
+  type Layer,
+  type Operations,
+  type Parameter,
+  type ParameterRole,
+  type ParameterSpec,
+} from './layer.ts';
+export { add, concat } from './merging.ts';
+export { type BatchNormalizationOptions, batchNormalization } from './normalization.ts';
+export { averagePool2d, globalAveragePool2d, maxPool2d, type Pool2dLayerOptions } from './pooling.ts';
+export {
+  QUANTIZER_NAMES,
+  type Quantizer,
+  type QuantizerLike,
+  type QuantizerName,
+  resolveQuantizer,
+} from './quantizers.ts';
+export { type DropoutOptions, dropout } from './regularization.ts';
+export { flatten } from './reshaping.ts';

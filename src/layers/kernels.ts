@@ -1,0 +1,52 @@
+/** The weight side that dense and convolutional layers share. */
+import { OptionError } from '../errors.ts';
+import type { Shape } from '../gpu/index.ts';
+import type { Initializer, ParameterSpec } from './layer.ts';
+import { type QuantizerLike, resolveQuantizer } from './quantizers.ts';
+
+export interface KernelOptions {
+  /** Binarizes the weights; absent, they are used as they are. */
+  readonly kernelQuantizer?: QuantizerLike;
+  /** `weightClip` keeps latent weights in [−1, 1]. Default: on for binary weights. `none` switches it off. */
+  readonly kernelConstraint?: 'weightClip' | 'none';
+  /** Default `glorotUniform`, as in Larq. */
+  readonly kernelInitializer?: Initializer;
+}
+
+/**
+ * Checks the options of a layer's `kernel` parameter once, when the layer is made.
+ * @returns its specification as a function of the shape and the fans
+ * @throws OptionError
+ */
+export function kernelOf(
+  options: KernelOptions,
+  where: string,
+): (shape: Shape, fanIn: number, fanOut: number) => ParameterSpec {
+  const initializer = options.kernelInitializer ?? { kind: 'glorotUniform' };
+  if (options.kernelQuantizer === undefined) {
+    if (options.kernelConstraint === 'weightClip') {
+      throw new OptionError('weightClip is for binary weights, and this layer has real ones.', {
+        where,
+        remedy: "give a kernelQuantizer, 'steSign' say, or leave kernelConstraint away",
+      });
+    }
+    return (shape, fanIn, fanOut) => ({ name: 'kernel', shape, initializer, fanIn, fanOut, role: 'real' });
+  }
+  const { name: quantizer, clip } = resolveQuantizer(options.kernelQuantizer, where);
+  return (shape, fanIn, fanOut) => ({
+    name: 'kernel',
+    shape,
+    initializer,
+    fanIn,
+    fanOut,
+    role: 'binary',
+    quantizer,
+    ...(clip === undefined ? {} : { clip }),
+    weightClip: options.kernelConstraint !== 'none',
+  });
+}
+
+export function zeroBias(units: number): ParameterSpec {
+  const initializer: Initializer = { kind: 'constant', value: 0 };
+  return { name: 'bias', shape: [units], role: 'real', initializer, fanIn: 1, fanOut: units };
+}

@@ -1,0 +1,160 @@
+/**
+ * What a layer is: configuration, the parameters it needs, and how its forward and backward passes are recorded as
+ * operations. Layers hold no GPU memory; the same layer object can be compiled for training and for inference.
+ */
+import { OptionError, ShapeError } from '../errors.ts';
+import { describe, type ProgramBuilder, type Shape, Tensor } from '../gpu/index.ts';
+import { packSigns, unpackSigns } from '../ops/dense.ts';
+import type { QuantizerName } from './quantizers.ts';
+
+/** How the values of a parameter are drawn before training. Fans are those of the parameter. */
+export type Initializer =
+  | { readonly kind: 'uniform'; readonly limit: number }
+  | { readonly kind: 'glorotUniform' }
+  | { readonly kind: 'glorotNormal' }
+  | { readonly kind: 'heNormal' }
+  | { readonly kind: 'normal'; readonly deviation: number }
+  | { readonly kind: 'constant'; readonly value: number };
+
+/** `binary`: latent reals whose signs are used. `real`: used as they are. `statistic`: kept, but not trained. */
+export type ParameterRole = 'binary' | 'real' | 'statistic';
+
+export interface ParameterSpec {
+  readonly name: string;
+  /** Filters are OHWI, dense kernels [units, inputs]: the first axis counts filters. */
+  readonly shape: Shape;
+  readonly role: ParameterRole;
+  readonly initializer: Initializer;
+  readonly fanIn: number;
+  readonly fanOut: number;
+  /** Binary only: which surrogate gates the weight's gradient. */
+  readonly quantizer?: QuantizerName;
+  readonly clip?: number;
+  /** Binary only: latent weights are kept in [−1, 1] (Larq's `weight_clip`). */
+  readonly weightClip?: boolean;
+}
+
+/** A parameter with its tensors. */
+export interface Parameter {
+  /** `layer/parameter`, unique in a network. */
+  readonly name: string;
+  readonly spec: ParameterSpec;
+  /** f32: the latent weights of a binary parameter, or the values of another. */
+  readonly value: Tensor;
+  /** bits: the signs of `value`, derived; binary parameters only. */
+  readonly packed: Tensor | undefined;
+}
+
+/** What flows along an edge of the graph: reals (f32) or signs (bits), with the batch as first axis. */
+export interface Activation {
+  readonly kind: 'real' | 'sign';
+  readonly tensor: Tensor;
+}
+
+/** Everything a layer may use while it records its forward pass. */
+export interface ForwardContext {
+  readonly builder: ProgramBuilder;
+  readonly training: boolean;
+  /** The train state (see `shaders/lib/state.wgsl`); present when training. */
+  readonly state: Tensor | undefined;
+  /** A number of its own for every layer, to draw random numbers with. */
+  readonly stream: number;
+  /** Whether the gradient with respect to each input will be asked for. */
+  readonly wantsInputGradient: readonly boolean[];
+  /** @throws OptionError when the layer declared no such parameter */
+  parameter(name: string): Parameter;
+}
+
+/** The recorded forward pass of a layer. */
+export interface Forward {
+  readonly output: Activation;
+  /**
+   * Records the backward pass; called at most once, only when training.
+   * @param gradOutput f32, shape of the output
+   */
+  backward(gradOutput: Tensor): Backward;
+}
+
+export interface Backward {
+  /** Gradient with respect to each input, f32; undefined where it isn't wanted. */
+  readonly inputs: readonly (Tensor | undefined)[];
+  /** Gradient of each trained parameter, by name. */
+  readonly parameters?: Readonly<Record<string, Tensor>>;
+}
+
+/** Multiply-accumulates of one sample. */
+export interface Operations {
+  readonly binary: number;
+  readonly float: number;
+}
+
+export interface Layer {
+  /** Given, or made from the kind and the position in the model. */
+  readonly name: string | undefined;
+  /** The factory's name, e.g. `quantDense`. */
+  readonly kind: string;
+  /** What the factory was called with, for summaries and files: plain JSON. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /**
+   * Shape without the batch axis.
+   * @throws ShapeError naming the layer when the inputs don't fit
+   */
+  outputShape(inputs: readonly Shape[], name: string): Shape;
+  parameters(inputs: readonly Shape[]): readonly ParameterSpec[];
+  operations?(inputs: readonly Shape[]): Operations;
+  forward(context: ForwardContext, inputs: readonly Activation[]): Forward;
+}
+
+/** The only input of a layer that takes one. */
+export function onlyInput<T>(inputs: readonly T[], name: string): T {
+  const [first] = inputs;
+  if (first === undefined || inputs.length !== 1) {
+    throw new ShapeError('This layer takes one input.', { given: `${inputs.length} inputs`, where: name });
+  }
+  return first;
+}
+
+/** @throws ShapeError naming the layer unless the shape has this many axes (without the batch) */
+export function assertRank(shape: Shape, rank: number, name: string, remedy?: string): void {
+  if (shape.length !== rank) {
+    const axes = rank === 1 ? '[features]' : '[height, width, channels]';
+    throw new ShapeError("The input's shape doesn't fit this layer.", {
+      given: describe(shape),
+      expected: axes,
+      where: name,
+      remedy,
+    });
+  }
+}
+
+/** @throws OptionError naming the layer unless `value` is a positive integer */
+export function assertCount(value: number, what: string, where: string): void {
+  if (!Number.isSafeInteger(value) || value < 1) {
+    throw new OptionError('This option must be a positive integer.', { given: `${what} = ${value}`, where });
+  }
+}
+
+/** An activation as f32; signs become ±1. */
+export function asReal(builder: ProgramBuilder, activation: Activation): Tensor {
+  return activation.kind === 'real' ? activation.tensor : unpackSigns(builder, activation.tensor);
+}
+
+/** The signs of an activation as bits. */
+export function asSigns(builder: ProgramBuilder, activation: Activation): Tensor {
+  return activation.kind === 'sign' ? activation.tensor : packSigns(builder, activation.tensor);
+}
+
+export function real(tensor: Tensor): Activation {
+  return { kind: 'real', tensor };
+}
+
+/** A declared parameter without memory yet. */
+export function declareParameter(layer: string, spec: ParameterSpec): Parameter {
+  const name = `${layer}/${spec.name}`;
+  return {
+    name,
+    spec,
+    value: new Tensor(name, spec.shape, 'f32'),
+    packed: spec.role === 'binary' ? new Tensor(`${name} (packed)`, spec.shape, 'bits') : undefined,
+  };
+}

@@ -1,0 +1,80 @@
+/** Batch normalisation. */
+import { OptionError } from '../errors.ts';
+import { batchNorm, batchNormGrad } from '../ops/norm.ts';
+import { asReal, type Initializer, type Layer, onlyInput, type ParameterSpec, real } from './layer.ts';
+
+export interface BatchNormalizationOptions {
+  readonly name?: string;
+  /** Share of the old running statistics kept at each step (Keras' sense). Default 0.9. */
+  readonly momentum?: number;
+  /** Added to the variance. Default 1e-4 (Hubara et al. 2016). */
+  readonly epsilon?: number;
+  /** Learn a shift β per channel. Default true. */
+  readonly center?: boolean;
+  /** Learn a scale γ per channel. Default true; the paper's network has none. */
+  readonly scale?: boolean;
+}
+
+/**
+ * y = γ·(x − μ)/√(σ² + ε) + β over all axes but the last (Ioffe & Szegedy 2015). Batch statistics when training, running
+ * ones at inference. Any shape.
+ */
+export function batchNormalization(options: BatchNormalizationOptions = {}): Layer {
+  const { momentum = 0.9, epsilon = 1e-4, center = true, scale = true } = options;
+  const where = options.name ?? 'batchNormalization';
+  if (!(momentum >= 0 && momentum < 1) || !(epsilon > 0)) {
+    throw new OptionError("Batch normalisation's momentum is in [0, 1), and its epsilon positive.", {
+      given: `momentum = ${momentum}, epsilon = ${epsilon}`,
+      where,
+    });
+  }
+  return {
+    name: options.name,
+    kind: 'batchNormalization',
+    config: { ...options },
+    outputShape: (inputs, name) => onlyInput(inputs, name),
+    parameters(inputs) {
+      const channels = onlyInput(inputs, where).at(-1) ?? 1;
+      const spec = (name: string, role: 'real' | 'statistic', value: number): ParameterSpec => {
+        const initializer: Initializer = { kind: 'constant', value };
+        return { name, shape: [channels], role, initializer, fanIn: 1, fanOut: channels };
+      };
+      return [
+        ...(scale ? [spec('gamma', 'real', 1)] : []),
+        ...(center ? [spec('beta', 'real', 0)] : []),
+        spec('runningMean', 'statistic', 0),
+        spec('runningVariance', 'statistic', 1),
+      ];
+    },
+    forward({ builder, training, state, parameter, wantsInputGradient }, inputs) {
+      const x = asReal(builder, onlyInput(inputs, where));
+      const gamma = scale ? parameter('gamma').value : undefined;
+      const beta = center ? parameter('beta').value : undefined;
+      const { y, saved } = batchNorm(builder, {
+        x,
+        ...(gamma && { gamma }),
+        ...(beta && { beta }),
+        runningMean: parameter('runningMean').value,
+        runningVariance: parameter('runningVariance').value,
+        momentum,
+        epsilon,
+        training,
+        ...(state && { state }),
+      });
+      return {
+        output: real(y),
+        backward(gradOutput) {
+          if (saved === undefined) throw new OptionError('Only a training pass can be reversed.', { where });
+          const grads = batchNormGrad(builder, { gradOutput, x, saved, ...(gamma && { gamma }) });
+          return {
+            inputs: [wantsInputGradient[0] ? grads.gradInput : undefined],
+            parameters: {
+              ...(scale && grads.gradGamma && { gamma: grads.gradGamma }),
+              ...(center && grads.gradBeta && { beta: grads.gradBeta }),
+            },
+          };
+        },
+      };
+    },
+  };
+}

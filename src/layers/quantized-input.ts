@@ -1,0 +1,47 @@
+/**
+ * The input side that `quantDense`, `quantConv2d` and the `sign` layer share: binarize an activation, keep for the
+ * backward pass one gate bit a value where the surrogate allows it, and gate the gradient on the way back.
+ */
+import type { ProgramBuilder, Tensor } from '../gpu/index.ts';
+import { packSigns } from '../ops/dense.ts';
+import { binarize, binarizeGrad } from '../ops/quantize.ts';
+import type { Activation } from './layer.ts';
+import type { Quantizer } from './quantizers.ts';
+
+export interface QuantizedInput {
+  readonly bits: Tensor;
+  /** `steSign` only: bit 1 where the gradient passes. */
+  readonly gate: Tensor | undefined;
+  /** Multiplies a gradient by the surrogate. With `gated`, a bit gate was applied to it already. */
+  gradient(gradient: Tensor, options?: { gated: boolean }): Tensor;
+}
+
+/** @param training false skips what only a backward pass needs */
+export function quantizeInput(
+  builder: ProgramBuilder,
+  input: Activation,
+  quantizer: Quantizer,
+  training: boolean,
+): QuantizedInput {
+  // The sign of a sign is itself, and |±1| ≤ 1 lets the whole gradient through.
+  if (input.kind === 'sign') return { bits: input.tensor, gate: undefined, gradient: (gradient) => gradient };
+  const x = input.tensor;
+  if (!training) {
+    return { bits: packSigns(builder, x), gate: undefined, gradient: (gradient) => gradient };
+  }
+  const { name, clip, beta } = quantizer;
+  const options = { quantizer: name, ...(clip === undefined ? {} : { clip }) };
+  const { bits, gate } = binarize(builder, x, options);
+  return {
+    bits,
+    gate,
+    gradient(gradient, { gated } = { gated: false }) {
+      if (name === 'steIdentity' || (gated && gate !== undefined)) return gradient;
+      return binarizeGrad(builder, gradient, {
+        ...options,
+        ...(gate === undefined ? { x } : { gate }),
+        ...(beta === undefined ? {} : { beta }),
+      });
+    },
+  };
+}

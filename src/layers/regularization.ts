@@ -1,0 +1,41 @@
+/** `dropout`: sets a random share of the values to zero while training, and scales the rest up. */
+import { OptionError } from '../errors.ts';
+import { dropoutGrad, dropout as dropoutOp } from '../ops/elementwise.ts';
+import { asReal, type Layer, onlyInput, real } from './layer.ts';
+
+export interface DropoutOptions {
+  readonly name?: string;
+  /** Share of the values that is dropped, in [0, 1). */
+  readonly rate: number;
+}
+
+/** Srivastava et al. 2014, inverted: kept values are divided by 1 − rate. The mask is drawn anew from the step's counter. */
+export function dropout(options: DropoutOptions): Layer {
+  const where = options.name ?? 'dropout';
+  const { rate } = options;
+  if (!(rate >= 0 && rate < 1)) {
+    throw new OptionError('The dropout rate is in [0, 1).', { given: String(rate), where });
+  }
+  return {
+    name: options.name,
+    kind: 'dropout',
+    config: { ...options },
+    outputShape: (inputs, name) => onlyInput(inputs, name),
+    parameters: () => [],
+    forward({ builder, training, state, stream, wantsInputGradient }, inputs) {
+      const input = onlyInput(inputs, where);
+      if (!training || rate === 0 || state === undefined) {
+        return { output: input, backward: (gradOutput) => ({ inputs: [gradOutput] }) };
+      }
+      const x = asReal(builder, input);
+      return {
+        output: real(dropoutOp(builder, { x, rate, state, stream, training })),
+        backward: (gradOutput) => ({
+          inputs: [
+            wantsInputGradient[0] ? dropoutGrad(builder, { gradOutput, rate, state, stream }) : undefined,
+          ],
+        }),
+      };
+    },
+  };
+}

@@ -1,0 +1,36 @@
+export type { StepMetrics } from './metrics.ts';
+export {
+  binarynet,
+  cnn,
+  MODEL_NAMES,
+  type ModelName,
+  type ModelOptions,
+  mlp,
+  modelByName,
+} from './models.ts';
+export {
+  type AdamOptions,
+  type BopOptions,
+  OPTIMIZER_NAMES,
+  type OptimizerName,
+  type OptimizerOptions,
+  type SgdOptions,
+} from './optimizers.ts';
+export type { Decay, LearningRate } from './schedules.ts';
+export {
+  type Checkpoint,
+  type CheckpointTensor,
+  type EpochInfo,
+  type Evaluation,
+  type FitHooks,
+  type FitResult,
+  LOSS_NAMES,
+  type LossName,
+  type Progress,
+  type StepsInfo,
+  Trainer,
+  type TrainerOptions,
+  type TrainingData,
+  type TrainingPlan,
+  type TrainingSplit,
+} from './trainer.ts';

@@ -1,0 +1,121 @@
+/** Ready-made models, built from public layers only. */
+import { OptionError } from '../errors.ts';
+import type { Shape } from '../gpu/index.ts';
+import { type Model, sequential } from '../graph/index.ts';
+import {
+  batchNormalization,
+  flatten,
+  type Initializer,
+  type Layer,
+  maxPool2d,
+  quantConv2d,
+  quantDense,
+} from '../layers/index.ts';
+
+export interface ModelOptions {
+  /** [height, width, channels] of the images. */
+  readonly input: Shape;
+  readonly classes: number;
+}
+
+/** Latent weights start uniform in [−½, ½]: an angle of 30° to their signs, and room to move on both sides. */
+const HALF: Initializer = { kind: 'uniform', limit: 0.5 };
+const BINARY = { kernelQuantizer: 'steSign', kernelInitializer: HALF } as const;
+const FULLY_BINARY = { ...BINARY, inputQuantizer: 'steSign' } as const;
+
+/**
+ * A multilayer perceptron: two binary hidden layers, real input to the first one, batch normalisation after each
+ * (Hubara et al. 2016, with fewer units).
+ */
+export function mlp({ input, classes, units = 512 }: ModelOptions & { readonly units?: number }): Model {
+  return sequential(
+    [
+      flatten(),
+      quantDense({ name: 'dense1', units, ...BINARY }),
+      batchNormalization({ name: 'norm1' }),
+      quantDense({ name: 'dense2', units, ...FULLY_BINARY }),
+      batchNormalization({ name: 'norm2' }),
+      quantDense({ name: 'dense3', units: classes, ...FULLY_BINARY }),
+      batchNormalization({ name: 'norm3' }),
+    ],
+    { input, name: 'mlp' },
+  );
+}
+
+/** A small convolutional network for 28×28 images: convolutions 32-P-64-P-64, dense 64, classes (as Larq's tutorial). */
+export function cnn({ input, classes }: ModelOptions): Model {
+  const block = (number: number, filters: number, pool: boolean): Layer[] => [
+    quantConv2d({
+      name: `conv${number}`,
+      filters,
+      kernelSize: 3,
+      ...(number === 1 ? BINARY : FULLY_BINARY),
+    }),
+    ...(pool ? [maxPool2d({ poolSize: 2 })] : []),
+    batchNormalization({ name: `norm${number}` }),
+  ];
+  return sequential(
+    [
+      ...block(1, 32, true),
+      ...block(2, 64, true),
+      ...block(3, 64, false),
+      flatten(),
+      quantDense({ name: 'dense4', units: 64, ...FULLY_BINARY }),
+      batchNormalization({ name: 'norm4' }),
+      quantDense({ name: 'dense5', units: classes, ...FULLY_BINARY }),
+      batchNormalization({ name: 'norm5' }),
+    ],
+    { input, name: 'cnn' },
+  );
+}
+
+/**
+ * The network of Anderson & Berg (2018) and Hubara et al. (2016): 3×3 convolutions 128-128-P-256-256-P-512-512-P with
+ * exact zero padding, dense 1024-1024-classes; convolution, pool, batch normalisation without γ, sign.
+ */
+export function binarynet({ input, classes }: ModelOptions): Model {
+  const latent: Initializer = { kind: 'uniform', limit: 1 };
+  const weights = { kernelQuantizer: 'steSign', kernelInitializer: latent } as const;
+  const signs = { inputQuantizer: 'steSign' } as const;
+  const norm = (name: string) => batchNormalization({ name, scale: false, momentum: 0.9, epsilon: 1e-4 });
+  const layers = [128, 128, 256, 256, 512, 512].flatMap((filters, index): Layer[] => {
+    const number = index + 1;
+    return [
+      quantConv2d({
+        name: `conv${number}`,
+        filters,
+        kernelSize: 3,
+        padding: 'same',
+        ...weights,
+        ...(index === 0 ? {} : signs),
+      }),
+      ...(number % 2 === 0 ? [maxPool2d({ poolSize: 2 })] : []),
+      norm(`norm${number}`),
+    ];
+  });
+  const dense = [1024, 1024, classes].flatMap((units, index): Layer[] => [
+    quantDense({ name: `dense${index + 7}`, units, ...weights, ...signs }),
+    norm(`norm${index + 7}`),
+  ]);
+  return sequential([...layers, flatten(), ...dense], { input, name: 'binarynet' });
+}
+
+export const MODEL_NAMES = ['mlp', 'cnn', 'binarynet'] as const;
+export type ModelName = (typeof MODEL_NAMES)[number];
+
+/** A ready-made model by name. @throws OptionError for an unknown name, listing the known ones */
+export function modelByName(name: string, options: ModelOptions): Model {
+  switch (name) {
+    case 'mlp':
+      return mlp(options);
+    case 'cnn':
+      return cnn(options);
+    case 'binarynet':
+      return binarynet(options);
+    default:
+      throw new OptionError('There is no model of this name.', {
+        given: name,
+        expected: MODEL_NAMES.join(', '),
+      });
+  }
+}

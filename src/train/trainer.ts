@@ -1,0 +1,851 @@
+/**
+ * The trainer: one network, one data set on the GPU, one recorded training step. A step gathers its batch, runs forward
+ * and backward, updates the weights and advances its own counters, all on the GPU; the host submits groups of steps and
+ * reads a few numbers back while the next group runs.
+ */
+import {
+  DisposedError,
+  FormatError,
+  MemoryPlanError,
+  NonFiniteError,
+  OptionError,
+  ShapeError,
+} from '../errors.ts';
+import {
+  describe,
+  Gpu,
+  type Program,
+  ProgramBuilder,
+  type Shape,
+  sharedSlots,
+  Tensor,
+} from '../gpu/index.ts';
+import { initialValues, type Model, Network, recordForward } from '../graph/index.ts';
+import { advanceState, encodeTrainState, gatherBatch, STATE_WORDS } from '../ops/data.ts';
+import { loss as recordLoss } from '../ops/loss.ts';
+import { MetricsReader, RING, type StepMetrics } from './metrics.ts';
+import {
+  declareSlots,
+  hyperParameters,
+  type OptimizerName,
+  type OptimizerOptions,
+  recordUpdate,
+  resolveOptimizer,
+  type Slots,
+} from './optimizers.ts';
+import type { LearningRate } from './schedules.ts';
+
+/** Images and labels as bytes. */
+export interface TrainingSplit {
+  /** u8 [count, height, width, channels]. */
+  readonly images: Uint8Array<ArrayBuffer>;
+  /** u8 [count]. */
+  readonly labels: Uint8Array<ArrayBuffer>;
+  readonly count: number;
+}
+
+export interface TrainingData {
+  readonly name: string;
+  readonly classes: readonly string[];
+  /** [height, width, channels] of an image. */
+  readonly image: Shape;
+  readonly train: TrainingSplit;
+  readonly test: TrainingSplit;
+  /** A pixel is byte·scale[c] + shift[c]. */
+  readonly normalise: { readonly scale: readonly number[]; readonly shift: readonly number[] };
+}
+
+export type LossName = 'squaredHinge' | 'crossEntropy';
+export const LOSS_NAMES: readonly LossName[] = ['squaredHinge', 'crossEntropy'];
+
+export interface TrainerOptions {
+  /** Samples a step; what doesn't fill a batch at the end of an epoch is left out of that epoch. Default 100. */
+  readonly batch?: number;
+  /** Default 3. */
+  readonly epochs?: number;
+  /** Default `adam`. */
+  readonly optimizer?: OptimizerName | OptimizerOptions;
+  /** Default: 0.02 to 0.001, exponentially, over all steps. */
+  readonly learningRate?: LearningRate;
+  /** Default `squaredHinge`, as in the papers. */
+  readonly loss?: LossName;
+  /** Weights, order of samples, augmentation and dropout all follow from it. Default 1. */
+  readonly seed?: number;
+  /** Scale the steps of binary weights by 1/√(1.5/(fanIn + fanOut)) (Courbariaux et al. 2016). Default false. */
+  readonly fanScaledSteps?: boolean;
+  /** Random crops after zero-padding by `pad` pixels, and mirror images. Default: none. */
+  readonly augment?: { readonly pad: number; readonly flip: boolean };
+  /** Refuse a plan that needs more GPU memory than this, before anything is allocated. */
+  readonly maxBytes?: number;
+}
+
+/** Bytes of GPU memory that training needs, by what they are for. */
+export interface TrainingPlan {
+  readonly parameters: number;
+  readonly optimizer: number;
+  readonly data: number;
+  readonly activations: number;
+  readonly counters: number;
+  readonly peakBytes: number;
+}
+
+export interface Evaluation {
+  readonly loss: number;
+  /** Share of the samples, 0 to 1. */
+  readonly accuracy: number;
+  readonly correct: number;
+  readonly count: number;
+}
+
+export interface StepsInfo {
+  /** Epoch that is under way, from 1. */
+  readonly epoch: number;
+  readonly epochs: number;
+  /** Steps of this epoch done, and in all. */
+  readonly batch: number;
+  readonly batches: number;
+  /** Steps done since the start. */
+  readonly step: number;
+  /** Means over the epoch so far. */
+  readonly loss: number;
+  readonly accuracy: number;
+  /** Metrics of the steps since the last call. */
+  readonly latest: readonly StepMetrics[];
+  readonly imagesPerSecond: number;
+}
+
+export interface EpochInfo {
+  /** From 1. */
+  readonly epoch: number;
+  readonly trainLoss: number;
+  readonly trainAccuracy: number;
+  readonly testLoss: number;
+  readonly testAccuracy: number;
+  /** Of the last step of the epoch. */
+  readonly learningRate: number;
+  /** Wall time of the epoch's steps, evaluation apart. */
+  readonly seconds: number;
+  readonly imagesPerSecond: number;
+}
+
+export interface FitHooks {
+  /** Called after every group of steps. */
+  readonly onSteps?: (info: StepsInfo) => void;
+  /** Called after every epoch; awaited, before the flip counters are reset. */
+  readonly onEpoch?: (info: EpochInfo) => void | Promise<void>;
+  /** Aborting stops the training after the steps that are under way. */
+  readonly signal?: AbortSignal;
+  /** Called after every epoch, after every `everySteps` steps, and when the training is aborted; awaited. */
+  readonly checkpoint?: {
+    readonly everySteps?: number;
+    readonly save: (checkpoint: Checkpoint) => Promise<void>;
+  };
+}
+
+export interface FitResult {
+  readonly outcome: 'finished' | 'aborted';
+  readonly epochs: readonly EpochInfo[];
+  /** Steps done since the start. */
+  readonly step: number;
+}
+
+/** Everything that decides how training goes on: the same bits as if it had never stopped. */
+export interface Checkpoint {
+  readonly tensors: ReadonlyMap<string, CheckpointTensor>;
+  readonly progress: Progress;
+}
+
+export interface CheckpointTensor {
+  readonly dtype: 'F32' | 'U32';
+  readonly shape: Shape;
+  readonly data: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
+}
+
+/** Where a training is; plain JSON. */
+export interface Progress {
+  readonly step: number;
+  /** From 0. */
+  readonly epoch: number;
+  /** Steps done in the epoch. */
+  readonly batch: number;
+  /** Sums over the epoch so far. */
+  readonly lossSum: number;
+  readonly correct: number;
+  readonly count: number;
+  readonly seconds: number;
+  readonly history: readonly EpochInfo[];
+  /** What must not change between a stop and a resume. */
+  readonly fixed: Readonly<Record<string, unknown>>;
+}
+
+/** A group of steps grows until it takes about this long, so that a fast GPU is not kept waiting. */
+const GROUP_MILLISECONDS = 100;
+const MAX_GROUP = RING / 4;
+
+export class Trainer {
+  readonly gpu: Gpu;
+  readonly network: Network;
+  readonly data: TrainingData;
+  readonly plan: TrainingPlan;
+  readonly options: Required<Omit<TrainerOptions, 'augment' | 'maxBytes' | 'optimizer'>> & {
+    readonly optimizer: OptimizerOptions;
+    readonly augment: { readonly pad: number; readonly flip: boolean } | undefined;
+  };
+  readonly #parts: Parts;
+  readonly #train: Program;
+  readonly #test: Program;
+  #progress: Progress;
+  /** The progress that the counters on the GPU stand for, if known. */
+  #onGpu: Progress | undefined;
+  #busy = false;
+  #disposed = false;
+
+  private constructor(
+    parts: Parts,
+    options: Trainer['options'],
+    data: TrainingData,
+    plan: TrainingPlan,
+    train: Program,
+    test: Program,
+  ) {
+    this.gpu = parts.network.gpu;
+    this.network = parts.network;
+    this.#parts = parts;
+    this.options = options;
+    this.data = data;
+    this.plan = plan;
+    this.#train = train;
+    this.#test = test;
+    this.#progress = freshProgress(this.#fixed());
+  }
+
+  /**
+   * Plans, allocates, initialises and compiles a training.
+   * @throws OptionError or ShapeError for what doesn't fit, MemoryPlanError before anything is allocated
+   */
+  static async create(
+    gpu: Gpu,
+    model: Model,
+    data: TrainingData,
+    given: TrainerOptions = {},
+  ): Promise<Trainer> {
+    const options = resolveOptions(given, data);
+    assertFits(model, data);
+    const parts = declareParts(gpu, model, data, options);
+    const { network } = parts;
+    try {
+      const trainBuilder = recordTrainStep(parts, options, data);
+      const testBuilder = recordTestStep(parts, options, data);
+      const plan = planTraining(parts, [trainBuilder, testBuilder]);
+      if (given.maxBytes !== undefined && plan.peakBytes > given.maxBytes) {
+        throw new MemoryPlanError('Training needs more memory than is allowed; nothing was allocated.', {
+          given: `${plan.peakBytes} bytes with batch ${options.batch}`,
+          expected: `${given.maxBytes} bytes at most`,
+          where: model.name,
+          remedy: 'use a smaller batch',
+        });
+      }
+      await network.allocate();
+      await gpu.scoped('training', () => allocateParts(parts, data));
+      await network.load(initialWeights(model, options));
+      const train = await trainBuilder.compile({ arena: network.arena });
+      const test = await testBuilder.compile({ arena: network.arena });
+      return new Trainer(parts, options, data, plan, train, test);
+    } catch (cause) {
+      disposeParts(parts);
+      throw cause;
+    }
+  }
+
+  /** Steps of one epoch. */
+  get batches(): number {
+    return batchesOf(this.data, this.options.batch);
+  }
+
+  /** Where the training is. */
+  get progress(): Progress {
+    return this.#progress;
+  }
+
+  /** Dispatches of one training step. */
+  get dispatches(): number {
+    return this.#train.dispatches;
+  }
+
+  /**
+   * Trains to the end of the last epoch, from where the training is.
+   * @throws NonFiniteError when a loss is NaN or infinite, naming the step and the first layer; the weights are those
+   *   before that step. DeviceLostError when the device goes.
+   */
+  async fit(hooks: FitHooks = {}): Promise<FitResult> {
+    return this.#exclusively('fit', async () => {
+      while (this.#progress.epoch < this.options.epochs) {
+        if (!(await this.#fitEpoch(hooks))) {
+          await hooks.checkpoint?.save(await this.#checkpoint());
+          return { outcome: 'aborted', epochs: this.#progress.history, step: this.#progress.step };
+        }
+        await this.#endEpoch(hooks);
+      }
+      return { outcome: 'finished', epochs: this.#progress.history, step: this.#progress.step };
+    });
+  }
+
+  /**
+   * Runs the next steps of the epoch in one submit and waits for them; the next epoch begins where one ends. For
+   * benchmarks and for loops of one's own: nothing is evaluated, and no counter is reset.
+   */
+  async runSteps(count: number): Promise<StepMetrics[]> {
+    return this.#exclusively('runSteps', async () => {
+      if (this.#progress.batch === this.batches) {
+        const { step, epoch } = this.#progress;
+        this.#progress = { ...freshProgress(this.#fixed()), step, epoch: epoch + 1 };
+      }
+      const steps = Math.min(count, this.batches - this.#progress.batch, MAX_GROUP);
+      if (this.#onGpu !== this.#progress) this.#writeState();
+      const latest = await this.#submit(this.#progress.step, steps)();
+      await this.#account(latest, 0, {});
+      this.#onGpu = this.#progress;
+      return latest;
+    });
+  }
+
+  /**
+   * Runs one training step with a timestamp around every dispatch.
+   * @returns milliseconds by dispatch, in order; undefined where the device has no timestamps
+   */
+  async profile(): Promise<DispatchTiming[] | undefined> {
+    return this.#exclusively('profile', async () => {
+      const { step, epoch, batch } = this.#progress;
+      if (batch === this.batches) throw new OptionError('The epoch is over.', { given: `epoch ${epoch}`, where: 'profile' });
+      this.#writeState();
+      const timings = await this.#train.profile();
+      // The step counted, on the GPU as well as here.
+      if (timings !== undefined) this.#progress = { ...this.#progress, step: step + 1, batch: batch + 1 };
+      this.#onGpu = this.#progress;
+      return timings;
+    });
+  }
+
+  /** Loss and accuracy on the whole test split, in inference mode. */
+  async evaluate(): Promise<Evaluation> {
+    return this.#exclusively('evaluate', () => this.#evaluate());
+  }
+
+  /** Logits for samples f32 [count, height, width, channels], normalised as the data set says. */
+  predict(samples: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>> {
+    return this.network.predict(samples);
+  }
+
+  /** Flips of each filter's signs in this epoch, by parameter, and over how many steps they were counted. */
+  async flips(): Promise<{ steps: number; counts: Map<string, Uint32Array<ArrayBuffer>> }> {
+    const counts = new Map<string, Uint32Array<ArrayBuffer>>();
+    for (const { parameter, flips } of this.#parts.slots) {
+      if (flips !== undefined) counts.set(parameter.name, await this.gpu.readWords(flips));
+    }
+    return { steps: this.#progress.batch, counts };
+  }
+
+  /** Everything that is needed to go on later, elsewhere. */
+  async checkpoint(): Promise<Checkpoint> {
+    return this.#exclusively('checkpoint', () => this.#checkpoint());
+  }
+
+  /**
+   * Goes back to a checkpoint.
+   * @throws OptionError when it was made with other options, FormatError when it lacks a tensor
+   */
+  async restore({ tensors, progress }: Checkpoint): Promise<void> {
+    return this.#exclusively('restore', async () => {
+      const mine = this.#fixed();
+      for (const [name, value] of Object.entries(mine)) {
+        const theirs = progress.fixed[name];
+        if (JSON.stringify(theirs) !== JSON.stringify(value)) {
+          throw new OptionError("The checkpoint was made with another option than this training's.", {
+            given: `${name} = ${JSON.stringify(value)}`,
+            expected: `${name} = ${JSON.stringify(theirs)}`,
+            where: 'restore',
+            remedy: 'resume with the options of the checkpoint, or start anew without it',
+          });
+        }
+      }
+      for (const tensor of this.#stateTensors()) {
+        const saved = tensors.get(tensor.label);
+        if (saved === undefined || saved.data.byteLength !== tensor.byteLength) {
+          throw new FormatError(
+            saved ? 'A tensor of the checkpoint has another size.' : 'The checkpoint lacks a tensor.',
+            {
+              given: saved ? describe(saved.shape) : 'nothing',
+              expected: describe(tensor.shape, tensor.dtype),
+              where: tensor.label,
+            },
+          );
+        }
+        this.gpu.write(tensor, saved.data);
+      }
+      await this.network.repack();
+      this.#progress = progress;
+    });
+  }
+
+  /** Frees the memory of the training and its network. @throws DisposedError the second time */
+  dispose(): void {
+    if (this.#disposed) throw new DisposedError('This trainer was disposed already.', { where: 'Trainer' });
+    this.#disposed = true;
+    this.#train.dispose();
+    this.#test.dispose();
+    disposeParts(this.#parts);
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#disposed) this.dispose();
+  }
+
+  /** @returns false when the signal stopped it */
+  async #fitEpoch(hooks: FitHooks): Promise<boolean> {
+    const { batches } = this;
+    const { metrics } = this.#parts;
+    const every = hooks.checkpoint?.everySteps ?? Number.POSITIVE_INFINITY;
+    this.#writeState();
+    let submitted = this.#progress.batch;
+    let group = 1;
+    let tick = performance.now();
+    const waiting: (() => Promise<StepMetrics[]>)[] = [];
+    const collect = async () => {
+      const next = waiting.shift();
+      if (next === undefined) return;
+      const latest = await next().catch(async (cause: unknown) => {
+        await this.gpu.finished();
+        throw cause;
+      });
+      const now = performance.now();
+      const elapsed = now - tick;
+      tick = now;
+      await this.#account(latest, elapsed, hooks);
+      if (elapsed < GROUP_MILLISECONDS / 2) group = Math.min(MAX_GROUP, group * 2);
+      else if (elapsed > 2 * GROUP_MILLISECONDS) group = Math.max(1, group >> 1);
+    };
+
+    while (submitted < batches && !hooks.signal?.aborted) {
+      const untilSave = every - (submitted % every);
+      const steps = Math.min(group, batches - submitted, untilSave);
+      waiting.push(this.#submit(this.#progress.step + submitted - this.#progress.batch, steps));
+      submitted += steps;
+      if (!metrics.ready) await collect();
+      if (submitted % every === 0 && submitted < batches) {
+        while (waiting.length > 0) await collect();
+        await hooks.checkpoint?.save(await this.#checkpoint());
+        tick = performance.now();
+      }
+    }
+    while (waiting.length > 0) await collect();
+    return this.#progress.batch === batches;
+  }
+
+  /** Submits training steps. @returns a function that waits for their metrics */
+  #submit(first: number, steps: number): () => Promise<StepMetrics[]> {
+    const encoder = this.gpu.device.createCommandEncoder();
+    for (let i = 0; i < steps; i++) this.#train.encode(encoder);
+    const read = this.#parts.metrics.copy(encoder, first, steps);
+    this.gpu.submit(encoder);
+    return read;
+  }
+
+  async #account(latest: readonly StepMetrics[], elapsed: number, hooks: FitHooks): Promise<void> {
+    const bad = latest.find(({ loss }) => !Number.isFinite(loss));
+    if (bad !== undefined) throw await this.#diagnose(bad.step);
+    const before = this.#progress;
+    const progress = {
+      ...before,
+      step: before.step + latest.length,
+      batch: before.batch + latest.length,
+      lossSum: latest.reduce((sum, { loss }) => sum + loss, before.lossSum),
+      correct: latest.reduce((sum, { correct }) => sum + correct, before.correct),
+      count: latest.reduce((sum, { count }) => sum + count, before.count),
+      seconds: before.seconds + elapsed / 1000,
+    };
+    this.#progress = progress;
+    hooks.onSteps?.({
+      epoch: progress.epoch + 1,
+      epochs: this.options.epochs,
+      batch: progress.batch,
+      batches: this.batches,
+      step: progress.step,
+      loss: progress.lossSum / progress.batch,
+      accuracy: progress.correct / progress.count,
+      latest,
+      imagesPerSecond: progress.count / progress.seconds,
+    });
+  }
+
+  async #endEpoch(hooks: FitHooks): Promise<void> {
+    const { epoch, lossSum, batch, correct, count, seconds, step } = this.#progress;
+    const test = await this.#evaluate();
+    const info: EpochInfo = {
+      epoch: epoch + 1,
+      trainLoss: lossSum / batch,
+      trainAccuracy: correct / count,
+      testLoss: test.loss,
+      testAccuracy: test.accuracy,
+      learningRate: this.#rate(step - 1),
+      seconds,
+      imagesPerSecond: count / seconds,
+    };
+    await hooks.onEpoch?.(info);
+    for (const { flips } of this.#parts.slots) if (flips) this.gpu.write(flips, new Uint32Array(flips.size));
+    this.#progress = {
+      ...freshProgress(this.#fixed()),
+      step,
+      epoch: epoch + 1,
+      history: [...this.#progress.history, info],
+    };
+    await hooks.checkpoint?.save(await this.#checkpoint());
+  }
+
+  async #evaluate(): Promise<Evaluation> {
+    const { testState, metrics } = this.#parts;
+    const { count } = this.data.test;
+    const batches = Math.ceil(count / this.options.batch);
+    this.gpu.write(testState, encodeTrainState({ seed: this.options.seed }));
+    let loss = 0;
+    let correct = 0;
+    for (let first = 0; first < batches; first += MAX_GROUP) {
+      const steps = Math.min(MAX_GROUP, batches - first);
+      const encoder = this.gpu.device.createCommandEncoder();
+      for (let i = 0; i < steps; i++) this.#test.encode(encoder);
+      const read = metrics.copy(encoder, first, steps);
+      this.gpu.submit(encoder);
+      for (const step of await read()) {
+        loss += step.loss * step.count;
+        correct += step.correct;
+      }
+    }
+    return { loss: loss / count, accuracy: correct / count, correct, count };
+  }
+
+  /** Runs the step that failed once more, layer by layer, and says where the first value that isn't finite comes from. */
+  async #diagnose(step: number): Promise<NonFiniteError> {
+    const { network, trainImages, trainLabels, state } = this.#parts;
+    const culprit = await (async () => {
+      for (const { name, value } of network.parameters.values()) {
+        if (!allFinite(await this.gpu.readFloats(value))) return `parameter ${name}`;
+      }
+      const builder = new ProgramBuilder(this.gpu, 'diagnosis');
+      const { x } = gatherBatch(builder, this.#parts.gather(trainImages, trainLabels, state, true));
+      const pass = recordForward(builder, network.model, network.parameters, x, { training: true, state });
+      for (const { tensor } of pass.activations) builder.keep(tensor);
+      using program = await builder.compile();
+      program.run();
+      for (const [index, { tensor, kind }] of pass.activations.entries()) {
+        if (kind === 'real' && !allFinite(await this.gpu.readFloats(tensor))) {
+          return `layer ${network.model.layers[index]?.name}`;
+        }
+      }
+      return `the loss (${this.options.loss})`;
+    })();
+    return new NonFiniteError(
+      'The loss is not a finite number; training stopped before the weights were touched.',
+      {
+        given: `step ${step}, first in ${culprit}`,
+        where: culprit,
+        remedy: 'use a lower learning rate, or resume from an earlier checkpoint',
+      },
+    );
+  }
+
+  async #checkpoint(): Promise<Checkpoint> {
+    const tensors = new Map<string, CheckpointTensor>();
+    for (const tensor of this.#stateTensors()) {
+      const words = tensor.dtype === 'u32';
+      tensors.set(tensor.label, {
+        dtype: words ? 'U32' : 'F32',
+        shape: tensor.shape,
+        data: words ? await this.gpu.readWords(tensor) : await this.gpu.readFloats(tensor),
+      });
+    }
+    return { tensors, progress: this.#progress };
+  }
+
+  #stateTensors(): Tensor[] {
+    return [
+      ...[...this.network.parameters.values()].map(({ value }) => value),
+      ...this.#parts.slots.flatMap(({ moments, flips }) => (flips ? [...moments, flips] : moments)),
+    ];
+  }
+
+  /** Hands the GPU the counters and the hyper-parameters of every step of the epoch. */
+  #writeState(): void {
+    const { epoch, batch, step } = this.#progress;
+    const { seed } = this.options;
+    const first = step - batch;
+    const rows = Array.from({ length: this.batches + 1 }, (_, i) => this.#hyper(first + i));
+    this.gpu.write(this.#parts.table, new Float32Array(rows.flat()));
+    this.gpu.write(
+      this.#parts.state,
+      encodeTrainState({ step, epoch, batch, seed, hyper: this.#hyper(step) }),
+    );
+  }
+
+  #hyper(step: number): readonly [number, number, number, number] {
+    const { optimizer, learningRate } = this.options;
+    return hyperParameters(optimizer, learningRate, step, this.#steps);
+  }
+
+  #rate(step: number): number {
+    const { learningRate } = this.options;
+    return hyperParameters({ kind: 'sgd' }, learningRate, step, this.#steps)[0];
+  }
+
+  get #steps(): number {
+    return this.options.epochs * this.batches;
+  }
+
+  #fixed(): Record<string, unknown> {
+    const { batch, seed, optimizer, loss, fanScaledSteps, augment, learningRate, epochs } = this.options;
+    return {
+      model: this.network.model.name,
+      data: this.data.name,
+      samples: this.data.train.count,
+      batch,
+      epochs,
+      seed,
+      optimizer,
+      loss,
+      fanScaledSteps,
+      augment: augment ?? null,
+      learningRate: typeof learningRate === 'function' ? 'function' : learningRate,
+    };
+  }
+
+  async #exclusively<T>(what: string, body: () => Promise<T>): Promise<T> {
+    if (this.#disposed) throw new DisposedError('This trainer was disposed.', { where: what });
+    if (this.#busy) {
+      throw new OptionError('The trainer is busy.', { given: what, remedy: 'await the call before' });
+    }
+    this.#busy = true;
+    try {
+      return await body();
+    } finally {
+      this.#busy = false;
+    }
+  }
+}
+
+/** Everything on the GPU that a training owns. */
+interface Parts {
+  readonly network: Network;
+  readonly slots: readonly Slots[];
+  readonly trainImages: Tensor;
+  readonly trainLabels: Tensor;
+  readonly testImages: Tensor;
+  readonly testLabels: Tensor;
+  readonly state: Tensor;
+  readonly testState: Tensor;
+  /** f32 [steps + 1, 4]: hyper-parameters of every step of an epoch. */
+  readonly table: Tensor;
+  readonly metrics: MetricsReader;
+  gather(images: Tensor, labels: Tensor, state: Tensor, training: boolean): Parameters<typeof gatherBatch>[1];
+}
+
+function resolveOptions(given: TrainerOptions, data: TrainingData): Trainer['options'] {
+  const options = {
+    batch: given.batch ?? 100,
+    epochs: given.epochs ?? 3,
+    optimizer: resolveOptimizer(given.optimizer ?? 'adam'),
+    learningRate: given.learningRate ?? { from: 0.02, to: 0.001, decay: 'exponential' as const },
+    loss: given.loss ?? 'squaredHinge',
+    seed: given.seed ?? 1,
+    fanScaledSteps: given.fanScaledSteps ?? false,
+    augment: given.augment,
+  };
+  const counts = { batch: options.batch, epochs: options.epochs };
+  for (const [name, value] of Object.entries(counts)) {
+    if (!Number.isSafeInteger(value) || value < 1) {
+      throw new OptionError('This option must be a positive integer.', { given: `${name} = ${value}` });
+    }
+  }
+  if (!Number.isSafeInteger(options.seed) || options.seed < 0 || options.seed >= 2 ** 32) {
+    throw new OptionError('A seed is an integer from 0 to 2^32 − 1.', { given: `seed = ${options.seed}` });
+  }
+  if (!LOSS_NAMES.includes(options.loss)) {
+    throw new OptionError('There is no loss of this name.', {
+      given: String(options.loss),
+      expected: LOSS_NAMES.join(', '),
+    });
+  }
+  if (options.batch > data.train.count) {
+    throw new OptionError('The batch is larger than the data set.', {
+      given: `batch = ${options.batch}`,
+      expected: `${data.train.count} at most for ${data.name}`,
+    });
+  }
+  return options;
+}
+
+function assertFits(model: Model, data: TrainingData): void {
+  const [classes] = model.outputShape;
+  if (JSON.stringify(model.inputShape) !== JSON.stringify(data.image)) {
+    throw new ShapeError("The data set's images don't fit the model.", {
+      given: `${describe(data.image)} (${data.name})`,
+      expected: `${describe(model.inputShape)} (${model.name})`,
+    });
+  }
+  if (model.outputShape.length !== 1 || (classes ?? 0) < data.classes.length) {
+    throw new ShapeError("The model's output doesn't fit the data set's classes.", {
+      given: describe(model.outputShape),
+      expected: `[${data.classes.length}] or more`,
+      where: model.layers.at(-1)?.name,
+    });
+  }
+}
+
+function batchesOf(data: TrainingData, batch: number): number {
+  return Math.floor(data.train.count / batch);
+}
+
+function initialWeights(model: Model, options: Trainer['options']): Map<string, Float32Array<ArrayBuffer>> {
+  const values = initialValues(model, options.seed);
+  if (options.optimizer.kind !== 'bop') return values;
+  // Bop has no latent weights: what it starts from are signs.
+  for (const { name, parameters } of model.layers) {
+    for (const spec of parameters) {
+      const key = `${name}/${spec.name}`;
+      const drawn = values.get(key);
+      if (spec.role === 'binary' && drawn !== undefined) {
+        values.set(
+          key,
+          drawn.map((value) => (value < 0 ? -1 : 1)),
+        );
+      }
+    }
+  }
+  return values;
+}
+
+function declareParts(gpu: Gpu, model: Model, data: TrainingData, options: Trainer['options']): Parts {
+  const network = new Network(gpu, model);
+  const split = (name: string, { count }: TrainingSplit) => ({
+    images: new Tensor(`${name} images`, [count, ...data.image], 'u8'),
+    labels: new Tensor(`${name} labels`, [count], 'u8'),
+  });
+  const train = split('train', data.train);
+  const test = split('test', data.test);
+  return {
+    network,
+    slots: [...network.parameters.values()]
+      .filter(({ spec }) => spec.role !== 'statistic')
+      .map((parameter) => declareSlots(options.optimizer, parameter)),
+    trainImages: train.images,
+    trainLabels: train.labels,
+    testImages: test.images,
+    testLabels: test.labels,
+    state: new Tensor('train state', [STATE_WORDS], 'u32'),
+    testState: new Tensor('test state', [STATE_WORDS], 'u32'),
+    table: new Tensor('hyper-parameters', [batchesOf(data, options.batch) + 1, 4], 'f32'),
+    metrics: new MetricsReader(gpu),
+    gather: (images, labels, state, training) => ({
+      images,
+      labels,
+      state,
+      batch: options.batch,
+      shuffle: training,
+      scale: [...data.normalise.scale],
+      shift: [...data.normalise.shift],
+      ...(training && options.augment ? { augment: options.augment } : {}),
+    }),
+  };
+}
+
+function ownTensors(parts: Parts): Tensor[] {
+  const { trainImages, trainLabels, testImages, testLabels, state, testState, table } = parts;
+  const slots = parts.slots.flatMap(({ moments, flips }) => (flips ? [...moments, flips] : [...moments]));
+  return [...slots, trainImages, trainLabels, testImages, testLabels, state, testState, table];
+}
+
+function allocateParts(parts: Parts, data: TrainingData): void {
+  const { gpu } = parts.network;
+  const contents = new Map<Tensor, Uint8Array<ArrayBuffer>>([
+    [parts.trainImages, data.train.images],
+    [parts.trainLabels, data.train.labels],
+    [parts.testImages, data.test.images],
+    [parts.testLabels, data.test.labels],
+  ]);
+  for (const tensor of ownTensors(parts)) gpu.allocate(tensor, contents.get(tensor));
+  parts.metrics.allocate();
+}
+
+function disposeParts(parts: Parts): void {
+  parts.network.dispose();
+  for (const tensor of ownTensors(parts)) if (tensor.isPlaced) tensor.dispose();
+  if (parts.metrics.ring.isPlaced) parts.metrics.dispose();
+}
+
+function recordTrainStep(parts: Parts, options: Trainer['options'], data: TrainingData): ProgramBuilder {
+  const { network, state, table, metrics, slots } = parts;
+  const { model, parameters, gpu } = network;
+  const slotsOf = new Map(slots.map((entry) => [entry.parameter, entry]));
+  const builder = new ProgramBuilder(gpu, `training step of ${model.name} on ${data.name}`);
+  const { x, labels } = gatherBatch(builder, parts.gather(parts.trainImages, parts.trainLabels, state, true));
+  const pass = recordForward(builder, model, parameters, x, { training: true, state });
+  const gradOutput = recordLoss(builder, {
+    kind: options.loss,
+    logits: pass.output.tensor,
+    labels,
+    state,
+    metrics: metrics.ring,
+  });
+  pass.backward(gradOutput, (parameter, gradient) => {
+    const entry = slotsOf.get(parameter);
+    if (entry !== undefined)
+      recordUpdate(builder, options.optimizer, entry, gradient, state, options.fanScaledSteps);
+  });
+  advanceState(builder, { state, table });
+  return builder;
+}
+
+function recordTestStep(parts: Parts, options: Trainer['options'], data: TrainingData): ProgramBuilder {
+  const { network, testState, table, metrics } = parts;
+  const { model, parameters, gpu } = network;
+  const builder = new ProgramBuilder(gpu, `test step of ${model.name} on ${data.name}`);
+  const { x, labels } = gatherBatch(
+    builder,
+    parts.gather(parts.testImages, parts.testLabels, testState, false),
+  );
+  const pass = recordForward(builder, model, parameters, x, { training: false });
+  const logits = pass.output.tensor;
+  recordLoss(builder, {
+    kind: options.loss,
+    logits,
+    labels,
+    state: testState,
+    metrics: metrics.ring,
+    evaluate: true,
+  });
+  advanceState(builder, { state: testState, table });
+  return builder;
+}
+
+function planTraining(parts: Parts, builders: readonly ProgramBuilder[]): TrainingPlan {
+  const bytes = (tensors: readonly Tensor[]) =>
+    tensors.reduce((sum, { byteLength }) => sum + Gpu.allocatedBytes(byteLength), 0);
+  const { trainImages, trainLabels, testImages, testLabels, state, testState, table } = parts;
+  const slots = parts.slots.flatMap(({ moments, flips }) => (flips ? [...moments, flips] : [...moments]));
+  const shares = {
+    parameters: parts.network.parameterBytes,
+    optimizer: bytes(slots),
+    data: bytes([trainImages, trainLabels, testImages, testLabels]),
+    activations: sharedSlots(builders.map((builder) => builder.plan().slots)).reduce(
+      (sum, size) => sum + size,
+      0,
+    ),
+    counters: bytes([state, testState, table]) + MetricsReader.bytes,
+  };
+  return { ...shares, peakBytes: Object.values(shares).reduce((sum, share) => sum + share, 0) };
+}
+
+function freshProgress(fixed: Record<string, unknown>): Progress {
+  return { step: 0, epoch: 0, batch: 0, lossSum: 0, correct: 0, count: 0, seconds: 0, history: [], fixed };
+}
+
+function allFinite(values: Float32Array): boolean {
+  return values.every((value) => Number.isFinite(value));
+}
