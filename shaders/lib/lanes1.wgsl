@@ -21,3 +21,7 @@ fn mask_of(chosen: bool) -> u32 {
 fn signs_of(word: u32) -> Lane {
   return 1.0 - 2.0 * f32(word & 1u);
 }
+
+fn first_of(x: Lane) -> f32 {
+  return x;
+}

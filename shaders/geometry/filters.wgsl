@@ -1,0 +1,3 @@
+// Statistics of each filter; any length.
+//!include "lib/lanes1.wgsl"
+//!include "lib/geometry/filters.wgsl"

@@ -1,0 +1,14 @@
+//!include "lib/index.wgsl"
+
+override LANES: u32;
+override VALUE: f32;
+
+@group(0) @binding(0) var<storage, read_write> out: array<Lane>; // f32 [LANES]
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let at = linear_index(id, groups, 64u);
+  if (at < LANES) {
+    out[at] = Lane(VALUE);
+  }
+}

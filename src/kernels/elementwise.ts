@@ -1,0 +1,102 @@
+/** Sums, copies, bias and dropout. Most kernels take elements one by one, or four each where the shape allows. */
+import addSource from '../../shaders/elementwise/add.wgsl';
+import addBiasSource from '../../shaders/elementwise/add-bias.wgsl';
+import addBiasSource4 from '../../shaders/elementwise/add-bias4.wgsl';
+import addIntoSource from '../../shaders/elementwise/add-into.wgsl';
+import addIntoSource4 from '../../shaders/elementwise/add-into4.wgsl';
+import addSource4 from '../../shaders/elementwise/add4.wgsl';
+import columnSumsSource from '../../shaders/elementwise/column-sums.wgsl';
+import columnSumsSource4 from '../../shaders/elementwise/column-sums4.wgsl';
+import copyColumnsSource from '../../shaders/elementwise/copy-columns.wgsl';
+import copyColumnsSource4 from '../../shaders/elementwise/copy-columns4.wgsl';
+import dropoutSource from '../../shaders/elementwise/dropout.wgsl';
+import fillSource from '../../shaders/elementwise/fill.wgsl';
+import fillSource4 from '../../shaders/elementwise/fill4.wgsl';
+import { defineKernel, linearWorkgroups } from '../gpu/index.ts';
+
+/** Elements an invocation takes. */
+type Width = 1 | 4;
+
+const eachLane = ({ LANES }: Readonly<Record<'LANES', number>>) => linearWorkgroups(LANES, 64);
+
+const addOf = (name: string, source: string) =>
+  defineKernel({
+    name,
+    source,
+    bindings: { x: 'read', y: 'read', out: 'write' },
+    constants: ['LANES'],
+    workgroups: eachLane,
+  });
+
+const addIntoOf = (name: string, source: string) =>
+  defineKernel({
+    name,
+    source,
+    bindings: { x: 'read', sum: 'write' },
+    constants: ['LANES'],
+    workgroups: eachLane,
+  });
+
+const fillOf = (name: string, source: string) =>
+  defineKernel({
+    name,
+    source,
+    bindings: { out: 'write' },
+    constants: ['LANES', 'VALUE'],
+    workgroups: eachLane,
+  });
+
+const addBiasOf = (width: Width, name: string, source: string) =>
+  defineKernel({
+    name,
+    source,
+    bindings: { x: 'read', bias: 'read', out: 'write' },
+    constants: ['ROWS', 'CHANNELS'],
+    workgroups: ({ ROWS, CHANNELS }) => linearWorkgroups((ROWS * CHANNELS) / width, 64),
+  });
+
+const columnSumsOf = (width: Width, name: string, source: string) =>
+  defineKernel({
+    name,
+    source,
+    bindings: { x: 'read', sums: 'write' },
+    constants: ['ROWS', 'CHANNELS', 'CHUNKS'],
+    workgroups: ({ CHANNELS, CHUNKS }) => linearWorkgroups((CHUNKS * CHANNELS) / width, 64),
+  });
+
+const copyColumnsOf = (width: Width, name: string, source: string) =>
+  defineKernel({
+    name,
+    source,
+    bindings: { x: 'read', out: 'write' },
+    constants: ['ROWS', 'COLUMNS', 'FROM_COLUMNS', 'FROM', 'TO_COLUMNS', 'TO'],
+    workgroups: ({ ROWS, COLUMNS }) => linearWorkgroups((ROWS * COLUMNS) / width, 64),
+  });
+
+/** out = x + y. */
+export const add1 = addOf('elementwise/add', addSource);
+export const add4 = addOf('elementwise/add4', addSource4);
+/** sum += x. */
+export const addInto1 = addIntoOf('elementwise/add-into', addIntoSource);
+export const addInto4 = addIntoOf('elementwise/add-into4', addIntoSource4);
+/** out = VALUE. */
+export const fill1 = fillOf('elementwise/fill', fillSource);
+export const fill4 = fillOf('elementwise/fill4', fillSource4);
+/** out = x + bias, a bias a channel. */
+export const addBias1 = addBiasOf(1, 'elementwise/add-bias', addBiasSource);
+export const addBias4 = addBiasOf(4, 'elementwise/add-bias4', addBiasSource4);
+/** Sums of each channel over chunks of rows. */
+export const columnSums1 = columnSumsOf(1, 'elementwise/column-sums', columnSumsSource);
+export const columnSums4 = columnSumsOf(4, 'elementwise/column-sums4', columnSumsSource4);
+/** A block of columns from one matrix to another. */
+export const copyColumns1 = copyColumnsOf(1, 'elementwise/copy-columns', copyColumnsSource);
+export const copyColumns4 = copyColumnsOf(4, 'elementwise/copy-columns4', copyColumnsSource4);
+
+/** Random zeros; the mask is drawn from (seed, STREAM, element, step). */
+export const dropoutMask = defineKernel({
+  name: 'elementwise/dropout',
+  source: dropoutSource,
+  bindings: { x: 'read', state: 'read', out: 'write' },
+  constants: ['SIZE', 'STREAM', 'THRESHOLD', 'SCALE'],
+  workgroups: ({ SIZE }) => linearWorkgroups(Math.ceil(SIZE / 4), 64),
+});

@@ -1,0 +1,348 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { OptionError, ShapeError } from '../src/errors.ts';
+import * as theory from '../src/geometry/closed-forms.ts';
+import { ProgramBuilder, type Shape, sizeOf, type Tensor } from '../src/gpu/index.ts';
+import { FILTER_STATISTICS, filterGeometry } from '../src/ops/geometry.ts';
+import * as reference from '../src/reference/geometry.ts';
+import { normal, uniform01 } from '../src/reference/random.ts';
+import { expectClose, Scratch, useGpu } from './helpers/gpu.ts';
+
+const COLUMNS = FILTER_STATISTICS.length;
+const DEGREES = 180 / Math.PI;
+
+type Draw = (seed: number, index: number) => number;
+const gaussian: Draw = (seed, i) => normal(seed, 1, i);
+const uniform: Draw = (seed, i) => 2 * uniform01(seed, 2, i) - 1;
+const clippedGaussian: Draw = (seed, i) => Math.min(1, Math.max(-1, 0.7 * normal(seed, 3, i)));
+const sparse: Draw = (seed, i) => (i % 3 === 0 ? normal(seed, 4, i) : 0);
+const nearlySigns: Draw = (seed, i) => (i % 2 ? 0.9 : -0.9) + 1e-4 * normal(seed, 5, i);
+const shifted: Draw = (seed, i) => 0.5 + 1e-3 * normal(seed, 6, i);
+
+describe('filter statistics', () => {
+  const gpu = useGpu();
+
+  async function measure(
+    scratch: Scratch,
+    cases: readonly { shape: Shape; values: Float32Array<ArrayBuffer> }[],
+  ) {
+    const b = new ProgramBuilder(gpu(), 'geometry');
+    const tensors = cases.map(({ shape, values }): Tensor => {
+      const latent = scratch.tensor('latent', shape, 'f32', values);
+      return b.keep(filterGeometry(b, { latent }));
+    });
+    using program = await b.compile();
+    program.run();
+    return await Promise.all(tensors.map((tensor) => gpu().readFloats(tensor)));
+  }
+
+  const between = (min: number, max: number) => fc.integer({ min, max });
+  const laws: Readonly<Record<string, Draw>> = {
+    gaussian,
+    uniform,
+    clippedGaussian,
+    sparse,
+    nearlySigns,
+    shifted,
+  };
+  const cases = Object.entries(laws).flatMap(([law, draw], seed) =>
+    [
+      [4, 3, 3, 3],
+      [2, 1],
+      [3, 63],
+      [3, 64],
+      [5, 65],
+      [3, 784],
+      [2, 3, 3, 512],
+      [1, 70_000],
+      ...fc.sample(
+        fc.oneof(
+          fc.tuple(between(1, 9), between(1, 900)),
+          fc.tuple(between(1, 5), fc.constant(3), fc.constant(3), between(1, 40)),
+        ),
+        { seed: 1, numRuns: 8 },
+      ),
+    ].map((shape) => ({
+      name: `${law}_${shape.join('x')}`,
+      shape,
+      values: Float32Array.from({ length: sizeOf(shape) }, (_, i) => draw(seed, i)),
+    })),
+  );
+
+  test(`${cases.length} layers agree with the reference`, async () => {
+    using scratch = new Scratch(gpu());
+    const measured = await measure(scratch, cases);
+    cases.forEach(({ name, shape, values }, i) => {
+      const filters = shape[0] ?? 1;
+      const length = values.length / filters;
+      const got = measured[i] ?? new Float32Array();
+      for (let o = 0; o < filters; o++) {
+        const expected = reference.filterGeometry(values.subarray(o * length, (o + 1) * length));
+        FILTER_STATISTICS.forEach((column, c) => {
+          const value = got[o * COLUMNS + c] ?? Number.NaN;
+          // The spread of a filter that is nearly constant keeps its digits, apart from those of f32 itself.
+          const slack = column === 'standardDeviation' || column === 'angleDegrees' ? 1e-6 : 1e-12;
+          const error = Math.abs(value - expected[column]);
+          if (!(error <= 2e-5 * Math.abs(expected[column]) + slack)) {
+            expect.fail(`${name} filter ${o} ${column}: got ${value}, expected ${expected[column]}`);
+          }
+        });
+      }
+    });
+  });
+
+  test('zeros, signs, one saturated weight, signed zeros', async () => {
+    using scratch = new Scratch(gpu());
+    const rows: [number[], number[]][] = [
+      [
+        [0, 0, 0, 0],
+        [0, 0, 0, 90, 0, 1, 0, 0],
+      ],
+      [
+        [1, -1, 1, 1],
+        [4, 2, 1, 0, 1, 0.75, 1, Math.sqrt(0.75)],
+      ],
+      [
+        [1, 0, 0, -0],
+        [1, 1, 0.5, 60, 0.25, 1, 0.25, Math.sqrt(3) / 4],
+      ],
+      [
+        [-0.5, -0.5, -0.5, -0.5],
+        [2, 1, 1, 0, 0.5, 0, 0, 0],
+      ],
+      [
+        [0, 0.999, 0, -0.999],
+        [1.998, 0.999 * Math.SQRT2, Math.SQRT1_2, 45, 0.4995, 0.75, 0, 0.999 / Math.SQRT2],
+      ],
+    ];
+    const values = Float32Array.from(rows.flatMap(([weights]) => weights));
+    const [got] = await measure(scratch, [{ shape: [rows.length, 4], values }]);
+    rows.forEach(([, expected], o) => {
+      expectClose(got?.subarray(o * COLUMNS, (o + 1) * COLUMNS) ?? [], expected, 1e-6, `row ${o}`);
+    });
+  });
+
+  for (const [d, filters] of [
+    [27, 512],
+    [576, 256],
+    [1152, 256],
+    [4608, 64],
+  ] as const) {
+    test(`${filters} Gaussian filters of ${d} weights lie at the mean cosine and angle of theory`, async () => {
+      using scratch = new Scratch(gpu());
+      const values = Float32Array.from({ length: filters * d }, (_, i) => normal(d, 1, i));
+      const [got = new Float32Array()] = await measure(scratch, [{ shape: [filters, d], values }]);
+      const column = (c: number) => Array.from({ length: filters }, (_, o) => got[o * COLUMNS + c] ?? 0);
+      const mean = (xs: number[]) => xs.reduce((sum, x) => sum + x, 0) / xs.length;
+      const root = Math.sqrt(filters);
+      expect(Math.abs(mean(column(2)) - theory.expectedCosine(d))).toBeLessThan(
+        (4 * theory.sdCosine(d)) / root,
+      );
+      expect(Math.abs(mean(column(3)) - theory.expectedAngleDegrees(d))).toBeLessThan(
+        (4 * theory.sdAngleDegrees(d)) / root,
+      );
+      const angle = column(3);
+      const spread = Math.sqrt(mean(angle.map((x) => (x - mean(angle)) ** 2)));
+      // The sampling error of a standard deviation is 1/sqrt(2N) of it.
+      expect(Math.abs(spread / theory.sdAngleDegrees(d) - 1)).toBeLessThan(4 / Math.sqrt(2 * filters));
+    });
+  }
+
+  test('a uniform initialisation shows 30 degrees', async () => {
+    using scratch = new Scratch(gpu());
+    const [filters, d] = [256, 784];
+    const values = Float32Array.from({ length: filters * d }, (_, i) => uniform(3, i) / 2);
+    const [got = new Float32Array()] = await measure(scratch, [{ shape: [filters, d], values }]);
+    let sum = 0;
+    for (let o = 0; o < filters; o++) sum += got[o * COLUMNS + 3] ?? 0;
+    const error = Math.abs(sum / filters - theory.limitAngleDegrees('uniform'));
+    expect(error).toBeLessThan((4 * theory.lawSdAngleDegrees('uniform', d)) / Math.sqrt(filters) + 0.02);
+  });
+
+  test('wrong tensors are refused', () => {
+    using scratch = new Scratch(gpu());
+    const b = new ProgramBuilder(gpu(), 'refused');
+    expect(() => filterGeometry(b, { latent: scratch.tensor('flat', [4], 'f32') })).toThrow(ShapeError);
+    expect(() => filterGeometry(b, { latent: scratch.tensor('bits', [4, 32], 'bits') })).toThrow(ShapeError);
+  });
+});
+
+describe('closed forms', () => {
+  test('mean and standard deviation of the cosine, as tabulated', () => {
+    const table: [number, number, number][] = [
+      [2, 0.90031632, 0.0879796],
+      [3, 0.8660254, 0.0880143],
+      [10, 0.81804942, 0.0612613],
+      [27, 0.80530499, 0.0395244],
+      [288, 0.79857747, 0.0124714],
+      [576, 0.79823094, 0.0088322],
+      [784, 0.79813903, 0.00757353],
+      [1152, 0.79805773, 0.00625009],
+      [2304, 0.79797114, 0.00442118],
+      [4608, 0.79792785, 0.00312684],
+      [8192, 0.79790891, 0.00234533],
+    ];
+    for (const [d, mean, deviation] of table) {
+      expect(Math.abs(theory.expectedCosine(d) - mean), `mean at ${d}`).toBeLessThan(6e-9);
+      expect(Math.abs(theory.sdCosine(d) / deviation - 1), `deviation at ${d}`).toBeLessThan(1e-5);
+    }
+    expect(theory.LIMIT_COSINE).toBeCloseTo(0.79788456, 8);
+    expect(theory.LIMIT_ANGLE_DEGREES).toBeCloseTo(37.0714, 4);
+  });
+
+  test('the gamma ratio is exact where it can be written down', () => {
+    // E[cos] at d = 1, 2, 3, 4, 5: Gamma(d/2) and Gamma((d+1)/2) are rationals times 1 or sqrt(pi).
+    const exact = [
+      1,
+      Math.sqrt(2 / Math.PI) * (2 / Math.sqrt(Math.PI)),
+      Math.sqrt(3) / 2,
+      Math.sqrt(4 / Math.PI) * (4 / (3 * Math.sqrt(Math.PI))),
+      Math.sqrt(5) * (3 / 8),
+    ];
+    exact.forEach((value, i) => {
+      expect(Math.abs(theory.expectedCosine(i + 1) / value - 1)).toBeLessThan(1e-14);
+    });
+    // Seams of the series.
+    for (const d of [199, 200, 201, 999, 100_000]) {
+      const step = theory.expectedCosine(d + 2) / theory.expectedCosine(d);
+      expect(Math.abs(step / ((Math.sqrt((d + 2) / d) * d) / (d + 1)) - 1)).toBeLessThan(1e-14);
+    }
+  });
+
+  test('the variance goes over into (1 - 3/pi)/d', () => {
+    expect(theory.varianceCosine(1)).toBeCloseTo(0, 13);
+    for (const d of [10_000, 1_000_000, 1_000_001]) {
+      expect(Math.abs((theory.varianceCosine(d) * d) / (1 - 3 / Math.PI) - 1)).toBeLessThan(1e-3);
+    }
+  });
+
+  test('mean angles and their spread', () => {
+    for (const [d, mean, deviation] of [
+      [27, 36.19, 3.84],
+      [1152, 37.05, 0.596],
+      [2304, 37.06, 0.42],
+      [4608, 37.07, 0.3],
+    ] as const) {
+      expect(Math.abs(theory.expectedAngleDegrees(d) - mean)).toBeLessThan(0.01);
+      expect(Math.abs(theory.sdAngleDegrees(d) / deviation - 1)).toBeLessThan(0.011);
+    }
+    expect(Math.acos(theory.expectedCosine(27)) * DEGREES).toBeCloseTo(36.36, 2);
+    expect(theory.expectedAngleDegrees(1e6)).toBeCloseTo(37.0714 - 23.66e-6, 3);
+  });
+
+  test('angles of small dimensions, by simulation', () => {
+    for (const d of [1, 2, 10]) {
+      const draws = 20_000;
+      let [sum, squares] = [0, 0];
+      for (let i = 0; i < draws; i++) {
+        const w = Array.from({ length: d }, (_, j) => normal(d, 8, i * d + j));
+        const { angleDegrees } = reference.filterGeometry(w);
+        sum += angleDegrees / draws;
+        squares += angleDegrees ** 2 / draws;
+      }
+      const deviation = theory.sdAngleDegrees(d);
+      const error = Math.abs(sum - theory.expectedAngleDegrees(d));
+      expect(error, `mean at ${d}`).toBeLessThan((4 * deviation) / Math.sqrt(draws) + 0.01);
+      // The delta method is 5 % off at d = 10.
+      expect(Math.abs(Math.sqrt(Math.max(0, squares - sum * sum)) - deviation)).toBeLessThan(
+        0.05 * deviation + 1e-5,
+      );
+    }
+  });
+
+  test('other laws of weights', () => {
+    expect(theory.limitAngleDegrees('gaussian')).toBeCloseTo(theory.LIMIT_ANGLE_DEGREES, 12);
+    expect(theory.limitAngleDegrees('uniform')).toBeCloseTo(30, 12);
+    expect(theory.limitAngleDegrees('logistic')).toBeCloseTo(40.15, 2);
+    expect(theory.limitAngleDegrees('laplace')).toBeCloseTo(45, 12);
+    expect((theory.lawSdAngleDegrees('uniform', 784) / DEGREES) * 28).toBeCloseTo(Math.sqrt(0.1), 12);
+    expect(theory.lawSdAngleDegrees('gaussian', 10_000) * 100).toBeCloseTo(20.178, 3);
+    expect(theory.independentSdCosine(784)).toBeCloseTo(1 / 28, 12);
+  });
+
+  test('a saturated share', () => {
+    expect(theory.saturatedCosine(1, 0.3)).toBe(1);
+    expect(theory.saturatedCosine(0, 0.3)).toBeCloseTo(theory.LIMIT_COSINE, 12);
+    expect(theory.saturatedCosine(0.25, 0)).toBeCloseTo(0.5, 12);
+    const d = 200_000;
+    const w = Array.from({ length: d }, (_, i) => (i % 4 === 0 ? (i % 8 ? 1 : -1) : 0.4 * normal(1, 9, i)));
+    expect(Math.abs(reference.filterGeometry(w).cosine - theory.saturatedCosine(0.25, 0.4))).toBeLessThan(
+      0.003,
+    );
+  });
+
+  test('sign changes and overlaps', () => {
+    for (const [r, share] of [
+      [0.798, 0.206],
+      [0.95, 0.101],
+      [0.98, 0.064],
+      [0.99, 0.045],
+      [2 / Math.PI, 0.28],
+    ] as const) {
+      expect(Math.abs(theory.signChangeShare(r) - share)).toBeLessThan(0.0006);
+    }
+    expect(theory.arcsinLaw(0.9)).toBeCloseTo(0.7129, 4);
+    expect(theory.arcsinLaw(0.5)).toBeCloseTo(1 / 3, 12);
+    expect(theory.arcsinLaw(0.1)).toBeCloseTo(0.0638, 4);
+  });
+
+  test('dot products in data that favour the filter', () => {
+    // C = I + (lambda - 1) u u', (w.u)^2 = 1/2, d = 1152.
+    for (const [lambda, r] of [
+      [5, 0.919],
+      [20, 0.975],
+      [100, 0.995],
+    ] as const) {
+      const alignment = (1 + (lambda - 1) / 2) / ((1152 + lambda - 1) / 1152);
+      expect(Math.abs(theory.alignedCorrelation(alignment) - r)).toBeLessThan(0.003);
+    }
+    expect(theory.alignedCorrelation(1)).toBeCloseTo(theory.LIMIT_COSINE, 12);
+  });
+
+  test('ternary weights', () => {
+    const angle = (a: number) => Math.acos(theory.ternaryCosine(a)) * DEGREES;
+    for (const [a, degrees] of [
+      [0, 37.07],
+      [0.1, 34.15],
+      [0.2, 31.51],
+      [0.3, 29.24],
+      [0.5, 26.32],
+      [1, 30.78],
+    ] as const) {
+      expect(Math.abs(angle(a) - degrees), `a = ${a}`).toBeLessThan(0.006);
+    }
+    expect(angle(0.612)).toBeCloseTo(25.855, 3);
+    expect(angle(0.612)).toBeLessThan(Math.min(angle(0.605), angle(0.619)));
+    // Both branches of the normal tail, and where they meet.
+    expect(Math.abs(theory.normalTail(1) / 0.15865525393145705 - 1)).toBeLessThan(1e-14);
+    expect(Math.abs(theory.normalTail(5) / 2.8665157187919333e-7 - 1)).toBeLessThan(1e-13);
+    expect(Math.abs(theory.normalTail(3 - 1e-9) / theory.normalTail(3) - 1)).toBeLessThan(1e-8);
+  });
+
+  test('random sign filters', () => {
+    expect(theory.randomGramParticipation(128, 27)).toBeCloseTo(22.4, 1);
+    expect(theory.randomGramParticipation(256, 1152)).toBeCloseTo(209.6, 1);
+    expect(theory.randomGramParticipation(512, 4608)).toBeCloseTo(460.9, 1);
+    expect(theory.tieProbability(1)).toBe(0);
+    expect(theory.tieProbability(2)).toBeCloseTo(1 / 2, 14);
+    expect(theory.tieProbability(4)).toBeCloseTo(6 / 16, 14);
+    expect(theory.tieProbability(1152)).toBeCloseTo(0.0235, 4);
+  });
+
+  test('what makes no sense is refused', () => {
+    for (const wrong of [
+      () => theory.expectedCosine(0),
+      () => theory.expectedCosine(2.5),
+      () => theory.sdAngleDegrees(-3),
+      () => theory.arcsinLaw(1.1),
+      () => theory.signChangeShare(Number.NaN),
+      () => theory.ternaryCosine(-1),
+      () => theory.saturatedCosine(0, 0),
+      () => theory.saturatedCosine(2, 1),
+      () => theory.alignedCorrelation(0),
+      () => theory.limitCosine('cauchy' as 'laplace'),
+    ]) {
+      expect(wrong).toThrow(OptionError);
+    }
+  });
+});
