@@ -1,0 +1,10 @@
+/** File formats, read and written from bytes: nothing here touches a disk. */
+export { decodeCheckpoint, encodeCheckpoint } from './checkpoint.ts';
+export {
+  decodeSafetensors,
+  encodeSafetensors,
+  type SafetensorsDtype,
+  type SafetensorsFile,
+  type SafetensorsInput,
+  type SafetensorsTensor,
+} from './safetensors.ts';

@@ -1,0 +1,362 @@
+/**
+ * safetensors files (huggingface.co/docs/safetensors): eight bytes with the header's length, little-endian; a JSON
+ * header {name: {dtype, shape, data_offsets}}, optionally with a `__metadata__` map of strings; then the tensors' bytes,
+ * without holes. Numbers are little-endian, as on every machine that runs WebGPU, so tensors are views, not copies.
+ */
+import { FormatError, OptionError, ShapeError } from '../errors.ts';
+
+/** What holds the elements of a type; types that JavaScript lacks are kept as their bits. */
+interface ArrayOf {
+  BOOL: Uint8Array<ArrayBuffer>;
+  U8: Uint8Array<ArrayBuffer>;
+  I8: Int8Array<ArrayBuffer>;
+  F8_E4M3: Uint8Array<ArrayBuffer>;
+  F8_E5M2: Uint8Array<ArrayBuffer>;
+  F8_E8M0: Uint8Array<ArrayBuffer>;
+  U16: Uint16Array<ArrayBuffer>;
+  I16: Int16Array<ArrayBuffer>;
+  F16: Uint16Array<ArrayBuffer>;
+  BF16: Uint16Array<ArrayBuffer>;
+  U32: Uint32Array<ArrayBuffer>;
+  I32: Int32Array<ArrayBuffer>;
+  F32: Float32Array<ArrayBuffer>;
+  U64: BigUint64Array<ArrayBuffer>;
+  I64: BigInt64Array<ArrayBuffer>;
+  F64: Float64Array<ArrayBuffer>;
+}
+
+export type SafetensorsDtype = keyof ArrayOf;
+
+type ArrayType<D extends SafetensorsDtype> = {
+  readonly name: string;
+  readonly BYTES_PER_ELEMENT: number;
+  new (buffer: ArrayBuffer, byteOffset: number, length: number): ArrayOf[D];
+};
+
+const ARRAYS: { readonly [D in SafetensorsDtype]: ArrayType<D> } = {
+  BOOL: Uint8Array,
+  U8: Uint8Array,
+  I8: Int8Array,
+  F8_E4M3: Uint8Array,
+  F8_E5M2: Uint8Array,
+  F8_E8M0: Uint8Array,
+  U16: Uint16Array,
+  I16: Int16Array,
+  F16: Uint16Array,
+  BF16: Uint16Array,
+  U32: Uint32Array,
+  I32: Int32Array,
+  F32: Float32Array,
+  U64: BigUint64Array,
+  I64: BigInt64Array,
+  F64: Float64Array,
+};
+
+/** A tensor of a file; row-major. */
+export type SafetensorsTensor = {
+  [D in SafetensorsDtype]: {
+    readonly dtype: D;
+    readonly shape: readonly number[];
+    readonly data: ArrayOf[D];
+  };
+}[SafetensorsDtype];
+
+/** A tensor to be written: `data` must be the kind of array that `dtype` is read into. */
+export interface SafetensorsInput {
+  readonly dtype: SafetensorsDtype;
+  readonly shape: readonly number[];
+  readonly data: ArrayOf[SafetensorsDtype];
+}
+
+export interface SafetensorsFile {
+  readonly tensors: Map<string, SafetensorsTensor>;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+const LENGTH_BYTES = 8;
+/** The header's limit in the reference implementation. */
+const MAX_HEADER = 100_000_000;
+const METADATA = '__metadata__';
+
+/**
+ * Writes tensors and a map of strings. Tensors of wider elements go first, so that all are aligned; else the given order.
+ * @throws OptionError for a reserved name or an array of another type than `dtype`, ShapeError for a wrong length
+ */
+export function encodeSafetensors(
+  tensors: Readonly<Record<string, SafetensorsInput>>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array<ArrayBuffer> {
+  const entries = Object.entries(tensors);
+  for (const [name, tensor] of entries) assertWritable(name, tensor);
+  const width = ({ dtype }: SafetensorsInput) => ARRAYS[dtype].BYTES_PER_ELEMENT;
+  entries.sort(([, a], [, b]) => width(b) - width(a));
+
+  // Written by hand because objects move keys such as "0" to the front.
+  const members: string[] = [];
+  const member = (key: string, value: unknown) => `${JSON.stringify(key)}:${JSON.stringify(value)}`;
+  if (Object.keys(metadata).length > 0) members.push(member(METADATA, metadata));
+  let end = 0;
+  for (const [name, { dtype, shape, data }] of entries) {
+    const begin = end;
+    end += data.byteLength;
+    members.push(member(name, { dtype, shape, data_offsets: [begin, end] }));
+  }
+  const header = new TextEncoder().encode(`{${members.join(',')}}`);
+  const start = LENGTH_BYTES + Math.ceil(header.length / 8) * 8;
+
+  const bytes = new Uint8Array(start + end);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(start - LENGTH_BYTES), true);
+  bytes.fill(0x20, LENGTH_BYTES, start);
+  bytes.set(header, LENGTH_BYTES);
+  let at = start;
+  for (const [, { data }] of entries) {
+    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
+    at += data.byteLength;
+  }
+  return bytes;
+}
+
+/**
+ * Reads a file whole. Tensors are views into `bytes`; one that isn't aligned for its type is copied.
+ * @param where the file's name, for errors
+ * @throws FormatError for a file that is truncated, corrupt, of another kind, or of an element type not known here
+ */
+export function decodeSafetensors(bytes: Uint8Array<ArrayBuffer>, where: string): SafetensorsFile {
+  const { header, start } = readHeader(bytes, where);
+  const metadata: Record<string, string> = Object.create(null);
+  const ranges: { name: string; entry: Entry }[] = [];
+  for (const [name, value] of Object.entries(header)) {
+    if (name === METADATA) Object.assign(metadata, parseMetadata(value, where));
+    else ranges.push({ name, entry: parseEntry(name, value, bytes.length - start, where) });
+  }
+  assertCovering(ranges, bytes.length - start, where);
+  const tensors = new Map<string, SafetensorsTensor>();
+  for (const { name, entry } of ranges) tensors.set(name, viewOf(bytes, start, entry));
+  return { tensors, metadata };
+}
+
+interface Entry {
+  readonly dtype: SafetensorsDtype;
+  readonly shape: readonly number[];
+  readonly begin: number;
+  readonly end: number;
+}
+
+function assertWritable(name: string, { dtype, shape, data }: SafetensorsInput): void {
+  if (name === METADATA) {
+    throw new OptionError('This tensor name is reserved by the file format.', { given: name });
+  }
+  if (!Object.hasOwn(ARRAYS, dtype) || !(data instanceof ARRAYS[dtype])) {
+    throw new OptionError("The tensor's array is not of its element type.", {
+      given: `${dtype} in a ${data.constructor.name}`,
+      expected: Object.hasOwn(ARRAYS, dtype) ? `a ${ARRAYS[dtype].name}` : Object.keys(ARRAYS).join(', '),
+      where: name,
+    });
+  }
+  const whole = shape.every((size) => Number.isSafeInteger(size) && size >= 0);
+  const size = shape.reduce((product, axis) => product * axis, 1);
+  if (!whole || size !== data.length) {
+    throw new ShapeError("The tensor's array has another length than its shape.", {
+      given: `${data.length} elements`,
+      expected: `[${shape.join(', ')}]`,
+      where: name,
+    });
+  }
+}
+
+function readHeader(
+  bytes: Uint8Array<ArrayBuffer>,
+  where: string,
+): { header: Record<string, unknown>; start: number } {
+  if (bytes.length < LENGTH_BYTES) {
+    throw new FormatError('The file is too short to be a safetensors file.', {
+      given: `${bytes.length} bytes`,
+      expected: `at least ${LENGTH_BYTES}`,
+      where: `${where}, offset 0`,
+      remedy: TRUNCATED,
+    });
+  }
+  const length = new DataView(bytes.buffer, bytes.byteOffset, LENGTH_BYTES).getBigUint64(0, true);
+  if (length > BigInt(Math.min(MAX_HEADER, bytes.length - LENGTH_BYTES))) {
+    throw new FormatError("The header's length doesn't fit the file.", {
+      given: `${length} bytes of header in a file of ${bytes.length}`,
+      expected: `at most ${Math.min(MAX_HEADER, bytes.length - LENGTH_BYTES)}`,
+      where: `${where}, offset 0`,
+      remedy: `${TRUNCATED}; or it is no safetensors file`,
+    });
+  }
+  const start = LENGTH_BYTES + Number(length);
+  const malformed = (given: string, cause?: unknown) =>
+    new FormatError('The header is no JSON object.', {
+      given,
+      expected: '{"name": {"dtype", "shape", "data_offsets"}, ...}',
+      where: `${where}, offset ${LENGTH_BYTES}`,
+      remedy: CORRUPT,
+      cause,
+    });
+  let header: unknown;
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(
+      bytes.subarray(LENGTH_BYTES, start),
+    );
+    header = JSON.parse(text);
+  } catch (cause) {
+    throw malformed(String(cause), cause);
+  }
+  if (!isObject(header)) throw malformed(text.slice(0, 40));
+  const twice = duplicateKey(text);
+  if (twice !== undefined) {
+    throw new FormatError('The header names something twice.', {
+      given: `"${twice}"`,
+      where: `${where}, offset ${LENGTH_BYTES}`,
+      remedy: CORRUPT,
+    });
+  }
+  return { header, start };
+}
+
+const TRUNCATED = 'get the file again, it may be cut off';
+const CORRUPT = 'get the file again, it is damaged or was written by a faulty tool';
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A key that an object of this valid JSON has twice (JSON.parse keeps the last one silently). */
+function duplicateKey(text: string): string | undefined {
+  const open: (Set<string> | undefined)[] = [];
+  for (let i = 0; i < text.length; i++) {
+    const character = text[i];
+    if (character === '{') open.push(new Set());
+    else if (character === '[') open.push(undefined);
+    else if (character === '}' || character === ']') open.pop();
+    else if (character === '"') {
+      const begin = i;
+      for (i++; text[i] !== '"'; i++) if (text[i] === '\\') i++;
+      let next = i + 1;
+      while (' \t\n\r'.includes(text[next] ?? '-')) next++;
+      const keys = open.at(-1);
+      if (text[next] !== ':' || keys === undefined) continue;
+      const key = JSON.parse(text.slice(begin, i + 1)) as string;
+      if (keys.has(key)) return key;
+      keys.add(key);
+    }
+  }
+  return undefined;
+}
+
+function parseMetadata(value: unknown, where: string): Record<string, string> {
+  const wrong = (given: string) =>
+    new FormatError('The metadata is no map of strings.', {
+      given,
+      where: `${where}: ${METADATA}, offset ${LENGTH_BYTES}`,
+      remedy: CORRUPT,
+    });
+  if (!isObject(value)) throw wrong(shown(value));
+  for (const [key, text] of Object.entries(value)) {
+    if (typeof text !== 'string') throw wrong(`"${key}": ${shown(text)}`);
+  }
+  return value as Record<string, string>;
+}
+
+/** Checks all of an entry that can be checked without the others. `available`: bytes after the header. */
+function parseEntry(name: string, value: unknown, available: number, where: string): Entry {
+  const fail = (what: string, given: unknown, expected: string, remedy = CORRUPT): never => {
+    throw new FormatError(what, {
+      given: shown(given),
+      expected,
+      where: `${where}: tensor "${name}", header at offset ${LENGTH_BYTES}`,
+      remedy,
+    });
+  };
+  if (!isObject(value))
+    return fail("A tensor's description is no object.", value, '{dtype, shape, data_offsets}');
+  const { dtype, shape, data_offsets: offsets } = value;
+  if (!isDtype(dtype)) {
+    const remedy = 'convert the tensor to one of these types before saving it';
+    return fail('The element type is not known here.', dtype, Object.keys(ARRAYS).join(', '), remedy);
+  }
+  if (!isIndices(shape)) return fail('The shape is no list of sizes.', shape, 'non-negative integers');
+  if (!isIndices(offsets)) return fail('The offsets are no range.', offsets, '[begin, end]');
+  const [begin, end, more] = offsets;
+  if (begin === undefined || end === undefined || more !== undefined || begin > end) {
+    return fail('The offsets are no range.', offsets, '[begin, end] with begin at most end');
+  }
+  if (end > available) {
+    return fail('The tensor reaches beyond the end of the file.', offsets, `at most ${available}`, TRUNCATED);
+  }
+  // Sizes multiply to a double: exact up to 2^53, and beyond that larger than any file.
+  const size = shape.includes(0) ? 0 : shape.reduce((product, axis) => product * axis, 1);
+  const bytes = size * ARRAYS[dtype].BYTES_PER_ELEMENT;
+  if (bytes !== end - begin) {
+    const given = `${end - begin} bytes at [${begin}, ${end}]`;
+    return fail(
+      "The tensor's bytes don't fit its shape.",
+      given,
+      `${bytes} for ${dtype} [${shape.join(', ')}]`,
+    );
+  }
+  return { dtype, shape, begin, end };
+}
+
+function isDtype(value: unknown): value is SafetensorsDtype {
+  return typeof value === 'string' && Object.hasOwn(ARRAYS, value);
+}
+
+function isIndices(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((index) => Number.isSafeInteger(index) && index >= 0);
+}
+
+function shown(value: unknown): string {
+  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? 'nothing');
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+}
+
+/** Sorts by offset and refuses overlaps, holes and bytes that belong to no tensor. */
+function assertCovering(ranges: { name: string; entry: Entry }[], available: number, where: string): void {
+  ranges.sort((a, b) => a.entry.begin - b.entry.begin || a.entry.end - b.entry.end);
+  let covered = 0;
+  for (const { name, entry } of ranges) {
+    if (entry.begin !== covered) {
+      throw new FormatError(
+        entry.begin < covered ? 'Two tensors overlap.' : 'There are bytes between two tensors.',
+        {
+          given: `offset ${entry.begin} of the data`,
+          expected: `${covered}, where the tensor before ends`,
+          where: `${where}: tensor "${name}"`,
+          remedy: CORRUPT,
+        },
+      );
+    }
+    covered = entry.end;
+  }
+  if (covered !== available) {
+    throw new FormatError('There are bytes after the last tensor.', {
+      given: `${available} bytes of data`,
+      expected: `${covered}, all of them described by the header`,
+      where: `${where}, offset ${covered} of the data`,
+      remedy: CORRUPT,
+    });
+  }
+}
+
+function viewOf(bytes: Uint8Array<ArrayBuffer>, start: number, entry: Entry): SafetensorsTensor {
+  const { dtype, shape, begin, end } = entry;
+  const TypedArray = ARRAYS[dtype];
+  const width = TypedArray.BYTES_PER_ELEMENT;
+  const offset = bytes.byteOffset + start + begin;
+  const aligned =
+    offset % width === 0
+      ? new TypedArray(bytes.buffer, offset, (end - begin) / width)
+      : new TypedArray(copyOf(bytes.subarray(start + begin, start + end)).buffer, 0, (end - begin) / width);
+  // `dtype` chose the array's type, which the compiler can't follow.
+  return { dtype, shape, data: aligned } as SafetensorsTensor;
+}
+
+/** A copy with a buffer of its own (`slice` of a Node Buffer is none). */
+function copyOf(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const copy = new Uint8Array(bytes.length);
+  copy.set(bytes);
+  return copy;
+}
