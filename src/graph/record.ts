@@ -105,12 +105,11 @@ function recordBackward(
   }
 }
 
-/** For each layer: whether it, or a layer before it, has something to train. */
+/** For each layer: whether it, or a layer before it, has something to train or a statistic to keep. */
 function reachesParameters(model: Model): boolean[] {
   const reaches: boolean[] = [];
   for (const { parameters, inputs } of model.layers) {
-    const own = parameters.some((parameter) => parameter.role !== 'statistic');
-    reaches.push(own || inputs.some((from) => reaches[from] === true));
+    reaches.push(parameters.length > 0 || inputs.some((from) => reaches[from] === true));
   }
   return reaches;
 }

@@ -1,6 +1,6 @@
 /** Batch normalisation. */
 import { OptionError } from '../errors.ts';
-import { batchNorm, batchNormGrad } from '../ops/norm.ts';
+import { batchNorm, batchNormGrad, updateRunningStatistics } from '../ops/norm.ts';
 import { asReal, type Initializer, type Layer, onlyInput, type ParameterSpec, real } from './layer.ts';
 
 export interface BatchNormalizationOptions {
@@ -50,21 +50,28 @@ export function batchNormalization(options: BatchNormalizationOptions = {}): Lay
       const x = asReal(builder, onlyInput(inputs, where));
       const gamma = scale ? parameter('gamma').value : undefined;
       const beta = center ? parameter('beta').value : undefined;
+      const running = {
+        runningMean: parameter('runningMean').value,
+        runningVariance: parameter('runningVariance').value,
+        momentum,
+      };
       const { y, saved } = batchNorm(builder, {
         x,
         ...(gamma && { gamma }),
         ...(beta && { beta }),
-        runningMean: parameter('runningMean').value,
-        runningVariance: parameter('runningVariance').value,
-        momentum,
+        ...running,
         epsilon,
         training,
-        ...(state && { state }),
+        deferRunning: true,
       });
       return {
         output: real(y),
         backward(gradOutput) {
-          if (saved === undefined) throw new OptionError('Only a training pass can be reversed.', { where });
+          if (saved === undefined || state === undefined) {
+            throw new OptionError('Only a training pass can be reversed.', { where });
+          }
+          // Here and not in the forward pass: a batch whose loss isn't finite must leave no trace.
+          updateRunningStatistics(builder, { saved, ...running, state });
           const grads = batchNormGrad(builder, { gradOutput, x, saved, ...(gamma && { gamma }) });
           return {
             inputs: [wantsInputGradient[0] ? grads.gradInput : undefined],

@@ -12,6 +12,7 @@ import {
   ShapeError,
 } from '../errors.ts';
 import {
+  type DispatchTiming,
   describe,
   Gpu,
   type Program,
@@ -316,7 +317,8 @@ export class Trainer {
   async profile(): Promise<DispatchTiming[] | undefined> {
     return this.#exclusively('profile', async () => {
       const { step, epoch, batch } = this.#progress;
-      if (batch === this.batches) throw new OptionError('The epoch is over.', { given: `epoch ${epoch}`, where: 'profile' });
+      if (batch === this.batches)
+        throw new OptionError('The epoch is over.', { given: `epoch ${epoch}`, where: 'profile' });
       this.#writeState();
       const timings = await this.#train.profile();
       // The step counted, on the GPU as well as here.

@@ -1,0 +1,74 @@
+/** Training checkpoints as safetensors files: the tensors by name, the progress as JSON in the file's metadata. */
+import { FormatError } from '../errors.ts';
+import type { Checkpoint, CheckpointTensor, Progress } from '../train/index.ts';
+import { decodeSafetensors, encodeSafetensors } from './safetensors.ts';
+
+const KIND = 'webgpu-bnn checkpoint';
+const VERSION = '1';
+
+/** @param extra further metadata, e.g. the options of the run */
+export function encodeCheckpoint(
+  checkpoint: Checkpoint,
+  extra: Readonly<Record<string, string>> = {},
+): Uint8Array<ArrayBuffer> {
+  return encodeSafetensors(Object.fromEntries(checkpoint.tensors), {
+    ...extra,
+    kind: KIND,
+    version: VERSION,
+    progress: JSON.stringify(checkpoint.progress),
+  });
+}
+
+/**
+ * @param where the file's name, for errors
+ * @throws FormatError for a file that is truncated, corrupt, or no checkpoint of this library
+ */
+export function decodeCheckpoint(
+  bytes: Uint8Array<ArrayBuffer>,
+  where: string,
+): { checkpoint: Checkpoint; metadata: Readonly<Record<string, string>> } {
+  const { tensors, metadata } = decodeSafetensors(bytes, where);
+  if (metadata.kind !== KIND || metadata.version !== VERSION) {
+    throw new FormatError('This safetensors file is no training checkpoint of webgpu-bnn.', {
+      given: `kind "${metadata.kind ?? 'none'}", version ${metadata.version ?? 'none'}`,
+      expected: `kind "${KIND}", version ${VERSION}`,
+      where,
+      remedy: 'name a checkpoint.safetensors that webgpu-bnn train wrote',
+    });
+  }
+  const known = new Map<string, CheckpointTensor>();
+  for (const [name, { dtype, shape, data }] of tensors) {
+    if (dtype === 'F32' && data instanceof Float32Array) known.set(name, { dtype, shape, data });
+    else if (dtype === 'U32' && data instanceof Uint32Array) known.set(name, { dtype, shape, data });
+    else
+      throw new FormatError('A checkpoint holds F32 and U32 tensors only.', {
+        given: dtype,
+        where: `${where}: ${name}`,
+      });
+  }
+  return { checkpoint: { tensors: known, progress: parseProgress(metadata.progress, where) }, metadata };
+}
+
+function parseProgress(text: string | undefined, where: string): Progress {
+  const malformed = (cause?: unknown) =>
+    new FormatError("The checkpoint's progress is missing or malformed.", {
+      given: text?.slice(0, 80),
+      where,
+      cause,
+    });
+  let value: unknown;
+  try {
+    value = JSON.parse(text ?? '');
+  } catch (cause) {
+    throw malformed(cause);
+  }
+  if (typeof value !== 'object' || value === null) throw malformed();
+  const progress = value as Progress;
+  const counters = [progress.step, progress.epoch, progress.batch, progress.correct, progress.count];
+  const whole = counters.every((count) => Number.isSafeInteger(count) && count >= 0);
+  const sums = [progress.lossSum, progress.seconds].every((sum) => Number.isFinite(sum));
+  const rest =
+    Array.isArray(progress.history) && typeof progress.fixed === 'object' && progress.fixed !== null;
+  if (!whole || !sums || !rest) throw malformed();
+  return progress;
+}

@@ -1,0 +1,2 @@
+export * from './closed-forms.ts';
+export { type LayerGeometry, measureGeometry } from './measure.ts';

@@ -1,0 +1,68 @@
+/** The geometry of a network's filters as they are now: every filter's angle to its signs, measured on the GPU. */
+import { runOnce, type Shape } from '../gpu/index.ts';
+import type { Network } from '../graph/index.ts';
+import { FILTER_STATISTICS, type FilterStatistic, filterGeometry } from '../ops/geometry.ts';
+import { expectedAngleDegrees } from './closed-forms.ts';
+
+export interface LayerGeometry {
+  /** `layer/parameter`. */
+  readonly name: string;
+  readonly shape: Shape;
+  readonly filters: number;
+  /** Weights of one filter: the dimension d of the closed forms. */
+  readonly dimension: number;
+  /** Angle between each filter and its signs, in degrees. */
+  readonly angles: Float32Array<ArrayBuffer>;
+  readonly meanAngle: number;
+  readonly sdAngle: number;
+  /** Mean angle of a filter of this dimension with a rotation-invariant law: 37.07° − O(1/d) (Anderson & Berg 2018). */
+  readonly expectedAngle: number;
+  /** Mean of the scales ‖w‖₁/d. */
+  readonly meanScale: number;
+  /** Mean share of latent weights at ±1. */
+  readonly saturated: number;
+}
+
+/** Measures every binary parameter of a network; one dispatch a layer, and one small readback each. */
+export async function measureGeometry(network: Network): Promise<LayerGeometry[]> {
+  const layers = network.binaryParameters;
+  using measured = await runOnce(network.gpu, 'geometry', (builder) =>
+    layers.map(({ value }) => builder.keep(filterGeometry(builder, { latent: value }))),
+  );
+  const geometries: LayerGeometry[] = [];
+  for (const [index, { name, spec }] of layers.entries()) {
+    const tensor = measured.result[index];
+    if (tensor === undefined) continue;
+    const rows = await network.gpu.readFloats(tensor);
+    const filters = spec.shape[0] ?? 1;
+    const column = (statistic: FilterStatistic) => {
+      const at = FILTER_STATISTICS.indexOf(statistic);
+      return Float32Array.from(
+        { length: filters },
+        (_, row) => rows[row * FILTER_STATISTICS.length + at] ?? 0,
+      );
+    };
+    const dimension = spec.shape.slice(1).reduce((product, extent) => product * extent, 1);
+    const angles = column('angleDegrees');
+    const { mean, deviation } = moments(angles);
+    geometries.push({
+      name,
+      shape: spec.shape,
+      filters,
+      dimension,
+      angles,
+      meanAngle: mean,
+      sdAngle: deviation,
+      expectedAngle: expectedAngleDegrees(dimension),
+      meanScale: moments(column('scale')).mean,
+      saturated: moments(column('saturatedShare')).mean,
+    });
+  }
+  return geometries;
+}
+
+function moments(values: Float32Array): { mean: number; deviation: number } {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
+  return { mean, deviation: Math.sqrt(variance) };
+}

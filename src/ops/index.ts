@@ -1,0 +1,11 @@
+/** Operations: tensors in, tensors out, recorded into a program. */
+export * from './conv.ts';
+export * from './data.ts';
+export * from './dense.ts';
+export * from './elementwise.ts';
+export * from './geometry.ts';
+export * from './loss.ts';
+export * from './norm.ts';
+export * from './optim.ts';
+export * from './pool.ts';
+export * from './quantize.ts';
