@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { OptionError, ShapeError } from '../src/errors.ts';
 import { type Gpu, ProgramBuilder, sizeOf, type Tensor } from '../src/gpu/index.ts';
+import { BINARY, type Family, real, SIGN, SIGN_GRAD_INPUT, SIGN_GRAD_WEIGHTS } from '../src/kernels/gemm.ts';
 import {
   binaryMatMul,
   binaryMatMulGradInput,
@@ -82,57 +83,100 @@ async function runCases(gpu: Gpu, cases: readonly Case[], record: Record): Promi
   }
 }
 
+/** The kernels of a family that take this shape, the general one among them. */
+function kernelsFor<Kernel>(family: Family<Kernel>, { m, n, k }: Case): Kernel[] {
+  const extents = { M: m, N: n, K: k };
+  const fast = family.variants.filter((variant) => variant.canApply(extents));
+  return [...fast.map(({ kernel }) => kernel), family.general];
+}
+
+/** The operation for one element type, and every kernel of the family for the other. */
 const binaryChecks: Record = (b, operands, shape) => {
   const { m, n, k } = shape;
   const a = operands.signs([m, k]);
   const w = operands.signs([n, k]);
   const expected = reference.binaryMatMul(a.words, w.words, shape);
-  const dtype = (m + n + k) % 2 === 0 ? 'f32' : 'i32';
-  const out = binaryMatMul(b, a.tensor, w.tensor, { dtype });
-  return [{ name: `binaryMatMul ${dtype}`, out, expected, exact: true }];
+  const [dtype, other] = (m + k) % 2 === 0 ? (['f32', 'i32'] as const) : (['i32', 'f32'] as const);
+  return [
+    {
+      name: `binaryMatMul ${dtype}`,
+      out: binaryMatMul(b, a.tensor, w.tensor, { dtype }),
+      expected,
+      exact: true,
+    },
+    ...kernelsFor(BINARY, shape).map((kernel) => {
+      const out = b.transient(kernel.name, [m, n], other);
+      const constants = { M: m, N: n, K: k, INTEGER: other === 'i32' ? 1 : 0 };
+      b.dispatch(kernel, { a: a.tensor, w: w.tensor, out }, constants);
+      return { name: `${kernel.name} ${other}`, out, expected, exact: true };
+    }),
+  ];
 };
 
+/** Every operation, and every kernel of its family. */
 const realChecks: Record = (b, operands, shape) => {
   const { m, n, k } = shape;
+  const constants = { M: m, N: n, K: k };
   const x = operands.reals([m, k]);
   const a = operands.signs([m, k]);
   const w = operands.signs([n, k]);
   const g = operands.reals([m, n]);
-  const gate = operands.signs([m, k]);
+  const open = operands.signs([m, k]);
   const checks: Check[] = [];
-  const check = (name: string, out: Tensor, expected: ArrayLike<number>) =>
-    checks.push({ name, out, expected, exact: false });
+  const check = (name: string, expected: ArrayLike<number>, outs: readonly Tensor[]) => {
+    for (const out of outs) checks.push({ name: `${name} by ${out.label}`, out, expected, exact: false });
+  };
+  const each = <Kernel extends { readonly name: string }>(
+    family: Family<Kernel>,
+    extents: readonly [number, number],
+    record: (kernel: Kernel, out: Tensor) => void,
+  ): Tensor[] =>
+    kernelsFor(family, shape).map((kernel) => {
+      const out = b.transient(kernel.name, extents, 'f32');
+      record(kernel, out);
+      return out;
+    });
 
-  check('signMatMul', signMatMul(b, x.tensor, w.tensor), reference.signMatMul(x.values, w.words, shape));
-  check(
-    'binaryMatMulGradInput',
-    binaryMatMulGradInput(b, g.tensor, w.tensor),
-    reference.signMatMulGradInput(g.values, w.words, shape),
-  );
-  check(
-    'gated binaryMatMulGradInput',
-    binaryMatMulGradInput(b, g.tensor, w.tensor, { gate: gate.tensor }),
-    reference.signMatMulGradInput(g.values, w.words, shape, gate.words),
-  );
-  check(
-    'binaryMatMulGradWeights',
+  check('signMatMul', reference.signMatMul(x.values, w.words, shape), [
+    signMatMul(b, x.tensor, w.tensor),
+    ...each(SIGN, [m, n], (kernel, out) => b.dispatch(kernel, { x: x.tensor, w: w.tensor, out }, constants)),
+  ]);
+  for (const gate of [undefined, open]) {
+    const name = `${gate === undefined ? '' : 'gated '}binaryMatMulGradInput`;
+    check(name, reference.signMatMulGradInput(g.values, w.words, shape, gate?.words), [
+      binaryMatMulGradInput(b, g.tensor, w.tensor, { gate: gate?.tensor }),
+      ...each(SIGN_GRAD_INPUT, [m, k], (kernel, out) =>
+        b.dispatch(
+          kernel,
+          { g: g.tensor, w: w.tensor, gate: (gate ?? w).tensor, out },
+          { ...constants, GATED: gate === undefined ? 0 : 1 },
+        ),
+      ),
+    ]);
+  }
+  check('binaryMatMulGradWeights', reference.binaryMatMulGradWeights(g.values, a.words, shape), [
     binaryMatMulGradWeights(b, g.tensor, a.tensor),
-    reference.binaryMatMulGradWeights(g.values, a.words, shape),
-  );
+    ...each(SIGN_GRAD_WEIGHTS, [n, k], (kernel, out) =>
+      b.dispatch(kernel, { g: g.tensor, a: a.tensor, out }, constants),
+    ),
+  ]);
   check(
     'signMatMulGradWeights',
-    signMatMulGradWeights(b, g.tensor, x.tensor),
     reference.matMul(g.values, x.values, { m: n, n: k, k: m }, { transposeA: true }),
+    [signMatMulGradWeights(b, g.tensor, x.tensor)],
   );
   for (const transposeA of [false, true]) {
     for (const transposeB of [false, true]) {
       const left = operands.reals(transposeA ? [k, m] : [m, k]);
       const right = operands.reals(transposeB ? [n, k] : [k, n]);
       const options = { transposeA, transposeB };
+      const general = b.transient(real.name, [m, n], 'f32');
+      const transposes = { TRANSPOSE_A: transposeA ? 1 : 0, TRANSPOSE_B: transposeB ? 1 : 0 };
+      b.dispatch(real, { a: left.tensor, c: right.tensor, out: general }, { ...constants, ...transposes });
       check(
         `matMul ${transposeA ? 'T' : 'N'}${transposeB ? 'T' : 'N'}`,
-        matMul(b, left.tensor, right.tensor, options),
         reference.matMul(left.values, right.values, shape, options),
+        [matMul(b, left.tensor, right.tensor, options), general],
       );
     }
   }

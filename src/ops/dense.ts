@@ -4,7 +4,16 @@
  */
 import { OptionError, ShapeError } from '../errors.ts';
 import { describe, type ProgramBuilder, type Tensor } from '../gpu/index.ts';
-import { binary, real, sign, signGradInput, signGradWeights } from '../kernels/gemm.ts';
+import {
+  BINARY,
+  choose,
+  type Extents,
+  REAL_TILES,
+  real,
+  SIGN,
+  SIGN_GRAD_INPUT,
+  SIGN_GRAD_WEIGHTS,
+} from '../kernels/gemm.ts';
 import { pack, unpack } from '../kernels/pack.ts';
 import { assertDType, assertShapeIs, type OutOption, resultTensor } from './conv.ts';
 
@@ -51,13 +60,13 @@ export function binaryMatMul(
   const where = 'binaryMatMul';
   assertDType(a, 'bits', where);
   assertDType(w, 'bits', where);
-  const { M, N, K } = forwardExtents(a, w, where);
+  const extents = forwardExtents(a, w, where);
   const dtype = options.dtype ?? (options.out?.dtype === 'i32' ? 'i32' : 'f32');
   if (dtype !== 'f32' && dtype !== 'i32') {
     throw new OptionError('A binary product gives f32 or i32.', { given: `${dtype}`, where });
   }
-  const out = resultTensor(b, where, [M, N], dtype, options.out);
-  b.dispatch(binary, { a, w, out }, { M, N, K, INTEGER: dtype === 'i32' ? 1 : 0 });
+  const out = resultTensor(b, where, [extents.M, extents.N], dtype, options.out);
+  b.dispatch(choose(BINARY, extents), { a, w, out }, { ...extents, INTEGER: dtype === 'i32' ? 1 : 0 });
   return out;
 }
 
@@ -89,7 +98,7 @@ export function binaryMatMulGradInput(
   const out = resultTensor(b, where, [M, K], 'f32', options.out);
   // Something has to be bound; without a gate it isn't read.
   b.dispatch(
-    signGradInput,
+    choose(SIGN_GRAD_INPUT, { M, N, K }),
     { g: gradOutput, w, gate: gate ?? w, out },
     { M, N, K, GATED: gate === undefined ? 0 : 1 },
   );
@@ -113,9 +122,9 @@ export function binaryMatMulGradWeights(
   const where = 'binaryMatMulGradWeights';
   assertDType(gradOutput, 'f32', where);
   assertDType(a, 'bits', where);
-  const { M, N, K } = gradWeightsExtents(gradOutput, a, where);
-  const out = resultTensor(b, where, [N, K], 'f32', options.out);
-  b.dispatch(signGradWeights, { g: gradOutput, a, out }, { M, N, K });
+  const extents = gradWeightsExtents(gradOutput, a, where);
+  const out = resultTensor(b, where, [extents.N, extents.K], 'f32', options.out);
+  b.dispatch(choose(SIGN_GRAD_WEIGHTS, extents), { g: gradOutput, a, out }, extents);
   return out;
 }
 
@@ -130,9 +139,9 @@ export function signMatMul(b: ProgramBuilder, x: Tensor, w: Tensor, options: Out
   const where = 'signMatMul';
   assertDType(x, 'f32', where);
   assertDType(w, 'bits', where);
-  const { M, N, K } = forwardExtents(x, w, where);
-  const out = resultTensor(b, where, [M, N], 'f32', options.out);
-  b.dispatch(sign, { x, w, out }, { M, N, K });
+  const extents = forwardExtents(x, w, where);
+  const out = resultTensor(b, where, [extents.M, extents.N], 'f32', options.out);
+  b.dispatch(choose(SIGN, extents), { x, w, out }, extents);
   return out;
 }
 
@@ -185,11 +194,16 @@ export function matMul(
   const [depth, N] = transposeB ? [cColumns, cRows] : [cRows, cColumns];
   assertSameExtent(K, depth, 'products to add', [a, c], where);
   const out = resultTensor(b, where, [M, N], 'f32', options.out);
-  b.dispatch(
-    real,
-    { a, c, out },
-    { M, N, K, TRANSPOSE_A: transposeA ? 1 : 0, TRANSPOSE_B: transposeB ? 1 : 0 },
+  const extents = { M, N, K };
+  const tile = REAL_TILES.find(
+    (variant) =>
+      variant.transposeA === transposeA && variant.transposeB === transposeB && variant.canApply(extents),
   );
+  if (tile !== undefined) b.dispatch(tile.kernel, { a, c, out }, extents);
+  else {
+    const transposes = { TRANSPOSE_A: transposeA ? 1 : 0, TRANSPOSE_B: transposeB ? 1 : 0 };
+    b.dispatch(real, { a, c, out }, { ...extents, ...transposes });
+  }
   return out;
 }
 
@@ -228,14 +242,14 @@ function assertSameExtent(
   }
 }
 
-function forwardExtents(x: Tensor, w: Tensor, where: string): { M: number; N: number; K: number } {
+function forwardExtents(x: Tensor, w: Tensor, where: string): Extents {
   const [M, K] = extentsOf(x, where);
   const [N, inputs] = extentsOf(w, where);
   assertSameExtent(K, inputs, 'inputs', [x, w], where);
   return { M, N, K };
 }
 
-function gradWeightsExtents(g: Tensor, x: Tensor, where: string): { M: number; N: number; K: number } {
+function gradWeightsExtents(g: Tensor, x: Tensor, where: string): Extents {
   const [M, N] = extentsOf(g, where);
   const [rows, K] = extentsOf(x, where);
   assertSameExtent(M, rows, 'rows', [g, x], where);

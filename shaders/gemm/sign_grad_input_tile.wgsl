@@ -1,0 +1,103 @@
+// Gradient of a product with packed signs with respect to its input: out = g * sign(w), gated. One invocation makes 4 rows x
+// 16 columns in registers, the signs of which are one half of a word. N and K are multiples of 4; M is any.
+//!include "lib/sign_tile.wgsl"
+
+override M: u32;
+override N: u32;
+override K: u32;
+override GATED: u32; // 1: gate decides what passes; 0: everything passes, gate is not read
+
+@group(0) @binding(0) var<storage, read> g: array<vec4f>; // [M, N]
+@group(0) @binding(1) var<storage, read> w: array<u32>; // bits [N, K]
+@group(0) @binding(2) var<storage, read> gate: array<u32>; // bits [M, K], 1 = passes
+@group(0) @binding(3) var<storage, read_write> out: array<vec4f>; // [M, K]
+
+override WORDS = (K + 31u) / 32u; // of a packed row
+
+fn store(row: u32, column: u32, sums: vec4f) {
+  if (row >= M || column >= K) {
+    return;
+  }
+  var passed = sums;
+  if (GATED == 1u) {
+    let open = vec4u(gate[row * WORDS + (column >> 5u)] >> (column & 31u)) & vec4u(1u, 2u, 4u, 8u);
+    passed = select(vec4f(), sums, open != vec4u());
+  }
+  out[(row * K + column) / 4u] = passed;
+}
+
+@compute @workgroup_size(8, 8)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  let k = id.x * 16u;
+  let m = id.y * 4u;
+  if (k >= K || m >= M) {
+    return;
+  }
+  let half = half_factor(k & 31u);
+  // Rows beyond the last one repeat it, and aren't stored.
+  let row0 = m * N / 4u;
+  let row1 = min(m + 1u, M - 1u) * N / 4u;
+  let row2 = min(m + 2u, M - 1u) * N / 4u;
+  let row3 = min(m + 3u, M - 1u) * N / 4u;
+
+  var c00 = vec4f();
+  var c01 = vec4f();
+  var c02 = vec4f();
+  var c03 = vec4f();
+  var c10 = vec4f();
+  var c11 = vec4f();
+  var c12 = vec4f();
+  var c13 = vec4f();
+  var c20 = vec4f();
+  var c21 = vec4f();
+  var c22 = vec4f();
+  var c23 = vec4f();
+  var c30 = vec4f();
+  var c31 = vec4f();
+  var c32 = vec4f();
+  var c33 = vec4f();
+  for (var n = 0u; n < N; n += 4u) {
+    let first = n * WORDS + (k >> 5u);
+    let words = half * vec4u(w[first], w[first + WORDS], w[first + 2u * WORDS], w[first + 3u * WORDS]);
+    let g0 = g[row0 + n / 4u];
+    let g1 = g[row1 + n / 4u];
+    let g2 = g[row2 + n / 4u];
+    let g3 = g[row3 + n / 4u];
+    let s0 = signs_along(words, BITS_0);
+    c00 += s0 * g0;
+    c10 += s0 * g1;
+    c20 += s0 * g2;
+    c30 += s0 * g3;
+    let s1 = signs_along(words, BITS_4);
+    c01 += s1 * g0;
+    c11 += s1 * g1;
+    c21 += s1 * g2;
+    c31 += s1 * g3;
+    let s2 = signs_along(words, BITS_8);
+    c02 += s2 * g0;
+    c12 += s2 * g1;
+    c22 += s2 * g2;
+    c32 += s2 * g3;
+    let s3 = signs_along(words, BITS_12);
+    c03 += s3 * g0;
+    c13 += s3 * g1;
+    c23 += s3 * g2;
+    c33 += s3 * g3;
+  }
+  store(m, k, c00);
+  store(m, k + 4u, c01);
+  store(m, k + 8u, c02);
+  store(m, k + 12u, c03);
+  store(m + 1u, k, c10);
+  store(m + 1u, k + 4u, c11);
+  store(m + 1u, k + 8u, c12);
+  store(m + 1u, k + 12u, c13);
+  store(m + 2u, k, c20);
+  store(m + 2u, k + 4u, c21);
+  store(m + 2u, k + 8u, c22);
+  store(m + 2u, k + 12u, c23);
+  store(m + 3u, k, c30);
+  store(m + 3u, k + 4u, c31);
+  store(m + 3u, k + 8u, c32);
+  store(m + 3u, k + 12u, c33);
+}
