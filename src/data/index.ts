@@ -1,0 +1,4 @@
+/** Data sets as bytes, and the files they come in. */
+export { CIFAR10_CLASSES, cifar10FromRecords, type NamedBytes, packCifar10, parseCifar10 } from './cifar.ts';
+export { type Dataset, type Split, takeFirst } from './dataset.ts';
+export { datasetFromIdx, IDX_FILES, type IdxArray, type IdxFiles, mnistFromIdx, parseIdx } from './idx.ts';

@@ -1,0 +1,112 @@
+/** Files that are either the old ones or the new ones, never half of each. */
+import { randomBytes } from 'node:crypto';
+import {
+  type FileHandle,
+  mkdir,
+  open,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { StorageError } from '../errors.ts';
+
+/** Puts content into an open, empty file; tests replace it by one that fails. */
+export type WriteContent = (file: FileHandle, bytes: Uint8Array | string) => Promise<void>;
+
+const writeAll: WriteContent = (file, bytes) => file.writeFile(bytes);
+
+/**
+ * Writes a file, and its folder if need be, so that a crash, a full disk or a lost connection leaves the old file: the
+ * content goes to a temporary file beside it, is flushed to the disk, and takes the name in one step. A link is followed;
+ * into a pipe or a device (`/dev/stdout`), which can't be replaced, the content is written as it is.
+ * @throws StorageError; the old file is then as it was and the temporary one is gone
+ */
+export async function writeFileAtomic(
+  path: string,
+  bytes: Uint8Array | string,
+  write: WriteContent = writeAll,
+): Promise<void> {
+  const target = await realpath(path).catch(() => path);
+  const folder = dirname(target);
+  const partial = join(
+    folder,
+    `.${basename(target)}.${process.pid}-${randomBytes(4).toString('hex')}.partial`,
+  );
+  let created = false;
+  try {
+    if (await isStream(target)) return await writeFile(target, bytes);
+    await mkdir(folder, { recursive: true });
+    const file = await open(partial, 'wx');
+    created = true;
+    try {
+      await write(file, bytes);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(partial, target);
+    created = false;
+  } catch (cause) {
+    if (created) await rm(partial, { force: true }).catch(() => {});
+    throw storageError('The file could not be written; what was there before is untouched.', path, cause);
+  }
+  await syncFolder(folder);
+}
+
+async function isStream(path: string): Promise<boolean> {
+  const entry = await stat(path).catch(() => undefined);
+  return entry !== undefined && !entry.isFile() && !entry.isDirectory();
+}
+
+/** @throws StorageError for a file that is missing, unreadable or a folder */
+export async function readFileChecked(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    throw storageError('The file could not be read.', path, cause);
+  }
+}
+
+/** Makes the new name durable. Windows can't open folders, and some network file systems can't flush them. */
+async function syncFolder(folder: string): Promise<void> {
+  try {
+    const handle = await open(folder, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch {
+    // The file itself is complete and flushed; only whether its name survives a power cut is left open.
+  }
+}
+
+const REMEDIES: Readonly<Record<string, readonly [given: string, remedy: string]>> = {
+  ENOSPC: ['the disk is full', 'free some space, or name a folder on another disk'],
+  EDQUOT: ["this user's quota is used up", 'free some space, or name a folder on another disk'],
+  EFBIG: ['the file is too large for this file system', 'name a folder on another disk'],
+  EACCES: ['permission denied', 'change the permissions, or name another folder'],
+  EPERM: ['operation not permitted', 'change the permissions, or name another folder'],
+  EROFS: ['the file system is read-only', 'name a folder on another disk'],
+  EISDIR: ['this is a folder', 'name a file'],
+  ENOTDIR: ['a part of the path is a file, not a folder', 'name another path'],
+  EEXIST: ['a part of the path is a file, not a folder', 'name another path'],
+  ENOENT: ['there is no such file or folder', 'check the path'],
+  ENAMETOOLONG: ['the name is too long', 'name a shorter path'],
+  EMFILE: ['too many files are open', 'raise the limit: ulimit -n 4096'],
+};
+
+function storageError(what: string, path: string, cause: unknown): StorageError {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  const [given, remedy] = REMEDIES[code] ?? [String(cause), 'see what the operating system says above'];
+  return new StorageError(what, {
+    given: code === '' ? given : `${given} (${code})`,
+    where: path,
+    remedy,
+    cause,
+  });
+}
