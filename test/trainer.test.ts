@@ -1,0 +1,363 @@
+/** Training as a whole: it learns, it is deterministic, it resumes exactly, it fails clearly, and it leaks nothing. */
+import { describe, expect, test } from 'vitest';
+import { DeviceLostError, MemoryPlanError, NonFiniteError, OptionError, ShapeError } from '../src/errors.ts';
+import { decodeCheckpoint, encodeCheckpoint } from '../src/formats/checkpoint.ts';
+import { measureGeometry } from '../src/geometry/measure.ts';
+import { apply, input, type Model, model, sequential } from '../src/graph/index.ts';
+import {
+  add,
+  averagePool2d,
+  batchNormalization,
+  concat,
+  conv2d,
+  dense,
+  dropout,
+  flatten,
+  globalAveragePool2d,
+  maxPool2d,
+  type QuantizerName,
+  quantConv2d,
+  quantDense,
+  sign,
+} from '../src/layers/index.ts';
+import { requestGpu } from '../src/node/gpu.ts';
+import { packSigns } from '../src/reference/pack.ts';
+import { type Checkpoint, mlp, Trainer, type TrainerOptions } from '../src/train/index.ts';
+import { quadrants } from './helpers/data.ts';
+import { expectSame, useGpu } from './helpers/gpu.ts';
+
+const data = quadrants(600, 200);
+const small = (): Model => mlp({ input: [8, 8, 1], classes: 4, units: 64 });
+const options: TrainerOptions = { batch: 50, epochs: 3, seed: 7 };
+
+/** Binary weights, all the quantizers, both branches of the graph, and every layer. */
+function everything(): Model {
+  const x = input([8, 8, 1]);
+  const first = apply(
+    quantConv2d({
+      filters: 8,
+      kernelSize: 3,
+      padding: 'same',
+      kernelQuantizer: 'steIdentity',
+      useBias: true,
+    }),
+    x,
+  );
+  const norm = apply(batchNormalization(), first);
+  const left = apply(
+    quantConv2d({
+      filters: 8,
+      kernelSize: 3,
+      padding: 'same',
+      inputQuantizer: 'approxSign',
+      kernelQuantizer: 'approxSign',
+    }),
+    norm,
+  );
+  const right = apply(
+    conv2d({ filters: 8, kernelSize: 1, useBias: true }),
+    apply(sign({ quantizer: 'swishSign' }), norm),
+  );
+  const sum = apply(add(), apply(batchNormalization({ scale: false }), left), right);
+  const both = apply(
+    concat(),
+    apply(maxPool2d({ poolSize: 2 }), sum),
+    apply(averagePool2d({ poolSize: 2 }), norm),
+  );
+  const deep = apply(
+    quantConv2d({
+      filters: 16,
+      kernelSize: 2,
+      inputQuantizer: 'steSign',
+      kernelQuantizer: 'swishSign',
+      padValue: 1,
+    }),
+    apply(dropout({ rate: 0.1 }), both),
+  );
+  const pooled = apply(globalAveragePool2d(), apply(batchNormalization({ center: false }), deep));
+  const flat = apply(flatten(), apply(batchNormalization(), both));
+  const wide = apply(
+    quantDense({ units: 16, inputQuantizer: 'steIdentity', kernelQuantizer: 'steSign' }),
+    flat,
+  );
+  const joined = apply(concat(), pooled, apply(batchNormalization(), wide));
+  const signs = apply(sign(), joined);
+  return model({ input: x, output: apply(dense({ units: 4, useBias: true }), signs), name: 'everything' });
+}
+
+describe('training', () => {
+  const gpu = useGpu();
+
+  test('a small network learns, and its angles are reported', async () => {
+    using trainer = await Trainer.create(gpu(), small(), data, options);
+    const { outcome, epochs } = await trainer.fit();
+    expect(outcome).toBe('finished');
+    expect(epochs.length).toBe(3);
+    expect(epochs.at(-1)?.testAccuracy).toBeGreaterThan(0.9);
+    const evaluation = await trainer.evaluate();
+    expect(evaluation.accuracy).toBe(epochs.at(-1)?.testAccuracy);
+    expect(evaluation.count).toBe(200);
+    for (const layer of await measureGeometry(trainer.network)) {
+      expect(layer.meanAngle).toBeGreaterThan(20);
+      expect(layer.meanAngle).toBeLessThan(50);
+    }
+  });
+
+  test('every layer and quantizer trains in a branching graph', async () => {
+    using trainer = await Trainer.create(gpu(), everything(), data, {
+      ...options,
+      loss: 'crossEntropy',
+      learningRate: 0.01,
+    });
+    const { epochs } = await trainer.fit();
+    expect(epochs.at(-1)?.testAccuracy).toBeGreaterThan(0.8);
+  });
+
+  test.each(['adam', 'sgd', 'bop'] as const)('%s learns', async (optimizer) => {
+    using trainer = await Trainer.create(gpu(), small(), data, {
+      ...options,
+      epochs: 4,
+      optimizer: optimizer === 'bop' ? { kind: 'bop', gamma: 1e-2, threshold: 1e-6 } : optimizer,
+      learningRate: optimizer === 'sgd' ? 0.1 : 0.01,
+    });
+    const { epochs } = await trainer.fit();
+    expect(epochs.at(-1)?.testAccuracy).toBeGreaterThan(0.8);
+  });
+
+  test.each(['steSign', 'steIdentity', 'approxSign', 'swishSign'] as QuantizerName[])(
+    '%s learns as quantizer of inputs and weights',
+    async (quantizer) => {
+      const binary = { inputQuantizer: quantizer, kernelQuantizer: quantizer } as const;
+      const net = sequential(
+        [
+          flatten(),
+          quantDense({ units: 64, kernelQuantizer: quantizer }),
+          batchNormalization(),
+          quantDense({ units: 4, ...binary }),
+          batchNormalization(),
+        ],
+        { input: [8, 8, 1] },
+      );
+      using trainer = await Trainer.create(gpu(), net, data, options);
+      const { epochs } = await trainer.fit();
+      expect(epochs.at(-1)?.testAccuracy).toBeGreaterThan(0.9);
+    },
+  );
+
+  test('the packed mirror is the sign of the latent weights after every step', async () => {
+    using trainer = await Trainer.create(gpu(), small(), data, { ...options, learningRate: 0.05 });
+    for (let i = 0; i < 5; i++) {
+      await trainer.runSteps(1);
+      for (const { value, packed, spec, name } of trainer.network.binaryParameters) {
+        if (packed === undefined) throw new Error(`${name} has no packed mirror`);
+        const [rows = 1, channels = 1] = spec.shape;
+        expectSame(
+          await gpu().readWords(packed),
+          packSigns(await gpu().readFloats(value), rows, channels),
+          name,
+        );
+      }
+    }
+  });
+
+  test('no readback and one submit a step, several steps a submit', async () => {
+    using trainer = await Trainer.create(gpu(), small(), data, options);
+    await trainer.runSteps(1);
+    const before = { ...gpu().counters };
+    await trainer.runSteps(8);
+    expect(gpu().counters.submits - before.submits).toBe(1);
+    expect(gpu().counters.readbacks - before.readbacks).toBe(1);
+  });
+});
+
+describe('determinism', () => {
+  const gpu = useGpu();
+
+  test('the same seed gives the same weights, another seed others', async () => {
+    const hashes: string[] = [];
+    for (const seed of [3, 3, 4]) {
+      using trainer = await Trainer.create(gpu(), everything(), data, { ...options, epochs: 1, seed });
+      await trainer.fit();
+      hashes.push(await trainer.network.hash());
+    }
+    expect(hashes[0]).toBe(hashes[1]);
+    expect(hashes[2]).not.toBe(hashes[0]);
+  });
+
+  test('how steps are grouped into submits changes nothing', async () => {
+    const hashes: string[] = [];
+    for (const group of [1, 5, 12]) {
+      using trainer = await Trainer.create(gpu(), small(), data, options);
+      for (let done = 0; done < 24; ) done += (await trainer.runSteps(group)).length;
+      hashes.push(await trainer.network.hash());
+    }
+    expect(new Set(hashes).size).toBe(1);
+  });
+
+  test.each(['adam', 'sgd', 'bop'] as const)(
+    'stopped at any step and resumed from the file, %s ends with the same weights',
+    async (optimizer) => {
+      const setup: TrainerOptions = { ...options, epochs: 2, optimizer, augment: { pad: 1, flip: true } };
+      const straight = await (async () => {
+        using trainer = await Trainer.create(gpu(), small(), data, setup);
+        const { epochs } = await trainer.fit();
+        return { hash: await trainer.network.hash(), loss: epochs.map(({ trainLoss }) => trainLoss) };
+      })();
+      for (const stopAt of [1, 5, 12, 17]) {
+        let file: Uint8Array<ArrayBuffer> | undefined;
+        {
+          using trainer = await Trainer.create(gpu(), small(), data, setup);
+          const stop = new AbortController();
+          const { outcome } = await trainer.fit({
+            signal: stop.signal,
+            checkpoint: {
+              everySteps: 1,
+              save: async (checkpoint) => {
+                if (checkpoint.progress.step !== stopAt) return;
+                file = encodeCheckpoint(checkpoint);
+                stop.abort();
+              },
+            },
+          });
+          expect(outcome).toBe('aborted');
+        }
+        if (file === undefined) throw new Error('nothing was saved');
+        using trainer = await Trainer.create(gpu(), small(), data, setup);
+        await trainer.restore(decodeCheckpoint(file, 'memory').checkpoint);
+        const { epochs } = await trainer.fit();
+        expect(await trainer.network.hash()).toBe(straight.hash);
+        expect(epochs.map(({ trainLoss }) => trainLoss)).toEqual(straight.loss);
+      }
+    },
+  );
+});
+
+describe('memory', () => {
+  test('what is planned is what is allocated, nothing grows over 1,000 steps, and nothing is left', async () => {
+    using gpu = await requestGpu();
+    const trainer = await Trainer.create(gpu, small(), data, options);
+    expect(gpu.memory.bytes).toBe(trainer.plan.peakBytes);
+    const { buffers } = gpu.memory;
+    for (let done = 0; done < 1000; ) done += (await trainer.runSteps(12)).length;
+    expect(gpu.memory.bytes).toBe(trainer.plan.peakBytes);
+    expect(gpu.memory.peakBytes).toBe(trainer.plan.peakBytes);
+    expect(gpu.memory.buffers).toBe(buffers);
+    trainer.dispose();
+    expect(gpu.memory.bytes).toBe(0);
+    expect(gpu.memory.buffers).toBe(0);
+    expect(() => trainer.dispose()).toThrow(/disposed already/);
+  });
+});
+
+describe('what goes wrong is said, and loses nothing', () => {
+  const gpu = useGpu();
+
+  test('a plan beyond the limit is refused before anything is allocated', async () => {
+    const { bytes } = gpu().memory;
+    await expect(Trainer.create(gpu(), small(), data, { ...options, maxBytes: 100_000 })).rejects.toThrow(
+      MemoryPlanError,
+    );
+    expect(gpu().memory.bytes).toBe(bytes);
+  });
+
+  test('a batch that no buffer can hold is refused with the name of the layer', async () => {
+    const { bytes } = gpu().memory;
+    const many = quadrants(40_000, 10);
+    const wide = sequential(
+      [flatten(), quantDense({ name: 'wide', units: 20_000, kernelQuantizer: 'steSign' })],
+      {
+        input: [8, 8, 1],
+      },
+    );
+    const create = Trainer.create(gpu(), wide, many, { ...options, batch: 40_000 });
+    await expect(create).rejects.toThrow(MemoryPlanError);
+    await expect(create).rejects.toThrow(/wide/);
+    expect(gpu().memory.bytes).toBe(bytes);
+  });
+
+  test.each([
+    ['images of another shape', () => mlp({ input: [9, 9, 1], classes: 4, units: 8 }), {}, ShapeError],
+    ['fewer outputs than classes', () => mlp({ input: [8, 8, 1], classes: 3, units: 8 }), {}, ShapeError],
+    ['a batch larger than the data set', small, { batch: 601 }, OptionError],
+    ['no epochs', small, { epochs: 0 }, OptionError],
+    ['a seed that is no integer', small, { seed: 0.5 }, OptionError],
+    ['an unknown loss', small, { loss: 'hinge' as 'squaredHinge' }, OptionError],
+    ['an unknown optimizer', small, { optimizer: 'lion' as 'adam' }, OptionError],
+  ])('%s', async (_, build, more, error) => {
+    await expect(Trainer.create(gpu(), build(), data, { ...options, ...more })).rejects.toThrow(error);
+  });
+
+  test.each([
+    ['norm3/gamma', Number.NaN, /parameter norm3\/gamma/],
+    ['norm3/gamma', 3e38, /layer norm3|the loss/],
+  ])(
+    '%s = %d stops at the step, names the culprit, and keeps weights and statistics',
+    async (name, value, culprit) => {
+      using trainer = await Trainer.create(gpu(), small(), data, options);
+      await trainer.runSteps(3);
+      const values = await trainer.network.values();
+      values.get(name)?.fill(value);
+      await trainer.network.load(values);
+      const before = await trainer.network.hash();
+      const failure = await trainer.runSteps(4).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      expect(failure).toBeInstanceOf(NonFiniteError);
+      expect(String(failure)).toMatch(culprit);
+      expect(String(failure)).toMatch(/step 3/);
+      expect(await trainer.network.hash()).toBe(before);
+    },
+  );
+
+  test('a device lost in the middle is a typed error, and the saved checkpoint goes on to the same weights', async () => {
+    const straight = await (async () => {
+      using trainer = await Trainer.create(gpu(), small(), data, options);
+      await trainer.fit();
+      return await trainer.network.hash();
+    })();
+    const doomed = await requestGpu();
+    let saved: Checkpoint | undefined;
+    const trainer = await Trainer.create(doomed, small(), data, options);
+    const training = trainer.fit({
+      onSteps: ({ step }) => {
+        if (step >= 20) doomed.device.destroy();
+      },
+      checkpoint: {
+        everySteps: 6,
+        save: async (checkpoint) => {
+          saved = checkpoint;
+        },
+      },
+    });
+    await expect(training).rejects.toThrow(DeviceLostError);
+    await expect(trainer.evaluate()).rejects.toThrow(DeviceLostError);
+    if (saved === undefined) throw new Error('nothing was saved before the loss');
+    expect(saved.progress.step % 6).toBe(0);
+    using again = await Trainer.create(gpu(), small(), data, options);
+    await again.restore(saved);
+    await again.fit();
+    expect(await again.network.hash()).toBe(straight);
+  });
+
+  test('a checkpoint of other options is refused', async () => {
+    using trainer = await Trainer.create(gpu(), small(), data, options);
+    const checkpoint = await trainer.checkpoint();
+    using other = await Trainer.create(gpu(), small(), data, { ...options, batch: 25 });
+    await expect(other.restore(checkpoint)).rejects.toThrow(/batch = 25/);
+  });
+
+  test('a checkpoint that lacks a tensor is refused', async () => {
+    using trainer = await Trainer.create(gpu(), small(), data, options);
+    const { tensors, progress } = await trainer.checkpoint();
+    const fewer = new Map([...tensors].slice(1));
+    await expect(trainer.restore({ tensors: fewer, progress })).rejects.toThrow(/lacks a tensor/);
+  });
+
+  test('a trainer does one thing at a time', async () => {
+    using trainer = await Trainer.create(gpu(), small(), data, options);
+    const training = trainer.fit();
+    await expect(trainer.evaluate()).rejects.toThrow(/busy/);
+    await training;
+  });
+});
