@@ -1,3 +1,14 @@
 /** Headless entry: everything of `webgpu-bnn`, and how Node gets a GPU, files and data. */
 export * from '../index.ts';
+export {
+  DATASET_NAMES,
+  type DatasetName,
+  type DatasetStatus,
+  datasetStatus,
+  type FetchOptions,
+  fetchDataset,
+  type LoadOptions,
+  loadDataset,
+} from './datasets.ts';
+export { readFileChecked, writeFileAtomic } from './files.ts';
 export { cacheFolder, type NodeGpuOptions, requestGpu } from './gpu.ts';
