@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { OptionError, ShapeError } from '../src/errors.ts';
-import { type Gpu, ProgramBuilder, sizeOf, type Tensor } from '../src/gpu/index.ts';
+import { type Gpu, ProgramBuilder, runOnce, sizeOf, type Tensor } from '../src/gpu/index.ts';
 import { BINARY, type Family, real, SIGN, SIGN_GRAD_INPUT, SIGN_GRAD_WEIGHTS } from '../src/kernels/gemm.ts';
 import {
   binaryMatMul,
@@ -90,27 +90,25 @@ function kernelsFor<Kernel>(family: Family<Kernel>, { m, n, k }: Case): Kernel[]
   return [...fast.map(({ kernel }) => kernel), family.general];
 }
 
-/** The operation for one element type, and every kernel of the family for the other. */
+/** The operation, and every kernel of the family. */
 const binaryChecks: Record = (b, operands, shape) => {
   const { m, n, k } = shape;
   const a = operands.signs([m, k]);
   const w = operands.signs([n, k]);
   const expected = reference.binaryMatMul(a.words, w.words, shape);
-  const [dtype, other] = (m + k) % 2 === 0 ? (['f32', 'i32'] as const) : (['i32', 'f32'] as const);
-  return [
-    {
-      name: `binaryMatMul ${dtype}`,
-      out: binaryMatMul(b, a.tensor, w.tensor, { dtype }),
-      expected,
-      exact: true,
-    },
-    ...kernelsFor(BINARY, shape).map((kernel) => {
-      const out = b.transient(kernel.name, [m, n], other);
-      const constants = { M: m, N: n, K: k, INTEGER: other === 'i32' ? 1 : 0 };
-      b.dispatch(kernel, { a: a.tensor, w: w.tensor, out }, constants);
-      return { name: `${kernel.name} ${other}`, out, expected, exact: true };
-    }),
-  ];
+  const dtype = (m + k) % 2 === 0 ? 'f32' : 'i32';
+  const kernels = kernelsFor(BINARY, shape).map((kernel) => {
+    const out = b.transient(kernel.name, [m, n], dtype);
+    const constants = { M: m, N: n, K: k, INTEGER: dtype === 'i32' ? 1 : 0 };
+    b.dispatch(kernel, { a: a.tensor, w: w.tensor, out }, constants);
+    return out;
+  });
+  return [binaryMatMul(b, a.tensor, w.tensor, { dtype }), ...kernels].map((out) => ({
+    name: `${dtype} by ${out.label}`,
+    out,
+    expected,
+    exact: true,
+  }));
 };
 
 /** Every operation, and every kernel of its family. */
@@ -183,24 +181,22 @@ const realChecks: Record = (b, operands, shape) => {
   return checks;
 };
 
-/** Extents of all kinds, around multiples of words and tiles; the longer K, the smaller M and N. */
-function shapes(count: number, seed: number, longest: number): Case[] {
-  const around = (step: number, most: number) =>
-    fc
-      .tuple(fc.integer({ min: 0, max: Math.floor(most / step) }), fc.integer({ min: -1, max: 1 }))
-      .map(([times, off]) => Math.max(1, Math.min(most, times * step + off)));
-  const extent = (most: number) =>
-    fc.oneof(fc.integer({ min: 1, max: most }), around(4, most), around(32, most));
-  const k = fc.oneof(
-    { weight: 4, arbitrary: around(32, Math.min(longest, 512)) },
-    { weight: 4, arbitrary: around(128, Math.min(longest, 1024)) },
-    { weight: 1, arbitrary: fc.integer({ min: 1, max: longest }) },
-    { weight: 1, arbitrary: around(32, longest) },
-  );
-  const cases = fc.record({ m: extent(64), n: extent(72), k }).map(({ m, n, k }) => {
-    const most = Math.max(1, Math.floor(400_000 / k));
-    const rows = Math.min(m, most);
-    return { m: rows, n: Math.min(n, Math.max(1, Math.floor(most / rows))), k };
+/** A number near a multiple of `step`, from 1 to `most`. */
+function around(step: number, most: number): fc.Arbitrary<number> {
+  return fc
+    .tuple(fc.integer({ min: 0, max: Math.floor(most / step) }), fc.constantFrom(-1, 0, 0, 1))
+    .map(([times, off]) => Math.max(1, Math.min(most, times * step + off)));
+}
+
+const rows = fc.oneof(fc.integer({ min: 1, max: 64 }), around(4, 64));
+const outputs = fc.oneof(fc.integer({ min: 1, max: 72 }), around(4, 72), around(16, 72));
+
+/** Extents of all kinds; the longer K, the smaller M and N, so that the twin stays fast. */
+function shapes(count: number, seed: number, inputs: fc.Arbitrary<number>): Case[] {
+  const cases = fc.record({ m: rows, n: outputs, k: inputs }).map(({ m, n, k }) => {
+    const most = Math.max(1, Math.floor(300_000 / k));
+    const fewer = Math.min(m, most);
+    return { m: fewer, n: Math.min(n, Math.max(1, Math.floor(most / fewer))), k };
   });
   return fc.sample(cases, { seed, numRuns: count });
 }
@@ -209,15 +205,88 @@ describe('product of packed signs', () => {
   const gpu = useGpu();
 
   test('800 random shapes, K up to 20,000', async () => {
-    await runCases(gpu(), shapes(800, 1, 20_000), binaryChecks);
+    const inputs = fc.oneof(around(32, 512), around(128, 1024), fc.integer({ min: 1, max: 20_000 }));
+    await runCases(gpu(), shapes(800, 1, inputs), binaryChecks);
+  });
+
+  test('sums beyond 16 bits: K 70,000 of one sign', async () => {
+    const words = packSigns(new Float32Array(4 * 70_000).fill(-1), 4, 70_000);
+    using scratch = new Scratch(gpu());
+    const a = scratch.tensor('a', [4, 70_000], 'bits', words);
+    const w = scratch.tensor('w', [4, 70_000], 'bits');
+    using run = await runOnce(gpu(), 'long', (b) => [
+      b.keep(binaryMatMul(b, a, a)),
+      b.keep(binaryMatMul(b, a, w, { dtype: 'i32' })),
+    ]);
+    for (const [i, out] of run.result.entries()) {
+      expectSame(await gpu().read(out), new Array(16).fill(i === 0 ? 70_000 : -70_000));
+    }
   });
 });
 
 describe('products with reals, and gradients', () => {
   const gpu = useGpu();
 
-  test('120 random shapes', async () => {
-    await runCases(gpu(), shapes(120, 2, 600), realChecks);
+  for (const shape of [
+    { m: 1, n: 1, k: 1 },
+    { m: 4, n: 4, k: 4 },
+    { m: 100, n: 10, k: 512 },
+    { m: 99, n: 64, k: 784 },
+  ]) {
+    test(nameOf(shape), async () => {
+      await runCases(gpu(), [shape], realChecks);
+    });
+  }
+
+  test('60 random shapes', async () => {
+    const inputs = fc.oneof(
+      around(4, 150),
+      around(4, 150),
+      around(32, 150),
+      fc.integer({ min: 1, max: 300 }),
+    );
+    await runCases(gpu(), shapes(60, 2, inputs), realChecks);
+  });
+
+  test('the gradients are those of the forward pass', () => {
+    const shape = { m: 3, n: 4, k: 37 };
+    const x = Float64Array.from(noise(3 * 37, 1));
+    const w = Float64Array.from(noise(4 * 37, 2), (value) => (value < 0 ? -1 : 1));
+    const g = noise(3 * 4, 3);
+    const loss = () =>
+      reference.matMul(x, w, shape, { transposeB: true }).reduce((sum, out, i) => sum + out * (g[i] ?? 0), 0);
+    // The loss is linear in each operand, so differences over any step are exact.
+    const differences = (operand: Float64Array<ArrayBuffer>) =>
+      operand.map((value, i) => {
+        operand[i] = value + 1;
+        const up = loss();
+        operand[i] = value - 1;
+        const down = loss();
+        operand[i] = value;
+        return (up - down) / 2;
+      });
+    const words = packSigns(w, 4, 37);
+    expectClose(reference.signMatMulGradInput(g, words, shape), differences(x), 1e-9, 'input');
+    const signs = Float64Array.from(x, (value) => (value < 0 ? -1 : 1));
+    x.set(signs);
+    expectClose(
+      reference.binaryMatMulGradWeights(g, packSigns(signs, 3, 37), shape),
+      differences(w),
+      1e-9,
+      'weights',
+    );
+  });
+
+  test('the same product twice is the same to the bit', async () => {
+    using scratch = new Scratch(gpu());
+    const operands = new Operands(scratch, 1);
+    const x = operands.reals([50, 100]);
+    const w = operands.signs([64, 100]);
+    using run = await runOnce(gpu(), 'twice', (b) =>
+      [0, 1].map(() => b.keep(signMatMul(b, x.tensor, w.tensor))),
+    );
+    const [first, second] = await Promise.all(run.result.map((out) => gpu().readFloats(out)));
+    expectSame(first ?? [], second ?? [1]);
   });
 });
 

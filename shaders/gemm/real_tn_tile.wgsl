@@ -1,5 +1,5 @@
 // Product of reals: out = transpose(a) * c. One invocation makes 8 rows x 8 columns in registers, adding the outer products
-// of four rows of the operands at a time: each value it loads is used 8 times. M and N are multiples of 4; K is any.
+// of two rows of the operands at a time: each value it loads is used 8 times. M and N are multiples of 4; K is any.
 
 override M: u32;
 override N: u32;
@@ -8,28 +8,6 @@ override K: u32;
 @group(0) @binding(0) var<storage, read> a: array<vec4f>; // [K, M]
 @group(0) @binding(1) var<storage, read> c: array<vec4f>; // [K, N]
 @group(0) @binding(2) var<storage, read_write> out: array<vec4f>; // [M, N]
-
-// Column r: row m + r of the transpose at k to k + 3; 0 beyond K. Rows beyond the last four repeat them, and aren't stored.
-fn rows_of_a(k: u32, m: u32) -> mat4x4f {
-  let column = min(m, M - 4u);
-  return transpose(mat4x4f(
-    a[(k * M + column) / 4u],
-    select(vec4f(), a[(min(k + 1u, K - 1u) * M + column) / 4u], k + 1u < K),
-    select(vec4f(), a[(min(k + 2u, K - 1u) * M + column) / 4u], k + 2u < K),
-    select(vec4f(), a[(min(k + 3u, K - 1u) * M + column) / 4u], k + 3u < K),
-  ));
-}
-
-// Column e: row k + e of c at four columns. Rows beyond the last one repeat it: their factor is 0.
-fn rows_of_c(k: u32, n: u32) -> mat4x4f {
-  let column = min(n, N - 4u);
-  return mat4x4f(
-    c[(k * N + column) / 4u],
-    c[(min(k + 1u, K - 1u) * N + column) / 4u],
-    c[(min(k + 2u, K - 1u) * N + column) / 4u],
-    c[(min(k + 3u, K - 1u) * N + column) / 4u],
-  );
-}
 
 fn store(row: u32, column: u32, sums: vec4f) {
   if (row < M && column < N) {
@@ -44,6 +22,12 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   if (n >= N || m >= M) {
     return;
   }
+  // Vectors beyond the last four rows or columns repeat them, and aren't stored.
+  let upper = m / 4u;
+  let lower = min(m + 4u, M - 4u) / 4u;
+  let left = n / 4u;
+  let right = min(n + 4u, N - 4u) / 4u;
+
   var c00 = vec4f();
   var c01 = vec4f();
   var c10 = vec4f();
@@ -60,27 +44,55 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   var c61 = vec4f();
   var c70 = vec4f();
   var c71 = vec4f();
-  for (var k = 0u; k < K; k += 4u) {
-    let c0 = rows_of_c(k, n);
-    let c1 = rows_of_c(k, n + 4u);
-    let upper = rows_of_a(k, m);
-    c00 += c0 * upper[0];
-    c01 += c1 * upper[0];
-    c10 += c0 * upper[1];
-    c11 += c1 * upper[1];
-    c20 += c0 * upper[2];
-    c21 += c1 * upper[2];
-    c30 += c0 * upper[3];
-    c31 += c1 * upper[3];
-    let lower = rows_of_a(k, m + 4u);
-    c40 += c0 * lower[0];
-    c41 += c1 * lower[0];
-    c50 += c0 * lower[1];
-    c51 += c1 * lower[1];
-    c60 += c0 * lower[2];
-    c61 += c1 * lower[2];
-    c70 += c0 * lower[3];
-    c71 += c1 * lower[3];
+  var k = 0u;
+  for (; k + 2u <= K; k += 2u) {
+    let a_row = k * M / 4u;
+    let a_next = a_row + M / 4u;
+    let c_row = k * N / 4u;
+    let c_next = c_row + N / 4u;
+    let c0 = mat2x4f(c[c_row + left], c[c_next + left]);
+    let c1 = mat2x4f(c[c_row + right], c[c_next + right]);
+    // Column r: row r of the transpose at k and k + 1.
+    let a0 = transpose(mat2x4f(a[a_row + upper], a[a_next + upper]));
+    c00 += c0 * a0[0];
+    c01 += c1 * a0[0];
+    c10 += c0 * a0[1];
+    c11 += c1 * a0[1];
+    c20 += c0 * a0[2];
+    c21 += c1 * a0[2];
+    c30 += c0 * a0[3];
+    c31 += c1 * a0[3];
+    let a1 = transpose(mat2x4f(a[a_row + lower], a[a_next + lower]));
+    c40 += c0 * a1[0];
+    c41 += c1 * a1[0];
+    c50 += c0 * a1[1];
+    c51 += c1 * a1[1];
+    c60 += c0 * a1[2];
+    c61 += c1 * a1[2];
+    c70 += c0 * a1[3];
+    c71 += c1 * a1[3];
+  }
+  if (k < K) {
+    let c0 = c[k * N / 4u + left];
+    let c1 = c[k * N / 4u + right];
+    let a0 = a[k * M / 4u + upper];
+    c00 += a0.x * c0;
+    c01 += a0.x * c1;
+    c10 += a0.y * c0;
+    c11 += a0.y * c1;
+    c20 += a0.z * c0;
+    c21 += a0.z * c1;
+    c30 += a0.w * c0;
+    c31 += a0.w * c1;
+    let a1 = a[k * M / 4u + lower];
+    c40 += a1.x * c0;
+    c41 += a1.x * c1;
+    c50 += a1.y * c0;
+    c51 += a1.y * c1;
+    c60 += a1.z * c0;
+    c61 += a1.z * c1;
+    c70 += a1.w * c0;
+    c71 += a1.w * c1;
   }
   store(m, n, c00);
   store(m, n + 4u, c01);

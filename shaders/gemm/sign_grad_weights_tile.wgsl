@@ -1,29 +1,26 @@
 // Gradient of a product of packed signs with respect to its (sign) weights: out = transpose(g) * sign(a). One invocation
 // makes 4 rows x 16 columns in registers, adding the outer products of four samples at a time; the signs of the columns
-// are one half of a word. N and K are multiples of 4; M is any.
+// are one half of a word. K is a multiple of 4; M and N are any.
 //!include "lib/sign_tile.wgsl"
 
 override M: u32;
 override N: u32;
 override K: u32;
 
-@group(0) @binding(0) var<storage, read> g: array<vec4f>; // [M, N]
+@group(0) @binding(0) var<storage, read> g: array<f32>; // [M, N]
 @group(0) @binding(1) var<storage, read> a: array<u32>; // bits [M, K]
 @group(0) @binding(2) var<storage, read_write> out: array<vec4f>; // [N, K]
 
 override WORDS = (K + 31u) / 32u; // of a packed row
 
-// Four neighbouring gradients of a sample; 0 beyond the last sample.
-fn gradients(sample: u32, n: u32) -> vec4f {
-  return select(vec4f(), g[(min(sample, M - 1u) * N + n) / 4u], sample < M);
-}
-
-fn word_of(sample: u32, k: u32) -> u32 {
-  return a[min(sample, M - 1u) * WORDS + (k >> 5u)];
+// The gradients of a sample with respect to four outputs.
+fn gradients(sample: u32, outputs: vec4u) -> vec4f {
+  let at = sample * N + outputs;
+  return vec4f(g[at.x], g[at.y], g[at.z], g[at.w]);
 }
 
 fn store(row: u32, column: u32, sums: vec4f) {
-  if (column < K) {
+  if (row < N && column < K) {
     out[(row * K + column) / 4u] = sums;
   }
 }
@@ -35,6 +32,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   if (k >= K || n >= N) {
     return;
   }
+  // Rows beyond the last one repeat it, and aren't stored.
+  let outputs = min(vec4u(n, n + 1u, n + 2u, n + 3u), vec4u(N - 1u));
   let half = half_factor(k & 31u);
 
   var c00 = vec4f();
@@ -53,15 +52,17 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   var c31 = vec4f();
   var c32 = vec4f();
   var c33 = vec4f();
-  for (var m = 0u; m < M; m += 4u) {
+  var m = 0u;
+  for (; m + 4u <= M; m += 4u) {
     // Column r: the gradients of row r for the four samples.
     let rows = transpose(mat4x4f(
-      gradients(m, n),
-      gradients(m + 1u, n),
-      gradients(m + 2u, n),
-      gradients(m + 3u, n),
+      gradients(m, outputs),
+      gradients(m + 1u, outputs),
+      gradients(m + 2u, outputs),
+      gradients(m + 3u, outputs),
     ));
-    let words = half * vec4u(word_of(m, k), word_of(m + 1u, k), word_of(m + 2u, k), word_of(m + 3u, k));
+    let first = m * WORDS + (k >> 5u);
+    let words = half * vec4u(a[first], a[first + WORDS], a[first + 2u * WORDS], a[first + 3u * WORDS]);
     let s0 = signs_along(words, BITS_0);
     c00 += s0 * rows[0];
     c10 += s0 * rows[1];
@@ -82,6 +83,30 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     c13 += s3 * rows[1];
     c23 += s3 * rows[2];
     c33 += s3 * rows[3];
+  }
+  for (; m < M; m++) {
+    let row = gradients(m, outputs);
+    let word = half * a[m * WORDS + (k >> 5u)];
+    let s0 = top_signs(word * BITS_0);
+    c00 += row.x * s0;
+    c10 += row.y * s0;
+    c20 += row.z * s0;
+    c30 += row.w * s0;
+    let s1 = top_signs(word * BITS_4);
+    c01 += row.x * s1;
+    c11 += row.y * s1;
+    c21 += row.z * s1;
+    c31 += row.w * s1;
+    let s2 = top_signs(word * BITS_8);
+    c02 += row.x * s2;
+    c12 += row.y * s2;
+    c22 += row.z * s2;
+    c32 += row.w * s2;
+    let s3 = top_signs(word * BITS_12);
+    c03 += row.x * s3;
+    c13 += row.y * s3;
+    c23 += row.z * s3;
+    c33 += row.w * s3;
   }
   store(n, k, c00);
   store(n, k + 4u, c01);

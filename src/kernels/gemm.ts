@@ -137,7 +137,7 @@ const signGradWeightsTile = defineKernel({
 /** Transposed f32 [M, N] x bits [M, K] to f32 [N, K]. */
 export const SIGN_GRAD_WEIGHTS: Family<typeof signGradWeights> = {
   general: signGradWeights,
-  variants: [{ kernel: signGradWeightsTile, canApply: ({ N, K }) => inFours(N) && inFours(K) }],
+  variants: [{ kernel: signGradWeightsTile, canApply: ({ K }) => inFours(K) }],
 };
 
 /** f32 x f32 to f32 [M, N], any shape, either operand transposed. */
