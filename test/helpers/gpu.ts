@@ -49,13 +49,15 @@ export function expectSame(actual: ArrayLike<number>, expected: ArrayLike<number
 }
 
 /**
- * Agreement of two arrays relative to the scale of the expected one: |a − e| ≤ tolerance · max(|e|, rms(e)).
+ * Agreement of two arrays relative to the scale of the expected one: |a − e| ≤ tolerance · max(|e|, rms(e), floor).
+ * @param floor what counts as nothing, where sums may cancel
  */
 export function expectClose(
   actual: ArrayLike<number>,
   expected: ArrayLike<number>,
   tolerance = 1e-4,
   what = '',
+  floor = 1e-26,
 ): void {
   expect(actual.length, `${what}: length`).toBe(expected.length);
   let squares = 0;
@@ -64,7 +66,7 @@ export function expectClose(
   for (let i = 0; i < expected.length; i++) {
     const e = expected[i] ?? Number.NaN;
     const a = actual[i] ?? Number.NaN;
-    if (!(Math.abs(a - e) <= tolerance * Math.max(Math.abs(e), scale) + 1e-30)) {
+    if (!(Math.abs(a - e) <= tolerance * Math.max(Math.abs(e), scale, floor))) {
       expect.fail(`${what}: at ${i}: got ${a}, expected ${e} (rms ${scale})`);
     }
   }
