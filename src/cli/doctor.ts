@@ -1,0 +1,163 @@
+/** `webgpu-bnn doctor`: what GPU there is, whether it computes right, and what to do where it doesn't. */
+import { Command } from 'commander';
+import { BnnError } from '../errors.ts';
+import { type Gpu, ops, runOnce } from '../index.ts';
+import { binaryMatMul } from '../reference/matmul.ts';
+import { packSigns } from '../reference/pack.ts';
+import { pcg4d } from '../reference/random.ts';
+import { EXIT } from './exit.ts';
+import { type AdapterOptions, acquire, describeAdapter, withAdapter } from './options.ts';
+
+interface Flags extends AdapterOptions {
+  readonly json: boolean;
+}
+
+/** One thing that was looked at. */
+export interface Finding {
+  readonly probe: string;
+  readonly ok: boolean;
+  readonly finding: string;
+  /** What to do; absent where all is well. */
+  readonly remedy?: string;
+}
+
+export interface DoctorReport {
+  readonly verdict: 'healthy' | 'software' | 'broken';
+  readonly findings: readonly Finding[];
+  readonly adapter?: Gpu['adapter'] & { readonly name: string };
+  readonly features?: readonly string[];
+  readonly limits?: Readonly<Record<string, number>>;
+}
+
+/** Limits that decide what fits. */
+const LIMITS = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupsPerDimension',
+] as const;
+
+export function doctorCommand(): Command {
+  return withAdapter(new Command('doctor'))
+    .description('say what GPU there is, and check that it computes right')
+    .option('--json', 'print the findings as JSON', false)
+    .addHelpText('after', '\nExit code: 0 where networks can be trained, 3 where not.')
+    .action(async (flags: Flags) => {
+      const report = await examine(flags);
+      console.log(flags.json ? JSON.stringify(report, null, 2) : render(report));
+      if (report.verdict === 'broken') process.exitCode = EXIT.noGpu;
+    });
+}
+
+/** Examines the adapter that `acquire` finds; never throws for what is wrong with it. */
+export async function examine(options: AdapterOptions): Promise<DoctorReport> {
+  let gpu: Gpu;
+  try {
+    gpu = await acquire(options);
+  } catch (error) {
+    return { verdict: 'broken', findings: [failure('adapter', error)] };
+  }
+  using _ = gpu;
+  const { software } = gpu.adapter;
+  const findings: Finding[] = [
+    {
+      probe: 'adapter',
+      ok: true,
+      finding: describeAdapter(gpu),
+      ...(software ? { remedy: "for speed: a machine with a GPU and its maker's Vulkan driver" } : {}),
+    },
+    {
+      probe: 'timestamps',
+      ok: true,
+      finding: gpu.features.has('timestamp-query')
+        ? 'the GPU can time its own work'
+        : 'not offered: times are wall times',
+    },
+    await probe('packing', () => probePacking(gpu)),
+    await probe('XNOR-popcount', () => probeProduct(gpu)),
+  ];
+  const broken = findings.some(({ ok }) => !ok);
+  return {
+    verdict: broken ? 'broken' : software ? 'software' : 'healthy',
+    findings,
+    adapter: { name: describeAdapter(gpu), ...gpu.adapter },
+    features: [...gpu.features].sort(),
+    limits: Object.fromEntries(LIMITS.map((name) => [name, gpu.limits[name]])),
+  };
+}
+
+export function render(report: DoctorReport): string {
+  const lines = report.findings.flatMap(({ probe, ok, finding, remedy }) => [
+    `${ok ? 'ok  ' : 'BAD '} ${probe.padEnd(14)} ${finding}`,
+    ...(remedy === undefined ? [] : [`     ${''.padEnd(14)} remedy: ${remedy}`]),
+  ]);
+  const details = [
+    ...(report.features === undefined ? [] : [`features  ${report.features.join(', ')}`]),
+    ...Object.entries(report.limits ?? {}).map(
+      ([name, value]) => `limit     ${name} = ${value.toLocaleString('en-US')}`,
+    ),
+  ];
+  const verdict = {
+    healthy: 'This machine trains binary networks on its GPU.',
+    software: 'This machine trains binary networks, in software: right, but slow.',
+    broken: 'This machine can not be used as it is.',
+  }[report.verdict];
+  return [...lines, '', ...details, '', `verdict   ${verdict}`].join('\n');
+}
+
+async function probe(name: string, check: () => Promise<string>): Promise<Finding> {
+  try {
+    return { probe: name, ok: true, finding: await check() };
+  } catch (error) {
+    return failure(name, error);
+  }
+}
+
+function failure(name: string, error: unknown): Finding {
+  const known = error instanceof BnnError;
+  return {
+    probe: name,
+    ok: false,
+    finding: known ? [error.what, error.given].filter(Boolean).join(' ') : String(error),
+    remedy: (known ? error.remedy : undefined) ?? "update the GPU's driver, or try --adapter software",
+  };
+}
+
+const ROWS = 37;
+const COLUMNS = 41;
+const DEPTH = 1000;
+
+/** Seeded reals in [−1, 1). */
+function noise(count: number, stream: number): Float32Array<ArrayBuffer> {
+  return Float32Array.from({ length: count }, (_, i) => pcg4d(1, stream, i, 0)[0] / 2 ** 31 - 1);
+}
+
+async function probePacking(gpu: Gpu): Promise<string> {
+  const values = noise(ROWS * DEPTH, 1);
+  using x = gpu.tensor('doctor x', [ROWS, DEPTH], 'f32', values);
+  using run = await runOnce(gpu, 'doctor packs', (builder) => builder.keep(ops.packSigns(builder, x)));
+  const wrong = differences(await gpu.readWords(run.result), packSigns(values, ROWS, DEPTH));
+  if (wrong > 0) throw new Error(`${wrong} words are wrong`);
+  return `${ROWS} x ${DEPTH} signs, every bit right`;
+}
+
+async function probeProduct(gpu: Gpu): Promise<string> {
+  const a = packSigns(noise(ROWS * DEPTH, 2), ROWS, DEPTH);
+  const w = packSigns(noise(COLUMNS * DEPTH, 3), COLUMNS, DEPTH);
+  using left = gpu.tensor('doctor a', [ROWS, DEPTH], 'bits', a);
+  using right = gpu.tensor('doctor w', [COLUMNS, DEPTH], 'bits', w);
+  using run = await runOnce(gpu, 'doctor multiplies', (builder) =>
+    builder.keep(ops.binaryMatMul(builder, left, right, { dtype: 'i32' })),
+  );
+  const wrong = differences(await gpu.read(run.result), binaryMatMul(a, w, { m: ROWS, n: COLUMNS, k: DEPTH }));
+  if (wrong > 0) throw new Error(`${wrong} dot products are wrong`);
+  return `${ROWS} x ${COLUMNS} dot products of ${DEPTH} signs, every one right`;
+}
+
+function differences(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  let wrong = actual.length === expected.length ? 0 : 1;
+  for (let i = 0; i < expected.length; i++) if (actual[i] !== expected[i]) wrong++;
+  return wrong;
+}

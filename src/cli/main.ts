@@ -1,0 +1,47 @@
+#!/usr/bin/env node
+/** The command line: `webgpu-bnn train | eval | bench | data | doctor`. Thin: it parses, calls the library, prints. */
+import { Command } from 'commander';
+import manifest from '../../package.json' with { type: 'json' };
+import { BnnError } from '../errors.ts';
+import { benchCommand } from './bench.ts';
+import { dataCommand } from './data.ts';
+import { doctorCommand } from './doctor.ts';
+import { evalCommand } from './eval.ts';
+import { EXIT, exitCodeOf } from './exit.ts';
+import { trainCommand } from './train.ts';
+
+const program = new Command('webgpu-bnn')
+  .description('Train, study and run binary neural networks on any GPU that WebGPU reaches.')
+  .version(manifest.version)
+  .showHelpAfterError('(webgpu-bnn <command> --help shows what there is)')
+  .addCommand(trainCommand())
+  .addCommand(evalCommand())
+  .addCommand(benchCommand())
+  .addCommand(dataCommand())
+  .addCommand(doctorCommand())
+  .addHelpText(
+    'after',
+    `
+Examples:
+  $ webgpu-bnn train                          MNIST with the default network
+  $ webgpu-bnn train --resume runs/mnist-mlp  go on where a run stopped
+  $ webgpu-bnn eval runs/mnist-mlp            accuracy of a trained network
+  $ webgpu-bnn doctor                         what GPU there is, and whether it computes right
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no usable GPU, 4 data missing or damaged, 130 interrupted and saved`,
+  );
+
+// Commander leaves with 1 on wrong usage; here that is 2.
+for (const command of [program, ...program.commands]) {
+  command.exitOverride((error) => process.exit(error.exitCode === 0 ? EXIT.ok : EXIT.usage));
+}
+
+try {
+  await program.parseAsync();
+  // Dawn's threads can keep Node alive after everything is done.
+  process.exit(process.exitCode ?? EXIT.ok);
+} catch (error) {
+  if (error instanceof BnnError) console.error(`\n${error.name}: ${error.message}`);
+  else console.error(error);
+  process.exit(exitCodeOf(error));
+}

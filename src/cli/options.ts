@@ -1,0 +1,74 @@
+/** Options that several commands share, and how their text becomes values. */
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Gpu, type LearningRate, LOSS_NAMES, MODEL_NAMES, OPTIMIZER_NAMES } from '../index.ts';
+import { DATASET_NAMES, requestGpu } from '../node/index.ts';
+
+export interface AdapterOptions {
+  readonly adapter: 'auto' | 'hardware' | 'software';
+  readonly toggles?: string;
+}
+
+/** Adds `--adapter` and `--toggles`. */
+export function withAdapter(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--adapter <kind>', 'hardware where there is some and else software, or one of them')
+        .choices(['auto', 'hardware', 'software'])
+        .default('auto'),
+    )
+    .option('--toggles <list>', 'Dawn toggles to switch on, e.g. disable_robustness');
+}
+
+export function acquire(options: AdapterOptions): Promise<Gpu> {
+  return requestGpu({
+    adapter: options.adapter,
+    ...(options.toggles === undefined ? {} : { toggles: options.toggles.split(',') }),
+  });
+}
+
+export function describeAdapter(gpu: Gpu): string {
+  const { vendor, architecture, device, description, software } = gpu.adapter;
+  const name = description || device || [vendor, architecture].filter(Boolean).join(' ') || 'unnamed adapter';
+  return software ? `${name} (software: there is no GPU here, or no driver for it)` : name;
+}
+
+export const datasetOption = () =>
+  new Option('--dataset <name>', 'images and labels').choices([...DATASET_NAMES]).default('mnist');
+export const modelOption = () =>
+  new Option('--model <name>', 'network').choices([...MODEL_NAMES]).default('mlp');
+export const optimizerOption = () =>
+  new Option('--optimizer <name>', 'how weights are updated').choices([...OPTIMIZER_NAMES]).default('adam');
+export const lossOption = () =>
+  new Option('--loss <name>', 'what is minimised').choices([...LOSS_NAMES]).default('squaredHinge');
+
+export function positiveInteger(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new InvalidArgumentError('A positive integer is expected.');
+  return value;
+}
+
+export function seedNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isSafeInteger(value) || value < 0 || value >= 2 ** 32) {
+    throw new InvalidArgumentError('An integer from 0 to 4294967295 is expected.');
+  }
+  return value;
+}
+
+/** `0.01`, or `0.02:0.001` for an exponential decay from the first to the second. */
+export function learningRate(text: string): LearningRate {
+  const [from, to, ...more] = text.split(':').map(Number);
+  if (from === undefined || !(from > 0) || more.length > 0 || (to !== undefined && !(to > 0))) {
+    throw new InvalidArgumentError('A positive number is expected, or two as in 0.02:0.001.');
+  }
+  return to === undefined ? from : { from, to, decay: 'exponential' };
+}
+
+/** Bytes from `800MB`, `2GB` or a plain number. */
+export function byteCount(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*(k|m|g)?i?b?$/i.exec(text.trim());
+  if (match === null) throw new InvalidArgumentError('Bytes are expected, as in 800MB or 2GB.');
+  const unit = { k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 }[(match[2] ?? '').toLowerCase()] ?? 1;
+  return Number(match[1]) * unit;
+}

@@ -1,0 +1,373 @@
+/**
+ * The report of a training: `report.json` for machines and one self-contained `report.html` for people. Charts are
+ * rendered to SVG here, so the page needs neither scripts nor a network; colours are CSS variables, so it follows the
+ * reader's light or dark scheme.
+ */
+import * as echarts from 'echarts';
+
+export interface TrainReport {
+  readonly version: 1;
+  readonly adapter: {
+    readonly name: string;
+    readonly vendor: string;
+    readonly architecture: string;
+    readonly device: string;
+    readonly description: string;
+    readonly software: boolean;
+  };
+  readonly dataset: string;
+  readonly model: string;
+  readonly seed: number;
+  /** The other options of the run. */
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly epochs: readonly EpochReport[];
+  /** Share of the test images, 0 to 1. */
+  readonly finalTestAccuracy: number;
+  readonly imagesPerSecond: number;
+  readonly peakGpuBytes: number;
+  readonly weightsSha256: string;
+  readonly layers: readonly LayerReport[];
+  /** Of training; evaluation and start apart. */
+  readonly seconds: number;
+}
+
+export interface EpochReport {
+  readonly epoch: number;
+  readonly trainLoss: number;
+  readonly trainAccuracy: number;
+  readonly testLoss: number;
+  readonly testAccuracy: number;
+  readonly learningRate: number;
+  readonly seconds: number;
+  readonly imagesPerSecond: number;
+  readonly layers: readonly {
+    readonly name: string;
+    readonly angleDegrees: number;
+    readonly angleExpected: number;
+    /** Mean share of the weights whose sign changed in a step of this epoch. */
+    readonly flipRatio: number;
+  }[];
+}
+
+export interface LayerReport {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** Bits a weight takes. */
+  readonly bits: number;
+  readonly filters: number;
+  /** Weights of a filter. */
+  readonly fanIn: number;
+  /** Mean and standard deviation over the filters. */
+  readonly angleDegrees: number;
+  readonly angleSd: number;
+  /** Closed form for filters of this length with a rotation-invariant law. */
+  readonly angleExpected: number;
+  readonly flipRatio: number;
+  /** Filters by their angle, in equal bins from `from` to `to` degrees. */
+  readonly angles: { readonly from: number; readonly to: number; readonly counts: readonly number[] };
+}
+
+/** The report as one HTML page. */
+export function renderReport(report: TrainReport): string {
+  const { epochs, layers } = report;
+  const title = `${report.model} on ${report.dataset}`;
+  const charts = [
+    figure('Loss', 'Mean loss of an epoch on training and test images.', lossChart(epochs)),
+    figure('Accuracy', 'Share of images classified right, in per cent.', accuracyChart(epochs)),
+    figure(
+      'Angle between filters and their signs',
+      'Mean over the filters of each layer; dashes mark what the closed form expects of random filters of that length.',
+      angleChart(epochs),
+    ),
+    figure(
+      'Sign flips',
+      'Mean share of the weights whose sign changed in a step, per layer, on a logarithmic axis.',
+      flipChart(epochs),
+    ),
+  ];
+  const histograms = layers.map((layer, index) =>
+    figure(
+      layer.name,
+      `${layer.filters} filters of ${layer.fanIn} weights.`,
+      angleHistogram(layer, index),
+      'small',
+    ),
+  );
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escapeHtml(title)} – webgpu-bnn</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<main>
+<header>
+<p class="kicker">webgpu-bnn training report</p>
+<h1>${escapeHtml(title)}</h1>
+<p class="figures"><strong>${(100 * report.finalTestAccuracy).toFixed(2)} %</strong> test accuracy after ${epochs.length} epoch${epochs.length === 1 ? '' : 's'},
+${report.seconds.toFixed(0)} seconds of training, ${report.imagesPerSecond.toFixed(0)} images a second</p>
+</header>
+<section class="charts">${charts.join('\n')}</section>
+<h2>Angles at the end</h2>
+<p>Each filter turns by an angle when its weights are replaced by their signs. Random directions in many dimensions turn by
+37.07° (dotted line), uniform weights by 30° (the start of training); the dashed line is the closed form for the layer's own
+dimension.</p>
+<section class="charts">${histograms.join('\n')}</section>
+<h2>Layers</h2>
+${layerTable(layers)}
+<h2>Run</h2>
+${factsTable(report)}
+</main>
+</body>
+</html>
+`;
+}
+
+const WIDTH = 560;
+const HEIGHT = 300;
+const SMALL_HEIGHT = 220;
+/** Series colours, as CSS variables defined in `STYLE`. */
+const COLOURS = Array.from({ length: 6 }, (_, i) => `var(--s${i + 1})`);
+const INK = 'var(--ink)';
+const FAINT = 'var(--faint)';
+
+type Options = echarts.EChartsOption;
+
+function lossChart(epochs: readonly EpochReport[]): string {
+  return lines(epochs, { name: '' }, [
+    { name: 'train', values: epochs.map(({ trainLoss }) => trainLoss) },
+    { name: 'test', values: epochs.map(({ testLoss }) => testLoss) },
+  ]);
+}
+
+function accuracyChart(epochs: readonly EpochReport[]): string {
+  return lines(epochs, { name: '%' }, [
+    { name: 'train', values: epochs.map(({ trainAccuracy }) => 100 * trainAccuracy) },
+    { name: 'test', values: epochs.map(({ testAccuracy }) => 100 * testAccuracy) },
+  ]);
+}
+
+function angleChart(epochs: readonly EpochReport[]): string {
+  return lines(
+    epochs,
+    { name: 'degrees' },
+    perLayer(epochs).map(({ name, of }) => ({
+      name,
+      values: of.map(({ angleDegrees }) => angleDegrees),
+      expected: of.at(-1)?.angleExpected,
+    })),
+  );
+}
+
+function flipChart(epochs: readonly EpochReport[]): string {
+  // A logarithmic axis has no place for zero.
+  const smallest = Math.min(...epochs.flatMap(({ layers }) => layers.map(({ flipRatio }) => flipRatio || 1)));
+  return lines(
+    epochs,
+    { name: 'share', log: true },
+    perLayer(epochs).map(({ name, of }) => ({
+      name,
+      values: of.map(({ flipRatio }) => Math.max(flipRatio, smallest / 10)),
+    })),
+  );
+}
+
+function perLayer(epochs: readonly EpochReport[]) {
+  const names = epochs[0]?.layers.map(({ name }) => name) ?? [];
+  return names.map((name, index) => ({
+    name: shortName(name),
+    of: epochs.flatMap(({ layers }) => layers[index] ?? []),
+  }));
+}
+
+interface Line {
+  readonly name: string;
+  readonly values: readonly number[];
+  /** Drawn as a dashed horizontal line. */
+  readonly expected?: number | undefined;
+}
+
+function lines(
+  epochs: readonly EpochReport[],
+  axis: { name: string; log?: boolean },
+  all: readonly Line[],
+): string {
+  return draw(HEIGHT, {
+    legend: { top: 0, left: 'center', itemWidth: 18, textStyle: { color: INK } },
+    xAxis: {
+      ...AXIS,
+      type: 'category',
+      name: 'epoch',
+      nameLocation: 'middle',
+      nameGap: 28,
+      data: epochs.map(({ epoch }) => String(epoch)),
+      boundaryGap: epochs.length === 1,
+    },
+    yAxis: {
+      ...AXIS,
+      type: axis.log ? 'log' : 'value',
+      name: axis.name,
+      scale: true,
+      ...(axis.log
+        ? { axisLabel: { ...AXIS.axisLabel, formatter: (value: number) => value.toExponential(0) } }
+        : {}),
+    },
+    series: all.map(({ name, values, expected }, index) => {
+      const color = COLOURS[index % COLOURS.length] ?? INK;
+      return {
+        type: 'line',
+        name,
+        data: [...values],
+        symbolSize: 6,
+        color,
+        itemStyle: { color },
+        lineStyle: { color, width: 2 },
+        ...(expected === undefined
+          ? {}
+          : {
+              markLine: {
+                symbol: 'none',
+                label: { show: false },
+                lineStyle: { type: 'dashed', color, opacity: 0.7 },
+                data: [{ yAxis: expected }],
+              },
+            }),
+      };
+    }),
+  });
+}
+
+function angleHistogram({ angles, angleExpected }: LayerReport, index: number): string {
+  const { from, to, counts } = angles;
+  const width = (to - from) / counts.length;
+  const used = counts.flatMap((count, bin) => (count > 0 ? [bin] : []));
+  const first = Math.max(0, Math.min(used[0] ?? 0, Math.floor((29 - from) / width)) - 1);
+  const last = Math.min(counts.length - 1, Math.max(used.at(-1) ?? 0, Math.ceil((38 - from) / width)) + 1);
+  const color = COLOURS[index % COLOURS.length] ?? INK;
+  const bars = counts.slice(first, last + 1).map((count, bin) => [from + (first + bin + 0.5) * width, count]);
+  const mark = (xAxis: number, type: 'dashed' | 'dotted') => ({
+    xAxis,
+    lineStyle: { type, color: INK, width: 1.5 },
+  });
+  return draw(SMALL_HEIGHT, {
+    xAxis: {
+      ...AXIS,
+      type: 'value',
+      name: 'degrees',
+      nameLocation: 'middle',
+      nameGap: 28,
+      min: Math.floor(from + first * width),
+      max: Math.ceil(from + (last + 1) * width),
+      splitLine: { show: false },
+    },
+    yAxis: { ...AXIS, type: 'value', name: 'filters', minInterval: 1 },
+    series: [
+      {
+        type: 'bar',
+        data: bars,
+        barWidth: Math.max(1, (0.85 * (WIDTH - 80)) / bars.length),
+        itemStyle: { color },
+        markLine: {
+          symbol: 'none',
+          silent: true,
+          label: { show: false },
+          data: [mark(angleExpected, 'dashed'), mark(37.0714, 'dotted'), mark(30, 'dotted')],
+        },
+      },
+    ],
+  });
+}
+
+const AXIS = {
+  axisLabel: { color: INK },
+  axisLine: { lineStyle: { color: FAINT } },
+  axisTick: { lineStyle: { color: FAINT } },
+  splitLine: { lineStyle: { color: FAINT, opacity: 0.5 } },
+  nameTextStyle: { color: INK },
+};
+
+function draw(height: number, options: Options): string {
+  const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width: WIDTH, height });
+  chart.setOption({
+    animation: false,
+    textStyle: { fontFamily: 'system-ui, sans-serif' },
+    grid: { left: 12, right: 16, top: 44, bottom: 28, containLabel: true },
+    ...options,
+  });
+  const svg = chart.renderToSVGString();
+  chart.dispose();
+  // Scales with the page; ECharts fixes the size in pixels.
+  return svg.replace(/<svg width="\d+" height="\d+"/, '<svg');
+}
+
+function figure(title: string, caption: string, svg: string, className = ''): string {
+  const labelled = svg.replace('<svg', `<svg role="img" aria-label="${escapeHtml(`${title}. ${caption}`)}"`);
+  return `<figure class="${className}"><figcaption><b>${escapeHtml(title)}</b><span>${escapeHtml(caption)}</span></figcaption>${labelled}</figure>`;
+}
+
+function layerTable(layers: readonly LayerReport[]): string {
+  const rows = layers.map(
+    (layer) =>
+      `<tr><th scope="row">${escapeHtml(layer.name)}</th><td>${layer.shape.join(' × ')}</td><td>${layer.bits}</td>` +
+      `<td>${layer.angleDegrees.toFixed(2)}° ± ${layer.angleSd.toFixed(2)}°</td><td>${layer.angleExpected.toFixed(2)}°</td>` +
+      `<td>${layer.flipRatio.toExponential(2)}</td></tr>`,
+  );
+  return `<div class="scroll"><table><thead><tr><th>layer</th><th>shape</th><th>bits</th><th>angle to its sign</th><th>expected</th><th>flips a step</th></tr></thead>
+<tbody>${rows.join('\n')}</tbody></table></div>`;
+}
+
+function factsTable(report: TrainReport): string {
+  const facts: [string, string][] = [
+    ['adapter', report.adapter.name],
+    ['hardware', report.adapter.software ? 'no: a software adapter' : 'yes'],
+    ['data set', report.dataset],
+    ['model', report.model],
+    ['seed', String(report.seed)],
+    ...Object.entries(report.options).map(([name, value]): [string, string] => [
+      name,
+      typeof value === 'object' ? JSON.stringify(value) : String(value),
+    ]),
+    ['GPU memory, most at once', `${(report.peakGpuBytes / 2 ** 20).toFixed(1)} MB`],
+    ['SHA-256 of the weights', report.weightsSha256],
+  ];
+  const rows = facts.map(
+    ([name, value]) => `<tr><th scope="row">${escapeHtml(name)}</th><td>${escapeHtml(value)}</td></tr>`,
+  );
+  return `<div class="scroll"><table class="facts"><tbody>${rows.join('\n')}</tbody></table></div>`;
+}
+
+/** `dense1/kernel` is `dense1` where there is no doubt. */
+function shortName(name: string): string {
+  return name.replace(/\/kernel$/, '');
+}
+
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+}
+
+const STYLE = `
+:root { color-scheme: light dark; --page: #fbfaf8; --card: #fff; --ink: #24292f; --soft: #5c6670; --faint: #d5d9de;
+  --s1: #0b6e99; --s2: #c2571a; --s3: #3f7d20; --s4: #7b3fa0; --s5: #a3241f; --s6: #8a6d00; }
+@media (prefers-color-scheme: dark) { :root { --page: #14171a; --card: #1c2125; --ink: #e4e7ea; --soft: #9aa5ae; --faint: #3b434a;
+  --s1: #58b4dc; --s2: #f0945c; --s3: #8ccf66; --s4: #c490e4; --s5: #f08580; --s6: #dcc04a; } }
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
+main { max-width: 1180px; margin: 0 auto; padding: 2rem 1.25rem 4rem; }
+.kicker { margin: 0; color: var(--soft); font-size: .875rem; }
+h1 { margin: 0; font-size: 2rem; line-height: 1.2; }
+h2 { margin: 2.5rem 0 .5rem; font-size: 1.25rem; }
+.figures strong { font-size: 1.5rem; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 400px), 1fr)); gap: 1rem; margin-top: 1rem; }
+figure { margin: 0; padding: 1rem; background: var(--card); border: 1px solid var(--faint); border-radius: 8px; }
+figcaption b { display: block; }
+figcaption span { color: var(--soft); font-size: .875rem; }
+svg { display: block; width: 100%; height: auto; margin-top: .5rem; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: .35rem 1.25rem .35rem 0; text-align: left; border-bottom: 1px solid var(--faint); white-space: nowrap; }
+.facts td { white-space: normal; overflow-wrap: anywhere; }
+thead th { color: var(--soft); font-weight: 600; }
+tbody th { font-weight: 600; }
+`;
