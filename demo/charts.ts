@@ -28,6 +28,9 @@ type Point = [x: number, y: number];
 /** Bins of a histogram over the range that all layers share. */
 const BINS = 48;
 
+/** Colours of the layers, in order, as the style sheet names them. */
+export const SERIES = ['--series-1', '--series-2', '--series-3', '--series-4', '--series-5'] as const;
+
 /** Colours and type as the style sheet has them now, light or dark. */
 interface Theme {
   readonly ink: string;
@@ -131,9 +134,8 @@ export class Charts {
     this.#schedule();
   }
 
-  /** Colour of the n-th layer, for the page's own marks. */
-  colour(index: number): string {
-    return this.#theme.series[index % this.#theme.series.length] ?? this.#theme.ink;
+  #colour(index: number): string {
+    return this.#theme.series[index % SERIES.length] ?? this.#theme.ink;
   }
 
   #all(): ECharts[] {
@@ -151,12 +153,20 @@ export class Charts {
   }
 
   #draw(): void {
-    const curves = (chart: ECharts, unit: string, steps: Point[], mean: Point[], test: Point[]) => {
+    const curves = (
+      chart: ECharts,
+      scale: { readonly unit: string; readonly max?: number },
+      steps: Point[],
+      mean: Point[],
+      test: Point[],
+    ) => {
       const { series, muted, surface } = this.#theme;
       const [first, second] = series;
+      const frame = this.#frame(scale.unit);
       chart.setOption(
         {
-          ...this.#frame(unit),
+          ...frame,
+          yAxis: { ...frame.yAxis, min: 0, ...(scale.max === undefined ? {} : { max: scale.max }) },
           legend: this.#legend(),
           series: [
             {
@@ -166,8 +176,8 @@ export class Charts {
               showSymbol: false,
               sampling: 'lttb',
               silent: true,
-              lineStyle: { width: 1, opacity: 0.35, color: first ?? muted },
-              itemStyle: { color: first ?? muted, opacity: 0.35 },
+              lineStyle: { width: 1, opacity: 0.45, color: first ?? muted },
+              itemStyle: { color: first ?? muted, opacity: 0.45 },
             },
             {
               name: 'Epoch so far',
@@ -192,8 +202,20 @@ export class Charts {
         { replaceMerge: ['series'], lazyUpdate: true },
       );
     };
-    curves(this.#loss, '', this.#stepLoss, this.#meanLoss, this.#testLoss);
-    curves(this.#accuracy, ' %', this.#stepAccuracy, this.#meanAccuracy, this.#testAccuracy);
+    curves(
+      this.#loss,
+      { unit: '', ...(this.#stepLoss.length === 0 ? { max: 2 } : {}) },
+      this.#stepLoss,
+      this.#meanLoss,
+      this.#testLoss,
+    );
+    curves(
+      this.#accuracy,
+      { unit: ' %', max: 100 },
+      this.#stepAccuracy,
+      this.#meanAccuracy,
+      this.#testAccuracy,
+    );
     this.#drawAngles();
     this.#drawHistograms();
   }
@@ -201,7 +223,7 @@ export class Charts {
   #drawAngles(): void {
     const { muted } = this.#theme;
     const series = this.#geometry.map(({ name, expectedAngle }, index) => {
-      const color = this.colour(index);
+      const color = this.#colour(index);
       return {
         name: layerOf(name),
         type: 'line' as const,
@@ -229,8 +251,8 @@ export class Charts {
     // The expected angle belongs on the picture from the start, when all angles are still elsewhere.
     const yAxis = {
       ...frame.yAxis,
-      min: ({ min }: { min: number }) => Math.floor(Math.min(28, min)),
-      max: ({ max }: { max: number }) => Math.ceil(Math.max(39, max)),
+      min: ({ min }: { min: number }) => 2 * Math.floor(Math.min(28, min) / 2),
+      max: ({ max }: { max: number }) => 2 * Math.ceil(Math.max(38, max) / 2),
     };
     this.#angles.setOption(
       { ...frame, yAxis, legend: this.#legend(), series },
@@ -248,17 +270,23 @@ export class Charts {
       this.#histograms.delete(name);
     }
     const all = this.#geometry.flatMap(({ angles, expectedAngle }) => [...angles, expectedAngle]);
-    const low = Math.floor(Math.min(...all) - 0.5);
-    const high = Math.ceil(Math.max(...all) + 0.5);
+    const low = 2 * Math.floor((Math.min(...all) - 0.5) / 2);
+    const high = 2 * Math.ceil((Math.max(...all) + 0.5) / 2);
     for (const [index, layer] of this.#geometry.entries()) {
       const { ink, muted } = this.#theme;
-      const color = this.colour(index);
+      const color = this.#colour(index);
       const frame = this.#frame('°');
       this.#histogram(layer).setOption(
         {
           ...frame,
-          grid: { ...frame.grid, top: 24, left: 34, right: 10 },
-          xAxis: { ...frame.xAxis, min: low, max: high, axisLabel: { color: muted, formatter: '{value}°' } },
+          grid: { left: 34, right: 12, top: 24, bottom: 28 },
+          xAxis: {
+            ...frame.xAxis,
+            name: '',
+            min: low,
+            max: high,
+            axisLabel: { color: muted, formatter: '{value}°' },
+          },
           yAxis: { ...frame.yAxis, minInterval: 1, axisLabel: { color: muted }, splitNumber: 3 },
           tooltip: { show: false },
           series: [
@@ -326,9 +354,13 @@ export class Charts {
       animation: false,
       aria: { enabled: true },
       textStyle: { fontFamily: font, color: ink },
-      grid: { left: 48, right: 16, top: 34, bottom: 28 },
+      grid: { left: 48, right: 16, top: 34, bottom: 44 },
       xAxis: {
         ...axis,
+        name: 'step',
+        nameLocation: 'middle' as const,
+        nameGap: 26,
+        nameTextStyle: { color: muted },
         min: 0,
         max: this.#steps,
         splitLine: { show: false },
@@ -374,6 +406,6 @@ function readTheme(): Theme {
     line: value('--line'),
     surface: value('--surface'),
     font: style.fontFamily,
-    series: ['--series-1', '--series-2', '--series-3', '--series-4', '--series-5'].map(value),
+    series: SERIES.map(value),
   };
 }

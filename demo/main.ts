@@ -2,7 +2,7 @@
 import { BnnError, NoAdapterError, WebGpuUnavailableError } from '../src/errors.ts';
 import type { LayerGeometry } from '../src/geometry/measure.ts';
 import type { StepsInfo, TrainingData } from '../src/train/index.ts';
-import { Charts, layerOf } from './charts.ts';
+import { Charts, layerOf, SERIES } from './charts.ts';
 import { dataset, loadFiles } from './data.ts';
 import { inkImage, Pad } from './pad.ts';
 import { Session, type Settings } from './session.ts';
@@ -200,7 +200,7 @@ function showLayers(geometry: readonly LayerGeometry[]): void {
     const row = document.createElement('tr');
     const name = document.createElement('th');
     name.scope = 'row';
-    name.style.setProperty('--mark', charts.colour(index));
+    name.style.setProperty('--mark', `var(${SERIES[index % SERIES.length]})`);
     name.textContent = layerOf(layer.name);
     const cells = [
       `${layer.filters} × ${layer.dimension}`,
