@@ -3,7 +3,10 @@
  * rendered to SVG here, so the page needs neither scripts nor a network; colours are CSS variables, so it follows the
  * reader's light or dark scheme.
  */
-import * as echarts from 'echarts';
+import { BarChart, LineChart } from 'echarts/charts';
+import { GridComponent, LegendComponent, MarkLineComponent } from 'echarts/components';
+import { type EChartsCoreOption, init, use } from 'echarts/core';
+import { SVGRenderer } from 'echarts/renderers';
 
 export interface TrainReport {
   readonly version: 1;
@@ -133,7 +136,7 @@ const COLOURS = Array.from({ length: 6 }, (_, i) => `var(--s${i + 1})`);
 const INK = 'var(--ink)';
 const FAINT = 'var(--faint)';
 
-type Options = echarts.EChartsOption;
+use([BarChart, LineChart, GridComponent, LegendComponent, MarkLineComponent, SVGRenderer]);
 
 function lossChart(epochs: readonly EpochReport[]): string {
   return lines(epochs, { name: '' }, [
@@ -288,8 +291,8 @@ const AXIS = {
   nameTextStyle: { color: INK },
 };
 
-function draw(height: number, options: Options): string {
-  const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width: WIDTH, height });
+function draw(height: number, options: EChartsCoreOption): string {
+  const chart = init(null, null, { renderer: 'svg', ssr: true, width: WIDTH, height });
   chart.setOption({
     animation: false,
     textStyle: { fontFamily: 'system-ui, sans-serif' },
