@@ -1,18 +1,28 @@
 /** Statistics of latent filters. */
-import filtersSource from '../../shaders/geometry/filters.wgsl';
-import filtersSource4 from '../../shaders/geometry/filters4.wgsl';
+import statisticsSource from '../../shaders/geometry/statistics.wgsl';
+import sumsSource from '../../shaders/geometry/sums.wgsl';
+import sumsSource4 from '../../shaders/geometry/sums4.wgsl';
 import { defineKernel, linearWorkgroups } from '../gpu/index.ts';
 
-const filters = (name: string, source: string) =>
+const sums = (name: string, source: string) =>
   defineKernel({
     name,
     source,
-    bindings: { latent: 'read', statistics: 'write' },
-    constants: ['FILTERS', 'LENGTH'],
-    workgroups: ({ FILTERS }) => linearWorkgroups(FILTERS, 1),
+    bindings: { latent: 'read', sums: 'write', counts: 'write' },
+    constants: ['FILTERS', 'LENGTH', 'CHUNKS'],
+    workgroups: ({ FILTERS, CHUNKS }) => linearWorkgroups(FILTERS * CHUNKS, 64),
   });
 
-/** f32 [FILTERS, LENGTH] to f32 [FILTERS, 8], any length. */
-export const filterStatistics = filters('geometry/filters', filtersSource);
+/** f32 [FILTERS, LENGTH] to sums and counts of CHUNKS parts of each filter, any length. */
+export const filterSums = sums('geometry/sums', sumsSource);
 /** The same for lengths that are multiples of 4. */
-export const filterStatistics4 = filters('geometry/filters4', filtersSource4);
+export const filterSums4 = sums('geometry/sums4', sumsSource4);
+
+/** Sums and counts to f32 [FILTERS, 8]. */
+export const filterStatistics = defineKernel({
+  name: 'geometry/statistics',
+  source: statisticsSource,
+  bindings: { latent: 'read', sums: 'read', counts: 'read', statistics: 'write' },
+  constants: ['FILTERS', 'LENGTH', 'CHUNKS'],
+  workgroups: ({ FILTERS }) => [Math.ceil(FILTERS / 64), 1, 1],
+});

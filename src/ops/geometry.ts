@@ -1,10 +1,13 @@
 /** Geometry of latent filters on the GPU. */
 import { ShapeError } from '../errors.ts';
 import { describe, type ProgramBuilder, type Tensor } from '../gpu/index.ts';
-import { filterStatistics, filterStatistics4 } from '../kernels/geometry.ts';
+import { filterStatistics, filterSums, filterSums4 } from '../kernels/geometry.ts';
 import { FILTER_STATISTICS } from '../reference/geometry.ts';
 
 export { FILTER_STATISTICS, type FilterStatistic } from '../reference/geometry.ts';
+
+/** Invocations that share a filter: as many as read one stretch of memory together. */
+const MOST_CHUNKS = 32;
 
 /**
  * Statistics of every filter in one pass over its latent weights: columns l1, l2, cosine (of the filter and its sign),
@@ -26,10 +29,11 @@ export function filterGeometry(b: ProgramBuilder, options: { readonly latent: Te
   const filters = latent.shape[0] ?? 1;
   const length = latent.size / filters;
   const statistics = b.transient('filter geometry', [filters, FILTER_STATISTICS.length], 'f32');
-  b.dispatch(
-    length % 4 === 0 ? filterStatistics4 : filterStatistics,
-    { latent, statistics },
-    { FILTERS: filters, LENGTH: length },
-  );
+  const lanes = length % 4 === 0 ? length / 4 : length;
+  const constants = { FILTERS: filters, LENGTH: length, CHUNKS: Math.min(MOST_CHUNKS, lanes) };
+  const sums = b.transient('filter sums', [filters, constants.CHUNKS, 4], 'f32');
+  const counts = b.transient('filter counts', [filters, constants.CHUNKS, 2], 'u32');
+  b.dispatch(length % 4 === 0 ? filterSums4 : filterSums, { latent, sums, counts }, constants);
+  b.dispatch(filterStatistics, { latent, sums, counts, statistics }, constants);
   return statistics;
 }

@@ -18,8 +18,6 @@ import {
 } from '../kernels/norm.ts';
 import { assertState } from './data.ts';
 
-/** Rows that one invocation normalises: what it reads of a channel is read once for all of them. */
-const ROWS_EACH = 8;
 /** Chunks of rows of a reduction: never so many that merging them is slower than making them. */
 const MOST_CHUNKS = 256;
 
@@ -89,7 +87,7 @@ export function batchNorm(
       { x, mean, variance, gamma: gamma ?? mean, beta: beta ?? mean, y },
       {
         ...shape,
-        ROWS_EACH,
+        ROWS_EACH: rowsEach(rows),
         EPSILON: epsilon,
         HAS_GAMMA: gamma === undefined ? 0 : 1,
         HAS_BETA: beta === undefined ? 0 : 1,
@@ -211,9 +209,14 @@ export function batchNormGrad(
   b.dispatch(
     vec4 ? normGradApply4 : normGradApply,
     { grad: gradOutput, x, mean, inverseStd, gamma: gamma ?? mean, gradGamma, gradBeta, gradX: gradInput },
-    { ROWS: rows, CHANNELS: channels, ROWS_EACH, HAS_GAMMA: gamma === undefined ? 0 : 1 },
+    { ROWS: rows, CHANNELS: channels, ROWS_EACH: rowsEach(rows), HAS_GAMMA: gamma === undefined ? 0 : 1 },
   );
   return { gradInput, gradGamma, gradBeta };
+}
+
+/** Rows that one invocation normalises: what it reads of its channels is read once for all of them. */
+function rowsEach(rows: number): number {
+  return Math.min(32, Math.max(8, Math.ceil(rows / 256)));
 }
 
 /** About the square root of the rows: both stages of a reduction are then equally long. */
