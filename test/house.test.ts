@@ -1,0 +1,110 @@
+/** The house: rooms import only from rooms on lower floors, without circles, and the browser entry needs nothing. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { parseSync } from 'vite';
+import { describe, expect, test } from 'vitest';
+
+const ROOT = resolve(import.meta.dirname, '..');
+
+/** Floor of every room; a room may import from lower floors only. */
+const FLOORS: Readonly<Record<string, number>> = {
+  'src/errors.ts': 0,
+  shaders: 1,
+  'src/gpu': 1,
+  'src/reference': 1,
+  'src/kernels': 2,
+  'src/ops': 3,
+  'src/layers': 4,
+  'src/graph': 5,
+  'src/train': 6,
+  'src/geometry': 6,
+  'src/data': 6,
+  'src/formats': 7,
+  'src/interop': 7,
+  'src/index.ts': 7.5,
+  'src/node': 7.8,
+  'src/cli': 8,
+};
+
+interface Import {
+  readonly from: string;
+  readonly to: string;
+  readonly typeOnly: boolean;
+}
+
+const files = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => join('src', name));
+const imports = files.flatMap(importsOf);
+
+function importsOf(file: string): Import[] {
+  const { module } = parseSync(file, readFileSync(join(ROOT, file), 'utf8'));
+  const all = [
+    ...module.staticImports.map((entry) => ({
+      to: entry.moduleRequest.value,
+      typeOnly: entry.entries.length > 0 && entry.entries.every(({ isType }) => isType),
+    })),
+    ...module.staticExports.flatMap(({ entries }) =>
+      entries.flatMap(({ moduleRequest, isType }) =>
+        moduleRequest ? [{ to: moduleRequest.value, typeOnly: isType }] : [],
+      ),
+    ),
+  ];
+  return all.map(({ to, typeOnly }) => ({
+    from: file,
+    to: to.startsWith('.') ? relative(ROOT, resolve(ROOT, dirname(file), to)) : to,
+    typeOnly,
+  }));
+}
+
+function roomOf(path: string): string | undefined {
+  return Object.keys(FLOORS).find((room) => path === room || path.startsWith(`${room}/`));
+}
+
+describe('the house', () => {
+  test('every file of src lies in a room', () => {
+    expect(files.filter((file) => roomOf(file) === undefined)).toEqual([]);
+    expect(imports.length).toBeGreaterThan(100);
+  });
+
+  test('rooms import from lower floors only', () => {
+    const wrong = imports.filter(({ from, to }) => {
+      const [room, target] = [roomOf(from), roomOf(to)];
+      if (room === undefined || target === undefined || room === target) return false;
+      return !((FLOORS[target] ?? 0) < (FLOORS[room] ?? 0));
+    });
+    expect(wrong.map(({ from, to }) => `${from} imports ${to}`)).toEqual([]);
+  });
+
+  test('only kernels import shaders', () => {
+    const wrong = imports.filter(({ from, to }) => to.endsWith('.wgsl') && roomOf(from) !== 'src/kernels');
+    expect(wrong).toEqual([]);
+  });
+
+  test('there are no circles', () => {
+    const next = new Map<string, string[]>();
+    for (const { from, to, typeOnly } of imports)
+      if (!typeOnly) next.set(from, [...(next.get(from) ?? []), to]);
+    const done = new Set<string>();
+    const visit = (file: string, chain: readonly string[]): void => {
+      if (chain.includes(file)) expect.fail(`a circle: ${[...chain, file].join(' -> ')}`);
+      if (done.has(file)) return;
+      for (const target of next.get(file) ?? []) visit(target, [...chain, file]);
+      done.add(file);
+    };
+    for (const file of files) visit(file, []);
+  });
+
+  test('the browser entry reaches no package and nothing of Node', () => {
+    const reached = new Set<string>();
+    const visit = (file: string): void => {
+      if (reached.has(file)) return;
+      reached.add(file);
+      for (const { from, to, typeOnly } of imports) if (from === file && !typeOnly) visit(to);
+    };
+    visit('src/index.ts');
+    expect([...reached].filter((path) => !path.startsWith('src/') && !path.startsWith('shaders/'))).toEqual(
+      [],
+    );
+  });
+});
