@@ -6,9 +6,11 @@ import {
   binaryForward,
   binaryGradInput,
   binaryGradWeights,
+  canTileGradWeights,
   realForward,
   realGradInput,
   realGradWeights,
+  realGradWeightsNarrow,
   signForward,
 } from '../src/kernels/conv.ts';
 import {
@@ -182,26 +184,22 @@ function realChecks(
     conv2d(b, x.tensor, w.tensor, shape),
     general(outputShape, (out) => b.dispatch(realForward, { x: x.tensor, w: w.tensor, out }, constants)),
   ]);
-  check('binaryConv2dGradInput', reference.conv2dGradInput(g.values, s.values, geometry), [
-    binaryConv2dGradInput(b, g.tensor, s.tensor, backInput),
-    general(inputShape, (out) =>
-      b.dispatch(
-        binaryGradInput,
-        { g: g.tensor, w: s.tensor, gate: s.tensor, out },
-        { ...constants, GATED: 0 },
+  // Every second case has a gate.
+  const gated = seed % 2 === 1;
+  check(
+    gated ? 'gated binaryConv2dGradInput' : 'binaryConv2dGradInput',
+    reference.conv2dGradInput(g.values, s.values, geometry, gated ? passes : undefined),
+    [
+      binaryConv2dGradInput(b, g.tensor, s.tensor, { ...backInput, gate: gated ? gate.tensor : undefined }),
+      general(inputShape, (out) =>
+        b.dispatch(
+          binaryGradInput,
+          { g: g.tensor, w: s.tensor, gate: gate.tensor, out },
+          { ...constants, GATED: gated ? 1 : 0 },
+        ),
       ),
-    ),
-  ]);
-  check('gated binaryConv2dGradInput', reference.conv2dGradInput(g.values, s.values, geometry, passes), [
-    binaryConv2dGradInput(b, g.tensor, s.tensor, { ...backInput, gate: gate.tensor }),
-    general(inputShape, (out) =>
-      b.dispatch(
-        binaryGradInput,
-        { g: g.tensor, w: s.tensor, gate: gate.tensor, out },
-        { ...constants, GATED: 1 },
-      ),
-    ),
-  ]);
+    ],
+  );
   check('conv2dGradInput', reference.conv2dGradInput(g.values, w.values, geometry), [
     conv2dGradInput(b, g.tensor, w.tensor, backInput),
     general(inputShape, (out) => b.dispatch(realGradInput, { g: g.tensor, w: w.tensor, out }, constants)),
@@ -219,9 +217,49 @@ function realChecks(
       b.dispatch(realGradWeights, { g: g.tensor, x: x.tensor, out }, { ...constants, CHUNKS: 1 }),
     ),
   ]);
+  if (canTileGradWeights(constants)) {
+    check('narrow conv2dGradWeights', realWeights, [
+      general(filterShape, (out) =>
+        b.dispatch(realGradWeightsNarrow, { g: g.tensor, x: x.tensor, out }, { ...constants, CHUNKS: 1 }),
+      ),
+    ]);
+  }
   check('signConv2dGradWeights', realWeights, [signConv2dGradWeights(b, g.tensor, x.tensor, backWeights)]);
   return checks;
 }
+
+/** Geometries that the tiled variants take, at the edges of their tiles. */
+const TILED: readonly Case[] = [
+  { input: [1, 1, 1, 4], filter: [4, 1, 1] },
+  { input: [1, 1, 1, 8], filter: [8, 3, 3], padding: 'same' },
+  { input: [2, 5, 7, 12], filter: [12, 3, 3], padding: 'same' },
+  { input: [2, 5, 7, 12], filter: [12, 3, 3], padding: 'same', padValue: 1 },
+  { input: [2, 5, 7, 12], filter: [20, 3, 3], padding: 'same', padValue: -1 },
+  { input: [3, 6, 5, 32], filter: [8, 2, 3], strides: [2, 3], padding: 'same', padValue: -1 },
+  { input: [1, 9, 9, 36], filter: [16, 3, 2], dilations: [3, 2], padding: 'same' },
+  { input: [1, 9, 9, 36], filter: [4, 3, 2], dilations: [2, 3], strides: [3, 2] },
+  {
+    input: [2, 4, 4, 68],
+    filter: [4, 3, 3],
+    padding: [
+      [3, 1],
+      [0, 4],
+    ],
+  },
+  {
+    input: [2, 4, 4, 40],
+    filter: [12, 3, 3],
+    padding: [
+      [3, 4],
+      [4, 3],
+    ],
+    padValue: 1,
+  },
+  { input: [1, 8, 8, 64], filter: [32, 3, 3], padding: 'same' },
+  { input: [5, 3, 3, 1], filter: [4, 3, 3], padding: 'same', padValue: 1 },
+  { input: [2, 7, 6, 3], filter: [12, 5, 5], strides: 2, padding: 'same' },
+  { input: [2, 7, 6, 3], filter: [8, 3, 3], dilations: 2, padding: 'same', padValue: -1 },
+];
 
 /** Geometries of all kinds in which the window fits the image. */
 function geometries(batches: readonly number[], count: number, seed: number): Case[] {
@@ -331,13 +369,21 @@ describe('convolution of bits', () => {
     });
   });
 
-  test('1000 random geometries', async () => {
-    await runCases(gpu(), geometries([1, 1, 2, 3, 5], 1000, 1), binaryChecks);
+  test('the edges of tiles', async () => {
+    await runCases(gpu(), TILED, binaryChecks);
   });
 
-  test('320 random geometries with batches of up to 64', async () => {
-    await runCases(gpu(), geometries([9, 16, 33, 64], 320, 2), binaryChecks);
-  });
+  for (const seed of [1, 2, 3, 4]) {
+    test(`250 random geometries, seed ${seed}`, async () => {
+      await runCases(gpu(), geometries([1, 1, 2, 3, 5], 250, seed), binaryChecks);
+    });
+  }
+
+  for (const seed of [5, 6]) {
+    test(`160 random geometries with batches of up to 64, seed ${seed}`, async () => {
+      await runCases(gpu(), geometries([9, 16, 33, 64], 160, seed), binaryChecks);
+    });
+  }
 
   test('padding with -1 is padding with the other sign', async () => {
     const shape: Case = { input: [1, 3, 3, 40], filter: [4, 3, 3], padding: 'same' };
@@ -354,9 +400,34 @@ describe('convolution of bits', () => {
 describe('convolution with reals, and gradients', () => {
   const gpu = useGpu();
 
-  for (const seed of [3, 4]) {
-    test(`40 random geometries, seed ${seed}`, async () => {
-      await runCases(gpu(), geometries(seed === 3 ? [1, 2, 3] : [5, 16], 40, seed), realChecks);
+  test('the edges of tiles', async () => {
+    await runCases(gpu(), TILED, realChecks);
+  });
+
+  test('a gradient split into slices has the same bits whenever it runs', async () => {
+    const geometry = resolve({ input: [4, 16, 16, 32], filter: [16, 3, 3], padding: 'same' });
+    using scratch = new Scratch(gpu());
+    const g = operand(scratch, geometry.outputShape, 'f32', 1);
+    const a = operand(scratch, geometry.inputShape, 'bits', 2);
+    const b = new ProgramBuilder(gpu(), 'slices');
+    const out = b.keep(
+      binaryConv2dGradWeights(b, g.tensor, a.tensor, { padding: 'same', filterShape: geometry.filterShape }),
+    );
+    using program = await b.compile();
+    program.run();
+    const first = await gpu().read(out);
+    program.run();
+    expectSame(await gpu().read(out), first);
+    expectClose(first, reference.conv2dGradWeights(g.values, a.values, geometry));
+  });
+
+  for (const [seed, batches] of [
+    [7, [1, 2, 3]],
+    [8, [1, 2, 3]],
+    [9, [5, 16]],
+  ] as const) {
+    test(`20 random geometries, seed ${seed}`, async () => {
+      await runCases(gpu(), geometries(batches, 20, seed), realChecks);
     });
   }
 
@@ -436,6 +507,19 @@ describe('what a convolution refuses', () => {
         ],
       }),
     ).toThrow(OptionError);
+  });
+
+  test('a result goes where it is asked to go, in the type that is there', async () => {
+    const geometry = resolve({ input: [1, 3, 3, 32], filter: [4, 3, 3] });
+    using scratch = new Scratch(gpu());
+    const a = operand(scratch, geometry.inputShape, 'bits', 1);
+    const w = operand(scratch, geometry.filterShape, 'bits', 2);
+    const out = scratch.tensor('out', geometry.outputShape, 'i32');
+    const b = new ProgramBuilder(gpu(), 'out');
+    expect(binaryConv2d(b, a.tensor, w.tensor, { out })).toBe(out);
+    using program = await b.compile();
+    program.run();
+    expectSame(await gpu().read(out), reference.binaryConv2d(a.words, w.words, geometry));
   });
 
   test('tensors of the wrong type or shape', () => {

@@ -21,7 +21,7 @@ interface Case extends Pool2dOptions {
 
 function nameOf({ input, poolSize, strides, padding }: Case): string {
   const pair = (value: Pool2dOptions['strides']) =>
-    value === undefined || typeof value === 'number' ? `${value}` : value.join('x');
+    typeof value === 'object' ? value.join('x') : `${value ?? 'pool'}`;
   const pad = typeof padding === 'object' ? `pad${padding.flat().join('-')}` : (padding ?? 'valid');
   return `I${input.join('x')}_P${pair(poolSize)}_S${pair(strides)}_${pad}`;
 }
@@ -72,11 +72,11 @@ describe('pooling', () => {
         return false;
       }
     });
-  const random = fc.sample(arbitrary, { seed: 5, numRuns: 150 });
+  const random = fc.sample(arbitrary, { seed: 5, numRuns: 80 });
 
   for (const [title, cases] of [
     ...named.map((shape) => [nameOf(shape), [shape]] as const),
-    ['150 random geometries', random] as const,
+    ['80 random geometries', random] as const,
   ]) {
     test(title, async () => {
       using scratch = new Scratch(gpu());

@@ -24,9 +24,9 @@ fn reader_of(place: Place, ky: u32, kx: u32) -> u32 {
   return select(NOWHERE, place.image + out_y * OUT_WIDTH + out_x, out_y < OUT_HEIGHT && out_x < OUT_WIDTH);
 }
 
-fn gradient_of(reader: u32, quad: u32) -> vec4f {
-  let quads = OUT_CHANNELS / 4u;
-  return select(vec4f(), g[select(reader * quads + quad, 0u, reader == NOWHERE)], reader != NOWHERE);
+// Four outputs' gradients at a pixel; a mask of 0 makes them zero.
+fn gradient_at(address: u32, mask: u32) -> vec4f {
+  return bitcast<vec4f>(bitcast<vec4u>(g[address]) & vec4u(mask));
 }
 
 @compute @workgroup_size(64)
@@ -76,34 +76,50 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
       let r5 = reader_of(p5, ky, kx);
       let r6 = reader_of(p6, ky, kx);
       let r7 = reader_of(p7, ky, kx);
+      let m0 = select(0xffffffffu, 0u, r0 == NOWHERE);
+      let a0 = (r0 * (OUT_CHANNELS / 4u)) & m0;
+      let m1 = select(0xffffffffu, 0u, r1 == NOWHERE);
+      let a1 = (r1 * (OUT_CHANNELS / 4u)) & m1;
+      let m2 = select(0xffffffffu, 0u, r2 == NOWHERE);
+      let a2 = (r2 * (OUT_CHANNELS / 4u)) & m2;
+      let m3 = select(0xffffffffu, 0u, r3 == NOWHERE);
+      let a3 = (r3 * (OUT_CHANNELS / 4u)) & m3;
+      let m4 = select(0xffffffffu, 0u, r4 == NOWHERE);
+      let a4 = (r4 * (OUT_CHANNELS / 4u)) & m4;
+      let m5 = select(0xffffffffu, 0u, r5 == NOWHERE);
+      let a5 = (r5 * (OUT_CHANNELS / 4u)) & m5;
+      let m6 = select(0xffffffffu, 0u, r6 == NOWHERE);
+      let a6 = (r6 * (OUT_CHANNELS / 4u)) & m6;
+      let m7 = select(0xffffffffu, 0u, r7 == NOWHERE);
+      let a7 = (r7 * (OUT_CHANNELS / 4u)) & m7;
       let tap = ky * KERNEL_WIDTH + kx;
       for (var o = 0u; o < OUT_CHANNELS / 4u; o++) {
         let w0 = filter_at(4u * o, tap, quad, second);
         let w1 = filter_at(4u * o + 1u, tap, quad, second);
         let w2 = filter_at(4u * o + 2u, tap, quad, second);
         let w3 = filter_at(4u * o + 3u, tap, quad, second);
-        let g0 = gradient_of(r0, o);
+        let g0 = gradient_at(a0 + o, m0);
         d0 += g0.x * w0[0] + g0.y * w1[0] + g0.z * w2[0] + g0.w * w3[0];
         e0 += g0.x * w0[1] + g0.y * w1[1] + g0.z * w2[1] + g0.w * w3[1];
-        let g1 = gradient_of(r1, o);
+        let g1 = gradient_at(a1 + o, m1);
         d1 += g1.x * w0[0] + g1.y * w1[0] + g1.z * w2[0] + g1.w * w3[0];
         e1 += g1.x * w0[1] + g1.y * w1[1] + g1.z * w2[1] + g1.w * w3[1];
-        let g2 = gradient_of(r2, o);
+        let g2 = gradient_at(a2 + o, m2);
         d2 += g2.x * w0[0] + g2.y * w1[0] + g2.z * w2[0] + g2.w * w3[0];
         e2 += g2.x * w0[1] + g2.y * w1[1] + g2.z * w2[1] + g2.w * w3[1];
-        let g3 = gradient_of(r3, o);
+        let g3 = gradient_at(a3 + o, m3);
         d3 += g3.x * w0[0] + g3.y * w1[0] + g3.z * w2[0] + g3.w * w3[0];
         e3 += g3.x * w0[1] + g3.y * w1[1] + g3.z * w2[1] + g3.w * w3[1];
-        let g4 = gradient_of(r4, o);
+        let g4 = gradient_at(a4 + o, m4);
         d4 += g4.x * w0[0] + g4.y * w1[0] + g4.z * w2[0] + g4.w * w3[0];
         e4 += g4.x * w0[1] + g4.y * w1[1] + g4.z * w2[1] + g4.w * w3[1];
-        let g5 = gradient_of(r5, o);
+        let g5 = gradient_at(a5 + o, m5);
         d5 += g5.x * w0[0] + g5.y * w1[0] + g5.z * w2[0] + g5.w * w3[0];
         e5 += g5.x * w0[1] + g5.y * w1[1] + g5.z * w2[1] + g5.w * w3[1];
-        let g6 = gradient_of(r6, o);
+        let g6 = gradient_at(a6 + o, m6);
         d6 += g6.x * w0[0] + g6.y * w1[0] + g6.z * w2[0] + g6.w * w3[0];
         e6 += g6.x * w0[1] + g6.y * w1[1] + g6.z * w2[1] + g6.w * w3[1];
-        let g7 = gradient_of(r7, o);
+        let g7 = gradient_at(a7 + o, m7);
         d7 += g7.x * w0[0] + g7.y * w1[0] + g7.z * w2[0] + g7.w * w3[0];
         e7 += g7.x * w0[1] + g7.y * w1[1] + g7.z * w2[1] + g7.w * w3[1];
       }
