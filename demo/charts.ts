@@ -9,8 +9,7 @@ import {
 } from 'echarts/components';
 import { type ECharts, init, use } from 'echarts/core';
 import { CanvasRenderer } from 'echarts/renderers';
-import type { LayerGeometry } from '../src/geometry/measure.ts';
-import type { EpochInfo, StepsInfo } from '../src/train/index.ts';
+import type { EpochInfo, LayerGeometry, StepsInfo } from '../src/index.ts';
 
 use([
   AriaComponent,

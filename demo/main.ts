@@ -1,9 +1,17 @@
 /** The page: its states, its controls, and what they show. The library does the rest. */
-import { BnnError, NoAdapterError, WebGpuUnavailableError } from '../src/errors.ts';
-import type { LayerGeometry } from '../src/geometry/measure.ts';
-import type { StepsInfo, TrainingData } from '../src/train/index.ts';
+import {
+  BnnError,
+  type Dataset,
+  DeviceLostError,
+  type LayerGeometry,
+  mnistFromIdx,
+  NoAdapterError,
+  type StepsInfo,
+  takeFirst,
+  WebGpuUnavailableError,
+} from '../src/index.ts';
 import { Charts, layerOf, SERIES } from './charts.ts';
-import { dataset, loadFiles } from './data.ts';
+import { loadFiles } from './data.ts';
 import { inkImage, Pad } from './pad.ts';
 import { Session, type Settings } from './session.ts';
 import { advice } from './support.ts';
@@ -68,8 +76,9 @@ const pad = new Pad(element('pad', HTMLCanvasElement), () => recognise());
 
 let state: State = 'starting';
 let session: Session | undefined;
-let files: Awaited<ReturnType<typeof loadFiles>> | undefined;
-let data: TrainingData | undefined;
+/** All of MNIST, and what of it is trained on. */
+let mnist: Dataset | undefined;
+let data: Dataset | undefined;
 let nextSample = 0;
 
 const TOGGLE_LABEL: Partial<Record<State, string>> = {
@@ -87,8 +96,9 @@ function enter(next: State, status: string): void {
   toggle.disabled = !['ready', 'training', 'paused'].includes(next);
   reset.disabled = !['ready', 'training', 'paused', 'finished', 'failed'].includes(next);
   sample.disabled = data === undefined;
-  // What is being trained can't be changed: Reset first.
-  for (const input of inputs) input.disabled = next !== 'ready' && next !== 'failed';
+  // What is being trained, or can go on from a checkpoint, can't be changed: Reset first.
+  const open = next === 'ready' || (next === 'failed' && !session?.lost);
+  for (const input of inputs) input.disabled = !open;
 }
 
 function readSettings(): Settings {
@@ -137,11 +147,11 @@ async function openSession(): Promise<Session> {
 }
 
 async function prepare(checkpoint?: Session['checkpoint']): Promise<void> {
-  if (session === undefined || files === undefined) return;
+  if (session === undefined || mnist === undefined) return;
   enter('preparing', 'Compiling the network …');
   notice.hidden = true;
   const settings = readSettings();
-  data = dataset(files, settings.images, settings.heldOut);
+  data = takeFirst(mnist, settings.images, settings.heldOut);
   if (checkpoint === undefined) {
     clearFields();
     charts.clear();
@@ -282,6 +292,8 @@ function percent(share: number): string {
 /** Says what went wrong and what to do about it. */
 function fail(cause: unknown): void {
   if (state === 'unsupported') return;
+  // What breaks because the device is gone is said by its loss.
+  if (session?.lost && !(cause instanceof DeviceLostError)) return;
   const missing = cause instanceof WebGpuUnavailableError || cause instanceof NoAdapterError;
   const bnn = cause instanceof BnnError ? cause : undefined;
   enter(missing ? 'unsupported' : 'failed', missing ? 'No GPU to train on.' : 'Stopped by an error.');
@@ -346,9 +358,10 @@ async function start(): Promise<void> {
   session = await openSession();
   fillControls(session.gpu.adapter.software);
   enter('loading', 'Loading MNIST …');
-  files = await loadFiles((loaded) => {
+  const files = await loadFiles((loaded) => {
     field('status').textContent = `Loading MNIST: ${Math.round(loaded / 1e6)} MB …`;
   });
+  mnist = mnistFromIdx(files);
   await prepare();
   enter('ready', 'Ready. Start the training, or draw a digit to see an untrained network guess.');
 }

@@ -7,7 +7,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { Plugin } from 'vite';
-import { MNIST_FILES } from './mnist-files.ts';
+import { IDX_FILES } from '../src/data/idx.ts';
 
 /** Folder of the raw IDX files, wherever the package was installed. */
 function dataFolder(): string {
@@ -16,7 +16,7 @@ function dataFolder(): string {
 }
 
 export function mnistFiles(): Plugin {
-  const names = Object.values(MNIST_FILES);
+  const names = Object.values(IDX_FILES);
   return {
     name: 'mnist-files',
     configureServer(server) {

@@ -1,15 +1,16 @@
 /** What the page asks of the library: one GPU, one trainer, and the last checkpoint in case the GPU is lost. */
-import type { DeviceLostError } from '../src/errors.ts';
-import { type LayerGeometry, measureGeometry } from '../src/geometry/measure.ts';
-import { Gpu } from '../src/gpu/index.ts';
 import {
   type Checkpoint,
+  type DeviceLostError,
   type EpochInfo,
+  Gpu,
+  type LayerGeometry,
+  measureGeometry,
   mlp,
   type StepsInfo,
   Trainer,
   type TrainingData,
-} from '../src/train/index.ts';
+} from '../src/index.ts';
 
 export interface Settings {
   readonly epochs: number;
