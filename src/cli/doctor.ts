@@ -151,7 +151,10 @@ async function probeProduct(gpu: Gpu): Promise<string> {
   using run = await runOnce(gpu, 'doctor multiplies', (builder) =>
     builder.keep(ops.binaryMatMul(builder, left, right, { dtype: 'i32' })),
   );
-  const wrong = differences(await gpu.read(run.result), binaryMatMul(a, w, { m: ROWS, n: COLUMNS, k: DEPTH }));
+  const wrong = differences(
+    await gpu.read(run.result),
+    binaryMatMul(a, w, { m: ROWS, n: COLUMNS, k: DEPTH }),
+  );
   if (wrong > 0) throw new Error(`${wrong} dot products are wrong`);
   return `${ROWS} x ${COLUMNS} dot products of ${DEPTH} signs, every one right`;
 }

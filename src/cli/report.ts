@@ -23,6 +23,8 @@ export interface TrainReport {
   readonly seed: number;
   /** The other options of the run. */
   readonly options: Readonly<Record<string, unknown>>;
+  /** Mean angle of each layer before the first step. */
+  readonly initial: readonly { readonly name: string; readonly angleDegrees: number }[];
   readonly epochs: readonly EpochReport[];
   /** Share of the test images, 0 to 1. */
   readonly finalTestAccuracy: number;
@@ -79,8 +81,8 @@ export function renderReport(report: TrainReport): string {
     figure('Accuracy', 'Share of images classified right, in per cent.', accuracyChart(epochs)),
     figure(
       'Angle between filters and their signs',
-      'Mean over the filters of each layer; dashes mark what the closed form expects of random filters of that length.',
-      angleChart(epochs),
+      'Mean over the filters of each layer, from the start on; dashes mark what the closed form expects of random filters of that length.',
+      angleChart(report),
     ),
     figure(
       'Sign flips',
@@ -139,26 +141,27 @@ const FAINT = 'var(--faint)';
 use([BarChart, LineChart, GridComponent, LegendComponent, MarkLineComponent, SVGRenderer]);
 
 function lossChart(epochs: readonly EpochReport[]): string {
-  return lines(epochs, { name: '' }, [
+  return lines(numbersOf(epochs), { name: '' }, [
     { name: 'train', values: epochs.map(({ trainLoss }) => trainLoss) },
     { name: 'test', values: epochs.map(({ testLoss }) => testLoss) },
   ]);
 }
 
 function accuracyChart(epochs: readonly EpochReport[]): string {
-  return lines(epochs, { name: '%' }, [
+  return lines(numbersOf(epochs), { name: '%' }, [
     { name: 'train', values: epochs.map(({ trainAccuracy }) => 100 * trainAccuracy) },
     { name: 'test', values: epochs.map(({ testAccuracy }) => 100 * testAccuracy) },
   ]);
 }
 
-function angleChart(epochs: readonly EpochReport[]): string {
+/** From the start of the training (epoch 0) on. */
+function angleChart({ epochs, initial }: TrainReport): string {
   return lines(
-    epochs,
+    [0, ...epochs.map(({ epoch }) => epoch)],
     { name: 'degrees' },
-    perLayer(epochs).map(({ name, of }) => ({
+    perLayer(epochs).map(({ name, of }, index) => ({
       name,
-      values: of.map(({ angleDegrees }) => angleDegrees),
+      values: [initial[index]?.angleDegrees ?? Number.NaN, ...of.map(({ angleDegrees }) => angleDegrees)],
       expected: of.at(-1)?.angleExpected,
     })),
   );
@@ -168,13 +171,17 @@ function flipChart(epochs: readonly EpochReport[]): string {
   // A logarithmic axis has no place for zero.
   const smallest = Math.min(...epochs.flatMap(({ layers }) => layers.map(({ flipRatio }) => flipRatio || 1)));
   return lines(
-    epochs,
+    numbersOf(epochs),
     { name: 'share', log: true },
     perLayer(epochs).map(({ name, of }) => ({
       name,
       values: of.map(({ flipRatio }) => Math.max(flipRatio, smallest / 10)),
     })),
   );
+}
+
+function numbersOf(epochs: readonly EpochReport[]): number[] {
+  return epochs.map(({ epoch }) => epoch);
 }
 
 function perLayer(epochs: readonly EpochReport[]) {
@@ -193,7 +200,7 @@ interface Line {
 }
 
 function lines(
-  epochs: readonly EpochReport[],
+  epochs: readonly number[],
   axis: { name: string; log?: boolean },
   all: readonly Line[],
 ): string {
@@ -205,7 +212,7 @@ function lines(
       name: 'epoch',
       nameLocation: 'middle',
       nameGap: 28,
-      data: epochs.map(({ epoch }) => String(epoch)),
+      data: epochs.map(String),
       boundaryGap: epochs.length === 1,
     },
     yAxis: {
@@ -296,7 +303,7 @@ function draw(height: number, options: EChartsCoreOption): string {
   chart.setOption({
     animation: false,
     textStyle: { fontFamily: 'system-ui, sans-serif' },
-    grid: { left: 12, right: 16, top: 44, bottom: 28, containLabel: true },
+    grid: { left: 56, right: 16, top: 44, bottom: 48 },
     ...options,
   });
   const svg = chart.renderToSVGString();

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Presets, SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
 import { Command } from 'commander';
-import { OptionError } from '../errors.ts';
+import { FormatError, OptionError } from '../errors.ts';
 import {
   decodeCheckpoint,
   type EpochInfo,
@@ -11,7 +11,7 @@ import {
   type Gpu,
   type LayerGeometry,
   type LearningRate,
-  type LossName,
+  type LossKind,
   measureGeometry,
   modelByName,
   type OptimizerName,
@@ -47,12 +47,19 @@ export interface RunOptions {
   readonly batch: number;
   readonly optimizer: OptimizerName;
   readonly lr: LearningRate;
-  readonly loss: LossName;
+  readonly loss: LossKind;
   readonly seed: number;
   readonly fanScaled: boolean;
   readonly augment: boolean;
   readonly trainSamples?: number;
   readonly testSamples?: number;
+}
+
+/** What a checkpoint tells of its run beside the weights. */
+interface RunStory {
+  readonly run: RunOptions;
+  readonly initial: InitialRecord;
+  readonly epochs: readonly EpochRecord[];
 }
 
 interface Flags extends RunOptions, AdapterOptions {
@@ -64,6 +71,7 @@ interface Flags extends RunOptions, AdapterOptions {
 }
 
 type EpochRecord = TrainReport['epochs'][number];
+type InitialRecord = TrainReport['initial'];
 
 export function trainCommand(): Command {
   return withAdapter(new Command('train'))
@@ -139,6 +147,13 @@ async function train(flags: Flags, command: Command): Promise<void> {
     say(`resumed   at step ${trainer.progress.step}, epoch ${trainer.progress.epoch + 1} of ${run.epochs}`);
   }
 
+  const initial: InitialRecord =
+    resumed?.initial ??
+    (await measureGeometry(trainer.network)).map(({ name, meanAngle }) => ({
+      name,
+      angleDegrees: meanAngle,
+    }));
+
   const interrupt = interruption(say);
   const progress = new ProgressLine(quiet, trainer.batches);
   const file = join(out, 'checkpoint.safetensors');
@@ -152,8 +167,8 @@ async function train(flags: Flags, command: Command): Promise<void> {
     checkpoint: {
       ...(flags.checkpointEvery === undefined ? {} : { everySteps: flags.checkpointEvery }),
       save: async (checkpoint) => {
-        const extra = { run: JSON.stringify(run), epochs: JSON.stringify(epochs) };
-        await writeFileAtomic(file, encodeCheckpoint(checkpoint, extra));
+        const story: RunStory = { run, initial, epochs };
+        await writeFileAtomic(file, encodeCheckpoint(checkpoint, { story: JSON.stringify(story) }));
       },
     },
   });
@@ -167,7 +182,7 @@ async function train(flags: Flags, command: Command): Promise<void> {
     process.exitCode = EXIT.interrupted;
     return;
   }
-  const report = await makeReport(trainer, gpu, run, epochs);
+  const report = await makeReport(trainer, gpu, { run, initial, epochs });
   const json = `${JSON.stringify(report, null, 2)}\n`;
   await writeFileAtomic(join(out, 'report.json'), json);
   await writeFileAtomic(join(out, 'report.html'), renderReport(report));
@@ -187,8 +202,14 @@ async function train(flags: Flags, command: Command): Promise<void> {
 export async function readRun(path: string) {
   const { file, folder } = await checkpointPath(path);
   const { checkpoint, metadata } = decodeCheckpoint(await readFileChecked(file), file);
-  const run = JSON.parse(metadata.run ?? '{}') as RunOptions;
-  return { file, folder, run, checkpoint, epochs: JSON.parse(metadata.epochs ?? '[]') as EpochRecord[] };
+  if (metadata.story === undefined) {
+    throw new FormatError('This checkpoint was not written by webgpu-bnn train.', {
+      given: 'no record of a run',
+      where: file,
+      remedy: 'restore it with Trainer.restore in a program of your own',
+    });
+  }
+  return { folder, checkpoint, ...(JSON.parse(metadata.story) as RunStory) };
 }
 
 function runOptions(flags: Flags): RunOptions {
@@ -246,8 +267,7 @@ async function flipRatios(trainer: Trainer): Promise<Map<string, number>> {
 async function makeReport(
   trainer: Trainer,
   gpu: Gpu,
-  run: RunOptions,
-  epochs: readonly EpochRecord[],
+  { run, initial, epochs }: RunStory,
 ): Promise<TrainReport> {
   const geometry = await measureGeometry(trainer.network);
   const last = epochs.at(-1);
@@ -261,7 +281,8 @@ async function makeReport(
     model,
     seed,
     options,
-    epochs: [...epochs],
+    initial,
+    epochs,
     finalTestAccuracy: last?.testAccuracy ?? 0,
     imagesPerSecond: images / seconds,
     peakGpuBytes: gpu.memory.peakBytes,

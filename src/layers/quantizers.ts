@@ -10,9 +10,15 @@
  * | `swishSign`   | β(2 − βx·tanh(βx/2)) / (1 + cosh(βx)), β = 5      | Darabi et al. 2018 (BNN+), arXiv 1812.11800 |
  */
 import { OptionError } from '../errors.ts';
+import type { QuantizerName } from '../ops/quantize.ts';
 
-export const QUANTIZER_NAMES = ['steSign', 'steIdentity', 'approxSign', 'swishSign'] as const;
-export type QuantizerName = (typeof QUANTIZER_NAMES)[number];
+export type { QuantizerName };
+export const QUANTIZER_NAMES: readonly QuantizerName[] = [
+  'steSign',
+  'steIdentity',
+  'approxSign',
+  'swishSign',
+];
 
 export interface Quantizer {
   readonly name: QuantizerName;

@@ -1,3 +1,4 @@
+export type { LossKind } from '../ops/loss.ts';
 export type { StepMetrics } from './metrics.ts';
 export {
   binarynet,
@@ -25,7 +26,6 @@ export {
   type FitHooks,
   type FitResult,
   LOSS_NAMES,
-  type LossName,
   type Progress,
   type StepsInfo,
   Trainer,

@@ -23,7 +23,7 @@ import {
 } from '../gpu/index.ts';
 import { initialValues, type Model, Network, recordForward } from '../graph/index.ts';
 import { advanceState, encodeTrainState, gatherBatch, STATE_WORDS } from '../ops/data.ts';
-import { loss as recordLoss } from '../ops/loss.ts';
+import { type LossKind, loss as recordLoss } from '../ops/loss.ts';
 import { MetricsReader, RING, type StepMetrics } from './metrics.ts';
 import {
   declareSlots,
@@ -56,8 +56,7 @@ export interface TrainingData {
   readonly normalise: { readonly scale: readonly number[]; readonly shift: readonly number[] };
 }
 
-export type LossName = 'squaredHinge' | 'crossEntropy';
-export const LOSS_NAMES: readonly LossName[] = ['squaredHinge', 'crossEntropy'];
+export const LOSS_NAMES: readonly LossKind[] = ['squaredHinge', 'crossEntropy'];
 
 export interface TrainerOptions {
   /** Samples a step; what doesn't fill a batch at the end of an epoch is left out of that epoch. Default 100. */
@@ -69,7 +68,7 @@ export interface TrainerOptions {
   /** Default: 0.02 to 0.001, exponentially, over all steps. */
   readonly learningRate?: LearningRate;
   /** Default `squaredHinge`, as in the papers. */
-  readonly loss?: LossName;
+  readonly loss?: LossKind;
   /** Weights, order of samples, augmentation and dropout all follow from it. Default 1. */
   readonly seed?: number;
   /** Scale the steps of binary weights by 1/√(1.5/(fanIn + fanOut)) (Courbariaux et al. 2016). Default false. */

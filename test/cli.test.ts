@@ -1,0 +1,237 @@
+/** The command line: what it prints and writes, how it stops and goes on, and how it fails. */
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { TrainReport } from '../src/cli/report.ts';
+import { buildCli, type CliOptions, runCli } from './helpers/cli.ts';
+
+let cli = '';
+let folder = '';
+const bnn = (args: string, options?: CliOptions) => runCli(cli, args.split(' '), options);
+
+beforeAll(async () => {
+  cli = await buildCli();
+  folder = mkdtempSync(join(tmpdir(), 'webgpu-bnn-cli-'));
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+  rmSync(dirname(cli), { recursive: true, force: true });
+});
+
+const SMALL = '--train-samples 2000 --test-samples 500 --epochs 2 --batch 100 --seed 5';
+const readReport = (run: string) =>
+  JSON.parse(readFileSync(join(folder, run, 'report.json'), 'utf8')) as TrainReport;
+
+describe('train', () => {
+  test('trains, prints a table a layer, and writes checkpoint, report.json and report.html', async () => {
+    const { code, stdout, stderr } = await bnn(`train ${SMALL} --out ${folder}/a`);
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/adapter .*\n/);
+    expect(stdout).toMatch(/epoch 2\/2 {2}loss \d/);
+    expect(stdout).toMatch(/dense1\/kernel │ 512 x 784 │ +1 │ \d+\.\d\d ± \d\.\d\d° │ +37\.0\d°/);
+    const report = readReport('a');
+    expect(report.epochs.map(({ epoch }) => epoch)).toEqual([1, 2]);
+    expect(report.finalTestAccuracy).toBeGreaterThan(0.6);
+    expect(report.finalTestAccuracy).toBe(report.epochs[1]?.testAccuracy);
+    expect(report.weightsSha256).toMatch(/^[0-9a-f]{64}$/);
+    expect(report.peakGpuBytes).toBeGreaterThan(1e6);
+    expect(report.seed).toBe(5);
+    // Uniform weights at the start: 30 degrees, with a standard error of 18°/√(d·filters).
+    for (const [index, { angleDegrees }] of report.initial.entries()) {
+      const layer = report.layers[index];
+      expect(Math.abs(angleDegrees - 30)).toBeLessThan(
+        (4 * 18.2) / Math.sqrt((layer?.fanIn ?? 1) * (layer?.filters ?? 1)),
+      );
+    }
+    for (const { angles, filters } of report.layers) {
+      expect(angles.counts.reduce((sum, count) => sum + count, 0)).toBe(filters);
+    }
+    const html = readFileSync(join(folder, 'a', 'report.html'), 'utf8');
+    expect(html).toContain('<svg role="img"');
+    expect(html).not.toMatch(/<script|src=|href=|@import/);
+    expect(existsSync(join(folder, 'a', 'checkpoint.safetensors'))).toBe(true);
+  });
+
+  test('interrupted twice by Ctrl-C and once by a kill, it resumes to the same weights', async () => {
+    const uninterrupted = readReport('a').weightsSha256;
+    const out = `${folder}/b`;
+    // The first signal as soon as the training begins, then after resumption.
+    const interruptAt = (mark: RegExp, signal: NodeJS.Signals): CliOptions => {
+      let sent = false;
+      return {
+        onOutput: (kill, printed) => {
+          if (sent || !mark.test(printed)) return;
+          sent = true;
+          setTimeout(() => kill(signal), 300);
+        },
+      };
+    };
+    const first = await bnn(
+      `train ${SMALL} --out ${out} --checkpoint-every 3`,
+      interruptAt(/memory /, 'SIGINT'),
+    );
+    expect(first.code).toBe(130);
+    expect(first.stdout).toContain(`webgpu-bnn train --resume ${out}`);
+    const second = await bnn(
+      `train --resume ${out} --checkpoint-every 3`,
+      interruptAt(/resumed /, 'SIGKILL'),
+    );
+    expect(second.code).toBe(null);
+    const third = await bnn(`train --resume ${out} --checkpoint-every 3`, interruptAt(/resumed /, 'SIGINT'));
+    expect(third.code).toBe(130);
+    const last = await bnn(`train --resume ${out}`);
+    expect(last.stderr).toBe('');
+    expect(last.code).toBe(0);
+    expect(readReport('b').weightsSha256).toBe(uninterrupted);
+    expect(readReport('b').epochs.map(({ trainLoss }) => trainLoss)).toEqual(
+      readReport('a').epochs.map(({ trainLoss }) => trainLoss),
+    );
+  });
+
+  test('--json - prints the report and nothing else', async () => {
+    const { code, stdout } = await bnn(
+      `train --train-samples 200 --test-samples 100 --epochs 1 --out ${folder}/json --json -`,
+    );
+    expect(code).toBe(0);
+    expect((JSON.parse(stdout) as TrainReport).dataset).toBe('mnist');
+  });
+});
+
+describe('eval', () => {
+  test('gives the accuracy and the hash that training gave', async () => {
+    const { code, stdout } = await bnn(`eval ${folder}/a --json -`);
+    expect(code).toBe(0);
+    const result = JSON.parse(stdout) as { accuracy: number; weightsSha256: string; count: number };
+    expect(result.accuracy).toBe(readReport('a').finalTestAccuracy);
+    expect(result.weightsSha256).toBe(readReport('a').weightsSha256);
+    expect(result.count).toBe(500);
+  });
+});
+
+describe('what goes wrong', () => {
+  const damaged = (name: string, change: (file: string) => void): string => {
+    const path = join(folder, name, 'checkpoint.safetensors');
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, readFileSync(join(folder, 'a', 'checkpoint.safetensors')));
+    change(path);
+    return join(folder, name);
+  };
+
+  test.each([
+    ['an unknown command', 'tran', 2, /unknown command 'tran'/],
+    ['an unknown model lists the known ones', 'train --model resnet', 2, /mlp, cnn, binarynet/],
+    [
+      'an unknown data set lists the known ones',
+      'train --dataset imagenet',
+      2,
+      /mnist, fashion-mnist, cifar10/,
+    ],
+    ['a batch of nothing', 'train --batch 0', 2, /positive integer/],
+    ['a seed that is no number', 'train --seed x', 2, /integer from 0/],
+    ['a batch larger than the data', 'train --train-samples 50', 2, /batch = 100/],
+    ['more samples than there are', 'train --train-samples 60001', 2, /60001/],
+    [
+      'a memory limit that is too small',
+      'train --memory-limit 1MB',
+      1,
+      /nothing was allocated[\s\S]*smaller batch/,
+    ],
+    [
+      'a batch beyond the memory limit',
+      'train --batch 50000 --memory-limit 500MB',
+      1,
+      /nothing was allocated/,
+    ],
+    ['a run that is not there', 'train --resume /nonexistent', 1, /no run here/],
+    ['an adapter that is not there', 'train --adapter hardware', 3, /driver/],
+  ])('%s', async (name, args, expected, message) => {
+    const { code, stdout, stderr } = await bnn(args);
+    // A machine with a GPU has nothing to complain about here.
+    if (name === 'an adapter that is not there' && code === 0) return;
+    expect(stderr + stdout).toMatch(message);
+    expect(code).toBe(expected);
+  });
+
+  test('a data set that was not fetched says how to get it', async () => {
+    const { code, stderr } = await bnn('train --dataset cifar10', {
+      env: { WEBGPU_BNN_CACHE: join(folder, 'empty'), VK_ICD_FILENAMES: '' },
+    });
+    expect(stderr).toMatch(/webgpu-bnn data cifar10/);
+    expect(code).toBe(4);
+  });
+
+  test('a truncated checkpoint', async () => {
+    const run = damaged('truncated', (file) => truncateSync(file, 5000));
+    const { code, stderr } = await bnn(`train --resume ${run}`);
+    expect(stderr).toMatch(/FormatError[\s\S]*checkpoint\.safetensors/);
+    expect(code).toBe(1);
+  });
+
+  test('a corrupt checkpoint', async () => {
+    const run = damaged('corrupt', (file) => {
+      const bytes = readFileSync(file);
+      bytes[20] = (bytes[20] ?? 0) ^ 0xff;
+      writeFileSync(file, bytes);
+    });
+    const { code, stderr } = await bnn(`eval ${run}`);
+    expect(stderr).toMatch(/FormatError/);
+    expect(code).toBe(1);
+  });
+
+  test('a foreign file', async () => {
+    const run = damaged('foreign', (file) => writeFileSync(file, 'not a checkpoint at all'));
+    const { code, stderr } = await bnn(`train --resume ${run}`);
+    expect(stderr).toMatch(/FormatError/);
+    expect(code).toBe(1);
+  });
+
+  test('resuming with another option', async () => {
+    const { code, stderr } = await bnn(`train --resume ${folder}/a --batch 50`);
+    expect(stderr).toMatch(/--batch 50[\s\S]*100[\s\S]*without --resume/);
+    expect(code).toBe(2);
+  });
+
+  test('an output folder that cannot be written', async () => {
+    writeFileSync(join(folder, 'file'), '');
+    const { code, stderr } = await bnn(
+      `train --train-samples 200 --test-samples 100 --epochs 1 --out ${folder}/file/run`,
+    );
+    expect(stderr).toMatch(/StorageError/);
+    expect(code).toBe(1);
+  });
+});
+
+describe('doctor', () => {
+  test('finds an adapter that computes right', async () => {
+    const { code, stdout } = await bnn('doctor');
+    expect(stdout).toMatch(/ok {3}packing +.*every bit right/);
+    expect(stdout).toMatch(/ok {3}XNOR-popcount +.*every one right/);
+    expect(stdout).toMatch(/verdict/);
+    expect(code).toBe(0);
+  });
+
+  test('says the same as JSON', async () => {
+    const { stdout } = await bnn('doctor --json');
+    const report = JSON.parse(stdout) as { verdict: string; findings: { ok: boolean }[]; features: string[] };
+    expect(['software', 'healthy']).toContain(report.verdict);
+    expect(report.findings.every(({ ok }) => ok)).toBe(true);
+  });
+
+  test('--help of every command has examples or exit codes', async () => {
+    for (const command of ['train', 'eval', 'bench', 'data', 'doctor']) {
+      const { code, stdout } = await bnn(`${command} --help`);
+      expect(stdout).toMatch(/Example|Exit code/);
+      expect(code).toBe(0);
+    }
+  });
+});

@@ -1,0 +1,52 @@
+/** The command line as users run it: bundled, in a process of its own. */
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { build } from 'vite';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+
+export interface Run {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Bundles the command line beside the repository's packages, apart from `dist`. @returns its path */
+export async function buildCli(): Promise<string> {
+  // Below node_modules, so that its imports resolve as an installed package's do.
+  const outDir = join(ROOT, 'node_modules', '.cache', `webgpu-bnn-cli-${process.pid}`);
+  await build({
+    configFile: join(ROOT, 'vite.config.ts'),
+    root: ROOT,
+    logLevel: 'error',
+    build: { outDir, emptyOutDir: true, sourcemap: false },
+  });
+  return join(outDir, 'cli.js');
+}
+
+export interface CliOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** Called with the process and everything printed so far, whenever it prints. */
+  readonly onOutput?: (kill: (signal: NodeJS.Signals) => void, printed: string) => void;
+}
+
+export function runCli(
+  cli: string,
+  args: readonly string[],
+  { env = {}, onOutput }: CliOptions = {},
+): Promise<Run> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [cli, ...args], { cwd: ROOT, env: { ...process.env, ...env } });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.on('data', (chunk) => {
+      stdout += chunk;
+      onOutput?.((signal) => child.kill(signal), stdout);
+    });
+    child.stderr.on('data', (chunk) => {
+      stderr += chunk;
+    });
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ code, stdout, stderr }));
+  });
+}
