@@ -175,24 +175,26 @@ async function train(): Promise<void> {
 async function startAnew(): Promise<void> {
   if (session === undefined || !controls.reportValidity()) return;
   enter('preparing', 'Stopping …');
-  if (session.lost) {
-    await session.close();
-    session = await openSession();
-  }
+  if (session.lost) await renewSession(session);
   await prepare();
   enter('ready', 'Ready.');
 }
 
+/** Goes on where a lost device left off. */
 async function recoverSession(): Promise<void> {
-  const lost = session;
-  if (lost === undefined) return;
+  if (session === undefined) return;
   enter('preparing', 'Looking for a GPU …');
-  const { checkpoint } = lost;
-  await lost.close();
-  session = await openSession();
+  const { checkpoint } = session;
+  await renewSession(session);
   await prepare(checkpoint);
   charts.rewind(session.step);
   await train();
+}
+
+async function renewSession(lost: Session): Promise<void> {
+  session = undefined;
+  await lost.close();
+  session = await openSession();
 }
 
 function showSteps(info: StepsInfo): void {
