@@ -1,0 +1,186 @@
+/**
+ * Shaders and their specifications, side by side: every WGSL file on disk has one specification, which says what
+ * reflection reads in it; and the linker that resolves their includes.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
+import { linkShader, stripShader } from '../shaders/link.ts';
+import type { KernelSpec } from '../src/gpu/index.ts';
+
+const ROOT = resolve(import.meta.dirname, '..', 'shaders');
+const files = readdirSync(ROOT, { recursive: true, encoding: 'utf8' })
+  .map((path) => path.replaceAll('\\', '/'))
+  .filter((path) => path.endsWith('.wgsl'));
+const libraries = files.filter((path) => path.startsWith('lib/'));
+const shaders = files.filter((path) => !path.startsWith('lib/'));
+
+const textOf = (path: string) => readFileSync(join(ROOT, path), 'utf8');
+const linked = (path: string) => linkShader(join(ROOT, path), ROOT).text;
+
+function includesOf(path: string): string[] {
+  return [...textOf(path).matchAll(/^\s*\/\/!include\s+"([^"]+)"\s*$/gm)].map((match) => match[1] ?? '');
+}
+
+/** Every specification that a module of `src/kernels` exports, however deep in its families of variants. */
+function specificationsIn(value: unknown): KernelSpec[] {
+  if (typeof value !== 'object' || value === null) return [];
+  if ('source' in value && 'bindings' in value && 'workgroups' in value) return [value as KernelSpec];
+  return Object.values(value).flatMap(specificationsIn);
+}
+
+const modules = import.meta.glob<Record<string, unknown>>('../src/kernels/*.ts', { eager: true });
+const kernels = [...new Set(Object.values(modules).flatMap((module) => specificationsIn({ ...module })))];
+
+/** Overrides of a module that have a default, which a specification need not name. */
+function defaultsIn(source: string): string[] {
+  return [...stripShader(source).matchAll(/\boverride\s+(\w+)\s*(?::[^=;]+)?=/g)].map(
+    (match) => match[1] ?? '',
+  );
+}
+
+/** Reflects a shader; the parser takes the name `block`, which WGSL leaves free, for a keyword. */
+function reflect(source: string): WgslReflect {
+  return new WgslReflect(source.replace(/\bblock\b/g, 'block_'));
+}
+
+/** What a file declares at module scope. */
+function declarationsIn(path: string): string[] {
+  const kinds = /^(?:@[^\n]*\)\s*)?(?:fn|const|override|struct|alias|var(?:<[^>]*>)?)\s+(\w+)/gm;
+  return [...stripShader(textOf(path)).matchAll(kinds)].map((match) => match[1] ?? '');
+}
+
+describe('shaders and specifications', () => {
+  test('every shader has exactly one specification, named by its path', () => {
+    expect(kernels.map(({ name }) => `${name}.wgsl`).sort()).toEqual([...shaders].sort());
+  });
+
+  test('every specification holds the shader that it is named by', () => {
+    const wrong = kernels.filter(({ name, source }) => source !== linked(`${name}.wgsl`));
+    expect(wrong.map(({ name }) => name)).toEqual([]);
+  });
+
+  test('only files of lib/ are included, and every one of them is', () => {
+    const included = new Set(files.flatMap(includesOf));
+    expect([...included].sort()).toEqual([...libraries].sort());
+  });
+});
+
+describe.each(kernels)('$name', (kernel) => {
+  const reflected = reflect(kernel.source);
+
+  test('has the bindings of its specification, in order, and no more than any device takes', () => {
+    const { storage, uniforms, textures, samplers } = reflected;
+    const found = storage
+      .map(({ name, group, binding, access }) => ({ name, group, binding, access }))
+      .sort((a, b) => a.binding - b.binding);
+    const specified = Object.entries(kernel.bindings).map(([name, access], binding) => ({
+      name: snakeCase(name),
+      group: 0,
+      binding,
+      access: access === 'read' ? 'read' : 'read_write',
+    }));
+    expect(found).toEqual(specified);
+    expect(found.length).toBeLessThanOrEqual(8);
+    expect([...uniforms, ...textures, ...samplers]).toEqual([]);
+  });
+
+  test('has the constants of its specification', () => {
+    const defaults = defaultsIn(kernel.source);
+    const needed = reflected.overrides.map(({ name }) => name).filter((name) => !defaults.includes(name));
+    expect(needed.sort()).toEqual([...kernel.constants].sort());
+    expect(needed.filter((name) => !/^[A-Z][A-Z0-9_]*$/.test(name))).toEqual([]);
+  });
+
+  test('has one entry point, `main`, of at most 256 invocations', () => {
+    const { compute, vertex, fragment } = reflected.entry;
+    expect([...compute, ...vertex, ...fragment].map(({ name }) => name)).toEqual(['main']);
+    const invocations = (compute[0]?.workgroupSize ?? [0]).reduce((product, extent) => product * extent, 1);
+    expect(invocations).toBeGreaterThan(0);
+    expect(invocations).toBeLessThanOrEqual(256);
+  });
+
+  test('uses every file that it includes', () => {
+    const parts = linkShader(join(ROOT, `${kernel.name}.wgsl`), ROOT).files;
+    const texts = new Map(parts.map((path) => [path, stripShader(readFileSync(path, 'utf8'))]));
+    const unused = parts.slice(1).filter((path) => {
+      const others = parts.filter((part) => part !== path).map((part) => texts.get(part));
+      const names = declarationsIn(path.slice(ROOT.length + 1));
+      const isUsed = names.some((name) => name === 'main' || others.some((text) => mentions(text, name)));
+      return !isUsed;
+    });
+    expect(unused).toEqual([]);
+  });
+});
+
+/** Bindings are camelCase to TypeScript and snake_case to WGSL, as either language has it. */
+function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+function mentions(text: string | undefined, name: string): boolean {
+  return new RegExp(`\\b${name}\\b`).test(text ?? '');
+}
+
+describe('the linker', () => {
+  const link = (tree: Readonly<Record<string, string>>) =>
+    linkShader('/s/main.wgsl', '/s', (path) => {
+      const text = tree[path.slice('/s/'.length)];
+      if (text === undefined) throw new Error(`ENOENT: ${path}`);
+      return text;
+    });
+
+  test('puts a file in place of its include line, and reports the files it read', () => {
+    const tree = { 'main.wgsl': 'a\n  //!include "lib/x.wgsl"  \nb', 'lib/x.wgsl': 'x' };
+    expect(link(tree)).toEqual({ text: 'a\nx\nb', files: ['/s/main.wgsl', '/s/lib/x.wgsl'] });
+  });
+
+  test('resolves includes of included files against the root, and takes a file once', () => {
+    const tree = {
+      'main.wgsl': '//!include "lib/deep/x.wgsl"\n//!include "lib/y.wgsl"\nmain',
+      'lib/deep/x.wgsl': '//!include "lib/y.wgsl"\nx',
+      'lib/y.wgsl': 'y',
+    };
+    expect(link(tree).text).toBe('y\nx\n\nmain');
+  });
+
+  test('leaves comments and strings that only look like includes', () => {
+    const text = '// see //!include "lib/x.wgsl"\n//!include lib/x.wgsl\nlet a = 1; //!include "lib/x.wgsl"';
+    expect(link({ 'main.wgsl': text }).text).toBe(text);
+  });
+
+  test('refuses a file that includes itself, at any distance, and names the way', () => {
+    const tree = {
+      'main.wgsl': '//!include "a.wgsl"',
+      'a.wgsl': '//!include "b.wgsl"',
+      'b.wgsl': '//!include "a.wgsl"',
+    };
+    expect(() => link(tree)).toThrow(
+      'shader include cycle: /s/main.wgsl -> /s/a.wgsl -> /s/b.wgsl -> /s/a.wgsl',
+    );
+    expect(() => link({ 'main.wgsl': '//!include "main.wgsl"' })).toThrow('shader include cycle');
+  });
+
+  test('names the file and line of an include that is missing', () => {
+    const tree = { 'main.wgsl': '//!include "lib/x.wgsl"', 'lib/x.wgsl': 'x\n\n//!include "lib/none.wgsl"' };
+    expect(() => link(tree)).toThrow('shader include "lib/none.wgsl" not found (/s/lib/x.wgsl:3)');
+  });
+
+  test('strips comments, indentation and blank lines, and nothing else', () => {
+    const text = '/* one\n two */\nfn f() { // why\n\n    let x = 6 / 2; /* here */ let y = x;\n}\n';
+    expect(stripShader(text)).toBe('fn f() {\nlet x = 6 / 2;  let y = x;\n}');
+  });
+
+  test('a stripped shader reflects like the shader it was made from', () => {
+    const shape = (text: string) => {
+      const { storage, overrides, entry } = reflect(text);
+      return {
+        bindings: storage.map(({ name, binding, access }) => [name, binding, access]),
+        overrides: overrides.map(({ name }) => name),
+        size: entry.compute.map(({ name, workgroupSize }) => [name, workgroupSize]),
+      };
+    };
+    for (const { name, source } of kernels) expect(shape(stripShader(source)), name).toEqual(shape(source));
+  });
+});
