@@ -8,12 +8,12 @@ import {
   TooltipComponent,
 } from 'echarts/components';
 import { type ECharts, init, use } from 'echarts/core';
-import { CanvasRenderer } from 'echarts/renderers';
+import { SVGRenderer } from 'echarts/renderers';
 import type { EpochInfo, LayerGeometry, StepsInfo } from '../src/index.ts';
 
 use([
   AriaComponent,
-  CanvasRenderer,
+  SVGRenderer,
   GridComponent,
   LegendComponent,
   LineChart,
@@ -23,6 +23,9 @@ use([
 ]);
 
 type Point = [x: number, y: number];
+
+/** Milliseconds between drawings. */
+const REDRAW_PAUSE = 100;
 
 /** Bins of a histogram over the range that all layers share. */
 const BINS = 48;
@@ -141,14 +144,18 @@ export class Charts {
     return [this.#loss, this.#accuracy, this.#angles, ...this.#histograms.values()];
   }
 
-  /** At most one drawing a frame. */
+  /** Some drawings a second are enough, and leave the time to the training. */
   #schedule(): void {
     if (this.#dirty) return;
     this.#dirty = true;
-    requestAnimationFrame(() => {
-      this.#dirty = false;
-      this.#draw();
-    });
+    setTimeout(
+      () =>
+        requestAnimationFrame(() => {
+          this.#dirty = false;
+          this.#draw();
+        }),
+      REDRAW_PAUSE,
+    );
   }
 
   #draw(): void {

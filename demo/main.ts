@@ -1,6 +1,7 @@
 /** The page: its states, its controls, and what they show. The library does the rest. */
 import {
   BnnError,
+  type Checkpoint,
   type Dataset,
   DeviceLostError,
   type LayerGeometry,
@@ -46,7 +47,7 @@ function field(name: string): HTMLElement {
 const controls = element('controls', HTMLFormElement);
 const toggle = element('toggle', HTMLButtonElement);
 const reset = element('reset', HTMLButtonElement);
-const recover = element('recover', HTMLButtonElement);
+const again = element('recover', HTMLButtonElement);
 const sample = element('sample', HTMLButtonElement);
 const notice = element('notice', HTMLElement);
 const progress = element('progress', HTMLProgressElement);
@@ -79,6 +80,8 @@ let session: Session | undefined;
 /** All of MNIST, and what of it is trained on. */
 let mnist: Dataset | undefined;
 let data: Dataset | undefined;
+/** Where a lost session can go on. */
+let kept: Checkpoint | undefined;
 let nextSample = 0;
 
 const TOGGLE_LABEL: Partial<Record<State, string>> = {
@@ -146,10 +149,12 @@ async function openSession(): Promise<Session> {
   return opened;
 }
 
-async function prepare(checkpoint?: Session['checkpoint']): Promise<void> {
-  if (session === undefined || mnist === undefined) return;
-  enter('preparing', 'Compiling the network …');
+async function prepare(checkpoint?: Checkpoint): Promise<void> {
+  if (session === undefined) return;
   notice.hidden = true;
+  await session.stop();
+  mnist ??= await loadMnist();
+  enter('preparing', 'Compiling the network …');
   const settings = readSettings();
   data = takeFirst(mnist, settings.images, settings.heldOut);
   if (checkpoint === undefined) {
@@ -168,32 +173,37 @@ async function train(): Promise<void> {
   enter('training', session.step > 0 ? 'Training goes on.' : 'Training.');
   const outcome = await session.train();
   recognise();
-  if (outcome === 'finished') enter('finished', 'Finished. Draw digits, or reset to train anew.');
+  // Reset may have come first.
+  if (outcome === 'finished' && (state === 'training' || state === 'pausing'))
+    enter('finished', 'Finished. Draw digits, or reset to train anew.');
   else if (state === 'pausing') enter('paused', `Paused after step ${session.step}.`);
 }
 
 async function startAnew(): Promise<void> {
-  if (session === undefined || !controls.reportValidity()) return;
+  if (!controls.reportValidity()) return;
   enter('preparing', 'Stopping …');
-  if (session.lost) await renewSession(session);
+  if (session === undefined || session.lost) await renewSession();
+  kept = undefined;
   await prepare();
   enter('ready', 'Ready.');
 }
 
 /** Goes on where a lost device left off. */
-async function recoverSession(): Promise<void> {
-  if (session === undefined) return;
+async function recover(): Promise<void> {
   enter('preparing', 'Looking for a GPU …');
-  const { checkpoint } = session;
-  await renewSession(session);
-  await prepare(checkpoint);
-  charts.rewind(session.step);
+  await renewSession();
+  await prepare(kept);
+  kept = undefined;
+  charts.rewind(session?.step ?? 0);
   await train();
 }
 
-async function renewSession(lost: Session): Promise<void> {
+/** A session on a new device; the checkpoint of the lost one is kept until it is used. */
+async function renewSession(): Promise<void> {
+  const lost = session;
   session = undefined;
-  await lost.close();
+  kept = lost?.checkpoint ?? kept;
+  await lost?.close();
   session = await openSession();
 }
 
@@ -263,7 +273,7 @@ function recognise(): void {
 
 async function showScores(): Promise<void> {
   const image = pad.image();
-  const context = seen.getContext('2d');
+  const context = seen.getContext('2d', { willReadFrequently: true });
   context?.clearRect(0, 0, seen.width, seen.height);
   if (image !== undefined) context?.putImageData(inkImage(image), 0, 0);
   const usable = image !== undefined && session !== undefined && session.classes.length > 0;
@@ -298,7 +308,8 @@ function fail(cause: unknown): void {
   if (session?.lost && !(cause instanceof DeviceLostError)) return;
   const missing = cause instanceof WebGpuUnavailableError || cause instanceof NoAdapterError;
   const bnn = cause instanceof BnnError ? cause : undefined;
-  enter(missing ? 'unsupported' : 'failed', missing ? 'No GPU to train on.' : 'Stopped by an error.');
+  const unsupported = missing && kept === undefined;
+  enter(unsupported ? 'unsupported' : 'failed', missing ? 'No GPU to train on.' : 'Stopped by an error.');
   field('notice-title').textContent = bnn?.what ?? 'Something went wrong.';
   const body = field('notice-body');
   body.replaceChildren();
@@ -317,6 +328,8 @@ function fail(cause: unknown): void {
       ? 'The network runs on the GPU through WebGPU, which this browser does not offer. Any of these does:'
       : 'WebGPU works on secure pages only: open this page over https, or on localhost. Then any of these does:';
     body.append(lead);
+    if (kept !== undefined)
+      say('After a crash', 'wait a little and try again: the checkpoint is kept in this tab');
     for (const { browser, steps } of advice(navigator.userAgent)) say(browser, steps);
   } else if (bnn !== undefined) {
     say('Where', bnn.where);
@@ -329,8 +342,9 @@ function fail(cause: unknown): void {
     console.error(cause);
   }
   body.append(details);
-  recover.hidden = bnn?.code !== 'device-lost';
-  recover.textContent = session?.checkpoint ? 'Continue from the last checkpoint' : 'Start again';
+  again.hidden = !(bnn instanceof DeviceLostError || kept !== undefined);
+  again.textContent =
+    (session?.checkpoint ?? kept) ? 'Continue from the last checkpoint' : 'Start on a new device';
   notice.hidden = false;
   notice.scrollIntoView({ block: 'nearest' });
 }
@@ -345,7 +359,7 @@ controls.addEventListener('submit', (event) => {
   }
 });
 reset.addEventListener('click', () => startAnew().catch(fail));
-recover.addEventListener('click', () => recoverSession().catch(fail));
+again.addEventListener('click', () => recover().catch(fail));
 element('clear', HTMLButtonElement).addEventListener('click', () => pad.clear());
 sample.addEventListener('click', () => {
   if (data === undefined) return;
@@ -356,14 +370,17 @@ sample.addEventListener('click', () => {
   pad.show(images.slice(index * 784, (index + 1) * 784));
 });
 
-async function start(): Promise<void> {
-  session = await openSession();
-  fillControls(session.gpu.adapter.software);
+async function loadMnist(): Promise<Dataset> {
   enter('loading', 'Loading MNIST …');
   const files = await loadFiles((loaded) => {
     field('status').textContent = `Loading MNIST: ${Math.round(loaded / 1e6)} MB …`;
   });
-  mnist = mnistFromIdx(files);
+  return mnistFromIdx(files);
+}
+
+async function start(): Promise<void> {
+  session = await openSession();
+  fillControls(session.gpu.adapter.software);
   await prepare();
   enter('ready', 'Ready. Start the training, or draw a digit to see an untrained network guess.');
 }

@@ -140,6 +140,13 @@ export class Session {
     this.#stop.abort();
   }
 
+  /** Pauses, and waits until nothing is under way. */
+  async stop(): Promise<void> {
+    this.pause();
+    await this.#fit;
+    await Promise.allSettled(this.#pending);
+  }
+
   /** Scores of the classes for one image u8 [28, 28]. */
   async scores(image: Uint8Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>> {
     const trainer = this.#assertPrepared();
@@ -175,9 +182,7 @@ export class Session {
   }
 
   async #disposeTrainer(): Promise<void> {
-    this.pause();
-    await this.#fit;
-    await Promise.allSettled(this.#pending);
+    await this.stop();
     this.#trainer?.dispose();
     this.#trainer = undefined;
     this.#settings = undefined;

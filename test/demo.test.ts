@@ -227,7 +227,7 @@ describe('the page', () => {
     await reach(page, 'ready');
     expect(await field(page, 'adapter')).toMatch(/swiftshader/i);
     expect(await field(page, 'adapter-kind')).toMatch(/software/);
-    expect(await page.$$eval('#histograms figure', (figures) => figures.length)).toBe(3);
+    await page.waitForFunction(() => document.querySelectorAll('#histograms figure svg').length === 3);
     // Uniform weights start at 30° to their signs.
     const meanAngle = () =>
       page.$eval('#layers tbody td:nth-of-type(2)', (cell) => Number.parseFloat(cell.textContent ?? ''));
@@ -306,7 +306,44 @@ describe('the page', () => {
     await page.close();
   });
 
-  test('shows the loss of the GPU and goes on from the last checkpoint', async () => {
+  test('shows the loss of the device and goes on from the last checkpoint', async () => {
+    const page = await chrome.browser.newPage();
+    // The page's own device, to take it away.
+    await page.evaluateOnNewDocument(() => {
+      const { requestDevice } = GPUAdapter.prototype;
+      GPUAdapter.prototype.requestDevice = async function (descriptor) {
+        const device = await requestDevice.call(this, descriptor);
+        addEventListener('take-device', () => device.destroy(), { once: true });
+        return device;
+      };
+    });
+    await page.goto(`${url}?images=600&heldOut=100&epochs=40&batch=50`);
+    await reach(page, 'ready');
+    await page.click('#toggle');
+    await pastStep(page, 24);
+    await page.evaluate(() => dispatchEvent(new Event('take-device')));
+    await page.waitForSelector('body[data-state="failed"]');
+    const text = await page.$eval('#notice', (element) => element.textContent);
+    expect(text).toMatch(/device was lost.*remedy/is);
+    expect(await page.$eval('#recover', (button) => button.textContent)).toMatch(/last checkpoint/);
+    await page.screenshot({ path: join(ARTIFACTS, 'demo-lost.png') });
+    const reached = await step(page);
+    await page.click('#recover');
+    await reach(page, 'training');
+    // Two epochs of twelve steps were saved: it doesn't begin at nought.
+    await page.waitForFunction(
+      (before) => Number(document.querySelector('[data-field="step"]')?.textContent) !== before,
+      { timeout: 20_000, polling: 'raf' },
+      reached,
+    );
+    expect(await step(page)).toBeGreaterThan(24);
+    await page.click('#toggle');
+    await reach(page, 'paused');
+    expect(await page.$eval('#notice', (element) => element.hasAttribute('hidden'))).toBe(true);
+    await page.close();
+  });
+
+  test('keeps the checkpoint when the GPU process crashes', async () => {
     const { page } = await chrome.open(`${url}?images=600&heldOut=100&epochs=40&batch=50`);
     await reach(page, 'ready');
     await page.click('#toggle');
@@ -315,18 +352,17 @@ describe('the page', () => {
     // The answer doesn't come when the process is gone first.
     session.send('Browser.crashGpuProcess').catch(() => undefined);
     await page.waitForSelector('body[data-state="failed"]', { timeout: 60_000 });
-    const text = await page.$eval('#notice', (element) => element.textContent);
-    expect(text).toMatch(/device was lost/i);
-    expect(text).toMatch(/remedy/i);
-    await page.screenshot({ path: join(ARTIFACTS, 'demo-lost.png') });
-    expect(await page.$eval('#recover', (button) => button.textContent)).toMatch(/last checkpoint/);
+    expect(await page.$eval('#notice', (element) => element.textContent)).toMatch(/device was lost/i);
     await page.click('#recover');
-    await page.waitForSelector('body[data-state="training"]', { timeout: 60_000 });
-    // Two epochs of twelve steps were saved: it doesn't begin at nought.
-    await page.waitForFunction(() => !document.querySelector('#notice:not([hidden])'));
-    await pastStep(page, 24);
-    await page.click('#toggle');
-    await reach(page, 'paused');
+    // Whether the browser starts the GPU again is its own affair.
+    await page.waitForSelector('body[data-state="failed"], body[data-state="training"]', { timeout: 60_000 });
+    if ((await page.$eval('body', (body) => body.getAttribute('data-state'))) === 'failed') {
+      expect(await page.$eval('#notice', (element) => element.textContent)).toMatch(
+        /no adapter.*checkpoint is kept/is,
+      );
+      expect(await page.$eval('#recover', (button) => button.hasAttribute('hidden'))).toBe(false);
+    }
+    await page.screenshot({ path: join(ARTIFACTS, 'demo-crashed.png') });
     await page.close();
   });
 });
