@@ -19,6 +19,7 @@ type Width = 1 | 4;
 
 const eachLane = ({ LANES }: Readonly<Record<'LANES', number>>) => linearWorkgroups(LANES, 64);
 
+/* @__NO_SIDE_EFFECTS__ */
 const addOf = (name: string, source: string) =>
   defineKernel({
     name,
@@ -28,6 +29,7 @@ const addOf = (name: string, source: string) =>
     workgroups: eachLane,
   });
 
+/* @__NO_SIDE_EFFECTS__ */
 const addIntoOf = (name: string, source: string) =>
   defineKernel({
     name,
@@ -37,6 +39,7 @@ const addIntoOf = (name: string, source: string) =>
     workgroups: eachLane,
   });
 
+/* @__NO_SIDE_EFFECTS__ */
 const fillOf = (name: string, source: string) =>
   defineKernel({
     name,
@@ -46,6 +49,7 @@ const fillOf = (name: string, source: string) =>
     workgroups: eachLane,
   });
 
+/* @__NO_SIDE_EFFECTS__ */
 const addBiasOf = (width: Width, name: string, source: string) =>
   defineKernel({
     name,
@@ -55,6 +59,7 @@ const addBiasOf = (width: Width, name: string, source: string) =>
     workgroups: ({ ROWS, CHANNELS }) => linearWorkgroups((ROWS * CHANNELS) / width, 64),
   });
 
+/* @__NO_SIDE_EFFECTS__ */
 const columnSumsOf = (width: Width, name: string, source: string) =>
   defineKernel({
     name,
@@ -64,6 +69,7 @@ const columnSumsOf = (width: Width, name: string, source: string) =>
     workgroups: ({ CHANNELS, CHUNKS }) => linearWorkgroups((CHUNKS * CHANNELS) / width, 64),
   });
 
+/* @__NO_SIDE_EFFECTS__ */
 const copyColumnsOf = (width: Width, name: string, source: string) =>
   defineKernel({
     name,

@@ -4,6 +4,7 @@ import sumsSource from '../../shaders/geometry/sums.wgsl';
 import sumsSource4 from '../../shaders/geometry/sums4.wgsl';
 import { defineKernel, linearWorkgroups } from '../gpu/index.ts';
 
+/* @__NO_SIDE_EFFECTS__ */
 const sums = (name: string, source: string) =>
   defineKernel({
     name,

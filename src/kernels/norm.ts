@@ -17,6 +17,7 @@ import { defineKernel, linearWorkgroups } from '../gpu/index.ts';
 /** Channels an invocation takes. */
 type Width = 1 | 4;
 
+/* @__NO_SIDE_EFFECTS__ */
 const moments = (width: Width, name: string, source: string) =>
   defineKernel({
     name,
@@ -26,6 +27,7 @@ const moments = (width: Width, name: string, source: string) =>
     workgroups: ({ CHANNELS, CHUNKS }) => linearWorkgroups((CHANNELS / width) * CHUNKS, 64),
   });
 
+/* @__NO_SIDE_EFFECTS__ */
 const combine = (width: Width, name: string, source: string) =>
   defineKernel({
     name,
@@ -42,6 +44,7 @@ const combine = (width: Width, name: string, source: string) =>
     workgroups: ({ CHANNELS }) => [Math.ceil(CHANNELS / width / 64), 1, 1],
   });
 
+/* @__NO_SIDE_EFFECTS__ */
 const apply = (width: Width, name: string, source: string) =>
   defineKernel({
     name,
@@ -52,6 +55,7 @@ const apply = (width: Width, name: string, source: string) =>
       linearWorkgroups((CHANNELS / width) * Math.ceil(ROWS / ROWS_EACH), 64),
   });
 
+/* @__NO_SIDE_EFFECTS__ */
 const gradSums = (width: Width, name: string, source: string) =>
   defineKernel({
     name,
@@ -61,6 +65,7 @@ const gradSums = (width: Width, name: string, source: string) =>
     workgroups: ({ CHANNELS, CHUNKS }) => linearWorkgroups((CHANNELS / width) * CHUNKS, 64),
   });
 
+/* @__NO_SIDE_EFFECTS__ */
 const gradCombine = (width: Width, name: string, source: string) =>
   defineKernel({
     name,
@@ -70,6 +75,7 @@ const gradCombine = (width: Width, name: string, source: string) =>
     workgroups: ({ CHANNELS }) => [Math.ceil(CHANNELS / width / 64), 1, 1],
   });
 
+/* @__NO_SIDE_EFFECTS__ */
 const gradApply = (width: Width, name: string, source: string) =>
   defineKernel({
     name,

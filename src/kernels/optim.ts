@@ -21,6 +21,7 @@ const eachWord = ({ ROWS, CHANNELS }: Readonly<Record<'ROWS' | 'CHANNELS', numbe
   linearWorkgroups(ROWS * wordsFor(CHANNELS), 64);
 const eachLane = ({ LANES }: Readonly<Record<'LANES', number>>) => linearWorkgroups(LANES, 64);
 
+/* @__NO_SIDE_EFFECTS__ */
 const adamBinary = (name: string, source: string) =>
   defineKernel({
     name,
@@ -38,6 +39,7 @@ const adamBinary = (name: string, source: string) =>
     workgroups: eachWord,
   });
 
+/* @__NO_SIDE_EFFECTS__ */
 const sgdBinary = (name: string, source: string) =>
   defineKernel({
     name,
@@ -54,6 +56,7 @@ const sgdBinary = (name: string, source: string) =>
     workgroups: eachWord,
   });
 
+/* @__NO_SIDE_EFFECTS__ */
 const bop = (name: string, source: string) =>
   defineKernel({
     name,
@@ -63,6 +66,7 @@ const bop = (name: string, source: string) =>
     workgroups: eachWord,
   });
 
+/* @__NO_SIDE_EFFECTS__ */
 const adam = (name: string, source: string) =>
   defineKernel({
     name,
@@ -72,6 +76,7 @@ const adam = (name: string, source: string) =>
     workgroups: eachLane,
   });
 
+/* @__NO_SIDE_EFFECTS__ */
 const sgd = (name: string, source: string) =>
   defineKernel({
     name,

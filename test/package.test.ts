@@ -1,0 +1,220 @@
+/**
+ * The package as its users get it: packed, installed in blank projects, and used there in Chrome, in Node and by the
+ * type checker.
+ */
+import { execFile } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { build, preview } from 'vite';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import manifest from '../package.json' with { type: 'json' };
+import { binaryMatMul } from '../src/reference/matmul.ts';
+import { packSigns } from '../src/reference/pack.ts';
+import { launchChrome } from './helpers/chrome.ts';
+
+const ROOT = resolve(import.meta.dirname, '..');
+const [ROWS, COLUMNS, DEPTH] = [3, 5, 70];
+
+/** Values with a pattern that a page can make without being told: the fractional part of i·φ, centred. */
+const pattern = (count: number, offset: number) =>
+  Float32Array.from({ length: count }, (_, i) => (((i + offset) * 0.6180339887) % 1) - 0.5);
+
+/** What a user's program does with the library, in Chrome as in Node. */
+const PROGRAM = `
+import { ops, runOnce } from 'webgpu-bnn';
+
+const pattern = ${pattern};
+
+export async function product(gpu) {
+  const x = gpu.tensor('x', [${ROWS}, ${DEPTH}], 'f32', pattern(${ROWS * DEPTH}, 1));
+  const w = gpu.tensor('w', [${COLUMNS}, ${DEPTH}], 'f32', pattern(${COLUMNS * DEPTH}, 7));
+  const run = await runOnce(gpu, 'product', (b) =>
+    b.keep(ops.binaryMatMul(b, ops.packSigns(b, x), ops.packSigns(b, w), { dtype: 'i32' })));
+  const values = [...await gpu.read(run.result)];
+  for (const owner of [run, x, w]) owner[Symbol.dispose]();
+  return { values, adapter: gpu.adapter.description, inUse: gpu.memory.bytes };
+}
+`;
+const expected = [
+  ...binaryMatMul(
+    packSigns(pattern(ROWS * DEPTH, 1), ROWS, DEPTH),
+    packSigns(pattern(COLUMNS * DEPTH, 7), COLUMNS, DEPTH),
+    { m: ROWS, n: COLUMNS, k: DEPTH },
+  ),
+];
+
+/** Runs a program. @returns what it printed @throws Error with all of it, unless it ends with 0 */
+async function run(cwd: string, program: string, ...args: string[]): Promise<string> {
+  try {
+    return (await promisify(execFile)(program, args, { cwd, maxBuffer: 2 ** 26 })).stdout;
+  } catch (cause) {
+    const { stdout, stderr } = cause as { stdout?: string; stderr?: string };
+    throw new Error(`${program} ${args.join(' ')}\n${stdout}${stderr}`, { cause });
+  }
+}
+
+let work = '';
+let tarball = '';
+
+/** A blank project in which the tarball is installed. What it depends on comes from npm's cache where it can. */
+async function project(
+  name: string,
+  files: Readonly<Record<string, string>>,
+  ...flags: string[]
+): Promise<string> {
+  const folder = join(work, name);
+  mkdirSync(folder);
+  const all = { 'package.json': '{ "private": true, "type": "module" }', ...files };
+  for (const [path, text] of Object.entries(all)) writeFileSync(join(folder, path), text);
+  await run(folder, 'npm', 'install', '--prefer-offline', '--no-audit', '--no-fund', ...flags, tarball);
+  return folder;
+}
+
+beforeAll(async () => {
+  work = mkdtempSync(join(tmpdir(), 'webgpu-bnn-package-'));
+  // Packing builds, so it is done apart: other tests read what lies in this folder.
+  const copy = join(work, 'source');
+  const sources = [
+    'src',
+    'shaders',
+    'vite.config.ts',
+    'tsconfig.json',
+    'tsconfig.build.json',
+    'package.json',
+  ];
+  for (const name of [...sources, ...manifest.files.filter((file) => file !== 'dist')]) {
+    if (existsSync(join(ROOT, name))) cpSync(join(ROOT, name), join(copy, name), { recursive: true });
+  }
+  symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'), 'junction');
+  await run(copy, 'npm', 'pack', '--silent');
+  tarball = join(copy, readdirSync(copy).find((name) => name.endsWith('.tgz')) ?? '');
+});
+
+afterAll(() => rmSync(work, { recursive: true, force: true, maxRetries: 5 }));
+
+describe('a blank Vite app', () => {
+  let app = '';
+  beforeAll(async () => {
+    const files = {
+      'index.html':
+        '<!doctype html><link rel="icon" href="data:," /><script type="module" src="main.js"></script>',
+      'main.js':
+        "import { Gpu } from 'webgpu-bnn'; import { product } from './product.js'; window.product = async () => product(await Gpu.request());",
+      'product.js': PROGRAM,
+      'shaken.html': '<!doctype html><script type="module" src="shaken.js"></script>',
+      'shaken.js': "import { ShapeError } from 'webgpu-bnn'; console.log(new ShapeError('one').code);",
+    };
+    app = await project('app', files, '--omit=optional');
+  });
+
+  /** Builds a page of the app. @returns the text of its scripts */
+  async function bundle(page: string): Promise<string> {
+    await build({
+      configFile: false,
+      root: app,
+      logLevel: 'error',
+      build: { target: 'es2023', emptyOutDir: true, rolldownOptions: { input: join(app, page) } },
+    });
+    const assets = join(app, 'dist', 'assets');
+    return readdirSync(assets)
+      .map((name) => readFileSync(join(assets, name), 'utf8'))
+      .join('\n');
+  }
+
+  test('imports the package, is built, and multiplies packed signs in Chrome', async () => {
+    expect(await bundle('index.html')).toContain('@compute');
+    const server = await preview({
+      configFile: false,
+      root: app,
+      logLevel: 'error',
+      preview: { host: '127.0.0.1', port: 0 },
+    });
+    try {
+      await using chrome = await launchChrome();
+      const { page, errors } = await chrome.open(server.resolvedUrls?.local[0] ?? '');
+      const result = (await page.evaluate('product()')) as { values: number[]; inUse: number };
+      expect(result).toMatchObject({ values: expected, inUse: 0 });
+      expect(errors).toEqual([]);
+    } finally {
+      await server.close();
+    }
+  });
+
+  test('ships only what it imports', async () => {
+    const scripts = await bundle('shaken.html');
+    expect(scripts).toContain('shape');
+    expect(scripts.includes('@compute')).toBe(false);
+    expect(scripts.length).toBeLessThan(4000);
+  });
+});
+
+describe('a blank Node project', () => {
+  let folder = '';
+  beforeAll(async () => {
+    const types = {
+      'types.ts': `
+        import { BnnError, Gpu, mlp, Network, ops } from 'webgpu-bnn';
+        import { requestGpu } from 'webgpu-bnn/node';
+        export const gpu: Gpu = await requestGpu({ adapter: 'software' });
+        export const network: Network = await Network.create(gpu, mlp({ input: [28, 28, 1], classes: 10 }), { seed: 1 });
+        export const logits: Float32Array = await network.predict(new Float32Array(784));
+        export const device: GPUDevice = gpu.device;
+        // @ts-expect-error: an adapter that there is not
+        requestGpu({ adapter: 'quantum' }).catch((error: unknown) => error instanceof BnnError);
+        // @ts-expect-error: types reach the operations
+        ops.packSigns('neither a builder', 'nor a tensor');
+      `,
+      'node16.json': tsconfig('Node16', 'Node16'),
+      'bundler.json': tsconfig('ESNext', 'Bundler'),
+    };
+    const main = `
+      import { requestGpu } from 'webgpu-bnn/node';
+      import { product } from './product.js';
+      const gpu = await requestGpu({ adapter: 'software' });
+      console.log(JSON.stringify(await product(gpu)));
+      gpu.dispose();
+    `;
+    folder = await project('node', { 'main.js': main, 'product.js': PROGRAM, ...types });
+  });
+
+  function tsconfig(module: string, moduleResolution: string): string {
+    const compilerOptions = {
+      ...{ module, moduleResolution, target: 'ES2022', strict: true, noEmit: true },
+      lib: ['ES2023', 'DOM', 'ESNext.Disposable'],
+      typeRoots: [join(ROOT, 'node_modules', '@types')],
+      types: ['node'],
+    };
+    return JSON.stringify({ compilerOptions, files: ['types.ts'] });
+  }
+
+  test('multiplies packed signs on the software adapter, and ends by itself', async () => {
+    const result = JSON.parse(await run(folder, process.execPath, 'main.js'));
+    expect(result).toMatchObject({ values: expected, inUse: 0 });
+    expect(result.adapter).toMatch(/SwiftShader/);
+  });
+
+  test('has the command line', async () => {
+    const help = await run(folder, 'npx', '--no-install', 'webgpu-bnn', '--help');
+    for (const command of ['train', 'eval', 'data', 'doctor']) expect(help).toContain(command);
+    expect((await run(folder, 'npx', '--no-install', 'webgpu-bnn', '--version')).trim()).toBe(
+      manifest.version,
+    );
+  });
+
+  test.each(['node16', 'bundler'])('type-checks with moduleResolution %s', async (name) => {
+    const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+    expect(await run(folder, process.execPath, tsc, '-p', `${name}.json`)).toBe('');
+  });
+});
