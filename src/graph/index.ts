@@ -1,3 +1,4 @@
+export { type FoldedModel, foldBatchNorm, foldForInference, type Thresholds } from './fold.ts';
 export { apply, type GraphNode, input, type Model, type ModelLayer, model, sequential } from './model.ts';
 export { initialValues, Network, type ParameterValues } from './network.ts';
 export { type RecordedPass, recordForward } from './record.ts';

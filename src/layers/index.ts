@@ -1,6 +1,7 @@
 export { type SignOptions, sign } from './activations.ts';
 export { type Conv2dLayerOptions, conv2d, type QuantConv2dOptions, quantConv2d } from './conv2d.ts';
 export { type DenseOptions, dense, type QuantDenseOptions, quantDense } from './dense.ts';
+export { affine, threshold } from './inference.ts';
 export type { KernelOptions } from './kernels.ts';
 export {
   type Activation,
@@ -16,7 +17,7 @@ export {
   type ParameterSpec,
 } from './layer.ts';
 export { add, concat } from './merging.ts';
-export { type BatchNormalizationOptions, batchNormalization } from './normalization.ts';
+export { type BatchNormalizationOptions, batchNormalization, DEFAULT_EPSILON } from './normalization.ts';
 export { averagePool2d, globalAveragePool2d, maxPool2d, type Pool2dLayerOptions } from './pooling.ts';
 export {
   QUANTIZER_NAMES,

@@ -3,6 +3,9 @@ import { OptionError } from '../errors.ts';
 import { batchNorm, batchNormGrad, updateRunningStatistics } from '../ops/norm.ts';
 import { asReal, type Initializer, type Layer, onlyInput, type ParameterSpec, real } from './layer.ts';
 
+/** ε when none is given (Hubara et al. 2016). */
+export const DEFAULT_EPSILON = 1e-4;
+
 export interface BatchNormalizationOptions {
   readonly name?: string;
   /** Share of the old running statistics kept at each step (Keras' sense). Default 0.9. */
@@ -20,7 +23,7 @@ export interface BatchNormalizationOptions {
  * ones at inference. Any shape.
  */
 export function batchNormalization(options: BatchNormalizationOptions = {}): Layer {
-  const { momentum = 0.9, epsilon = 1e-4, center = true, scale = true } = options;
+  const { momentum = 0.9, epsilon = DEFAULT_EPSILON, center = true, scale = true } = options;
   const where = options.name ?? 'batchNormalization';
   if (!(momentum >= 0 && momentum < 1) || !(epsilon > 0)) {
     throw new OptionError("Batch normalisation's momentum is in [0, 1), and its epsilon positive.", {

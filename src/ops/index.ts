@@ -4,6 +4,7 @@ export * from './data.ts';
 export * from './dense.ts';
 export * from './elementwise.ts';
 export * from './geometry.ts';
+export * from './inference.ts';
 export * from './loss.ts';
 export * from './norm.ts';
 export * from './optim.ts';

@@ -1,0 +1,209 @@
+/**
+ * The inference compiler: rewrites a trained model so that bits pass from layer to layer. Batch normalisation of an
+ * integer sum followed by a sign comes to one integer threshold a channel; the folded model writes no float activation
+ * there. It gives the same bits as the model it came from, or leaves a layer as it was and says why.
+ */
+import { FormatError } from '../errors.ts';
+import { DEFAULT_EPSILON, type Layer, threshold } from '../layers/index.ts';
+import { apply, type GraphNode, input, type Model, type ModelLayer, model } from './model.ts';
+import type { ParameterValues } from './network.ts';
+
+/** One integer comparison a channel: +1 where direction·x ≥ threshold. */
+export interface Thresholds {
+  /** 1 (at least), −1 (at most −threshold) or 0 (constant). */
+  readonly direction: Float32Array<ArrayBuffer>;
+  readonly threshold: Float32Array<ArrayBuffer>;
+  /** Channels in which the float path's rounding could decide otherwise for an integer right at the threshold. */
+  readonly uncertain: readonly number[];
+}
+
+export interface FoldedModel {
+  readonly model: Model;
+  readonly values: Map<string, Float32Array<ArrayBuffer>>;
+  /** What became a threshold. */
+  readonly folded: readonly string[];
+  /** Normalisations that stayed, with the reason. */
+  readonly kept: readonly { readonly name: string; readonly reason: string }[];
+}
+
+/** Sums of signs stay below this, and f32 holds every integer up to it. */
+const LARGEST = 2 ** 24;
+/** Rounding of the float path relative to its largest term: about eight f32 operations' worth, doubled. */
+const ROUNDING = 2 ** -20;
+/** Below this a product in f32 may be flushed to zero. */
+const TINY = 1e-30;
+
+/**
+ * sign(γ·(x − μ)/√(σ² + ε) + β) as an integer threshold per channel, for integers x up to 2²⁴ in magnitude: with a
+ * positive γ it is +1 from ⌈μ − β√(σ² + ε)/γ⌉ up, with a negative one up to ⌊...⌋, with γ = 0 it is the sign of β.
+ * Computed in float64. Where the true threshold lies so near to an integer that f32 arithmetic could fall on its other
+ * side, the channel is listed as uncertain.
+ * @param gamma [C]; 1 when absent
+ * @param beta [C]; 0 when absent
+ * @throws FormatError unless all have the same length and only finite values
+ */
+export function foldBatchNorm(
+  gamma: ArrayLike<number> | undefined,
+  beta: ArrayLike<number> | undefined,
+  mean: ArrayLike<number>,
+  variance: ArrayLike<number>,
+  epsilon: number,
+): Thresholds {
+  const channels = mean.length;
+  const direction = new Float32Array(channels);
+  const thresholds = new Float32Array(channels);
+  const uncertain: number[] = [];
+  for (const given of [gamma, beta, variance]) {
+    if (given !== undefined && given.length !== channels) {
+      throw new FormatError("A normalisation's parameters have different lengths.", {
+        given: `${given.length} values`,
+        expected: `${channels}`,
+        where: 'foldBatchNorm',
+      });
+    }
+  }
+  for (let c = 0; c < channels; c++) {
+    const g = gamma?.[c] ?? 1;
+    const b = beta?.[c] ?? 0;
+    const centre = mean[c] ?? 0;
+    const scale = g / Math.sqrt((variance[c] ?? 0) + epsilon);
+    if (![scale, b, centre].every(Number.isFinite)) {
+      throw new FormatError("A normalisation's parameters aren't finite.", {
+        given: `channel ${c}: gamma ${g}, beta ${b}, mean ${centre}, variance ${variance[c]}`,
+        where: 'foldBatchNorm',
+      });
+    }
+    if (scale === 0) {
+      thresholds[c] = b >= 0 ? 0 : 1;
+      if (isTiny(b)) uncertain.push(c);
+      continue;
+    }
+    const edge = centre - b / scale;
+    const slack = ROUNDING * Math.abs(b / scale);
+    const distance = Math.abs(edge - Math.round(edge));
+    // With β = 0 the float path compares x with μ exactly.
+    if ((b !== 0 && distance <= slack) || [scale, b, distance * scale].some(isTiny)) uncertain.push(c);
+    direction[c] = Math.sign(scale);
+    const limit = Math.ceil(Math.sign(scale) * edge);
+    thresholds[c] = Math.max(-LARGEST, Math.min(LARGEST, limit)) + 0;
+  }
+  return { direction, threshold: thresholds, uncertain };
+}
+
+/**
+ * Folds every batch normalisation that stands between an integer sum and a sign.
+ *
+ * A sum is an integer where binary weights meet signs (`quantDense`, `quantConv2d` without bias), through
+ * `maxPool2d` and `flatten` too. The normalisation goes if everything that reads it, through `flatten`, binarizes it.
+ * @param values of all parameters
+ * @returns a model for inference with its values; layers keep their names
+ * @throws FormatError when a value is missing or not finite
+ */
+export function foldForInference(source: Model, values: ParameterValues): FoldedModel {
+  const folded: string[] = [];
+  const kept: { name: string; reason: string }[] = [];
+  const replacements = new Map<string, Thresholds>();
+  source.layers.forEach((entry, index) => {
+    if (entry.layer.kind !== 'batchNormalization') return;
+    const reason = reasonToKeep(source, index);
+    if (reason !== undefined) {
+      kept.push({ name: entry.name, reason });
+      return;
+    }
+    const value = (name: string) => {
+      if (!entry.parameters.some((spec) => spec.name === name)) return undefined;
+      return needed(values, `${entry.name}/${name}`);
+    };
+    const thresholds = foldBatchNorm(
+      value('gamma'),
+      value('beta'),
+      needed(values, `${entry.name}/runningMean`),
+      needed(values, `${entry.name}/runningVariance`),
+      epsilonOf(entry.layer),
+    );
+    if (thresholds.uncertain.length > 0) {
+      const channels = thresholds.uncertain.slice(0, 5).join(', ');
+      kept.push({ name: entry.name, reason: `rounding decides at the threshold of channel ${channels}` });
+      return;
+    }
+    replacements.set(entry.name, thresholds);
+    folded.push(entry.name);
+  });
+
+  const start = input(source.inputShape);
+  const nodes: GraphNode[] = [];
+  const result = new Map<string, Float32Array<ArrayBuffer>>();
+  for (const entry of source.layers) {
+    const { name, layer, parameters } = entry;
+    const thresholds = replacements.get(name);
+    const named: Layer = thresholds === undefined ? { ...layer, name } : threshold({ name });
+    nodes.push(apply(named, ...entry.inputs.map((from) => nodes[from] ?? start)));
+    if (thresholds === undefined) {
+      for (const spec of parameters) {
+        result.set(`${name}/${spec.name}`, needed(values, `${name}/${spec.name}`));
+      }
+    } else {
+      result.set(`${name}/direction`, thresholds.direction);
+      result.set(`${name}/threshold`, thresholds.threshold);
+    }
+  }
+  const output = nodes.at(-1) ?? start;
+  return { model: model({ input: start, output, name: source.name }), values: result, folded, kept };
+}
+
+function isTiny(value: number): boolean {
+  return value !== 0 && Math.abs(value) < TINY;
+}
+
+function needed(values: ParameterValues, name: string): Float32Array<ArrayBuffer> {
+  const value = values.get(name);
+  if (value === undefined) throw new FormatError('A parameter is missing.', { given: name });
+  return value;
+}
+
+/** Why a normalisation can't become a threshold; undefined if it can. */
+function reasonToKeep(source: Model, index: number): string | undefined {
+  const from = source.layers[index]?.inputs[0] ?? -1;
+  if (!isIntegerSum(source, from)) return 'its input is no sum of signs';
+  if (index === source.layers.length - 1) return "it is the model's output";
+  return onlySignsAreRead(source, index) ? undefined : 'its values are read, not only their signs';
+}
+
+function isIntegerSum(source: Model, index: number): boolean {
+  const entry = source.layers[index];
+  if (entry === undefined) return false;
+  const { kind, config } = entry.layer;
+  const from = entry.inputs[0] ?? -1;
+  if (kind === 'maxPool2d' || kind === 'flatten') return isIntegerSum(source, from);
+  if (kind !== 'quantDense' && kind !== 'quantConv2d') return false;
+  if (config.kernelQuantizer === undefined || config.useBias === true) return false;
+  return config.inputQuantizer !== undefined || isSigns(source, from);
+}
+
+function isSigns(source: Model, index: number): boolean {
+  const entry = source.layers[index];
+  if (entry === undefined) return false;
+  const { kind } = entry.layer;
+  if (kind === 'sign' || kind === 'threshold') return true;
+  return (kind === 'maxPool2d' || kind === 'flatten') && isSigns(source, entry.inputs[0] ?? -1);
+}
+
+function onlySignsAreRead(source: Model, index: number): boolean {
+  const readers: { reader: ModelLayer; at: number }[] = [];
+  source.layers.forEach((reader, at) => {
+    if (reader.inputs.includes(index)) readers.push({ reader, at });
+  });
+  return (
+    readers.length > 0 &&
+    readers.every(({ reader: { layer }, at }) => {
+      if (layer.kind === 'flatten') return onlySignsAreRead(source, at);
+      return layer.kind === 'sign' || layer.config.inputQuantizer !== undefined;
+    })
+  );
+}
+
+/** The default stands in `batchNormalization`. */
+function epsilonOf(layer: Layer): number {
+  const { epsilon } = layer.config;
+  return typeof epsilon === 'number' ? epsilon : DEFAULT_EPSILON;
+}

@@ -1,0 +1,70 @@
+/** Layers of networks that are only run: `threshold` and `affine`. They have no gradient. */
+import { OptionError } from '../errors.ts';
+import { affine as affineOp, threshold as thresholdOp } from '../ops/inference.ts';
+import { asReal, type Backward, type Layer, onlyInput, type ParameterSpec, real } from './layer.ts';
+
+/**
+ * Compares every channel with a threshold; the output travels as packed bits. Parameters `direction` and `threshold`,
+ * [channels] each: +1 where direction·x ≥ threshold, else −1, so that direction 1 means "at least", −1 "at most
+ * −threshold", and 0 a constant. What a normalisation followed by sign comes to on integers; any shape.
+ */
+export function threshold(options: { readonly name?: string } = {}): Layer {
+  const where = options.name ?? 'threshold';
+  return {
+    name: options.name,
+    kind: 'threshold',
+    config: { ...options },
+    outputShape: (inputs, name) => onlyInput(inputs, name),
+    parameters: (inputs) => perChannel(onlyInput(inputs, where).at(-1) ?? 1, { direction: 1, threshold: 0 }),
+    forward({ builder, training, parameter }, inputs) {
+      assertInference(training, where);
+      const x = asReal(builder, onlyInput(inputs, where));
+      const bits = thresholdOp(builder, x, {
+        direction: parameter('direction').value,
+        threshold: parameter('threshold').value,
+      });
+      return { output: { kind: 'sign', tensor: bits }, backward: () => noGradient(where) };
+    },
+  };
+}
+
+/** x·scale + shift with parameters `scale` and `shift`, [channels] each; any shape. */
+export function affine(options: { readonly name?: string } = {}): Layer {
+  const where = options.name ?? 'affine';
+  return {
+    name: options.name,
+    kind: 'affine',
+    config: { ...options },
+    outputShape: (inputs, name) => onlyInput(inputs, name),
+    parameters: (inputs) => perChannel(onlyInput(inputs, where).at(-1) ?? 1, { scale: 1, shift: 0 }),
+    forward({ builder, training, parameter }, inputs) {
+      assertInference(training, where);
+      const x = asReal(builder, onlyInput(inputs, where));
+      const y = affineOp(builder, x, { scale: parameter('scale').value, shift: parameter('shift').value });
+      return { output: real(y), backward: () => noGradient(where) };
+    },
+  };
+}
+
+/** Parameters that aren't trained, with their initial values. */
+function perChannel(channels: number, initial: Readonly<Record<string, number>>): ParameterSpec[] {
+  return Object.entries(initial).map(([name, value]) => ({
+    name,
+    shape: [channels],
+    role: 'statistic',
+    initializer: { kind: 'constant', value },
+    fanIn: 1,
+    fanOut: channels,
+  }));
+}
+
+function assertInference(training: boolean, where: string): void {
+  if (training) noGradient(where);
+}
+
+function noGradient(where: string): Backward {
+  throw new OptionError('This layer is for inference: it has no gradient.', {
+    where,
+    remedy: 'train the network that it was folded from',
+  });
+}
