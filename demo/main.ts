@@ -100,7 +100,7 @@ function enter(next: State, status: string): void {
   reset.disabled = !['ready', 'training', 'paused', 'finished', 'failed'].includes(next);
   sample.disabled = data === undefined;
   // What is being trained, or can go on from a checkpoint, can't be changed: Reset first.
-  const open = next === 'ready' || (next === 'failed' && !session?.lost);
+  const open = next === 'ready' || (next === 'failed' && !session?.lost && kept === undefined);
   for (const input of inputs) input.disabled = !open;
 }
 
@@ -275,6 +275,7 @@ async function showScores(): Promise<void> {
   const image = pad.image();
   const context = seen.getContext('2d', { willReadFrequently: true });
   context?.clearRect(0, 0, seen.width, seen.height);
+  seen.style.visibility = image === undefined ? 'hidden' : 'visible';
   if (image !== undefined) context?.putImageData(inkImage(image), 0, 0);
   const usable = image !== undefined && session !== undefined && session.classes.length > 0;
   showBars(usable ? await session?.scores(image) : undefined);

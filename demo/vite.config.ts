@@ -12,7 +12,8 @@ export default defineConfig(({ command }) => ({
   base: './',
   cacheDir: folder('../node_modules/.vite-demo'),
   plugins: [wgsl({ strip: command === 'build' }), mnistFiles()],
-  server: { fs: { allow: [folder('..')] } },
+  // A browser opens for a person at a terminal, not for a script.
+  server: { open: process.stdout.isTTY, fs: { allow: [folder('..')] } },
   build: {
     target: 'es2023',
     outDir: folder('../dist-demo'),

@@ -123,7 +123,7 @@ describe('the page', () => {
     server = await createServer({
       configFile: CONFIG,
       logLevel: 'error',
-      server: { host: '127.0.0.1', port: 0, hmr: false, watch: null },
+      server: { host: '127.0.0.1', port: 0, open: false, hmr: false, watch: null },
     });
     await server.listen();
     url = server.resolvedUrls?.local[0] ?? '';
