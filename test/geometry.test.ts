@@ -10,6 +10,13 @@ import { expectClose, Scratch, useGpu } from './helpers/gpu.ts';
 
 const COLUMNS = FILTER_STATISTICS.length;
 const DEGREES = 180 / Math.PI;
+/** Absolute errors allowed beside the relative one: what is small by cancellation. */
+const SLACK: Readonly<Record<string, number>> = {
+  standardDeviation: 1e-6,
+  angleDegrees: 1e-6,
+  signEntropy: 2e-6,
+  excessKurtosis: 3e-5,
+};
 
 type Draw = (seed: number, index: number) => number;
 const gaussian: Draw = (seed, i) => normal(seed, 1, i);
@@ -81,9 +88,11 @@ describe('filter statistics', () => {
         FILTER_STATISTICS.forEach((column, c) => {
           const value = got[o * COLUMNS + c] ?? Number.NaN;
           // The spread of a filter that is nearly constant keeps its digits, apart from those of f32 itself.
-          const slack = column === 'standardDeviation' || column === 'angleDegrees' ? 1e-6 : 1e-12;
+          // Weights have 24 bits: where they lie at 0.5 +- 0.001, their spread has 14.
+          const rounding = column === 'excessKurtosis' && name.startsWith('shifted') ? 1e-4 : 0;
+          const slack = (SLACK[column] ?? 1e-12) + rounding;
           const error = Math.abs(value - expected[column]);
-          if (!(error <= 2e-5 * Math.abs(expected[column]) + slack)) {
+          if (!(error <= 1e-5 * Math.abs(expected[column]) + slack)) {
             expect.fail(`${name} filter ${o} ${column}: got ${value}, expected ${expected[column]}`);
           }
         });
@@ -96,29 +105,139 @@ describe('filter statistics', () => {
     const rows: [number[], number[]][] = [
       [
         [0, 0, 0, 0],
-        [0, 0, 0, 90, 0, 1, 0, 0],
+        [0, 0, 0, 90, 0, 1, 0, 0, 1, 0, 0, 0],
       ],
       [
         [1, -1, 1, 1],
-        [4, 2, 1, 0, 1, 0.75, 1, Math.sqrt(0.75)],
+        [4, 2, 1, 0, 1, 0.75, 1, Math.sqrt(0.75), 0, 2 - 0.75 * Math.log2(3), 7 / 3 - 3, 0],
       ],
       [
         [1, 0, 0, -0],
-        [1, 1, 0.5, 60, 0.25, 1, 0.25, Math.sqrt(3) / 4],
+        [1, 1, 0.5, 60, 0.25, 1, 0.25, Math.sqrt(3) / 4, 0.75, 0, 7 / 3 - 3, 0],
       ],
       [
         [-0.5, -0.5, -0.5, -0.5],
-        [2, 1, 1, 0, 0.5, 0, 0, 0],
+        [2, 1, 1, 0, 0.5, 0, 0, 0, 0, 0, 0, 0],
       ],
       [
         [0, 0.999, 0, -0.999],
-        [1.998, 0.999 * Math.SQRT2, Math.SQRT1_2, 45, 0.4995, 0.75, 0, 0.999 / Math.SQRT2],
+        [
+          1.998,
+          0.999 * Math.SQRT2,
+          Math.SQRT1_2,
+          45,
+          0.4995,
+          0.75,
+          0,
+          0.999 / Math.SQRT2,
+          0.5,
+          2 - 0.75 * Math.log2(3),
+          -1,
+          0,
+        ],
       ],
     ];
     const values = Float32Array.from(rows.flatMap(([weights]) => weights));
     const [got] = await measure(scratch, [{ shape: [rows.length, 4], values }]);
     rows.forEach(([, expected], o) => {
       expectClose(got?.subarray(o * COLUMNS, (o + 1) * COLUMNS) ?? [], expected, 1e-6, `row ${o}`);
+    });
+  });
+
+  test('a filter of a million weights with outliers keeps five digits in every sum', async () => {
+    using scratch = new Scratch(gpu());
+    const d = 1_000_003;
+    const heavy = (i: number) => normal(9, 7, i) * (i % 1000 === 0 ? 40 : 1);
+    const values = Float32Array.from({ length: d }, (_, i) => 0.02 * (heavy(i) + 0.3));
+    // The first weight is far off: nothing may be summed relative to it.
+    values[0] = 5;
+    const expected = reference.filterGeometry(values);
+    for (const length of [d, d - 3]) {
+      const [got = []] = await measure(scratch, [{ shape: [1, length], values: values.subarray(0, length) }]);
+      const wanted = length === d ? expected : reference.filterGeometry(values.subarray(0, length));
+      FILTER_STATISTICS.forEach((column, c) => {
+        const error = Math.abs((got[c] ?? Number.NaN) - wanted[column]);
+        expect(error, `${column} of ${length}: ${got[c]}`).toBeLessThanOrEqual(
+          1e-5 * Math.abs(wanted[column]),
+        );
+      });
+    }
+  });
+
+  test('the same filters give the same bits, however often they are measured', async () => {
+    using scratch = new Scratch(gpu());
+    const values = Float32Array.from({ length: 3 * 4099 }, (_, i) => normal(2, 1, i));
+    const layer = { shape: [3, 4099], values };
+    const [first, second] = await measure(scratch, [layer, layer]);
+    expect(first).toEqual(second);
+  });
+
+  for (const format of ['f16', 'bf16'] as const) {
+    const decode = format === 'f16' ? reference.decodeF16 : reference.decodeBf16;
+
+    test(`all ${format} numbers, and rows of any length, are decoded`, async () => {
+      using scratch = new Scratch(gpu());
+      const b = new ProgramBuilder(gpu(), format);
+      // Every 16-bit pattern that leaves sums within f32, one weight a filter; then rows that start within words.
+      const all = Uint16Array.from({ length: 65536 }, (_, i) => i);
+      const random = Uint16Array.from({ length: 7 * 1001 }, (_, i) => {
+        const half = Math.floor(uniform01(4, 1, i) * 65536);
+        return format === 'f16' ? half : (half & 0x80ff) | 0x3f00;
+      });
+      const cases = [
+        { filters: [65536, 1], halves: all },
+        { filters: [7, 1001], halves: random },
+        { filters: [1001, 7], halves: random },
+        { filters: [91, 77], halves: random },
+      ] as const;
+      const tensors = cases.map(({ filters, halves }) => {
+        const padded = new Uint16Array(2 * Math.ceil(halves.length / 2));
+        padded.set(halves);
+        const words = new Uint32Array(padded.buffer);
+        const latent = scratch.tensor('halves', [words.length], 'u32', words);
+        return b.keep(filterGeometry(b, { latent, format, filters }));
+      });
+      using program = await b.compile();
+      program.run();
+      for (const [n, { filters, halves }] of cases.entries()) {
+        const got = await gpu().readFloats(tensors[n] as Tensor);
+        const [count, length] = filters;
+        for (let o = 0; o < count; o++) {
+          const weights = Array.from(halves.subarray(o * length, (o + 1) * length), decode);
+          const expected = reference.filterGeometry(weights);
+          for (const column of [
+            'l1',
+            'positiveShare',
+            'nonFinite',
+            'saturatedShare',
+            'nearZeroShare',
+          ] as const) {
+            const value = got[o * COLUMNS + FILTER_STATISTICS.indexOf(column)] ?? Number.NaN;
+            // Devices may flush what is below 2^-126.
+            const error = Math.abs(value - expected[column]);
+            if (!(error <= 1e-5 * Math.abs(expected[column]) + 2 ** -126)) {
+              expect.fail(`${filters} filter ${o} ${column}: got ${value}, expected ${expected[column]}`);
+            }
+          }
+        }
+      }
+    });
+  }
+
+  test('NaN and infinite weights are counted and left out', async () => {
+    using scratch = new Scratch(gpu());
+    const [nan, inf] = [Number.NaN, Number.POSITIVE_INFINITY];
+    const rows = [
+      [1, nan, -2, inf, 0.5, 3, -inf],
+      [nan, nan, inf, -inf, nan, nan, nan],
+      [inf, 0, 0, 0, 0, 0, 0],
+    ];
+    const values = Float32Array.from(rows.flat());
+    const [got = new Float32Array()] = await measure(scratch, [{ shape: [3, 7], values }]);
+    rows.forEach((row, o) => {
+      const expected = reference.filterGeometry(row);
+      const wanted = FILTER_STATISTICS.map((column) => expected[column]);
+      expectClose(got.subarray(o * COLUMNS, (o + 1) * COLUMNS), wanted, 2e-6, `row ${o}`);
     });
   });
 
@@ -164,6 +283,11 @@ describe('filter statistics', () => {
     const b = new ProgramBuilder(gpu(), 'refused');
     expect(() => filterGeometry(b, { latent: scratch.tensor('flat', [4], 'f32') })).toThrow(ShapeError);
     expect(() => filterGeometry(b, { latent: scratch.tensor('bits', [4, 32], 'bits') })).toThrow(ShapeError);
+    const words = scratch.tensor('words', [4], 'u32');
+    expect(() => filterGeometry(b, { latent: words, format: 'f16' })).toThrow(ShapeError);
+    expect(() => filterGeometry(b, { latent: words, format: 'bf16', filters: [3, 3] })).toThrow(ShapeError);
+    const latent = scratch.tensor('latent', [2, 4], 'f32');
+    expect(() => filterGeometry(b, { latent, nearZero: Number.NaN })).toThrow(OptionError);
   });
 });
 

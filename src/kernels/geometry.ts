@@ -1,6 +1,9 @@
 /** Statistics of latent filters. */
+import mergeSource from '../../shaders/geometry/merge.wgsl';
 import statisticsSource from '../../shaders/geometry/statistics.wgsl';
 import sumsSource from '../../shaders/geometry/sums.wgsl';
+import sumsBf16Source from '../../shaders/geometry/sums_bf16.wgsl';
+import sumsF16Source from '../../shaders/geometry/sums_f16.wgsl';
 import sumsSource4 from '../../shaders/geometry/sums4.wgsl';
 import { defineKernel, linearWorkgroups } from '../gpu/index.ts';
 
@@ -9,21 +12,33 @@ const sums = (name: string, source: string) =>
   defineKernel({
     name,
     source,
-    bindings: { latent: 'read', sums: 'write', counts: 'write' },
-    constants: ['FILTERS', 'LENGTH', 'CHUNKS'],
+    bindings: { latent: 'read', moments: 'write', counts: 'write' },
+    constants: ['FILTERS', 'LENGTH', 'CHUNKS', 'NEAR_ZERO'],
     workgroups: ({ FILTERS, CHUNKS }) => linearWorkgroups(FILTERS * CHUNKS, 64),
   });
 
-/** f32 [FILTERS, LENGTH] to sums and counts of CHUNKS parts of each filter, any length. */
+/** f32 [FILTERS, LENGTH] to moments and counts of CHUNKS parts of each filter, any length. */
 export const filterSums = sums('geometry/sums', sumsSource);
 /** The same for lengths that are multiples of 4. */
 export const filterSums4 = sums('geometry/sums4', sumsSource4);
+/** The same for halves, two to a word, any length. */
+export const filterSumsF16 = sums('geometry/sums_f16', sumsF16Source);
+export const filterSumsBf16 = sums('geometry/sums_bf16', sumsBf16Source);
 
-/** Sums and counts to f32 [FILTERS, 8]. */
+/** Moments and counts of PARTS parts of each filter to those of RESULTS = ceil(PARTS / SPAN). */
+export const mergeSums = defineKernel({
+  name: 'geometry/merge',
+  source: mergeSource,
+  bindings: { moments: 'read', counts: 'read', mergedMoments: 'write', mergedCounts: 'write' },
+  constants: ['FILTERS', 'PARTS', 'SPAN', 'RESULTS'],
+  workgroups: ({ FILTERS, RESULTS }) => linearWorkgroups(FILTERS * RESULTS, 64),
+});
+
+/** Moments and counts to f32 [FILTERS, 12]. */
 export const filterStatistics = defineKernel({
   name: 'geometry/statistics',
   source: statisticsSource,
-  bindings: { latent: 'read', sums: 'read', counts: 'read', statistics: 'write' },
-  constants: ['FILTERS', 'LENGTH', 'CHUNKS'],
-  workgroups: ({ FILTERS }) => [Math.ceil(FILTERS / 64), 1, 1],
+  bindings: { moments: 'read', counts: 'read', statistics: 'write' },
+  constants: ['FILTERS', 'CHUNKS'],
+  workgroups: ({ FILTERS }) => linearWorkgroups(FILTERS, 64),
 });

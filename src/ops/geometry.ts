@@ -1,39 +1,112 @@
 /** Geometry of latent filters on the GPU. */
-import { ShapeError } from '../errors.ts';
+import { OptionError, ShapeError } from '../errors.ts';
 import { describe, type ProgramBuilder, type Tensor } from '../gpu/index.ts';
-import { filterStatistics, filterSums, filterSums4 } from '../kernels/geometry.ts';
-import { FILTER_STATISTICS } from '../reference/geometry.ts';
+import {
+  filterStatistics,
+  filterSums,
+  filterSums4,
+  filterSumsBf16,
+  filterSumsF16,
+  mergeSums,
+} from '../kernels/geometry.ts';
+import { FILTER_STATISTICS, NEAR_ZERO, type WeightFormat } from '../reference/geometry.ts';
 
-export { FILTER_STATISTICS, type FilterStatistic } from '../reference/geometry.ts';
+export {
+  FILTER_STATISTICS,
+  type FilterStatistic,
+  NEAR_ZERO,
+  type WeightFormat,
+} from '../reference/geometry.ts';
 
-/** Invocations that share a filter: as many as read one stretch of memory together. */
-const MOST_CHUNKS = 32;
+/** Invocations that keep a large GPU busy; fewer, longer filters are cut into more parts. */
+const INVOCATIONS = 65_536;
+/** Invocations that share a short filter: as many as read one stretch of memory together. */
+const FEWEST_CHUNKS = 32;
+/** Parts that one invocation merges. */
+const SPAN = 32;
+
+export interface FilterGeometryOptions {
+  /** f32 [O, ...]; for `f16` and `bf16`, u32 words of two weights each, the first in the low half. */
+  readonly latent: Tensor;
+  /** `f32` when absent. */
+  readonly format?: WeightFormat | undefined;
+  /** [O, length] of the filters in words of halves; not for f32, whose tensor says it itself. */
+  readonly filters?: readonly [count: number, length: number] | undefined;
+  /** |w| below which a weight counts as near zero; 0.01 when absent. */
+  readonly nearZero?: number | undefined;
+}
 
 /**
- * Statistics of every filter in one pass over its latent weights: columns l1, l2, cosine (of the filter and its sign),
- * angleDegrees, scale (l1 / d), positiveShare (signs +1), saturatedShare (|w| >= 1 - 1e-6), standardDeviation; see
- * `src/reference/geometry.ts`. A filter of zeros gets cosine 0 and 90 degrees.
- * @param options.latent f32 [O, ...]
- * @returns f32 [O, 8]
- * @throws ShapeError
+ * Statistics of every filter in one pass over its latent weights, in the order of `FILTER_STATISTICS`; what each of them
+ * is stands at `filterGeometry` of `src/reference/geometry.ts`. Filters may have any length and number: short ones are
+ * shared by up to 32 invocations, long ones by as many as fill the machine. NaN and infinite weights are counted and
+ * left out; a filter of zeros gets cosine 0 and 90 degrees. The order of all sums is fixed: same input, same bits.
+ * Fourth powers are taken in f32: the kurtosis needs a standard deviation between 1e-9 and 1e9.
+ * @returns f32 [O, 12]
+ * @throws ShapeError, OptionError
  */
-export function filterGeometry(b: ProgramBuilder, options: { readonly latent: Tensor }): Tensor {
-  const { latent } = options;
-  if (latent.dtype !== 'f32' || latent.shape.length < 2) {
-    throw new ShapeError('Filters are rows of floats.', {
-      given: `${latent.label}: ${describe(latent.shape, latent.dtype)}`,
-      expected: '[O, ...] f32',
+export function filterGeometry(b: ProgramBuilder, options: FilterGeometryOptions): Tensor {
+  const { latent, format = 'f32', nearZero = NEAR_ZERO } = options;
+  if (!(nearZero >= 0 && nearZero < 1e30)) {
+    throw new OptionError('What is near zero is told by a positive number.', {
+      given: String(nearZero),
       where: 'filterGeometry',
     });
   }
-  const filters = latent.shape[0] ?? 1;
-  const length = latent.size / filters;
+  const [filters, length] = extentsOf(options);
+  const quads = Math.ceil(length / 4);
+  let chunks = Math.min(quads, Math.max(FEWEST_CHUNKS, Math.floor(INVOCATIONS / filters)));
+  // Sixteen weights a turn: no more parts than there are turns.
+  if (chunks > FEWEST_CHUNKS) chunks = Math.max(FEWEST_CHUNKS, Math.min(chunks, Math.ceil(quads / 4)));
+  const kernel = {
+    f32: length % 4 === 0 ? filterSums4 : filterSums,
+    f16: filterSumsF16,
+    bf16: filterSumsBf16,
+  }[format];
+  let moments = b.transient('filter moments', [filters, chunks, 8], 'f32');
+  let counts = b.transient('filter counts', [filters, chunks, 4], 'u32');
+  b.dispatch(
+    kernel,
+    { latent, moments, counts },
+    { FILTERS: filters, LENGTH: length, CHUNKS: chunks, NEAR_ZERO: nearZero },
+  );
+  while (chunks > SPAN) {
+    const results = Math.ceil(chunks / SPAN);
+    const mergedMoments = b.transient('filter moments', [filters, results, 8], 'f32');
+    const mergedCounts = b.transient('filter counts', [filters, results, 4], 'u32');
+    b.dispatch(
+      mergeSums,
+      { moments, counts, mergedMoments, mergedCounts },
+      { FILTERS: filters, PARTS: chunks, SPAN, RESULTS: results },
+    );
+    [moments, counts, chunks] = [mergedMoments, mergedCounts, results];
+  }
   const statistics = b.transient('filter geometry', [filters, FILTER_STATISTICS.length], 'f32');
-  const lanes = length % 4 === 0 ? length / 4 : length;
-  const constants = { FILTERS: filters, LENGTH: length, CHUNKS: Math.min(MOST_CHUNKS, lanes) };
-  const sums = b.transient('filter sums', [filters, constants.CHUNKS, 4], 'f32');
-  const counts = b.transient('filter counts', [filters, constants.CHUNKS, 2], 'u32');
-  b.dispatch(length % 4 === 0 ? filterSums4 : filterSums, { latent, sums, counts }, constants);
-  b.dispatch(filterStatistics, { latent, sums, counts, statistics }, constants);
+  b.dispatch(filterStatistics, { moments, counts, statistics }, { FILTERS: filters, CHUNKS: chunks });
   return statistics;
+}
+
+function extentsOf({ latent, format = 'f32', filters }: FilterGeometryOptions): readonly [number, number] {
+  const given = `${latent.label}: ${describe(latent.shape, latent.dtype)}`;
+  if (format === 'f32') {
+    if (latent.dtype !== 'f32' || latent.shape.length < 2 || filters !== undefined) {
+      throw new ShapeError('Filters are rows of floats.', {
+        given,
+        expected: '[O, ...] f32',
+        where: 'filterGeometry',
+      });
+    }
+    const count = latent.shape[0] ?? 1;
+    return [count, latent.size / count];
+  }
+  const [count, length] = filters ?? [0, 0];
+  const positive = Number.isSafeInteger(count) && Number.isSafeInteger(length) && count > 0 && length > 0;
+  if (latent.dtype !== 'u32' || !positive || latent.size !== Math.ceil((count * length) / 2)) {
+    throw new ShapeError('Halves lie two to a word, and need the number and the length of their filters.', {
+      given: `${given}, filters [${filters ?? ''}]`,
+      expected: `u32 [ceil(O * length / 2)] and filters [O, length]`,
+      where: 'filterGeometry',
+    });
+  }
+  return [count, length];
 }
