@@ -1,5 +1,5 @@
 /** idx files (yann.lecun.com/exdb/mnist), and the data sets that come as four of them. */
-import { FormatError } from '../errors.ts';
+import { DataUnavailableError, FormatError } from '../errors.ts';
 import { assertLabels, type Dataset, type Split, toUnitRange } from './dataset.ts';
 
 export interface IdxArray {
@@ -74,6 +74,33 @@ const DIGITS = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'] as const;
 /** MNIST from the bytes of its four files. @throws FormatError */
 export function mnistFromIdx(files: IdxFiles): Dataset {
   return datasetFromIdx('mnist', DIGITS, files);
+}
+
+/**
+ * MNIST from four files on a web server, under their published names and unpacked.
+ * @param folder URL of the folder they lie in
+ * @throws DataUnavailableError where one can't be had, FormatError where one is damaged
+ */
+export async function fetchMnist(folder: string): Promise<Dataset> {
+  const load = async (key: keyof IdxFiles): Promise<Uint8Array<ArrayBuffer>> => {
+    const url = `${folder.replace(/\/$/, '')}/${IDX_FILES[key]}`;
+    const response = await fetch(url);
+    if (!response.ok) {
+      throw new DataUnavailableError('A file of MNIST is not on the server.', {
+        given: `${response.status} ${response.statusText}`.trim(),
+        where: url,
+        remedy: `put the four unpacked files there: ${Object.values(IDX_FILES).join(', ')}`,
+      });
+    }
+    return new Uint8Array(await response.arrayBuffer());
+  };
+  const [trainImages, trainLabels, testImages, testLabels] = await Promise.all([
+    load('trainImages'),
+    load('trainLabels'),
+    load('testImages'),
+    load('testLabels'),
+  ]);
+  return mnistFromIdx({ trainImages, trainLabels, testImages, testLabels });
 }
 
 /** @throws FormatError where a file is damaged, or images and labels don't fit each other */
