@@ -13,6 +13,7 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -45,15 +46,21 @@ export interface Chrome extends AsyncDisposable {
 
 /** Starts Chrome with a profile of its own, which goes when it is disposed. */
 export async function launchChrome(): Promise<Chrome> {
-  const { executable, libraries } = await chromeProgram();
+  const { executable, libraries, fonts } = await chromeProgram();
   const profile = mkdtempSync(join(tmpdir(), 'webgpu-bnn-chrome-'));
+  const environment: Record<string, string> = {};
+  if (libraries !== undefined) environment.LD_LIBRARY_PATH = libraries;
+  if (fonts !== undefined) {
+    environment.FONTCONFIG_FILE = join(profile, 'fonts.conf');
+    writeFileSync(environment.FONTCONFIG_FILE, fontsConfiguration(fonts, join(profile, 'fonts-cache')));
+  }
   const browser = await puppeteer.launch({
     executablePath: executable,
     // The package's Chrome is the old headless shell; another one is asked for the same way.
     headless: 'shell',
     userDataDir: profile,
     args: FLAGS,
-    env: { ...process.env, ...(libraries === undefined ? {} : { LD_LIBRARY_PATH: libraries }) },
+    env: { ...process.env, ...environment },
     protocolTimeout: 300_000,
   });
   return {
@@ -95,13 +102,33 @@ export async function servePages(): Promise<{ url: string } & AsyncDisposable> {
   };
 }
 
-/** Chrome's executable, and a folder of libraries it needs where the host lacks them. */
-async function chromeProgram(): Promise<{ executable: string; libraries: string | undefined }> {
+/** The host's fonts if it has any, and those in `fonts`: where there are none at all, Chrome ends at the first text. */
+function fontsConfiguration(fonts: string, cache: string): string {
+  return `<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig>
+  <include ignore_missing="yes">/etc/fonts/fonts.conf</include>
+  <dir>${fonts}</dir>
+  <cachedir>${cache}</cachedir>
+</fontconfig>
+`;
+}
+
+interface ChromeProgram {
+  readonly executable: string;
+  /** A folder of libraries that Chrome needs, where the host lacks them. */
+  readonly libraries: string | undefined;
+  /** A folder of fonts; undefined for a Chrome of the host's own. */
+  readonly fonts: string | undefined;
+}
+
+async function chromeProgram(): Promise<ChromeProgram> {
   const named = process.env.CHROME_PATH;
-  if (named) return { executable: named, libraries: undefined };
+  if (named) return { executable: named, libraries: undefined, fonts: undefined };
   const { bin, version } = chromiumPackage();
   const swiftshader = await unpackOnce(join(bin, 'swiftshader.tar.br'), `swiftshader-${version}`);
   const extra = await unpackOnce(join(bin, 'al2023.tar.br'), `chrome-libraries-${version}`);
+  const fonts = await unpackOnce(join(bin, 'fonts.tar.br'), `chrome-fonts-${version}`);
   const folder = join(cacheFolder(), `chrome-${version}`);
   if (!existsSync(folder)) {
     mkdirSync(dirname(folder), { recursive: true });
@@ -125,5 +152,5 @@ async function chromeProgram(): Promise<{ executable: string; libraries: string 
   const libraries = existsSync(join(extra, 'lib')) ? join(extra, 'lib') : extra;
   const system = ['/usr/lib/x86_64-linux-gnu', '/usr/lib64', '/usr/lib'];
   const hasNss = system.some((root) => existsSync(join(root, 'libnss3.so')));
-  return { executable: join(folder, 'chrome'), libraries: hasNss ? undefined : libraries };
+  return { executable: join(folder, 'chrome'), libraries: hasNss ? undefined : libraries, fonts };
 }
