@@ -87,7 +87,7 @@ export class Gpu {
     this.lost = device.lost.then((info) => {
       const error = new DeviceLostError('The GPU device was lost.', {
         given: `${info.reason || 'unknown'}: ${info.message || 'no message'}`,
-        remedy: 'acquire a new device; a training run goes on from its last checkpoint with --resume',
+        remedy: 'acquire a new device and restore the last checkpoint (on the command line: --resume)',
       });
       this.#loss = error;
       return error;
