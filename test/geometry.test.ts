@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { OptionError, ShapeError } from '../src/errors.ts';
 import * as theory from '../src/geometry/closed-forms.ts';
 import { ProgramBuilder, type Shape, sizeOf, type Tensor } from '../src/gpu/index.ts';
-import { FILTER_STATISTICS, filterGeometry } from '../src/ops/geometry.ts';
+import { angleHistogram, FILTER_STATISTICS, filterGeometry } from '../src/ops/geometry.ts';
 import * as reference from '../src/reference/geometry.ts';
 import { normal, uniform01 } from '../src/reference/random.ts';
 import { expectClose, Scratch, useGpu } from './helpers/gpu.ts';
@@ -239,6 +239,52 @@ describe('filter statistics', () => {
       const wanted = FILTER_STATISTICS.map((column) => expected[column]);
       expectClose(got.subarray(o * COLUMNS, (o + 1) * COLUMNS), wanted, 2e-6, `row ${o}`);
     });
+  });
+
+  test('angles are counted in bins, filters of zeros apart', async () => {
+    using scratch = new Scratch(gpu());
+    for (const [filters, bins] of [
+      [10_000, 180],
+      [70, 7],
+    ] as const) {
+      // Columns of a filter: only |w|_1 and the angle count.
+      const angles = Float32Array.from({ length: filters }, (_, i) =>
+        i % 97 === 0 ? 90 : 90 * uniform01(1, 5, i),
+      );
+      const rows = new Float32Array(filters * COLUMNS);
+      angles.forEach((angle, i) => {
+        rows[i * COLUMNS] = i % 10 === 0 ? 0 : 1;
+        rows[i * COLUMNS + 3] = angle;
+      });
+      const b = new ProgramBuilder(gpu(), 'histogram');
+      const statistics = scratch.tensor('statistics', [filters, COLUMNS], 'f32', rows);
+      const counts = b.keep(angleHistogram(b, statistics, { bins }));
+      using program = await b.compile();
+      program.run();
+      const expected = reference.angleHistogram(
+        angles.filter((_, i) => i % 10 !== 0),
+        bins,
+      );
+      expect([...(await gpu().readWords(counts))]).toEqual(expected);
+      expect(() => angleHistogram(b, statistics, { bins: 0 })).toThrow(OptionError);
+      expect(() => angleHistogram(b, counts)).toThrow(ShapeError);
+    }
+  });
+
+  test('the spread of Gaussian filters falls with the root of their length', async () => {
+    using scratch = new Scratch(gpu());
+    const layers = [27, 108, 432, 1728].map((d, n) => ({
+      shape: [256, d],
+      values: Float32Array.from({ length: 256 * d }, (_, i) => normal(20 + n, 1, i)),
+    }));
+    const measured = (await measure(scratch, layers)).map((rows, n) => {
+      const angles = Array.from({ length: 256 }, (_, o) => rows[o * COLUMNS + 3] ?? 0);
+      const mean = angles.reduce((sum, x) => sum + x, 0) / 256;
+      const sdAngle = Math.sqrt(angles.reduce((sum, x) => sum + (x - mean) ** 2, 0) / 256);
+      return { dimension: layers[n]?.shape[1] ?? 0, sdAngle, filters: 256 };
+    });
+    expect(Math.abs(reference.spreadSlope(measured).slope + 0.5)).toBeLessThan(0.05);
+    expect(reference.spreadSlope([{ dimension: 27, sdAngle: 3, filters: 9 }]).slope).toBeNaN();
   });
 
   for (const [d, filters] of [

@@ -1,6 +1,8 @@
 /** Statistics of latent filters. */
+import histogramSource from '../../shaders/geometry/histogram.wgsl';
 import mergeSource from '../../shaders/geometry/merge.wgsl';
 import statisticsSource from '../../shaders/geometry/statistics.wgsl';
+import sumBinsSource from '../../shaders/geometry/sum_bins.wgsl';
 import sumsSource from '../../shaders/geometry/sums.wgsl';
 import sumsBf16Source from '../../shaders/geometry/sums_bf16.wgsl';
 import sumsF16Source from '../../shaders/geometry/sums_f16.wgsl';
@@ -41,4 +43,22 @@ export const filterStatistics = defineKernel({
   bindings: { moments: 'read', counts: 'read', statistics: 'write' },
   constants: ['FILTERS', 'CHUNKS'],
   workgroups: ({ FILTERS }) => linearWorkgroups(FILTERS, 64),
+});
+
+/** Statistics to counts of angles in BINS bins, SPAN filters a part. */
+export const angleHistogramParts = defineKernel({
+  name: 'geometry/histogram',
+  source: histogramSource,
+  bindings: { statistics: 'read', parts: 'write' },
+  constants: ['FILTERS', 'SPAN', 'BINS'],
+  workgroups: ({ FILTERS, SPAN }) => [Math.ceil(FILTERS / SPAN), 1, 1],
+});
+
+/** u32 [ROWS, BINS] to u32 [BINS]. */
+export const sumBins = defineKernel({
+  name: 'geometry/sum_bins',
+  source: sumBinsSource,
+  bindings: { parts: 'read', counts: 'write' },
+  constants: ['ROWS', 'BINS'],
+  workgroups: ({ BINS }) => [Math.ceil(BINS / 64), 1, 1],
 });

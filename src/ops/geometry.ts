@@ -2,12 +2,14 @@
 import { OptionError, ShapeError } from '../errors.ts';
 import { describe, type ProgramBuilder, type Tensor } from '../gpu/index.ts';
 import {
+  angleHistogramParts,
   filterStatistics,
   filterSums,
   filterSums4,
   filterSumsBf16,
   filterSumsF16,
   mergeSums,
+  sumBins,
 } from '../kernels/geometry.ts';
 import { FILTER_STATISTICS, NEAR_ZERO, type WeightFormat } from '../reference/geometry.ts';
 
@@ -84,6 +86,46 @@ export function filterGeometry(b: ProgramBuilder, options: FilterGeometryOptions
   const statistics = b.transient('filter geometry', [filters, FILTER_STATISTICS.length], 'f32');
   b.dispatch(filterStatistics, { moments, counts, statistics }, { FILTERS: filters, CHUNKS: chunks });
   return statistics;
+}
+
+/** Bins of half a degree. */
+export const ANGLE_BINS = 180;
+
+/**
+ * How many filters have which angle to their signs: equal bins from 0 to 90 degrees. Filters of zeros have none and are
+ * left out.
+ * @param statistics f32 [O, 12], of `filterGeometry`
+ * @param options.bins 1 to 1024; 180 when absent
+ * @returns u32 [bins]
+ * @throws ShapeError, OptionError
+ */
+export function angleHistogram(
+  b: ProgramBuilder,
+  statistics: Tensor,
+  options: { readonly bins?: number | undefined } = {},
+): Tensor {
+  const { bins = ANGLE_BINS } = options;
+  const [filters = 0, columns] = statistics.shape;
+  if (statistics.dtype !== 'f32' || statistics.shape.length !== 2 || columns !== FILTER_STATISTICS.length) {
+    throw new ShapeError('A histogram of angles is made from the statistics of filters.', {
+      given: `${statistics.label}: ${describe(statistics.shape, statistics.dtype)}`,
+      expected: `[O, ${FILTER_STATISTICS.length}] f32`,
+      where: 'angleHistogram',
+    });
+  }
+  if (!Number.isInteger(bins) || bins < 1 || bins > 1024) {
+    throw new OptionError('A histogram has 1 to 1024 bins.', {
+      given: String(bins),
+      where: 'angleHistogram',
+    });
+  }
+  const span = Math.max(4096, Math.ceil(filters / 4096));
+  const rows = Math.ceil(filters / span);
+  const parts = b.transient('angle histogram parts', [rows, bins], 'u32');
+  const counts = b.transient('angle histogram', [bins], 'u32');
+  b.dispatch(angleHistogramParts, { statistics, parts }, { FILTERS: filters, SPAN: span, BINS: bins });
+  b.dispatch(sumBins, { parts, counts }, { ROWS: rows, BINS: bins });
+  return counts;
 }
 
 function extentsOf({ latent, format = 'f32', filters }: FilterGeometryOptions): readonly [number, number] {
