@@ -103,6 +103,34 @@ describe('training', () => {
     }
   });
 
+  test('weights start uniform, at 30 degrees to their signs in every layer', async () => {
+    using trainer = await Trainer.create(
+      gpu(),
+      mlp({ input: [8, 8, 1], classes: 4, units: 256 }),
+      data,
+      options,
+    );
+    for (const { meanAngle, dimension, filters, nonFinite } of await measureGeometry(trainer.network)) {
+      // Uniform weights: 30°, with a standard deviation of 0.3162/√d radians a filter.
+      const tolerance = (4 * 0.3162 * (180 / Math.PI)) / Math.sqrt(dimension * filters);
+      expect(Math.abs(meanAngle - 30)).toBeLessThan(tolerance + 8 / dimension);
+      expect(nonFinite).toBe(0);
+    }
+  });
+
+  test('weights that are no numbers are counted, since their signs hide them', async () => {
+    using trainer = await Trainer.create(gpu(), small(), data, options);
+    const values = await trainer.network.values();
+    values.get('dense2/kernel')?.fill(Number.NaN, 3, 10);
+    await trainer.network.load(values);
+    const geometry = await measureGeometry(trainer.network);
+    expect(geometry.map(({ name, nonFinite }) => [name, nonFinite])).toEqual([
+      ['dense1/kernel', 0],
+      ['dense2/kernel', 7],
+      ['dense3/kernel', 0],
+    ]);
+  });
+
   test('every layer and quantizer trains in a branching graph', async () => {
     using trainer = await Trainer.create(gpu(), everything(), data, {
       ...options,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Presets, SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
 import { Command } from 'commander';
-import { FormatError, OptionError } from '../errors.ts';
+import { FormatError, NonFiniteError, OptionError } from '../errors.ts';
 import {
   decodeCheckpoint,
   type EpochInfo,
@@ -241,6 +241,17 @@ function mergeOptions(saved: RunOptions, flags: Flags, command: Command): RunOpt
 
 async function epochRecord(trainer: Trainer, info: EpochInfo): Promise<EpochRecord> {
   const geometry = await measureGeometry(trainer.network);
+  const broken = geometry.find(({ nonFinite }) => nonFinite > 0);
+  if (broken !== undefined) {
+    throw new NonFiniteError(
+      "A layer's weights are not finite numbers; the last checkpoint is from before.",
+      {
+        given: `${broken.nonFinite} weights of ${broken.name}, after epoch ${info.epoch}`,
+        where: broken.name,
+        remedy: 'use a lower learning rate',
+      },
+    );
+  }
   const ratios = await flipRatios(trainer);
   return {
     ...info,

@@ -21,6 +21,8 @@ export interface LayerGeometry {
   readonly meanScale: number;
   /** Mean share of latent weights at ±1. */
   readonly saturated: number;
+  /** Latent weights that are NaN or infinite; their signs hide it from the network's output. */
+  readonly nonFinite: number;
 }
 
 /** Measures every binary parameter of a network; one dispatch a layer, and one small readback each. */
@@ -56,6 +58,7 @@ export async function measureGeometry(network: Network): Promise<LayerGeometry[]
       expectedAngle: expectedAngleDegrees(dimension),
       meanScale: moments(column('scale')).mean,
       saturated: moments(column('saturatedShare')).mean,
+      nonFinite: column('nonFinite').reduce((sum, count) => sum + count, 0),
     });
   }
   return geometries;
