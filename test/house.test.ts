@@ -32,13 +32,16 @@ interface Import {
   readonly typeOnly: boolean;
 }
 
-const files = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
-  .filter((name) => name.endsWith('.ts'))
-  .map((name) => join('src', name));
+const filesBelow = (folder: string) =>
+  readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => join(folder, name));
+const files = filesBelow('src');
 const imports = files.flatMap(importsOf);
 
 function importsOf(file: string): Import[] {
-  const { module } = parseSync(file, readFileSync(join(ROOT, file), 'utf8'));
+  const text = readFileSync(join(ROOT, file), 'utf8');
+  const { module } = parseSync(file, text);
   const all = [
     ...module.staticImports.map((entry) => ({
       to: entry.moduleRequest.value,
@@ -49,6 +52,10 @@ function importsOf(file: string): Import[] {
         moduleRequest ? [{ to: moduleRequest.value, typeOnly: isType }] : [],
       ),
     ),
+    ...module.dynamicImports.map(({ moduleRequest: { start, end } }) => ({
+      to: text.slice(start, end).replace(/^(['"`])(.*)\1$/, '$2'),
+      typeOnly: false,
+    })),
   ];
   return all.map(({ to, typeOnly }) => ({
     from: file,
@@ -78,6 +85,16 @@ describe('the house', () => {
 
   test('only kernels import shaders', () => {
     const wrong = imports.filter(({ from, to }) => to.endsWith('.wgsl') && roomOf(from) !== 'src/kernels');
+    expect(wrong).toEqual([]);
+  });
+
+  test('the page takes nothing of Node and of the command line', () => {
+    // Its build configuration runs in Node.
+    const page = filesBelow('demo').filter((file) => !/vite\.config|-plugin/.test(file));
+    const wrong = page
+      .flatMap(importsOf)
+      .filter(({ to }) => to.startsWith('node:') || ['src/node', 'src/cli'].includes(roomOf(to) ?? ''));
+    expect(page.length).toBeGreaterThan(3);
     expect(wrong).toEqual([]);
   });
 
