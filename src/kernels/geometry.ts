@@ -1,6 +1,8 @@
 /** Statistics of latent filters. */
 import histogramSource from '../../shaders/geometry/histogram.wgsl';
 import mergeSource from '../../shaders/geometry/merge.wgsl';
+import pairsSource from '../../shaders/geometry/pairs.wgsl';
+import patternsSource from '../../shaders/geometry/patterns.wgsl';
 import statisticsSource from '../../shaders/geometry/statistics.wgsl';
 import sumBinsSource from '../../shaders/geometry/sum_bins.wgsl';
 import sumsSource from '../../shaders/geometry/sums.wgsl';
@@ -61,4 +63,22 @@ export const sumBins = defineKernel({
   bindings: { parts: 'read', counts: 'write' },
   constants: ['ROWS', 'BINS'],
   workgroups: ({ BINS }) => [Math.ceil(BINS / 64), 1, 1],
+});
+
+/** i32 [FILTERS, FILTERS] dot products of signs to f32 [FILTERS, 4]. */
+export const filterPairs = defineKernel({
+  name: 'geometry/pairs',
+  source: pairsSource,
+  bindings: { dots: 'read', pairs: 'write' },
+  constants: ['FILTERS', 'LENGTH'],
+  workgroups: ({ FILTERS }) => [Math.ceil(FILTERS / 64), 1, 1],
+});
+
+/** f32 filters of 3 x 3 to counts of their 512 patterns, SPAN kernels a part. */
+export const patternParts = defineKernel({
+  name: 'geometry/patterns',
+  source: patternsSource,
+  bindings: { latent: 'read', parts: 'write' },
+  constants: ['KERNELS', 'CHANNELS', 'CHANNELS_LAST', 'SPAN'],
+  workgroups: ({ KERNELS, SPAN }) => [Math.ceil(KERNELS / SPAN), 1, 1],
 });
