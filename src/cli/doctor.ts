@@ -60,13 +60,18 @@ export async function examine(options: AdapterOptions): Promise<DoctorReport> {
     return { verdict: 'broken', findings: [failure('adapter', error)] };
   }
   using _ = gpu;
+  return examineGpu(gpu);
+}
+
+/** Examines a GPU by what it is and by what its kernels compute; never throws for what is wrong with it. */
+export async function examineGpu(gpu: Gpu): Promise<DoctorReport> {
   const { software } = gpu.adapter;
   const findings: Finding[] = [
     {
       probe: 'adapter',
       ok: true,
       finding: describeAdapter(gpu),
-      ...(software ? { remedy: "for speed: a machine with a GPU and its maker's Vulkan driver" } : {}),
+      ...(software ? { remedy: "it is right, but slow: a GPU needs its maker's driver installed" } : {}),
     },
     {
       probe: 'timestamps',
@@ -104,7 +109,8 @@ export function render(report: DoctorReport): string {
     software: 'This machine trains binary networks, in software: right, but slow.',
     broken: 'This machine can not be used as it is.',
   }[report.verdict];
-  return [...lines, '', ...details, '', `verdict   ${verdict}`].join('\n');
+  const parts = [lines, details, [`verdict   ${verdict}`]].filter((part) => part.length > 0);
+  return parts.map((part) => part.join('\n')).join('\n\n');
 }
 
 async function probe(name: string, check: () => Promise<string>): Promise<Finding> {

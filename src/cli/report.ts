@@ -111,17 +111,19 @@ export function renderReport(report: TrainReport): string {
 <header>
 <p class="kicker">webgpu-bnn training report</p>
 <h1>${escapeHtml(title)}</h1>
-<p class="figures"><strong>${(100 * report.finalTestAccuracy).toFixed(2)} %</strong> test accuracy after ${epochs.length} epoch${epochs.length === 1 ? '' : 's'},
-${report.seconds.toFixed(0)} seconds of training, ${report.imagesPerSecond.toFixed(0)} images a second</p>
+<p class="figures"><strong>${percent(report.finalTestAccuracy)}</strong> test accuracy after ${epochs.length} epoch${epochs.length === 1 ? '' : 's'},
+${whole(report.seconds)} seconds of training, ${whole(report.imagesPerSecond)} images a second</p>
 </header>
 <section class="charts">${charts.join('\n')}</section>
 <h2>Angles at the end</h2>
-<p>Each filter turns by an angle when its weights are replaced by their signs. Random directions in many dimensions turn by
-37.07° (dotted line), uniform weights by 30° (the start of training); the dashed line is the closed form for the layer's own
-dimension.</p>
+<p>Each filter turns by an angle when its weights are replaced by their signs. The dotted lines mark the mean of uniform weights
+(30°, the start of training) and of random directions in many dimensions (37.07°); the dashed line marks the closed form for the
+layer's own dimension.</p>
 <section class="charts">${histograms.join('\n')}</section>
 <h2>Layers</h2>
 ${layerTable(layers)}
+<h2>Epochs</h2>
+${epochTable(epochs)}
 <h2>Run</h2>
 ${factsTable(report)}
 </main>
@@ -130,12 +132,19 @@ ${factsTable(report)}
 `;
 }
 
-const WIDTH = 560;
-const HEIGHT = 300;
-const SMALL_HEIGHT = 220;
+const WIDTH = 520;
+const HEIGHT = 290;
+const SMALL_HEIGHT = 190;
 /** Series colours, as CSS variables defined in `STYLE`. */
-const COLOURS = Array.from({ length: 6 }, (_, i) => `var(--s${i + 1})`);
+const COLOURS = Array.from({ length: 10 }, (_, i) => `var(--s${i + 1})`);
+/** Layers whose names fit one line of legend; more lines of it push the chart down. */
+const LEGEND_COLUMNS = 5;
+/** More points than this are drawn as a bare line. */
+const MAX_MARKERS = 15;
+/** What uniform weights, and random directions in many dimensions, turn by. */
+const LANDMARKS = [30, 37.0714];
 const INK = 'var(--ink)';
+const SOFT = 'var(--soft)';
 const FAINT = 'var(--faint)';
 
 use([BarChart, LineChart, GridComponent, LegendComponent, MarkLineComponent, SVGRenderer]);
@@ -168,14 +177,13 @@ function angleChart({ epochs, initial }: TrainReport): string {
 }
 
 function flipChart(epochs: readonly EpochReport[]): string {
-  // A logarithmic axis has no place for zero.
-  const smallest = Math.min(...epochs.flatMap(({ layers }) => layers.map(({ flipRatio }) => flipRatio || 1)));
   return lines(
     numbersOf(epochs),
     { name: 'share', log: true },
     perLayer(epochs).map(({ name, of }) => ({
       name,
-      values: of.map(({ flipRatio }) => Math.max(flipRatio, smallest / 10)),
+      // A logarithmic axis has no place for zero: the line is broken there.
+      values: of.map(({ flipRatio }) => (flipRatio > 0 ? flipRatio : Number.NaN)),
     })),
   );
 }
@@ -194,6 +202,7 @@ function perLayer(epochs: readonly EpochReport[]) {
 
 interface Line {
   readonly name: string;
+  /** NaN where there is nothing to draw. */
   readonly values: readonly number[];
   /** Drawn as a dashed horizontal line. */
   readonly expected?: number | undefined;
@@ -204,8 +213,17 @@ function lines(
   axis: { name: string; log?: boolean },
   all: readonly Line[],
 ): string {
-  return draw(HEIGHT, {
-    legend: { top: 0, left: 'center', itemWidth: 18, textStyle: { color: INK } },
+  const legendRows = Math.ceil(all.length / LEGEND_COLUMNS);
+  const expected = all.flatMap((line) => line.expected ?? []);
+  return draw(HEIGHT + 18 * (legendRows - 1), {
+    grid: { left: 52, right: 16, top: 28 + 18 * legendRows, bottom: 48 },
+    legend: Array.from({ length: legendRows }, (_, row) => ({
+      top: 18 * row,
+      left: 'center',
+      itemWidth: 16,
+      textStyle: { color: INK },
+      data: all.slice(row * LEGEND_COLUMNS, (row + 1) * LEGEND_COLUMNS).map(({ name }) => name),
+    })),
     xAxis: {
       ...AXIS,
       type: 'category',
@@ -220,17 +238,24 @@ function lines(
       type: axis.log ? 'log' : 'value',
       name: axis.name,
       scale: true,
-      ...(axis.log
-        ? { axisLabel: { ...AXIS.axisLabel, formatter: (value: number) => value.toExponential(0) } }
-        : {}),
+      // ECharts takes no notice of marked lines when it chooses the range.
+      ...(expected.length === 0
+        ? {}
+        : {
+            min: ({ min }: Extent) => Math.floor(Math.min(min, ...expected)),
+            max: ({ max }: Extent) => Math.ceil(Math.max(max, ...expected)),
+          }),
+      ...(axis.log ? { axisLabel: { ...AXIS.axisLabel, formatter: powerOfTen } } : {}),
     },
     series: all.map(({ name, values, expected }, index) => {
-      const color = COLOURS[index % COLOURS.length] ?? INK;
+      const color = colourOf(index);
       return {
         type: 'line',
         name,
-        data: [...values],
+        data: values.map((value) => (Number.isFinite(value) ? value : '-')),
+        symbol: 'circle',
         symbolSize: 6,
+        showSymbol: epochs.length <= MAX_MARKERS,
         color,
         itemStyle: { color },
         lineStyle: { color, width: 2 },
@@ -249,41 +274,74 @@ function lines(
   });
 }
 
+interface Extent {
+  readonly min: number;
+  readonly max: number;
+}
+
+function colourOf(index: number): string {
+  return COLOURS[index % COLOURS.length] ?? INK;
+}
+
+/** `10⁻³` for 0.001. */
+function powerOfTen(value: number): string {
+  const digits = [...String(Math.round(Math.log10(value)))];
+  return `10${digits.map((digit) => (digit === '-' ? '⁻' : '⁰¹²³⁴⁵⁶⁷⁸⁹'[Number(digit)])).join('')}`;
+}
+
 function angleHistogram({ angles, angleExpected }: LayerReport, index: number): string {
   const { from, to, counts } = angles;
   const width = (to - from) / counts.length;
-  const used = counts.flatMap((count, bin) => (count > 0 ? [bin] : []));
-  const first = Math.max(0, Math.min(used[0] ?? 0, Math.floor((29 - from) / width)) - 1);
-  const last = Math.min(counts.length - 1, Math.max(used.at(-1) ?? 0, Math.ceil((38 - from) / width)) + 1);
-  const color = COLOURS[index % COLOURS.length] ?? INK;
-  const bars = counts.slice(first, last + 1).map((count, bin) => [from + (first + bin + 0.5) * width, count]);
-  const mark = (xAxis: number, type: 'dashed' | 'dotted') => ({
+  const bars = counts.map((count, bin) => [from + (bin + 0.5) * width, count] as const);
+  const used = bars.flatMap(([angle, count]) => (count > 0 ? [angle] : []));
+  const shown = [...used, ...LANDMARKS, angleExpected];
+  // Ends at multiples of the ticks, with a degree to spare.
+  const interval = Math.max(...shown) - Math.min(...shown) > 20 ? 10 : 2;
+  const min = Math.max(from, interval * Math.floor((Math.min(...shown) - 1) / interval));
+  const max = Math.min(to, interval * Math.ceil((Math.max(...shown) + 1) / interval));
+  const left = 52;
+  const right = 16;
+  const landmark = (xAxis: number) => ({
     xAxis,
-    lineStyle: { type, color: INK, width: 1.5 },
+    lineStyle: { type: 'dotted', color: SOFT, width: 1.5 },
+    // Too near to the closed form there is no room for a second label.
+    label: {
+      show: Math.abs(xAxis - angleExpected) > 0.15 * (max - min),
+      formatter: `${Number(xAxis.toFixed(2))}°`,
+      color: SOFT,
+    },
   });
   return draw(SMALL_HEIGHT, {
+    grid: { left, right, top: 28, bottom: 48 },
     xAxis: {
       ...AXIS,
       type: 'value',
       name: 'degrees',
       nameLocation: 'middle',
       nameGap: 28,
-      min: Math.floor(from + first * width),
-      max: Math.ceil(from + (last + 1) * width),
+      min,
+      max,
+      interval,
       splitLine: { show: false },
     },
-    yAxis: { ...AXIS, type: 'value', name: 'filters', minInterval: 1 },
+    yAxis: { ...AXIS, type: 'value', name: 'filters', minInterval: 1, splitNumber: 3 },
     series: [
       {
         type: 'bar',
-        data: bars,
-        barWidth: Math.max(1, (0.85 * (WIDTH - 80)) / bars.length),
-        itemStyle: { color },
+        data: bars.filter(([angle]) => angle > min && angle < max),
+        barWidth: Math.max(1, (0.9 * (WIDTH - left - right) * width) / (max - min)),
+        itemStyle: { color: colourOf(index) },
         markLine: {
           symbol: 'none',
           silent: true,
-          label: { show: false },
-          data: [mark(angleExpected, 'dashed'), mark(37.0714, 'dotted'), mark(30, 'dotted')],
+          data: [
+            ...LANDMARKS.map(landmark),
+            {
+              xAxis: angleExpected,
+              lineStyle: { type: 'dashed', color: INK, width: 1.5 },
+              label: { formatter: `expected ${angleExpected.toFixed(2)}°`, color: INK },
+            },
+          ],
         },
       },
     ],
@@ -303,7 +361,6 @@ function draw(height: number, options: EChartsCoreOption): string {
   chart.setOption({
     animation: false,
     textStyle: { fontFamily: 'system-ui, sans-serif' },
-    grid: { left: 56, right: 16, top: 44, bottom: 48 },
     ...options,
   });
   const svg = chart.renderToSVGString();
@@ -326,6 +383,26 @@ function layerTable(layers: readonly LayerReport[]): string {
   );
   return `<div class="scroll"><table><thead><tr><th>layer</th><th>shape</th><th>bits</th><th>angle to its sign</th><th>expected</th><th>flips a step</th></tr></thead>
 <tbody>${rows.join('\n')}</tbody></table></div>`;
+}
+
+function epochTable(epochs: readonly EpochReport[]): string {
+  const rows = epochs.map(
+    (epoch) =>
+      `<tr><th scope="row">${epoch.epoch}</th><td>${epoch.trainLoss.toFixed(4)}</td><td>${percent(epoch.trainAccuracy)}</td>` +
+      `<td>${epoch.testLoss.toFixed(4)}</td><td>${percent(epoch.testAccuracy)}</td>` +
+      `<td>${epoch.learningRate.toPrecision(3)}</td><td>${epoch.seconds.toFixed(1)}</td></tr>`,
+  );
+  return `<details><summary>Loss and accuracy of every epoch</summary><div class="scroll"><table><thead><tr><th>epoch</th><th>training loss</th><th>training accuracy</th><th>test loss</th><th>test accuracy</th><th>learning rate</th><th>seconds</th></tr></thead>
+<tbody>${rows.join('\n')}</tbody></table></div></details>`;
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(2)} %`;
+}
+
+/** With separators between thousands. */
+function whole(value: number): string {
+  return Math.round(value).toLocaleString('en-US');
 }
 
 function factsTable(report: TrainReport): string {
@@ -359,9 +436,11 @@ function escapeHtml(text: string): string {
 
 const STYLE = `
 :root { color-scheme: light dark; --page: #fbfaf8; --card: #fff; --ink: #24292f; --soft: #5c6670; --faint: #d5d9de;
-  --s1: #0b6e99; --s2: #c2571a; --s3: #3f7d20; --s4: #7b3fa0; --s5: #a3241f; --s6: #8a6d00; }
+  --s1: #0b6e99; --s2: #c2571a; --s3: #3f7d20; --s4: #7b3fa0; --s5: #a3241f; --s6: #8a6d00;
+  --s7: #0f8a7e; --s8: #c2418a; --s9: #4a54b8; --s10: #6b7178; }
 @media (prefers-color-scheme: dark) { :root { --page: #14171a; --card: #1c2125; --ink: #e4e7ea; --soft: #9aa5ae; --faint: #3b434a;
-  --s1: #58b4dc; --s2: #f0945c; --s3: #8ccf66; --s4: #c490e4; --s5: #f08580; --s6: #dcc04a; } }
+  --s1: #58b4dc; --s2: #f0945c; --s3: #8ccf66; --s4: #c490e4; --s5: #f08580; --s6: #dcc04a;
+  --s7: #4fd0c2; --s8: #f08cc4; --s9: #98a2f4; --s10: #aab1b8; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
 main { max-width: 1180px; margin: 0 auto; padding: 2rem 1.25rem 4rem; }
@@ -378,6 +457,7 @@ svg { display: block; width: 100%; height: auto; margin-top: .5rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .35rem 1.25rem .35rem 0; text-align: left; border-bottom: 1px solid var(--faint); white-space: nowrap; }
 .facts td { white-space: normal; overflow-wrap: anywhere; }
+summary { cursor: pointer; color: var(--soft); }
 thead th { color: var(--soft); font-weight: 600; }
 tbody th { font-weight: 600; }
 `;

@@ -1,0 +1,193 @@
+/** The HTML report: self-contained, complete, honest about what it draws, safe with any text. */
+import { afterEach, expect, test, vi } from 'vitest';
+import { type EpochReport, type LayerReport, renderReport, type TrainReport } from '../src/cli/report.ts';
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+const counts = (...bins: readonly [bin: number, count: number][]): number[] => {
+  const all = new Array<number>(180).fill(0);
+  for (const [bin, count] of bins) all[bin] = count;
+  return all;
+};
+
+function layer(name: string, over: Partial<LayerReport> = {}): LayerReport {
+  return {
+    name: `${name}/kernel`,
+    shape: [64, 3, 3, 32],
+    bits: 1,
+    filters: 64,
+    fanIn: 288,
+    angleDegrees: 36.5,
+    angleSd: 0.75,
+    angleExpected: 36.99,
+    flipRatio: 0.00025,
+    angles: { from: 0, to: 90, counts: counts([72, 40], [73, 24]) },
+    ...over,
+  };
+}
+
+function sample(layers: readonly LayerReport[], epochs = 3, over: Partial<TrainReport> = {}): TrainReport {
+  return {
+    version: 1,
+    adapter: {
+      name: 'Some GPU',
+      vendor: 'acme',
+      architecture: 'one',
+      device: '',
+      description: 'Some GPU',
+      software: false,
+    },
+    dataset: 'mnist',
+    model: 'cnn',
+    seed: 7,
+    options: { epochs, batch: 100, lr: { from: 0.02, to: 0.001 } },
+    initial: layers.map(({ name }) => ({ name, angleDegrees: 30 })),
+    epochs: Array.from(
+      { length: epochs },
+      (_, index): EpochReport => ({
+        epoch: index + 1,
+        trainLoss: 0.5 / (index + 1),
+        trainAccuracy: 0.9,
+        testLoss: 0.4,
+        testAccuracy: 0.91,
+        learningRate: 0.01,
+        seconds: 12.5,
+        imagesPerSecond: 4800,
+        layers: layers.map(({ name, angleExpected, flipRatio }) => ({
+          name,
+          angleDegrees: 36,
+          angleExpected,
+          flipRatio,
+        })),
+      }),
+    ),
+    finalTestAccuracy: 0.97385,
+    imagesPerSecond: 4812.4,
+    peakGpuBytes: 64 * 2 ** 20,
+    weightsSha256: 'ab'.repeat(32),
+    layers,
+    seconds: 37.5,
+    ...over,
+  };
+}
+
+/** The `<figure>`s of a page. */
+const figuresOf = (html: string) => html.match(/<figure[\s\S]*?<\/figure>/g) ?? [];
+const figureOf = (html: string, title: string) =>
+  figuresOf(html).find((figure) => figure.includes(`<b>${title}</b>`)) ?? '';
+/** Heights of the dashed lines that run across a chart. */
+const dashedLines = (figure: string) => figure.match(/<path[^>]*stroke-dasharray[^>]*>/g) ?? [];
+
+test('it needs no network and no scripts', () => {
+  const html = renderReport(sample([layer('conv1'), layer('dense1')]));
+  expect(html).not.toMatch(/<script|<link|<img|<iframe|\bsrc=|@import|url\((?!#)/i);
+  // The name of SVG's namespace is the only address.
+  const addresses = [...new Set(html.match(/\w+:\/\/[^"'\s<)]+/g))];
+  expect(addresses.filter((address) => !address.startsWith('http://www.w3.org/'))).toEqual([]);
+  expect(html).not.toMatch(/undefined|NaN|Infinity|\[object/);
+});
+
+test('charts of the run and one histogram a layer, each told in words too', () => {
+  const html = renderReport(sample([layer('conv1'), layer('dense1')]));
+  const titles = figuresOf(html).map((figure) => /<b>(.*?)<\/b>/.exec(figure)?.[1]);
+  expect(titles).toEqual([
+    'Loss',
+    'Accuracy',
+    'Angle between filters and their signs',
+    'Sign flips',
+    'conv1/kernel',
+    'dense1/kernel',
+  ]);
+  for (const figure of figuresOf(html)) expect(figure).toMatch(/<svg role="img" aria-label="[^"]{20,}"/);
+});
+
+test('tables hold the numbers: layers, epochs, facts of the run', () => {
+  const html = renderReport(sample([layer('conv1')]));
+  expect(html).toContain('<strong>97.39 %</strong>');
+  expect(html).toContain('4,812 images a second');
+  expect(html).toContain(
+    '<th scope="row">conv1/kernel</th><td>64 × 3 × 3 × 32</td><td>1</td><td>36.50° ± 0.75°</td><td>36.99°</td><td>2.50e-4</td>',
+  );
+  expect(html).toContain(
+    '<th scope="row">2</th><td>0.2500</td><td>90.00 %</td><td>0.4000</td><td>91.00 %</td><td>0.0100</td><td>12.5</td>',
+  );
+  expect(html).toContain('<th scope="row">hardware</th><td>yes</td>');
+  expect(html).toContain('<th scope="row">seed</th><td>7</td>');
+  expect(html).toContain('64.0 MB');
+  expect(html).toContain('ab'.repeat(32));
+  const software = sample([layer('conv1')]);
+  expect(renderReport({ ...software, adapter: { ...software.adapter, software: true } })).toContain(
+    'no: a software adapter',
+  );
+});
+
+test('a closed form far from every measured angle is still drawn, for each layer', () => {
+  for (const epochs of [1, 2, 30]) {
+    const far = [layer('a', { angleExpected: 45 }), layer('b', { angleExpected: 21 })];
+    const angles = figureOf(renderReport(sample(far, epochs)), 'Angle between filters and their signs');
+    expect(dashedLines(angles)).toHaveLength(2);
+  }
+});
+
+test('histograms mark the closed form and both landmarks', () => {
+  const chart = figureOf(renderReport(sample([layer('conv1', { angleExpected: 33.5 })])), 'conv1/kernel');
+  expect(dashedLines(chart)).toHaveLength(3);
+  expect(chart).toContain('expected 33.50°');
+  expect(chart).toContain('>30°<');
+  expect(chart).toContain('>37.07°<');
+});
+
+test('no flips are a gap, not a made-up number', () => {
+  const report = sample([layer('a')]);
+  const flips = [0.005, 0, 0.0003];
+  const epochs = report.epochs.map((epoch, index) => ({
+    ...epoch,
+    layers: epoch.layers.map((entry) => ({ ...entry, flipRatio: flips[index] ?? 0 })),
+  }));
+  const chart = figureOf(renderReport({ ...report, epochs }), 'Sign flips');
+  expect([...'⁰¹²³⁴⁵⁶⁷⁸⁹'].filter((digit) => chart.includes(`10⁻${digit}`))).toEqual(['²', '³', '⁴']);
+  expect(chart.match(/ecmeta_ssr_type="chart"/g)).toHaveLength(2);
+});
+
+test('twelve layers: every name in the legend, ten colours that differ', () => {
+  const names = Array.from({ length: 12 }, (_, i) => `layer${i + 1}`);
+  const html = renderReport(sample(names.map((name) => layer(name))));
+  const angles = figureOf(html, 'Angle between filters and their signs');
+  for (const name of names) expect(angles).toContain(`>${name}<`);
+  const colours = new Set(angles.match(/var\(--s\d+\)/g));
+  expect(colours.size).toBe(10);
+  for (const colour of colours) {
+    // Defined for light and for dark.
+    expect(html.split(`${colour.slice(4, -1)}:`)).toHaveLength(3);
+  }
+});
+
+test('runs at the edge: no epoch, no binary layer, one filter, angles at the ends, no flips at all', () => {
+  const errors = vi.spyOn(console, 'error').mockImplementation(() => {});
+  const warnings = vi.spyOn(console, 'warn').mockImplementation(() => {});
+  const edges = [
+    sample([layer('a')], 0),
+    sample([], 2),
+    sample([layer('a', { filters: 1, angles: { from: 0, to: 90, counts: counts([0, 1]) } })]),
+    sample([layer('a', { angles: { from: 0, to: 90, counts: counts([179, 3]) } })]),
+    sample([layer('a', { flipRatio: 0, angles: { from: 0, to: 90, counts: counts() } })]),
+  ];
+  for (const report of edges) {
+    const html = renderReport(report);
+    expect(html).toContain('</html>');
+    expect(html).not.toMatch(/NaN|Infinity|undefined/);
+  }
+  expect(errors).not.toHaveBeenCalled();
+  expect(warnings).not.toHaveBeenCalled();
+});
+
+test('text from outside stays text', () => {
+  const evil = `"><script>alert('x')</script>&`;
+  const html = renderReport(
+    sample([layer(evil)], 2, { model: evil, dataset: evil, options: { lr: evil, [evil]: evil } }),
+  );
+  expect(html).not.toContain('<script');
+  expect(html).toContain('&#60;script&#62;');
+});
