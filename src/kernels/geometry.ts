@@ -1,4 +1,5 @@
 /** Statistics of latent filters. */
+import hadamardSource from '../../shaders/geometry/hadamard.wgsl';
 import histogramSource from '../../shaders/geometry/histogram.wgsl';
 import mergeSource from '../../shaders/geometry/merge.wgsl';
 import pairsSource from '../../shaders/geometry/pairs.wgsl';
@@ -81,4 +82,13 @@ export const patternParts = defineKernel({
   bindings: { latent: 'read', parts: 'write' },
   constants: ['KERNELS', 'CHANNELS', 'CHANNELS_LAST', 'SPAN'],
   workgroups: ({ KERNELS, SPAN }) => [Math.ceil(KERNELS / SPAN), 1, 1],
+});
+
+/** f32 [ROWS, LENGTH] to f32 [ROWS, SIZE]: up to four stages of a Walsh-Hadamard transform. */
+export const hadamard = defineKernel({
+  name: 'geometry/hadamard',
+  source: hadamardSource,
+  bindings: { x: 'read', out: 'write' },
+  constants: ['ROWS', 'LENGTH', 'SIZE', 'RADIX', 'STRIDE', 'SCALE', 'SIGNED', 'SEED', 'ROUND'],
+  workgroups: ({ ROWS, SIZE, RADIX }) => linearWorkgroups((ROWS * SIZE) / RADIX, 64),
 });
