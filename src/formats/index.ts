@@ -1,4 +1,5 @@
 /** File formats, read and written from bytes: nothing here touches a disk. */
+export { type BnnPynqNetwork, readBnnPynq } from './bnn-pynq.ts';
 export { decodeCheckpoint, encodeCheckpoint } from './checkpoint.ts';
 export {
   decodeSafetensors,

@@ -5,7 +5,7 @@
 import { DisposedError, FormatError, ShapeError } from '../errors.ts';
 import { Arena, describe, Gpu, type Program, ProgramBuilder, runOnce, type Tensor } from '../gpu/index.ts';
 import { declareParameter, type Parameter, type ParameterSpec } from '../layers/index.ts';
-import { packSigns } from '../ops/dense.ts';
+import { packSigns, unpackSigns } from '../ops/dense.ts';
 import { normal, uniform01 } from '../reference/random.ts';
 import type { Model } from './model.ts';
 import { recordForward } from './record.ts';
@@ -190,7 +190,8 @@ export class Network {
     const input = this.gpu.tensor('samples', [batch, ...this.model.inputShape], 'f32');
     const builder = new ProgramBuilder(this.gpu, `predict ${this.model.name}`);
     const pass = recordForward(builder, this.model, this.parameters, input, { training: false });
-    const output = builder.keep(pass.output.tensor);
+    const { kind, tensor } = pass.output;
+    const output = builder.keep(kind === 'real' ? tensor : unpackSigns(builder, tensor));
     const predictor = { input, output, program: await builder.compile({ arena: this.arena }) };
     this.#predictors.set(batch, predictor);
     return predictor;
