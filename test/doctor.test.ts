@@ -85,6 +85,16 @@ describe('what the doctor finds', () => {
   });
 });
 
+test('a GPU that it acquires itself lives until it is examined, and not longer', async () => {
+  const acquired = vi.mocked(requestGpu);
+  const report = await examine({ adapter: 'auto' });
+  expect(report.findings.filter(({ ok }) => !ok)).toEqual([]);
+  expect(report.verdict).toBe(gpuOf().adapter.software ? 'software' : 'healthy');
+  const gpu = await acquired.mock.results.at(-1)?.value;
+  expect(gpu.memory.bytes).toBe(0);
+  expect(gpu.disposed).toBe(true);
+});
+
 describe('where there is no GPU', () => {
   const noAdapter = () =>
     vi

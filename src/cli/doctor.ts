@@ -60,7 +60,8 @@ export async function examine(options: AdapterOptions): Promise<DoctorReport> {
     return { verdict: 'broken', findings: [failure('adapter', error)] };
   }
   using _ = gpu;
-  return examineGpu(gpu);
+  // Awaited here: the GPU must outlive its examination.
+  return await examineGpu(gpu);
 }
 
 /** Examines a GPU by what it is and by what its kernels compute; never throws for what is wrong with it. */
