@@ -72,12 +72,14 @@ export async function unpackOnce(archive: string, name: string): Promise<string>
   if (existsSync(folder)) return folder;
   mkdirSync(dirname(folder), { recursive: true });
   const partial = mkdtempSync(`${folder}.partial-`);
-  await pipeline(Readable.from([readFileSync(archive)]), createBrotliDecompress(), extract({ cwd: partial }));
   try {
+    // Not strict, it would only warn of a full disk, and half a driver would stay in the cache.
+    const unpack = extract({ cwd: partial, strict: true });
+    await pipeline(Readable.from([readFileSync(archive)]), createBrotliDecompress(), unpack);
     renameSync(partial, folder);
   } catch (cause) {
-    // Another process was faster; its copy is as good.
     rmSync(partial, { recursive: true, force: true });
+    // Another process may have been faster; its copy is as good.
     if (!existsSync(folder)) throw cause;
   }
   return folder;
