@@ -1,0 +1,37 @@
+// How fast 32-bit logic goes when nothing else is in the way: a ring of 8 vec4u an invocation, in registers, in which
+// each takes in its neighbour. One round is 32 exclusive-ors of 32 bits. Every value is needed again, so that hardware
+// with operations of three inputs can't merge two into one.
+//!include "lib/index.wgsl"
+
+override COUNT: u32; // invocations
+override ROUNDS: u32;
+
+@group(0) @binding(0) var<storage, read> seed: array<vec4u, 8>; // the ring at the start, less the invocation's index
+@group(0) @binding(1) var<storage, read_write> out: array<vec4u>; // [COUNT], the sum of the ring at the end
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let index = linear_index(id, groups, 64u);
+  if (index >= COUNT) {
+    return;
+  }
+  var a = seed[0] + index;
+  var b = seed[1] + index;
+  var c = seed[2] + index;
+  var d = seed[3] + index;
+  var e = seed[4] + index;
+  var f = seed[5] + index;
+  var g = seed[6] + index;
+  var h = seed[7] + index;
+  for (var i = 0u; i < ROUNDS; i++) {
+    a ^= b;
+    b ^= c;
+    c ^= d;
+    d ^= e;
+    e ^= f;
+    f ^= g;
+    g ^= h;
+    h ^= a;
+  }
+  out[index] = a + b + c + d + e + f + g + h;
+}

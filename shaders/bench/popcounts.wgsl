@@ -1,0 +1,36 @@
+// How fast population counts go when nothing else is in the way: 8 independent chains of vec4u an invocation, in
+// registers. One round is 32 counts of 32 bits.
+//!include "lib/index.wgsl"
+
+override COUNT: u32; // invocations
+override ROUNDS: u32;
+
+@group(0) @binding(0) var<storage, read> seed: array<vec4u, 8>; // where the chains start, less the invocation's index
+@group(0) @binding(1) var<storage, read_write> out: array<vec4u>; // [COUNT], the sum of the chains' ends
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let index = linear_index(id, groups, 64u);
+  if (index >= COUNT) {
+    return;
+  }
+  var a = seed[0] + index;
+  var b = seed[1] + index;
+  var c = seed[2] + index;
+  var d = seed[3] + index;
+  var e = seed[4] + index;
+  var f = seed[5] + index;
+  var g = seed[6] + index;
+  var h = seed[7] + index;
+  for (var i = 0u; i < ROUNDS; i++) {
+    a = countOneBits(a);
+    b = countOneBits(b);
+    c = countOneBits(c);
+    d = countOneBits(d);
+    e = countOneBits(e);
+    f = countOneBits(f);
+    g = countOneBits(g);
+    h = countOneBits(h);
+  }
+  out[index] = a + b + c + d + e + f + g + h;
+}
