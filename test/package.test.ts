@@ -213,6 +213,14 @@ describe('a blank Node project', () => {
     );
   });
 
+  test('has a doctor that finds the software adapter, and every bit right', async () => {
+    const arguments_ = ['--no-install', 'webgpu-bnn', 'doctor', '--adapter', 'software', '--json'];
+    const report = JSON.parse(await run(folder, 'npx', ...arguments_));
+    expect(report.verdict).toBe('software');
+    const probes = report.findings.map(({ probe, ok }: { probe: string; ok: boolean }) => [probe, ok]);
+    expect(probes).toEqual(['adapter', 'timestamps', 'packing', 'XNOR-popcount'].map((name) => [name, true]));
+  });
+
   test.each(['node16', 'bundler'])('type-checks with moduleResolution %s', async (name) => {
     const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
     expect(await run(folder, process.execPath, tsc, '-p', `${name}.json`)).toBe('');
