@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The command line: `webgpu-bnn train | eval | bench | data | doctor`. Thin: it parses, calls the library, prints. */
+/** The command line: `webgpu-bnn train | eval | geometry | bench | data | doctor`. Thin: it parses, calls the library, prints. */
 import { Command } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { BnnError } from '../errors.ts';
@@ -8,6 +8,7 @@ import { dataCommand } from './data.ts';
 import { doctorCommand } from './doctor.ts';
 import { evalCommand } from './eval.ts';
 import { EXIT, exitCodeOf } from './exit.ts';
+import { geometryCommand } from './geometry.ts';
 import { trainCommand } from './train.ts';
 
 const program = new Command('webgpu-bnn')
@@ -16,6 +17,7 @@ const program = new Command('webgpu-bnn')
   .showHelpAfterError('(webgpu-bnn <command> --help shows what there is)')
   .addCommand(trainCommand())
   .addCommand(evalCommand())
+  .addCommand(geometryCommand())
   .addCommand(benchCommand())
   .addCommand(dataCommand())
   .addCommand(doctorCommand())
@@ -26,6 +28,7 @@ Examples:
   $ webgpu-bnn train                          MNIST with the default network
   $ webgpu-bnn train --resume runs/mnist-mlp  go on where a run stopped
   $ webgpu-bnn eval runs/mnist-mlp            accuracy of a trained network
+  $ webgpu-bnn geometry model.safetensors     what binarizing a stored model would do
   $ webgpu-bnn doctor                         what GPU there is, and whether it computes right
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no usable GPU, 4 data missing or damaged, 130 interrupted and saved`,

@@ -122,24 +122,82 @@ export function encodeSafetensors(
  * @throws FormatError for a file that is truncated, corrupt, of another kind, or of an element type not known here
  */
 export function decodeSafetensors(bytes: Uint8Array<ArrayBuffer>, where: string): SafetensorsFile {
-  const { header, start } = readHeader(bytes, where);
-  const metadata: Record<string, string> = Object.create(null);
-  const ranges: { name: string; entry: Entry }[] = [];
-  for (const [name, value] of Object.entries(header)) {
-    if (name === METADATA) Object.assign(metadata, parseMetadata(value, where));
-    else ranges.push({ name, entry: parseEntry(name, value, bytes.length - start, where) });
-  }
-  assertCovering(ranges, bytes.length - start, where);
+  const { entries, start, metadata } = decodeSafetensorsHeader(bytes, bytes.length, where);
   const tensors = new Map<string, SafetensorsTensor>();
-  for (const { name, entry } of ranges) tensors.set(name, viewOf(bytes, start, entry));
+  for (const [name, entry] of entries) tensors.set(name, viewOf(bytes, start, entry));
   return { tensors, metadata };
 }
 
-interface Entry {
+/** Where a tensor lies in a file. */
+export interface SafetensorsEntry {
   readonly dtype: SafetensorsDtype;
   readonly shape: readonly number[];
+  /** Bytes from the start of the data, which follows the header. */
   readonly begin: number;
   readonly end: number;
+}
+
+export interface SafetensorsHeader {
+  /** In the order of the data. */
+  readonly entries: ReadonlyMap<string, SafetensorsEntry>;
+  /** Bytes from the start of the file to the data. */
+  readonly start: number;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** Bytes to read of a file to know how long its header is. */
+export const SAFETENSORS_PREFIX = LENGTH_BYTES;
+
+/**
+ * Bytes that hold a file's whole header, from the file's first eight.
+ * @throws FormatError where they don't fit the file
+ */
+export function safetensorsHeaderEnd(
+  prefix: Uint8Array<ArrayBuffer>,
+  fileBytes: number,
+  where: string,
+): number {
+  if (prefix.length < LENGTH_BYTES) {
+    throw new FormatError('The file is too short to be a safetensors file.', {
+      given: `${prefix.length} bytes`,
+      expected: `at least ${LENGTH_BYTES}`,
+      where: `${where}, offset 0`,
+      remedy: TRUNCATED,
+    });
+  }
+  const length = new DataView(prefix.buffer, prefix.byteOffset, LENGTH_BYTES).getBigUint64(0, true);
+  const most = Math.min(MAX_HEADER, fileBytes - LENGTH_BYTES);
+  if (length > BigInt(most)) {
+    throw new FormatError("The header's length doesn't fit the file.", {
+      given: `${length} bytes of header in a file of ${fileBytes}`,
+      expected: `at most ${most}`,
+      where: `${where}, offset 0`,
+      remedy: `${TRUNCATED}; or it is no safetensors file`,
+    });
+  }
+  return LENGTH_BYTES + Number(length);
+}
+
+/**
+ * What a file holds, from its head alone: everything about it is checked but the numbers themselves.
+ * @param head the file, or its first bytes up to the end of the header
+ * @param fileBytes of the whole file
+ * @throws FormatError as `decodeSafetensors` does
+ */
+export function decodeSafetensorsHeader(
+  head: Uint8Array<ArrayBuffer>,
+  fileBytes: number,
+  where: string,
+): SafetensorsHeader {
+  const { header, start } = readHeader(head, fileBytes, where);
+  const metadata: Record<string, string> = Object.create(null);
+  const ranges: { name: string; entry: SafetensorsEntry }[] = [];
+  for (const [name, value] of Object.entries(header)) {
+    if (name === METADATA) Object.assign(metadata, parseMetadata(value, where));
+    else ranges.push({ name, entry: parseEntry(name, value, fileBytes - start, where) });
+  }
+  assertCovering(ranges, fileBytes - start, where);
+  return { entries: new Map(ranges.map(({ name, entry }) => [name, entry])), start, metadata };
 }
 
 function assertWritable(name: string, { dtype, shape, data }: SafetensorsInput): void {
@@ -166,26 +224,10 @@ function assertWritable(name: string, { dtype, shape, data }: SafetensorsInput):
 
 function readHeader(
   bytes: Uint8Array<ArrayBuffer>,
+  fileBytes: number,
   where: string,
 ): { header: Record<string, unknown>; start: number } {
-  if (bytes.length < LENGTH_BYTES) {
-    throw new FormatError('The file is too short to be a safetensors file.', {
-      given: `${bytes.length} bytes`,
-      expected: `at least ${LENGTH_BYTES}`,
-      where: `${where}, offset 0`,
-      remedy: TRUNCATED,
-    });
-  }
-  const length = new DataView(bytes.buffer, bytes.byteOffset, LENGTH_BYTES).getBigUint64(0, true);
-  if (length > BigInt(Math.min(MAX_HEADER, bytes.length - LENGTH_BYTES))) {
-    throw new FormatError("The header's length doesn't fit the file.", {
-      given: `${length} bytes of header in a file of ${bytes.length}`,
-      expected: `at most ${Math.min(MAX_HEADER, bytes.length - LENGTH_BYTES)}`,
-      where: `${where}, offset 0`,
-      remedy: `${TRUNCATED}; or it is no safetensors file`,
-    });
-  }
-  const start = LENGTH_BYTES + Number(length);
+  const start = safetensorsHeaderEnd(bytes, fileBytes, where);
   const malformed = (given: string, cause?: unknown) =>
     new FormatError('The header is no JSON object.', {
       given,
@@ -261,7 +303,7 @@ function parseMetadata(value: unknown, where: string): Record<string, string> {
 }
 
 /** Checks all of an entry that can be checked without the others. `available`: bytes after the header. */
-function parseEntry(name: string, value: unknown, available: number, where: string): Entry {
+function parseEntry(name: string, value: unknown, available: number, where: string): SafetensorsEntry {
   const fail = (what: string, given: unknown, expected: string, remedy = CORRUPT): never => {
     throw new FormatError(what, {
       given: shown(given),
@@ -314,7 +356,11 @@ function shown(value: unknown): string {
 }
 
 /** Sorts by offset and refuses overlaps, holes and bytes that belong to no tensor. */
-function assertCovering(ranges: { name: string; entry: Entry }[], available: number, where: string): void {
+function assertCovering(
+  ranges: { name: string; entry: SafetensorsEntry }[],
+  available: number,
+  where: string,
+): void {
   ranges.sort((a, b) => a.entry.begin - b.entry.begin || a.entry.end - b.entry.end);
   let covered = 0;
   for (const { name, entry } of ranges) {
@@ -341,7 +387,7 @@ function assertCovering(ranges: { name: string; entry: Entry }[], available: num
   }
 }
 
-function viewOf(bytes: Uint8Array<ArrayBuffer>, start: number, entry: Entry): SafetensorsTensor {
+function viewOf(bytes: Uint8Array<ArrayBuffer>, start: number, entry: SafetensorsEntry): SafetensorsTensor {
   const { dtype, shape, begin, end } = entry;
   const TypedArray = ARRAYS[dtype];
   const width = TypedArray.BYTES_PER_ELEMENT;

@@ -100,7 +100,8 @@ const REMEDIES: Readonly<Record<string, readonly [given: string, remedy: string]
   EMFILE: ['too many files are open', 'raise the limit: ulimit -n 4096'],
 };
 
-function storageError(what: string, path: string, cause: unknown): StorageError {
+/** The error of a failed file operation, with what to do about it. */
+export function storageError(what: string, path: string, cause: unknown): StorageError {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
   const [given, remedy] = REMEDIES[code] ?? [String(cause), 'see what the operating system says above'];
   return new StorageError(what, {

@@ -1,0 +1,269 @@
+/**
+ * The geometry of stored filters of any size: tensors pass through a fixed amount of GPU memory, a chunk of filters at a
+ * time, and leave a few numbers a layer behind.
+ */
+import { MemoryPlanError, OptionError } from '../errors.ts';
+import { Arena, type Gpu, ProgramBuilder, Tensor } from '../gpu/index.ts';
+import {
+  ANGLE_BINS,
+  angleHistogram,
+  FILTER_STATISTICS,
+  type FilterStatistic,
+  filterGeometry,
+  type WeightFormat,
+} from '../ops/geometry.ts';
+import { expectedAngleDegrees, sdAngleDegrees } from './closed-forms.ts';
+
+/** A tensor of two or more dimensions that lies somewhere else; filters along its first axis. */
+export interface StoredFilters {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly format: WeightFormat;
+  /** Fills `into` with the tensor's bytes from `offset` on; row-major, little-endian. */
+  read(offset: number, into: Uint8Array<ArrayBuffer>): Promise<unknown>;
+}
+
+/** Means and deviations over the filters of a layer; filters of zeros, which have no angle, are left out of them. */
+export interface LayerSurvey {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly format: WeightFormat;
+  readonly filters: number;
+  /** Weights of one filter. */
+  readonly dimension: number;
+  /** Between a filter and its signs, in degrees; NaN where no filter has one. */
+  readonly meanAngle: number;
+  readonly sdAngle: number;
+  /** What the closed forms expect of filters of this length with a rotation-invariant law. */
+  readonly expectedAngle: number;
+  readonly expectedSd: number;
+  /** Filters by their angle: equal bins from 0 to 90 degrees. */
+  readonly angles: readonly number[];
+  /** Scale of the signs that is best for a filter: mean |w|. */
+  readonly meanScale: number;
+  /** 1 - cos^2: the share of a filter's square that binarizing it loses. */
+  readonly meanError: number;
+  readonly meanDeviation: number;
+  readonly meanKurtosis: number;
+  readonly positiveShare: number;
+  /** Of the signs of a filter, in bits. */
+  readonly signEntropy: number;
+  readonly nearZeroShare: number;
+  readonly saturatedShare: number;
+  readonly zeroFilters: number;
+  /** Weights that are NaN or infinite; they count in nothing else. */
+  readonly nonFinite: number;
+}
+
+export interface SurveyOptions {
+  /** Bytes of GPU memory to live in, at least 16 MB; 256 MB when absent. */
+  readonly memory?: number | undefined;
+  /** |w| below which a weight counts as near zero; 0.01 when absent. */
+  readonly nearZero?: number | undefined;
+}
+
+const MEGABYTE = 2 ** 20;
+const LARGEST_CHUNK = 64 * MEGABYTE;
+const BYTES: Readonly<Record<WeightFormat, number>> = { f32: 4, f16: 2, bf16: 2 };
+/** Moments and counts of a part of a filter; parts of a short filter; parts and bins that are there anyway. */
+const PART_BYTES = 48;
+const SHORT_PARTS = 32;
+const OVERHEAD = 6 * MEGABYTE;
+
+/** Measures one tensor after the other; holds its memory until it is disposed. */
+export class FilterSurvey {
+  readonly #gpu: Gpu;
+  readonly #arena: Arena;
+  readonly #latent: Tensor;
+  readonly #chunks: readonly [Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>];
+  readonly #memory: number;
+  readonly #nearZero: number | undefined;
+
+  /** @throws OptionError */
+  constructor(gpu: Gpu, { memory = 256 * MEGABYTE, nearZero }: SurveyOptions = {}) {
+    if (!(memory >= 16 * MEGABYTE)) {
+      throw new OptionError('There is too little memory to measure filters in.', {
+        given: `${memory} bytes`,
+        expected: `${16 * MEGABYTE} at least`,
+      });
+    }
+    this.#gpu = gpu;
+    this.#memory = memory;
+    this.#nearZero = nearZero;
+    // A quarter: the driver holds as much again while a chunk is on its way.
+    const most = Math.min(memory / 4, LARGEST_CHUNK, gpu.limits.maxStorageBufferBindingSize);
+    const bytes = 16 * Math.floor(most / 16);
+    this.#arena = new Arena(gpu);
+    this.#latent = gpu.tensor('filters', [bytes / 4], 'u32');
+    this.#chunks = [new Uint8Array(bytes), new Uint8Array(bytes)];
+  }
+
+  /**
+   * Measures a tensor; the next chunk is read while the GPU is busy with this one.
+   * @param onChunk called after each chunk with the bytes of it
+   * @throws MemoryPlanError where a single filter doesn't fit into the memory, before anything is read
+   */
+  async measure(source: StoredFilters, onChunk?: (bytes: number) => void): Promise<LayerSurvey> {
+    const { shape, format, name } = source;
+    const filters = shape[0] ?? 0;
+    const dimension = shape.slice(1).reduce((product, extent) => product * extent, 1);
+    const rowBytes = dimension * BYTES[format];
+    const rows = Math.min(filters, this.#rowsFor(dimension, format));
+    if (filters === 0 || dimension === 0 || shape.length < 2) {
+      throw new OptionError('A tensor of filters has two dimensions or more, none of them empty.', {
+        given: `[${shape.join(', ')}]`,
+        where: name,
+      });
+    }
+    if (rows < 1) {
+      throw new MemoryPlanError("A filter doesn't fit into the memory.", {
+        given: `${rowBytes} bytes`,
+        expected: `${this.#latent.byteLength} at most`,
+        where: name,
+        remedy: 'give more memory: four times the size of a filter',
+      });
+    }
+    const tally = new Tally();
+    const chunkOf = (turn: number, first: number) => {
+      const count = Math.min(rows, filters - first);
+      const into = this.#chunks[turn % 2 === 0 ? 0 : 1].subarray(0, count * rowBytes);
+      return { count, into, done: source.read(first * rowBytes, into) };
+    };
+    let next = chunkOf(0, 0);
+    for (let turn = 0, first = 0; first < filters; turn++) {
+      const { count, into, done } = next;
+      await done;
+      first += count;
+      if (first < filters) {
+        next = chunkOf(turn + 1, first);
+        // It is awaited in the next turn; if this one fails, nobody does.
+        next.done.catch(() => undefined);
+      }
+      await this.#measureChunk(into, count, dimension, format, tally);
+      onChunk?.(into.length);
+    }
+    return { name, shape, format, filters, dimension, ...tally.summary(dimension) };
+  }
+
+  dispose(): void {
+    this.#arena.dispose();
+    this.#latent.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #rowsFor(dimension: number, format: WeightFormat): number {
+    const parts = Math.min(SHORT_PARTS, Math.ceil(dimension / 4));
+    const transient = (parts + 1) * PART_BYTES;
+    return Math.floor(
+      Math.min(
+        this.#latent.byteLength / (dimension * BYTES[format]),
+        (this.#memory / 2 - OVERHEAD) / transient,
+        this.#gpu.limits.maxStorageBufferBindingSize / transient,
+      ),
+    );
+  }
+
+  async #measureChunk(
+    bytes: Uint8Array<ArrayBuffer>,
+    count: number,
+    length: number,
+    format: WeightFormat,
+    tally: Tally,
+  ): Promise<void> {
+    const { buffer } = this.#latent.placement;
+    const words = Math.ceil((count * length) / 2);
+    const latent =
+      format === 'f32'
+        ? Tensor.view('filters', [count, length], 'f32', buffer)
+        : Tensor.view('filters', [words], 'u32', buffer);
+    this.#gpu.write(latent, bytes);
+    const b = new ProgramBuilder(this.#gpu, 'survey');
+    const statistics = b.keep(
+      filterGeometry(b, {
+        latent,
+        format,
+        nearZero: this.#nearZero,
+        ...(format === 'f32' ? {} : { filters: [count, length] as const }),
+      }),
+    );
+    const bins = b.keep(angleHistogram(b, statistics));
+    using program = await b.compile({ arena: this.#arena });
+    program.run();
+    const [rows, counts] = await Promise.all([this.#gpu.readFloats(statistics), this.#gpu.readWords(bins)]);
+    tally.add(rows, counts);
+  }
+}
+
+/** Columns whose means a layer keeps. */
+const AVERAGED = [
+  'scale',
+  'standardDeviation',
+  'excessKurtosis',
+  'positiveShare',
+  'signEntropy',
+  'nearZeroShare',
+  'saturatedShare',
+] as const satisfies readonly FilterStatistic[];
+
+/** What becomes of the rows of a layer's filters, in float64. */
+class Tally {
+  readonly #sums = new Map<string, number>();
+  readonly #angles = new Array<number>(ANGLE_BINS).fill(0);
+  #counted = 0;
+  #zero = 0;
+  #nonFinite = 0;
+  #mean = 0;
+  #squares = 0;
+  #error = 0;
+
+  add(rows: Float32Array, counts: ArrayLike<number>): void {
+    const columns = FILTER_STATISTICS.length;
+    const at = Object.fromEntries(FILTER_STATISTICS.map((name, column) => [name, column])) as Record<
+      FilterStatistic,
+      number
+    >;
+    for (let row = 0; row < rows.length; row += columns) {
+      const value = (name: FilterStatistic) => rows[row + at[name]] ?? 0;
+      this.#nonFinite += value('nonFinite');
+      if (!(value('scale') > 0)) {
+        this.#zero += 1;
+        continue;
+      }
+      this.#counted += 1;
+      // Welford, "Note on a method for calculating corrected sums of squares and products" (1962).
+      const delta = value('angleDegrees') - this.#mean;
+      this.#mean += delta / this.#counted;
+      this.#squares += delta * (value('angleDegrees') - this.#mean);
+      this.#error += 1 - value('cosine') ** 2;
+      for (const name of AVERAGED) this.#sums.set(name, (this.#sums.get(name) ?? 0) + value(name));
+    }
+    for (let bin = 0; bin < this.#angles.length; bin++) {
+      this.#angles[bin] = (this.#angles[bin] ?? 0) + (counts[bin] ?? 0);
+    }
+  }
+
+  summary(dimension: number) {
+    const n = this.#counted;
+    const mean = (name: (typeof AVERAGED)[number]) => (this.#sums.get(name) ?? 0) / n;
+    return {
+      meanAngle: n > 0 ? this.#mean : Number.NaN,
+      sdAngle: Math.sqrt(this.#squares / n),
+      expectedAngle: expectedAngleDegrees(dimension),
+      expectedSd: sdAngleDegrees(dimension),
+      angles: this.#angles,
+      meanScale: mean('scale'),
+      meanError: this.#error / n,
+      meanDeviation: mean('standardDeviation'),
+      meanKurtosis: mean('excessKurtosis'),
+      positiveShare: mean('positiveShare'),
+      signEntropy: mean('signEntropy'),
+      nearZeroShare: mean('nearZeroShare'),
+      saturatedShare: mean('saturatedShare'),
+      zeroFilters: this.#zero,
+      nonFinite: this.#nonFinite,
+    };
+  }
+}
