@@ -209,6 +209,14 @@ describe('lifetimes', () => {
     expect(() => gpu.dispose()).toThrow(DisposedError);
   });
 
+  test('what is used after its Gpu was disposed says so', async () => {
+    const gpu = await requestGpu();
+    gpu.dispose();
+    await gpu.lost;
+    expect(() => gpu.tensor('x', [4], 'f32')).toThrow(DisposedError);
+    await expect(gpu.finished()).rejects.toThrow(DisposedError);
+  });
+
   test('a device that was handed in is not destroyed, and its defaults are enough', async () => {
     const owner = await requestGpu();
     const guest = Gpu.fromDevice(owner.device);

@@ -160,8 +160,9 @@ export class Gpu {
 
   /** @throws DeviceLostError, DisposedError, or the fault of an earlier call that nobody awaited */
   assertUsable(): void {
-    if (this.#loss !== undefined) throw this.#loss;
+    // Disposing destroys the device, which counts as a loss too.
     if (this.#disposed) throw new DisposedError('This Gpu was disposed.', { where: 'Gpu' });
+    if (this.#loss !== undefined) throw this.#loss;
     if (this.#fault !== undefined) {
       const fault = this.#fault;
       this.#fault = undefined;

@@ -10,7 +10,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createBrotliDecompress } from 'node:zlib';
 import { extract } from 'tar';
-import { NoAdapterError, WebGpuUnavailableError } from '../errors.ts';
+import { NoAdapterError, StorageError, WebGpuUnavailableError } from '../errors.ts';
 import { Gpu } from '../gpu/index.ts';
 
 export interface NodeGpuOptions {
@@ -66,21 +66,28 @@ export function cacheFolder(): string {
   return join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'webgpu-bnn');
 }
 
-/** Unpacks `archive` (tar, brotli) into `cacheFolder()/name` once; a half-done unpacking is never seen. */
+/** Unpacks `archive` (tar, brotli) into `cacheFolder()/name` once; a half-done unpacking is never seen. @throws StorageError */
 export async function unpackOnce(archive: string, name: string): Promise<string> {
   const folder = join(cacheFolder(), name);
   if (existsSync(folder)) return folder;
-  mkdirSync(dirname(folder), { recursive: true });
-  const partial = mkdtempSync(`${folder}.partial-`);
+  let partial: string | undefined;
   try {
+    mkdirSync(dirname(folder), { recursive: true });
+    partial = mkdtempSync(`${folder}.partial-`);
     // Not strict, it would only warn of a full disk, and half a driver would stay in the cache.
     const unpack = extract({ cwd: partial, strict: true });
     await pipeline(Readable.from([readFileSync(archive)]), createBrotliDecompress(), unpack);
     renameSync(partial, folder);
   } catch (cause) {
-    rmSync(partial, { recursive: true, force: true });
+    if (partial !== undefined) rmSync(partial, { recursive: true, force: true });
     // Another process may have been faster; its copy is as good.
-    if (!existsSync(folder)) throw cause;
+    if (existsSync(folder)) return folder;
+    throw new StorageError('The software adapter could not be unpacked.', {
+      given: String(cause),
+      where: folder,
+      remedy: 'free some space there, or name another folder with WEBGPU_BNN_CACHE',
+      cause,
+    });
   }
   return folder;
 }
