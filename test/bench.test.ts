@@ -1,7 +1,17 @@
 /** The benchmark's own parts: its clock, its ceilings, what it says when a result is wrong. */
 import { describe, expect, test } from 'vitest';
 import { check, measureCeilings } from '../src/bench/ceilings.ts';
+import { benchGeometry } from '../src/bench/geometry.ts';
 import { timing } from '../src/bench/measure.ts';
+import { openTensorFlow } from '../src/bench/peers.ts';
+import {
+  assertSame,
+  benchProduct,
+  convProduct,
+  matMulProduct,
+  matMuls,
+  residualConvolutions,
+} from '../src/bench/products.ts';
 import { useGpu } from './helpers/gpu.ts';
 
 describe('timings', () => {
@@ -42,5 +52,63 @@ describe('ceilings', () => {
       /sums, element 3.*given: +5.*expected: 4/s,
     );
     expect(() => check('sums', [1, 2, 3, 4], 2, (row) => [2 * row + 1, 2 * row + 2])).not.toThrow();
+  });
+});
+
+describe('products', () => {
+  const gpu = useGpu();
+
+  test('a convolution and a matrix product are timed in both forms, and related to the ceilings', async () => {
+    const ceilings = await measureCeilings(gpu(), { runs: 1, sample: 1 });
+    for (const product of [convProduct(6, 32, 64, 2), matMulProduct(8, 64, 32)]) {
+      const result = await benchProduct(gpu(), product, ceilings, { runs: 2 });
+      expect(result.ratio).toBeCloseTo(result.float.median / result.binary.median, 6);
+      const counts = product.macs / 32 / (result.binary.median / 1000);
+      expect(result.shares.popcounts).toBeCloseTo(counts / ceilings.popcounts.perSecond, 6);
+      expect(result.shares.memory).toBeGreaterThan(0);
+      expect(result.shares.multiplyAdds).toBeGreaterThan(0);
+    }
+  });
+
+  test('the four convolutions have the same number of multiply-accumulates', () => {
+    expect(residualConvolutions(32).map(({ macs }) => macs / 32)).toEqual(Array(4).fill(115_605_504));
+    expect(matMuls(false).length).toBeGreaterThan(matMuls(true).length);
+  });
+
+  test('a wrong result names the first difference', () => {
+    const same = Float32Array.of(1, 2, 3);
+    expect(() => assertSame('conv', same, Float32Array.of(1, 2, 3), 'a peer')).not.toThrow();
+    expect(() => assertSame('conv', same, Float32Array.of(1, 5, 4), 'a peer')).toThrow(
+      /conv, element 1.*given: +2.*expected: 5, by a peer/s,
+    );
+    expect(() => assertSame('conv', same, Float32Array.of(1, 2), 'a peer')).toThrow(/conv, element/);
+  });
+
+  test('TensorFlow.js computes the same on the same device', async () => {
+    const peer = await openTensorFlow(gpu());
+    if (!('time' in peer)) return expect.fail(`it can't be measured: ${peer.reason}`);
+    const ceilings = await measureCeilings(gpu(), { runs: 1, sample: 1 });
+    for (const product of [convProduct(5, 32, 64, 1), matMulProduct(8, 64, 32)]) {
+      const medians: number[] = [];
+      const also = async (result: Float32Array<ArrayBuffer>) => {
+        medians.push((await peer.time(product, result, 2)).median);
+        await expect(
+          peer.time(
+            product,
+            result.map((x) => x + 1),
+            1,
+          ),
+        ).rejects.toThrow(/TensorFlow/);
+      };
+      await benchProduct(gpu(), product, ceilings, { runs: 1, also });
+      expect(medians[0]).toBeGreaterThan(0);
+    }
+    peer.dispose();
+  });
+
+  test('filters of signs have the cosine 1 in the geometry suite', async () => {
+    const ceilings = await measureCeilings(gpu(), { runs: 1, sample: 1 });
+    const results = await benchGeometry(gpu(), ceilings, 1);
+    expect(results.map(({ bytes }) => bytes)).toEqual([512 * 4608 * 4, 1024 * 8192 * 4]);
   });
 });

@@ -35,7 +35,9 @@ export interface Ceilings {
 }
 
 /** Rounds that a lane does before it stores anything. */
-const ROUNDS = 512;
+const ROUNDS = 128;
+/** Operations on one value in a round. */
+const STEPS = 4;
 const DISPATCHES = 256;
 const SUBMITS = 64;
 
@@ -83,7 +85,7 @@ function sumOfPopcounts(seed: Uint32Array, index: number): number[] {
   const sums = [0, 0, 0, 0];
   seed.forEach((word, i) => {
     let value = (word + index) >>> 0;
-    for (let round = 0; round < ROUNDS; round++) {
+    for (let round = 0; round < STEPS * ROUNDS; round++) {
       let bits = 0;
       for (let rest = value; rest !== 0; rest &= rest - 1) bits++;
       // 0 and 1 are their own counts.
@@ -111,7 +113,7 @@ async function timeLogic(gpu: Gpu, count: number, options: SampleOptions): Promi
 /** What `bench/logic` stores for one invocation. */
 function sumOfRing(seed: Uint32Array, index: number): number[] {
   const ring = seed.map((word) => word + index);
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < STEPS * ROUNDS; round++) {
     for (let i = 0; i < 32; i++) ring[i] = (ring[i] ?? 0) ^ (ring[(i + 4) % 32] ?? 0);
   }
   const sums = new Uint32Array(4);
@@ -138,7 +140,7 @@ async function timeMultiplyAdds(gpu: Gpu, count: number, options: SampleOptions)
 function endsOfChains(seed: Float32Array, index: number): number[] {
   return Array.from(seed.subarray(0, 32), (start) => {
     let value = Math.fround(start + index);
-    for (let round = 0; round < ROUNDS; round++) value = Math.fround(value * -0.5 + 1);
+    for (let round = 0; round < STEPS * ROUNDS; round++) value = Math.fround(value * -0.5 + 1);
     return value;
   });
 }

@@ -1,66 +1,49 @@
 /**
- * `webgpu-bnn bench`: this library's binary kernels against its own f32 kernels on the same shapes, and the training
- * step of each model, on the adapter at hand. Every timed output is checked in the same run.
+ * `webgpu-bnn bench`: what the adapter can do at most, how near this library's kernels come to it, how they compare with
+ * f32 kernels (its own, and other libraries'), and the training step of each model. It parses, calls `src/bench`, prints.
  */
 import Table from 'cli-table3';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { GpuValidationError } from '../errors.ts';
 import {
-  type Gpu,
-  MODEL_NAMES,
-  type ModelName,
-  modelByName,
-  ops,
-  ProgramBuilder,
-  type Tensor,
-  Trainer,
-  type TrainingData,
-} from '../index.ts';
+  benchGeometry,
+  benchProduct,
+  benchTraining,
+  binarynetLayers,
+  type Ceilings,
+  type GeometryResult,
+  type MissingPeer,
+  matMuls,
+  measureCeilings,
+  openTensorFlow,
+  type Peer,
+  type Product,
+  type ProductResult,
+  residualConvolutions,
+  type Timing,
+  type TrainingResult,
+} from '../bench/index.ts';
+import { type Gpu, MODEL_NAMES, type ModelName } from '../index.ts';
 import { writeFileAtomic } from '../node/index.ts';
 import { type AdapterOptions, acquire, describeAdapter, withAdapter } from './options.ts';
 
-const SUITES = ['kernels', 'training'] as const;
+const SUITES = ['kernels', 'layers', 'training', 'geometry'] as const;
 type Suite = (typeof SUITES)[number];
 
 interface Flags extends AdapterOptions {
   readonly suite: Suite | 'all';
   readonly models: readonly ModelName[];
   readonly quick: boolean;
+  readonly peers: boolean;
   readonly json?: string;
 }
 
-/** Milliseconds of repeated runs. */
-interface Timing {
-  readonly median: number;
-  readonly fastest: number;
-  readonly slowest: number;
-  readonly runs: number;
-}
-
-interface KernelResult {
+interface PeerResult {
+  readonly peer: string;
   readonly name: string;
-  /** Multiply-accumulates of one run. */
-  readonly macs: number;
+  readonly time: Timing;
   readonly binary: Timing;
-  readonly float: Timing;
-  /** Median f32 time over median binary time. */
+  /** Median time of the peer over median binary time, both by the host's clock. */
   readonly ratio: number;
-}
-
-interface TrainingResult {
-  readonly model: ModelName;
-  readonly batch: number;
-  readonly imagesPerSecond: number;
-  readonly step: Timing;
-  readonly dispatches: number;
-  readonly submitsPerStep: number;
-  readonly readbacksPerStep: number;
-  /** Milliseconds of JavaScript to encode and submit one step. */
-  readonly javascript: number;
-  /** Milliseconds from the call that creates the training to the end of its first step. */
-  readonly firstStep: number;
-  readonly plannedBytes: number;
-  readonly activationBytes: number;
 }
 
 export function benchCommand(): Command {
@@ -72,13 +55,15 @@ export function benchCommand(): Command {
         .argParser(modelList)
         .default([...MODEL_NAMES], MODEL_NAMES.join(',')),
     )
-    .option('--quick', 'fewer repetitions', false)
+    .option('--peers', 'measure other libraries as well, on the same device (suite kernels)', false)
+    .option('--quick', 'fewer repetitions, and batch 1 only', false)
     .option('--json <file>', "write the figures here as well ('-' for standard output)")
     .addHelpText(
       'after',
       `
 Examples:
   $ webgpu-bnn bench
+  $ webgpu-bnn bench --suite kernels --peers
   $ webgpu-bnn bench --suite kernels --toggles disable_robustness
   $ webgpu-bnn bench --suite training --models mlp --json figures.json`,
     )
@@ -87,29 +72,75 @@ Examples:
 
 async function bench(flags: Flags): Promise<void> {
   const gpu = await acquire(flags);
-  const quiet = flags.json === '-';
+  const { software } = gpu.adapter;
   const say = (text: string) => {
-    if (!quiet) console.log(text);
+    if (flags.json !== '-') console.log(text);
   };
+  const wants = (suite: Suite) => flags.suite === 'all' || flags.suite === suite;
+  const toggles = flags.toggles?.split(',') ?? [];
   say(`adapter  ${describeAdapter(gpu)}`);
-  say(`toggles  ${flags.toggles ?? 'none (the defaults, as in a browser)'}\n`);
-  const runs = flags.quick ? 3 : 7;
+  say(`toggles  ${toggles.join(', ') || 'none (the defaults, as in a browser)'}`);
+  say('times    medians and spread by the clock of this machine, warm-up apart; every result is checked\n');
 
-  const kernels: KernelResult[] = [];
+  const runs = flags.quick ? 3 : 7;
+  let ceilings: Ceilings | undefined;
   if (flags.suite !== 'training') {
-    for (const problem of PROBLEMS) kernels.push(await benchKernel(gpu, problem, runs));
-    say(kernelTable(kernels));
+    ceilings = await measureCeilings(gpu, { runs, sample: software ? 1 : 5 });
+    say(`${ceilingTable(ceilings)}\n`);
+  }
+
+  const peers: PeerResult[] = [];
+  const missing: MissingPeer[] = [];
+  const kernels: ProductResult[] = [];
+  if (ceilings !== undefined && wants('kernels')) {
+    const peer = flags.peers ? await openPeer(gpu, missing) : undefined;
+    for (const product of [...matMuls(software), ...residualConvolutions(1)]) {
+      // A peer takes long over a product on a software adapter.
+      const shared = peer !== undefined && (product.kind === 'conv' || isSmall(product));
+      kernels.push(await benchProductAndPeer(gpu, product, ceilings, runs, shared ? peer : undefined, peers));
+    }
+    if (!flags.quick) {
+      for (const product of residualConvolutions(32)) {
+        kernels.push(await benchProduct(gpu, product, ceilings, { runs: software ? 1 : runs }));
+      }
+    }
+    say(productTable('kernel', kernels));
+    if (software) say('Left out on a software adapter: matmul 2048 to 8192 and 4096 x 784 x 4096.');
+    say('');
+    if (peers.length > 0) say(`${peerTable(peers)}\n`);
+    for (const { name, reason } of missing) say(`Not measured: ${name}: ${reason}\n`);
+    peer?.dispose();
+  }
+
+  const layers: ProductResult[] = [];
+  if (ceilings !== undefined && wants('layers')) {
+    const batch = software ? (flags.quick ? 1 : 4) : 50;
+    for (const product of binarynetLayers(batch)) {
+      layers.push(await benchProduct(gpu, product, ceilings, { runs: software ? 3 : runs }));
+    }
+    say(`${productTable('layer of binarynet', layers)}\n`);
+  }
+  const geometry: GeometryResult[] = [];
+  if (ceilings !== undefined && wants('geometry')) {
+    geometry.push(...(await benchGeometry(gpu, ceilings, runs)));
+    say(`${geometryTable(geometry)}\n`);
   }
   const training: TrainingResult[] = [];
-  if (flags.suite !== 'kernels') {
+  if (wants('training')) {
     for (const model of flags.models) training.push(await benchTraining(gpu, model, flags.quick));
     say(trainingTable(training));
   }
+
   const figures = {
     adapter: { name: describeAdapter(gpu), ...gpu.adapter },
-    toggles: flags.toggles?.split(',') ?? [],
+    toggles,
     date: new Date().toISOString(),
+    ...(ceilings === undefined ? {} : { ceilings }),
     kernels,
+    peers,
+    missingPeers: missing,
+    layers,
+    geometry,
     training,
   };
   const json = `${JSON.stringify(figures, null, 2)}\n`;
@@ -118,212 +149,146 @@ async function bench(flags: Flags): Promise<void> {
   gpu.dispose();
 }
 
-/** A product in two forms, binary and f32, on the same ±1 values. */
-interface Problem {
-  readonly name: string;
-  readonly macs: number;
-  readonly a: readonly number[];
-  readonly w: readonly number[];
-  binary(builder: ProgramBuilder, a: Tensor, w: Tensor): Tensor;
-  float(builder: ProgramBuilder, a: Tensor, w: Tensor): Tensor;
+async function openPeer(gpu: Gpu, missing: MissingPeer[]): Promise<Peer | undefined> {
+  const opened = await openTensorFlow(gpu);
+  if ('time' in opened) return opened;
+  missing.push(opened);
+  return undefined;
 }
 
-function matMulProblem(m: number, k: number, n: number): Problem {
-  return {
-    name: `matmul ${m} x ${k} x ${n}`,
-    macs: m * k * n,
-    a: [m, k],
-    w: [n, k],
-    binary: (builder, a, w) => ops.binaryMatMul(builder, a, w),
-    float: (builder, a, w) => ops.matMul(builder, a, w, { transposeB: true }),
+function isSmall({ macs }: Product): boolean {
+  return macs <= 512 ** 3;
+}
+
+async function benchProductAndPeer(
+  gpu: Gpu,
+  product: Product,
+  ceilings: Ceilings,
+  runs: number,
+  peer: Peer | undefined,
+  peers: PeerResult[],
+): Promise<ProductResult> {
+  if (peer === undefined) return benchProduct(gpu, product, ceilings, { runs });
+  const times: Timing[] = [];
+  const also = async (result: Float32Array<ArrayBuffer>) => {
+    times.push(await peer.time(product, result, Math.min(runs, gpu.adapter.software ? 3 : runs)));
   };
-}
-
-function convProblem(size: number, channels: number): Problem {
-  const options = { padding: 'same' } as const;
-  return {
-    name: `conv 3x3 ${size} x ${size} x ${channels}`,
-    macs: size * size * channels * channels * 9,
-    a: [1, size, size, channels],
-    w: [channels, 3, 3, channels],
-    binary: (builder, a, w) => ops.binaryConv2d(builder, a, w, options),
-    float: (builder, a, w) => ops.conv2d(builder, a, w, options),
-  };
-}
-
-const PROBLEMS: readonly Problem[] = [
-  matMulProblem(100, 512, 512),
-  matMulProblem(512, 1024, 512),
-  matMulProblem(1024, 1024, 1024),
-  convProblem(56, 64),
-  convProblem(28, 128),
-  convProblem(14, 256),
-  convProblem(7, 512),
-];
-
-async function benchKernel(gpu: Gpu, problem: Problem, runs: number): Promise<KernelResult> {
-  const values = (shape: readonly number[], salt: number) =>
-    Float32Array.from({ length: shape.reduce((x, y) => x * y, 1) }, (_, i) =>
-      Math.imul(i + salt, 2654435761) & 0x10000 ? 1 : -1,
-    );
-  using a = gpu.tensor('a', problem.a, 'f32', values(problem.a, 1));
-  using w = gpu.tensor('w', problem.w, 'f32', values(problem.w, 7));
-  using aBits = gpu.tensor('a', problem.a, 'bits');
-  using wBits = gpu.tensor('w', problem.w, 'bits');
-  const pack = new ProgramBuilder(gpu, 'pack');
-  ops.packSigns(pack, a, { out: aBits });
-  ops.packSigns(pack, w, { out: wBits });
-  using packing = await pack.compile();
-  packing.run();
-
-  const binaryBuilder = new ProgramBuilder(gpu, `binary ${problem.name}`);
-  const binaryOut = binaryBuilder.keep(problem.binary(binaryBuilder, aBits, wBits));
-  const floatBuilder = new ProgramBuilder(gpu, `float ${problem.name}`);
-  const floatOut = floatBuilder.keep(problem.float(floatBuilder, a, w));
-  using binaryProgram = await binaryBuilder.compile();
-  using floatProgram = await floatBuilder.compile();
-  const binary = await time(gpu, runs, () => binaryProgram.run());
-  const float = await time(gpu, runs, () => floatProgram.run());
-
-  // Sums of ±1 are exact in f32, so both forms must agree to the bit.
-  const got = await gpu.readFloats(binaryOut);
-  const expected = await gpu.readFloats(floatOut);
-  const wrong = got.findIndex((value, i) => value !== expected[i]);
-  if (wrong >= 0) {
-    throw new GpuValidationError('A kernel computed something else than its f32 counterpart.', {
-      given: String(got[wrong]),
-      expected: String(expected[wrong]),
-      where: `${problem.name}, element ${wrong}`,
-      remedy: 'run webgpu-bnn doctor; if it finds nothing, report this as a bug',
-    });
+  const measured = await benchProduct(gpu, product, ceilings, { runs, also });
+  for (const time of times) {
+    const { binary, name } = measured;
+    peers.push({ peer: peer.name, name, time, binary, ratio: time.median / binary.median });
   }
-  return { name: problem.name, macs: problem.macs, binary, float, ratio: float.median / binary.median };
+  return measured;
 }
 
-async function time(gpu: Gpu, runs: number, body: () => void): Promise<Timing> {
-  body();
-  await gpu.finished();
-  const times: number[] = [];
-  for (let i = 0; i < runs; i++) {
-    const start = performance.now();
-    body();
-    await gpu.finished();
-    times.push(performance.now() - start);
-  }
-  return timing(times);
-}
-
-function timing(times: readonly number[]): Timing {
-  const sorted = [...times].sort((a, b) => a - b);
-  return {
-    median: sorted[sorted.length >> 1] ?? 0,
-    fastest: sorted[0] ?? 0,
-    slowest: sorted.at(-1) ?? 0,
-    runs: sorted.length,
-  };
-}
-
-/** Data sets of noise with the shapes of the real ones: a step's speed doesn't depend on the pixels. */
-function noise(model: ModelName, batch: number, steps: number): TrainingData {
-  const image = model === 'binarynet' ? [32, 32, 3] : [28, 28, 1];
-  const split = (count: number) => ({
-    images: Uint8Array.from(
-      { length: count * image.reduce((x, y) => x * y, 1) },
-      (_, i) => Math.imul(i, 2654435761) >>> 24,
-    ),
-    labels: Uint8Array.from({ length: count }, (_, i) => i % 10),
-    count,
-  });
-  const channels = image[2] ?? 1;
-  return {
-    name: 'noise',
-    classes: '0123456789'.split(''),
-    image,
-    train: split(batch * steps),
-    test: split(batch),
-    normalise: {
-      scale: new Array<number>(channels).fill(2 / 255),
-      shift: new Array<number>(channels).fill(-1),
-    },
-  };
-}
-
-async function benchTraining(gpu: Gpu, name: ModelName, quick: boolean): Promise<TrainingResult> {
-  const software = gpu.adapter.software;
-  const batch = name === 'binarynet' ? (software ? 10 : 50) : 100;
-  const steps = software ? (name === 'mlp' ? 20 : name === 'cnn' ? 6 : 2) : quick ? 20 : 100;
-  const data = noise(name, batch, steps);
-  const model = modelByName(name, { input: data.image, classes: 10 });
-
-  const start = performance.now();
-  using trainer = await Trainer.create(gpu, model, data, { batch, epochs: 2, learningRate: 0.001 });
-  await trainer.runSteps(1);
-  const firstStep = performance.now() - start;
-
-  const before = { ...gpu.counters };
-  const times: number[] = [];
-  let javascript = 0;
-  for (let i = 0; i < steps; i++) {
-    const begun = performance.now();
-    const done = trainer.runSteps(1);
-    javascript += performance.now() - begun;
-    await done;
-    times.push(performance.now() - begun);
-  }
-  const step = timing(times);
-  return {
-    model: name,
-    batch,
-    imagesPerSecond: (1000 * batch) / step.median,
-    step,
-    dispatches: trainer.dispatches,
-    submitsPerStep: (gpu.counters.submits - before.submits) / steps,
-    readbacksPerStep: (gpu.counters.readbacks - before.readbacks) / steps,
-    javascript: javascript / steps,
-    firstStep,
-    plannedBytes: trainer.plan.peakBytes,
-    activationBytes: trainer.plan.activations,
-  };
-}
-
-function kernelTable(results: readonly KernelResult[]): string {
-  const table = new Table({
-    head: ['kernel', 'binary', 'spread', 'binary GOPS', 'f32', 'f32 GFLOPS', 'ratio'],
-    colAligns: ['left', 'right', 'right', 'right', 'right', 'right', 'right'],
+function tableOf(head: readonly string[]): InstanceType<typeof Table> {
+  return new Table({
+    head: [...head],
+    colAligns: head.map((_, i) => (i === 0 ? 'left' : 'right')),
     style: { head: [], border: [] },
   });
+}
+
+function ceilingTable(ceilings: Ceilings): string {
+  const table = tableOf(['ceiling', 'rate', 'median', 'spread']);
+  const rows = [
+    ['population counts of 32 bits', ceilings.popcounts, 'G/s'],
+    ['exclusive-ors of 32 bits', ceilings.logic, 'G/s'],
+    ['f32 multiply-adds', ceilings.multiplyAdds, 'G/s'],
+    ['copying, read + written', ceilings.copy, 'GB/s'],
+  ] as const;
+  for (const [name, { perSecond, time }, unit] of rows) {
+    table.push([name, `${(perSecond / 1e9).toFixed(2)} ${unit}`, milliseconds(time.median), spread(time)]);
+  }
+  const overheads = [
+    ['one more dispatch', ceilings.dispatch],
+    ['one more submit', ceilings.submit],
+    ['submit and wait', ceilings.roundTrip],
+  ] as const;
+  for (const [name, time] of overheads) {
+    table.push([name, '', microseconds(time.median), spread(time, microseconds)]);
+  }
+  return table.toString();
+}
+
+function productTable(what: string, results: readonly ProductResult[]): string {
+  const table = tableOf([
+    what,
+    'binary',
+    'spread',
+    'binary GOPS',
+    'of popcount',
+    'of memory',
+    'f32',
+    'f32 GFLOPS',
+    'of multiply-add',
+    'ratio',
+  ]);
   const rate = (macs: number, milliseconds: number) => ((2 * macs) / milliseconds / 1e6).toFixed(1);
-  for (const { name, macs, binary, float, ratio } of results) {
+  for (const result of results) {
+    const { name, macs, ratio, shares } = result;
+    // The GPU's own clock, where it has one, is apart from what the host takes to submit.
+    const binary = result.binaryOnGpu ?? result.binary;
+    const float = result.floatOnGpu ?? result.float;
     table.push([
       name,
       milliseconds(binary.median),
       spread(binary),
       rate(macs, binary.median),
+      percent(shares.popcounts),
+      percent(shares.memory),
       milliseconds(float.median),
       rate(macs, float.median),
+      percent(shares.multiplyAdds),
       `${ratio.toFixed(1)}x`,
     ]);
   }
-  return `${table.toString()}\nAll outputs agree to the bit.\n`;
+  return `${table.toString()}\nAll outputs agree to the bit.`;
+}
+
+function peerTable(results: readonly PeerResult[]): string {
+  const table = tableOf(['kernel', 'peer', 'its f32', 'spread', 'binary', 'ratio']);
+  for (const { name, peer, time, binary, ratio } of results) {
+    table.push([
+      name,
+      peer,
+      milliseconds(time.median),
+      spread(time),
+      milliseconds(binary.median),
+      `${ratio.toFixed(1)}x`,
+    ]);
+  }
+  return `${table.toString()}\nAll outputs agree to the bit.`;
+}
+
+function geometryTable(results: readonly GeometryResult[]): string {
+  const table = tableOf(['geometry', 'time', 'spread', 'GB/s', 'of memory']);
+  for (const { name, bytes, time, share } of results) {
+    table.push([
+      name,
+      milliseconds(time.median),
+      spread(time),
+      (bytes / time.median / 1e6).toFixed(1),
+      percent(share),
+    ]);
+  }
+  return table.toString();
 }
 
 function trainingTable(results: readonly TrainingResult[]): string {
-  const table = new Table({
-    head: [
-      'training step',
-      'batch',
-      'images/s',
-      'step',
-      'spread',
-      'dispatches',
-      'submits',
-      'readbacks',
-      'JavaScript',
-      'first step',
-      'GPU memory',
-    ],
-    style: { head: [], border: [] },
-  });
+  const table = tableOf([
+    'training step',
+    'batch',
+    'images/s',
+    'step',
+    'spread',
+    'dispatches',
+    'submits',
+    'readbacks',
+    'JavaScript',
+    'first step',
+    'GPU memory',
+  ]);
   for (const result of results) {
     table.push([
       result.model,
@@ -346,8 +311,16 @@ function milliseconds(value: number): string {
   return value < 10 ? `${value.toFixed(2)} ms` : `${value.toFixed(0)} ms`;
 }
 
-function spread({ fastest, slowest }: Timing): string {
-  return `${milliseconds(fastest)} to ${milliseconds(slowest)}`;
+function microseconds(value: number): string {
+  return `${(1000 * value).toFixed(1)} us`;
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(0)} %`;
+}
+
+function spread({ fastest, slowest }: Timing, format: (value: number) => string = milliseconds): string {
+  return `${format(fastest)} to ${format(slowest)}`;
 }
 
 function modelList(text: string): ModelName[] {

@@ -6,8 +6,8 @@ import popcountsSource from '../../shaders/bench/popcounts.wgsl';
 import tickSource from '../../shaders/bench/tick.wgsl';
 import { defineKernel, linearWorkgroups } from '../gpu/index.ts';
 
-/** Operations of one round of one invocation in `popcounts`, `logic` and `multiplyAdds`: 8 vectors of 4. */
-export const OPERATIONS_PER_ROUND = 32;
+/** Operations of one round of one invocation in `popcounts`, `logic` and `multiplyAdds`: 8 vectors of 4, four times. */
+export const OPERATIONS_PER_ROUND = 128;
 
 /** u32 [8, 4] to u32 [COUNT, 4]. */
 export const popcounts = defineKernel({
