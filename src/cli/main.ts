@@ -1,5 +1,8 @@
 #!/usr/bin/env node
-/** The command line: `webgpu-bnn train | eval | geometry | bench | data | doctor`. Thin: it parses, calls the library, prints. */
+/**
+ * The command line: `webgpu-bnn train | eval | run | inspect | geometry | bench | data | doctor`. Thin: it parses, calls the library,
+ * prints.
+ */
 import { Command } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { BnnError } from '../errors.ts';
@@ -9,6 +12,8 @@ import { doctorCommand } from './doctor.ts';
 import { evalCommand } from './eval.ts';
 import { EXIT, exitCodeOf } from './exit.ts';
 import { geometryCommand } from './geometry.ts';
+import { inspectCommand } from './inspect.ts';
+import { runCommand } from './run.ts';
 import { trainCommand } from './train.ts';
 
 const program = new Command('webgpu-bnn')
@@ -17,6 +22,8 @@ const program = new Command('webgpu-bnn')
   .showHelpAfterError('(webgpu-bnn <command> --help shows what there is)')
   .addCommand(trainCommand())
   .addCommand(evalCommand())
+  .addCommand(runCommand())
+  .addCommand(inspectCommand())
   .addCommand(geometryCommand())
   .addCommand(benchCommand())
   .addCommand(dataCommand())
@@ -28,6 +35,7 @@ Examples:
   $ webgpu-bnn train                          MNIST with the default network
   $ webgpu-bnn train --resume runs/mnist-mlp  go on where a run stopped
   $ webgpu-bnn eval runs/mnist-mlp            accuracy of a trained network
+  $ webgpu-bnn run model.onnx --dataset mnist  run a network that others trained
   $ webgpu-bnn geometry model.safetensors     what binarizing a stored model would do
   $ webgpu-bnn doctor                         what GPU there is, and whether it computes right
 

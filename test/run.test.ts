@@ -1,0 +1,91 @@
+/** `webgpu-bnn run` and `inspect`, as users run them. */
+import { rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { buildCli, runCli } from './helpers/cli.ts';
+
+const FIXTURES = 'test/fixtures';
+const LFC = `${FIXTURES}/bnn-pynq/mnist-lfcW1A1`;
+const CNV = `${FIXTURES}/bnn-pynq/cifar10-cnvW1A1`;
+const FINN = `${FIXTURES}/finn-tfc/model.onnx`;
+const QONNX = `${FIXTURES}/qonnx-tfc/TFC_1W1A.onnx`;
+
+let cli = '';
+const bnn = (args: string) => runCli(cli, args.split(' '));
+
+beforeAll(async () => {
+  cli = await buildCli();
+});
+afterAll(() => {
+  rmSync(dirname(cli), { recursive: true, force: true });
+});
+
+describe('run', () => {
+  test('a CIFAR-10 record: the best classes by name, with their scores', async () => {
+    const { code, stdout } = await bnn(`run ${CNV} --input ${FIXTURES}/bnn-pynq/deer.bin --top 2`);
+    expect(code).toBe(0);
+    expect(stdout).toContain('Deer (412), Horse (262)');
+    expect(stdout).toMatch(/ms an image/);
+  });
+
+  test('an idx file, as JSON', async () => {
+    const { code, stdout } = await bnn(`run ${LFC} --input ${FIXTURES}/bnn-pynq/3.image-idx3-ubyte --json`);
+    expect(code).toBe(0);
+    const { format, count, results } = JSON.parse(stdout);
+    expect({ format, count, label: results[0][0].label }).toEqual({ format: 'BNN-PYNQ', count: 1, label: 3 });
+  });
+
+  test('a .npy file through an ONNX network', async () => {
+    const { code, stdout } = await bnn(`run ${FINN} --input ${FIXTURES}/finn-tfc/input.npy --top 1`);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/image 0 +2 \(/);
+  });
+
+  test('the accuracy on a data set, whatever range the pixels have', async () => {
+    const qonnx = await bnn(`run ${QONNX} --dataset mnist --samples 500 --json`);
+    const finn = await bnn(`run ${FINN} --dataset mnist --samples 500 --pixels 0:255 --json`);
+    const [a, b] = [JSON.parse(qonnx.stdout), JSON.parse(finn.stdout)];
+    expect(a.count).toBe(500);
+    expect(a.accuracy).toBeGreaterThan(0.88);
+    expect(a.correct / 500).toBe(a.accuracy);
+    expect(b.results.map((best: { label: number }[]) => best[0]?.label)).toEqual(
+      a.results.map((best: { label: number }[]) => best[0]?.label),
+    );
+  });
+
+  test.each([
+    ['nothing to run on', `run ${LFC}`, 2, /--input FILE or --dataset NAME/],
+    ['no such model', 'run nowhere.onnx --dataset mnist', 1, /no such model/],
+    ['a file that is no network', 'run package.json --dataset mnist', 1, /ONNX/],
+    [
+      'images of another size',
+      `run ${CNV} --input ${FIXTURES}/bnn-pynq/3.image-idx3-ubyte`,
+      1,
+      /32 x 32 x 3/,
+    ],
+    ['a data set of another size', `run ${CNV} --dataset mnist`, 2, /32 x 32 x 3/],
+    ['a .npy file of integers', `run ${FINN} --input ${FIXTURES}/finn-tfc/expected_output.npy`, 1, /<i8/],
+    ['two inputs', `run ${LFC} --dataset mnist --input x`, 2, /cannot be used with/],
+  ])('%s', async (_, args, expected, message) => {
+    const { code, stderr } = await bnn(args);
+    expect(stderr).toMatch(message);
+    expect(code).toBe(expected);
+  });
+});
+
+describe('inspect', () => {
+  test('the layers, and what was folded', async () => {
+    const { code, stdout } = await bnn(`inspect ${QONNX}`);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/folded .*BatchNormalization_17/);
+    expect(stdout).toMatch(/total +59,008/);
+  });
+
+  test('as JSON', async () => {
+    const { stdout } = await bnn(`inspect ${CNV} --json`);
+    const { format, classes, total } = JSON.parse(stdout);
+    expect(format).toBe('BNN-PYNQ');
+    expect(classes[4]).toBe('Deer');
+    expect(total.binaryParameters).toBe(1_542_848);
+  });
+});
