@@ -54,6 +54,7 @@ describe('published networks', () => {
       const { model, folded } = importOnnx(bytes);
       const { total } = summarize(model);
       expect(total.binaryParameters).toBe(784 * 64 + 2 * 64 * 64 + 64 * 10);
+      expect(total.operations).toEqual({ binary: total.binaryParameters, float: 0 });
       expect(model.layers.map(({ layer }) => layer.kind)).toEqual([
         'flatten',
         ...['threshold', 'quantDense', 'threshold', 'quantDense', 'threshold', 'quantDense', 'threshold'],

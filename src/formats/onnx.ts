@@ -368,8 +368,16 @@ function product(
       kernel[index] = Math.sign(weight);
     });
   const isInteger = isBinary && value.values !== 'reals';
-  const make = (name: string) =>
-    isBinary ? quantDense({ name, units: N, kernelQuantizer: 'steSign' }) : dense({ name, units: N });
+  const binary = { units: N, kernelQuantizer: 'steSign' } as const;
+  const make = (name: string): Layer => {
+    if (!isBinary) return dense({ name, units: N });
+    // The sign of a sign is itself; saying so counts the products as binary ones.
+    return quantDense({
+      name,
+      ...binary,
+      ...(value.values === 'signs' ? { inputQuantizer: 'steSign' } : {}),
+    });
+  };
   const made = importer.layer(node.name, make, value.node, { kernel });
   return { ...activation(made, [1, N], [N], isInteger ? 'integers' : 'reals'), scale, shift };
 }
