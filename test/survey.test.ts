@@ -230,17 +230,13 @@ describe('the command', () => {
       tokens: { dtype: 'I32', shape: [2, 2], data: new Int32Array(4) },
       empty: f32([0, 4], new Float32Array()),
     });
-    const [json, csv] = [join(folder, 'out.json'), join(folder, 'out.csv')];
-    const { code, stdout, stderr } = await bnn(
-      'geometry',
-      path,
-      '--json',
-      json,
-      '--csv',
-      csv,
-      '--memory',
-      '32MB',
-    );
+    const [json, csv, html] = ['json', 'csv', 'html'].map((type) => join(folder, `out.${type}`)) as [
+      string,
+      string,
+      string,
+    ];
+    const outputs = ['--json', json, '--csv', csv, '--html', html];
+    const { code, stdout, stderr } = await bnn('geometry', path, ...outputs, '--memory', '32MB');
     expect(stderr).toBe('warning: broken has 1 NaN or infinite weights; they count in nothing\n');
     expect(code).toBe(0);
     expect(stdout).toMatch(/conv +│ 128 x 3 x 3 x 3 │ f32 +│ 3[56]\.\d\d ± \d\.\d\d° │ 36\.19 ± 3\.8\d°/);
@@ -264,6 +260,11 @@ describe('the command', () => {
     const lines = readFileSync(csv, 'utf8').trim().split('\r\n');
     expect(lines).toHaveLength(6);
     expect(lines[0]).toMatch(/^name,shape,format,filters,dimension,meanAngle/);
+    const page = readFileSync(html, 'utf8');
+    // Two charts of the model and one for every layer that has angles; nothing from elsewhere.
+    expect(page.match(/<svg role="img"/g)).toHaveLength(6);
+    expect(page).not.toMatch(/ src=| href=|@import/);
+    expect(page).not.toContain('NaN°');
   });
 
   test('reads a checkpoint that webgpu-bnn train wrote', async () => {

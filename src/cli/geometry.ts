@@ -8,6 +8,7 @@ import { writeFileAtomic } from '../node/index.ts';
 import { openModel, type StoredTensor } from '../node/safetensors.ts';
 import type { WeightFormat } from '../ops/geometry.ts';
 import { spreadSlope } from '../reference/geometry.ts';
+import { renderGeometry } from './geometry-report.ts';
 import { type AdapterOptions, acquire, byteCount, describeAdapter, withAdapter } from './options.ts';
 
 interface Flags extends AdapterOptions {
@@ -15,6 +16,7 @@ interface Flags extends AdapterOptions {
   readonly nearZero: number;
   readonly json?: string;
   readonly csv?: string;
+  readonly html?: string;
   readonly quiet?: boolean;
 }
 
@@ -42,6 +44,7 @@ export function geometryCommand(): Command {
     .option('--near-zero <number>', 'weights smaller than this count as near zero', Number, 0.01)
     .option('--json <file>', "write everything here as well ('-' for standard output)")
     .option('--csv <file>', 'write the table here as well')
+    .option('--html <file>', 'write a report with charts as well')
     .option('--quiet', 'print no progress and no table')
     .addHelpText(
       'after',
@@ -50,7 +53,7 @@ Every float tensor (F32, F16, BF16) of two dimensions or more is taken as filter
 
 Examples:
   $ webgpu-bnn geometry model.safetensors
-  $ webgpu-bnn geometry runs/mnist-mlp --csv layers.csv
+  $ webgpu-bnn geometry runs/mnist-mlp --html geometry.html
   $ webgpu-bnn geometry llama/ --memory 512MB --json geometry.json`,
     )
     .action(run);
@@ -109,6 +112,7 @@ async function run(path: string, flags: Flags): Promise<void> {
     if (flags.json === '-') process.stdout.write(json);
     else if (flags.json !== undefined) await writeFileAtomic(flags.json, json);
     if (flags.csv !== undefined) await writeFileAtomic(flags.csv, csvOf(layers));
+    if (flags.html !== undefined) await writeFileAtomic(flags.html, renderGeometry(report));
     if (!plain) print(report);
     for (const { name, nonFinite } of layers) {
       if (nonFinite > 0)

@@ -1,0 +1,221 @@
+/** The report of `webgpu-bnn geometry` as one self-contained page; its table sorts by any column. */
+import type { LayerSurvey } from '../geometry/survey.ts';
+import type { GeometryReport } from './geometry.ts';
+import {
+  AXIS,
+  angleHistogram,
+  colourOf,
+  draw,
+  escapeHtml,
+  factRows,
+  figure,
+  HEIGHT,
+  INK,
+  page,
+  SOFT,
+  whole,
+} from './html.ts';
+
+/** More layers than this have no histogram of their own: a page of hundreds of charts is slow. */
+const MOST_HISTOGRAMS = 48;
+
+export function renderGeometry(report: GeometryReport): string {
+  const layers = report.layers.filter(({ filters, zeroFilters }) => zeroFilters < filters);
+  const largest = new Set(
+    [...layers].sort((a, b) => b.filters * b.dimension - a.filters * a.dimension).slice(0, MOST_HISTOGRAMS),
+  );
+  const histograms = layers
+    .filter((layer) => largest.has(layer))
+    .map((layer, index) =>
+      figure(
+        layer.name,
+        `${whole(layer.filters)} filters of ${whole(layer.dimension)} weights.`,
+        angleHistogram(
+          { angles: { from: 0, to: 90, counts: layer.angles }, angleExpected: layer.expectedAngle },
+          index,
+        ),
+        'small',
+      ),
+    );
+  const missing = layers.length - histograms.length;
+  const slope =
+    report.spreadSlope === null
+      ? ''
+      : ` The slope is ${report.spreadSlope.toFixed(3).replace('-', '−')}; theory says −0.5.`;
+  return page({
+    kicker: 'webgpu-bnn geometry report',
+    title: report.model,
+    header: `<p class="figures"><strong>${whole(report.weights)}</strong> weights in ${whole(layers.length)} layers,
+measured in ${report.seconds.toFixed(1)} seconds</p>`,
+    body: `<section class="charts">
+${figure('Angle between filters and their signs', 'Mean of each layer, in the order of the file, and the 37.07° of random directions in many dimensions.', angleChart(layers))}
+${figure('Spread of the angles against the length of the filters', `A point a layer, on logarithmic axes; the line is the closed form for random filters.${slope}`, spreadChart(layers))}
+</section>
+<h2>Angles</h2>
+<p>Each filter turns by an angle when its weights are replaced by their signs. The dotted lines mark the mean of uniform weights
+(30°) and of random directions in many dimensions (37.07°); the dashed line marks the closed form for the layer's own dimension.${
+      missing > 0
+        ? ` The ${MOST_HISTOGRAMS} largest layers are drawn; ${missing} smaller ones are in the table.`
+        : ''
+    }</p>
+<section class="charts">${histograms.join('\n')}</section>
+<h2>Layers</h2>
+${layerTable(report.layers)}
+<h2>Run</h2>
+${factRows([
+  ['adapter', report.adapter.name],
+  ['near zero means', `|w| < ${report.nearZero}`],
+  ['read', `${(report.bytesPerSecond / 1e6).toFixed(0)} MB/s`],
+  ['GPU memory, most at once', `${(report.peakGpuBytes / 2 ** 20).toFixed(1)} MB`],
+  ...report.skipped.map(({ name, reason }) => [`left out: ${name}`, reason] as const),
+])}
+<script>${SORT}</script>`,
+  });
+}
+
+const PLOT = { left: 64, right: 20, top: 28, bottom: 48 };
+
+function angleChart(layers: readonly LayerSurvey[]): string {
+  return draw(HEIGHT, {
+    grid: PLOT,
+    xAxis: {
+      ...AXIS,
+      type: 'category',
+      name: 'layer',
+      nameLocation: 'middle',
+      nameGap: 28,
+      data: layers.map((_, i) => i + 1),
+    },
+    yAxis: { ...AXIS, type: 'value', name: 'degrees', scale: true },
+    series: [
+      {
+        ...points(0),
+        data: layers.map(({ meanAngle }) => meanAngle),
+        markLine: {
+          symbol: 'none',
+          silent: true,
+          data: [
+            {
+              yAxis: 37.0714,
+              lineStyle: { type: 'dotted', color: SOFT, width: 1.5 },
+              label: { formatter: '37.07°', position: 'insideEndTop', color: SOFT },
+            },
+          ],
+        },
+      },
+    ],
+  });
+}
+
+function spreadChart(layers: readonly LayerSurvey[]): string {
+  const shown = layers.filter(({ filters, sdAngle }) => filters > 1 && sdAngle > 0);
+  const lengths = [...new Set(shown.map(({ dimension }) => dimension))].sort((a, b) => a - b);
+  const expected = new Map(shown.map(({ dimension, expectedSd }) => [dimension, expectedSd]));
+  return draw(HEIGHT, {
+    grid: PLOT,
+    xAxis: {
+      ...AXIS,
+      type: 'log',
+      name: 'weights of a filter',
+      nameLocation: 'middle',
+      nameGap: 28,
+      scale: true,
+    },
+    yAxis: {
+      ...AXIS,
+      type: 'log',
+      name: 'standard deviation, degrees',
+      nameTextStyle: { color: INK, align: 'left' },
+      scale: true,
+    },
+    series: [
+      {
+        type: 'line',
+        symbol: 'none',
+        data: lengths.map((length) => [length, expected.get(length) ?? 0]).filter(([, sd]) => (sd ?? 0) > 0),
+        lineStyle: { color: SOFT, type: 'dashed', width: 1.5 },
+      },
+      { ...points(1), data: shown.map(({ dimension, sdAngle }) => [dimension, sdAngle]) },
+    ],
+  });
+}
+
+/** A line chart that draws its points only. */
+function points(index: number) {
+  const color = colourOf(index);
+  return {
+    type: 'line',
+    symbol: 'circle',
+    symbolSize: 8,
+    showAllSymbol: true,
+    itemStyle: { color },
+    lineStyle: { width: 0 },
+  };
+}
+
+function layerTable(layers: readonly LayerSurvey[]): string {
+  const head = [
+    'layer',
+    'shape',
+    'type',
+    'angle',
+    'sd',
+    'expected',
+    'scale',
+    'error',
+    'kurtosis',
+    'signs +1',
+    'entropy',
+    'near 0',
+    'saturated',
+    'zero filters',
+    'NaN or infinite',
+  ];
+  const rows = layers.map((layer) => {
+    const measured = layer.zeroFilters < layer.filters;
+    const cells: [sortBy: number, text: string][] = [
+      [layer.filters * layer.dimension, layer.shape.join(' × ')],
+      [0, layer.format],
+      [layer.meanAngle, `${layer.meanAngle.toFixed(2)}°`],
+      [layer.sdAngle, `${layer.sdAngle.toFixed(2)}°`],
+      [layer.expectedAngle, `${layer.expectedAngle.toFixed(2)}°`],
+      [layer.meanScale, layer.meanScale.toPrecision(3)],
+      [layer.meanError, layer.meanError.toFixed(4)],
+      [layer.meanKurtosis, layer.meanKurtosis.toFixed(2)],
+      [layer.positiveShare, `${(100 * layer.positiveShare).toFixed(1)} %`],
+      [layer.signEntropy, layer.signEntropy.toFixed(4)],
+      [layer.nearZeroShare, `${(100 * layer.nearZeroShare).toFixed(1)} %`],
+      [layer.saturatedShare, `${(100 * layer.saturatedShare).toFixed(1)} %`],
+      [layer.zeroFilters, whole(layer.zeroFilters)],
+      [layer.nonFinite, whole(layer.nonFinite)],
+    ];
+    const shown = cells.map(([sortBy, text]) =>
+      measured || Number.isFinite(sortBy)
+        ? `<td data-sort="${sortBy}">${text}</td>`
+        : '<td data-sort="-1">–</td>',
+    );
+    return `<tr><th scope="row">${escapeHtml(layer.name)}</th>${shown.join('')}</tr>`;
+  });
+  const buttons = head.map((name) => `<th aria-sort="none"><button type="button">${name}</button></th>`);
+  return `<div class="scroll"><table class="sortable"><thead><tr>${buttons.join('')}</tr></thead>
+<tbody>${rows.join('\n')}</tbody></table></div>`;
+}
+
+/** Sorts the table by the column whose head is pressed, and the other way round when it is pressed again. */
+const SORT = `
+for (const button of document.querySelectorAll('.sortable button')) {
+  button.addEventListener('click', () => {
+    const head = button.parentElement;
+    const up = head.getAttribute('aria-sort') !== 'ascending';
+    for (const other of head.parentElement.children) other.setAttribute('aria-sort', 'none');
+    head.setAttribute('aria-sort', up ? 'ascending' : 'descending');
+    const at = head.cellIndex;
+    const body = head.closest('table').tBodies[0];
+    const key = (row) => row.cells[at].dataset.sort ?? row.cells[at].textContent;
+    const order = (a, b) => key(a) - key(b) || row0(a).localeCompare(row0(b));
+    const row0 = (row) => row.cells[0].textContent;
+    const rows = [...body.rows].sort(at === 0 ? (a, b) => row0(a).localeCompare(row0(b)) : order);
+    body.append(...(up ? rows : rows.reverse()));
+  });
+}
+`;
