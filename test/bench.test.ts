@@ -1,5 +1,7 @@
 /** The benchmark's own parts: its clock, its ceilings, what it says when a result is wrong. */
-import { describe, expect, test } from 'vitest';
+import { rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { check, measureCeilings } from '../src/bench/ceilings.ts';
 import { benchGeometry } from '../src/bench/geometry.ts';
 import { timing } from '../src/bench/measure.ts';
@@ -12,6 +14,7 @@ import {
   matMuls,
   residualConvolutions,
 } from '../src/bench/products.ts';
+import { buildCli, runCli } from './helpers/cli.ts';
 import { useGpu } from './helpers/gpu.ts';
 
 describe('timings', () => {
@@ -110,5 +113,35 @@ describe('products', () => {
     const ceilings = await measureCeilings(gpu(), { runs: 1, sample: 1 });
     const results = await benchGeometry(gpu(), ceilings, 1);
     expect(results.map(({ bytes }) => bytes)).toEqual([512 * 4608 * 4, 1024 * 8192 * 4]);
+  });
+});
+
+describe('the command', () => {
+  let cli = '';
+  beforeAll(async () => {
+    cli = await buildCli();
+  });
+  afterAll(() => {
+    if (cli !== '') rmSync(dirname(cli), { recursive: true, force: true });
+  });
+
+  test('an unknown suite is wrong usage, and the answer lists what there is', async () => {
+    const { code, stderr } = await runCli(cli, ['bench', '--suite', 'everything']);
+    expect(stderr).toContain('kernels, layers, training, geometry, all');
+    expect(code).toBe(2);
+  });
+
+  test('figures for machines name the adapter, the toggles and the ceilings', async () => {
+    const { code, stdout } = await runCli(cli, ['bench', '--suite', 'geometry', '--quick', '--json', '-']);
+    expect(code).toBe(0);
+    const figures = JSON.parse(stdout) as Record<string, unknown>;
+    expect(figures).toMatchObject({
+      adapter: { name: expect.any(String), software: expect.any(Boolean) },
+      toggles: [],
+      ceilings: { popcounts: { perSecond: expect.any(Number) }, dispatch: { median: expect.any(Number) } },
+      geometry: [{ name: '512 filters of 4608' }, { name: '1024 filters of 8192' }],
+      kernels: [],
+      training: [],
+    });
   });
 });

@@ -80,7 +80,9 @@ async function bench(flags: Flags): Promise<void> {
   const toggles = flags.toggles?.split(',') ?? [];
   say(`adapter  ${describeAdapter(gpu)}`);
   say(`toggles  ${toggles.join(', ') || 'none (the defaults, as in a browser)'}`);
-  say('times    medians and spread by the clock of this machine, warm-up apart; every result is checked\n');
+  say(
+    'times    medians and spread by the clock of this machine, warm-up apart; what kernels compute is checked\n',
+  );
 
   const runs = flags.quick ? 3 : 7;
   let ceilings: Ceilings | undefined;
