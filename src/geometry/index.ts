@@ -1,2 +1,3 @@
 export * from './closed-forms.ts';
 export { type LayerGeometry, measureGeometry } from './measure.ts';
+export { FilterSurvey, type LayerSurvey, type StoredFilters, type SurveyOptions } from './survey.ts';

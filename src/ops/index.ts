@@ -10,3 +10,5 @@ export * from './norm.ts';
 export * from './optim.ts';
 export * from './pool.ts';
 export * from './quantize.ts';
+export * from './rotation.ts';
+export * from './structure.ts';
