@@ -1,5 +1,6 @@
 /** Picking batches out of a data set in GPU memory, and the state of a training run. */
 import advanceSource from '../../shaders/data/advance.wgsl';
+import bytesSource from '../../shaders/data/bytes.wgsl';
 import gatherSource from '../../shaders/data/gather.wgsl';
 import gatherFlatSource from '../../shaders/data/gather-flat.wgsl';
 import rowsSource from '../../shaders/data/rows.wgsl';
@@ -41,6 +42,15 @@ export const gatherFlat = defineKernel({
   bindings: { images: 'read', rows: 'read', x: 'write' },
   constants: ['BATCH', 'WORDS', 'CHANNELS', ...NORMALISATION],
   workgroups: ({ BATCH, WORDS }) => linearWorkgroups(BATCH * WORDS, 64),
+});
+
+/** u8 [COUNT] to f32 [COUNT]. */
+export const realsOfBytes = defineKernel({
+  name: 'data/bytes',
+  source: bytesSource,
+  bindings: { bytes: 'read', reals: 'write' },
+  constants: ['COUNT', 'SCALE', 'SHIFT'],
+  workgroups: ({ COUNT }) => linearWorkgroups(Math.ceil(COUNT / 4), 64),
 });
 
 /** Counts the step and takes the next hyper-parameters. */

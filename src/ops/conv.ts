@@ -37,6 +37,7 @@ import {
   transposeFilters,
 } from '../kernels/conv.ts';
 import { type AxisGeometry, type Conv2dGeometry, type Padding, placeWindows } from '../reference/conv.ts';
+import { realInput } from './bytes.ts';
 
 /** A number for both axes, or one each. */
 export type PerAxis = number | readonly [y: number, x: number];
@@ -250,7 +251,7 @@ export function binaryConv2dGradWeights(
 
 /**
  * Convolution of a real input with binary filters: the first layer of a binary network.
- * @param x f32 [N, H, W, C]
+ * @param x f32 [N, H, W, C], or u8 [N, H, W, C]: bytes count as 0 to 255
  * @param w bits [O, kh, kw, C/groups]
  * @returns f32 [N, OH, OW, O]
  * @throws ShapeError, OptionError
@@ -262,7 +263,8 @@ export function signConv2d(
   options: Conv2dOptions & OutOption = {},
 ): Tensor {
   const where = 'signConv2d';
-  assertDType(x, 'f32', where);
+  const reals = realInput(b, x);
+  assertDType(reals, 'f32', where);
   assertDType(w, 'bits', where);
   const geometry = resolveConv2d(x.shape, w.shape, options, where);
   const out = resultTensor(b, where, geometry.outputShape, 'f32', options.out);
@@ -272,9 +274,9 @@ export function signConv2d(
     const TAPS = kernelHeight * kernelWidth;
     const expanded = b.transient('expanded filters', [TAPS, channels, outChannels], 'f32');
     b.dispatch(expandFilters, { w, out: expanded }, { OUT_CHANNELS: outChannels, TAPS, CHANNELS: channels });
-    b.dispatch(realForwardTile, { x, w: expanded, out }, constants);
+    b.dispatch(realForwardTile, { x: reals, w: expanded, out }, constants);
   } else {
-    b.dispatch(signForward, { x, w, out }, constants);
+    b.dispatch(signForward, { x: reals, w, out }, constants);
   }
   return out;
 }
@@ -293,7 +295,7 @@ export function signConv2dGradWeights(
   x: Tensor,
   options: Conv2dOptions & OutOption & { readonly filterShape: Shape },
 ): Tensor {
-  return realInputGradWeights(b, gradOutput, x, options, 'signConv2dGradWeights');
+  return realInputGradWeights(b, gradOutput, realInput(b, x), options, 'signConv2dGradWeights');
 }
 
 /**

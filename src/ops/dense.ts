@@ -15,6 +15,7 @@ import {
   SIGN_GRAD_WEIGHTS,
 } from '../kernels/gemm.ts';
 import { pack, unpack } from '../kernels/pack.ts';
+import { realInput } from './bytes.ts';
 import { assertDType, assertShapeIs, type OutOption, resultTensor } from './conv.ts';
 
 /**
@@ -130,25 +131,26 @@ export function binaryMatMulGradWeights(
 
 /**
  * x · sign(w)ᵀ: a real input, binary weights (the first layer of a binary network).
- * @param x f32 [M, K]
+ * @param x f32 [M, K], or u8 [M, K]: bytes count as 0 to 255
  * @param w bits [N, K]
  * @returns f32 [M, N]
  * @throws ShapeError
  */
 export function signMatMul(b: ProgramBuilder, x: Tensor, w: Tensor, options: OutOption = {}): Tensor {
   const where = 'signMatMul';
-  assertDType(x, 'f32', where);
+  const reals = realInput(b, x);
+  assertDType(reals, 'f32', where);
   assertDType(w, 'bits', where);
-  const extents = forwardExtents(x, w, where);
+  const extents = forwardExtents(reals, w, where);
   const out = resultTensor(b, where, [extents.M, extents.N], 'f32', options.out);
-  b.dispatch(choose(SIGN, extents), { x, w, out }, extents);
+  b.dispatch(choose(SIGN, extents), { x: reals, w, out }, extents);
   return out;
 }
 
 /**
  * Gradient of a product of a real input with respect to its weights, or their signs: gᵀ · x.
  * @param gradOutput f32 [M, N]
- * @param x f32 [M, K]
+ * @param x f32 or u8 [M, K]
  * @returns f32 [N, K]
  * @throws ShapeError
  */
@@ -159,10 +161,11 @@ export function signMatMulGradWeights(
   options: OutOption = {},
 ): Tensor {
   const where = 'signMatMulGradWeights';
+  const reals = realInput(b, x);
   assertDType(gradOutput, 'f32', where);
-  assertDType(x, 'f32', where);
-  gradWeightsExtents(gradOutput, x, where);
-  return matMul(b, gradOutput, x, { ...options, transposeA: true });
+  assertDType(reals, 'f32', where);
+  gradWeightsExtents(gradOutput, reals, where);
+  return matMul(b, gradOutput, reals, { ...options, transposeA: true });
 }
 
 /** Which operands of `matMul` are stored transposed. */

@@ -1,4 +1,5 @@
 /** Operations: tensors in, tensors out, recorded into a program. */
+export { realsFromBytes } from './bytes.ts';
 export * from './conv.ts';
 export * from './data.ts';
 export * from './dense.ts';
