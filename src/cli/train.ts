@@ -126,6 +126,8 @@ async function train(flags: Flags, command: Command): Promise<void> {
   say(`data      ${data.name}: ${data.train.count} training and ${data.test.count} test images, checked`);
   const model = modelByName(run.model, { input: data.image, classes: data.classes.length });
   say(`\n${model.summary()}\n`);
+  // From here on there is something to save.
+  const interrupt = interruption(say);
   const trainer = await Trainer.create(gpu, model, data, {
     batch: run.batch,
     epochs: run.epochs,
@@ -154,7 +156,6 @@ async function train(flags: Flags, command: Command): Promise<void> {
       angleDegrees: meanAngle,
     }));
 
-  const interrupt = interruption(say);
   const progress = new ProgressLine(quiet, trainer.batches);
   const file = join(out, 'checkpoint.safetensors');
   const result = await trainer.fit({
