@@ -94,6 +94,17 @@ describe('the GPU host', () => {
     expect(arena.bytes).toBeGreaterThan(bytes);
   });
 
+  test('an arena gives back what a failed allocation added, and keeps what was there', () => {
+    using arena = new Arena(gpu());
+    arena.take([1024]);
+    const { bytes } = gpu().memory;
+    const { buffers, undo } = arena.take([512, 4096, 2048]);
+    expect(new Set(buffers).size).toBe(3);
+    undo();
+    expect(arena.bytes).toBe(1024);
+    expect(gpu().memory.bytes).toBe(bytes);
+  });
+
   test('a plan over the limit is refused before anything is allocated', async () => {
     const { bytes } = gpu().memory;
     const builder = new ProgramBuilder(gpu(), 'too much');

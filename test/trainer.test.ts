@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { DeviceLostError, MemoryPlanError, NonFiniteError, OptionError, ShapeError } from '../src/errors.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../src/formats/checkpoint.ts';
 import { measureGeometry } from '../src/geometry/measure.ts';
-import { apply, input, type Model, model, sequential } from '../src/graph/index.ts';
+import { apply, input, type Model, model, Network, sequential } from '../src/graph/index.ts';
 import {
   add,
   averagePool2d,
@@ -366,6 +366,122 @@ describe('what goes wrong is said, and loses nothing', () => {
     await again.restore(saved);
     await again.fit();
     expect(await again.network.hash()).toBe(straight);
+  });
+
+  test('a hook that throws leaves host and GPU together: going on ends with the same weights', async () => {
+    const straight = await (async () => {
+      using trainer = await Trainer.create(gpu(), small(), data, options);
+      await trainer.fit();
+      return await trainer.network.hash();
+    })();
+    using trainer = await Trainer.create(gpu(), small(), data, options);
+    for (const stopAt of [3, 15, 30]) {
+      const failing = trainer.fit({
+        onSteps: ({ step }) => {
+          if (step >= stopAt) throw new Error('a fault of the page');
+        },
+      });
+      await expect(failing).rejects.toThrow(/fault of the page/);
+    }
+    await trainer.fit();
+    expect(await trainer.network.hash()).toBe(straight);
+  });
+
+  test('after a loss that is not finite, the steps before it count, and a checkpoint can be restored', async () => {
+    using trainer = await Trainer.create(gpu(), small(), data, options);
+    await trainer.runSteps(3);
+    const checkpoint = await trainer.checkpoint();
+    const values = await trainer.network.values();
+    values.get('norm3/gamma')?.fill(Number.NaN);
+    await trainer.network.load(values);
+    await expect(trainer.runSteps(2)).rejects.toThrow(NonFiniteError);
+    expect(trainer.progress.step).toBe(3);
+    await trainer.restore(checkpoint);
+    const resumed = (await trainer.runSteps(4)).map(({ loss }) => loss);
+    using other = await Trainer.create(gpu(), small(), data, options);
+    await other.runSteps(3);
+    expect(resumed).toEqual((await other.runSteps(4)).map(({ loss }) => loss));
+  });
+
+  test('restoring after a whole fit goes back to the counters of the checkpoint', async () => {
+    using trainer = await Trainer.create(gpu(), small(), data, options);
+    await trainer.runSteps(5);
+    const checkpoint = await trainer.checkpoint();
+    const next = (await trainer.runSteps(3)).map(({ loss }) => loss);
+    await trainer.fit();
+    await trainer.restore(checkpoint);
+    expect((await trainer.runSteps(3)).map(({ loss }) => loss)).toEqual(next);
+  });
+
+  test('a profiled step counts like any other', async () => {
+    using trainer = await Trainer.create(gpu(), small(), data, options);
+    if ((await trainer.profile()) === undefined) await trainer.runSteps(1);
+    expect(trainer.progress).toMatchObject({ step: 1, batch: 1, count: 50 });
+    expect(trainer.progress.lossSum).toBeGreaterThan(0);
+    await trainer.runSteps(4);
+    using other = await Trainer.create(gpu(), small(), data, options);
+    await other.runSteps(5);
+    expect(await trainer.network.hash()).toBe(await other.network.hash());
+  });
+
+  test.each(['linear', 'exponential', 'cosine'] as const)('a %s decay runs to its end', async (decay) => {
+    const to = decay === 'exponential' ? 1e-5 : 0;
+    using trainer = await Trainer.create(gpu(), small(), data, {
+      ...options,
+      epochs: 2,
+      learningRate: { from: 0.02, to, decay },
+    });
+    const { epochs } = await trainer.fit();
+    expect(epochs.at(-1)?.learningRate).toBeCloseTo(to, 9);
+  });
+
+  test('a schedule is asked for the steps there are', async () => {
+    const asked: number[] = [];
+    using trainer = await Trainer.create(gpu(), small(), data, {
+      ...options,
+      epochs: 2,
+      learningRate: (step) => {
+        asked.push(step);
+        return 0.01;
+      },
+    });
+    await trainer.fit();
+    expect(Math.max(...asked)).toBe(23);
+  });
+
+  test('a trainer at work is not disposed', async () => {
+    const trainer = await Trainer.create(gpu(), small(), data, options);
+    const training = trainer.fit();
+    expect(() => trainer.dispose()).toThrow(/busy/);
+    await training;
+    trainer.dispose();
+  });
+
+  test('wrong parameters change nothing and leave no memory behind', async () => {
+    const { bytes } = gpu().memory;
+    using trainer = await Trainer.create(gpu(), small(), data, options);
+    const values = await trainer.network.values();
+    const before = await trainer.network.hash();
+    const first = [...values.keys()][0] ?? '';
+    const wrong = new Map(
+      [...values].map(([name, array]) => [name, name === first ? array.map((v) => -v) : array.subarray(1)]),
+    );
+    await expect(trainer.network.load(wrong)).rejects.toThrow(ShapeError);
+    expect(await trainer.network.hash()).toBe(before);
+    const held = gpu().memory.bytes;
+    await expect(Network.create(gpu(), small(), { values: wrong })).rejects.toThrow(ShapeError);
+    expect(gpu().memory.bytes).toBe(held);
+    expect(held).toBeGreaterThan(bytes);
+  });
+
+  test('predictions asked for at the same time agree, and share their memory', async () => {
+    const { bytes } = gpu().memory;
+    const network = await Network.create(gpu(), small(), { seed: 3 });
+    const samples = Float32Array.from({ length: 5 * 64 }, (_, i) => Math.sin(i));
+    const [a, b] = await Promise.all([network.predict(samples), network.predict(samples)]);
+    expect([...a]).toEqual([...b]);
+    network.dispose();
+    expect(gpu().memory.bytes).toBe(bytes);
   });
 
   test('a checkpoint of other options is refused', async () => {

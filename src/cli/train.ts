@@ -158,23 +158,26 @@ async function train(flags: Flags, command: Command): Promise<void> {
 
   const progress = new ProgressLine(quiet, trainer.batches);
   const file = join(out, 'checkpoint.safetensors');
-  const result = await trainer.fit({
-    signal: interrupt.signal,
-    onSteps: (info) => progress.update(info),
-    onEpoch: async (info) => {
-      progress.endEpoch(info, run.epochs);
-      epochs.push(await epochRecord(trainer, info));
-    },
-    checkpoint: {
-      ...(flags.checkpointEvery === undefined ? {} : { everySteps: flags.checkpointEvery }),
-      save: async (checkpoint) => {
-        const story: RunStory = { run, initial, epochs };
-        await writeFileAtomic(file, encodeCheckpoint(checkpoint, { story: JSON.stringify(story) }));
+  const result = await trainer
+    .fit({
+      signal: interrupt.signal,
+      onSteps: (info) => progress.update(info),
+      onEpoch: async (info) => {
+        progress.endEpoch(info, run.epochs);
+        epochs.push(await epochRecord(trainer, info));
       },
-    },
-  });
-  progress.stop();
-  interrupt.release();
+      checkpoint: {
+        ...(flags.checkpointEvery === undefined ? {} : { everySteps: flags.checkpointEvery }),
+        save: async (checkpoint) => {
+          const story: RunStory = { run, initial, epochs };
+          await writeFileAtomic(file, encodeCheckpoint(checkpoint, { story: JSON.stringify(story) }));
+        },
+      },
+    })
+    .finally(() => {
+      progress.stop();
+      interrupt.release();
+    });
 
   if (result.outcome === 'aborted') {
     say(
@@ -228,12 +231,13 @@ function mergeOptions(saved: RunOptions, flags: Flags, command: Command): RunOpt
   const given = runOptions(flags);
   for (const [name, value] of Object.entries(given) as [keyof RunOptions, unknown][]) {
     const explicit = command.getOptionValueSource(name) === 'cli';
+    const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
     if (explicit && JSON.stringify(saved[name]) !== JSON.stringify(value)) {
       throw new OptionError('A resumed run keeps the options that it was started with.', {
-        given: `--${name} ${JSON.stringify(value)}`,
+        given: `${flag} ${JSON.stringify(value)}`,
         expected: JSON.stringify(saved[name]),
         where: '--resume',
-        remedy: `leave --${name} away, or start a new run without --resume`,
+        remedy: `leave ${flag} away, or start a new run without --resume`,
       });
     }
   }

@@ -74,6 +74,12 @@ export class Gpu {
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
   readonly #modules = new Map<string, GPUShaderModule>();
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
+  readonly #onFault = (event: GPUUncapturedErrorEvent): void => {
+    const where = this.#owned
+      ? 'an earlier GPU call'
+      : "an earlier call on this shared device, perhaps not this library's";
+    this.#fault ??= typedError(event.error, where);
+  };
   #loss: DeviceLostError | undefined;
   #fault: BnnError | undefined;
   #disposed = false;
@@ -93,9 +99,7 @@ export class Gpu {
       return error;
     });
     // Faults outside any scope must not go unnoticed: the next call throws them.
-    device.addEventListener('uncapturederror', (event) => {
-      this.#fault ??= typedError(event.error, 'an earlier GPU call');
-    });
+    device.addEventListener('uncapturederror', this.#onFault);
   }
 
   /**
@@ -309,19 +313,21 @@ export class Gpu {
   async readBytes(tensor: Tensor): Promise<ArrayBuffer> {
     const bytes = Math.ceil(tensor.byteLength / 4) * 4;
     const where = `reading ${tensor.label}`;
-    const { staging, release, mapped } = await this.scoped(where, () => {
-      const { buffer, offset } = tensor.placement;
-      const staging = this.createBuffer(where, bytes, BUFFER_USAGE.MAP_READ | BUFFER_USAGE.COPY_DST);
-      const encoder = this.device.createCommandEncoder();
-      encoder.copyBufferToBuffer(buffer, offset, staging.buffer, 0, bytes);
-      this.submit(encoder);
-      this.counters.readbacks += 1;
-      const mapped = this.#orLost(staging.buffer.mapAsync(MAP_READ));
-      // Awaited below; a rejection before that must not count as unhandled.
-      mapped.catch(() => undefined);
-      return { staging: staging.buffer, release: staging.release, mapped };
-    });
+    let release = () => {};
     try {
+      const { staging, mapped } = await this.scoped(where, () => {
+        const { buffer, offset } = tensor.placement;
+        const made = this.createBuffer(where, bytes, BUFFER_USAGE.MAP_READ | BUFFER_USAGE.COPY_DST);
+        release = made.release;
+        const encoder = this.device.createCommandEncoder();
+        encoder.copyBufferToBuffer(buffer, offset, made.buffer, 0, bytes);
+        this.submit(encoder);
+        this.counters.readbacks += 1;
+        const mapped = this.orLost(made.buffer.mapAsync(MAP_READ));
+        // Awaited below; a rejection before that must not count as unhandled.
+        mapped.catch(() => undefined);
+        return { staging: made.buffer, mapped };
+      });
       await mapped;
       return staging.getMappedRange(0, bytes).slice(0, tensor.byteLength);
     } finally {
@@ -338,7 +344,7 @@ export class Gpu {
   /** Waits until the GPU has done everything submitted so far. @throws DeviceLostError */
   async finished(): Promise<void> {
     this.assertUsable();
-    await this.#orLost(this.device.queue.onSubmittedWorkDone());
+    await this.orLost(this.device.queue.onSubmittedWorkDone());
     this.assertUsable();
   }
 
@@ -379,6 +385,7 @@ export class Gpu {
   dispose(): void {
     if (this.#disposed) throw new DisposedError('This Gpu was disposed already.', { where: 'Gpu' });
     this.#disposed = true;
+    this.device.removeEventListener('uncapturederror', this.#onFault);
     this.#pipelines.clear();
     this.#modules.clear();
     this.#layouts.clear();
@@ -399,7 +406,7 @@ export class Gpu {
       this.#modules.set(kernel.name, module);
     }
     try {
-      return await this.#orLost(
+      return await this.orLost(
         this.device.createComputePipelineAsync({
           label,
           layout: this.device.createPipelineLayout({ bindGroupLayouts: [this.bindGroupLayout(kernel)] }),
@@ -418,8 +425,8 @@ export class Gpu {
     }
   }
 
-  /** Settles as `work` does, or throws the loss of the device, whichever comes first. */
-  async #orLost<T>(work: Promise<T>): Promise<T> {
+  /** Settles as `work` does; where it fails because the device is gone, with that loss. @throws DeviceLostError */
+  async orLost<T>(work: Promise<T>): Promise<T> {
     try {
       return await work;
     } catch (cause) {
@@ -434,7 +441,7 @@ export class Gpu {
 }
 
 /** A stable name for a kernel and its constants. */
-export function pipelineKey(kernel: KernelSpec, constants: Constants): string {
+function pipelineKey(kernel: KernelSpec, constants: Constants): string {
   const values = kernel.constants.map((name) => `${name}=${constants[name]}`);
   return `${kernel.name}(${values.join(',')})`;
 }

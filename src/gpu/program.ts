@@ -52,21 +52,40 @@ export class Arena {
     return this.#slots.reduce((sum, slot) => sum + slot.bytes, 0);
   }
 
-  /** Buffers for the slots of a plan; those that are there are used again. */
-  take(plan: readonly number[]): GPUBuffer[] {
+  /**
+   * Buffers for the slots of a plan; those that are there are used again.
+   * @returns the buffers, and how to give back those that were added, should the allocation turn out to have failed
+   */
+  take(plan: readonly number[]): { buffers: GPUBuffer[]; undo: () => void } {
     if (this.#disposed) throw new DisposedError('This arena was disposed.', { where: 'Arena' });
     const matched = matchSlots(
       this.#slots.map((slot) => slot.bytes),
       plan,
     );
-    return plan.map((bytes, index) => {
-      const found = this.#slots[matched[index] ?? -1];
-      if (found !== undefined) return found.buffer;
-      const { STORAGE, COPY_SRC, COPY_DST } = BUFFER_USAGE;
-      const { buffer, release } = this.#gpu.createBuffer('arena slot', bytes, STORAGE | COPY_SRC | COPY_DST);
-      this.#slots.push({ bytes, buffer, release });
-      return buffer;
-    });
+    const known = [...this.#slots];
+    const added: (typeof known)[number][] = [];
+    const undo = () => {
+      for (const slot of added) {
+        const at = this.#slots.indexOf(slot);
+        if (at >= 0) this.#slots.splice(at, 1);
+        slot.release();
+      }
+    };
+    try {
+      const buffers = plan.map((bytes, index) => {
+        const found = known[matched[index] ?? -1];
+        if (found !== undefined) return found.buffer;
+        const { STORAGE, COPY_SRC, COPY_DST } = BUFFER_USAGE;
+        const slot = { bytes, ...this.#gpu.createBuffer('arena slot', bytes, STORAGE | COPY_SRC | COPY_DST) };
+        this.#slots.push(slot);
+        added.push(slot);
+        return slot.buffer;
+      });
+      return { buffers, undo };
+    } catch (cause) {
+      undo();
+      throw cause;
+    }
   }
 
   dispose(): void {
@@ -209,8 +228,11 @@ export class ProgramBuilder {
       this.#dispatches.map(({ kernel, constants }) => this.gpu.pipeline(kernel, constants)),
     );
     const arena = options.arena ?? new Arena(this.gpu);
-    const steps = await this.gpu.scoped(this.label, () => {
-      const buffers = arena.take(plan.slots);
+    let undo = () => {};
+    const placed = this.gpu.scoped(this.label, () => {
+      const taken = arena.take(plan.slots);
+      const { buffers } = taken;
+      undo = taken.undo;
       plan.tensors.forEach((tensor, index) => {
         const buffer = buffers[plan.assignment[index] ?? -1];
         if (buffer !== undefined) tensor.place({ buffer, offset: 0 });
@@ -229,6 +251,11 @@ export class ProgramBuilder {
           kernel: dispatch.kernel.name,
         };
       });
+    });
+    const steps = await placed.catch((cause: unknown) => {
+      // Buffers of a failed allocation must not be handed out again.
+      undo();
+      throw cause;
     });
     return new Program(this.gpu, this.label, steps, plan, options.arena === undefined ? arena : undefined);
   }
@@ -325,7 +352,7 @@ export class Program {
         encoder.resolveQuerySet(querySet, 0, 2 * steps.length, resolved.buffer, 0);
         encoder.copyBufferToBuffer(resolved.buffer, 0, staging.buffer, 0, bytes);
         this.#gpu.submit(encoder);
-        await staging.buffer.mapAsync(1);
+        await this.#gpu.orLost(staging.buffer.mapAsync(1));
         const ticks = new BigUint64Array(staging.buffer.getMappedRange(0, bytes));
         steps.forEach(({ kernel, label }, i) => {
           const nanoseconds = Number((ticks[2 * i + 1] ?? 0n) - (ticks[2 * i] ?? 0n));
@@ -365,7 +392,12 @@ export async function runOnce<T>(
   const builder = new ProgramBuilder(gpu, label);
   const result = record(builder);
   const program = await builder.compile();
-  await gpu.scoped(label, () => program.run());
+  await gpu
+    .scoped(label, () => program.run())
+    .catch((cause: unknown) => {
+      program.dispose();
+      throw cause;
+    });
   return { result, [Symbol.dispose]: () => program.dispose() };
 }
 

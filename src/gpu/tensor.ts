@@ -36,7 +36,7 @@ export function describe(shape: Shape, dtype?: DType): string {
 }
 
 /** @throws ShapeError unless every extent is a positive integer and the whole is addressable with 32 bits */
-export function assertShape(shape: Shape, where: string): void {
+function assertShape(shape: Shape, where: string): void {
   const whole = shape.every((extent) => Number.isSafeInteger(extent) && extent > 0);
   if (!whole || sizeOf(shape) >= 2 ** 32) {
     throw new ShapeError('A shape is made of positive integers, and holds fewer than 2^32 elements.', {

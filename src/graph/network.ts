@@ -3,7 +3,7 @@
  * can count them, and get their memory with `allocate`.
  */
 import { DisposedError, FormatError, ShapeError } from '../errors.ts';
-import { Arena, describe, Gpu, type Program, ProgramBuilder, runOnce, type Tensor } from '../gpu/index.ts';
+import { Arena, describe, Gpu, type Program, ProgramBuilder, runOnce, Tensor } from '../gpu/index.ts';
 import { declareParameter, type Parameter, type ParameterSpec } from '../layers/index.ts';
 import { packSigns, unpackSigns } from '../ops/dense.ts';
 import { normal, uniform01 } from '../reference/random.ts';
@@ -20,7 +20,9 @@ export class Network {
   readonly parameters: ReadonlyMap<string, Parameter>;
   /** Memory that the programs on this network share, since they never run at the same time. */
   readonly arena: Arena;
-  readonly #predictors = new Map<number, Predictor>();
+  /** By batch; a promise, so that calls at the same time share one. */
+  readonly #predictors = new Map<number, Promise<Predictor>>();
+  readonly #compiled: Predictor[] = [];
   #disposed = false;
 
   /** Declares a network; nothing is allocated before `allocate`. */
@@ -47,9 +49,14 @@ export class Network {
     options: { seed?: number; values?: ParameterValues } = {},
   ): Promise<Network> {
     const network = new Network(gpu, model);
-    await network.allocate();
-    await network.load(options.values ?? initialValues(model, options.seed ?? 0));
-    return network;
+    try {
+      await network.allocate();
+      await network.load(options.values ?? initialValues(model, options.seed ?? 0));
+      return network;
+    } catch (cause) {
+      network.dispose();
+      throw cause;
+    }
   }
 
   /** Bytes the parameters take on the GPU. */
@@ -87,7 +94,8 @@ export class Network {
         remedy: 'build the same model that the values come from',
       });
     }
-    for (const { name, value } of this.parameters.values()) {
+    // Everything is checked before anything is written.
+    const writes = [...this.parameters.values()].map(({ name, value }) => {
       const data = values.get(name);
       if (data === undefined || data.length !== value.size) {
         throw new ShapeError('A parameter has another size in the model.', {
@@ -96,8 +104,9 @@ export class Network {
           where: name,
         });
       }
-      this.gpu.write(value, data);
-    }
+      return () => this.gpu.write(value, data);
+    });
+    for (const write of writes) write();
     await this.repack();
   }
 
@@ -172,7 +181,7 @@ export class Network {
       throw new DisposedError('This network was disposed already.', { where: this.model.name });
     }
     this.#disposed = true;
-    for (const { program, input } of this.#predictors.values()) {
+    for (const { program, input } of this.#compiled) {
       program.dispose();
       input.dispose();
     }
@@ -184,17 +193,32 @@ export class Network {
     if (!this.#disposed) this.dispose();
   }
 
-  async #predictor(batch: number): Promise<Predictor> {
-    const known = this.#predictors.get(batch);
-    if (known !== undefined) return known;
-    const input = this.gpu.tensor('samples', [batch, ...this.model.inputShape], 'f32');
+  #predictor(batch: number): Promise<Predictor> {
+    let predictor = this.#predictors.get(batch);
+    if (predictor === undefined) {
+      predictor = this.#compilePredictor(batch);
+      this.#predictors.set(batch, predictor);
+      predictor.catch(() => this.#predictors.delete(batch));
+    }
+    return predictor;
+  }
+
+  async #compilePredictor(batch: number): Promise<Predictor> {
     const builder = new ProgramBuilder(this.gpu, `predict ${this.model.name}`);
+    const input = new Tensor('samples', [batch, ...this.model.inputShape], 'f32');
     const pass = recordForward(builder, this.model, this.parameters, input, { training: false });
     const { kind, tensor } = pass.output;
     const output = builder.keep(kind === 'real' ? tensor : unpackSigns(builder, tensor));
-    const predictor = { input, output, program: await builder.compile({ arena: this.arena }) };
-    this.#predictors.set(batch, predictor);
-    return predictor;
+    try {
+      await this.gpu.scoped(builder.label, () => this.gpu.allocate(input));
+      const predictor = { input, output, program: await builder.compile({ arena: this.arena }) };
+      if (this.#disposed) throw new DisposedError('This network was disposed.', { where: this.model.name });
+      this.#compiled.push(predictor);
+      return predictor;
+    } catch (cause) {
+      if (input.isPlaced) input.dispose();
+      throw cause;
+    }
   }
 
   #tensors(): Tensor[] {

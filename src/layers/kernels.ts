@@ -1,6 +1,7 @@
 /** The weight side that dense and convolutional layers share. */
 import { OptionError } from '../errors.ts';
 import type { Shape } from '../gpu/index.ts';
+import { SWISH_BETA } from '../reference/optim.ts';
 import type { Initializer, ParameterSpec } from './layer.ts';
 import { type QuantizerLike, resolveQuantizer } from './quantizers.ts';
 
@@ -32,7 +33,15 @@ export function kernelOf(
     }
     return (shape, fanIn, fanOut) => ({ name: 'kernel', shape, initializer, fanIn, fanOut, role: 'real' });
   }
-  const { name: quantizer, clip } = resolveQuantizer(options.kernelQuantizer, where);
+  const { name: quantizer, clip, beta } = resolveQuantizer(options.kernelQuantizer, where);
+  if (beta !== undefined && beta !== SWISH_BETA) {
+    throw new OptionError('The surrogate of binary weights has a fixed steepness.', {
+      given: `kernelQuantizer with beta = ${beta}`,
+      expected: `beta = ${SWISH_BETA}`,
+      where,
+      remedy: 'leave beta away; an inputQuantizer may have another',
+    });
+  }
   return (shape, fanIn, fanOut) => ({
     name: 'kernel',
     shape,

@@ -23,7 +23,7 @@ export function quantizeInput(
   quantizer: Quantizer,
   training: boolean,
 ): QuantizedInput {
-  // The sign of a sign is itself, and |±1| ≤ 1 lets the whole gradient through.
+  // The sign of a sign is itself; the surrogate was applied where the sign was taken.
   if (input.kind === 'sign') return { bits: input.tensor, gate: undefined, gradient: (gradient) => gradient };
   const x = input.tensor;
   if (!training) {

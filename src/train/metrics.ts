@@ -63,7 +63,7 @@ export class MetricsReader {
     const { buffer, offset } = this.ring.placement;
     encoder.copyBufferToBuffer(buffer, offset, staging.buffer, 0, this.ring.byteLength);
     return async () => {
-      await staging.buffer.mapAsync(MAP_READ);
+      await this.#gpu.orLost(staging.buffer.mapAsync(MAP_READ));
       this.#gpu.counters.readbacks += 1;
       const rows = new Float32Array(staging.buffer.getMappedRange(0, this.ring.byteLength));
       const metrics = Array.from({ length: count }, (_, i) => {

@@ -38,7 +38,7 @@ export type OptimizerName = OptimizerOptions['kind'];
 
 export const OPTIMIZER_NAMES: readonly OptimizerName[] = ['adam', 'sgd', 'bop'];
 
-export const ADAM_DEFAULTS = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
+const ADAM_DEFAULTS = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 const SGD_MOMENTUM = 0.9;
 const BOP_DEFAULTS = { gamma: 1e-4, threshold: 1e-8 };
 

@@ -29,7 +29,7 @@ export function learningRateAt(rate: LearningRate, step: number, steps: number):
 }
 
 function decay({ from, to, decay: kind }: Decay, step: number, steps: number): number {
-  const progress = steps > 1 ? step / (steps - 1) : 0;
+  const progress = steps > 1 ? Math.min(1, step / (steps - 1)) : 0;
   switch (kind) {
     case 'exponential':
       return from * (to / from) ** progress;

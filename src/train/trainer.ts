@@ -297,11 +297,13 @@ export class Trainer {
   async runSteps(count: number): Promise<StepMetrics[]> {
     return this.#exclusively('runSteps', async () => {
       if (this.#progress.batch === this.batches) {
-        const { step, epoch } = this.#progress;
-        this.#progress = { ...freshProgress(this.#fixed()), step, epoch: epoch + 1 };
+        const { step, epoch, history } = this.#progress;
+        this.#resetFlips();
+        this.#progress = { ...freshProgress(this.#fixed()), step, epoch: epoch + 1, history };
       }
       const steps = Math.min(count, this.batches - this.#progress.batch, MAX_GROUP);
       if (this.#onGpu !== this.#progress) this.#writeState();
+      this.#onGpu = undefined;
       const latest = await this.#submit(this.#progress.step, steps)();
       await this.#account(latest, 0, {});
       this.#onGpu = this.#progress;
@@ -316,13 +318,18 @@ export class Trainer {
   async profile(): Promise<DispatchTiming[] | undefined> {
     return this.#exclusively('profile', async () => {
       const { step, epoch, batch } = this.#progress;
-      if (batch === this.batches)
-        throw new OptionError('The epoch is over.', { given: `epoch ${epoch}`, where: 'profile' });
+      if (batch === this.batches) {
+        throw new OptionError('The epoch is over.', { given: `epoch ${epoch + 1}`, where: 'profile' });
+      }
       this.#writeState();
+      this.#onGpu = undefined;
       const timings = await this.#train.profile();
-      // The step counted, on the GPU as well as here.
-      if (timings !== undefined) this.#progress = { ...this.#progress, step: step + 1, batch: batch + 1 };
-      this.#onGpu = this.#progress;
+      if (timings === undefined) return undefined;
+      // The step counts like any other.
+      const encoder = this.gpu.device.createCommandEncoder();
+      const read = this.#parts.metrics.copy(encoder, step, 1);
+      this.gpu.submit(encoder);
+      await this.#account(await read(), 0, {});
       return timings;
     });
   }
@@ -337,7 +344,10 @@ export class Trainer {
     return this.network.predict(samples);
   }
 
-  /** Flips of each filter's signs in this epoch, by parameter, and over how many steps they were counted. */
+  /**
+   * Flips of each filter's signs in this epoch, by parameter, and over how many steps they were counted. For use in
+   * `onEpoch` and between calls: while steps are under way, the counts run ahead of the steps.
+   */
   async flips(): Promise<{ steps: number; counts: Map<string, Uint32Array<ArrayBuffer>> }> {
     const counts = new Map<string, Uint32Array<ArrayBuffer>>();
     for (const { parameter, flips } of this.#parts.slots) {
@@ -369,28 +379,39 @@ export class Trainer {
           });
         }
       }
-      for (const tensor of this.#stateTensors()) {
+      // Everything is checked before anything is written: half a checkpoint must not train on.
+      const writes = this.#stateTensors().map((tensor) => {
         const saved = tensors.get(tensor.label);
-        if (saved === undefined || saved.data.byteLength !== tensor.byteLength) {
+        const dtype = tensor.dtype === 'u32' ? 'U32' : 'F32';
+        if (saved === undefined || saved.dtype !== dtype || saved.shape.join() !== tensor.shape.join()) {
           throw new FormatError(
-            saved ? 'A tensor of the checkpoint has another size.' : 'The checkpoint lacks a tensor.',
+            saved ? "A tensor of the checkpoint isn't the training's." : 'The checkpoint lacks a tensor.',
             {
-              given: saved ? describe(saved.shape) : 'nothing',
+              given: saved ? `${describe(saved.shape)} ${saved.dtype}` : 'nothing',
               expected: describe(tensor.shape, tensor.dtype),
               where: tensor.label,
             },
           );
         }
-        this.gpu.write(tensor, saved.data);
-      }
+        return () => this.gpu.write(tensor, saved.data);
+      });
+      for (const write of writes) write();
       await this.network.repack();
       this.#progress = progress;
+      this.#onGpu = undefined;
     });
   }
 
   /** Frees the memory of the training and its network. @throws DisposedError the second time */
   dispose(): void {
     if (this.#disposed) throw new DisposedError('This trainer was disposed already.', { where: 'Trainer' });
+    if (this.#busy) {
+      throw new OptionError('The trainer is busy.', {
+        given: 'dispose',
+        where: 'Trainer',
+        remedy: 'abort the call under way and await it first',
+      });
+    }
     this.#disposed = true;
     this.#train.dispose();
     this.#test.dispose();
@@ -407,6 +428,7 @@ export class Trainer {
     const { metrics } = this.#parts;
     const every = hooks.checkpoint?.everySteps ?? Number.POSITIVE_INFINITY;
     this.#writeState();
+    this.#onGpu = undefined;
     let submitted = this.#progress.batch;
     let group = 1;
     let tick = performance.now();
@@ -414,10 +436,7 @@ export class Trainer {
     const collect = async () => {
       const next = waiting.shift();
       if (next === undefined) return;
-      const latest = await next().catch(async (cause: unknown) => {
-        await this.gpu.finished();
-        throw cause;
-      });
+      const latest = await next();
       const now = performance.now();
       const elapsed = now - tick;
       tick = now;
@@ -426,19 +445,29 @@ export class Trainer {
       else if (elapsed > 2 * GROUP_MILLISECONDS) group = Math.max(1, group >> 1);
     };
 
-    while (submitted < batches && !hooks.signal?.aborted) {
-      const untilSave = every - (submitted % every);
-      const steps = Math.min(group, batches - submitted, untilSave);
-      waiting.push(this.#submit(this.#progress.step + submitted - this.#progress.batch, steps));
-      submitted += steps;
-      if (!metrics.ready) await collect();
-      if (submitted % every === 0 && submitted < batches) {
-        while (waiting.length > 0) await collect();
-        await hooks.checkpoint?.save(await this.#checkpoint());
-        tick = performance.now();
+    try {
+      while (submitted < batches && !hooks.signal?.aborted) {
+        const untilSave = every - (submitted % every);
+        const steps = Math.min(group, batches - submitted, untilSave);
+        waiting.push(this.#submit(this.#progress.step + submitted - this.#progress.batch, steps));
+        submitted += steps;
+        if (!metrics.ready) await collect();
+        if (submitted % every === 0 && submitted < batches) {
+          while (waiting.length > 0) await collect();
+          await hooks.checkpoint?.save(await this.#checkpoint());
+          tick = performance.now();
+        }
       }
+      while (waiting.length > 0) await collect();
+    } catch (cause) {
+      // The GPU does what was submitted whatever failed here, unless it halted: count it, so that both stay together.
+      const halted = cause instanceof NonFiniteError;
+      for (const next of waiting) {
+        const late = await next().catch(() => []);
+        if (!halted) this.#count(late, 0);
+      }
+      throw cause;
     }
-    while (waiting.length > 0) await collect();
     return this.#progress.batch === batches;
   }
 
@@ -452,19 +481,9 @@ export class Trainer {
   }
 
   async #account(latest: readonly StepMetrics[], elapsed: number, hooks: FitHooks): Promise<void> {
-    const bad = latest.find(({ loss }) => !Number.isFinite(loss));
+    const bad = this.#count(latest, elapsed);
     if (bad !== undefined) throw await this.#diagnose(bad.step);
-    const before = this.#progress;
-    const progress = {
-      ...before,
-      step: before.step + latest.length,
-      batch: before.batch + latest.length,
-      lossSum: latest.reduce((sum, { loss }) => sum + loss, before.lossSum),
-      correct: latest.reduce((sum, { correct }) => sum + correct, before.correct),
-      count: latest.reduce((sum, { count }) => sum + count, before.count),
-      seconds: before.seconds + elapsed / 1000,
-    };
-    this.#progress = progress;
+    const progress = this.#progress;
     hooks.onSteps?.({
       epoch: progress.epoch + 1,
       epochs: this.options.epochs,
@@ -476,6 +495,25 @@ export class Trainer {
       latest,
       imagesPerSecond: progress.count / progress.seconds,
     });
+  }
+
+  /**
+   * Counts the steps that the GPU has done. @returns the first whose loss isn't finite: it and what follows it were not
+   */
+  #count(latest: readonly StepMetrics[], elapsed: number): StepMetrics | undefined {
+    const bad = latest.findIndex(({ loss }) => !Number.isFinite(loss));
+    const done = bad < 0 ? latest : latest.slice(0, bad);
+    const before = this.#progress;
+    this.#progress = {
+      ...before,
+      step: before.step + done.length,
+      batch: before.batch + done.length,
+      lossSum: done.reduce((sum, { loss }) => sum + loss, before.lossSum),
+      correct: done.reduce((sum, { correct }) => sum + correct, before.correct),
+      count: done.reduce((sum, { count }) => sum + count, before.count),
+      seconds: before.seconds + elapsed / 1000,
+    };
+    return latest[bad];
   }
 
   async #endEpoch(hooks: FitHooks): Promise<void> {
@@ -492,7 +530,7 @@ export class Trainer {
       imagesPerSecond: count / seconds,
     };
     await hooks.onEpoch?.(info);
-    for (const { flips } of this.#parts.slots) if (flips) this.gpu.write(flips, new Uint32Array(flips.size));
+    this.#resetFlips();
     this.#progress = {
       ...freshProgress(this.#fixed()),
       step,
@@ -500,6 +538,10 @@ export class Trainer {
       history: [...this.#progress.history, info],
     };
     await hooks.checkpoint?.save(await this.#checkpoint());
+  }
+
+  #resetFlips(): void {
+    for (const { flips } of this.#parts.slots) if (flips) this.gpu.write(flips, new Uint32Array(flips.size));
   }
 
   async #evaluate(): Promise<Evaluation> {
@@ -578,11 +620,13 @@ export class Trainer {
     const { epoch, batch, step } = this.#progress;
     const { seed } = this.options;
     const first = step - batch;
-    const rows = Array.from({ length: this.batches + 1 }, (_, i) => this.#hyper(first + i));
+    // The row after the last step's is taken, but never used: the next epoch brings a table of its own.
+    const last = first + this.batches - 1;
+    const rows = Array.from({ length: this.batches + 1 }, (_, i) => this.#hyper(Math.min(first + i, last)));
     this.gpu.write(this.#parts.table, new Float32Array(rows.flat()));
     this.gpu.write(
       this.#parts.state,
-      encodeTrainState({ step, epoch, batch, seed, hyper: this.#hyper(step) }),
+      encodeTrainState({ step, epoch, batch, seed, hyper: this.#hyper(Math.min(step, last)) }),
     );
   }
 
