@@ -220,6 +220,15 @@ describe('lifetimes', () => {
     expect(() => gpu.dispose()).toThrow(DisposedError);
   });
 
+  test('asking for software leaves the environment as it was, and can be done again', async () => {
+    const before = { ...process.env };
+    for (let i = 0; i < 2; i++) {
+      using gpu = await requestGpu({ adapter: 'software' });
+      expect(gpu.adapter.software).toBe(true);
+    }
+    expect({ ...process.env }).toEqual(before);
+  });
+
   test('what is used after its Gpu was disposed says so', async () => {
     const gpu = await requestGpu();
     gpu.dispose();

@@ -37,6 +37,8 @@ export async function requestGpu(options: NodeGpuOptions = {}): Promise<Gpu> {
       adapter === null || adapter.info.isFallbackAdapter === true || adapter.info.vendor === 'google';
     if (!software || wanted === 'hardware')
       return Gpu.request({ gpu, requireHardware: wanted === 'hardware' });
+    // Where no software adapter is bundled, the system's own will do.
+    if (adapter !== null && !isBundledPlatform()) return Gpu.request({ gpu });
   }
   if (wanted === 'hardware') {
     throw new NoAdapterError('No GPU driver was found on this machine.', {
@@ -44,17 +46,40 @@ export async function requestGpu(options: NodeGpuOptions = {}): Promise<Gpu> {
       remedy: "install your GPU's Vulkan driver, or use the software adapter",
     });
   }
-  if (process.platform !== 'linux' || process.arch !== 'x64') {
+  if (!isBundledPlatform()) {
     throw new NoAdapterError('There is no adapter, and the bundled software adapter is for Linux x64 only.', {
       given: `${process.platform} ${process.arch}`,
       remedy: 'use a machine with a GPU',
     });
   }
   const folder = await softwareAdapterFolder();
-  // The Vulkan loader reads this when an instance is made.
-  process.env.VK_ICD_FILENAMES = join(folder, 'vk_swiftshader_icd.json');
   preloadVulkanLoader(folder);
-  return Gpu.request({ gpu: dawn.create(flags) });
+  const restore = nameDriver(join(folder, 'vk_swiftshader_icd.json'));
+  try {
+    return await Gpu.request({ gpu: dawn.create(flags) });
+  } finally {
+    restore();
+  }
+}
+
+/** Whether `@sparticuz/chromium` carries a software adapter for this machine. */
+function isBundledPlatform(): boolean {
+  return process.platform === 'linux' && process.arch === 'x64';
+}
+
+/** The variables by which the Vulkan loader is told what drivers there are, when an instance is made. */
+const DRIVER_VARIABLES = ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES'] as const;
+
+/** Leaves the Vulkan loader one driver to find. @returns how to undo it, so that a later request sees the machine as it is */
+function nameDriver(file: string): () => void {
+  const before = DRIVER_VARIABLES.map((name) => [name, process.env[name]] as const);
+  for (const name of DRIVER_VARIABLES) process.env[name] = file;
+  return () => {
+    for (const [name, value] of before) {
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
+  };
 }
 
 /** Where this library keeps what it unpacked, downloaded or measured; `WEBGPU_BNN_CACHE` overrides it. */
@@ -153,7 +178,7 @@ function hasSystemDriver(): boolean {
   if (process.platform !== 'linux') return true;
   const { VK_ICD_FILENAMES, VK_DRIVER_FILES } = process.env;
   const named = VK_DRIVER_FILES ?? VK_ICD_FILENAMES;
-  if (named) return named.split(':').some((path) => existsSync(path) && !path.includes('vk_swiftshader'));
+  if (named) return named.split(':').some((path) => existsSync(path));
   const folders = ['/usr/share', '/usr/local/share', '/etc'].map((root) => join(root, 'vulkan', 'icd.d'));
   return folders.some((folder) => existsSync(folder) && readdirSync(folder).length > 0);
 }
