@@ -1,7 +1,6 @@
 /** `webgpu-bnn run`: classifies images with a network that others trained. */
 import { Command, Option } from 'commander';
-import { parseIdx } from '../data/idx.ts';
-import { FormatError, Network, OptionError, parseCifar10, takeFirst } from '../index.ts';
+import { FormatError, Network, OptionError, parseCifar10, parseIdx, sizeOf, takeFirst } from '../index.ts';
 import { DATASET_NAMES, loadDataset, readFileChecked } from '../node/index.ts';
 import { type ImportedNetwork, PIXEL_RANGES, type PixelRange, readImported } from './imported.ts';
 import { type AdapterOptions, acquire, describeAdapter, positiveInteger, withAdapter } from './options.ts';
@@ -61,7 +60,7 @@ Examples:
       const scores = await runner.predict(samples);
       const seconds = (performance.now() - start) / 1000;
 
-      const width = network.model.outputShape.reduce((product, extent) => product * extent, 1);
+      const width = sizeOf(network.model.outputShape);
       const nameOf = (label: number) => network.classes?.[label] ?? `${label}`;
       const results = Array.from({ length: scores.length / width }, (_, image) => {
         const row = scores.subarray(image * width, (image + 1) * width);

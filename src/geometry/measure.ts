@@ -1,5 +1,5 @@
 /** The geometry of a network's filters as they are now: every filter's angle to its signs, measured on the GPU. */
-import { runOnce, type Shape } from '../gpu/index.ts';
+import { runOnce, type Shape, sizeOf } from '../gpu/index.ts';
 import type { Network } from '../graph/index.ts';
 import { FILTER_STATISTICS, type FilterStatistic, filterGeometry } from '../ops/geometry.ts';
 import { expectedAngleDegrees } from './closed-forms.ts';
@@ -44,7 +44,7 @@ export async function measureGeometry(network: Network): Promise<LayerGeometry[]
         (_, row) => rows[row * FILTER_STATISTICS.length + at] ?? 0,
       );
     };
-    const dimension = spec.shape.slice(1).reduce((product, extent) => product * extent, 1);
+    const dimension = sizeOf(spec.shape.slice(1));
     const angles = column('angleDegrees');
     const { mean, deviation } = moments(angles);
     geometries.push({

@@ -3,7 +3,7 @@
  * time, and leave a few numbers a layer behind.
  */
 import { MemoryPlanError, OptionError } from '../errors.ts';
-import { Arena, type Gpu, ProgramBuilder, Tensor } from '../gpu/index.ts';
+import { Arena, type Gpu, ProgramBuilder, sizeOf, Tensor } from '../gpu/index.ts';
 import {
   ANGLE_BINS,
   angleHistogram,
@@ -106,7 +106,7 @@ export class FilterSurvey {
   async measure(source: StoredFilters, onChunk?: (bytes: number) => void): Promise<LayerSurvey> {
     const { shape, format, name } = source;
     const filters = shape[0] ?? 0;
-    const dimension = shape.slice(1).reduce((product, extent) => product * extent, 1);
+    const dimension = sizeOf(shape.slice(1));
     const rowBytes = dimension * BYTES[format];
     const rows = Math.min(filters, this.#rowsFor(dimension, format));
     if (filters === 0 || dimension === 0 || shape.length < 2) {

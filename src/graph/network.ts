@@ -3,10 +3,10 @@
  * can count them, and get their memory with `allocate`.
  */
 import { DisposedError, FormatError, ShapeError } from '../errors.ts';
-import { Arena, describe, Gpu, type Program, ProgramBuilder, runOnce, Tensor } from '../gpu/index.ts';
+import { Arena, describe, Gpu, type Program, ProgramBuilder, runOnce, sizeOf, Tensor } from '../gpu/index.ts';
 import { declareParameter, type Parameter, type ParameterSpec } from '../layers/index.ts';
 import { packSigns, unpackSigns } from '../ops/dense.ts';
-import { normal, uniform01 } from '../reference/random.ts';
+import { normal, STREAMS, uniform01 } from '../reference/random.ts';
 import type { Model } from './model.ts';
 import { recordForward } from './record.ts';
 
@@ -147,7 +147,7 @@ export class Network {
    * @throws ShapeError unless whole samples are given
    */
   async predict(samples: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>> {
-    const sampleSize = this.model.inputShape.reduce((product, extent) => product * extent, 1);
+    const sampleSize = sizeOf(this.model.inputShape);
     const count = samples.length / sampleSize;
     if (!Number.isInteger(count) || count < 1) {
       throw new ShapeError('The samples are not whole.', {
@@ -241,17 +241,14 @@ export function initialValues(model: Model, seed: number): Map<string, Float32Ar
   for (const { name, parameters } of model.layers) {
     for (const spec of parameters) {
       // One stream of random numbers a parameter, by its place in the model.
-      values.set(`${name}/${spec.name}`, drawParameter(spec, seed, INITIAL_STREAM + values.size));
+      values.set(`${name}/${spec.name}`, drawParameter(spec, seed, STREAMS.initial + values.size));
     }
   }
   return values;
 }
 
-/** Random streams of the initial values start here; layers' own streams (dropout) are small numbers. */
-const INITIAL_STREAM = 0x10000;
-
 function drawParameter(spec: ParameterSpec, seed: number, stream: number): Float32Array<ArrayBuffer> {
-  const count = spec.shape.reduce((product, extent) => product * extent, 1);
+  const count = sizeOf(spec.shape);
   const { initializer, fanIn, fanOut } = spec;
   const uniform = (limit: number) => (index: number) => limit * (2 * uniform01(seed, stream, index) - 1);
   const gaussian = (deviation: number) => (index: number) => deviation * normal(seed, stream, index);

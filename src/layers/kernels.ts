@@ -1,7 +1,7 @@
 /** The weight side that dense and convolutional layers share. */
 import { OptionError } from '../errors.ts';
 import type { Shape } from '../gpu/index.ts';
-import { SWISH_BETA } from '../reference/optim.ts';
+import { DEFAULT_BETA } from '../reference/quantize.ts';
 import type { Initializer, ParameterSpec } from './layer.ts';
 import { type QuantizerLike, resolveQuantizer } from './quantizers.ts';
 
@@ -34,10 +34,10 @@ export function kernelOf(
     return (shape, fanIn, fanOut) => ({ name: 'kernel', shape, initializer, fanIn, fanOut, role: 'real' });
   }
   const { name: quantizer, clip, beta } = resolveQuantizer(options.kernelQuantizer, where);
-  if (beta !== undefined && beta !== SWISH_BETA) {
+  if (beta !== undefined && beta !== DEFAULT_BETA) {
     throw new OptionError('The surrogate of binary weights has a fixed steepness.', {
       given: `kernelQuantizer with beta = ${beta}`,
-      expected: `beta = ${SWISH_BETA}`,
+      expected: `beta = ${DEFAULT_BETA}`,
       where,
       remedy: 'leave beta away; an inputQuantizer may have another',
     });

@@ -3,15 +3,7 @@
  * input, gradient with respect to the filters; for binary x binary, real x binary (a first layer) and real x real.
  */
 import { OptionError, ShapeError } from '../errors.ts';
-import {
-  type DType,
-  describe,
-  type ProgramBuilder,
-  type Shape,
-  sizeOf,
-  type Tensor,
-  wordsFor,
-} from '../gpu/index.ts';
+import { describe, type ProgramBuilder, type Shape, sizeOf, type Tensor, wordsFor } from '../gpu/index.ts';
 import {
   binaryForward,
   binaryForwardTile,
@@ -36,11 +28,10 @@ import {
   sumSlices,
   transposeFilters,
 } from '../kernels/conv.ts';
-import { type AxisGeometry, type Conv2dGeometry, type Padding, placeWindows } from '../reference/conv.ts';
+import type { Conv2dGeometry, Padding } from '../reference/conv.ts';
 import { realInput } from './bytes.ts';
-
-/** A number for both axes, or one each. */
-export type PerAxis = number | readonly [y: number, x: number];
+import { assertDType, assertShapeIs, type OutOption, resultTensor } from './checks.ts';
+import { assertRank4, type PerAxis, positivePair, resolvePlaces } from './windows.ts';
 
 /** How a convolution's windows lie; the names are Keras' and Larq's. */
 export interface Conv2dOptions {
@@ -65,11 +56,6 @@ export interface ResolvedConv2d extends Conv2dGeometry {
   readonly inputShape: Shape;
   readonly filterShape: Shape;
   readonly outputShape: Shape;
-}
-
-/** Where a result goes; a transient tensor of the program when absent. */
-export interface OutOption {
-  readonly out?: Tensor | undefined;
 }
 
 /**
@@ -470,105 +456,4 @@ export function conv2dConstants(g: ResolvedConv2d): ConvConstants {
     GROUPS: g.groups,
     PAD_VALUE: g.padValue,
   };
-}
-
-/**
- * Places the windows of both axes, for convolutions and pooling.
- * @throws OptionError for a padding that isn't one; ShapeError where a window is larger than the padded image
- */
-export function resolvePlaces(
-  size: readonly [number, number],
-  window: readonly [number, number],
-  stride: readonly [number, number],
-  dilation: readonly [number, number],
-  padding: Padding,
-  where: string,
-): [vertical: AxisGeometry, horizontal: AxisGeometry] {
-  const explicit = padding !== 'valid' && padding !== 'same';
-  if (explicit) {
-    const amounts = Array.isArray(padding) ? padding.flat() : [];
-    if (amounts.length !== 4 || !amounts.every((pixels) => Number.isSafeInteger(pixels) && pixels >= 0)) {
-      throw new OptionError('This padding is unknown.', {
-        given: JSON.stringify(padding),
-        expected: "'valid', 'same' or [[top, bottom], [left, right]] in whole pixels",
-        where,
-      });
-    }
-  }
-  const places = ([0, 1] as const).map((axis) =>
-    placeWindows(size[axis], window[axis], stride[axis], dilation[axis], explicit ? padding[axis] : padding),
-  );
-  const [vertical, horizontal] = places;
-  if (vertical === undefined || horizontal === undefined || vertical.out < 1 || horizontal.out < 1) {
-    throw new ShapeError('The window is larger than the image.', {
-      given: `a window of ${window.join(' x ')} with dilation ${dilation.join(' x ')} on ${size.join(' x ')} pixels`,
-      where,
-      remedy: "pad the image (padding: 'same'), or use a smaller window",
-    });
-  }
-  return [vertical, horizontal];
-}
-
-/** One number for both axes, or two; positive integers. @throws OptionError */
-export function positivePair(
-  value: number | readonly [number, number],
-  name: string,
-  where: string,
-): readonly [y: number, x: number] {
-  const pair = typeof value === 'number' ? ([value, value] as const) : value;
-  if (pair.length !== 2 || !pair.every((extent) => Number.isSafeInteger(extent) && extent > 0)) {
-    throw new OptionError(`The option ${name} is a positive integer, or two of them.`, {
-      given: JSON.stringify(value),
-      where,
-    });
-  }
-  return pair;
-}
-
-/** @throws ShapeError unless the shape has four positive extents */
-export function assertRank4(shape: Shape, axes: string, where: string): Shape {
-  if (shape.length !== 4 || !shape.every((extent) => Number.isSafeInteger(extent) && extent > 0)) {
-    throw new ShapeError('This tensor has four axes.', {
-      given: describe(shape),
-      expected: `[${axes}]`,
-      where,
-    });
-  }
-  return shape;
-}
-
-/** @throws ShapeError unless the tensor holds elements of this type */
-export function assertDType(tensor: Tensor, dtype: DType, where: string): void {
-  if (tensor.dtype !== dtype) {
-    throw new ShapeError('A tensor has the wrong element type.', {
-      given: `${tensor.label}: ${describe(tensor.shape, tensor.dtype)}`,
-      expected: dtype,
-      where,
-    });
-  }
-}
-
-/** @throws ShapeError unless the tensor has this shape */
-export function assertShapeIs(tensor: Tensor, shape: Shape, where: string): void {
-  if (tensor.shape.length !== shape.length || tensor.shape.some((extent, axis) => extent !== shape[axis])) {
-    throw new ShapeError("A tensor's shape doesn't fit.", {
-      given: `${tensor.label}: ${describe(tensor.shape, tensor.dtype)}`,
-      expected: describe(shape),
-      where,
-    });
-  }
-}
-
-/** The tensor that a result goes to: the caller's, checked, or a new transient one. @throws ShapeError */
-export function resultTensor(
-  b: ProgramBuilder,
-  label: string,
-  shape: Shape,
-  dtype: DType,
-  out: Tensor | undefined,
-): Tensor {
-  if (out === undefined) return b.transient(label, shape, dtype);
-  assertDType(out, dtype, label);
-  assertShapeIs(out, shape, label);
-  return out;
 }

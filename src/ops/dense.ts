@@ -16,7 +16,7 @@ import {
 } from '../kernels/gemm.ts';
 import { pack, unpack } from '../kernels/pack.ts';
 import { realInput } from './bytes.ts';
-import { assertDType, assertShapeIs, type OutOption, resultTensor } from './conv.ts';
+import { assertDType, assertShapeIs, type OutOption, resultTensor } from './checks.ts';
 
 /**
  * Packs signs along the last axis: bit 1 where x < 0; 0, −0 and NaN count as +1.

@@ -1,6 +1,6 @@
 /** Sums, concatenation, bias, dropout and fills; floats throughout. */
 import { OptionError, ShapeError } from '../errors.ts';
-import { describe, type ProgramBuilder, type Shape, type Tensor } from '../gpu/index.ts';
+import type { ProgramBuilder, Tensor } from '../gpu/index.ts';
 import {
   add1,
   add4,
@@ -17,12 +17,13 @@ import {
   fill4,
 } from '../kernels/elementwise.ts';
 import { dropoutThreshold } from '../reference/elementwise.ts';
+import { assertDType, assertFloats } from './checks.ts';
 import { assertState } from './data.ts';
 
 /** x + y, both f32 of one shape. @throws ShapeError */
 export function add(b: ProgramBuilder, x: Tensor, y: Tensor): Tensor {
-  assertFloats(x, 'add');
-  assertFloats(y, 'add', x.shape);
+  assertDType(x, 'f32', 'add');
+  assertFloats(y, x.shape, 'add');
   const out = b.transient('sum', x.shape, 'f32');
   const { four, LANES } = lanesOf(x.size);
   b.dispatch(four ? add4 : add1, { x, y, out }, { LANES });
@@ -31,8 +32,8 @@ export function add(b: ProgramBuilder, x: Tensor, y: Tensor): Tensor {
 
 /** target += x in place, both f32 of one shape and not the same tensor. @throws ShapeError, OptionError */
 export function addInto(b: ProgramBuilder, target: Tensor, x: Tensor): void {
-  assertFloats(target, 'addInto');
-  assertFloats(x, 'addInto', target.shape);
+  assertDType(target, 'f32', 'addInto');
+  assertFloats(x, target.shape, 'addInto');
   if (target.base === x.base) {
     throw new OptionError("A tensor can't be added to itself in place.", {
       given: target.label,
@@ -45,7 +46,7 @@ export function addInto(b: ProgramBuilder, target: Tensor, x: Tensor): void {
 
 /** Sets every element of an f32 tensor. @throws ShapeError, OptionError */
 export function fill(b: ProgramBuilder, out: Tensor, value: number): void {
-  assertFloats(out, 'fill');
+  assertDType(out, 'f32', 'fill');
   if (!Number.isFinite(Math.fround(value))) {
     throw new OptionError('A tensor is filled with a finite f32.', { given: String(value), where: 'fill' });
   }
@@ -55,9 +56,9 @@ export function fill(b: ProgramBuilder, out: Tensor, value: number): void {
 
 /** x f32 [..., C] + bias f32 [C]. @throws ShapeError */
 export function addBias(b: ProgramBuilder, x: Tensor, bias: Tensor): Tensor {
-  assertFloats(x, 'addBias');
+  assertDType(x, 'f32', 'addBias');
   const channels = x.shape.at(-1) ?? 1;
-  assertFloats(bias, 'addBias', [channels]);
+  assertFloats(bias, [channels], 'addBias');
   const out = b.transient('biased', x.shape, 'f32');
   b.dispatch(
     channels % 4 === 0 ? addBias4 : addBias1,
@@ -69,7 +70,7 @@ export function addBias(b: ProgramBuilder, x: Tensor, bias: Tensor): Tensor {
 
 /** Sums of g f32 [..., C] over all axes but the last, in a fixed order. @returns f32 [C] @throws ShapeError */
 export function biasGrad(b: ProgramBuilder, g: Tensor): Tensor {
-  assertFloats(g, 'biasGrad');
+  assertDType(g, 'f32', 'biasGrad');
   const channels = g.shape.at(-1) ?? 1;
   const rows = g.size / channels;
   const kernel = channels % 4 === 0 ? columnSums4 : columnSums1;
@@ -100,7 +101,7 @@ export function concat(b: ProgramBuilder, xs: readonly Tensor[]): Tensor {
   const leading = first.shape.slice(0, -1);
   const widths = xs.map((x) => {
     const width = x.shape.at(-1) ?? 1;
-    assertFloats(x, 'concat', [...leading, width]);
+    assertFloats(x, [...leading, width], 'concat');
     return width;
   });
   const total = widths.reduce((sum, width) => sum + width, 0);
@@ -121,7 +122,7 @@ export function concat(b: ProgramBuilder, xs: readonly Tensor[]): Tensor {
  * @throws ShapeError
  */
 export function concatGrad(b: ProgramBuilder, g: Tensor, widths: readonly number[]): Tensor[] {
-  assertFloats(g, 'concatGrad');
+  assertDType(g, 'f32', 'concatGrad');
   const total = widths.reduce((sum, width) => sum + width, 0);
   if (total !== g.shape.at(-1)) {
     throw new ShapeError("The parts don't make up the whole.", {
@@ -175,7 +176,7 @@ function applyDropout(
   { x, rate, state, stream }: Pick<DropoutOptions, 'x' | 'rate' | 'state' | 'stream'>,
   where: string,
 ): Tensor {
-  assertFloats(x, where);
+  assertDType(x, 'f32', where);
   assertState(state, where);
   if (!(rate >= 0 && rate < 1)) {
     throw new OptionError('The dropout rate is at least 0 and below 1.', { given: `rate = ${rate}`, where });
@@ -219,15 +220,4 @@ function copyColumns(
 
 function lanesOf(size: number): { four: boolean; LANES: number } {
   return size % 4 === 0 ? { four: true, LANES: size / 4 } : { four: false, LANES: size };
-}
-
-function assertFloats(x: Tensor, where: string, shape: Shape = x.shape): void {
-  const same = x.shape.length === shape.length && x.shape.every((extent, axis) => extent === shape[axis]);
-  if (x.dtype !== 'f32' || !same) {
-    throw new ShapeError("This tensor doesn't fit.", {
-      given: `${x.label}: ${describe(x.shape, x.dtype)}`,
-      expected: describe(shape, 'f32'),
-      where,
-    });
-  }
 }

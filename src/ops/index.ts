@@ -1,5 +1,6 @@
 /** Operations: tensors in, tensors out, recorded into a program. */
 export { realsFromBytes } from './bytes.ts';
+export type { OutOption } from './checks.ts';
 export * from './conv.ts';
 export * from './data.ts';
 export * from './dense.ts';
@@ -13,3 +14,4 @@ export * from './pool.ts';
 export * from './quantize.ts';
 export * from './rotation.ts';
 export * from './structure.ts';
+export type { PerAxis } from './windows.ts';

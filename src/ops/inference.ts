@@ -2,7 +2,7 @@
 import { ShapeError } from '../errors.ts';
 import { describe, type ProgramBuilder, type Tensor } from '../gpu/index.ts';
 import { affine as affineKernel, threshold as thresholdKernel } from '../kernels/inference.ts';
-import { assertDType, assertShapeIs, type OutOption, resultTensor } from './conv.ts';
+import { assertDType, assertFloats, type OutOption, resultTensor } from './checks.ts';
 
 /**
  * Compares every channel with its threshold: +1 (bit 0) where direction·x ≥ threshold, else −1 (bit 1). Exact for
@@ -27,7 +27,7 @@ export function threshold(
     });
   }
   const CHANNELS = x.shape.at(-1) ?? 1;
-  for (const parameter of [options.direction, options.threshold]) assertChannels(parameter, CHANNELS, where);
+  for (const parameter of [options.direction, options.threshold]) assertFloats(parameter, [CHANNELS], where);
   const bits = resultTensor(b, where, x.shape, 'bits', options.out);
   b.dispatch(
     thresholdKernel,
@@ -54,13 +54,8 @@ export function affine(
   assertDType(x, 'f32', where);
   const CHANNELS = x.shape.at(-1) ?? 1;
   const { scale, shift } = options;
-  for (const parameter of [scale, shift]) assertChannels(parameter, CHANNELS, where);
+  for (const parameter of [scale, shift]) assertFloats(parameter, [CHANNELS], where);
   const y = resultTensor(b, where, x.shape, 'f32', options.out);
   b.dispatch(affineKernel, { x, scale, shift, y }, { ROWS: x.size / CHANNELS, CHANNELS });
   return y;
-}
-
-function assertChannels(tensor: Tensor, channels: number, where: string): void {
-  assertDType(tensor, 'f32', where);
-  assertShapeIs(tensor, [channels], where);
 }

@@ -3,7 +3,7 @@
  * a halted run is left as it is.
  */
 import { OptionError, ShapeError } from '../errors.ts';
-import { describe, type ProgramBuilder, type Shape, type Tensor } from '../gpu/index.ts';
+import { describe, type ProgramBuilder, type Tensor } from '../gpu/index.ts';
 import {
   updateAdam,
   updateAdam4,
@@ -18,6 +18,7 @@ import {
   WEIGHT_GATES,
 } from '../kernels/optim.ts';
 import type { WeightGate } from '../reference/optim.ts';
+import { assertFloats } from './checks.ts';
 import { assertState } from './data.ts';
 
 export type { WeightGate } from '../reference/optim.ts';
@@ -230,16 +231,5 @@ function takeVelocity(slots: readonly Tensor[], momentum: number, where: string)
 function assertSgd(optimizer: string, where: string): void {
   if (optimizer !== 'sgd') {
     throw new OptionError('There is no optimizer of this name here.', { given: optimizer, where });
-  }
-}
-
-function assertFloats(tensor: Tensor, shape: Shape, where: string): void {
-  const same = tensor.shape.length === shape.length && tensor.shape.every((n, axis) => n === shape[axis]);
-  if (tensor.dtype !== 'f32' || !same) {
-    throw new ShapeError('Weights, gradients and slots have one shape.', {
-      given: `${tensor.label}: ${describe(tensor.shape, tensor.dtype)}`,
-      expected: describe(shape, 'f32'),
-      where,
-    });
   }
 }

@@ -12,16 +12,8 @@ import {
 } from '../kernels/pool.ts';
 import type { Padding } from '../reference/conv.ts';
 import type { Pool2dGeometry } from '../reference/pool.ts';
-import {
-  assertDType,
-  assertRank4,
-  assertShapeIs,
-  type OutOption,
-  type PerAxis,
-  positivePair,
-  resolvePlaces,
-  resultTensor,
-} from './conv.ts';
+import { assertDType, assertShapeIs, type OutOption, resultTensor } from './checks.ts';
+import { assertRank4, type PerAxis, positivePair, resolvePlaces } from './windows.ts';
 
 /** How the windows of a pooling operation lie; the names are Keras'. */
 export interface Pool2dOptions {

@@ -5,7 +5,7 @@ import { OptionError } from '../errors.ts';
 import type { ProgramBuilder, Tensor } from '../gpu/index.ts';
 import { approxSignGrad, binarizeGated, gateGrad, steSignGrad, swishSignGrad } from '../kernels/quantize.ts';
 import { DEFAULT_BETA, DEFAULT_CLIP, type QuantizerName } from '../reference/quantize.ts';
-import { assertDType, assertShapeIs } from './conv.ts';
+import { assertDType, assertShapeIs } from './checks.ts';
 import { packSigns } from './dense.ts';
 
 export type { QuantizerName } from '../reference/quantize.ts';

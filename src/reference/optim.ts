@@ -1,33 +1,16 @@
 /** Optimizers on latent, packed and real parameters, in float64; arrays are updated in place. */
 
-export type WeightGate = 'none' | 'steSign' | 'approxSign' | 'swishSign';
+import { type QuantizerName, surrogateGradient } from './quantize.ts';
+
+export type WeightGate = 'none' | Exclude<QuantizerName, 'steIdentity'>;
 
 /** Numbers that can be written, float64 or float32. */
 export type Numbers = Float64Array | Float32Array;
 
-/** β of `swishSign`. */
-export const SWISH_BETA = 5;
-
-/**
- * What stands in for the derivative of the sign at a latent weight.
- * - `steSign`: 1 where |w| ≤ clip (Hubara et al. 2016)
- * - `approxSign`: 2 − 2|w| where |w| ≤ 1 (Liu et al. 2018, Bi-Real Net)
- * - `swishSign`: β(2 − βw·tanh(βw/2)) / (1 + cosh(βw)), β = 5 (Darabi et al. 2018, BNN+)
- */
-export function weightGate(gate: WeightGate, w: number, clip = 1): number {
-  const size = Math.abs(w);
-  switch (gate) {
-    case 'steSign':
-      return size <= clip ? 1 : 0;
-    case 'approxSign':
-      return size <= 1 ? 2 - 2 * size : 0;
-    case 'swishSign': {
-      const z = SWISH_BETA * size;
-      return (SWISH_BETA * (2 - z * Math.tanh(z / 2))) / (1 + Math.cosh(z));
-    }
-    default:
-      return 1;
-  }
+/** What stands in for the derivative of the sign at a latent weight: `surrogateGradient`, or 1 for `none`. */
+export function weightGate(gate: WeightGate, w: number, clip?: number): number {
+  if (gate === 'none') return 1;
+  return surrogateGradient(gate, w, clip === undefined ? {} : { clip });
 }
 
 export interface AdamStep {
@@ -70,7 +53,7 @@ export function gated(
   grad: ArrayLike<number>,
   latent: ArrayLike<number>,
   gate: WeightGate,
-  clip = 1,
+  clip?: number,
 ): Float64Array<ArrayBuffer> {
   return Float64Array.from(
     { length: grad.length },

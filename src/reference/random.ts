@@ -5,12 +5,12 @@
 
 /**
  * What a stream of numbers is for; the second counter of every draw, so that two purposes never share numbers.
- * Layers take theirs from `layer` upwards.
+ * Layers draw from their place in the model, parameters' initial values from `initial` upwards.
  */
 export const STREAMS = {
   augment: 0x6175676d,
   shuffle: 0x73687566,
-  layer: 0x6c610000,
+  initial: 0x10000,
 } as const;
 
 const FEISTEL_ROUNDS = 6;
