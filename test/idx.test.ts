@@ -11,7 +11,7 @@ import {
   takeFirst,
 } from '../src/data/index.ts';
 import { FormatError, OptionError } from '../src/errors.ts';
-import type { TrainingData } from '../src/train/trainer.ts';
+import type { TrainingData } from '../src/train/index.ts';
 
 function idx(shape: readonly number[], data: ArrayLike<number>, type = 8): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(4 + 4 * shape.length + data.length);

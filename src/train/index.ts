@@ -18,6 +18,7 @@ export {
   type SgdOptions,
 } from './optimizers.ts';
 export type { Decay, LearningRate } from './schedules.ts';
+export type { TrainingData, TrainingPlan, TrainingSplit } from './step.ts';
 export {
   type Checkpoint,
   type CheckpointTensor,
@@ -30,7 +31,4 @@ export {
   type StepsInfo,
   Trainer,
   type TrainerOptions,
-  type TrainingData,
-  type TrainingPlan,
-  type TrainingSplit,
 } from './trainer.ts';

@@ -63,6 +63,11 @@ export interface Slots {
   readonly flips: Tensor | undefined;
 }
 
+/** All tensors of some slots. */
+export function tensorsOf(slots: readonly Slots[]): Tensor[] {
+  return slots.flatMap(({ moments, flips }) => (flips ? [...moments, flips] : [...moments]));
+}
+
 /** Declares the slots of a parameter; they get memory later. */
 export function declareSlots(optimizer: OptimizerOptions, parameter: Parameter): Slots {
   const binary = parameter.spec.role === 'binary';

@@ -14,47 +14,37 @@ import {
 import {
   type DispatchTiming,
   describe,
-  Gpu,
+  type Gpu,
   type Program,
   ProgramBuilder,
   type Shape,
-  sharedSlots,
-  Tensor,
+  type Tensor,
 } from '../gpu/index.ts';
-import { initialValues, type Model, Network, recordForward } from '../graph/index.ts';
-import { advanceState, encodeTrainState, gatherBatch, STATE_WORDS } from '../ops/data.ts';
-import { type LossKind, loss as recordLoss } from '../ops/loss.ts';
-import { MetricsReader, RING, type StepMetrics } from './metrics.ts';
+import { initialValues, type Model, type Network, recordForward } from '../graph/index.ts';
+import { encodeTrainState, gatherBatch } from '../ops/data.ts';
+import type { LossKind } from '../ops/loss.ts';
+import { RING, type StepMetrics } from './metrics.ts';
 import {
-  declareSlots,
   hyperParameters,
   type OptimizerName,
   type OptimizerOptions,
-  recordUpdate,
   resolveOptimizer,
-  type Slots,
+  tensorsOf,
 } from './optimizers.ts';
-import type { LearningRate } from './schedules.ts';
-
-/** Images and labels as bytes. */
-export interface TrainingSplit {
-  /** u8 [count, height, width, channels]. */
-  readonly images: Uint8Array<ArrayBuffer>;
-  /** u8 [count]. */
-  readonly labels: Uint8Array<ArrayBuffer>;
-  readonly count: number;
-}
-
-export interface TrainingData {
-  readonly name: string;
-  readonly classes: readonly string[];
-  /** [height, width, channels] of an image. */
-  readonly image: Shape;
-  readonly train: TrainingSplit;
-  readonly test: TrainingSplit;
-  /** A pixel is byte·scale[c] + shift[c]. */
-  readonly normalise: { readonly scale: readonly number[]; readonly shift: readonly number[] };
-}
+import { type LearningRate, learningRateAt } from './schedules.ts';
+import {
+  allocateParts,
+  batchesOf,
+  declareParts,
+  disposeParts,
+  type Parts,
+  planTraining,
+  recordTestStep,
+  recordTrainStep,
+  type StepOptions,
+  type TrainingData,
+  type TrainingPlan,
+} from './step.ts';
 
 export const LOSS_NAMES: readonly LossKind[] = ['squaredHinge', 'crossEntropy'];
 
@@ -77,16 +67,6 @@ export interface TrainerOptions {
   readonly augment?: { readonly pad: number; readonly flip: boolean };
   /** Refuse a plan that needs more GPU memory than this, before anything is allocated. */
   readonly maxBytes?: number;
-}
-
-/** Bytes of GPU memory that training needs, by what they are for. */
-export interface TrainingPlan {
-  readonly parameters: number;
-  readonly optimizer: number;
-  readonly data: number;
-  readonly activations: number;
-  readonly counters: number;
-  readonly peakBytes: number;
 }
 
 export interface Evaluation {
@@ -187,10 +167,7 @@ export class Trainer {
   readonly network: Network;
   readonly data: TrainingData;
   readonly plan: TrainingPlan;
-  readonly options: Required<Omit<TrainerOptions, 'augment' | 'maxBytes' | 'optimizer'>> & {
-    readonly optimizer: OptimizerOptions;
-    readonly augment: { readonly pad: number; readonly flip: boolean } | undefined;
-  };
+  readonly options: StepOptions & Required<Pick<TrainerOptions, 'epochs' | 'learningRate' | 'seed'>>;
   readonly #parts: Parts;
   readonly #train: Program;
   readonly #test: Program;
@@ -292,7 +269,7 @@ export class Trainer {
 
   /**
    * Runs the next steps of the epoch in one submit and waits for them; the next epoch begins where one ends. For
-   * benchmarks and for loops of one's own: nothing is evaluated, and no counter is reset.
+   * benchmarks and for loops of one's own: nothing is evaluated at an epoch's end.
    */
   async runSteps(count: number): Promise<StepMetrics[]> {
     return this.#exclusively('runSteps', async () => {
@@ -304,7 +281,7 @@ export class Trainer {
       const steps = Math.min(count, this.batches - this.#progress.batch, MAX_GROUP);
       if (this.#onGpu !== this.#progress) this.#writeState();
       this.#onGpu = undefined;
-      const latest = await this.#submit(this.#progress.step, steps)();
+      const latest = await this.#submit(this.#train, this.#progress.step, steps)();
       await this.#account(latest, 0, {});
       this.#onGpu = this.#progress;
       return latest;
@@ -449,7 +426,9 @@ export class Trainer {
       while (submitted < batches && !hooks.signal?.aborted) {
         const untilSave = every - (submitted % every);
         const steps = Math.min(group, batches - submitted, untilSave);
-        waiting.push(this.#submit(this.#progress.step + submitted - this.#progress.batch, steps));
+        waiting.push(
+          this.#submit(this.#train, this.#progress.step + submitted - this.#progress.batch, steps),
+        );
         submitted += steps;
         if (!metrics.ready) await collect();
         if (submitted % every === 0 && submitted < batches) {
@@ -471,10 +450,10 @@ export class Trainer {
     return this.#progress.batch === batches;
   }
 
-  /** Submits training steps. @returns a function that waits for their metrics */
-  #submit(first: number, steps: number): () => Promise<StepMetrics[]> {
+  /** Submits steps of a program. @returns a function that waits for their metrics */
+  #submit(program: Program, first: number, steps: number): () => Promise<StepMetrics[]> {
     const encoder = this.gpu.device.createCommandEncoder();
-    for (let i = 0; i < steps; i++) this.#train.encode(encoder);
+    for (let i = 0; i < steps; i++) program.encode(encoder);
     const read = this.#parts.metrics.copy(encoder, first, steps);
     this.gpu.submit(encoder);
     return read;
@@ -545,7 +524,7 @@ export class Trainer {
   }
 
   async #evaluate(): Promise<Evaluation> {
-    const { testState, metrics } = this.#parts;
+    const { testState } = this.#parts;
     const { count } = this.data.test;
     const batches = Math.ceil(count / this.options.batch);
     this.gpu.write(testState, encodeTrainState({ seed: this.options.seed }));
@@ -553,11 +532,7 @@ export class Trainer {
     let correct = 0;
     for (let first = 0; first < batches; first += MAX_GROUP) {
       const steps = Math.min(MAX_GROUP, batches - first);
-      const encoder = this.gpu.device.createCommandEncoder();
-      for (let i = 0; i < steps; i++) this.#test.encode(encoder);
-      const read = metrics.copy(encoder, first, steps);
-      this.gpu.submit(encoder);
-      for (const step of await read()) {
+      for (const step of await this.#submit(this.#test, first, steps)()) {
         loss += step.loss * step.count;
         correct += step.correct;
       }
@@ -611,7 +586,7 @@ export class Trainer {
   #stateTensors(): Tensor[] {
     return [
       ...[...this.network.parameters.values()].map(({ value }) => value),
-      ...this.#parts.slots.flatMap(({ moments, flips }) => (flips ? [...moments, flips] : moments)),
+      ...tensorsOf(this.#parts.slots),
     ];
   }
 
@@ -637,7 +612,7 @@ export class Trainer {
 
   #rate(step: number): number {
     const { learningRate } = this.options;
-    return hyperParameters({ kind: 'sgd' }, learningRate, step, this.#steps)[0];
+    return learningRateAt(learningRate, step, this.#steps);
   }
 
   get #steps(): number {
@@ -673,22 +648,6 @@ export class Trainer {
       this.#busy = false;
     }
   }
-}
-
-/** Everything on the GPU that a training owns. */
-interface Parts {
-  readonly network: Network;
-  readonly slots: readonly Slots[];
-  readonly trainImages: Tensor;
-  readonly trainLabels: Tensor;
-  readonly testImages: Tensor;
-  readonly testLabels: Tensor;
-  readonly state: Tensor;
-  readonly testState: Tensor;
-  /** f32 [steps + 1, 4]: hyper-parameters of every step of an epoch. */
-  readonly table: Tensor;
-  readonly metrics: MetricsReader;
-  gather(images: Tensor, labels: Tensor, state: Tensor, training: boolean): Parameters<typeof gatherBatch>[1];
 }
 
 function resolveOptions(given: TrainerOptions, data: TrainingData): Trainer['options'] {
@@ -743,10 +702,6 @@ function assertFits(model: Model, data: TrainingData): void {
   }
 }
 
-function batchesOf(data: TrainingData, batch: number): number {
-  return Math.floor(data.train.count / batch);
-}
-
 function initialWeights(model: Model, options: Trainer['options']): Map<string, Float32Array<ArrayBuffer>> {
   const values = initialValues(model, options.seed);
   if (options.optimizer.kind !== 'bop') return values;
@@ -764,127 +719,6 @@ function initialWeights(model: Model, options: Trainer['options']): Map<string, 
     }
   }
   return values;
-}
-
-function declareParts(gpu: Gpu, model: Model, data: TrainingData, options: Trainer['options']): Parts {
-  const network = new Network(gpu, model);
-  const split = (name: string, { count }: TrainingSplit) => ({
-    images: new Tensor(`${name} images`, [count, ...data.image], 'u8'),
-    labels: new Tensor(`${name} labels`, [count], 'u8'),
-  });
-  const train = split('train', data.train);
-  const test = split('test', data.test);
-  return {
-    network,
-    slots: [...network.parameters.values()]
-      .filter(({ spec }) => spec.role !== 'statistic')
-      .map((parameter) => declareSlots(options.optimizer, parameter)),
-    trainImages: train.images,
-    trainLabels: train.labels,
-    testImages: test.images,
-    testLabels: test.labels,
-    state: new Tensor('train state', [STATE_WORDS], 'u32'),
-    testState: new Tensor('test state', [STATE_WORDS], 'u32'),
-    table: new Tensor('hyper-parameters', [batchesOf(data, options.batch) + 1, 4], 'f32'),
-    metrics: new MetricsReader(gpu),
-    gather: (images, labels, state, training) => ({
-      images,
-      labels,
-      state,
-      batch: options.batch,
-      shuffle: training,
-      scale: [...data.normalise.scale],
-      shift: [...data.normalise.shift],
-      ...(training && options.augment ? { augment: options.augment } : {}),
-    }),
-  };
-}
-
-function ownTensors(parts: Parts): Tensor[] {
-  const { trainImages, trainLabels, testImages, testLabels, state, testState, table } = parts;
-  const slots = parts.slots.flatMap(({ moments, flips }) => (flips ? [...moments, flips] : [...moments]));
-  return [...slots, trainImages, trainLabels, testImages, testLabels, state, testState, table];
-}
-
-function allocateParts(parts: Parts, data: TrainingData): void {
-  const { gpu } = parts.network;
-  const contents = new Map<Tensor, Uint8Array<ArrayBuffer>>([
-    [parts.trainImages, data.train.images],
-    [parts.trainLabels, data.train.labels],
-    [parts.testImages, data.test.images],
-    [parts.testLabels, data.test.labels],
-  ]);
-  for (const tensor of ownTensors(parts)) gpu.allocate(tensor, contents.get(tensor));
-  parts.metrics.allocate();
-}
-
-function disposeParts(parts: Parts): void {
-  parts.network.dispose();
-  for (const tensor of ownTensors(parts)) if (tensor.isPlaced) tensor.dispose();
-  if (parts.metrics.ring.isPlaced) parts.metrics.dispose();
-}
-
-function recordTrainStep(parts: Parts, options: Trainer['options'], data: TrainingData): ProgramBuilder {
-  const { network, state, table, metrics, slots } = parts;
-  const { model, parameters, gpu } = network;
-  const slotsOf = new Map(slots.map((entry) => [entry.parameter, entry]));
-  const builder = new ProgramBuilder(gpu, `training step of ${model.name} on ${data.name}`);
-  const { x, labels } = gatherBatch(builder, parts.gather(parts.trainImages, parts.trainLabels, state, true));
-  const pass = recordForward(builder, model, parameters, x, { training: true, state });
-  const gradOutput = recordLoss(builder, {
-    kind: options.loss,
-    logits: pass.output.tensor,
-    labels,
-    state,
-    metrics: metrics.ring,
-  });
-  pass.backward(gradOutput, (parameter, gradient) => {
-    const entry = slotsOf.get(parameter);
-    if (entry !== undefined)
-      recordUpdate(builder, options.optimizer, entry, gradient, state, options.fanScaledSteps);
-  });
-  advanceState(builder, { state, table });
-  return builder;
-}
-
-function recordTestStep(parts: Parts, options: Trainer['options'], data: TrainingData): ProgramBuilder {
-  const { network, testState, table, metrics } = parts;
-  const { model, parameters, gpu } = network;
-  const builder = new ProgramBuilder(gpu, `test step of ${model.name} on ${data.name}`);
-  const { x, labels } = gatherBatch(
-    builder,
-    parts.gather(parts.testImages, parts.testLabels, testState, false),
-  );
-  const pass = recordForward(builder, model, parameters, x, { training: false });
-  const logits = pass.output.tensor;
-  recordLoss(builder, {
-    kind: options.loss,
-    logits,
-    labels,
-    state: testState,
-    metrics: metrics.ring,
-    evaluate: true,
-  });
-  advanceState(builder, { state: testState, table });
-  return builder;
-}
-
-function planTraining(parts: Parts, builders: readonly ProgramBuilder[]): TrainingPlan {
-  const bytes = (tensors: readonly Tensor[]) =>
-    tensors.reduce((sum, { byteLength }) => sum + Gpu.allocatedBytes(byteLength), 0);
-  const { trainImages, trainLabels, testImages, testLabels, state, testState, table } = parts;
-  const slots = parts.slots.flatMap(({ moments, flips }) => (flips ? [...moments, flips] : [...moments]));
-  const shares = {
-    parameters: parts.network.parameterBytes,
-    optimizer: bytes(slots),
-    data: bytes([trainImages, trainLabels, testImages, testLabels]),
-    activations: sharedSlots(builders.map((builder) => builder.plan().slots)).reduce(
-      (sum, size) => sum + size,
-      0,
-    ),
-    counters: bytes([state, testState, table]) + MetricsReader.bytes,
-  };
-  return { ...shares, peakBytes: Object.values(shares).reduce((sum, share) => sum + share, 0) };
 }
 
 function freshProgress(fixed: Record<string, unknown>): Progress {

@@ -1,0 +1,204 @@
+/**
+ * What a training owns on the GPU, and its two recorded programs: the training step and the test step. Everything is
+ * declared first, so that the memory plan is whole before anything is allocated.
+ */
+import { Gpu, ProgramBuilder, type Shape, sharedSlots, Tensor } from '../gpu/index.ts';
+import { type Model, Network, recordForward } from '../graph/index.ts';
+import { advanceState, gatherBatch, STATE_WORDS } from '../ops/data.ts';
+import { type LossKind, loss as recordLoss } from '../ops/loss.ts';
+import { MetricsReader } from './metrics.ts';
+import { declareSlots, type OptimizerOptions, recordUpdate, type Slots, tensorsOf } from './optimizers.ts';
+
+/** Images and labels as bytes. */
+export interface TrainingSplit {
+  /** u8 [count, height, width, channels]. */
+  readonly images: Uint8Array<ArrayBuffer>;
+  /** u8 [count]. */
+  readonly labels: Uint8Array<ArrayBuffer>;
+  readonly count: number;
+}
+
+export interface TrainingData {
+  readonly name: string;
+  readonly classes: readonly string[];
+  /** [height, width, channels] of an image. */
+  readonly image: Shape;
+  readonly train: TrainingSplit;
+  readonly test: TrainingSplit;
+  /** A pixel is byte·scale[c] + shift[c]. */
+  readonly normalise: { readonly scale: readonly number[]; readonly shift: readonly number[] };
+}
+
+/** Bytes of GPU memory that training needs, by what they are for. */
+export interface TrainingPlan {
+  readonly parameters: number;
+  readonly optimizer: number;
+  readonly data: number;
+  readonly activations: number;
+  readonly counters: number;
+  readonly peakBytes: number;
+}
+
+/** The options that decide what a step computes. */
+export interface StepOptions {
+  readonly batch: number;
+  readonly optimizer: OptimizerOptions;
+  readonly loss: LossKind;
+  readonly fanScaledSteps: boolean;
+  readonly augment: { readonly pad: number; readonly flip: boolean } | undefined;
+}
+
+/** Everything on the GPU that a training owns. */
+export interface Parts {
+  readonly network: Network;
+  readonly slots: readonly Slots[];
+  readonly trainImages: Tensor;
+  readonly trainLabels: Tensor;
+  readonly testImages: Tensor;
+  readonly testLabels: Tensor;
+  readonly state: Tensor;
+  readonly testState: Tensor;
+  /** f32 [steps + 1, 4]: hyper-parameters of every step of an epoch. */
+  readonly table: Tensor;
+  readonly metrics: MetricsReader;
+  gather(images: Tensor, labels: Tensor, state: Tensor, training: boolean): Parameters<typeof gatherBatch>[1];
+}
+
+/** Steps of one epoch. */
+export function batchesOf(data: TrainingData, batch: number): number {
+  return Math.floor(data.train.count / batch);
+}
+
+/** Declares everything; nothing is allocated. */
+export function declareParts(gpu: Gpu, model: Model, data: TrainingData, options: StepOptions): Parts {
+  const network = new Network(gpu, model);
+  const split = (name: string, { count }: TrainingSplit) => ({
+    images: new Tensor(`${name} images`, [count, ...data.image], 'u8'),
+    labels: new Tensor(`${name} labels`, [count], 'u8'),
+  });
+  const train = split('train', data.train);
+  const test = split('test', data.test);
+  return {
+    network,
+    slots: [...network.parameters.values()]
+      .filter(({ spec }) => spec.role !== 'statistic')
+      .map((parameter) => declareSlots(options.optimizer, parameter)),
+    trainImages: train.images,
+    trainLabels: train.labels,
+    testImages: test.images,
+    testLabels: test.labels,
+    state: new Tensor('train state', [STATE_WORDS], 'u32'),
+    testState: new Tensor('test state', [STATE_WORDS], 'u32'),
+    table: new Tensor('hyper-parameters', [batchesOf(data, options.batch) + 1, 4], 'f32'),
+    metrics: new MetricsReader(gpu),
+    gather: (images, labels, state, training) => ({
+      images,
+      labels,
+      state,
+      batch: options.batch,
+      shuffle: training,
+      scale: [...data.normalise.scale],
+      shift: [...data.normalise.shift],
+      ...(training && options.augment ? { augment: options.augment } : {}),
+    }),
+  };
+}
+
+function ownTensors(parts: Parts): Tensor[] {
+  const { trainImages, trainLabels, testImages, testLabels, state, testState, table } = parts;
+  return [
+    ...tensorsOf(parts.slots),
+    trainImages,
+    trainLabels,
+    testImages,
+    testLabels,
+    state,
+    testState,
+    table,
+  ];
+}
+
+/** Gives everything but the network its memory, and the data set its bytes. */
+export function allocateParts(parts: Parts, data: TrainingData): void {
+  const { gpu } = parts.network;
+  const contents = new Map<Tensor, Uint8Array<ArrayBuffer>>([
+    [parts.trainImages, data.train.images],
+    [parts.trainLabels, data.train.labels],
+    [parts.testImages, data.test.images],
+    [parts.testLabels, data.test.labels],
+  ]);
+  for (const tensor of ownTensors(parts)) gpu.allocate(tensor, contents.get(tensor));
+  parts.metrics.allocate();
+}
+
+/** Frees what has memory. */
+export function disposeParts(parts: Parts): void {
+  parts.network.dispose();
+  for (const tensor of ownTensors(parts)) if (tensor.isPlaced) tensor.dispose();
+  if (parts.metrics.ring.isPlaced) parts.metrics.dispose();
+}
+
+/** Gather, forward, loss, backward with updates, advance: one step of training. */
+export function recordTrainStep(parts: Parts, options: StepOptions, data: TrainingData): ProgramBuilder {
+  const { network, state, table, metrics, slots } = parts;
+  const { model, parameters, gpu } = network;
+  const slotsOf = new Map(slots.map((entry) => [entry.parameter, entry]));
+  const builder = new ProgramBuilder(gpu, `training step of ${model.name} on ${data.name}`);
+  const { x, labels } = gatherBatch(builder, parts.gather(parts.trainImages, parts.trainLabels, state, true));
+  const pass = recordForward(builder, model, parameters, x, { training: true, state });
+  const gradOutput = recordLoss(builder, {
+    kind: options.loss,
+    logits: pass.output.tensor,
+    labels,
+    state,
+    metrics: metrics.ring,
+  });
+  pass.backward(gradOutput, (parameter, gradient) => {
+    const entry = slotsOf.get(parameter);
+    if (entry !== undefined)
+      recordUpdate(builder, options.optimizer, entry, gradient, state, options.fanScaledSteps);
+  });
+  advanceState(builder, { state, table });
+  return builder;
+}
+
+/** Gather in order, forward in inference mode, loss, advance: one batch of the test split. */
+export function recordTestStep(parts: Parts, options: StepOptions, data: TrainingData): ProgramBuilder {
+  const { network, testState, table, metrics } = parts;
+  const { model, parameters, gpu } = network;
+  const builder = new ProgramBuilder(gpu, `test step of ${model.name} on ${data.name}`);
+  const { x, labels } = gatherBatch(
+    builder,
+    parts.gather(parts.testImages, parts.testLabels, testState, false),
+  );
+  const pass = recordForward(builder, model, parameters, x, { training: false });
+  const logits = pass.output.tensor;
+  recordLoss(builder, {
+    kind: options.loss,
+    logits,
+    labels,
+    state: testState,
+    metrics: metrics.ring,
+    evaluate: true,
+  });
+  advanceState(builder, { state: testState, table });
+  return builder;
+}
+
+/** What the training will need, before anything is allocated. */
+export function planTraining(parts: Parts, builders: readonly ProgramBuilder[]): TrainingPlan {
+  const bytes = (tensors: readonly Tensor[]) =>
+    tensors.reduce((sum, { byteLength }) => sum + Gpu.allocatedBytes(byteLength), 0);
+  const { trainImages, trainLabels, testImages, testLabels, state, testState, table } = parts;
+  const shares = {
+    parameters: parts.network.parameterBytes,
+    optimizer: bytes(tensorsOf(parts.slots)),
+    data: bytes([trainImages, trainLabels, testImages, testLabels]),
+    activations: sharedSlots(builders.map((builder) => builder.plan().slots)).reduce(
+      (sum, size) => sum + size,
+      0,
+    ),
+    counters: bytes([state, testState, table]) + MetricsReader.bytes,
+  };
+  return { ...shares, peakBytes: Object.values(shares).reduce((sum, share) => sum + share, 0) };
+}
