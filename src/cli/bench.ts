@@ -23,8 +23,8 @@ import {
   type TrainingResult,
 } from '../bench/index.ts';
 import { type Gpu, MODEL_NAMES, type ModelName } from '../index.ts';
-import { writeFileAtomic } from '../node/index.ts';
 import { type AdapterOptions, acquire, describeAdapter, withAdapter } from './options.ts';
+import { emit, megabytes } from './output.ts';
 
 const SUITES = ['kernels', 'layers', 'training', 'geometry'] as const;
 type Suite = (typeof SUITES)[number];
@@ -146,8 +146,7 @@ async function bench(flags: Flags): Promise<void> {
     training,
   };
   const json = `${JSON.stringify(figures, null, 2)}\n`;
-  if (flags.json === '-') process.stdout.write(json);
-  else if (flags.json !== undefined) await writeFileAtomic(flags.json, json);
+  await emit(json, flags.json);
   gpu.dispose();
 }
 
@@ -303,7 +302,7 @@ function trainingTable(results: readonly TrainingResult[]): string {
       result.readbacksPerStep.toFixed(2),
       milliseconds(result.javascript),
       milliseconds(result.firstStep),
-      `${(result.plannedBytes / 2 ** 20).toFixed(1)} MB`,
+      megabytes(result.plannedBytes),
     ]);
   }
   return table.toString();

@@ -1,9 +1,9 @@
 /** `webgpu-bnn eval`: the accuracy of a trained network on its test images. */
 import { Command } from 'commander';
-import { modelByName, Trainer, takeFirst } from '../index.ts';
-import { loadDataset, writeFileAtomic } from '../node/index.ts';
+import { Trainer } from '../index.ts';
 import { type AdapterOptions, acquire, describeAdapter, withAdapter } from './options.ts';
-import { readRun } from './train.ts';
+import { emit } from './output.ts';
+import { loadRun, readRun, trainerOptions } from './runs.ts';
 
 interface Flags extends AdapterOptions {
   readonly json?: string;
@@ -18,18 +18,8 @@ export function evalCommand(): Command {
     .action(async (path: string, flags: Flags) => {
       const { run, checkpoint } = await readRun(path);
       const gpu = await acquire(flags);
-      const data = takeFirst(await loadDataset(run.dataset), run.trainSamples, run.testSamples);
-      const model = modelByName(run.model, { input: data.image, classes: data.classes.length });
-      const trainer = await Trainer.create(gpu, model, data, {
-        batch: run.batch,
-        epochs: run.epochs,
-        optimizer: run.optimizer,
-        learningRate: run.lr,
-        loss: run.loss,
-        seed: run.seed,
-        fanScaledSteps: run.fanScaled,
-        ...(run.augment ? { augment: { pad: 4, flip: true } } : {}),
-      });
+      const { data, model } = await loadRun(run);
+      const trainer = await Trainer.create(gpu, model, data, trainerOptions(run));
       await trainer.restore(checkpoint);
       const { loss, accuracy, correct, count } = await trainer.evaluate();
       const result = {
@@ -40,15 +30,13 @@ export function evalCommand(): Command {
         weightsSha256: await trainer.network.hash(),
       };
       const json = `${JSON.stringify(result, null, 2)}\n`;
-      if (flags.json === '-') {
-        process.stdout.write(json);
-      } else {
+      if (flags.json !== '-') {
         console.log(`adapter        ${result.adapter.name}`);
         console.log(`test accuracy  ${(100 * accuracy).toFixed(2)} % (${correct} of ${count})`);
         console.log(`test loss      ${loss.toFixed(4)}`);
         console.log(`weights        sha256 ${result.weightsSha256}`);
-        if (flags.json !== undefined) await writeFileAtomic(flags.json, json);
       }
+      await emit(json, flags.json);
       trainer.dispose();
       gpu.dispose();
     });

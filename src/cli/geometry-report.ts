@@ -15,6 +15,7 @@ import {
   SOFT,
   whole,
 } from './html.ts';
+import { megabytes } from './output.ts';
 
 /** More layers than this have no histogram of their own: a page of hundreds of charts is slow. */
 const MOST_HISTOGRAMS = 48;
@@ -66,7 +67,7 @@ ${factRows([
   ['adapter', report.adapter.name],
   ['near zero means', `|w| < ${report.nearZero}`],
   ['read', `${(report.bytesPerSecond / 1e6).toFixed(0)} MB/s`],
-  ['GPU memory, most at once', `${(report.peakGpuBytes / 2 ** 20).toFixed(1)} MB`],
+  ['GPU memory, most at once', megabytes(report.peakGpuBytes)],
   ...report.skipped.map(({ name, reason }) => [`left out: ${name}`, reason] as const),
 ])}
 <script>${SORT}</script>`,

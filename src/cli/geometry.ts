@@ -10,6 +10,7 @@ import type { WeightFormat } from '../ops/geometry.ts';
 import { spreadSlope } from '../reference/geometry.ts';
 import { renderGeometry } from './geometry-report.ts';
 import { type AdapterOptions, acquire, byteCount, describeAdapter, withAdapter } from './options.ts';
+import { emit, megabytes } from './output.ts';
 
 interface Flags extends AdapterOptions {
   readonly memory: number;
@@ -109,8 +110,7 @@ async function run(path: string, flags: Flags): Promise<void> {
       peakGpuBytes: gpu.memory.peakBytes,
     };
     const json = `${JSON.stringify(report, null, 2)}\n`;
-    if (flags.json === '-') process.stdout.write(json);
-    else if (flags.json !== undefined) await writeFileAtomic(flags.json, json);
+    await emit(json, flags.json);
     if (flags.csv !== undefined) await writeFileAtomic(flags.csv, csvOf(layers));
     if (flags.html !== undefined) await writeFileAtomic(flags.html, renderGeometry(report));
     if (!plain) print(report);
@@ -186,7 +186,7 @@ function print(report: GeometryReport): void {
   }
   console.log(
     `${report.weights} weights in ${report.seconds.toFixed(1)} s, ${(report.bytesPerSecond / 1e6).toFixed(0)} MB/s, ` +
-      `${(report.peakGpuBytes / 2 ** 20).toFixed(1)} MB of GPU memory at most`,
+      `${megabytes(report.peakGpuBytes)} of GPU memory at most`,
   );
 }
 

@@ -2,6 +2,8 @@
  * The report of a training: `report.json` for machines and one self-contained `report.html` for people, which needs
  * neither scripts nor a network.
  */
+
+import type { AdapterSummary, EpochInfo } from '../index.ts';
 import {
   AXIS,
   angleHistogram,
@@ -15,17 +17,11 @@ import {
   page,
   whole,
 } from './html.ts';
+import { megabytes } from './output.ts';
 
 export interface TrainReport {
   readonly version: 1;
-  readonly adapter: {
-    readonly name: string;
-    readonly vendor: string;
-    readonly architecture: string;
-    readonly device: string;
-    readonly description: string;
-    readonly software: boolean;
-  };
+  readonly adapter: AdapterSummary & { readonly name: string };
   readonly dataset: string;
   readonly model: string;
   readonly seed: number;
@@ -44,15 +40,7 @@ export interface TrainReport {
   readonly seconds: number;
 }
 
-export interface EpochReport {
-  readonly epoch: number;
-  readonly trainLoss: number;
-  readonly trainAccuracy: number;
-  readonly testLoss: number;
-  readonly testAccuracy: number;
-  readonly learningRate: number;
-  readonly seconds: number;
-  readonly imagesPerSecond: number;
+export interface EpochReport extends EpochInfo {
   readonly layers: readonly {
     readonly name: string;
     readonly angleDegrees: number;
@@ -304,7 +292,7 @@ function factsTable(report: TrainReport): string {
       name,
       typeof value === 'object' ? JSON.stringify(value) : String(value),
     ]),
-    ['GPU memory, most at once', `${(report.peakGpuBytes / 2 ** 20).toFixed(1)} MB`],
+    ['GPU memory, most at once', megabytes(report.peakGpuBytes)],
     ['SHA-256 of the weights', report.weightsSha256],
   ];
   return factRows(facts);

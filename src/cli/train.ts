@@ -3,24 +3,19 @@ import { join } from 'node:path';
 import { Presets, SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
 import { Command } from 'commander';
-import { FormatError, NonFiniteError, OptionError } from '../errors.ts';
+import { NonFiniteError, OptionError } from '../errors.ts';
 import {
-  decodeCheckpoint,
   type EpochInfo,
   encodeCheckpoint,
   type Gpu,
   type LayerGeometry,
   type LearningRate,
-  type LossKind,
   measureGeometry,
-  modelByName,
-  type OptimizerName,
   type StepsInfo,
   sizeOf,
   Trainer,
-  takeFirst,
 } from '../index.ts';
-import { loadDataset, readFileChecked, writeFileAtomic } from '../node/index.ts';
+import { writeFileAtomic } from '../node/index.ts';
 import { EXIT } from './exit.ts';
 import {
   type AdapterOptions,
@@ -36,31 +31,17 @@ import {
   seedNumber,
   withAdapter,
 } from './options.ts';
+import { duration, emit, megabytes } from './output.ts';
 import { renderReport, type TrainReport } from './report.ts';
-import { checkpointPath } from './runs.ts';
-
-/** What a run is; kept in its checkpoint, so that `--resume` and `eval` need nothing else. */
-export interface RunOptions {
-  readonly dataset: string;
-  readonly model: string;
-  readonly epochs: number;
-  readonly batch: number;
-  readonly optimizer: OptimizerName;
-  readonly lr: LearningRate;
-  readonly loss: LossKind;
-  readonly seed: number;
-  readonly fanScaled: boolean;
-  readonly augment: boolean;
-  readonly trainSamples?: number;
-  readonly testSamples?: number;
-}
-
-/** What a checkpoint tells of its run beside the weights. */
-interface RunStory {
-  readonly run: RunOptions;
-  readonly initial: InitialRecord;
-  readonly epochs: readonly EpochRecord[];
-}
+import {
+  type EpochRecord,
+  type InitialRecord,
+  loadRun,
+  type RunOptions,
+  type RunStory,
+  readRun,
+  trainerOptions,
+} from './runs.ts';
 
 interface Flags extends RunOptions, AdapterOptions {
   readonly out?: string;
@@ -69,9 +50,6 @@ interface Flags extends RunOptions, AdapterOptions {
   readonly checkpointEvery?: number;
   readonly memoryLimit?: number;
 }
-
-type EpochRecord = TrainReport['epochs'][number];
-type InitialRecord = TrainReport['initial'];
 
 export function trainCommand(): Command {
   return withAdapter(new Command('train'))
@@ -122,21 +100,13 @@ async function train(flags: Flags, command: Command): Promise<void> {
 
   const gpu = await acquire(flags);
   say(`adapter   ${describeAdapter(gpu)}`);
-  const data = takeFirst(await loadDataset(run.dataset), run.trainSamples, run.testSamples);
+  const { data, model } = await loadRun(run);
   say(`data      ${data.name}: ${data.train.count} training and ${data.test.count} test images, checked`);
-  const model = modelByName(run.model, { input: data.image, classes: data.classes.length });
   say(`\n${model.summary()}\n`);
   // From here on there is something to save.
   const interrupt = interruption(say);
   const trainer = await Trainer.create(gpu, model, data, {
-    batch: run.batch,
-    epochs: run.epochs,
-    optimizer: run.optimizer,
-    learningRate: run.lr,
-    loss: run.loss,
-    seed: run.seed,
-    fanScaledSteps: run.fanScaled,
-    ...(run.augment ? { augment: { pad: 4, flip: true } } : {}),
+    ...trainerOptions(run),
     ...(flags.memoryLimit === undefined ? {} : { maxBytes: flags.memoryLimit }),
   });
   say(
@@ -190,8 +160,7 @@ async function train(flags: Flags, command: Command): Promise<void> {
   const json = `${JSON.stringify(report, null, 2)}\n`;
   await writeFileAtomic(join(out, 'report.json'), json);
   await writeFileAtomic(join(out, 'report.html'), renderReport(report));
-  if (flags.json === '-') process.stdout.write(json);
-  else if (flags.json !== undefined) await writeFileAtomic(flags.json, json);
+  await emit(json, flags.json);
 
   say(`\n${layerTable(report)}`);
   say(`test accuracy   ${(100 * report.finalTestAccuracy).toFixed(2)} %`);
@@ -200,20 +169,6 @@ async function train(flags: Flags, command: Command): Promise<void> {
   say(`files           ${join(out, '{checkpoint.safetensors, report.json, report.html}')}`);
   trainer.dispose();
   gpu.dispose();
-}
-
-/** The run that a folder or a checkpoint file holds. */
-export async function readRun(path: string) {
-  const { file, folder } = await checkpointPath(path);
-  const { checkpoint, metadata } = decodeCheckpoint(await readFileChecked(file), file);
-  if (metadata.story === undefined) {
-    throw new FormatError('This checkpoint was not written by webgpu-bnn train.', {
-      given: 'no record of a run',
-      where: file,
-      remedy: 'restore it with Trainer.restore in a program of your own',
-    });
-  }
-  return { folder, checkpoint, ...(JSON.parse(metadata.story) as RunStory) };
 }
 
 function runOptions(flags: Flags): RunOptions {
@@ -414,14 +369,4 @@ function interruption(say: (text: string) => void): { signal: AbortSignal; relea
       process.off('SIGTERM', onSignal);
     },
   };
-}
-
-function duration(seconds: number): string {
-  if (!Number.isFinite(seconds)) return '-';
-  const whole = Math.round(seconds);
-  return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, '0')} s`;
-}
-
-function megabytes(bytes: number): string {
-  return `${(bytes / 2 ** 20).toFixed(1)} MB`;
 }

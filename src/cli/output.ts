@@ -1,0 +1,19 @@
+/** What commands share when they print and write results. */
+import { writeFileAtomic } from '../node/index.ts';
+
+/** Writes a result where `--json` says: to standard output for `-`, to a file, or nowhere. */
+export async function emit(text: string, target: string | undefined): Promise<void> {
+  if (target === '-') process.stdout.write(text);
+  else if (target !== undefined) await writeFileAtomic(target, text);
+}
+
+/** `42 s`, `3 min 05 s`. */
+export function duration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return '-';
+  const whole = Math.round(seconds);
+  return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, '0')} s`;
+}
+
+export function megabytes(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(1)} MB`;
+}
