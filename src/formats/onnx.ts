@@ -5,6 +5,7 @@
  * one bit each; channels move from NCHW to NHWC. An entry of its own, `webgpu-bnn/onnx`, because it needs a package.
  */
 import { FormatError } from '../errors.ts';
+import { sizeOf } from '../gpu/index.ts';
 import { apply, type GraphNode, input, type Model, model } from '../graph/index.ts';
 import { affine, dense, flatten, type Layer, quantDense, threshold } from '../layers/index.ts';
 import { type OnnxGraph, type OnnxNode, type OnnxTensor, parseOnnx } from './onnx-proto.ts';
@@ -198,10 +199,6 @@ function constantOf(node: OnnxNode, value: Value | undefined): Constant {
 
 function numberOf(node: OnnxNode, name: string, otherwise: number): number {
   return node.numbers.get(name)?.[0] ?? otherwise;
-}
-
-function sizeOf(dims: readonly number[]): number {
-  return dims.reduce((product, extent) => product * extent, 1);
 }
 
 /** A constant as one number for each channel of the node. */
