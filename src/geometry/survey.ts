@@ -65,9 +65,8 @@ export interface SurveyOptions {
 const MEGABYTE = 2 ** 20;
 const LARGEST_CHUNK = 64 * MEGABYTE;
 const BYTES: Readonly<Record<WeightFormat, number>> = { f32: 4, f16: 2, bf16: 2 };
-/** Moments and counts of a part of a filter; parts of a short filter; parts and bins that are there anyway. */
-const PART_BYTES = 48;
-const SHORT_PARTS = 32;
+/** What a part of a filter takes, and its statistics again; parts and bins that are there anyway. */
+const FILTER_BYTES = 2 * 48;
 const OVERHEAD = 6 * MEGABYTE;
 
 /** Measures one tensor after the other; holds its memory until it is disposed. */
@@ -155,13 +154,11 @@ export class FilterSurvey {
   }
 
   #rowsFor(dimension: number, format: WeightFormat): number {
-    const parts = Math.min(SHORT_PARTS, Math.ceil(dimension / 4));
-    const transient = (parts + 1) * PART_BYTES;
     return Math.floor(
       Math.min(
         this.#latent.byteLength / (dimension * BYTES[format]),
-        (this.#memory / 2 - OVERHEAD) / transient,
-        this.#gpu.limits.maxStorageBufferBindingSize / transient,
+        (this.#memory / 2 - OVERHEAD) / FILTER_BYTES,
+        this.#gpu.limits.maxStorageBufferBindingSize / FILTER_BYTES,
       ),
     );
   }

@@ -17,12 +17,12 @@ const sums = (name: string, source: string) =>
   defineKernel({
     name,
     source,
-    bindings: { latent: 'read', moments: 'write', counts: 'write' },
+    bindings: { latent: 'read', parts: 'write' },
     constants: ['FILTERS', 'LENGTH', 'CHUNKS', 'NEAR_ZERO'],
     workgroups: ({ FILTERS, CHUNKS }) => linearWorkgroups(FILTERS * CHUNKS, 64),
   });
 
-/** f32 [FILTERS, LENGTH] to moments and counts of CHUNKS parts of each filter, any length. */
+/** f32 [FILTERS, LENGTH] to CHUNKS parts of each filter, or to its statistics where CHUNKS is 1; any length. */
 export const filterSums = sums('geometry/sums', sumsSource);
 /** The same for lengths that are multiples of 4. */
 export const filterSums4 = sums('geometry/sums4', sumsSource4);
@@ -30,21 +30,21 @@ export const filterSums4 = sums('geometry/sums4', sumsSource4);
 export const filterSumsF16 = sums('geometry/sums_f16', sumsF16Source);
 export const filterSumsBf16 = sums('geometry/sums_bf16', sumsBf16Source);
 
-/** Moments and counts of PARTS parts of each filter to those of RESULTS = ceil(PARTS / SPAN). */
+/** PARTS parts of each filter to RESULTS = ceil(PARTS / SPAN). */
 export const mergeSums = defineKernel({
   name: 'geometry/merge',
   source: mergeSource,
-  bindings: { moments: 'read', counts: 'read', mergedMoments: 'write', mergedCounts: 'write' },
+  bindings: { parts: 'read', merged: 'write' },
   constants: ['FILTERS', 'PARTS', 'SPAN', 'RESULTS'],
   workgroups: ({ FILTERS, RESULTS }) => linearWorkgroups(FILTERS * RESULTS, 64),
 });
 
-/** Moments and counts to f32 [FILTERS, 12]. */
+/** Parts of each filter to f32 [FILTERS, 12]. */
 export const filterStatistics = defineKernel({
   name: 'geometry/statistics',
   source: statisticsSource,
-  bindings: { moments: 'read', counts: 'read', statistics: 'write' },
-  constants: ['FILTERS', 'CHUNKS'],
+  bindings: { parts: 'read', statistics: 'write' },
+  constants: ['FILTERS', 'PARTS'],
   workgroups: ({ FILTERS }) => linearWorkgroups(FILTERS, 64),
 });
 

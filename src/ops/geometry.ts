@@ -22,8 +22,8 @@ export {
 
 /** Invocations that keep a large GPU busy; fewer, longer filters are cut into more parts. */
 const INVOCATIONS = 65_536;
-/** Invocations that share a short filter: as many as read one stretch of memory together. */
-const FEWEST_CHUNKS = 32;
+/** Weights that are worth an invocation of their own. */
+const TURN = 64;
 /** Parts that one invocation merges. */
 const SPAN = 32;
 
@@ -41,7 +41,7 @@ export interface FilterGeometryOptions {
 /**
  * Statistics of every filter in one pass over its latent weights, in the order of `FILTER_STATISTICS`; what each of them
  * is stands at `filterGeometry` of `src/reference/geometry.ts`. Filters may have any length and number: short ones are
- * shared by up to 32 invocations, long ones by as many as fill the machine. NaN and infinite weights are counted and
+ * an invocation's each, long ones shared by as many as fill the machine. NaN and infinite weights are counted and
  * left out; a filter of zeros gets cosine 0 and 90 degrees. The order of all sums is fixed: same input, same bits.
  * Fourth powers are taken in f32: the kurtosis needs a standard deviation between 1e-9 and 1e9.
  * @returns f32 [O, 12]
@@ -56,36 +56,34 @@ export function filterGeometry(b: ProgramBuilder, options: FilterGeometryOptions
     });
   }
   const [filters, length] = extentsOf(options);
-  const quads = Math.ceil(length / 4);
-  let chunks = Math.min(quads, Math.max(FEWEST_CHUNKS, Math.floor(INVOCATIONS / filters)));
-  // Sixteen weights a turn: no more parts than there are turns.
-  if (chunks > FEWEST_CHUNKS) chunks = Math.max(FEWEST_CHUNKS, Math.min(chunks, Math.ceil(quads / 4)));
   const kernel = {
     f32: length % 4 === 0 ? filterSums4 : filterSums,
     f16: filterSumsF16,
     bf16: filterSumsBf16,
   }[format];
-  let moments = b.transient('filter moments', [filters, chunks, 8], 'f32');
-  let counts = b.transient('filter counts', [filters, chunks, 4], 'u32');
-  b.dispatch(
-    kernel,
-    { latent, moments, counts },
-    { FILTERS: filters, LENGTH: length, CHUNKS: chunks, NEAR_ZERO: nearZero },
-  );
+  const statistics = b.transient('filter geometry', [filters, FILTER_STATISTICS.length], 'f32');
+  let chunks = filterParts(filters, length);
+  const constants = { FILTERS: filters, LENGTH: length, CHUNKS: chunks, NEAR_ZERO: nearZero };
+  if (chunks === 1) {
+    b.dispatch(kernel, { latent, parts: statistics }, constants);
+    return statistics;
+  }
+  let parts = b.transient('filter parts', [filters, chunks, FILTER_STATISTICS.length], 'u32');
+  b.dispatch(kernel, { latent, parts }, constants);
   while (chunks > SPAN) {
     const results = Math.ceil(chunks / SPAN);
-    const mergedMoments = b.transient('filter moments', [filters, results, 8], 'f32');
-    const mergedCounts = b.transient('filter counts', [filters, results, 4], 'u32');
-    b.dispatch(
-      mergeSums,
-      { moments, counts, mergedMoments, mergedCounts },
-      { FILTERS: filters, PARTS: chunks, SPAN, RESULTS: results },
-    );
-    [moments, counts, chunks] = [mergedMoments, mergedCounts, results];
+    const merged = b.transient('filter parts', [filters, results, FILTER_STATISTICS.length], 'u32');
+    b.dispatch(mergeSums, { parts, merged }, { FILTERS: filters, PARTS: chunks, SPAN, RESULTS: results });
+    [parts, chunks] = [merged, results];
   }
-  const statistics = b.transient('filter geometry', [filters, FILTER_STATISTICS.length], 'f32');
-  b.dispatch(filterStatistics, { moments, counts, statistics }, { FILTERS: filters, CHUNKS: chunks });
+  b.dispatch(filterStatistics, { parts, statistics }, { FILTERS: filters, PARTS: chunks });
   return statistics;
+}
+
+/** Invocations that share a filter: as many as fill the machine, of at least TURN weights each. */
+function filterParts(filters: number, length: number): number {
+  const fill = Math.ceil(INVOCATIONS / filters);
+  return Math.max(1, Math.min(fill, Math.floor(length / TURN)));
 }
 
 /** Bins of half a degree. */

@@ -1,5 +1,5 @@
-// Central moments of the weights of one part of a filter, and how those of two parts become those of both: no sum is
-// ever taken about a far-off point, so that spreads much smaller than the mean, and outliers, cost no digits.
+// Central moments and counts of the weights of one part of a filter, and how those of two parts become those of both:
+// no sum is ever taken about a far-off point, so that spreads much smaller than the mean, and outliers, cost no digits.
 struct Moments {
   count: f32, // finite weights
   mean: f32,
@@ -8,37 +8,40 @@ struct Moments {
   m4: f32,
   size_mean: f32, // of |w|
   size_m2: f32,
+  tally: vec4u, // signs -1, |w| >= 1 - 1e-6, |w| < NEAR_ZERO, weights that are NaN or infinite
 }
 
 // Pebay, "Formulas for robust, one-pass parallel computation of covariances and arbitrary-order statistical moments"
 // (SAND2008-6212), equations 1.1 to 1.6, with the counts as shares p and q of the whole.
 fn merge(a: Moments, b: Moments) -> Moments {
   let count = a.count + b.count;
-  if (b.count == 0.0 || a.count == 0.0) {
-    if (a.count == 0.0) {
-      return b;
-    }
-    return a;
-  }
-  let p = a.count / count;
-  let q = b.count / count;
-  let delta = b.mean - a.mean;
+  let share = 1.0 / max(count, 1.0);
+  let p = a.count * share;
+  let q = b.count * share;
+  // A part without a weight has the moments 0, and its mean must not pull at the other's.
+  let both = a.count > 0.0 && b.count > 0.0;
+  let delta = select(0.0, b.mean - a.mean, both);
   let square = delta * delta;
-  let size_delta = b.size_mean - a.size_mean;
+  let size_delta = select(0.0, b.size_mean - a.size_mean, both);
   let weight = p * b.count;
   return Moments(
     count,
-    a.mean + q * delta,
+    select(select(a.mean, b.mean, a.count == 0.0), a.mean + q * delta, both),
     a.m2 + (b.m2 + square * weight),
     a.m3 + (b.m3 + square * delta * weight * (p - q) + 3.0 * delta * (p * b.m2 - q * a.m2)),
     a.m4 + (b.m4 + square * square * weight * (p * p - p * q + q * q)
       + 6.0 * square * (p * p * b.m2 + q * q * a.m2) + 4.0 * delta * (p * b.m3 - q * a.m3)),
-    a.size_mean + q * size_delta,
+    select(select(a.size_mean, b.size_mean, a.count == 0.0), a.size_mean + q * size_delta, both),
     a.size_m2 + (b.size_m2 + size_delta * size_delta * weight),
+    a.tally + b.tally,
   );
 }
 
-// As they lie in memory: count, mean, m2, m3 | m4, size_mean, size_m2, 0.
-fn moments_of(first: vec4f, second: vec4f) -> Moments {
-  return Moments(first.x, first.y, first.z, first.w, second.x, second.y, second.z);
+// A part as it lies in memory, 12 words: the tally, then count, mean, m2, m3, then m4, size_mean, size_m2, 0.
+const PART_WORDS = 3u; // vec4u
+
+fn moments_of(tally: vec4u, first: vec4u, second: vec4u) -> Moments {
+  let a = bitcast<vec4f>(first);
+  let b = bitcast<vec4f>(second);
+  return Moments(a.x, a.y, a.z, a.w, b.x, b.y, b.z, tally);
 }
