@@ -11,6 +11,7 @@ export * from './loss.ts';
 export * from './norm.ts';
 export * from './optim.ts';
 export * from './pool.ts';
+export * from './proportionality.ts';
 export * from './quantize.ts';
 export * from './rotation.ts';
 export * from './structure.ts';
