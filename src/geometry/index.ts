@@ -1,3 +1,4 @@
 export * from './closed-forms.ts';
 export { type LayerGeometry, measureGeometry } from './measure.ts';
 export { FilterSurvey, type LayerSurvey, type StoredFilters, type SurveyOptions } from './survey.ts';
+export { type GeometrySample, GeometryTap, type TappedLayer } from './tap.ts';

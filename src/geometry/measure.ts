@@ -1,6 +1,7 @@
 /** The geometry of a network's filters as they are now: every filter's angle to its signs, measured on the GPU. */
 import { runOnce, type Shape, sizeOf } from '../gpu/index.ts';
 import type { Network } from '../graph/index.ts';
+import type { Parameter } from '../layers/index.ts';
 import { FILTER_STATISTICS, type FilterStatistic, filterGeometry } from '../ops/geometry.ts';
 import { expectedAngleDegrees } from './closed-forms.ts';
 
@@ -19,7 +20,13 @@ export interface LayerGeometry {
   readonly expectedAngle: number;
   /** Mean of the scales ‖w‖₁/d. */
   readonly meanScale: number;
-  /** Mean share of latent weights at ±1. */
+  /** Means over the filters: of the latent weights' standard deviation and excess kurtosis, the share of signs +1, */
+  readonly meanDeviation: number;
+  readonly meanKurtosis: number;
+  readonly positiveShare: number;
+  /** the entropy of the signs in bits, the share of latent weights near 0, and the share at ±1. */
+  readonly signEntropy: number;
+  readonly nearZero: number;
   readonly saturated: number;
   /** Latent weights that are NaN or infinite; their signs hide it from the network's output. */
   readonly nonFinite: number;
@@ -32,36 +39,42 @@ export async function measureGeometry(network: Network): Promise<LayerGeometry[]
     layers.map(({ value }) => builder.keep(filterGeometry(builder, { latent: value }))),
   );
   const geometries: LayerGeometry[] = [];
-  for (const [index, { name, spec }] of layers.entries()) {
+  for (const [index, parameter] of layers.entries()) {
     const tensor = measured.result[index];
-    if (tensor === undefined) continue;
-    const rows = await network.gpu.readFloats(tensor);
-    const filters = spec.shape[0] ?? 1;
-    const column = (statistic: FilterStatistic) => {
-      const at = FILTER_STATISTICS.indexOf(statistic);
-      return Float32Array.from(
-        { length: filters },
-        (_, row) => rows[row * FILTER_STATISTICS.length + at] ?? 0,
-      );
-    };
-    const dimension = sizeOf(spec.shape.slice(1));
-    const angles = column('angleDegrees');
-    const { mean, deviation } = moments(angles);
-    geometries.push({
-      name,
-      shape: spec.shape,
-      filters,
-      dimension,
-      angles,
-      meanAngle: mean,
-      sdAngle: deviation,
-      expectedAngle: expectedAngleDegrees(dimension),
-      meanScale: moments(column('scale')).mean,
-      saturated: moments(column('saturatedShare')).mean,
-      nonFinite: column('nonFinite').reduce((sum, count) => sum + count, 0),
-    });
+    if (tensor !== undefined) geometries.push(layerGeometry(parameter, await network.gpu.readFloats(tensor)));
   }
   return geometries;
+}
+
+/** The geometry of a parameter from the rows of `filterGeometry`, [filters, 12]. */
+export function layerGeometry({ name, spec }: Parameter, rows: Float32Array): LayerGeometry {
+  const filters = spec.shape[0] ?? 1;
+  const column = (statistic: FilterStatistic) => {
+    const at = FILTER_STATISTICS.indexOf(statistic);
+    return Float32Array.from({ length: filters }, (_, row) => rows[row * FILTER_STATISTICS.length + at] ?? 0);
+  };
+  const dimension = sizeOf(spec.shape.slice(1));
+  const angles = column('angleDegrees');
+  const { mean, deviation } = moments(angles);
+  const meanOf = (statistic: FilterStatistic) => moments(column(statistic)).mean;
+  return {
+    name,
+    shape: spec.shape,
+    filters,
+    dimension,
+    angles,
+    meanAngle: mean,
+    sdAngle: deviation,
+    expectedAngle: expectedAngleDegrees(dimension),
+    meanScale: meanOf('scale'),
+    meanDeviation: meanOf('standardDeviation'),
+    meanKurtosis: meanOf('excessKurtosis'),
+    positiveShare: meanOf('positiveShare'),
+    signEntropy: meanOf('signEntropy'),
+    nearZero: meanOf('nearZeroShare'),
+    saturated: meanOf('saturatedShare'),
+    nonFinite: column('nonFinite').reduce((sum, count) => sum + count, 0),
+  };
 }
 
 function moments(values: Float32Array): { mean: number; deviation: number } {

@@ -4,6 +4,7 @@ import histogramSource from '../../shaders/geometry/histogram.wgsl';
 import mergeSource from '../../shaders/geometry/merge.wgsl';
 import pairsSource from '../../shaders/geometry/pairs.wgsl';
 import patternsSource from '../../shaders/geometry/patterns.wgsl';
+import signHistorySource from '../../shaders/geometry/sign_history.wgsl';
 import statisticsSource from '../../shaders/geometry/statistics.wgsl';
 import sumBinsSource from '../../shaders/geometry/sum_bins.wgsl';
 import sumsSource from '../../shaders/geometry/sums.wgsl';
@@ -91,4 +92,13 @@ export const hadamard = defineKernel({
   bindings: { x: 'read', out: 'write' },
   constants: ['ROWS', 'LENGTH', 'SIZE', 'RADIX', 'STRIDE', 'SCALE', 'SIGNED', 'SEED', 'ROUND'],
   workgroups: ({ ROWS, SIZE, RADIX }) => linearWorkgroups((ROWS * SIZE) / RADIX, 64),
+});
+
+/** Signs of filters against those before and at the start, to u32 [FILTERS, 4]; signs and ages are brought up to date. */
+export const signHistory = defineKernel({
+  name: 'geometry/sign_history',
+  source: signHistorySource,
+  bindings: { now: 'read', start: 'read', before: 'write', ages: 'write', history: 'write' },
+  constants: ['FILTERS', 'ROWS', 'LENGTH'],
+  workgroups: ({ FILTERS }) => linearWorkgroups(FILTERS, 64),
 });

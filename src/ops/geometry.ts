@@ -9,9 +9,11 @@ import {
   filterSumsBf16,
   filterSumsF16,
   mergeSums,
+  signHistory as signHistoryKernel,
   sumBins,
 } from '../kernels/geometry.ts';
 import { FILTER_STATISTICS, NEAR_ZERO, type WeightFormat } from '../reference/geometry.ts';
+import { SIGN_HISTORY_COLUMNS } from '../reference/sign-history.ts';
 
 export {
   FILTER_STATISTICS,
@@ -124,6 +126,49 @@ export function angleHistogram(
   b.dispatch(angleHistogramParts, { statistics, parts }, { FILTERS: filters, SPAN: span, BINS: bins });
   b.dispatch(sumBins, { parts, counts }, { ROWS: rows, BINS: bins });
   return counts;
+}
+
+/** The signs of filters at two times, and what `signHistory` keeps between its runs. */
+export interface SignHistory {
+  /** bits [O, ...]. */
+  readonly now: Tensor;
+  /** bits [O, ...]: what flips since the start are counted against. */
+  readonly start: Tensor;
+  /** bits [O, ...]: the signs at the run before; brought up to date. */
+  readonly before: Tensor;
+  /** u32 [O, ...]: runs since each weight's sign was last seen to change; brought up to date, zeros at first. */
+  readonly ages: Tensor;
+}
+
+/**
+ * How the signs of every filter changed since the run before and since the start, and how old they are.
+ * @returns u32 [O, 4]: weights that flipped since the run before, since the start, sum of ages (low word, high word)
+ * @throws ShapeError unless all have one shape
+ */
+export function signHistory(b: ProgramBuilder, { now, start, before, ages }: SignHistory): Tensor {
+  const [filters = 1] = now.shape;
+  for (const [tensor, dtype] of [
+    [now, 'bits'],
+    [start, 'bits'],
+    [before, 'bits'],
+    [ages, 'u32'],
+  ] as const) {
+    if (tensor.dtype !== dtype || tensor.shape.join() !== now.shape.join()) {
+      throw new ShapeError('Signs are compared with signs of the same filters.', {
+        given: `${tensor.label}: ${describe(tensor.shape, tensor.dtype)}`,
+        expected: describe(now.shape, dtype),
+        where: 'signHistory',
+      });
+    }
+  }
+  const history = b.transient('sign history', [filters, SIGN_HISTORY_COLUMNS], 'u32');
+  const length = now.shape.at(-1) ?? 1;
+  b.dispatch(
+    signHistoryKernel,
+    { now, start, before, ages, history },
+    { FILTERS: filters, ROWS: now.size / length / filters, LENGTH: length },
+  );
+  return history;
 }
 
 function extentsOf({ latent, format = 'f32', filters }: FilterGeometryOptions): readonly [number, number] {

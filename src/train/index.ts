@@ -29,6 +29,7 @@ export {
   LOSS_NAMES,
   type Progress,
   type StepsInfo,
+  type StepTap,
   Trainer,
   type TrainerOptions,
 } from './trainer.ts';

@@ -115,11 +115,24 @@ export interface FitHooks {
   readonly onEpoch?: (info: EpochInfo) => void | Promise<void>;
   /** Aborting stops the training after the steps that are under way. */
   readonly signal?: AbortSignal;
+  /** Work that rides along with every `everySteps`-th step without holding up the next; see `GeometryTap`. */
+  readonly tap?: StepTap;
   /** Called after every epoch, after every `everySteps` steps, and when the training is aborted; awaited. */
   readonly checkpoint?: {
     readonly everySteps?: number;
     readonly save: (checkpoint: Checkpoint) => Promise<void>;
   };
+}
+
+/** Something that looks at the weights after some of the steps, on the GPU, in the submit of the step. */
+export interface StepTap {
+  readonly everySteps: number;
+  /**
+   * Records its work after the step; must not write what training reads.
+   * @param step steps done by then
+   * @returns called after the submit; what it returns is awaited at the end of the epoch
+   */
+  readonly encode: (encoder: GPUCommandEncoder, step: number) => () => Promise<void>;
 }
 
 export interface FitResult {
@@ -281,7 +294,7 @@ export class Trainer {
       const steps = Math.min(count, this.batches - this.#progress.batch, MAX_GROUP);
       if (this.#onGpu !== this.#progress) this.#writeState();
       this.#onGpu = undefined;
-      const latest = await this.#submit(this.#train, this.#progress.step, steps)();
+      const latest = await this.#submit(this.#train, this.#progress.step, steps).read();
       await this.#account(latest, 0, {});
       this.#onGpu = this.#progress;
       return latest;
@@ -404,12 +417,17 @@ export class Trainer {
     const { batches } = this;
     const { metrics } = this.#parts;
     const every = hooks.checkpoint?.everySteps ?? Number.POSITIVE_INFINITY;
+    const { tap } = hooks;
+    const tapEvery = tap?.everySteps ?? Number.POSITIVE_INFINITY;
+    assertTap(tap);
+    const start = this.#progress.step - this.#progress.batch;
     this.#writeState();
     this.#onGpu = undefined;
     let submitted = this.#progress.batch;
     let group = 1;
     let tick = performance.now();
     const waiting: (() => Promise<StepMetrics[]>)[] = [];
+    const taps: Promise<void>[] = [];
     const collect = async () => {
       const next = waiting.shift();
       if (next === undefined) return;
@@ -425,10 +443,12 @@ export class Trainer {
     try {
       while (submitted < batches && !hooks.signal?.aborted) {
         const untilSave = every - (submitted % every);
-        const steps = Math.min(group, batches - submitted, untilSave);
-        waiting.push(
-          this.#submit(this.#train, this.#progress.step + submitted - this.#progress.batch, steps),
-        );
+        const untilTap = tapEvery - ((start + submitted) % tapEvery);
+        const steps = Math.min(group, batches - submitted, untilSave, untilTap);
+        const due = steps === untilTap ? tap : undefined;
+        const { read, tapped } = this.#submit(this.#train, start + submitted, steps, due);
+        waiting.push(read);
+        if (tapped !== undefined) taps.push(tapped);
         submitted += steps;
         if (!metrics.ready) await collect();
         if (submitted % every === 0 && submitted < batches) {
@@ -438,6 +458,7 @@ export class Trainer {
         }
       }
       while (waiting.length > 0) await collect();
+      await Promise.all(taps);
     } catch (cause) {
       // The GPU does what was submitted whatever failed here, unless it halted: count it, so that both stay together.
       const halted = cause instanceof NonFiniteError;
@@ -445,18 +466,28 @@ export class Trainer {
         const late = await next().catch(() => []);
         if (!halted) this.#count(late, 0);
       }
+      await Promise.allSettled(taps);
       throw cause;
     }
     return this.#progress.batch === batches;
   }
 
-  /** Submits steps of a program. @returns a function that waits for their metrics */
-  #submit(program: Program, first: number, steps: number): () => Promise<StepMetrics[]> {
+  /** Submits steps of a program. @returns how to wait for their metrics, and what a tap that is due promises */
+  #submit(
+    program: Program,
+    first: number,
+    steps: number,
+    tap?: StepTap,
+  ): { read: () => Promise<StepMetrics[]>; tapped: Promise<void> | undefined } {
     const encoder = this.gpu.device.createCommandEncoder();
     for (let i = 0; i < steps; i++) program.encode(encoder);
+    const submitted = tap?.encode(encoder, first + steps);
     const read = this.#parts.metrics.copy(encoder, first, steps);
     this.gpu.submit(encoder);
-    return read;
+    const tapped = submitted?.();
+    // It is awaited at the end of the epoch; a failure before that must not count as unhandled.
+    tapped?.catch(() => undefined);
+    return { read, tapped };
   }
 
   async #account(latest: readonly StepMetrics[], elapsed: number, hooks: FitHooks): Promise<void> {
@@ -532,7 +563,7 @@ export class Trainer {
     let correct = 0;
     for (let first = 0; first < batches; first += MAX_GROUP) {
       const steps = Math.min(MAX_GROUP, batches - first);
-      for (const step of await this.#submit(this.#test, first, steps)()) {
+      for (const step of await this.#submit(this.#test, first, steps).read()) {
         loss += step.loss * step.count;
         correct += step.correct;
       }
@@ -723,6 +754,17 @@ function initialWeights(model: Model, options: Trainer['options']): Map<string, 
 
 function freshProgress(fixed: Record<string, unknown>): Progress {
   return { step: 0, epoch: 0, batch: 0, lossSum: 0, correct: 0, count: 0, seconds: 0, history: [], fixed };
+}
+
+/** @throws OptionError unless a tap comes every whole number of steps */
+function assertTap(tap: StepTap | undefined): void {
+  if (tap !== undefined && !(Number.isSafeInteger(tap.everySteps) && tap.everySteps > 0)) {
+    throw new OptionError('A tap comes every so many steps.', {
+      given: `everySteps = ${tap.everySteps}`,
+      expected: 'a positive integer',
+      where: 'fit',
+    });
+  }
 }
 
 function allFinite(values: Float32Array): boolean {

@@ -1,0 +1,203 @@
+/**
+ * Geometry while a network trains, without a stall: statistics of every filter are computed in the submit that holds the
+ * step, and only their reduced numbers come back, while the next steps run. Latent weights are read, never written.
+ *
+ *   const tap = await GeometryTap.create(trainer.network, { onSample: ({ step, layers }) => draw(step, layers) });
+ *   await trainer.fit({ tap: { everySteps: 50, encode: tap.encode } });
+ *   tap.dispose();
+ */
+import { DisposedError } from '../errors.ts';
+import { BUFFER_USAGE, Gpu, type Program, ProgramBuilder, type Tensor } from '../gpu/index.ts';
+import type { Network } from '../graph/index.ts';
+import type { Parameter } from '../layers/index.ts';
+import { filterGeometry, signHistory } from '../ops/geometry.ts';
+import { packSigns } from '../reference/pack.ts';
+import { SIGN_HISTORY_COLUMNS } from '../reference/sign-history.ts';
+import { type LayerGeometry, layerGeometry } from './measure.ts';
+
+/** The geometry of a layer at one step of a training. */
+export interface TappedLayer extends LayerGeometry {
+  /** Share of the weights whose sign isn't what it was at the sample before. */
+  readonly flipped: number;
+  /** Share of the weights whose sign isn't what it was at the start. */
+  readonly flippedSinceStart: number;
+  /** How many samples ago a weight was last seen with another sign, on average; counted from the first sample. */
+  readonly meanAge: number;
+}
+
+export interface GeometrySample {
+  /** Steps done when the weights were as they are described. */
+  readonly step: number;
+  readonly layers: readonly TappedLayer[];
+}
+
+export interface GeometryTapOptions {
+  /** Called with every sample, in the order of the steps. */
+  readonly onSample: (sample: GeometrySample) => void;
+  /** Latent weights at the start, by parameter; absent, those that the network has now. */
+  readonly start?: ReadonlyMap<string, Float32Array<ArrayBuffer>>;
+}
+
+interface Tapped {
+  readonly parameter: Parameter;
+  readonly statistics: Tensor;
+  readonly history: Tensor;
+}
+
+interface Staging {
+  readonly buffer: GPUBuffer;
+  readonly release: () => void;
+}
+
+export class GeometryTap {
+  readonly #gpu: Gpu;
+  readonly #program: Program;
+  readonly #layers: readonly Tapped[];
+  readonly #owned: readonly Tensor[];
+  readonly #onSample: GeometryTapOptions['onSample'];
+  /** As many as samples were ever under way at once. */
+  readonly #staging: Staging[] = [];
+  readonly #free: Staging[] = [];
+  readonly #bytes: number;
+  #order: Promise<void> = Promise.resolve();
+  #disposed = false;
+
+  private constructor(
+    gpu: Gpu,
+    program: Program,
+    layers: readonly Tapped[],
+    owned: readonly Tensor[],
+    onSample: GeometryTapOptions['onSample'],
+  ) {
+    this.#gpu = gpu;
+    this.#program = program;
+    this.#layers = layers;
+    this.#owned = owned;
+    this.#onSample = onSample;
+    this.#bytes = layers.reduce((sum, layer) => sum + bytesOf(layer), 0);
+  }
+
+  /** Compiles the tap; takes 4 bytes a weight on the GPU for ages, and two more copies of the packed signs. */
+  static async create(network: Network, options: GeometryTapOptions): Promise<GeometryTap> {
+    const { gpu } = network;
+    const owned: Tensor[] = [];
+    const builder = new ProgramBuilder(gpu, 'geometry tap');
+    try {
+      const layers: Tapped[] = [];
+      const encoder = gpu.device.createCommandEncoder();
+      for (const parameter of network.binaryParameters) {
+        const { name, value, packed, spec } = parameter;
+        if (packed === undefined) continue;
+        const make = (label: string, dtype: 'bits' | 'u32') => {
+          const tensor = gpu.tensor(`${name} (${label})`, spec.shape, dtype);
+          owned.push(tensor);
+          return tensor;
+        };
+        const [start, before, ages] = [make('start', 'bits'), make('before', 'bits'), make('ages', 'u32')];
+        copy(encoder, packed, before);
+        const given = options.start?.get(name);
+        if (given === undefined) copy(encoder, packed, start);
+        else {
+          const channels = spec.shape.at(-1) ?? 1;
+          gpu.write(start, packSigns(given, given.length / channels, channels));
+        }
+        layers.push({
+          parameter,
+          statistics: builder.keep(filterGeometry(builder, { latent: value })),
+          history: builder.keep(signHistory(builder, { now: packed, start, before, ages })),
+        });
+      }
+      gpu.submit(encoder);
+      return new GeometryTap(gpu, await builder.compile(), layers, owned, options.onSample);
+    } catch (cause) {
+      for (const tensor of owned) tensor.dispose();
+      throw cause;
+    }
+  }
+
+  /**
+   * Records a sample of the weights as they are then; nothing is submitted. Fits `FitHooks.tap`.
+   * @returns to be called once the encoder was submitted: resolves when the sample was handed on
+   */
+  readonly encode = (encoder: GPUCommandEncoder, step: number): (() => Promise<void>) => {
+    if (this.#disposed) throw new DisposedError('This tap was disposed.', { where: 'GeometryTap' });
+    const staging = this.#free.pop() ?? this.#makeStaging();
+    this.#program.encode(encoder);
+    let offset = 0;
+    for (const { statistics, history } of this.#layers) {
+      for (const tensor of [statistics, history]) {
+        const from = tensor.placement;
+        encoder.copyBufferToBuffer(from.buffer, from.offset, staging.buffer, offset, tensor.byteLength);
+        offset += tensor.byteLength;
+      }
+    }
+    return () => {
+      const mapped = this.#gpu.orLost(staging.buffer.mapAsync(MAP_READ));
+      const handed = this.#order.then(async () => {
+        await mapped;
+        this.#gpu.counters.readbacks += 1;
+        const layers = this.#layersFrom(staging.buffer.getMappedRange());
+        staging.buffer.unmap();
+        this.#free.push(staging);
+        this.#onSample({ step, layers });
+      });
+      // Whoever waits for this sample hears of its failure; the next one must not.
+      this.#order = handed.catch(() => undefined);
+      return handed;
+    };
+  };
+
+  /** Frees its memory; samples under way must have been handed on. @throws DisposedError the second time */
+  dispose(): void {
+    if (this.#disposed) throw new DisposedError('This tap was disposed already.', { where: 'GeometryTap' });
+    this.#disposed = true;
+    this.#program.dispose();
+    for (const tensor of this.#owned) tensor.dispose();
+    for (const { release } of this.#staging) release();
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#disposed) this.dispose();
+  }
+
+  #makeStaging(): Staging {
+    const { MAP_READ: READ, COPY_DST } = BUFFER_USAGE;
+    const made = this.#gpu.createBuffer('geometry readback', Math.max(4, this.#bytes), READ | COPY_DST);
+    this.#staging.push(made);
+    return made;
+  }
+
+  #layersFrom(memory: ArrayBuffer): TappedLayer[] {
+    let offset = 0;
+    return this.#layers.map(({ parameter, statistics, history }) => {
+      const rows = new Float32Array(memory, offset, statistics.size).slice();
+      const signs = new Uint32Array(memory, offset + statistics.byteLength, history.size);
+      offset += statistics.byteLength + history.byteLength;
+      let [flipped, flippedSinceStart, ages] = [0, 0, 0];
+      for (let row = 0; row < signs.length; row += SIGN_HISTORY_COLUMNS) {
+        flipped += signs[row] ?? 0;
+        flippedSinceStart += signs[row + 1] ?? 0;
+        ages += (signs[row + 2] ?? 0) + 2 ** 32 * (signs[row + 3] ?? 0);
+      }
+      const weights = parameter.value.size;
+      return {
+        ...layerGeometry(parameter, rows),
+        flipped: flipped / weights,
+        flippedSinceStart: flippedSinceStart / weights,
+        meanAge: ages / weights,
+      };
+    });
+  }
+}
+
+const MAP_READ = 1;
+
+function bytesOf({ statistics, history }: Tapped): number {
+  return statistics.byteLength + history.byteLength;
+}
+
+function copy(encoder: GPUCommandEncoder, from: Tensor, to: Tensor): void {
+  const [source, target] = [from.placement, to.placement];
+  const bytes = Gpu.allocatedBytes(from.byteLength);
+  encoder.copyBufferToBuffer(source.buffer, source.offset, target.buffer, target.offset, bytes);
+}
