@@ -1,5 +1,6 @@
 /** What trained networks need to run: thresholds in place of normalisation and sign, and per-channel scales. */
 import affineSource from '../../shaders/inference/affine.wgsl';
+import requantizeSource from '../../shaders/inference/requantize.wgsl';
 import thresholdSource from '../../shaders/inference/threshold.wgsl';
 import { defineKernel, linearWorkgroups, wordsFor } from '../gpu/index.ts';
 
@@ -18,5 +19,14 @@ export const affine = defineKernel({
   source: affineSource,
   bindings: { x: 'read', scale: 'read', shift: 'read', y: 'write' },
   constants: ['ROWS', 'CHANNELS'],
+  workgroups: ({ ROWS, CHANNELS }) => linearWorkgroups(ROWS * CHANNELS, 64),
+});
+
+/** f32 [ROWS, CHANNELS], scaled and shifted by channel, to integers from LOW to HIGH, less OFFSET. */
+export const requantize = defineKernel({
+  name: 'inference/requantize',
+  source: requantizeSource,
+  bindings: { x: 'read', scale: 'read', shift: 'read', y: 'write' },
+  constants: ['ROWS', 'CHANNELS', 'LOW', 'HIGH', 'OFFSET'],
   workgroups: ({ ROWS, CHANNELS }) => linearWorkgroups(ROWS * CHANNELS, 64),
 });

@@ -27,4 +27,5 @@ export {
   resolveQuantizer,
 } from './quantizers.ts';
 export { type DropoutOptions, dropout } from './regularization.ts';
+export { type RequantizeOptions, requantize } from './requantize.ts';
 export { flatten } from './reshaping.ts';

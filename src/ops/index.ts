@@ -13,6 +13,7 @@ export * from './optim.ts';
 export * from './pool.ts';
 export * from './proportionality.ts';
 export * from './quantize.ts';
+export { type IntegerRange, requantize } from './requantize.ts';
 export * from './rotation.ts';
 export * from './structure.ts';
 export type { PerAxis } from './windows.ts';
