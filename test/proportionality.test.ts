@@ -2,7 +2,22 @@
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
 import { describe, expect, test } from 'vitest';
 import { OptionError, ShapeError } from '../src/errors.ts';
+import { alignedCorrelation, LIMIT_COSINE, signChangeShare } from '../src/geometry/closed-forms.ts';
+import {
+  type Comparisons,
+  measureProportionality,
+  type ProportionalityOptions,
+} from '../src/geometry/proportionality.ts';
 import { ProgramBuilder, type Shape, sizeOf, type Tensor } from '../src/gpu/index.ts';
+import { initialValues, Network, sequential } from '../src/graph/index.ts';
+import {
+  batchNormalization,
+  dense,
+  flatten,
+  quantConv2d,
+  quantDense,
+  sign as signLayer,
+} from '../src/layers/index.ts';
 import { type Conv2dOptions, resolveConv2d } from '../src/ops/conv.ts';
 import {
   addToPairHistogram,
@@ -12,9 +27,14 @@ import {
   permuteElements,
   samplePatches,
 } from '../src/ops/proportionality.ts';
+import { conv2d } from '../src/reference/conv.ts';
+import { filterGeometry } from '../src/reference/geometry.ts';
+import { matMul } from '../src/reference/matmul.ts';
+import { normalize } from '../src/reference/norm.ts';
 import * as reference from '../src/reference/proportionality.ts';
 import { normal } from '../src/reference/random.ts';
 import * as spectrum from '../src/reference/spectrum.ts';
+import { mlp } from '../src/train/models.ts';
 import { expectClose, expectSame, Scratch, useGpu } from './helpers/gpu.ts';
 
 type Draw = (index: number) => number;
@@ -317,5 +337,352 @@ describe('spectra', () => {
     const along = vector.reduce((sum, x, i) => sum + (x * (u[i] ?? 0)) / norm, 0);
     expect(Math.abs(along)).toBeCloseTo(1, 5);
     expect(spectrum.powerIteration(diagonal([0, 0]), 2).value).toBe(0);
+  });
+});
+
+describe('in a network', () => {
+  const gpu = useGpu();
+
+  /** The signs that the library takes. */
+  const sign = (x: number) => (x < 0 ? -1 : 1);
+  const signsOf = (x: ArrayLike<number>) => Float32Array.from(x, sign);
+
+  test('every statistic of dense and convolutional layers is that of the float64 reference', async () => {
+    const model = sequential(
+      [
+        quantConv2d({
+          name: 'conv1',
+          filters: 6,
+          kernelSize: 3,
+          padding: 'same',
+          kernelQuantizer: 'steSign',
+        }),
+        batchNormalization({ name: 'norm1' }),
+        quantConv2d({
+          name: 'conv2',
+          filters: 5,
+          kernelSize: 3,
+          padding: 'same',
+          strides: 2,
+          kernelQuantizer: 'steSign',
+          inputQuantizer: 'steSign',
+        }),
+        batchNormalization({ name: 'norm2' }),
+        signLayer(),
+        flatten(),
+        quantDense({ name: 'dense3', units: 7, kernelQuantizer: 'steSign' }),
+      ],
+      { input: [6, 6, 2], name: 'small' },
+    );
+    const values = initialValues(model, 3);
+    for (const [name, array] of values) {
+      if (/Variance$/.test(name))
+        values.set(
+          name,
+          array.map((_, i) => 10 + i),
+        );
+      if (/Mean$|beta$/.test(name))
+        values.set(
+          name,
+          array.map((_, i) => normal(2, 1, i)),
+        );
+    }
+    using network = await Network.create(gpu(), model, { values });
+    const count = 23;
+    const samples = fill(count * 72, gaussian(1));
+    const seen: number[] = [];
+    const [conv1, conv2, dense3] = await measureProportionality(network, samples, {
+      batch: 10,
+      seed: 4,
+      patches: 1000,
+      bins: 5,
+      onProgress: (done) => seen.push(done),
+    });
+    expect(seen).toEqual([10, 20, 23]);
+
+    // The same forward pass and the same products in float64.
+    const weights = (name: string) => values.get(`${name}/kernel`) ?? new Float32Array();
+    const normed = (x: Float64Array, name: string) =>
+      normalize(
+        x,
+        {
+          mean: Float64Array.from(values.get(`${name}/runningMean`) ?? []),
+          variance: Float64Array.from(values.get(`${name}/runningVariance`) ?? []),
+        },
+        1e-4,
+        values.get(`${name}/gamma`),
+        values.get(`${name}/beta`),
+      );
+    const g1 = resolveConv2d([count, 6, 6, 2], [6, 3, 3, 2], { padding: 'same' });
+    const g2 = resolveConv2d([count, 6, 6, 6], [5, 3, 3, 6], { padding: 'same', strides: 2 });
+    const c1 = (x: ArrayLike<number>, w: ArrayLike<number>) => conv2d(x, w, g1);
+    const c2 = (x: ArrayLike<number>, w: ArrayLike<number>) => conv2d(x, w, g2);
+    const c3 = (x: ArrayLike<number>, w: ArrayLike<number>) =>
+      matMul(x, w, { m: count, n: 7, k: 45 }, { transposeB: true });
+    const a2 = normed(c1(samples, signsOf(weights('conv1'))), 'norm1');
+    const a3 = normed(c2(signsOf(a2), signsOf(weights('conv2'))), 'norm2');
+    const layers = [
+      { got: conv1, name: 'conv1', product: c1, reals: samples, binary: false, rows: count * 36, filters: 6 },
+      { got: conv2, name: 'conv2', product: c2, reals: a2, binary: true, rows: count * 9, filters: 5 },
+      { got: dense3, name: 'dense3', product: c3, reals: a3, binary: true, rows: count, filters: 7 },
+    ];
+    for (const { got, name, product, reals, binary, rows, filters } of layers) {
+      if (got === undefined) throw new Error(`${name} is missing`);
+      const w = weights(name);
+      const wb = signsOf(w);
+      const check = (
+        seen: Comparisons,
+        per: number,
+        shuffle: (x: ArrayLike<number>) => ArrayLike<number>,
+      ) => {
+        const shown = shuffle(reals);
+        const input = binary ? signsOf(shown) : shown;
+        const pairs = {
+          weights: [product(input, w), product(input, wb)],
+          ...(binary
+            ? {
+                activations: [product(shown, wb), product(input, wb)],
+                both: [product(shown, w), product(input, wb)],
+              }
+            : { activations: undefined, both: undefined }),
+        };
+        for (const key of ['weights', 'activations', 'both'] as const) {
+          const pair = pairs[key];
+          const comparison = seen[key];
+          expect(comparison === undefined, `${name} ${key}`).toBe(pair === undefined);
+          if (pair === undefined || comparison === undefined) continue;
+          const [x = [], y = []] = pair;
+          const moments = reference.pairMoments(x, y, per, filters);
+          const wanted = moments.map(reference.proportionality);
+          const what = `${name} ${key}`;
+          expectClose(
+            comparison.r,
+            wanted.map(({ r }) => r),
+            1e-4,
+            what,
+          );
+          expectClose(
+            comparison.slopes,
+            wanted.map(({ slope }) => slope),
+            1e-4,
+            what,
+          );
+          expectClose(
+            comparison.signChanges,
+            wanted.map(({ signChange }) => signChange),
+            1e-9,
+            what,
+          );
+          expect(comparison.meanR).toBeCloseTo(wanted.reduce((sum, { r }) => sum + r, 0) / filters, 4);
+          const pooled = reference.proportionality(
+            moments.reduce(reference.mergeMoments, reference.NO_PAIRS),
+          );
+          expectClose([comparison.pooled.r, comparison.pooled.slope], [pooled.r, pooled.slope], 1e-4, what);
+          expect(comparison.undefinedFilters).toBe(0);
+          // Four standard deviations of the first batch hold nearly all of the pairs.
+          const counted = comparison.histogram?.counts.reduce((sum, value) => sum + value, 0) ?? 0;
+          expect(counted / (per * filters)).toBeGreaterThan(0.97);
+          expect(counted).toBeLessThanOrEqual(per * filters);
+        }
+      };
+      expect(got).toMatchObject({ name, filters, samples: count, products: rows });
+      check(got, rows, (x) => x);
+      // The batches of 10, 10 and 3 are shuffled each.
+      const each = reals.length / count;
+      if (got.permuted === undefined) throw new Error('no control');
+      check(got.permuted, rows, (x) => {
+        const all = Array.from(x);
+        return [
+          [0, 10],
+          [10, 20],
+          [20, 23],
+        ].flatMap(([from = 0, to = 0]) => reference.permuteElements(all.slice(from * each, to * each), 4));
+      });
+      expectClose(
+        got.cosines,
+        Array.from(
+          { length: filters },
+          (_, f) =>
+            filterGeometry(w.subarray((f * w.length) / filters, ((f + 1) * w.length) / filters)).cosine,
+        ),
+      );
+    }
+
+    // All places of all images were sampled, so the covariance is the whole one.
+    const patches = reference.samplePatches(signsOf(a2), g2, count * 9, 4);
+    const d = 54;
+    const products = matMul(patches, patches, { m: d, n: d, k: count * 9 }, { transposeA: true });
+    const sums = Float64Array.from({ length: d }, (_, i) =>
+      patches.reduce((sum, value, at) => (at % d === i ? sum + value : sum), 0),
+    );
+    const C = spectrum.covarianceOf(products, sums, count * 9);
+    const eigenvalues = spectrum.symmetricEigenvalues(C, d);
+    const measured = conv2?.covariance;
+    expect(measured?.samples).toBe(count * 9);
+    expectClose(measured?.eigenvalues ?? [], eigenvalues, 1e-4);
+    expect(measured?.participationRatio).toBeCloseTo(spectrum.participationRatio(C, d), 3);
+    expect(measured?.effectiveRank).toBeCloseTo(spectrum.effectiveRank(eigenvalues), 3);
+    const filters = Array.from({ length: 5 }, (_, f) => weights('conv2').subarray(f * d, (f + 1) * d));
+    expectClose(
+      measured?.correlations ?? [],
+      filters.map((w) => reference.correlationUnder(w, C)),
+      1e-4,
+    );
+    // In the covariance of all places, that is r itself.
+    expectClose(measured?.correlations ?? [], conv2?.weights.r ?? [], 1e-4);
+    expectClose(
+      measured?.alignments ?? [],
+      filters.map(
+        (w) => (reference.bilinear(w, w, C) * d) / (filterGeometry(w).l2 ** 2 * spectrum.trace(C, d)),
+      ),
+      1e-4,
+    );
+  });
+
+  /** A dense layer of given filters, on given rows. */
+  async function onRows(
+    rows: Float32Array<ArrayBuffer>,
+    filters: Float32Array<ArrayBuffer>,
+    d: number,
+    options: { readonly binary?: boolean } & ProportionalityOptions = {},
+  ) {
+    const { binary, ...rest } = options;
+    const layer = quantDense({
+      name: 'dense',
+      units: filters.length / d,
+      kernelQuantizer: 'steSign',
+      ...(binary ? { inputQuantizer: 'steSign' as const } : {}),
+    });
+    const model = sequential([layer], { input: [d], name: 'rows' });
+    using network = await Network.create(gpu(), model, { values: new Map([['dense/kernel', filters]]) });
+    const [measured] = await measureProportionality(network, rows, { batch: 512, bins: 0, ...rest });
+    if (measured === undefined) throw new Error('nothing was measured');
+    return measured;
+  }
+
+  // A Gaussian direction u, and filters whose cosine with it is sqrt(1/2).
+  const [d, count, units] = [1152, 2048, 24];
+  const unit = (x: Float64Array) => {
+    const length = Math.sqrt(x.reduce((sum, value) => sum + value * value, 0));
+    return x.map((value) => value / length);
+  };
+  const u = unit(Float64Array.from({ length: d }, (_, i) => normal(1, 2, i)));
+  const filters = Float32Array.from(
+    Array.from({ length: units }, (_, filter) => {
+      const v = Float64Array.from({ length: d }, (_, i) => normal(1, 100 + filter, i));
+      const along = v.reduce((sum, value, i) => sum + value * (u[i] ?? 0), 0);
+      const across = unit(v.map((value, i) => value - along * (u[i] ?? 0)));
+      return across.map((value, i) => value + (u[i] ?? 0));
+    }).flatMap((w) => [...w]),
+  );
+  const noise = fill(count * d, gaussian(1));
+  /** Rows of the covariance I + (lambda - 1)uu'. */
+  const spiked = (lambda: number) => {
+    const rows = noise.slice();
+    for (let row = 0; row < count; row++) {
+      const x = rows.subarray(row * d, (row + 1) * d);
+      const along = (Math.sqrt(lambda) - 1) * x.reduce((sum, value, i) => sum + value * (u[i] ?? 0), 0);
+      for (let i = 0; i < d; i++) x[i] = (x[i] ?? 0) + along * (u[i] ?? 0);
+    }
+    return rows;
+  };
+  /** Four standard deviations of a correlation that is estimated from all rows. */
+  const slack = (r: number) => (4 * (1 - r * r)) / Math.sqrt(count);
+
+  test.each([
+    [5, 0.919],
+    [20, 0.975],
+    [100, 0.995],
+  ])('where the variance along the filters is %d times larger, r is %d', async (lambda, expected) => {
+    const { weights } = await onRows(spiked(lambda), filters, d, { permuted: false, patches: 0 });
+    const closed = alignedCorrelation((lambda + 1) / 2);
+    expect(Math.abs(closed - expected)).toBeLessThan(0.003);
+    expect(Math.abs(weights.meanR - closed)).toBeLessThan(slack(closed));
+    expect(Math.abs(weights.pooled.r - closed)).toBeLessThan(slack(closed));
+    expect(Math.abs(weights.pooled.signChange - signChangeShare(expected))).toBeLessThan(0.01);
+  });
+
+  test('in isotropic data r is the cosine: .7979 for weights or activations, 2/pi for both', async () => {
+    const cosine = LIMIT_COSINE;
+    const real = await onRows(noise, filters, d, { permuted: false, patches: 0 });
+    for (const [filter, r] of real.weights.r.entries()) {
+      expect(Math.abs(r - (real.cosines[filter] ?? 0))).toBeLessThan(slack(cosine));
+    }
+    expect(Math.abs(real.weights.meanSlope / real.meanScale - 1)).toBeLessThan(0.02);
+    const binary = await onRows(noise, filters, d, { permuted: false, patches: 0, binary: true });
+    const [share, whole] = [signChangeShare(cosine), signChangeShare(cosine ** 2)];
+    expect(Math.abs(share - 0.206)).toBeLessThan(5e-4);
+    expect(Math.abs(whole - 0.28)).toBeLessThan(5e-4);
+    for (const [comparison, r, changes] of [
+      [binary.weights, cosine, share],
+      [binary.activations, cosine, share],
+      [binary.both, cosine ** 2, whole],
+    ] as const) {
+      expect(Math.abs((comparison?.meanR ?? 0) - r)).toBeLessThan(slack(r));
+      expect(Math.abs((comparison?.meanSignChange ?? 0) - changes)).toBeLessThan(0.01);
+    }
+  });
+
+  test('permuted data fall to the cosine, whatever the data were', async () => {
+    const { weights, permuted, cosines } = await onRows(spiked(100), filters, d, { patches: 0 });
+    expect(weights.meanR).toBeGreaterThan(0.98);
+    for (const [filter, r] of (permuted?.weights.r ?? []).entries()) {
+      expect(Math.abs(r - (cosines[filter] ?? 0))).toBeLessThan(slack(LIMIT_COSINE));
+    }
+  });
+
+  test('the covariance of the data tells alignment, dimensions and r', async () => {
+    const [n, rowsOf] = [64, 2048];
+    const rows = fill(rowsOf * n, (i) => (i % n < 16 ? 3 : 1) * normal(1, 5, i) + 0.5);
+    const latent = fill(12 * n, gaussian(6));
+    const { covariance, weights } = await onRows(rows, latent, n, { permuted: false, batch: 500 });
+    if (covariance === undefined) throw new Error('no covariance');
+    expect(covariance.samples).toBe(rowsOf);
+    // 16 directions of variance 9, 48 of variance 1.
+    expect(Math.abs(covariance.trace / 192 - 1)).toBeLessThan(0.02);
+    expect(Math.abs(covariance.participationRatio / (192 ** 2 / (16 * 81 + 48)) - 1)).toBeLessThan(0.05);
+    expectClose(covariance.correlations, weights.r, 1e-4);
+    expect(Math.abs(covariance.expectedCorrelation - weights.meanR)).toBeLessThan(0.03);
+    const alignment =
+      latent.reduce((sum, w, i) => sum + w * w * (i % n < 16 ? 9 : 1), 0) /
+      latent.reduce((sum, w) => sum + w * w, 0) /
+      3;
+    expect(Math.abs(covariance.meanAlignment / alignment - 1)).toBeLessThan(0.06);
+  });
+
+  test('dead inputs and filters of zeros have no correlation, and no say in the means', async () => {
+    const n = 8;
+    const latent = fill(3 * n, gaussian(1));
+    latent.fill(0, n, 2 * n);
+    const { weights, cosines } = await onRows(fill(40 * n, gaussian(2)), latent, n, { patches: 0 });
+    expect(weights.undefinedFilters).toBe(1);
+    expect(weights.r[1]).toBeNaN();
+    expect(cosines[1]).toBe(0);
+    expect(weights.meanR).toBeCloseTo(((weights.r[0] ?? 0) + (weights.r[2] ?? 0)) / 2, 10);
+    const dead = await onRows(new Float32Array(40 * n), latent, n, { bins: 4 });
+    expect(dead.weights.undefinedFilters).toBe(3);
+    expect(dead.weights.meanR).toBeNaN();
+    expect(dead.weights.histogram?.counts.reduce((sum, value) => sum + value, 0)).toBe(120);
+  });
+
+  test('layers are chosen by name, and memory is given back', async () => {
+    const model = mlp({ input: [4, 4, 1], classes: 3, units: 8 });
+    using network = await Network.create(gpu(), model, { seed: 1 });
+    const samples = fill(5 * 16, gaussian(1));
+    await measureProportionality(network, samples, { patches: 0 });
+    const before = gpu().memory.bytes;
+    const chosen = await measureProportionality(network, samples, {
+      layers: ['dense3', 'dense1'],
+      patches: 0,
+    });
+    expect(chosen.map(({ name }) => name)).toEqual(['dense1', 'dense3']);
+    expect(gpu().memory.bytes).toBe(before);
+    const all = { layers: ['dense9'] };
+    await expect(measureProportionality(network, samples, all)).rejects.toThrow(/dense1, dense2, dense3/);
+    await expect(measureProportionality(network, samples.subarray(1))).rejects.toThrow(ShapeError);
+    await expect(measureProportionality(network, samples, { batch: 0 })).rejects.toThrow(OptionError);
+    const floats = sequential([flatten(), dense({ units: 2 })], { input: [4, 4, 1] });
+    using other = await Network.create(gpu(), floats);
+    await expect(measureProportionality(other, samples)).rejects.toThrow(/latent binary weights/);
   });
 });
