@@ -30,6 +30,8 @@ export interface TrainReport {
   /** Mean angle of each layer before the first step. */
   readonly initial: readonly { readonly name: string; readonly angleDegrees: number }[];
   readonly epochs: readonly EpochReport[];
+  /** Geometry within epochs, where it was tapped. */
+  readonly samples?: readonly SampleReport[];
   /** Share of the test images, 0 to 1. */
   readonly finalTestAccuracy: number;
   readonly imagesPerSecond: number;
@@ -47,6 +49,31 @@ export interface EpochReport extends EpochInfo {
     readonly angleExpected: number;
     /** Mean share of the weights whose sign changed in a step of this epoch. */
     readonly flipRatio: number;
+  }[];
+}
+
+/** Means over the filters of each layer, after some step. */
+export interface SampleReport {
+  readonly step: number;
+  readonly layers: readonly {
+    readonly name: string;
+    readonly angleDegrees: number;
+    readonly angleSd: number;
+    /** Of the latent weights: mean |w|, standard deviation, excess kurtosis. */
+    readonly scale: number;
+    readonly deviation: number;
+    readonly kurtosis: number;
+    readonly positiveShare: number;
+    /** Bits. */
+    readonly signEntropy: number;
+    /** Shares of the latent weights near 0 and at ±1. */
+    readonly nearZero: number;
+    readonly saturated: number;
+    /** Shares of the weights whose sign changed since the sample before and since the start. */
+    readonly flipped: number;
+    readonly flippedSinceStart: number;
+    /** Samples that a weight has kept its sign for, on average. */
+    readonly age: number;
   }[];
 }
 
@@ -86,6 +113,7 @@ export function renderReport(report: TrainReport): string {
       flipChart(epochs),
     ),
   ];
+  if (report.samples !== undefined) charts.push(...sampleCharts(report.samples));
   const histograms = layers.map((layer, index) =>
     figure(
       layer.name,
@@ -158,6 +186,39 @@ function flipChart(epochs: readonly EpochReport[]): string {
   );
 }
 
+/** What the tap saw, step by step. */
+function sampleCharts(samples: readonly SampleReport[]): string[] {
+  type Column = 'angleDegrees' | 'flippedSinceStart' | 'flipped' | 'saturated';
+  const names = samples[0]?.layers.map(({ name }) => name) ?? [];
+  const chart = (column: Column, unit: string, scale = 1) =>
+    lines(
+      samples.map(({ step }) => step),
+      { name: unit, of: 'step' },
+      names.map((name, index) => ({
+        name: shortName(name),
+        values: samples.map(({ layers }) => scale * (layers[index]?.[column] ?? Number.NaN)),
+      })),
+    );
+  return [
+    figure('Angle, step by step', 'Mean over the filters of each layer.', chart('angleDegrees', 'degrees')),
+    figure(
+      'Away from the start',
+      "Share of each layer's weights whose sign isn't the one that they started with, in per cent.",
+      chart('flippedSinceStart', '%', 100),
+    ),
+    figure(
+      'Flips between samples',
+      "Share of each layer's weights whose sign changed since the sample before, in per cent.",
+      chart('flipped', '%', 100),
+    ),
+    figure(
+      'Saturated weights',
+      'Share of the latent weights at −1 or +1, in per cent.',
+      chart('saturated', '%', 100),
+    ),
+  ];
+}
+
 function numbersOf(epochs: readonly EpochReport[]): number[] {
   return epochs.map(({ epoch }) => epoch);
 }
@@ -179,8 +240,8 @@ interface Line {
 }
 
 function lines(
-  epochs: readonly number[],
-  axis: { name: string; log?: boolean },
+  places: readonly number[],
+  axis: { name: string; log?: boolean; of?: string },
   all: readonly Line[],
 ): string {
   const legendRows = Math.ceil(all.length / LEGEND_COLUMNS);
@@ -197,11 +258,11 @@ function lines(
     xAxis: {
       ...AXIS,
       type: 'category',
-      name: 'epoch',
+      name: axis.of ?? 'epoch',
       nameLocation: 'middle',
       nameGap: 28,
-      data: epochs.map(String),
-      boundaryGap: epochs.length === 1,
+      data: places.map(String),
+      boundaryGap: places.length === 1,
     },
     yAxis: {
       ...AXIS,
@@ -225,7 +286,7 @@ function lines(
         data: values.map((value) => (Number.isFinite(value) ? value : '-')),
         symbol: 'circle',
         symbolSize: 6,
-        showSymbol: epochs.length <= MAX_MARKERS,
+        showSymbol: places.length <= MAX_MARKERS,
         color,
         itemStyle: { color },
         lineStyle: { color, width: 2 },

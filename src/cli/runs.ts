@@ -18,6 +18,7 @@ import type { TrainReport } from './report.ts';
 
 export type EpochRecord = TrainReport['epochs'][number];
 export type InitialRecord = TrainReport['initial'];
+export type SampleRecord = NonNullable<TrainReport['samples']>[number];
 
 /** What a run is; kept in its checkpoint. */
 export interface RunOptions {
@@ -40,6 +41,8 @@ export interface RunStory {
   readonly run: RunOptions;
   readonly initial: InitialRecord;
   readonly epochs: readonly EpochRecord[];
+  /** Geometry within epochs, where it was tapped. */
+  readonly samples?: readonly SampleRecord[];
 }
 
 /** The data set and the model of a run. */

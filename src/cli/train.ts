@@ -7,7 +7,10 @@ import { NonFiniteError, OptionError } from '../errors.ts';
 import {
   type EpochInfo,
   encodeCheckpoint,
+  type GeometrySample,
+  GeometryTap,
   type Gpu,
+  initialValues,
   type LayerGeometry,
   type LearningRate,
   measureGeometry,
@@ -40,6 +43,7 @@ import {
   type RunOptions,
   type RunStory,
   readRun,
+  type SampleRecord,
   trainerOptions,
 } from './runs.ts';
 
@@ -48,6 +52,7 @@ interface Flags extends RunOptions, AdapterOptions {
   readonly resume?: string;
   readonly json?: string;
   readonly checkpointEvery?: number;
+  readonly tap?: number;
   readonly memoryLimit?: number;
 }
 
@@ -73,6 +78,7 @@ export function trainCommand(): Command {
     .option('--out <folder>', 'where the files go (default: runs/<dataset>-<model>)')
     .option('--resume <run>', 'go on from a run folder or a checkpoint')
     .option('--checkpoint-every <steps>', 'save within epochs too', positiveInteger)
+    .option('--tap <steps>', 'measure the geometry of all filters every so many steps', positiveInteger)
     .option('--memory-limit <bytes>', 'refuse to start if more GPU memory is needed, e.g. 2GB', byteCount)
     .option('--json <file>', "write the report here as well ('-' for standard output)")
     .addHelpText(
@@ -82,6 +88,7 @@ Examples:
   $ webgpu-bnn train
   $ webgpu-bnn train --model cnn --batch 64 --loss crossEntropy --lr 0.01:0.001
   $ webgpu-bnn train --dataset cifar10 --model binarynet --epochs 100 --batch 50 --lr 1e-3:1e-5 --augment
+  $ webgpu-bnn train --tap 50
   $ webgpu-bnn train --resume runs/mnist-mlp`,
     )
     .action(async (flags: Flags, command: Command) => {
@@ -126,11 +133,23 @@ async function train(flags: Flags, command: Command): Promise<void> {
       angleDegrees: meanAngle,
     }));
 
+  const samples: SampleRecord[] = [...(resumed?.samples ?? [])];
+  const tap =
+    flags.tap === undefined
+      ? undefined
+      : await GeometryTap.create(trainer.network, {
+          onSample: (sample) => samples.push(sampleRecord(sample)),
+          start: initialValues(model, run.seed),
+        });
+
   const progress = new ProgressLine(quiet, trainer.batches);
   const file = join(out, 'checkpoint.safetensors');
   const result = await trainer
     .fit({
       signal: interrupt.signal,
+      ...(tap === undefined || flags.tap === undefined
+        ? {}
+        : { tap: { everySteps: flags.tap, encode: tap.encode } }),
       onSteps: (info) => progress.update(info),
       onEpoch: async (info) => {
         progress.endEpoch(info, run.epochs);
@@ -139,7 +158,7 @@ async function train(flags: Flags, command: Command): Promise<void> {
       checkpoint: {
         ...(flags.checkpointEvery === undefined ? {} : { everySteps: flags.checkpointEvery }),
         save: async (checkpoint) => {
-          const story: RunStory = { run, initial, epochs };
+          const story: RunStory = { run, initial, epochs, samples };
           await writeFileAtomic(file, encodeCheckpoint(checkpoint, { story: JSON.stringify(story) }));
         },
       },
@@ -156,7 +175,7 @@ async function train(flags: Flags, command: Command): Promise<void> {
     process.exitCode = EXIT.interrupted;
     return;
   }
-  const report = await makeReport(trainer, gpu, { run, initial, epochs });
+  const report = await makeReport(trainer, gpu, { run, initial, epochs, samples });
   const json = `${JSON.stringify(report, null, 2)}\n`;
   await writeFileAtomic(join(out, 'report.json'), json);
   await writeFileAtomic(join(out, 'report.html'), renderReport(report));
@@ -167,6 +186,7 @@ async function train(flags: Flags, command: Command): Promise<void> {
   say(`speed           ${report.imagesPerSecond.toFixed(0)} images a second`);
   say(`weights         sha256 ${report.weightsSha256}`);
   say(`files           ${join(out, '{checkpoint.safetensors, report.json, report.html}')}`);
+  tap?.dispose();
   trainer.dispose();
   gpu.dispose();
 }
@@ -224,6 +244,28 @@ async function epochRecord(trainer: Trainer, info: EpochInfo): Promise<EpochReco
   };
 }
 
+/** What the report keeps of a sample: means over the filters of each layer. */
+function sampleRecord({ step, layers }: GeometrySample): SampleRecord {
+  return {
+    step,
+    layers: layers.map((layer) => ({
+      name: layer.name,
+      angleDegrees: layer.meanAngle,
+      angleSd: layer.sdAngle,
+      scale: layer.meanScale,
+      deviation: layer.meanDeviation,
+      kurtosis: layer.meanKurtosis,
+      positiveShare: layer.positiveShare,
+      signEntropy: layer.signEntropy,
+      nearZero: layer.nearZero,
+      saturated: layer.saturated,
+      flipped: layer.flipped,
+      flippedSinceStart: layer.flippedSinceStart,
+      age: layer.meanAge,
+    })),
+  };
+}
+
 /** Mean share of a layer's weights that changed sign in a step (Larq's FlipRatio), over the epoch so far. */
 async function flipRatios(trainer: Trainer): Promise<Map<string, number>> {
   const { steps, counts } = await trainer.flips();
@@ -238,7 +280,7 @@ async function flipRatios(trainer: Trainer): Promise<Map<string, number>> {
 async function makeReport(
   trainer: Trainer,
   gpu: Gpu,
-  { run, initial, epochs }: RunStory,
+  { run, initial, epochs, samples = [] }: RunStory,
 ): Promise<TrainReport> {
   const geometry = await measureGeometry(trainer.network);
   const last = epochs.at(-1);
@@ -254,6 +296,7 @@ async function makeReport(
     options,
     initial,
     epochs,
+    ...(samples.length === 0 ? {} : { samples }),
     finalTestAccuracy: last?.testAccuracy ?? 0,
     imagesPerSecond: images / seconds,
     peakGpuBytes: gpu.memory.peakBytes,
