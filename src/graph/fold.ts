@@ -6,7 +6,7 @@
 import { FormatError } from '../errors.ts';
 import { DEFAULT_EPSILON, type Layer, threshold } from '../layers/index.ts';
 import { apply, type GraphNode, input, type Model, type ModelLayer, model } from './model.ts';
-import type { ParameterValues } from './network.ts';
+import { isPacked, type ParameterValue, type ParameterValues } from './values.ts';
 
 /** One integer comparison a channel: +1 where direction·x ≥ threshold. */
 export interface Thresholds {
@@ -19,7 +19,7 @@ export interface Thresholds {
 
 export interface FoldedModel {
   readonly model: Model;
-  readonly values: Map<string, Float32Array<ArrayBuffer>>;
+  readonly values: Map<string, ParameterValue>;
   /** What became a threshold. */
   readonly folded: readonly string[];
   /** Normalisations that stayed, with the reason. */
@@ -112,13 +112,13 @@ export function foldForInference(source: Model, values: ParameterValues): Folded
     }
     const value = (name: string) => {
       if (!entry.parameters.some((spec) => spec.name === name)) return undefined;
-      return needed(values, `${entry.name}/${name}`);
+      return neededFloats(values, `${entry.name}/${name}`);
     };
     const thresholds = foldBatchNorm(
       value('gamma'),
       value('beta'),
-      needed(values, `${entry.name}/runningMean`),
-      needed(values, `${entry.name}/runningVariance`),
+      neededFloats(values, `${entry.name}/runningMean`),
+      neededFloats(values, `${entry.name}/runningVariance`),
       epsilonOf(entry.layer),
     );
     if (thresholds.uncertain.length > 0) {
@@ -132,7 +132,7 @@ export function foldForInference(source: Model, values: ParameterValues): Folded
 
   const start = input(source.inputShape);
   const nodes: GraphNode[] = [];
-  const result = new Map<string, Float32Array<ArrayBuffer>>();
+  const result = new Map<string, ParameterValue>();
   for (const entry of source.layers) {
     const { name, layer, parameters } = entry;
     const thresholds = replacements.get(name);
@@ -155,9 +155,15 @@ function isTiny(value: number): boolean {
   return value !== 0 && Math.abs(value) < TINY;
 }
 
-function needed(values: ParameterValues, name: string): Float32Array<ArrayBuffer> {
+function needed(values: ParameterValues, name: string): ParameterValue {
   const value = values.get(name);
   if (value === undefined) throw new FormatError('A parameter is missing.', { given: name });
+  return value;
+}
+
+function neededFloats(values: ParameterValues, name: string): Float32Array<ArrayBuffer> {
+  const value = needed(values, name);
+  if (isPacked(value)) throw new FormatError('Signs are given where reals are needed.', { given: name });
   return value;
 }
 

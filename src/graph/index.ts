@@ -1,5 +1,14 @@
 export { type FoldedModel, foldBatchNorm, foldForInference, type Thresholds } from './fold.ts';
 export { apply, type GraphNode, input, type Model, type ModelLayer, model, sequential } from './model.ts';
-export { initialValues, Network, type ParameterValues } from './network.ts';
+export { initialValues, Network, type NetworkOptions } from './network.ts';
 export { type RecordedPass, recordForward } from './record.ts';
 export { type LayerSummary, type ModelSummary, summarize, summaryText } from './summary.ts';
+export {
+  assertValue,
+  floatValue,
+  isPacked,
+  type PackedSigns,
+  type ParameterValue,
+  type ParameterValues,
+  packedValue,
+} from './values.ts';

@@ -9,13 +9,21 @@ import { packSigns, unpackSigns } from '../ops/dense.ts';
 import { normal, STREAMS, uniform01 } from '../reference/random.ts';
 import type { Model } from './model.ts';
 import { recordForward } from './record.ts';
+import { assertValue, floatValue, type ParameterValue, type ParameterValues, packedValue } from './values.ts';
 
-/** Values of parameters on the host, by `layer/parameter`. Binary parameters are their latent weights. */
-export type ParameterValues = ReadonlyMap<string, Float32Array<ArrayBuffer>>;
+export interface NetworkOptions {
+  /**
+   * The network is only run, never trained: binary parameters exist as packed bits alone, one bit a weight, and their
+   * latent weights have no memory. Default false.
+   */
+  readonly forInference?: boolean;
+}
 
 export class Network {
   readonly gpu: Gpu;
   readonly model: Model;
+  /** Whether binary parameters are packed bits only. */
+  readonly forInference: boolean;
   /** By `layer/parameter`, in the model's order. */
   readonly parameters: ReadonlyMap<string, Parameter>;
   /** Memory that the programs on this network share, since they never run at the same time. */
@@ -26,9 +34,10 @@ export class Network {
   #disposed = false;
 
   /** Declares a network; nothing is allocated before `allocate`. */
-  constructor(gpu: Gpu, model: Model) {
+  constructor(gpu: Gpu, model: Model, options: NetworkOptions = {}) {
     this.gpu = gpu;
     this.model = model;
+    this.forInference = options.forInference ?? false;
     this.arena = new Arena(gpu);
     this.parameters = new Map(
       model.layers.flatMap(({ name, parameters }) =>
@@ -46,9 +55,9 @@ export class Network {
   static async create(
     gpu: Gpu,
     model: Model,
-    options: { seed?: number; values?: ParameterValues } = {},
+    options: NetworkOptions & { readonly seed?: number; readonly values?: ParameterValues } = {},
   ): Promise<Network> {
-    const network = new Network(gpu, model);
+    const network = new Network(gpu, model, options);
     try {
       await network.allocate();
       await network.load(options.values ?? initialValues(model, options.seed ?? 0));
@@ -77,7 +86,8 @@ export class Network {
   }
 
   /**
-   * Sets parameters and renews the packed mirrors.
+   * Sets parameters and renews the packed mirrors. Packed signs become latent weights of ±1, unless the network is for
+   * inference.
    * @throws FormatError when a parameter is missing or unknown, ShapeError when one has another size
    */
   async load(values: ParameterValues): Promise<void> {
@@ -95,24 +105,23 @@ export class Network {
       });
     }
     // Everything is checked before anything is written.
-    const writes = [...this.parameters.values()].map(({ name, value }) => {
-      const data = values.get(name);
-      if (data === undefined || data.length !== value.size) {
-        throw new ShapeError('A parameter has another size in the model.', {
-          given: `${data?.length} values`,
-          expected: describe(value.shape),
-          where: name,
-        });
+    const writes = [...this.parameters.values()].map(({ name, spec, value, packed }) => {
+      const given = values.get(name) ?? new Float32Array();
+      assertValue(given, spec, name);
+      if (this.forInference && packed !== undefined) {
+        const { words } = packedValue(given, spec.shape, name);
+        return () => this.gpu.write(packed, words);
       }
-      return () => this.gpu.write(value, data);
+      const floats = floatValue(given, spec.shape, name);
+      return () => this.gpu.write(value, floats);
     });
     for (const write of writes) write();
     await this.repack();
   }
 
-  /** Derives every packed mirror from its latent weights. */
+  /** Derives every packed mirror from its latent weights; a network for inference has none to derive it from. */
   async repack(): Promise<void> {
-    if (this.binaryParameters.length === 0) return;
+    if (this.forInference || this.binaryParameters.length === 0) return;
     using _ = await runOnce(this.gpu, 'pack weights', (builder) => {
       for (const { value, packed } of this.binaryParameters) {
         if (packed !== undefined) packSigns(builder, value, { out: packed });
@@ -120,16 +129,37 @@ export class Network {
     });
   }
 
-  /** Parameters on the host. */
+  /** Parameters on the host, as floats; binary ones of a network for inference are ±1. */
   async values(): Promise<Map<string, Float32Array<ArrayBuffer>>> {
     const values = new Map<string, Float32Array<ArrayBuffer>>();
-    for (const { name, value } of this.parameters.values())
-      values.set(name, await this.gpu.readFloats(value));
+    for (const { name, spec, value, packed } of this.parameters.values()) {
+      values.set(
+        name,
+        this.forInference && packed !== undefined
+          ? floatValue({ words: await this.gpu.readWords(packed), shape: spec.shape }, spec.shape, name)
+          : await this.gpu.readFloats(value),
+      );
+    }
+    return values;
+  }
+
+  /** Parameters on the host as inference needs them: binary ones as packed signs, the others as floats. */
+  async packedValues(): Promise<Map<string, ParameterValue>> {
+    const values = new Map<string, ParameterValue>();
+    for (const { name, spec, value, packed } of this.parameters.values()) {
+      values.set(
+        name,
+        packed === undefined
+          ? await this.gpu.readFloats(value)
+          : { words: await this.gpu.readWords(packed), shape: spec.shape },
+      );
+    }
     return values;
   }
 
   /**
-   * SHA-256 of all parameters, packed mirrors included, in the model's order: equal hashes, equal networks.
+   * SHA-256 of all parameters, packed mirrors included, in the model's order: equal hashes, equal networks (of one kind:
+   * a network for inference lacks the latent weights that a trained one has).
    * @returns 64 hexadecimal digits
    */
   async hash(): Promise<string> {
@@ -222,7 +252,10 @@ export class Network {
   }
 
   #tensors(): Tensor[] {
-    return [...this.parameters.values()].flatMap(({ value, packed }) => (packed ? [value, packed] : [value]));
+    return [...this.parameters.values()].flatMap(({ value, packed }) => {
+      if (packed === undefined) return [value];
+      return this.forInference ? [packed] : [value, packed];
+    });
   }
 }
 

@@ -39,9 +39,12 @@ export interface Parameter {
   /** `layer/parameter`, unique in a network. */
   readonly name: string;
   readonly spec: ParameterSpec;
-  /** f32: the latent weights of a binary parameter, or the values of another. */
+  /**
+   * f32: the latent weights of a binary parameter, or the values of another. The latent weights of a network that is
+   * only run have no memory: an inference pass reads `packed`.
+   */
   readonly value: Tensor;
-  /** bits: the signs of `value`, derived; binary parameters only. */
+  /** bits: the signs of `value`; binary parameters only. */
   readonly packed: Tensor | undefined;
 }
 
