@@ -44,10 +44,20 @@ describe('CNV on CIFAR-10', () => {
     expect(network.model.outputShape).toEqual([10]);
   });
 
+  test('on the GPU it takes the bytes of the summary, a bit a weight', async () => {
+    using runner = await Network.create(gpu(), network.model, { values: network.values, forInference: true });
+    const { bytes, binaryParameters } = summarize(network.model).total;
+    const rounding = 16 * runner.parameters.size;
+    expect(runner.parameterBytes).toBeGreaterThanOrEqual(bytes);
+    expect(runner.parameterBytes).toBeLessThan(bytes + rounding);
+    // Thresholds are floats, and the 3 channels of the image take a word of 32.
+    expect(bytes).toBeLessThan((4 * binaryParameters) / 28);
+  });
+
   test("the published scores of BNN-PYNQ's deer", async () => {
     const bytes = new Uint8Array(readFileSync(join(FIXTURES, 'deer.bin')));
     const { images } = parseCifar10([{ where: 'deer.bin', bytes }]);
-    using runner = await Network.create(gpu(), network.model, { values: network.values });
+    using runner = await Network.create(gpu(), network.model, { values: network.values, forInference: true });
     const scores = await runner.predict(network.prepare(images));
     expect([...scores]).toEqual([228, 229, 251, 250, 412, 253, 230, 262, 222, 239]);
     expect(network.classes[labelsOf(scores, 10)[0] ?? -1]).toBe('Deer');
@@ -58,7 +68,10 @@ describe('CNV on CIFAR-10', () => {
     const [count, right] = process.env.WEBGPU_BNN_LONG === '1' ? [10_000, 7922] : [300, 243];
     test(`CIFAR-10 is here: ${right} of ${count} test images right`, { timeout: 600_000 }, async () => {
       const { test: split } = takeFirst(await loadDataset('cifar10'), undefined, count);
-      using runner = await Network.create(gpu(), network.model, { values: network.values });
+      using runner = await Network.create(gpu(), network.model, {
+        values: network.values,
+        forInference: true,
+      });
       const scores = await runner.predict(network.prepare(split.images));
       expect([...scores.subarray(0, 10)]).toEqual([241, 240, 250, 413, 245, 258, 247, 251, 231, 242]);
       expect(countRight(scores, split.labels)).toBe(right);
@@ -76,7 +89,7 @@ describe('LFC on MNIST', () => {
 
   test("BNN-PYNQ's three is a 3", async () => {
     const { data } = parseIdx(new Uint8Array(readFileSync(join(FIXTURES, '3.image-idx3-ubyte'))), 'three');
-    using runner = await Network.create(gpu(), network.model, { values: network.values });
+    using runner = await Network.create(gpu(), network.model, { values: network.values, forInference: true });
     const scores = await runner.predict(network.prepare(data));
     expect(labelsOf(scores, 10)).toEqual([3]);
     // The highest bit that is set is bit 3.
@@ -85,7 +98,7 @@ describe('LFC on MNIST', () => {
 
   test('98.40 % of the MNIST test set, as published', async () => {
     const { test: split } = await loadDataset('mnist');
-    using runner = await Network.create(gpu(), network.model, { values: network.values });
+    using runner = await Network.create(gpu(), network.model, { values: network.values, forInference: true });
     const scores = await runner.predict(network.prepare(split.images));
     expect(countRight(scores, split.labels)).toBe(9840);
   });

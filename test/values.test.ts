@@ -11,7 +11,13 @@ import {
   sequential,
   summarize,
 } from '../src/graph/index.ts';
-import { batchNormalization, flatten, quantConv2d, quantDense } from '../src/layers/index.ts';
+import {
+  batchNormalization,
+  flatten,
+  type ParameterSpec,
+  quantConv2d,
+  quantDense,
+} from '../src/layers/index.ts';
 import { uniform01 } from '../src/reference/random.ts';
 import { expectSame, useGpu } from './helpers/gpu.ts';
 
@@ -32,7 +38,7 @@ const samples = Float32Array.from({ length: 4 * 90 }, (_, i) => 2 * uniform01(3,
 
 /** Binary parameters packed, the others as they are. */
 function packAll(values: ReadonlyMap<string, Float32Array<ArrayBuffer>>): Map<string, ParameterValue> {
-  const specs = new Map(
+  const specs = new Map<string, ParameterSpec>(
     small().layers.flatMap(({ name, parameters }) =>
       parameters.map((spec) => [`${name}/${spec.name}`, spec] as const),
     ),

@@ -10,8 +10,9 @@
  * 1 for +1; word fold·(fan-in/SIMD) + i holds synapses i·SIMD and up of neuron fold·PE + element. Synapses of a
  * convolution count ky, kx, channel, the channel fastest. `{layer}-{element}-thres.bin` holds an i64 for each fold.
  */
-import { FormatError, ShapeError } from '../errors.ts';
-import { type Model, type ParameterValues, sequential } from '../graph/index.ts';
+import { FormatError } from '../errors.ts';
+import { type Shape, sizeOf, wordsFor } from '../gpu/index.ts';
+import { type Model, type PackedSigns, type ParameterValue, sequential } from '../graph/index.ts';
 import {
   affine,
   flatten,
@@ -21,16 +22,20 @@ import {
   quantDense,
   threshold,
 } from '../layers/index.ts';
+import { encodePixels, type PixelEncoding } from './pixels.ts';
 
 /** A classifier that others trained. */
 export interface BnnPynqNetwork {
   readonly topology: 'CNV' | 'LFC';
   readonly model: Model;
-  readonly values: ParameterValues;
+  /** Weights are packed signs. */
+  readonly values: ReadonlyMap<string, ParameterValue>;
   /** Names of the outputs; LFC may have outputs without a name. */
   readonly classes: readonly string[];
+  /** What `prepare` does: CNV takes integers from −128 to 127, LFC signs. */
+  readonly pixels: PixelEncoding;
   /**
-   * Bytes of images to what the model takes, as BNN-PYNQ does it: CNV takes integers from −128 to 127, LFC signs.
+   * Bytes of images to what the model takes, as BNN-PYNQ does it.
    * @param pixels u8 [count, height, width, channels]
    * @returns f32 of the same shape
    * @throws ShapeError unless the images are whole
@@ -68,8 +73,19 @@ const LFC: readonly Fold[] = [
 ];
 
 const LFC_PIXELS = 28 * 28;
+/** clamp(⌊(2x/255 − 1)·128 + ½⌋, −128, 127): no byte comes near a half, so the order of the arithmetic is free. */
+const CNV_ENCODING: PixelEncoding = {
+  scale: [256 / 255],
+  shift: [-128],
+  round: true,
+  minimum: -128,
+  maximum: 127,
+};
+/** +1 where 2x/255 − 1 ≥ 0, else −1: 2x − 255 is odd. */
+const LFC_ENCODING: PixelEncoding = { scale: [2], shift: [-255], minimum: -1, maximum: 1 };
 /** Thresholds beyond any popcount mean "always" and "never"; f32 holds what is made of these. */
 const BEYOND = 2 ** 20;
+const TOPOLOGIES = { CNV, LFC } as const;
 const BINARY = { kernelQuantizer: 'steSign' } as const;
 const FULLY_BINARY = { ...BINARY, inputQuantizer: 'steSign' } as const;
 
@@ -80,27 +96,69 @@ const FULLY_BINARY = { ...BINARY, inputQuantizer: 'steSign' } as const;
  */
 export function readBnnPynq(files: ReadonlyMap<string, Uint8Array>): BnnPynqNetwork {
   const folder = new Map([...files].map(([name, bytes]) => [name.slice(name.lastIndexOf('/') + 1), bytes]));
+  const topology = (['CNV', 'LFC'] as const).find((name) => hasLastLayer(folder, TOPOLOGIES[name]));
+  if (topology === undefined) {
+    throw new FormatError('These files are no BNN-PYNQ network.', {
+      given: [...folder.keys()].slice(0, 5).join(', ') || 'no file',
+      expected: '0-0-weights.bin and so on, for the 9 layers of CNV or the 4 of LFC',
+      where: 'readBnnPynq',
+    });
+  }
   const classes = readClasses(folder);
-  const layers = new Set([...folder.keys()].map((name) => /^(\d+)-\d+-weights\.bin$/.exec(name)?.[1]));
-  if (layers.has(`${CNV.length - 1}`)) return readCnv(folder, classes);
-  if (layers.has(`${LFC.length - 1}`)) return readLfc(folder, classes);
-  throw new FormatError('These files are no BNN-PYNQ network.', {
-    given: [...folder.keys()].slice(0, 5).join(', ') || 'no file',
-    expected: '0-0-weights.bin and so on, for the 9 layers of CNV or the 4 of LFC',
-    where: 'readBnnPynq',
+  // Every length is checked before anything is decoded.
+  for (const { name, bytes, mayBeShort } of filesOf(topology)) assertLength(folder, name, bytes, mayBeShort);
+  return topology === 'CNV' ? readCnv(folder, classes) : readLfc(folder, classes);
+}
+
+/** The names of a network's files, e.g. to make a list of URLs. */
+export function bnnPynqFiles(topology: BnnPynqNetwork['topology']): string[] {
+  return ['classes.txt', ...filesOf(topology).map(({ name }) => name)];
+}
+
+interface ExpectedFile {
+  readonly name: string;
+  readonly bytes: number;
+  /** The end may be missing and is zeros. */
+  readonly mayBeShort: boolean;
+}
+
+function filesOf(topology: BnnPynqNetwork['topology']): readonly ExpectedFile[] {
+  const folds = TOPOLOGIES[topology];
+  return folds.flatMap(({ outputs, fanIn, simd, pe }, layer) => {
+    const isLastOfCnv = topology === 'CNV' && layer === folds.length - 1;
+    const elements = Array.from({ length: pe }, (_, element) => `${layer}-${element}`);
+    const weights = elements.map((name) => ({
+      name: `${name}-weights.bin`,
+      bytes: 8 * (outputs / pe) * (fanIn / simd),
+      mayBeShort: isLastOfCnv,
+    }));
+    // The scores of CNV's last layer are compared with nothing.
+    if (isLastOfCnv) return weights;
+    const thresholds = elements.map((name) => ({
+      name: `${name}-thres.bin`,
+      bytes: 8 * (outputs / pe),
+      mayBeShort: false,
+    }));
+    return [...weights, ...thresholds];
   });
+}
+
+function hasLastLayer(folder: Folder, folds: readonly Fold[]): boolean {
+  const last = folds.length - 1;
+  const elements = Array.from({ length: folds[last]?.pe ?? 0 }, (_, element) => element);
+  return elements.some((element) => folder.has(`${last}-${element}-weights.bin`));
 }
 
 function readCnv(folder: Folder, classes: readonly string[]): BnnPynqNetwork {
   const layers: Layer[] = [];
-  const values = new Map<string, Float32Array<ArrayBuffer>>();
+  const values = new Map<string, ParameterValue>();
   CNV.forEach((fold, index) => {
     const isLast = index === CNV.length - 1;
     const isConvolution = index < 6;
     const name = `${isConvolution ? 'conv' : 'dense'}${index}`;
     const units = isLast ? classes.length : fold.outputs;
-    const weights = readWeights(folder, index, fold, { mayBeShort: isLast });
-    values.set(`${name}/kernel`, weights.subarray(0, units * fold.fanIn));
+    const shape = isConvolution ? [units, 3, 3, fold.fanIn / 9] : [units, fold.fanIn];
+    values.set(`${name}/kernel`, readWeights(folder, index, fold, shape));
     if (index === 6) layers.push(flatten());
     layers.push(
       isConvolution
@@ -125,39 +183,28 @@ function readCnv(folder: Folder, classes: readonly string[]): BnnPynqNetwork {
     model: sequential(layers, { input: [32, 32, 3], name: 'BNN-PYNQ CNV' }),
     values,
     classes,
-    prepare: preparer(32 * 32 * 3, (x) =>
-      Math.max(-128, Math.min(127, Math.floor(((2 * x) / 255 - 1) * 128 + 0.5))),
-    ),
+    pixels: CNV_ENCODING,
+    prepare: (pixels) => encodePixels(pixels, [32, 32, 3], CNV_ENCODING),
   };
 }
 
 function readLfc(folder: Folder, classes: readonly string[]): BnnPynqNetwork {
   const layers: Layer[] = [flatten()];
-  const values = new Map<string, Float32Array<ArrayBuffer>>();
+  const values = new Map<string, ParameterValue>();
   LFC.forEach((fold, index) => {
     const isLast = index === LFC.length - 1;
     const name = `dense${index}`;
-    let weights = readWeights(folder, index, fold);
     let thresholds = readThresholds(folder, index, fold);
-    let { fanIn } = fold;
+    const fanIn = index === 0 ? LFC_PIXELS : fold.fanIn;
     if (index === 0) {
       // The image is padded with zeros (−1); where a padding weight is −1 too, it counts.
-      const all = weights;
-      thresholds = thresholds.map((t, neuron) => {
-        const padding = all.subarray(neuron * fold.fanIn + LFC_PIXELS, (neuron + 1) * fold.fanIn);
-        return t - padding.filter((weight) => weight < 0).length;
-      });
-      weights = new Float32Array(fold.outputs * LFC_PIXELS);
-      for (let neuron = 0; neuron < fold.outputs; neuron++) {
-        const row = all.subarray(neuron * fold.fanIn, neuron * fold.fanIn + LFC_PIXELS);
-        weights.set(row, neuron * LFC_PIXELS);
-      }
-      fanIn = LFC_PIXELS;
+      const paddings = countMinuses(readWeights(folder, index, fold, [fold.outputs, fold.fanIn]), LFC_PIXELS);
+      thresholds = thresholds.map((t, neuron) => t - (paddings[neuron] ?? 0));
     }
     // Units past the classes exist for alignment only: they can't fire. If one could, it would stay.
     const last = thresholds.findLastIndex((t) => t < fanIn);
     const units = isLast ? Math.max(classes.length, last + 1) : fold.outputs;
-    values.set(`${name}/kernel`, weights.subarray(0, units * fanIn));
+    values.set(`${name}/kernel`, readWeights(folder, index, fold, [units, fanIn]));
     layers.push(quantDense({ name, units, ...FULLY_BINARY }));
     const limits = thresholds.slice(0, units).map((t) => 2 * t - fanIn + 2);
     addThreshold(layers, values, `threshold${index}`, limits);
@@ -175,7 +222,8 @@ function readLfc(folder: Folder, classes: readonly string[]): BnnPynqNetwork {
     model: sequential(layers, { input: [28, 28, 1], name: 'BNN-PYNQ LFC' }),
     values,
     classes,
-    prepare: preparer(LFC_PIXELS, (x) => ((2 * x) / 255 - 1 >= 0 ? 1 : -1)),
+    pixels: LFC_ENCODING,
+    prepare: (pixels) => encodePixels(pixels, [28, 28, 1], LFC_ENCODING),
   };
 }
 
@@ -183,7 +231,7 @@ type Folder = ReadonlyMap<string, Uint8Array>;
 
 function addThreshold(
   layers: Layer[],
-  values: Map<string, Float32Array<ArrayBuffer>>,
+  values: Map<string, ParameterValue>,
   name: string,
   limits: readonly number[],
 ): void {
@@ -192,53 +240,60 @@ function addThreshold(
   values.set(`${name}/threshold`, Float32Array.from(limits));
 }
 
-function preparer(
-  size: number,
-  convert: (byte: number) => number,
-): (pixels: Uint8Array) => Float32Array<ArrayBuffer> {
-  const table = Float32Array.from({ length: 256 }, (_, byte) => convert(byte));
-  return (pixels) => {
-    if (pixels.length === 0 || pixels.length % size !== 0) {
-      throw new ShapeError('The images are not whole.', {
-        given: `${pixels.length} bytes`,
-        expected: `a multiple of ${size}`,
-      });
-    }
-    return Float32Array.from(pixels, (byte) => table[byte] ?? 0);
-  };
-}
-
-/** @returns ±1, [outputs, fanIn] */
-function readWeights(
-  folder: Folder,
-  layer: number,
-  { outputs, fanIn, simd, pe }: Fold,
-  { mayBeShort = false } = {},
-): Float32Array<ArrayBuffer> {
-  const words = fanIn / simd;
-  const weights = new Float32Array(outputs * fanIn);
-  for (let element = 0; element < pe; element++) {
-    const file = fileView(folder, `${layer}-${element}-weights.bin`, (outputs / pe) * words, mayBeShort);
-    for (let neuron = element, at = 0; neuron < outputs; neuron += pe) {
-      for (let synapse = 0; synapse < fanIn; synapse += simd, at += 8) {
-        const isMissing = at >= file.byteLength;
-        const low = isMissing ? 0 : file.getUint32(at, true);
-        const high = isMissing ? 0 : file.getUint32(at + 4, true);
-        for (let bit = 0; bit < simd; bit++) {
-          const isPlus = (((bit < 32 ? low : high) >>> (bit & 31)) & 1) === 1;
-          weights[neuron * fanIn + synapse + bit] = isPlus ? 1 : -1;
+/**
+ * @param shape of the parameter, whose first axis counts neurons; neurons and synapses past it are left out
+ * @returns the signs, packed as the library has them: its bit 1 is −1
+ */
+function readWeights(folder: Folder, layer: number, { fanIn, simd, pe }: Fold, shape: Shape): PackedSigns {
+  const [units = 1] = shape;
+  const channels = shape.at(-1) ?? 1;
+  const rows = sizeOf(shape) / channels / units;
+  const rowWords = wordsFor(channels);
+  const words = new Uint32Array(units * rows * rowWords);
+  // Dense rows may be longer in the file; a convolution's row is a pixel's channels.
+  const stored = rows === 1 ? fanIn : channels;
+  const mask = simd >= 32 ? 0xffff_ffff : 2 ** simd - 1;
+  for (let neuron = 0; neuron < units; neuron++) {
+    const file = viewOf(folder, `${layer}-${neuron % pe}-weights.bin`);
+    let at = 8 * Math.floor(neuron / pe) * (fanIn / simd);
+    for (let row = 0; row < fanIn / stored; row++) {
+      const start = (neuron * rows + row) * rowWords;
+      for (let synapse = 0; synapse < stored; synapse += simd, at += 8) {
+        // Where the file ends early, the rest is zeros. A word never straddles two of ours.
+        for (let half = 0; half < simd; half += 32) {
+          const word = (synapse + half) >> 5;
+          if (word >= rowWords) continue;
+          const bits = at < file.byteLength ? file.getUint32(at + half / 8, true) : 0;
+          words[start + word] = (words[start + word] ?? 0) | ((~bits & mask) << (synapse & 31));
         }
+      }
+      if (channels % 32 !== 0) {
+        const last = start + rowWords - 1;
+        words[last] = (words[last] ?? 0) & (2 ** (channels % 32) - 1);
       }
     }
   }
-  return weights;
+  return { words, shape };
+}
+
+/** How many signs of each row are −1 from synapse `first` on. */
+function countMinuses({ words, shape }: PackedSigns, first: number): number[] {
+  const [rows = 1, channels = 1] = shape;
+  const rowWords = wordsFor(channels);
+  return Array.from({ length: rows }, (_, row) => {
+    let count = 0;
+    for (let c = first; c < channels; c++) {
+      count += ((words[row * rowWords + (c >> 5)] ?? 0) >>> (c & 31)) & 1;
+    }
+    return count;
+  });
 }
 
 /** @returns one for each neuron, within ±BEYOND */
 function readThresholds(folder: Folder, layer: number, { outputs, pe }: Fold): number[] {
   const thresholds = new Array<number>(outputs).fill(0);
   for (let element = 0; element < pe; element++) {
-    const file = fileView(folder, `${layer}-${element}-thres.bin`, outputs / pe);
+    const file = viewOf(folder, `${layer}-${element}-thres.bin`);
     for (let neuron = element, at = 0; neuron < outputs; neuron += pe, at += 8) {
       thresholds[neuron] = Math.max(-BEYOND, Math.min(BEYOND, Number(file.getBigInt64(at, true))));
     }
@@ -271,15 +326,17 @@ function contentsOf(folder: Folder, name: string): Uint8Array {
   return bytes;
 }
 
-function fileView(folder: Folder, name: string, words: number, mayBeShort = false): DataView {
+function assertLength(folder: Folder, name: string, expected: number, mayBeShort: boolean): void {
+  const { length } = contentsOf(folder, name);
+  if (mayBeShort ? length <= expected && length % 8 === 0 : length === expected) return;
+  throw new FormatError('A file of this BNN-PYNQ network has the wrong length.', {
+    given: `${length} bytes`,
+    expected: mayBeShort ? `at most ${expected}, whole words` : `${expected}`,
+    where: name,
+  });
+}
+
+function viewOf(folder: Folder, name: string): DataView {
   const bytes = contentsOf(folder, name);
-  const fits = mayBeShort ? bytes.length <= 8 * words && bytes.length % 8 === 0 : bytes.length === 8 * words;
-  if (!fits) {
-    throw new FormatError('A file of this BNN-PYNQ network has the wrong length.', {
-      given: `${bytes.length} bytes`,
-      expected: mayBeShort ? `at most ${8 * words}, whole words` : `${8 * words}`,
-      where: name,
-    });
-  }
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
