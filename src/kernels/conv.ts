@@ -9,6 +9,7 @@ import binaryGradInputTileSource from '../../shaders/conv/binary_grad_input_tile
 import binaryGradWeightsSource from '../../shaders/conv/binary_grad_weights.wgsl';
 import binaryGradWeightsTileSource from '../../shaders/conv/binary_grad_weights_tile.wgsl';
 import expandFiltersSource from '../../shaders/conv/expand_filters.wgsl';
+import padSource from '../../shaders/conv/pad.wgsl';
 import realForwardSource from '../../shaders/conv/real_forward.wgsl';
 import realForwardTileSource from '../../shaders/conv/real_forward_tile.wgsl';
 import realGradInputSource from '../../shaders/conv/real_grad_input.wgsl';
@@ -18,8 +19,9 @@ import realGradWeightsNarrowSource from '../../shaders/conv/real_grad_weights_na
 import realGradWeightsTileSource from '../../shaders/conv/real_grad_weights_tile.wgsl';
 import signForwardSource from '../../shaders/conv/sign_forward.wgsl';
 import sumSlicesSource from '../../shaders/conv/sum_slices.wgsl';
+import tapSumsSource from '../../shaders/conv/tap_sums.wgsl';
 import transposeFiltersSource from '../../shaders/conv/transpose_filters.wgsl';
-import { defineKernel, linearWorkgroups } from '../gpu/index.ts';
+import { defineKernel, linearWorkgroups, wordsFor } from '../gpu/index.ts';
 
 /** The override constants of `lib/conv.wgsl`. */
 const GEOMETRY = [
@@ -163,12 +165,47 @@ export const expandFilters = defineKernel({
   workgroups: ({ OUT_CHANNELS, TAPS, CHANNELS }) => linearWorkgroups(OUT_CHANNELS * TAPS * CHANNELS, 64),
 });
 
-/** bits * transposed bits to i32 or f32; `canTileForward`. */
+/** Packed activations with their padding around them: words [BATCH, height, width, ceil(CHANNELS / 32)] of `paddedSize`. */
+export const pad = defineKernel({
+  name: 'conv/pad',
+  source: padSource,
+  bindings: { a: 'read', out: 'write' },
+  constants: [...GEOMETRY, 'PADDED'],
+  workgroups: (c) => {
+    const [height, width] = paddedSize(c);
+    return linearWorkgroups(c.BATCH * height * width * wordsFor(c.CHANNELS), 64);
+  },
+});
+
+/** The pixels that windows reach, padding and all: what `pad` makes. */
+export function paddedSize(c: ConvConstants): readonly [height: number, width: number] {
+  return [
+    (c.OUT_HEIGHT - 1) * c.STRIDE_Y + (c.KERNEL_HEIGHT - 1) * c.DILATION_Y + 1,
+    (c.OUT_WIDTH - 1) * c.STRIDE_X + (c.KERNEL_WIDTH - 1) * c.DILATION_X + 1,
+  ];
+}
+
+/** Whether some window reaches beyond the image, so that the input needs its padding around it. */
+export function needsPadding(c: ConvConstants): boolean {
+  const [height, width] = paddedSize(c);
+  return c.PAD_TOP > 0 || c.PAD_LEFT > 0 || height > c.HEIGHT || width > c.WIDTH;
+}
+
+/** The sum of the signs of each tap of binary filters, [TAPS, OUT_CHANNELS]. */
+export const tapSums = defineKernel({
+  name: 'conv/tap_sums',
+  source: tapSumsSource,
+  bindings: { w: 'read', out: 'write' },
+  constants: ['OUT_CHANNELS', 'TAPS', 'CHANNELS'],
+  workgroups: ({ OUT_CHANNELS, TAPS }) => linearWorkgroups(OUT_CHANNELS * TAPS, 64),
+});
+
+/** padded bits * transposed bits to i32 or f32; `canTileForward`. */
 export const binaryForwardTile = defineKernel({
   name: 'conv/binary_forward_tile',
   source: binaryForwardTileSource,
-  bindings: { a: 'read', w: 'read', out: 'write' },
-  constants: [...GEOMETRY, 'INTEGER'],
+  bindings: { a: 'read', w: 'read', sums: 'read', out: 'write' },
+  constants: [...GEOMETRY, 'PADDED', 'INTEGER'],
   workgroups: (c) => tiles(outputs(c), c.OUT_CHANNELS, 4),
 });
 

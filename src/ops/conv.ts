@@ -17,6 +17,9 @@ import {
   canTileGradWeights,
   canTileRealGradWeights,
   expandFilters,
+  needsPadding,
+  pad,
+  paddedSize,
   realForward,
   realForwardTile,
   realGradInput,
@@ -26,6 +29,7 @@ import {
   realGradWeightsTile,
   signForward,
   sumSlices,
+  tapSums,
   transposeFilters,
 } from '../kernels/conv.ts';
 import type { Conv2dGeometry, Padding } from '../reference/conv.ts';
@@ -159,13 +163,18 @@ export function binaryConv2d(
     throw new OptionError('A binary convolution gives f32 or i32.', { given: `${dtype}`, where });
   }
   const out = resultTensor(b, where, geometry.outputShape, dtype, options.out);
-  const constants = { ...conv2dConstants(geometry), INTEGER: dtype === 'i32' ? 1 : 0 };
+  const constants = conv2dConstants(geometry);
+  const INTEGER = dtype === 'i32' ? 1 : 0;
   if (canTileForward(constants)) {
+    const PADDED = needsPadding(constants) ? 1 : 0;
+    const input = PADDED === 1 ? paddedInput(b, a, constants) : a;
     const words = geometry.kernelHeight * geometry.kernelWidth * wordsFor(geometry.channels);
     const transposed = transposedFilters(b, w, geometry.outChannels, words, 'u32');
-    b.dispatch(binaryForwardTile, { a, w: transposed, out }, constants);
+    // Something has to be bound; where padding counts as what it is, or there is none, it isn't read.
+    const sums = PADDED === 1 && geometry.padValue === 0 ? sumsOfTaps(b, w, geometry) : transposed;
+    b.dispatch(binaryForwardTile, { a: input, w: transposed, sums, out }, { ...constants, PADDED, INTEGER });
   } else {
-    b.dispatch(binaryForward, { a, w, out }, constants);
+    b.dispatch(binaryForward, { a, w, out }, { ...constants, INTEGER });
   }
   return out;
 }
@@ -375,6 +384,23 @@ function realInputGradWeights(
   return inSlices(b, geometry, resultsPerInvocation, options.out, where, (out, CHUNKS) =>
     b.dispatch(kernel, { g: gradOutput, x, out }, { ...constants, CHUNKS }),
   );
+}
+
+/** Packed activations with their padding around them. */
+function paddedInput(b: ProgramBuilder, a: Tensor, constants: ConvConstants): Tensor {
+  const { BATCH, CHANNELS } = constants;
+  const out = b.transient('padded input', [BATCH, ...paddedSize(constants), CHANNELS], 'bits');
+  b.dispatch(pad, { a, out }, { ...constants, PADDED: 1 });
+  return out;
+}
+
+/** The sum of the signs of each tap of binary filters: [taps, outputs]. */
+function sumsOfTaps(b: ProgramBuilder, w: Tensor, geometry: ResolvedConv2d): Tensor {
+  const { outChannels, kernelHeight, kernelWidth, channels } = geometry;
+  const TAPS = kernelHeight * kernelWidth;
+  const out = b.transient('sums of taps', [TAPS, outChannels], 'i32');
+  b.dispatch(tapSums, { w, out }, { OUT_CHANNELS: outChannels, TAPS, CHANNELS: channels });
+  return out;
 }
 
 /** Filters with their outputs side by side: [columns, rows]. */
