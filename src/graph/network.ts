@@ -117,6 +117,7 @@ export class Network {
     });
     for (const write of writes) write();
     await this.repack();
+    for (const { preparation } of this.#compiled) if (preparation.dispatches > 0) preparation.run();
   }
 
   /** Derives every packed mirror from its latent weights; a network for inference has none to derive it from. */
@@ -211,8 +212,9 @@ export class Network {
       throw new DisposedError('This network was disposed already.', { where: this.model.name });
     }
     this.#disposed = true;
-    for (const { program, input } of this.#compiled) {
+    for (const { program, preparation, input } of this.#compiled) {
       program.dispose();
+      preparation.dispose();
       input.dispose();
     }
     this.arena.dispose();
@@ -236,16 +238,25 @@ export class Network {
   async #compilePredictor(batch: number): Promise<Predictor> {
     const builder = new ProgramBuilder(this.gpu, `predict ${this.model.name}`);
     const input = new Tensor('samples', [batch, ...this.model.inputShape], 'f32');
-    const pass = recordForward(builder, this.model, this.parameters, input, { training: false });
+    // What depends on parameters alone has memory of its own, and runs when they are loaded.
+    const preparing = new ProgramBuilder(this.gpu, `prepare ${this.model.name}`);
+    const pass = recordForward(builder, this.model, this.parameters, input, {
+      training: false,
+      prepare: (label, record) => preparing.keep(preparing.within(label, () => record(preparing))),
+    });
     const { kind, tensor } = pass.output;
     const output = builder.keep(kind === 'real' ? tensor : unpackSigns(builder, tensor));
+    let preparation: Program | undefined;
     try {
       await this.gpu.scoped(builder.label, () => this.gpu.allocate(input));
-      const predictor = { input, output, program: await builder.compile({ arena: this.arena }) };
+      preparation = await preparing.compile();
+      const predictor = { input, output, preparation, program: await builder.compile({ arena: this.arena }) };
       if (this.#disposed) throw new DisposedError('This network was disposed.', { where: this.model.name });
       this.#compiled.push(predictor);
+      if (preparation.dispatches > 0) preparation.run();
       return predictor;
     } catch (cause) {
+      preparation?.dispose();
       if (input.isPlaced) input.dispose();
       throw cause;
     }
@@ -262,6 +273,8 @@ export class Network {
 interface Predictor {
   readonly input: Tensor;
   readonly output: Tensor;
+  /** What the program reads that depends on parameters alone; to be run after every change of them. */
+  readonly preparation: Program;
   readonly program: Program;
 }
 

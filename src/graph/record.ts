@@ -22,13 +22,18 @@ export interface RecordedPass {
  * @param input f32 [batch, ...inputShape]
  * @param parameters of the whole network, by `layer/parameter`
  * @param options.state the train state; needed when training
+ * @param options.prepare keeps what depends on parameters alone; it goes into this pass when absent
  */
 export function recordForward(
   builder: ProgramBuilder,
   model: Model,
   parameters: ReadonlyMap<string, Parameter>,
   input: Tensor,
-  options: { training: boolean; state?: Tensor },
+  options: {
+    readonly training: boolean;
+    readonly state?: Tensor;
+    readonly prepare?: (label: string, record: (builder: ProgramBuilder) => Tensor) => Tensor;
+  },
 ): RecordedPass {
   const forwards: Forward[] = [];
   const activations: Activation[] = [];
@@ -43,6 +48,7 @@ export function recordForward(
           training: options.training,
           state: options.state,
           stream: index,
+          ...(options.prepare === undefined ? {} : { prepare: options.prepare }),
           wantsInputGradient: entry.inputs.map((from) => from >= 0 && trained[from] === true),
           parameter(parameterName) {
             const parameter = parameters.get(`${name}/${parameterName}`);
