@@ -47,7 +47,7 @@ import {
   trainerOptions,
 } from './runs.ts';
 
-interface Flags extends RunOptions, AdapterOptions {
+export interface TrainFlags extends RunOptions, AdapterOptions {
   readonly out?: string;
   readonly resume?: string;
   readonly json?: string;
@@ -91,12 +91,13 @@ Examples:
   $ webgpu-bnn train --tap 50
   $ webgpu-bnn train --resume runs/mnist-mlp`,
     )
-    .action(async (flags: Flags, command: Command) => {
+    .action(async (flags: TrainFlags, command: Command) => {
       await train(flags, command);
     });
 }
 
-async function train(flags: Flags, command: Command): Promise<void> {
+/** Trains, or goes on with a run; leaves checkpoint and report in its folder, and an exit code where it was stopped. */
+export async function train(flags: TrainFlags, command: Command): Promise<void> {
   const resumed = flags.resume === undefined ? undefined : await readRun(flags.resume);
   const run = resumed === undefined ? runOptions(flags) : mergeOptions(resumed.run, flags, command);
   const out = flags.out ?? resumed?.folder ?? join('runs', `${run.dataset}-${run.model}`);
@@ -191,7 +192,7 @@ async function train(flags: Flags, command: Command): Promise<void> {
   gpu.dispose();
 }
 
-function runOptions(flags: Flags): RunOptions {
+function runOptions(flags: TrainFlags): RunOptions {
   const { dataset, model, epochs, batch, optimizer, lr, loss, seed, fanScaled, augment } = flags;
   const { trainSamples, testSamples } = flags;
   return {
