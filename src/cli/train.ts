@@ -203,7 +203,7 @@ function runOptions(flags: TrainFlags): RunOptions {
 }
 
 /** A resumed run keeps its options; one that is given again must say the same. */
-function mergeOptions(saved: RunOptions, flags: Flags, command: Command): RunOptions {
+function mergeOptions(saved: RunOptions, flags: TrainFlags, command: Command): RunOptions {
   const given = runOptions(flags);
   for (const [name, value] of Object.entries(given) as [keyof RunOptions, unknown][]) {
     const explicit = command.getOptionValueSource(name) === 'cli';
