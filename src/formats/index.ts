@@ -1,6 +1,7 @@
 /** File formats, read and written from bytes: nothing here touches a disk. */
 export { type BnnPynqNetwork, bnnPynqFiles, readBnnPynq } from './bnn-pynq.ts';
 export { decodeCheckpoint, encodeCheckpoint } from './checkpoint.ts';
+export { decodeModel, encodeModel, type ModelNotes, type StoredModel } from './model-file.ts';
 export { encodePixels, PIXEL_RANGES, type PixelEncoding, type PixelRange } from './pixels.ts';
 export {
   decodeSafetensors,

@@ -26,6 +26,7 @@ export {
   type QuantizerName,
   resolveQuantizer,
 } from './quantizers.ts';
+export { LAYER_KINDS, type LayerKind, makeLayer } from './registry.ts';
 export { type DropoutOptions, dropout } from './regularization.ts';
 export { type RequantizeOptions, requantize } from './requantize.ts';
 export { flatten } from './reshaping.ts';

@@ -1,0 +1,296 @@
+/**
+ * This library's own model file: a safetensors file with a tensor for each parameter, by `layer/parameter`. Binary ones
+ * are packed, one bit a weight (U32, [..., words]; LSB first along the last axis, bit 1 = −1, zeros at a row's end), the
+ * others F32: the tensors take the bytes that `model.summary()` says. The metadata holds the graph as JSON.
+ */
+import { BnnError, FormatError, OptionError } from '../errors.ts';
+import { describe, type Shape, wordsFor } from '../gpu/index.ts';
+import {
+  apply,
+  assertValue,
+  floatValue,
+  type GraphNode,
+  input,
+  type Model,
+  model,
+  type ParameterValue,
+  type ParameterValues,
+  packedValue,
+} from '../graph/index.ts';
+import { makeLayer, type ParameterSpec } from '../layers/index.ts';
+import { type PixelEncoding, parsePixels } from './pixels.ts';
+import {
+  decodeSafetensors,
+  encodeSafetensors,
+  type SafetensorsInput,
+  type SafetensorsTensor,
+} from './safetensors.ts';
+
+/** What a model file says beside its layers. */
+export interface ModelNotes {
+  /** Names of the outputs. */
+  readonly classes?: readonly string[] | undefined;
+  /** How the network takes the bytes of an image. */
+  readonly pixels?: PixelEncoding | undefined;
+}
+
+export interface StoredModel extends ModelNotes {
+  readonly model: Model;
+  /** Binary parameters are packed signs. */
+  readonly values: ReadonlyMap<string, ParameterValue>;
+}
+
+const KIND = 'webgpu-bnn model';
+const VERSION = '1';
+
+/** The graph as a file has it. */
+interface Description {
+  readonly name: string;
+  /** Shape of the input, without the batch. */
+  readonly input: Shape;
+  /** Each after its inputs; the last one is the output. */
+  readonly layers: readonly LayerDescription[];
+}
+
+interface LayerDescription {
+  readonly name: string;
+  readonly kind: string;
+  /** Options of the factory, without the name. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Indices of layers before it; −1 for the model's input. */
+  readonly inputs: readonly number[];
+}
+
+/**
+ * Writes a model with its weights. Latent weights are reduced to their signs: what is read back runs the same and can't
+ * go on training as if nothing had happened (checkpoints can).
+ * @throws FormatError when a value is missing, ShapeError when one doesn't fit, OptionError when a layer's configuration
+ *   can't be said in JSON
+ */
+export function encodeModel(
+  source: Model,
+  values: ParameterValues,
+  notes: ModelNotes = {},
+): Uint8Array<ArrayBuffer> {
+  const tensors: Record<string, SafetensorsInput> = {};
+  for (const { name, parameters } of source.layers) {
+    for (const spec of parameters) {
+      const key = `${name}/${spec.name}`;
+      const value = values.get(key);
+      if (value === undefined) throw new FormatError('A parameter is missing.', { given: key });
+      assertValue(value, spec, key);
+      tensors[key] =
+        spec.role === 'binary'
+          ? { dtype: 'U32', shape: storedShape(spec), data: packedValue(value, spec.shape, key).words }
+          : { dtype: 'F32', shape: spec.shape, data: floatValue(value, spec.shape, key) };
+    }
+  }
+  const description: Description = {
+    name: source.name,
+    input: source.inputShape,
+    layers: source.layers.map(({ name, layer, inputs }) => ({
+      name,
+      kind: layer.kind,
+      config: plainConfig(layer.config, name),
+      inputs,
+    })),
+  };
+  return encodeSafetensors(tensors, {
+    kind: KIND,
+    version: VERSION,
+    model: JSON.stringify(description),
+    ...(notes.classes === undefined ? {} : { classes: JSON.stringify(notes.classes) }),
+    ...(notes.pixels === undefined ? {} : { pixels: JSON.stringify(notes.pixels) }),
+  });
+}
+
+/**
+ * Reads a model file. Everything is checked against the graph that the file describes before it is handed out.
+ * @param where the file's name, for errors
+ * @throws FormatError for a file that is damaged, no model of this library, or has layers that aren't known here
+ */
+export function decodeModel(bytes: Uint8Array<ArrayBuffer>, where = 'model file'): StoredModel {
+  const { tensors, metadata } = decodeSafetensors(bytes, where);
+  if (metadata.kind !== KIND || metadata.version !== VERSION) {
+    throw new FormatError('This safetensors file is no model of webgpu-bnn.', {
+      given: `kind "${metadata.kind ?? 'none'}", version ${metadata.version ?? 'none'}`,
+      expected: `kind "${KIND}", version ${VERSION}`,
+      where,
+      remedy:
+        metadata.kind === 'webgpu-bnn checkpoint'
+          ? 'make a model of this checkpoint: webgpu-bnn convert RUN model.safetensors'
+          : 'only files that say their graph can be run; tensors alone can be measured: webgpu-bnn geometry',
+    });
+  }
+  const built = buildModel(parseJson(metadata.model, 'model', where), where);
+  const values = readValues(built, tensors, where);
+  const classes = metadata.classes === undefined ? undefined : parseClasses(metadata.classes, built, where);
+  const pixels =
+    metadata.pixels === undefined
+      ? undefined
+      : parsePixels(parseJson(metadata.pixels, 'pixels', where), where);
+  return { model: built, values, classes, pixels };
+}
+
+/** Shape of a packed parameter in words. */
+function storedShape({ shape }: ParameterSpec): Shape {
+  return [...shape.slice(0, -1), wordsFor(shape.at(-1) ?? 1)];
+}
+
+/** A layer's configuration without its name. @throws OptionError unless JSON keeps it as it is */
+function plainConfig(config: Readonly<Record<string, unknown>>, where: string): Record<string, unknown> {
+  const { name: _, ...rest } = config;
+  for (const [key, value] of Object.entries(rest)) {
+    if (value !== undefined && !isPlain(value)) {
+      throw new OptionError("A layer's option can't be written to a file.", {
+        given: `${key} = ${String(value)}`,
+        expected: 'finite numbers, strings, booleans, and lists and objects of them',
+        where,
+      });
+    }
+  }
+  return rest;
+}
+
+function isPlain(value: unknown): boolean {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return true;
+  if (typeof value === 'number') return Number.isFinite(value);
+  if (Array.isArray(value)) return value.every(isPlain);
+  return (
+    typeof value === 'object' &&
+    Object.getPrototypeOf(value) === Object.prototype &&
+    Object.values(value).every((entry) => entry === undefined || isPlain(entry))
+  );
+}
+
+function buildModel(value: unknown, where: string): Model {
+  const { name, input: shape, layers } = parseDescription(value, where);
+  const start = input(shape);
+  const nodes: GraphNode[] = [];
+  try {
+    for (const [index, layer] of layers.entries()) {
+      if (layer.inputs.some((from) => from >= index)) throw malformed(`${where}: ${layer.name}`, 'a circle');
+      const made = makeLayer(layer.kind, { ...layer.config, name: layer.name }, `${where}: ${layer.name}`);
+      nodes.push(apply(made, ...layer.inputs.map((from) => (from < 0 ? start : (nodes[from] ?? start)))));
+    }
+    const built = model({ input: start, output: nodes.at(-1) ?? start, name });
+    if (built.layers.length !== layers.length) throw malformed(where, 'layers that lead nowhere');
+    return built;
+  } catch (cause) {
+    if (cause instanceof FormatError) throw cause;
+    // What a layer says of its own configuration, or what stumbled over one that is no configuration at all.
+    throw new FormatError("The file's layers don't make a model.", {
+      given: cause instanceof BnnError ? `${cause.what} ${cause.given ?? ''}`.trim() : String(cause),
+      where: cause instanceof BnnError && cause.where !== undefined ? `${where}: ${cause.where}` : where,
+      cause,
+    });
+  }
+}
+
+function parseDescription(value: unknown, where: string): Description {
+  if (!isObject(value)) throw malformed(where, typeof value);
+  const { name, input: shape, layers } = value;
+  if (typeof name !== 'string') throw malformed(where, 'no name');
+  if (!Array.isArray(shape) || !shape.every((extent) => Number.isSafeInteger(extent) && extent > 0)) {
+    throw malformed(where, `input ${JSON.stringify(shape)?.slice(0, 80)}`);
+  }
+  if (!Array.isArray(layers) || layers.length === 0) throw malformed(where, 'no layers');
+  for (const layer of layers as unknown[]) {
+    const isLayer =
+      isObject(layer) &&
+      typeof layer.name === 'string' &&
+      typeof layer.kind === 'string' &&
+      isObject(layer.config) &&
+      Array.isArray(layer.inputs) &&
+      layer.inputs.length > 0 &&
+      layer.inputs.every((from) => Number.isSafeInteger(from) && from >= -1);
+    if (!isLayer) throw malformed(where, `layer ${JSON.stringify(layer)?.slice(0, 80)}`);
+  }
+  return { name, input: shape as number[], layers: layers as LayerDescription[] };
+}
+
+function readValues(
+  built: Model,
+  tensors: ReadonlyMap<string, SafetensorsTensor>,
+  where: string,
+): Map<string, ParameterValue> {
+  const values = new Map<string, ParameterValue>();
+  for (const { name, parameters } of built.layers) {
+    for (const spec of parameters) {
+      const key = `${name}/${spec.name}`;
+      const tensor = tensors.get(key);
+      const isBinary = spec.role === 'binary';
+      const [dtype, shape] = isBinary ? ['U32', storedShape(spec)] : ['F32', spec.shape];
+      if (tensor?.dtype !== dtype || describe(tensor.shape) !== describe(shape)) {
+        throw new FormatError("A tensor doesn't fit the model that the file describes.", {
+          given: tensor === undefined ? 'no such tensor' : `${tensor.dtype} ${describe(tensor.shape)}`,
+          expected: `${dtype} ${describe(shape)}`,
+          where: `${where}: ${key}`,
+        });
+      }
+      const value =
+        tensor.data instanceof Uint32Array ? { words: tensor.data, shape: spec.shape } : tensor.data;
+      try {
+        assertValue(value as ParameterValue, spec, key);
+      } catch (cause) {
+        const given = cause instanceof BnnError ? cause.what : String(cause);
+        throw new FormatError('A tensor of this file is damaged.', {
+          given,
+          where: `${where}: ${key}`,
+          cause,
+        });
+      }
+      values.set(key, value as ParameterValue);
+    }
+  }
+  const unknown = [...tensors.keys()].find((name) => !values.has(name));
+  if (unknown !== undefined) {
+    throw new FormatError('The file has a tensor that no layer of its model uses.', {
+      given: unknown,
+      where,
+    });
+  }
+  return values;
+}
+
+function parseClasses(text: string, built: Model, where: string): string[] {
+  const classes = parseJson(text, 'classes', where);
+  const most = built.outputShape.at(-1) ?? 1;
+  if (
+    !Array.isArray(classes) ||
+    classes.length > most ||
+    !classes.every((name) => typeof name === 'string')
+  ) {
+    throw new FormatError('The names of the classes are not right.', {
+      given: text.slice(0, 80),
+      expected: `a list of at most ${most} names`,
+      where,
+    });
+  }
+  return classes;
+}
+
+function parseJson(text: string | undefined, key: string, where: string): unknown {
+  try {
+    return JSON.parse(text ?? '');
+  } catch (cause) {
+    throw new FormatError("The file's metadata is malformed.", {
+      given: `${key}: ${text?.slice(0, 80) ?? 'nothing'}`,
+      expected: 'JSON',
+      where,
+      cause,
+    });
+  }
+}
+
+function malformed(where: string, given: string): FormatError {
+  return new FormatError('The description of the model is malformed.', {
+    given,
+    expected: '{name, input, layers: [{name, kind, config, inputs}]}',
+    where,
+  });
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

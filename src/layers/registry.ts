@@ -1,0 +1,55 @@
+/** Layers by kind: how a layer that a file describes is made again. */
+import { FormatError } from '../errors.ts';
+import { sign } from './activations.ts';
+import { conv2d, quantConv2d } from './conv2d.ts';
+import { dense, quantDense } from './dense.ts';
+import { affine, threshold } from './inference.ts';
+import type { Layer } from './layer.ts';
+import { add, concat } from './merging.ts';
+import { batchNormalization } from './normalization.ts';
+import { averagePool2d, globalAveragePool2d, maxPool2d } from './pooling.ts';
+import { dropout } from './regularization.ts';
+import { requantize } from './requantize.ts';
+import { flatten } from './reshaping.ts';
+
+/** Every factory by the `kind` of the layers that it makes, which is its own name. */
+const FACTORIES = {
+  add,
+  affine,
+  averagePool2d,
+  batchNormalization,
+  concat,
+  conv2d,
+  dense,
+  dropout,
+  flatten,
+  globalAveragePool2d,
+  maxPool2d,
+  quantConv2d,
+  quantDense,
+  requantize,
+  sign,
+  threshold,
+};
+
+export type LayerKind = keyof typeof FACTORIES;
+
+export const LAYER_KINDS = Object.keys(FACTORIES) as readonly LayerKind[];
+
+/**
+ * A layer from its `kind` and its `config`.
+ * @param where for errors
+ * @throws FormatError for an unknown kind, listing the known ones; what the factory throws for a config that isn't right
+ */
+export function makeLayer(kind: string, config: Readonly<Record<string, unknown>>, where: string): Layer {
+  if (!Object.hasOwn(FACTORIES, kind)) {
+    throw new FormatError('There is no layer of this kind.', {
+      given: kind.slice(0, 80),
+      expected: LAYER_KINDS.join(', '),
+      where,
+    });
+  }
+  // A factory checks its options itself.
+  const factory = FACTORIES[kind as LayerKind] as (options: Readonly<Record<string, unknown>>) => Layer;
+  return factory(config);
+}

@@ -1,0 +1,265 @@
+/** The library's own model file: a bit a weight on disk, every layer back as it was, and damage that is noticed. */
+import { describe, expect, test } from 'vitest';
+import { FormatError, OptionError } from '../src/errors.ts';
+import {
+  decodeModel,
+  decodeSafetensors,
+  encodeModel,
+  encodeSafetensors,
+  PIXEL_RANGES,
+} from '../src/formats/index.ts';
+import {
+  apply,
+  initialValues,
+  input,
+  isPacked,
+  type Model,
+  model,
+  Network,
+  type ParameterValue,
+  sequential,
+  summarize,
+} from '../src/graph/index.ts';
+import * as layers from '../src/layers/index.ts';
+import { LAYER_KINDS, type Layer, type LayerKind, makeLayer } from '../src/layers/index.ts';
+import { uniform01 } from '../src/reference/random.ts';
+import { binarynet, cnn, mlp } from '../src/train/index.ts';
+import { expectSame, useGpu } from './helpers/gpu.ts';
+
+/** A layer of each kind with its options, and the shapes of what it takes. */
+const EXAMPLES: Readonly<Record<LayerKind, readonly [Layer, ...(readonly number[])[]]>> = {
+  add: [layers.add(), [3, 4], [3, 4]],
+  affine: [layers.affine(), [5]],
+  averagePool2d: [layers.averagePool2d({ poolSize: 2, strides: [1, 2], padding: 'same' }), [4, 5, 3]],
+  batchNormalization: [layers.batchNormalization({ momentum: 0.5, epsilon: 1e-3, scale: false }), [2, 3]],
+  concat: [layers.concat(), [3, 4], [3, 4]],
+  conv2d: [
+    layers.conv2d({ filters: 4, kernelSize: [2, 3], strides: 2, groups: 2, useBias: true }),
+    [5, 6, 4],
+  ],
+  dense: [layers.dense({ units: 3, kernelInitializer: { kind: 'normal', deviation: 2 } }), [7]],
+  dropout: [layers.dropout({ rate: 0.25 }), [6]],
+  flatten: [layers.flatten(), [2, 3, 4]],
+  globalAveragePool2d: [layers.globalAveragePool2d(), [2, 3, 4]],
+  maxPool2d: [layers.maxPool2d({ poolSize: [2, 1] }), [4, 3, 33]],
+  quantConv2d: [
+    layers.quantConv2d({
+      filters: 4,
+      kernelSize: 3,
+      inputQuantizer: { name: 'swishSign', beta: 3 },
+      kernelQuantizer: { name: 'steSign', clip: 1.3 },
+      padding: [
+        [1, 0],
+        [0, 2],
+      ],
+      padValue: -1,
+      dilations: 2,
+      kernelConstraint: 'none',
+    }),
+    [7, 8, 35],
+  ],
+  quantDense: [layers.quantDense({ units: 3, kernelQuantizer: 'approxSign', useBias: true }), [70]],
+  requantize: [layers.requantize({ minimum: -128, maximum: 127, zeroPoint: 3 }), [4]],
+  sign: [layers.sign({ quantizer: 'steIdentity' }), [4]],
+  threshold: [layers.threshold(), [3, 3, 2]],
+};
+
+/** A model of this layer; what it takes beside the model's input comes from a layer of its own. */
+function around(kind: LayerKind): Model {
+  const [layer, first = [1], second] = EXAMPLES[kind];
+  const start = input(first);
+  return model({
+    input: start,
+    output: second === undefined ? apply(layer, start) : apply(layer, start, apply(layers.affine(), start)),
+  });
+}
+
+function plain({ name, inputShape, outputShape, layers: entries }: Model): unknown {
+  return {
+    ...{ name, inputShape, outputShape },
+    layers: entries.map(({ name: own, layer, inputs, parameters, outputShape: shape }) => {
+      const { name: _, ...config } = layer.config;
+      return { name: own, kind: layer.kind, config, inputs, parameters, shape };
+    }),
+  };
+}
+
+const words = (value: ParameterValue | undefined) => (value && isPacked(value) ? value.words : (value ?? []));
+
+describe('the registry of layers', () => {
+  test('every factory of src/layers is in it', () => {
+    const helpers = ['declareParameter', 'makeLayer', 'resolveQuantizer'];
+    const functions = Object.entries(layers).filter(([, value]) => typeof value === 'function');
+    const factories = functions.map(([name]) => name).filter((name) => !helpers.includes(name));
+    expect(factories.sort()).toEqual([...LAYER_KINDS].sort());
+  });
+
+  test.each([...LAYER_KINDS])('%s comes back from a file as it was', (kind) => {
+    const source = around(kind);
+    expect(EXAMPLES[kind][0].kind).toBe(kind);
+    const values = initialValues(source, 3);
+    const decoded = decodeModel(encodeModel(source, values));
+    expect(plain(decoded.model)).toEqual(plain(source));
+    expect([...decoded.values.keys()]).toEqual([...values.keys()]);
+  });
+
+  test('a kind that is not known lists the known ones', () => {
+    expect(() => makeLayer('softmin', {}, 'here')).toThrow(FormatError);
+    expect(() => makeLayer('softmin', {}, 'here')).toThrow(/softmin[\s\S]*batchNormalization, /);
+    expect(() => makeLayer('toString', {}, 'here')).toThrow(FormatError);
+  });
+});
+
+describe('a model file', () => {
+  const gpu = useGpu();
+  const models = [mlp, cnn, binarynet].map((build) =>
+    build({ input: build === binarynet ? [32, 32, 3] : [28, 28, 1], classes: 10 }),
+  );
+
+  test.each(models.map((source) => [source.name, source] as const))(
+    '%s: as many bytes as the summary says, and a header',
+    (_, source) => {
+      const bytes = encodeModel(source, initialValues(source, 1));
+      const header = 8 + Number(new DataView(bytes.buffer).getBigUint64(0, true));
+      expect(bytes.length - header).toBe(summarize(source).total.bytes);
+      expect(header).toBeLessThan(8192);
+    },
+  );
+
+  test('runs to the same scores, and is written again to the same bytes', async () => {
+    const source = cnn({ input: [28, 28, 1], classes: 10 });
+    const values = initialValues(source, 2);
+    const notes = { classes: ['zero', 'one'], pixels: PIXEL_RANGES['-1:1'] };
+    const bytes = encodeModel(source, values, notes);
+    const decoded = decodeModel(bytes);
+    expect(decoded.classes).toEqual(notes.classes);
+    expect(decoded.pixels).toEqual(notes.pixels);
+    expectSame(encodeModel(decoded.model, decoded.values, decoded), bytes);
+    using before = await Network.create(gpu(), source, { values });
+    using after = await Network.create(gpu(), decoded.model, { values: decoded.values, forInference: true });
+    const samples = Float32Array.from({ length: 3 * 784 }, (_, i) => 2 * uniform01(4, 1, i) - 1);
+    expectSame(await after.predict(samples), await before.predict(samples));
+    for (const [name, value] of await before.packedValues()) {
+      expectSame(words(decoded.values.get(name)), words(value), name);
+    }
+  });
+
+  test('refuses an option that JSON would change, and values that are not of the model', () => {
+    const odd = { ...layers.affine(), config: { limit: Number.POSITIVE_INFINITY } };
+    const strange = sequential([odd], { input: [3] });
+    expect(() => encodeModel(strange, initialValues(strange, 1))).toThrow(OptionError);
+    const small = sequential([layers.dense({ name: 'd', units: 2 })], { input: [3] });
+    expect(() => encodeModel(small, new Map())).toThrow(/d\/kernel/);
+    expect(() => encodeModel(small, new Map([['d/kernel', new Float32Array(5)]]))).toThrow(/another size/);
+  });
+});
+
+describe('a file that is not right', () => {
+  const source = sequential(
+    [
+      layers.quantDense({ name: 'a', units: 3, kernelQuantizer: 'steSign' }),
+      layers.batchNormalization({ name: 'b' }),
+    ],
+    { input: [40], name: 'tiny' },
+  );
+  const good = encodeModel(source, initialValues(source, 1), { classes: ['x', 'y'] });
+  interface Parts {
+    tensors: Record<string, { dtype: 'U32' | 'F32'; shape: number[]; data: Uint32Array<ArrayBuffer> }>;
+    metadata: Record<string, string>;
+    description: {
+      name: unknown;
+      input: unknown;
+      layers: Record<string, unknown>[];
+    };
+  }
+  const spoilt = (change: (parts: Parts) => void): Uint8Array<ArrayBuffer> => {
+    const { tensors, metadata } = decodeSafetensors(good.slice(), 'good');
+    const parts = {
+      tensors: Object.fromEntries(tensors),
+      metadata: { ...metadata },
+      description: JSON.parse(metadata.model ?? ''),
+    } as unknown as Parts;
+    change(parts);
+    if (parts.metadata.model === metadata.model) parts.metadata.model = JSON.stringify(parts.description);
+    return encodeSafetensors(parts.tensors, parts.metadata);
+  };
+  const layer = (parts: Parts, index: number) => parts.description.layers[index] ?? {};
+
+  test.each<[string, (parts: Parts) => void, RegExp]>([
+    ['another kind of file', ({ metadata }) => Object.assign(metadata, { kind: 'lora' }), /no model of/],
+    [
+      'a checkpoint says how it becomes a model',
+      ({ metadata }) => Object.assign(metadata, { kind: 'webgpu-bnn checkpoint' }),
+      /webgpu-bnn convert/,
+    ],
+    ['a later version', ({ metadata }) => Object.assign(metadata, { version: '9' }), /version 9/],
+    ['no JSON', ({ metadata }) => Object.assign(metadata, { model: '{' }), /expected: JSON/],
+    ['no layers', ({ description }) => description.layers.splice(0), /no layers/],
+    [
+      'a layer that is none',
+      (parts) => Object.assign(layer(parts, 0), { config: null }),
+      /layer \{"name":"a"/,
+    ],
+    [
+      'a kind that is not known',
+      (parts) => Object.assign(layer(parts, 0), { kind: 'rnn' }),
+      /rnn[\s\S]*quantDense/,
+    ],
+    ['a circle', (parts) => Object.assign(layer(parts, 0), { inputs: [1] }), /a circle/],
+    [
+      'a layer that leads nowhere',
+      (parts) => Object.assign(layer(parts, 1), { inputs: [-1] }),
+      /lead nowhere/,
+    ],
+    [
+      'an option of the wrong type',
+      (parts) => Object.assign(layer(parts, 0), { config: { units: 'many' } }),
+      /units = many/,
+    ],
+    [
+      'a quantizer that is an odd thing',
+      (parts) => Object.assign(layer(parts, 0), { config: { units: 3, kernelQuantizer: [null] } }),
+      /quantizer/,
+    ],
+    [
+      'an input without extents',
+      ({ description }) => Object.assign(description, { input: [0] }),
+      /input \[0\]/,
+    ],
+    [
+      'a model too large for its tensors',
+      (parts) => Object.assign(layer(parts, 0), { config: { units: 2 ** 40, kernelQuantizer: 'steSign' } }),
+      /doesn't fit the model/,
+    ],
+    ['a tensor that is missing', ({ tensors }) => delete tensors['b/gamma'], /no such tensor/],
+    [
+      'a tensor of another type',
+      ({ tensors }) => Object.assign(tensors['a/kernel'] ?? {}, { shape: [6], data: new Uint32Array(6) }),
+      /U32 \[3, 2\]/,
+    ],
+    [
+      'a tensor too many',
+      ({ tensors }) => Object.assign(tensors, { 'c/kernel': tensors['a/kernel'] }),
+      /no layer[\s\S]*c\/kernel/,
+    ],
+    [
+      'bits past the end of a row',
+      ({ tensors }) => tensors['a/kernel']?.data.fill(256, 1, 2),
+      /damaged[\s\S]*end of a row/,
+    ],
+    [
+      'more classes than outputs',
+      ({ metadata }) => Object.assign(metadata, { classes: '["a","b","c","d"]' }),
+      /at most 3/,
+    ],
+    [
+      'an encoding of pixels that is none',
+      ({ metadata }) => Object.assign(metadata, { pixels: '{"scale":[]}' }),
+      /pixels/,
+    ],
+  ])('%s', (_, change, message) => {
+    const bytes = spoilt(change);
+    expect(() => decodeModel(bytes, 'file')).toThrow(FormatError);
+    expect(() => decodeModel(bytes, 'file')).toThrow(message);
+  });
+});
