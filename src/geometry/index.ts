@@ -1,4 +1,17 @@
+export { filtersAlong } from './axis.ts';
+export { type Claim, judgeClaims, type MeasuredLayer, type Measurements, type Verdict } from './claims.ts';
 export * from './closed-forms.ts';
+export * from './curves.ts';
+export {
+  type FewBitCurves,
+  fewBitCurves,
+  measureRotationGain,
+  type RandomAngles,
+  type RotatedAngles,
+  type RotationGain,
+  randomAngles,
+  rotationExample,
+} from './figures.ts';
 export { type LayerGeometry, measureGeometry } from './measure.ts';
 export {
   type Comparison,
@@ -9,5 +22,11 @@ export {
   type PatchCovariance,
   type ProportionalityOptions,
 } from './proportionality.ts';
-export { FilterSurvey, type LayerSurvey, type StoredFilters, type SurveyOptions } from './survey.ts';
+export {
+  FilterSurvey,
+  type LayerSurvey,
+  type StoredFilters,
+  type StoredFormat,
+  type SurveyOptions,
+} from './survey.ts';
 export { type GeometrySample, GeometryTap, type TappedLayer } from './tap.ts';

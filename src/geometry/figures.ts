@@ -1,0 +1,194 @@
+/** The measured sides of the figures about vectors and their signs (Anderson & Berg 2018): random ones, rotated ones. */
+import { type Gpu, runOnce, sizeOf, type Tensor } from '../gpu/index.ts';
+import type { Network } from '../graph/index.ts';
+import { angleHistogram, FILTER_STATISTICS, filterGeometry } from '../ops/geometry.ts';
+import { rotateFilters } from '../ops/rotation.ts';
+import {
+  gaussianResidualAngleDegrees,
+  residualAngleDegrees,
+  ternaryAngleDegrees,
+} from '../reference/few-bits.ts';
+import { normal } from '../reference/random.ts';
+import { expectedAngleDegrees, sdAngleDegrees, ternaryCosine } from './closed-forms.ts';
+
+const DEGREES = 180 / Math.PI;
+/** Streams of random numbers, apart from each other's. */
+const STREAM_VECTORS = 0x76656374;
+const STREAM_EXAMPLE = 0x6578616d;
+
+export interface RandomAngles {
+  readonly dimension: number;
+  readonly vectors: number;
+  readonly meanAngle: number;
+  readonly sdAngle: number;
+  readonly expectedAngle: number;
+  readonly expectedSd: number;
+  /** Vectors by their angle: 180 equal bins from 0 to 90 degrees. */
+  readonly counts: readonly number[];
+}
+
+/** Angles between Gaussian vectors and their signs, measured on the GPU. */
+export async function randomAngles(
+  gpu: Gpu,
+  dimensions: readonly number[],
+  options: { readonly vectors?: number; readonly seed?: number } = {},
+): Promise<RandomAngles[]> {
+  const { vectors = 10_000, seed = 1 } = options;
+  const results: RandomAngles[] = [];
+  for (const dimension of dimensions) {
+    using latent = gpu.tensor(
+      'random vectors',
+      [vectors, dimension],
+      'f32',
+      Float32Array.from({ length: vectors * dimension }, (_, i) =>
+        normal(seed, STREAM_VECTORS + dimension, i),
+      ),
+    );
+    using run = await runOnce(gpu, 'random vectors', (b) => {
+      const statistics = b.keep(filterGeometry(b, { latent }));
+      return { statistics, counts: b.keep(angleHistogram(b, statistics)) };
+    });
+    const { mean, deviation } = moments(anglesOf(await gpu.readFloats(run.result.statistics)));
+    results.push({
+      dimension,
+      vectors,
+      meanAngle: mean,
+      sdAngle: deviation,
+      expectedAngle: expectedAngleDegrees(dimension),
+      expectedSd: sdAngleDegrees(dimension),
+      counts: Array.from(await gpu.readWords(run.result.counts)),
+    });
+  }
+  return results;
+}
+
+export interface RotatedAngles {
+  readonly dimension: number;
+  /** Mean and deviation of the angle without rotation, in degrees. */
+  readonly plain: { readonly mean: number; readonly deviation: number };
+  readonly rotated: { readonly mean: number; readonly deviation: number };
+}
+
+/**
+ * What a rotation before binarization does to vectors whose entries differ in size: x_i = exp(k(i − d/2))·g_i with
+ * k = 0.1. A few large entries hold all of the vector, and its sign points elsewhere; after three rounds of random signs
+ * and Walsh–Hadamard transforms the angle is that of a random vector.
+ */
+export async function rotationExample(
+  gpu: Gpu,
+  dimensions: readonly number[],
+  options: { readonly vectors?: number; readonly seed?: number; readonly k?: number } = {},
+): Promise<RotatedAngles[]> {
+  const { vectors = 100, seed = 1, k = 0.1 } = options;
+  const results: RotatedAngles[] = [];
+  for (const dimension of dimensions) {
+    const values = Float32Array.from({ length: vectors * dimension }, (_, at) => {
+      const i = at % dimension;
+      return Math.exp(k * (i - dimension / 2)) * normal(seed, STREAM_EXAMPLE + dimension, at);
+    });
+    using latent = gpu.tensor('example', [vectors, dimension], 'f32', values);
+    const [plain = [], rotated = []] = await plainAndRotated(gpu, [latent], seed);
+    results.push({ dimension, plain: moments(plain), rotated: moments(rotated) });
+  }
+  return results;
+}
+
+export interface RotationGain {
+  /** `layer/parameter`. */
+  readonly name: string;
+  /** Mean angle between filters and their signs, and between rotated filters and theirs, in degrees. */
+  readonly angle: number;
+  readonly rotatedAngle: number;
+  /** How much smaller the angle gets. */
+  readonly gain: number;
+}
+
+/** What rotating the filters of each binary layer before binarization would gain in angle. */
+export async function measureRotationGain(
+  network: Network,
+  options: { readonly seed?: number } = {},
+): Promise<RotationGain[]> {
+  const layers = network.binaryParameters;
+  const latents = layers.map(({ value }) => value);
+  const angles = await plainAndRotated(network.gpu, latents, options.seed ?? 1);
+  return layers.map(({ name }, index) => {
+    const angle = moments(angles[2 * index] ?? []).mean;
+    const rotatedAngle = moments(angles[2 * index + 1] ?? []).mean;
+    return { name, angle, rotatedAngle, gain: angle - rotatedAngle };
+  });
+}
+
+/** Angles of the filters of each tensor, plain and rotated in turns. */
+async function plainAndRotated(gpu: Gpu, latents: readonly Tensor[], seed: number): Promise<number[][]> {
+  using run = await runOnce(gpu, 'rotated filters', (b) =>
+    latents.flatMap((latent) => [
+      b.keep(filterGeometry(b, { latent })),
+      b.keep(filterGeometry(b, { latent: rotateFilters(b, { x: latent, seed }) })),
+    ]),
+  );
+  return Promise.all(run.result.map(async (tensor) => anglesOf(await gpu.readFloats(tensor))));
+}
+
+export interface FewBitCurves {
+  /** Thresholds of the ternary filters, in standard deviations. */
+  readonly thresholds: readonly number[];
+  /** Angles in degrees for each threshold: the closed form for Gaussian weights, and measured ones. */
+  readonly ternaryExpected: readonly number[];
+  /** Angles in degrees for one, two, ... bits: the greedy sum of sign vectors, for Gaussian weights. */
+  readonly bitsExpected: readonly number[];
+  readonly measured: readonly {
+    readonly name: string;
+    readonly ternary: readonly number[];
+    readonly bits: readonly number[];
+  }[];
+}
+
+const MOST_FILTERS = 32;
+const MOST_BITS = 4;
+
+/**
+ * Angles between filters and their ternary and few-bit versions, closed form beside measured: means over the first 32
+ * filters of each binary layer, and over as many Gaussian vectors.
+ */
+export async function fewBitCurves(network: Network): Promise<FewBitCurves> {
+  const thresholds = Array.from({ length: 25 }, (_, i) => i / 10);
+  const bits = Array.from({ length: MOST_BITS }, (_, i) => i + 1);
+  const curves = (name: string, rows: readonly ArrayLike<number>[]) => ({
+    name,
+    ternary: thresholds.map((a) => moments(rows.map((w) => ternaryAngleDegrees(w, a))).mean),
+    bits: bits.map((k) => moments(rows.map((w) => residualAngleDegrees(w, k))).mean),
+  });
+  const measured = [
+    curves(
+      'random',
+      Array.from({ length: MOST_FILTERS }, (_, row) =>
+        Float64Array.from({ length: 4608 }, (_, i) => normal(1, STREAM_VECTORS, row * 4608 + i)),
+      ),
+    ),
+  ];
+  for (const { name, spec, value } of network.binaryParameters) {
+    const length = sizeOf(spec.shape.slice(1));
+    const values = await network.gpu.readFloats(value);
+    const count = Math.min(MOST_FILTERS, values.length / length);
+    const rows = Array.from({ length: count }, (_, row) => values.subarray(row * length, (row + 1) * length));
+    measured.push(curves(name, rows));
+  }
+  return {
+    thresholds,
+    ternaryExpected: thresholds.map((a) => Math.acos(ternaryCosine(a)) * DEGREES),
+    bitsExpected: bits.map(gaussianResidualAngleDegrees),
+    measured,
+  };
+}
+
+function anglesOf(rows: Float32Array): number[] {
+  const at = FILTER_STATISTICS.indexOf('angleDegrees');
+  const width = FILTER_STATISTICS.length;
+  return Array.from({ length: rows.length / width }, (_, row) => rows[row * width + at] ?? 0);
+}
+
+function moments(values: readonly number[]): { mean: number; deviation: number } {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
+  return { mean, deviation: Math.sqrt(variance) };
+}
