@@ -1,7 +1,8 @@
 // Binary convolution, any geometry: XOR and popcount on packed NHWC activations and packed OHWI filters. One invocation
-// makes one output; groups may start inside a word. Taps outside the image read +1 or -1, or count nothing (PAD_VALUE).
+// makes one output.
 //!include "lib/index.wgsl"
 //!include "lib/conv.wgsl"
+//!include "lib/conv_dot.wgsl"
 
 override INTEGER: u32; // 1: out is i32; 0: out is f32
 
@@ -9,57 +10,12 @@ override INTEGER: u32; // 1: out is i32; 0: out is f32
 @group(0) @binding(1) var<storage, read> w: array<u32>; // bits [OUT_CHANNELS, KERNEL_HEIGHT, KERNEL_WIDTH, CHANNELS / GROUPS]
 @group(0) @binding(2) var<storage, read_write> out: array<u32>; // i32 or f32 [BATCH, OUT_HEIGHT, OUT_WIDTH, OUT_CHANNELS]
 
-// 32 channels from `first` on of the pixel whose words start at `pixel`; what lies beyond the pixel is undefined.
-fn channels_from(pixel: u32, first: u32, words: u32) -> u32 {
-  let word = first >> 5u;
-  let shift = first & 31u;
-  var bits = a[pixel + word] >> shift;
-  if (shift != 0u && word + 1u < words) {
-    bits |= a[pixel + word + 1u] << (32u - shift);
-  }
-  return bits;
-}
-
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let index = linear_index(id, groups, 64u);
   if (index >= BATCH * OUT_HEIGHT * OUT_WIDTH * OUT_CHANNELS) {
     return;
   }
-  let o = index % OUT_CHANNELS;
-  let out_x = index / OUT_CHANNELS % OUT_WIDTH;
-  let out_y = index / (OUT_CHANNELS * OUT_WIDTH) % OUT_HEIGHT;
-  let n = index / (OUT_CHANNELS * OUT_WIDTH * OUT_HEIGHT);
-
-  let words = (CHANNELS + 31u) / 32u;
-  let group_channels = CHANNELS / GROUPS;
-  let group_words = (group_channels + 31u) / 32u;
-  let first = o / (OUT_CHANNELS / GROUPS) * group_channels;
-  let tail = 0xffffffffu >> (group_words * 32u - group_channels);
-
-  var counted = 0u;
-  var differing = 0u;
-  for (var ky = 0u; ky < KERNEL_HEIGHT; ky++) {
-    let y = input_row(out_y, ky);
-    for (var kx = 0u; kx < KERNEL_WIDTH; kx++) {
-      let x = input_column(out_x, kx);
-      let inside = y < HEIGHT && x < WIDTH;
-      if (!inside && PAD_VALUE == 0) {
-        continue;
-      }
-      let pixel = ((n * HEIGHT + y) * WIDTH + x) * words;
-      let filter_row = ((o * KERNEL_HEIGHT + ky) * KERNEL_WIDTH + kx) * group_words;
-      for (var i = 0u; i < group_words; i++) {
-        var bits = select(0u, 0xffffffffu, PAD_VALUE < 0);
-        if (inside) {
-          bits = channels_from(pixel, first + i * 32u, words);
-        }
-        bits &= select(0xffffffffu, tail, i + 1u == group_words);
-        differing += countOneBits(bits ^ w[filter_row + i]);
-      }
-      counted += group_channels;
-    }
-  }
-  let dot = i32(counted) - 2 * i32(differing);
+  let dot = dot_at(index / OUT_CHANNELS, index % OUT_CHANNELS);
   out[index] = select(bitcast<u32>(f32(dot)), bitcast<u32>(dot), INTEGER == 1u);
 }

@@ -5,6 +5,7 @@
 //!include "lib/conv_dots.wgsl"
 //!include "lib/conv_store.wgsl"
 //!include "lib/binary_tile.wgsl"
+//!include "lib/tile_main.wgsl"
 
 @group(0) @binding(0) var<storage, read> a: array<u32>; // bits [BATCH, HEIGHT, WIDTH, CHANNELS] with its padding
 @group(0) @binding(1) var<storage, read> w: array<vec4u>; // words [KERNEL_HEIGHT * KERNEL_WIDTH * ceil(CHANNELS / 32), OUT_CHANNELS]

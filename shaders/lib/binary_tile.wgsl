@@ -1,5 +1,5 @@
-// The body of products of packed signs in register tiles: one invocation makes four rows of eight columns, so that each
-// word of a row meets eight columns and each word of a column four rows. It needs, of what includes it:
+// Products of packed signs in register tiles of four rows and eight columns, so that each word of a row meets eight columns
+// and each word of a column four rows. It needs, of what includes it:
 //   a: array<u32>, and first_word(row), Walk, advance(walk): where a row's words lie in it
 //   w: array<vec4u>, words [DEPTH, COLUMNS]
 //   ROWS, COLUMNS (a multiple of 4), DEPTH: the extents of the product, DEPTH in words
@@ -7,16 +7,9 @@
 //     (e); second is 0 where quad is the last, and then there is no e
 const TILE_ROWS = 4u;
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+// The tile from a row that is a multiple of TILE_ROWS, below ROWS, and a quad of columns that is even, below COLUMNS / 4.
+fn tile(row: u32, quad: u32) {
   let quads = COLUMNS / 4u;
-  let pairs = (quads + 1u) / 2u;
-  let index = linear_index(id, groups, 64u);
-  let quad = index % pairs * 2u;
-  let row = index / pairs * TILE_ROWS;
-  if (row >= ROWS) {
-    return;
-  }
   let second = min(quad + 1u, quads - 1u) - quad;
   // Rows beyond the last one repeat it, and aren't stored.
   let a0 = first_word(row);

@@ -24,7 +24,7 @@ import transposeFiltersSource from '../../shaders/conv/transpose_filters.wgsl';
 import { defineKernel, linearWorkgroups, wordsFor } from '../gpu/index.ts';
 
 /** The override constants of `lib/conv.wgsl`. */
-const GEOMETRY = [
+export const GEOMETRY = [
   'BATCH',
   'HEIGHT',
   'WIDTH',

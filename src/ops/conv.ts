@@ -387,7 +387,7 @@ function realInputGradWeights(
 }
 
 /** Packed activations with their padding around them. */
-function paddedInput(b: ProgramBuilder, a: Tensor, constants: ConvConstants): Tensor {
+export function paddedInput(b: ProgramBuilder, a: Tensor, constants: ConvConstants): Tensor {
   const { BATCH, CHANNELS } = constants;
   const out = b.transient('padded input', [BATCH, ...paddedSize(constants), CHANNELS], 'bits');
   b.dispatch(pad, { a, out }, { ...constants, PADDED: 1 });
@@ -395,7 +395,7 @@ function paddedInput(b: ProgramBuilder, a: Tensor, constants: ConvConstants): Te
 }
 
 /** The sum of the signs of each tap of binary filters: [taps, outputs]. */
-function sumsOfTaps(b: ProgramBuilder, w: Tensor, geometry: ResolvedConv2d): Tensor {
+export function sumsOfTaps(b: ProgramBuilder, w: Tensor, geometry: ResolvedConv2d): Tensor {
   const { outChannels, kernelHeight, kernelWidth, channels } = geometry;
   const TAPS = kernelHeight * kernelWidth;
   const out = b.transient('sums of taps', [TAPS, outChannels], 'i32');
@@ -404,7 +404,7 @@ function sumsOfTaps(b: ProgramBuilder, w: Tensor, geometry: ResolvedConv2d): Ten
 }
 
 /** Filters with their outputs side by side: [columns, rows]. */
-function transposedFilters(
+export function transposedFilters(
   b: ProgramBuilder,
   w: Tensor,
   rows: number,
