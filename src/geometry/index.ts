@@ -22,6 +22,7 @@ export {
   type PatchCovariance,
   type ProportionalityOptions,
 } from './proportionality.ts';
+export { refitNormalization, withContinuousWeights } from './refit.ts';
 export {
   FilterSurvey,
   type LayerSurvey,
