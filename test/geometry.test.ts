@@ -2,11 +2,19 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { OptionError, ShapeError } from '../src/errors.ts';
 import * as theory from '../src/geometry/closed-forms.ts';
+import {
+  bestTernary,
+  gaussianDensity,
+  leastSquaresTwoBits,
+  residualAngles,
+  ternaryAngle,
+} from '../src/geometry/curves.ts';
 import { ProgramBuilder, type Shape, sizeOf, type Tensor } from '../src/gpu/index.ts';
 import { angleHistogram, FILTER_STATISTICS, filterGeometry } from '../src/ops/geometry.ts';
 import * as reference from '../src/reference/geometry.ts';
+import { packSigns } from '../src/reference/pack.ts';
 import { normal, uniform01 } from '../src/reference/random.ts';
-import { expectClose, Scratch, useGpu } from './helpers/gpu.ts';
+import { expectClose, expectSame, Scratch, useGpu } from './helpers/gpu.ts';
 
 const COLUMNS = FILTER_STATISTICS.length;
 const DEGREES = 180 / Math.PI;
@@ -324,16 +332,77 @@ describe('filter statistics', () => {
     expect(error).toBeLessThan((4 * theory.lawSdAngleDegrees('uniform', d)) / Math.sqrt(filters) + 0.02);
   });
 
+  test('packed signs are measured as filters of -1 and 1', async () => {
+    for (const shape of [
+      [5, 3, 3, 40],
+      [3, 64],
+      [2, 7, 1],
+      [1, 100_001],
+    ]) {
+      using scratch = new Scratch(gpu());
+      const size = shape.reduce((product, extent) => product * extent, 1);
+      const channels = shape.at(-1) ?? 1;
+      const values = Float32Array.from({ length: size }, (_, i) => (gaussian(4, i) < 0.3 ? -1 : 1));
+      const [expected = new Float32Array()] = await measure(scratch, [{ shape, values }]);
+      const packed = packSigns(values, size / channels, channels);
+      const b = new ProgramBuilder(gpu(), 'signs');
+      const got = b.keep(filterGeometry(b, { latent: scratch.tensor('bits', shape, 'bits', packed) }));
+      using program = await b.compile();
+      program.run();
+      expectSame(await gpu().readFloats(got), expected, shape.join(' x '));
+    }
+  });
+
   test('wrong tensors are refused', () => {
     using scratch = new Scratch(gpu());
     const b = new ProgramBuilder(gpu(), 'refused');
     expect(() => filterGeometry(b, { latent: scratch.tensor('flat', [4], 'f32') })).toThrow(ShapeError);
-    expect(() => filterGeometry(b, { latent: scratch.tensor('bits', [4, 32], 'bits') })).toThrow(ShapeError);
+    expect(() => filterGeometry(b, { latent: scratch.tensor('bits', [32], 'bits') })).toThrow(ShapeError);
     const words = scratch.tensor('words', [4], 'u32');
     expect(() => filterGeometry(b, { latent: words, format: 'f16' })).toThrow(ShapeError);
     expect(() => filterGeometry(b, { latent: words, format: 'bf16', filters: [3, 3] })).toThrow(ShapeError);
     const latent = scratch.tensor('latent', [2, 4], 'f32');
     expect(() => filterGeometry(b, { latent, nearZero: Number.NaN })).toThrow(OptionError);
+  });
+});
+
+describe('other quantizers on the normal law', () => {
+  const normal = gaussianDensity();
+
+  test('two bits by least squares: levels, error and angle of theory', () => {
+    const { v1, v2, error, angle } = leastSquaresTwoBits(normal);
+    expect(v1).toBeCloseTo(0.981599, 3);
+    expect(v2).toBeCloseTo(0.528819, 3);
+    expect(error).toBeCloseTo(0.117482, 5);
+    expect(angle).toBeCloseTo(20.045, 2);
+  });
+
+  test('greedy bits: 37.07, 20.80, 13.46 and 9.91 degrees', () => {
+    const angles = residualAngles(normal, 4);
+    for (const [bit, expected] of [37.0714, 20.8, 13.46, 9.91].entries()) {
+      expect(Math.abs((angles[bit] ?? 0) - expected)).toBeLessThan(0.015);
+    }
+  });
+
+  test('ternary: the closed form at every threshold, and its best at 0.6120', () => {
+    for (const a of [0, 0.1, 0.2, 0.3, 0.5, 0.61, 1, 2]) {
+      const closed = (Math.acos(theory.ternaryCosine(a)) * 180) / Math.PI;
+      expect(Math.abs(ternaryAngle(normal, a) - closed), `a = ${a}`).toBeLessThan(0.01);
+    }
+    const { threshold, angle } = bestTernary(normal);
+    expect(Math.abs(threshold - 0.612)).toBeLessThan(0.005);
+    expect(angle).toBeCloseTo(25.855, 2);
+  });
+
+  test('weights of one size are lost by nothing, and no weights have no angle', () => {
+    const counts = new Array<number>(640).fill(0);
+    counts[319 - 40] = 5;
+    counts[320 + 40] = 5;
+    const signs = { from: -8, to: 8, counts };
+    expect(residualAngles(signs, 2)).toEqual([expect.closeTo(0, 5), expect.closeTo(0, 5)]);
+    expect(ternaryAngle(signs, 0.5)).toBeCloseTo(0, 5);
+    expect(ternaryAngle(signs, 5)).toBe(90);
+    expect(residualAngles({ ...signs, counts: counts.map(() => 0) }, 1)).toEqual([90]);
   });
 });
 

@@ -14,9 +14,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { GeometryReport } from '../src/cli/geometry.ts';
 import { FormatError, MemoryPlanError, OptionError, StorageError } from '../src/errors.ts';
 import { encodeSafetensors, type SafetensorsInput } from '../src/formats/safetensors.ts';
-import { FilterSurvey } from '../src/geometry/survey.ts';
+import { filtersAlong } from '../src/geometry/axis.ts';
+import { FilterSurvey, type StoredFilters, type StoredFormat } from '../src/geometry/survey.ts';
 import { openModel } from '../src/node/safetensors.ts';
-import type { WeightFormat } from '../src/ops/geometry.ts';
+
 import * as reference from '../src/reference/geometry.ts';
 import { normal } from '../src/reference/random.ts';
 import { buildCli, runCli } from './helpers/cli.ts';
@@ -123,7 +124,7 @@ describe('measuring', () => {
   const measure = (
     survey: FilterSurvey,
     shape: number[],
-    format: WeightFormat,
+    format: StoredFormat,
     data: ArrayBufferView<ArrayBuffer>,
   ) =>
     survey.measure({
@@ -198,6 +199,77 @@ describe('measuring', () => {
     const zeros = await measure(survey, [2, 2], 'f32', new Float32Array(4));
     expect(zeros.meanAngle).toBeNaN();
     expect(zeros.angles.every((count) => count === 0)).toBe(true);
+  });
+
+  test('weights are counted by value, in every format, and quantizers told from that', async () => {
+    using survey = new FilterSurvey(gpu(), { memory: 16 * 2 ** 20 });
+    const scaled = gaussian(7, 60 * 1001).map((x, i) => x * (1 + (Math.floor(i / 1001) % 7)));
+    for (const format of ['f32', 'bf16'] as const) {
+      const data = format === 'f32' ? scaled : halvesOf(scaled);
+      const stored = format === 'f32' ? scaled : Float32Array.from(data, reference.decodeBf16);
+      const layer = await measure(survey, [60, 1001], format, data);
+      const counts = new Array<number>(640).fill(0);
+      for (let o = 0; o < 60; o++) {
+        const w = stored.subarray(o * 1001, (o + 1) * 1001);
+        const size = Math.sqrt(w.reduce((sum, x) => sum + x * x, 0) / 1001);
+        for (const x of w) {
+          const bin = Math.min(639, Math.max(0, Math.floor(((x / size + 8) * 640) / 16)));
+          counts[bin] = (counts[bin] ?? 0) + 1;
+        }
+      }
+      const moved = counts.reduce((sum, n, bin) => sum + Math.abs(n - (layer.density.counts[bin] ?? 0)), 0);
+      // Rounding moves a weight that lies on an edge, out of one bin and into another.
+      expect(moved).toBeLessThan(2 * 60);
+      expect(counts.reduce((sum, n) => sum + n, 0)).toBe(60 * 1001);
+      expect(layer.residualAngles[0]).toBeCloseTo(layer.meanAngle, 1);
+      expect(layer.residualAngles.map((angle) => Math.round(angle))).toEqual([37, 21, 13, 10]);
+      expect(layer.twoBitAngle).toBeCloseTo(20.045, 0);
+      expect(layer.ternary.angle).toBeCloseTo(25.855, 0);
+      expect(Math.abs(layer.ternary.threshold - 0.612)).toBeLessThan(0.1);
+    }
+  });
+
+  test('a rotation brings filters near 37 degrees, in every format, and leaves the rest as it is', async () => {
+    const plain = new FilterSurvey(gpu(), { memory: 16 * 2 ** 20 });
+    const rotating = new FilterSurvey(gpu(), { memory: 16 * 2 ** 20, rotate: true });
+    using _both = { [Symbol.dispose]: () => [plain, rotating].map((survey) => survey.dispose()) };
+    // Theory's example: far from 37 degrees as it is.
+    const spread = gaussian(3, 64 * 512).map((x, i) => x * Math.exp(0.1 * ((i % 512) - 256)));
+    for (const format of ['f32', 'bf16'] as const) {
+      const data = format === 'f32' ? spread : halvesOf(spread);
+      const { rotatedAngle, ...rest } = await measure(rotating, [64, 512], format, data);
+      expect(rest).toEqual(await measure(plain, [64, 512], format, data));
+      expect(rest.meanAngle).toBeGreaterThan(75);
+      expect(Math.abs((rotatedAngle ?? 0) - 36.99)).toBeLessThan(0.5);
+    }
+  });
+
+  test('filters along any axis are those of the transposed tensor, in pieces', async () => {
+    using survey = new FilterSurvey(gpu(), { memory: 16 * 2 ** 20 });
+    const [height, width, inputs, outputs] = [3, 5, 40, 700] as const;
+    const values = gaussian(9, height * width * inputs * outputs);
+    const at = (y: number, x: number, i: number, o: number) =>
+      values[((y * width + x) * inputs + i) * outputs + o] ?? 0;
+    const filters = new Float32Array(values.length);
+    let next = 0;
+    for (let o = 0; o < outputs; o++)
+      for (let y = 0; y < height; y++)
+        for (let x = 0; x < width; x++) for (let i = 0; i < inputs; i++) filters[next++] = at(y, x, i, o);
+    const expected = await measure(survey, [outputs, height, width, inputs], 'f32', filters);
+    const bytes = new Uint8Array(values.buffer);
+    const stored: StoredFilters = {
+      name: 'layer',
+      shape: [height, width, inputs, outputs],
+      format: 'f32',
+      read: async (offset, into) => into.set(bytes.subarray(offset, offset + into.length)),
+    };
+    expect(await survey.measure(filtersAlong(stored, -1))).toEqual(expected);
+    expect(filtersAlong(stored, 2).shape).toEqual([inputs, height, width, outputs]);
+    const middle = new Uint8Array(4 * height * width * outputs);
+    await filtersAlong(stored, 2).read(7 * middle.length, middle);
+    expect(new Float32Array(middle.buffer)[outputs + 3]).toBe(at(0, 1, 7, 3));
+    expect(() => filtersAlong(stored, 4)).toThrow(OptionError);
+    expect(filtersAlong(stored, 0)).toBe(stored);
   });
 
   test('what cannot be measured is refused', async () => {
@@ -281,6 +353,33 @@ describe('the command', () => {
       const stored = layers.find((layer) => layer.name.endsWith(name));
       expect(stored?.meanAngle, name).toBeCloseTo(angleDegrees, 3);
     }
+  });
+
+  test('goes on with the layers that are missing in the file of --resume', async () => {
+    const path = write('long.safetensors', {
+      a: f32([16, 64], gaussian(1, 1024)),
+      b: f32([64, 16], gaussian(2, 1024)),
+      zeros: f32([2, 8], new Float32Array(16)),
+    });
+    const state = join(folder, 'long.survey');
+    const survey = async (...more: string[]) => {
+      const { code, stdout, stderr } = await bnn('geometry', path, '--json', '-', '--resume', state, ...more);
+      return { code, stderr, layers: code === 0 ? (JSON.parse(stdout) as GeometryReport).layers : [] };
+    };
+    const first = await survey();
+    expect(first.code).toBe(0);
+    const saved = JSON.parse(readFileSync(state, 'utf8')) as { layers: { layer: { name: string } }[] };
+    expect(saved.layers).toHaveLength(3);
+    // As if it had been broken off after the first layer, which is marked to see that it isn't measured again.
+    saved.layers.splice(1);
+    writeFileSync(state, JSON.stringify(saved).replace(/"meanAngle":[\d.]+/, '"meanAngle":12.5'));
+    const second = await survey();
+    expect(second.layers.slice(1)).toEqual(first.layers.slice(1));
+    expect(second.layers[0]).toEqual({ ...first.layers[0], meanAngle: 12.5 });
+    const other = await survey('--axis', 'last');
+    expect([other.code, other.stderr]).toEqual([2, expect.stringContaining('begun with other options')]);
+    writeFileSync(state, 'not JSON');
+    expect((await survey()).code).toBe(1);
   });
 
   test('fails with a reason and the right exit code', async () => {

@@ -1,16 +1,3 @@
 // Sums over the weights of each filter, first stage; f32, any length.
 //!include "lib/geometry/sums.wgsl"
-
-@group(0) @binding(0) var<storage, read> latent: array<u32>; // f32 [FILTERS, LENGTH], as raw bits
-
-fn weights_at(row: u32, quad: u32) -> vec4u {
-  let last = LENGTH - 1u;
-  let start = row * LENGTH;
-  let i = quad * 4u;
-  return vec4u(
-    latent[start + i],
-    latent[start + min(i + 1u, last)],
-    latent[start + min(i + 2u, last)],
-    latent[start + min(i + 3u, last)],
-  );
-}
+//!include "lib/geometry/f32.wgsl"

@@ -1,4 +1,5 @@
 /** The report of `webgpu-bnn geometry` as one self-contained page; its table sorts by any column. */
+import { gaussianDensity, residualAngles, ternaryAngle } from '../geometry/curves.ts';
 import type { LayerSurvey } from '../geometry/survey.ts';
 import type { GeometryReport } from './geometry.ts';
 import {
@@ -19,6 +20,8 @@ import { megabytes } from './output.ts';
 
 /** More layers than this have no histogram of their own: a page of hundreds of charts is slow. */
 const MOST_HISTOGRAMS = 48;
+/** Layers in one picture; more curves than this can't be told apart. */
+const MOST_CURVES = 6;
 
 export function renderGeometry(report: GeometryReport): string {
   const layers = report.layers.filter(({ filters, zeroFilters }) => zeroFilters < filters);
@@ -38,6 +41,8 @@ export function renderGeometry(report: GeometryReport): string {
         'small',
       ),
     );
+  const shown = [...largest].slice(0, MOST_CURVES);
+  const drawn = shown.length < layers.length ? `the ${shown.length} largest layers` : 'all layers';
   const missing = layers.length - histograms.length;
   const slope =
     report.spreadSlope === null
@@ -51,6 +56,10 @@ measured in ${report.seconds.toFixed(1)} seconds</p>`,
     body: `<section class="charts">
 ${figure('Angle between filters and their signs', 'Mean of each layer, in the order of the file, and the 37.07° of random directions in many dimensions.', angleChart(layers))}
 ${figure('Spread of the angles against the length of the filters', `A point a layer, on logarithmic axes; the line is the closed form for random filters.${slope}`, spreadChart(layers))}
+${figure('Weights', `Density of the weights in units of the root mean square of their filter, ${drawn}; dashes mark the normal law.`, densityChart(shown))}
+${figure('Ternary weights', `Angle between the weights and 1[|w| > a]·sign(w), against the threshold a, ${drawn}; dashes mark the normal law, which is nearest (25.86°) at a = 0.612.`, ternaryChart(shown))}
+${figure('More bits', `Angle between the weights and the greedy residual version of 1 to 4 bits, ${drawn}; dashes mark the normal law.`, bitsChart(shown))}
+${layers.some(({ rotatedAngle }) => rotatedAngle !== undefined) ? figure('Rotation before the signs are taken', 'Mean angle of each layer as it is (filled) and after a random rotation (hollow): sign(Rx) brings any filter near the 37.07° of random directions.', rotationChart(layers)) : ''}
 </section>
 <h2>Angles</h2>
 <p>Each filter turns by an angle when its weights are replaced by their signs. The dotted lines mark the mean of uniform weights
@@ -141,6 +150,100 @@ function spreadChart(layers: readonly LayerSurvey[]): string {
   });
 }
 
+type Curve = readonly (readonly [number, number])[];
+
+/** Curves of layers over the one that the normal law gives. */
+function curves(
+  x: object,
+  y: object,
+  all: readonly { name: string; data: Curve }[],
+  normal: Curve,
+  symbol = 'none',
+): string {
+  return draw(HEIGHT, {
+    grid: { ...PLOT, top: 52 },
+    legend: { top: 0, itemWidth: 16, textStyle: { color: INK }, data: all.map(({ name }) => name) },
+    xAxis: { ...AXIS, type: 'value', nameLocation: 'middle', nameGap: 28, ...x },
+    yAxis: { ...AXIS, type: 'value', nameTextStyle: { color: INK, align: 'left' }, ...y },
+    series: [
+      ...all.map(({ name, data }, index) => ({
+        type: 'line',
+        name,
+        symbol,
+        symbolSize: 6,
+        data,
+        color: colourOf(index),
+        lineStyle: { width: 2, color: colourOf(index) },
+      })),
+      {
+        type: 'line',
+        symbol: 'none',
+        data: normal,
+        lineStyle: { color: SOFT, type: 'dashed', width: 1.5 },
+      },
+    ],
+  });
+}
+
+function densityChart(layers: readonly LayerSurvey[]): string {
+  // Four bins of the survey make one of the picture.
+  const points = ({ from, to, counts }: LayerSurvey['density']): Curve => {
+    const width = (4 * (to - from)) / counts.length;
+    const total = Array.from(counts).reduce((sum, count) => sum + count, 0);
+    return Array.from({ length: Math.floor(counts.length / 4) }, (_, bin): [number, number] => {
+      const count = [0, 1, 2, 3].reduce((sum, i) => sum + (counts[4 * bin + i] ?? 0), 0);
+      return [from + (bin + 0.5) * width, count / (total * width)];
+    }).filter(([x]) => Math.abs(x) <= 4);
+  };
+  return curves(
+    { name: 'w / root mean square', min: -4, max: 4 },
+    { name: 'density' },
+    layers.map(({ name, density }) => ({ name, data: points(density) })),
+    points(gaussianDensity(640)),
+  );
+}
+
+function ternaryChart(layers: readonly LayerSurvey[]): string {
+  const places = Array.from({ length: 61 }, (_, i) => i / 40);
+  const curve = (density: LayerSurvey['density']): Curve => places.map((a) => [a, ternaryAngle(density, a)]);
+  return curves(
+    { name: 'threshold a, root mean squares', max: 1.5 },
+    { name: 'degrees', scale: true },
+    layers.map(({ name, density }) => ({ name, data: curve(density) })),
+    curve(gaussianDensity()),
+  );
+}
+
+function bitsChart(layers: readonly LayerSurvey[]): string {
+  const numbered = (angles: readonly number[]): Curve => angles.map((angle, index) => [index + 1, angle]);
+  return curves(
+    { name: 'bits', min: 1, max: 4, interval: 1 },
+    { name: 'degrees' },
+    layers.map((layer) => ({ name: layer.name, data: numbered(layer.residualAngles) })),
+    numbered(residualAngles(gaussianDensity(), 4)),
+    'circle',
+  );
+}
+
+function rotationChart(layers: readonly LayerSurvey[]): string {
+  return draw(HEIGHT, {
+    grid: PLOT,
+    xAxis: {
+      ...AXIS,
+      type: 'category',
+      name: 'layer',
+      nameLocation: 'middle',
+      nameGap: 28,
+      data: layers.map((_, i) => i + 1),
+    },
+    yAxis: { ...AXIS, type: 'value', name: 'degrees', scale: true },
+    series: [
+      { ...points(0), data: layers.map(({ meanAngle }) => meanAngle) },
+      { ...points(1), symbol: 'emptyCircle', data: layers.map(({ rotatedAngle }) => rotatedAngle ?? '-') },
+    ],
+  });
+}
+
 /** A line chart that draws its points only. */
 function points(index: number) {
   const color = colourOf(index);
@@ -162,6 +265,9 @@ function layerTable(layers: readonly LayerSurvey[]): string {
     'angle',
     'sd',
     'expected',
+    'rotated',
+    'ternary',
+    '2 bits',
     'scale',
     'error',
     'kurtosis',
@@ -180,6 +286,12 @@ function layerTable(layers: readonly LayerSurvey[]): string {
       [layer.meanAngle, `${layer.meanAngle.toFixed(2)}°`],
       [layer.sdAngle, `${layer.sdAngle.toFixed(2)}°`],
       [layer.expectedAngle, `${layer.expectedAngle.toFixed(2)}°`],
+      [
+        layer.rotatedAngle ?? -1,
+        layer.rotatedAngle === undefined ? '–' : `${layer.rotatedAngle.toFixed(2)}°`,
+      ],
+      [layer.ternary.angle, `${layer.ternary.angle.toFixed(2)}°`],
+      [layer.twoBitAngle, `${layer.twoBitAngle.toFixed(2)}°`],
       [layer.meanScale, layer.meanScale.toPrecision(3)],
       [layer.meanError, layer.meanError.toFixed(4)],
       [layer.meanKurtosis, layer.meanKurtosis.toFixed(2)],

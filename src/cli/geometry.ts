@@ -1,13 +1,15 @@
 /** `webgpu-bnn geometry`: what binarizing a stored model would do to every one of its filters. */
+import { existsSync } from 'node:fs';
 import { Presets, SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
-import { Command } from 'commander';
-import { MemoryPlanError } from '../errors.ts';
-import { FilterSurvey, type LayerSurvey } from '../geometry/survey.ts';
-import { writeFileAtomic } from '../node/index.ts';
+import { Command, InvalidArgumentError } from 'commander';
+import { FormatError, MemoryPlanError, OptionError } from '../errors.ts';
+import { filtersAlong } from '../geometry/axis.ts';
+import { FilterSurvey, type LayerSurvey, type StoredFormat } from '../geometry/survey.ts';
+import { readFileChecked, writeFileAtomic } from '../node/index.ts';
 import { openModel, type StoredTensor } from '../node/safetensors.ts';
-import type { WeightFormat } from '../ops/geometry.ts';
 import { spreadSlope } from '../reference/geometry.ts';
+import { EXIT } from './exit.ts';
 import { renderGeometry } from './geometry-report.ts';
 import { type AdapterOptions, acquire, byteCount, describeAdapter, withAdapter } from './options.ts';
 import { emit, megabytes } from './output.ts';
@@ -15,6 +17,9 @@ import { emit, megabytes } from './output.ts';
 interface Flags extends AdapterOptions {
   readonly memory: number;
   readonly nearZero: number;
+  readonly axis: number;
+  readonly rotate: boolean;
+  readonly resume?: string;
   readonly json?: string;
   readonly csv?: string;
   readonly html?: string;
@@ -43,6 +48,9 @@ export function geometryCommand(): Command {
     .argument('<model>', 'a .safetensors file, a folder of them, or an index of shards')
     .option('--memory <bytes>', 'GPU memory to live in', byteCount, 256 * 2 ** 20)
     .option('--near-zero <number>', 'weights smaller than this count as near zero', Number, 0.01)
+    .option('--axis <n>', 'axis that counts the filters, or "last"', axisNumber, 0)
+    .option('--rotate', 'measure the angles after a random rotation too', false)
+    .option('--resume <file>', 'keep finished layers in this file, and go on from it')
     .option('--json <file>', "write everything here as well ('-' for standard output)")
     .option('--csv <file>', 'write the table here as well')
     .option('--html <file>', 'write a report with charts as well')
@@ -50,17 +58,19 @@ export function geometryCommand(): Command {
     .addHelpText(
       'after',
       `
-Every float tensor (F32, F16, BF16) of two dimensions or more is taken as filters along its first axis.
+Every float tensor (F32, F16, BF16) of two dimensions or more is taken as filters along its first axis (PyTorch's order);
+Keras counts filters along the last one.
 
 Examples:
   $ webgpu-bnn geometry model.safetensors
   $ webgpu-bnn geometry runs/mnist-mlp --html geometry.html
-  $ webgpu-bnn geometry llama/ --memory 512MB --json geometry.json`,
+  $ webgpu-bnn geometry keras.safetensors --axis last --rotate
+  $ webgpu-bnn geometry llama/ --memory 512MB --json geometry.json --resume llama.geometry`,
     )
     .action(run);
 }
 
-const FORMATS: Readonly<Record<string, WeightFormat>> = { F32: 'f32', F16: 'f16', BF16: 'bf16' };
+const FORMATS: Readonly<Record<string, StoredFormat>> = { F32: 'f32', F16: 'f16', BF16: 'bf16' };
 
 async function run(path: string, flags: Flags): Promise<void> {
   const model = await openModel(path);
@@ -72,19 +82,34 @@ async function run(path: string, flags: Flags): Promise<void> {
     const bar = progressBar(plain ? 0 : total);
     const layers: LayerSurvey[] = [];
     const started = performance.now();
-    using survey = new FilterSurvey(gpu, { memory: flags.memory, nearZero: flags.nearZero });
+    const { memory, nearZero, rotate, axis } = flags;
+    using survey = new FilterSurvey(gpu, { memory, nearZero, rotate });
+    const saved = await Saved.open(flags.resume, { model: path, nearZero, rotate, axis });
+    const onSignal = () => {
+      bar?.stop();
+      const done = saved?.write() ?? Promise.resolve();
+      void done.finally(() => process.exit(EXIT.interrupted));
+    };
+    process.once('SIGINT', onSignal);
     let bytes = 0;
     try {
       for (const { name, entry, file } of chosen) {
         const format = FORMATS[entry.dtype] ?? 'f32';
         const read = (offset: number, into: Uint8Array<ArrayBuffer>) => file.read(entry, offset, into);
+        const done = saved?.layer(name, entry.shape);
+        if (done !== undefined) {
+          bytes += entry.end - entry.begin;
+          layers.push(done);
+          continue;
+        }
         try {
-          layers.push(
-            await survey.measure({ name, shape: entry.shape, format, read }, (chunk) => {
-              bytes += chunk;
-              bar?.update(bytes / 2 ** 20, { name });
-            }),
-          );
+          const filters = filtersAlong({ name, shape: entry.shape, format, read }, axis);
+          const layer = await survey.measure(filters, (chunk) => {
+            bytes += chunk;
+            bar?.update(bytes / 2 ** 20, { name });
+          });
+          layers.push(layer);
+          await saved?.add(layer, entry.shape);
         } catch (error) {
           // One filter that is too long is no reason to leave the others unmeasured.
           if (!(error instanceof MemoryPlanError)) throw error;
@@ -93,6 +118,8 @@ async function run(path: string, flags: Flags): Promise<void> {
       }
     } finally {
       bar?.stop();
+      process.off('SIGINT', onSignal);
+      await saved?.write();
     }
     const seconds = (performance.now() - started) / 1000;
     const { slope } = spreadSlope(layers);
@@ -124,6 +151,93 @@ async function run(path: string, flags: Flags): Promise<void> {
   }
 }
 
+/** An axis, or `last`. */
+function axisNumber(text: string): number {
+  const value = text === 'last' ? -1 : text === 'first' ? 0 : Number(text);
+  if (text.trim() === '' || !Number.isInteger(value)) {
+    throw new InvalidArgumentError('A number, "first" or "last" is expected.');
+  }
+  return value;
+}
+
+/** What decides the numbers: they must be the same when a survey goes on. */
+interface SurveyKey {
+  readonly model: string;
+  readonly nearZero: number;
+  readonly rotate: boolean;
+  readonly axis: number;
+}
+
+interface SavedLayer {
+  readonly stored: readonly number[];
+  readonly layer: LayerSurvey;
+}
+
+/** Finished layers of a survey that may be broken off, in a file. */
+class Saved {
+  readonly #path: string;
+  readonly #key: SurveyKey;
+  readonly #layers: SavedLayer[];
+  #written = performance.now();
+
+  private constructor(path: string, key: SurveyKey, layers: readonly SavedLayer[]) {
+    this.#path = path;
+    this.#key = key;
+    this.#layers = [...layers];
+  }
+
+  /** @throws FormatError, or OptionError when the file is of another survey; a file that isn't there is a new one */
+  static async open(path: string | undefined, key: SurveyKey): Promise<Saved | undefined> {
+    if (path === undefined) return undefined;
+    if (!existsSync(path)) return new Saved(path, key, []);
+    let file: { version?: unknown; key?: SurveyKey; layers?: SavedLayer[] };
+    try {
+      // NaN, the angle of a layer of zeros, is no JSON number: it is kept as null.
+      file = JSON.parse(
+        new TextDecoder().decode(await readFileChecked(path)),
+        (_, value) => value ?? Number.NaN,
+      );
+    } catch (cause) {
+      throw notASurvey(path, cause);
+    }
+    if (file?.version !== 1 || !Array.isArray(file.layers) || file.key === undefined) throw notASurvey(path);
+    if (JSON.stringify(file.key) !== JSON.stringify(key)) {
+      throw new OptionError('This survey was begun with other options.', {
+        given: JSON.stringify(key),
+        expected: JSON.stringify(file.key),
+        where: path,
+        remedy: 'give the same model and options, or another file to --resume',
+      });
+    }
+    return new Saved(path, key, file.layers);
+  }
+
+  layer(name: string, stored: readonly number[]): LayerSurvey | undefined {
+    return this.#layers.find((one) => one.layer.name === name && one.stored.join() === stored.join())?.layer;
+  }
+
+  /** Adds a layer; the file isn't renewed for each, since small layers are quicker measured than written. */
+  async add(layer: LayerSurvey, stored: readonly number[]): Promise<void> {
+    this.#layers.push({ stored, layer });
+    if (performance.now() - this.#written > 500) await this.write();
+  }
+
+  async write(): Promise<void> {
+    await writeFileAtomic(this.#path, JSON.stringify({ version: 1, key: this.#key, layers: this.#layers }));
+    this.#written = performance.now();
+  }
+}
+
+function notASurvey(path: string, cause?: unknown): FormatError {
+  return new FormatError('This file holds no survey.', {
+    given: path,
+    expected: 'a file that --resume wrote',
+    where: '--resume',
+    remedy: 'name a file that does not exist yet',
+    cause,
+  });
+}
+
 function sortOut(tensors: readonly StoredTensor[]) {
   const skipped: { name: string; reason: string }[] = [];
   const chosen = tensors.filter(({ name, entry: { shape, dtype } }) => {
@@ -153,9 +267,22 @@ function progressBar(bytes: number): SingleBar | undefined {
 
 function print(report: GeometryReport): void {
   console.log(`adapter  ${report.adapter.name}`);
+  const rotated = report.layers.some((layer) => layer.rotatedAngle !== undefined);
+  const rotatedHead = rotated ? ['rotated'] : [];
   const table = new Table({
-    head: ['layer', 'shape', 'type', 'angle to sign', 'expected', 'scale', 'kurtosis', 'signs +1', 'near 0'],
-    colAligns: ['left', 'left', 'left', 'right', 'right', 'right', 'right', 'right', 'right'],
+    head: [
+      'layer',
+      'shape',
+      'type',
+      'angle to sign',
+      'expected',
+      ...rotatedHead,
+      'ternary',
+      '2 bits',
+      'kurtosis',
+      'signs +1',
+    ],
+    colAligns: ['left', 'left', 'left', ...Array.from({ length: 7 }, () => 'right' as const)],
     style: { head: [], border: [] },
   });
   for (const layer of report.layers) {
@@ -167,10 +294,11 @@ function print(report: GeometryReport): void {
       layer.format,
       or(`${layer.meanAngle.toFixed(2)} ± ${layer.sdAngle.toFixed(2)}°`),
       `${layer.expectedAngle.toFixed(2)} ± ${layer.expectedSd.toFixed(2)}°`,
-      or(layer.meanScale.toPrecision(3)),
+      ...(rotated ? [or(`${layer.rotatedAngle?.toFixed(2)}°`)] : []),
+      or(`${layer.ternary.angle.toFixed(2)}°`),
+      or(`${layer.twoBitAngle.toFixed(2)}°`),
       or(layer.meanKurtosis.toFixed(2)),
       or(`${(100 * layer.positiveShare).toFixed(1)} %`),
-      or(`${(100 * layer.nearZeroShare).toFixed(1)} %`),
     ]);
   }
   console.log(table.toString());
@@ -200,6 +328,8 @@ const CSV = [
   'sdAngle',
   'expectedAngle',
   'expectedSd',
+  'rotatedAngle',
+  'twoBitAngle',
   'meanScale',
   'meanError',
   'meanDeviation',
@@ -215,7 +345,7 @@ const CSV = [
 /** RFC 4180, a line a layer. */
 function csvOf(layers: readonly LayerSurvey[]): string {
   const cell = (value: unknown) => {
-    const text = Array.isArray(value) ? value.join('x') : String(value);
+    const text = value === undefined ? '' : Array.isArray(value) ? value.join('x') : String(value);
     return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
   const lines = layers.map((layer) => CSV.map((column) => cell(layer[column])).join(','));

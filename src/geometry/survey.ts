@@ -7,18 +7,28 @@ import { Arena, type Gpu, ProgramBuilder, sizeOf, Tensor } from '../gpu/index.ts
 import {
   ANGLE_BINS,
   angleHistogram,
+  DENSITY_BINS,
+  DENSITY_RANGE,
   FILTER_STATISTICS,
   type FilterStatistic,
   filterGeometry,
   type WeightFormat,
+  weightDensity,
+  widenFilters,
 } from '../ops/geometry.ts';
+import { rotateFilters } from '../ops/rotation.ts';
+import { paddedLength } from '../reference/rotation.ts';
 import { expectedAngleDegrees, sdAngleDegrees } from './closed-forms.ts';
+import { bestTernary, type Density, leastSquaresTwoBits, residualAngles } from './curves.ts';
+
+/** How the weights of a file lie in it. */
+export type StoredFormat = Exclude<WeightFormat, 'bits'>;
 
 /** A tensor of two or more dimensions that lies somewhere else; filters along its first axis. */
 export interface StoredFilters {
   readonly name: string;
   readonly shape: readonly number[];
-  readonly format: WeightFormat;
+  readonly format: StoredFormat;
   /** Fills `into` with the tensor's bytes from `offset` on; row-major, little-endian. */
   read(offset: number, into: Uint8Array<ArrayBuffer>): Promise<unknown>;
 }
@@ -27,7 +37,7 @@ export interface StoredFilters {
 export interface LayerSurvey {
   readonly name: string;
   readonly shape: readonly number[];
-  readonly format: WeightFormat;
+  readonly format: StoredFormat;
   readonly filters: number;
   /** Weights of one filter. */
   readonly dimension: number;
@@ -39,6 +49,16 @@ export interface LayerSurvey {
   readonly expectedSd: number;
   /** Filters by their angle: equal bins from 0 to 90 degrees. */
   readonly angles: readonly number[];
+  /** Weights by value, in root mean squares of their filter. */
+  readonly density: Density;
+  /** By that density: the best threshold of a ternary version, in root mean squares, and its angle in degrees. */
+  readonly ternary: { readonly threshold: number; readonly angle: number };
+  /** By that density: angles of versions of 1, 2, 3 and 4 bits, each the sign of what the bits before left over. */
+  readonly residualAngles: readonly number[];
+  /** By that density: angle of the best two bits, in degrees. */
+  readonly twoBitAngle: number;
+  /** Mean angle after a random rotation; only where it was asked for. */
+  readonly rotatedAngle?: number;
   /** Scale of the signs that is best for a filter: mean |w|. */
   readonly meanScale: number;
   /** 1 - cos^2: the share of a filter's square that binarizing it loses. */
@@ -60,11 +80,13 @@ export interface SurveyOptions {
   readonly memory?: number | undefined;
   /** |w| below which a weight counts as near zero; 0.01 when absent. */
   readonly nearZero?: number | undefined;
+  /** Measure the angles after a random rotation too; false when absent, since it takes several times as long. */
+  readonly rotate?: boolean | undefined;
 }
 
 const MEGABYTE = 2 ** 20;
 const LARGEST_CHUNK = 64 * MEGABYTE;
-const BYTES: Readonly<Record<WeightFormat, number>> = { f32: 4, f16: 2, bf16: 2 };
+const BYTES: Readonly<Record<StoredFormat, number>> = { f32: 4, f16: 2, bf16: 2 };
 /** What a part of a filter takes, and its statistics again; parts and bins that are there anyway. */
 const FILTER_BYTES = 2 * 48;
 const OVERHEAD = 6 * MEGABYTE;
@@ -77,9 +99,10 @@ export class FilterSurvey {
   readonly #chunks: readonly [Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>];
   readonly #memory: number;
   readonly #nearZero: number | undefined;
+  readonly #rotate: boolean;
 
   /** @throws OptionError */
-  constructor(gpu: Gpu, { memory = 256 * MEGABYTE, nearZero }: SurveyOptions = {}) {
+  constructor(gpu: Gpu, { memory = 256 * MEGABYTE, nearZero, rotate = false }: SurveyOptions = {}) {
     if (!(memory >= 16 * MEGABYTE)) {
       throw new OptionError('There is too little memory to measure filters in.', {
         given: `${memory} bytes`,
@@ -89,6 +112,7 @@ export class FilterSurvey {
     this.#gpu = gpu;
     this.#memory = memory;
     this.#nearZero = nearZero;
+    this.#rotate = rotate;
     // A quarter: the driver holds as much again while a chunk is on its way.
     const most = Math.min(memory / 4, LARGEST_CHUNK, gpu.limits.maxStorageBufferBindingSize);
     const bytes = 16 * Math.floor(most / 16);
@@ -122,7 +146,7 @@ export class FilterSurvey {
         remedy: 'give more memory: four times the size of a filter',
       });
     }
-    const tally = new Tally();
+    const tally = new Tally(this.#rotate);
     const chunkOf = (turn: number, first: number) => {
       const count = Math.min(rows, filters - first);
       const into = this.#chunks[turn % 2 === 0 ? 0 : 1].subarray(0, count * rowBytes);
@@ -153,12 +177,15 @@ export class FilterSurvey {
     this.dispose();
   }
 
-  #rowsFor(dimension: number, format: WeightFormat): number {
+  #rowsFor(dimension: number, format: StoredFormat): number {
+    // A rotation goes to and fro between two tensors, from a widened one.
+    const rotated = this.#rotate ? 4 * (2 * paddedLength(dimension) + dimension) : 0;
+    const transient = FILTER_BYTES + rotated;
     return Math.floor(
       Math.min(
         this.#latent.byteLength / (dimension * BYTES[format]),
-        (this.#memory / 2 - OVERHEAD) / FILTER_BYTES,
-        this.#gpu.limits.maxStorageBufferBindingSize / FILTER_BYTES,
+        (this.#memory / 2 - OVERHEAD) / transient,
+        this.#gpu.limits.maxStorageBufferBindingSize / Math.max(FILTER_BYTES, 4 * paddedLength(dimension)),
       ),
     );
   }
@@ -167,7 +194,7 @@ export class FilterSurvey {
     bytes: Uint8Array<ArrayBuffer>,
     count: number,
     length: number,
-    format: WeightFormat,
+    format: StoredFormat,
     tally: Tally,
   ): Promise<void> {
     const { buffer } = this.#latent.placement;
@@ -178,19 +205,27 @@ export class FilterSurvey {
         : Tensor.view('filters', [words], 'u32', buffer);
     this.#gpu.write(latent, bytes);
     const b = new ProgramBuilder(this.#gpu, 'survey');
-    const statistics = b.keep(
-      filterGeometry(b, {
-        latent,
-        format,
-        nearZero: this.#nearZero,
-        ...(format === 'f32' ? {} : { filters: [count, length] as const }),
-      }),
-    );
+    const options = {
+      latent,
+      format,
+      nearZero: this.#nearZero,
+      ...(format === 'f32' ? {} : { filters: [count, length] as const }),
+    };
+    const statistics = b.keep(filterGeometry(b, options));
     const bins = b.keep(angleHistogram(b, statistics));
+    const density = b.keep(weightDensity(b, options, statistics));
+    const turned = this.#rotate
+      ? b.keep(filterGeometry(b, { latent: rotateFilters(b, { x: widenFilters(b, options) }) }))
+      : undefined;
     using program = await b.compile({ arena: this.#arena });
     program.run();
-    const [rows, counts] = await Promise.all([this.#gpu.readFloats(statistics), this.#gpu.readWords(bins)]);
-    tally.add(rows, counts);
+    const [rows, counts, values, rotated] = await Promise.all([
+      this.#gpu.readFloats(statistics),
+      this.#gpu.readWords(bins),
+      this.#gpu.readWords(density),
+      turned && this.#gpu.readFloats(turned),
+    ]);
+    tally.add(rows, counts, values, rotated);
   }
 }
 
@@ -205,10 +240,20 @@ const AVERAGED = [
   'saturatedShare',
 ] as const satisfies readonly FilterStatistic[];
 
+/** Bits of which the angles are told. */
+const RESIDUAL_BITS = 4;
+
+function addTo(sums: number[], counts: ArrayLike<number>): void {
+  for (let bin = 0; bin < sums.length; bin++) sums[bin] = (sums[bin] ?? 0) + (counts[bin] ?? 0);
+}
+
 /** What becomes of the rows of a layer's filters, in float64. */
 class Tally {
   readonly #sums = new Map<string, number>();
   readonly #angles = new Array<number>(ANGLE_BINS).fill(0);
+  readonly #density = new Array<number>(DENSITY_BINS).fill(0);
+  readonly #rotate: boolean;
+  #rotated = 0;
   #counted = 0;
   #zero = 0;
   #nonFinite = 0;
@@ -216,7 +261,16 @@ class Tally {
   #squares = 0;
   #error = 0;
 
-  add(rows: Float32Array, counts: ArrayLike<number>): void {
+  constructor(rotate: boolean) {
+    this.#rotate = rotate;
+  }
+
+  add(
+    rows: Float32Array,
+    angles: ArrayLike<number>,
+    density: ArrayLike<number>,
+    rotated: Float32Array | undefined,
+  ): void {
     const columns = FILTER_STATISTICS.length;
     const at = Object.fromEntries(FILTER_STATISTICS.map((name, column) => [name, column])) as Record<
       FilterStatistic,
@@ -235,17 +289,23 @@ class Tally {
       this.#mean += delta / this.#counted;
       this.#squares += delta * (value('angleDegrees') - this.#mean);
       this.#error += 1 - value('cosine') ** 2;
+      this.#rotated += rotated?.[row + at.angleDegrees] ?? 0;
       for (const name of AVERAGED) this.#sums.set(name, (this.#sums.get(name) ?? 0) + value(name));
     }
-    for (let bin = 0; bin < this.#angles.length; bin++) {
-      this.#angles[bin] = (this.#angles[bin] ?? 0) + (counts[bin] ?? 0);
-    }
+    addTo(this.#angles, angles);
+    addTo(this.#density, density);
   }
 
   summary(dimension: number) {
     const n = this.#counted;
     const mean = (name: (typeof AVERAGED)[number]) => (this.#sums.get(name) ?? 0) / n;
+    const density: Density = { from: -DENSITY_RANGE, to: DENSITY_RANGE, counts: this.#density };
     return {
+      density,
+      ternary: bestTernary(density),
+      residualAngles: residualAngles(density, RESIDUAL_BITS),
+      twoBitAngle: leastSquaresTwoBits(density).angle,
+      ...(this.#rotate ? { rotatedAngle: n > 0 ? this.#rotated / n : Number.NaN } : {}),
       meanAngle: n > 0 ? this.#mean : Number.NaN,
       sdAngle: Math.sqrt(this.#squares / n),
       expectedAngle: expectedAngleDegrees(dimension),

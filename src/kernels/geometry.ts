@@ -1,4 +1,7 @@
 /** Statistics of latent filters. */
+import densitiesSource from '../../shaders/geometry/densities.wgsl';
+import densitiesBf16Source from '../../shaders/geometry/densities_bf16.wgsl';
+import densitiesF16Source from '../../shaders/geometry/densities_f16.wgsl';
 import hadamardSource from '../../shaders/geometry/hadamard.wgsl';
 import histogramSource from '../../shaders/geometry/histogram.wgsl';
 import mergeSource from '../../shaders/geometry/merge.wgsl';
@@ -9,8 +12,11 @@ import statisticsSource from '../../shaders/geometry/statistics.wgsl';
 import sumBinsSource from '../../shaders/geometry/sum_bins.wgsl';
 import sumsSource from '../../shaders/geometry/sums.wgsl';
 import sumsBf16Source from '../../shaders/geometry/sums_bf16.wgsl';
+import sumsBitsSource from '../../shaders/geometry/sums_bits.wgsl';
 import sumsF16Source from '../../shaders/geometry/sums_f16.wgsl';
 import sumsSource4 from '../../shaders/geometry/sums4.wgsl';
+import widenBf16Source from '../../shaders/geometry/widen_bf16.wgsl';
+import widenF16Source from '../../shaders/geometry/widen_f16.wgsl';
 import { defineKernel, linearWorkgroups } from '../gpu/index.ts';
 
 /* @__NO_SIDE_EFFECTS__ */
@@ -30,6 +36,31 @@ export const filterSums4 = sums('geometry/sums4', sumsSource4);
 /** The same for halves, two to a word, any length. */
 export const filterSumsF16 = sums('geometry/sums_f16', sumsF16Source);
 export const filterSumsBf16 = sums('geometry/sums_bf16', sumsBf16Source);
+
+/** The same for bits [FILTERS, LENGTH / CHANNELS, CHANNELS]. */
+export const filterSumsBits = defineKernel({
+  name: 'geometry/sums_bits',
+  source: sumsBitsSource,
+  bindings: { latent: 'read', parts: 'write' },
+  constants: ['FILTERS', 'LENGTH', 'CHANNELS', 'CHUNKS', 'NEAR_ZERO'],
+  workgroups: ({ FILTERS, CHUNKS }) => linearWorkgroups(FILTERS * CHUNKS, 64),
+});
+
+/* @__NO_SIDE_EFFECTS__ */
+const densities = (name: string, source: string) =>
+  defineKernel({
+    name,
+    source,
+    bindings: { latent: 'read', statistics: 'read', parts: 'write' },
+    constants: ['FILTERS', 'LENGTH', 'SPAN', 'BINS', 'RANGE'],
+    workgroups: ({ FILTERS, LENGTH, SPAN }) => [Math.ceil((FILTERS * Math.ceil(LENGTH / 4)) / SPAN), 1, 1],
+  });
+
+/** f32 [FILTERS, LENGTH] and its statistics to counts of weights in BINS bins, SPAN groups of four a part. */
+export const densityParts = densities('geometry/densities', densitiesSource);
+/** The same for halves, two to a word. */
+export const densityPartsF16 = densities('geometry/densities_f16', densitiesF16Source);
+export const densityPartsBf16 = densities('geometry/densities_bf16', densitiesBf16Source);
 
 /** PARTS parts of each filter to RESULTS = ceil(PARTS / SPAN). */
 export const mergeSums = defineKernel({
@@ -102,3 +133,17 @@ export const signHistory = defineKernel({
   constants: ['FILTERS', 'ROWS', 'LENGTH'],
   workgroups: ({ FILTERS }) => linearWorkgroups(FILTERS, 64),
 });
+
+/* @__NO_SIDE_EFFECTS__ */
+const widen = (name: string, source: string) =>
+  defineKernel({
+    name,
+    source,
+    bindings: { latent: 'read', widened: 'write' },
+    constants: ['FILTERS', 'LENGTH'],
+    workgroups: ({ FILTERS, LENGTH }) => linearWorkgroups(FILTERS * Math.ceil(LENGTH / 4), 64),
+  });
+
+/** Halves, two to a word, to f32 [FILTERS, LENGTH]. */
+export const widenF16 = widen('geometry/widen_f16', widenF16Source);
+export const widenBf16 = widen('geometry/widen_bf16', widenBf16Source);

@@ -3,14 +3,20 @@ import { OptionError, ShapeError } from '../errors.ts';
 import { describe, type ProgramBuilder, type Tensor } from '../gpu/index.ts';
 import {
   angleHistogramParts,
+  densityParts,
+  densityPartsBf16,
+  densityPartsF16,
   filterStatistics,
   filterSums,
   filterSums4,
   filterSumsBf16,
+  filterSumsBits,
   filterSumsF16,
   mergeSums,
   signHistory as signHistoryKernel,
   sumBins,
+  widenBf16,
+  widenF16,
 } from '../kernels/geometry.ts';
 import { FILTER_STATISTICS, NEAR_ZERO, type WeightFormat } from '../reference/geometry.ts';
 import { SIGN_HISTORY_COLUMNS } from '../reference/sign-history.ts';
@@ -30,9 +36,9 @@ const TURN = 64;
 const SPAN = 32;
 
 export interface FilterGeometryOptions {
-  /** f32 [O, ...]; for `f16` and `bf16`, u32 words of two weights each, the first in the low half. */
+  /** f32 [O, ...], or bits [O, ...]; for `f16` and `bf16`, u32 words of two weights each, the first in the low half. */
   readonly latent: Tensor;
-  /** `f32` when absent. */
+  /** That of the tensor when absent. */
   readonly format?: WeightFormat | undefined;
   /** [O, length] of the filters in words of halves; not for f32, whose tensor says it itself. */
   readonly filters?: readonly [count: number, length: number] | undefined;
@@ -50,7 +56,7 @@ export interface FilterGeometryOptions {
  * @throws ShapeError, OptionError
  */
 export function filterGeometry(b: ProgramBuilder, options: FilterGeometryOptions): Tensor {
-  const { latent, format = 'f32', nearZero = NEAR_ZERO } = options;
+  const { latent, format = formatOf(latent), nearZero = NEAR_ZERO } = options;
   if (!(nearZero >= 0 && nearZero < 1e30)) {
     throw new OptionError('What is near zero is told by a positive number.', {
       given: String(nearZero),
@@ -58,20 +64,21 @@ export function filterGeometry(b: ProgramBuilder, options: FilterGeometryOptions
     });
   }
   const [filters, length] = extentsOf(options);
-  const kernel = {
-    f32: length % 4 === 0 ? filterSums4 : filterSums,
-    f16: filterSumsF16,
-    bf16: filterSumsBf16,
-  }[format];
   const statistics = b.transient('filter geometry', [filters, FILTER_STATISTICS.length], 'f32');
   let chunks = filterParts(filters, length);
+  let parts =
+    chunks === 1
+      ? statistics
+      : b.transient('filter parts', [filters, chunks, FILTER_STATISTICS.length], 'u32');
   const constants = { FILTERS: filters, LENGTH: length, CHUNKS: chunks, NEAR_ZERO: nearZero };
-  if (chunks === 1) {
-    b.dispatch(kernel, { latent, parts: statistics }, constants);
-    return statistics;
+  if (format === 'bits') {
+    b.dispatch(filterSumsBits, { latent, parts }, { ...constants, CHANNELS: latent.shape.at(-1) ?? 1 });
+  } else {
+    const f32 = length % 4 === 0 ? filterSums4 : filterSums;
+    const kernel = { f32, f16: filterSumsF16, bf16: filterSumsBf16 }[format];
+    b.dispatch(kernel, { latent, parts }, constants);
   }
-  let parts = b.transient('filter parts', [filters, chunks, FILTER_STATISTICS.length], 'u32');
-  b.dispatch(kernel, { latent, parts }, constants);
+  if (chunks === 1) return statistics;
   while (chunks > SPAN) {
     const results = Math.ceil(chunks / SPAN);
     const merged = b.transient('filter parts', [filters, results, FILTER_STATISTICS.length], 'u32');
@@ -128,6 +135,66 @@ export function angleHistogram(
   return counts;
 }
 
+/**
+ * Filters of halves as reals.
+ * @param options.latent u32, `format` f16 or bf16, `filters` [O, length]; f32 filters come back as they are
+ * @returns f32 [O, length]
+ * @throws ShapeError
+ */
+export function widenFilters(b: ProgramBuilder, options: FilterGeometryOptions): Tensor {
+  const { latent, format = formatOf(latent) } = options;
+  const [filters, length] = extentsOf(options);
+  if (format === 'f32') return latent;
+  if (format === 'bits') {
+    throw new ShapeError('Halves are widened.', {
+      given: format,
+      expected: 'f16 or bf16',
+      where: 'widenFilters',
+    });
+  }
+  const widened = b.transient('widened filters', [filters, length], 'f32');
+  const kernel = format === 'f16' ? widenF16 : widenBf16;
+  b.dispatch(kernel, { latent, widened }, { FILTERS: filters, LENGTH: length });
+  return widened;
+}
+
+/** Bins of a density, and how far from 0 they reach in root mean squares of a filter. */
+export const DENSITY_BINS = 640;
+export const DENSITY_RANGE = 8;
+
+/**
+ * How the weights of all filters are distributed, in units of the root mean square of their own filter: equal bins from
+ * -8 to 8, the outermost with what lies beyond. NaN, infinite weights and filters of zeros are left out.
+ * @param options.latent as for `filterGeometry`; signs have no density
+ * @param statistics f32 [O, 12], of `filterGeometry` on the same filters
+ * @returns u32 [640]
+ * @throws ShapeError
+ */
+export function weightDensity(b: ProgramBuilder, options: FilterGeometryOptions, statistics: Tensor): Tensor {
+  const { latent, format = formatOf(latent) } = options;
+  const [filters, length] = extentsOf(options);
+  if (format === 'bits' || statistics.shape.join() !== `${filters},${FILTER_STATISTICS.length}`) {
+    throw new ShapeError('The density of weights needs real weights and their statistics.', {
+      given: `${format}, statistics ${describe(statistics.shape, statistics.dtype)}`,
+      expected: `f32, f16 or bf16, statistics [${filters}, ${FILTER_STATISTICS.length}] f32`,
+      where: 'weightDensity',
+    });
+  }
+  const quads = filters * Math.ceil(length / 4);
+  const span = Math.max(1024, Math.ceil(quads / 4096));
+  const rows = Math.ceil(quads / span);
+  const parts = b.transient('weight density parts', [rows, DENSITY_BINS], 'u32');
+  const counts = b.transient('weight density', [DENSITY_BINS], 'u32');
+  const kernel = { f32: densityParts, f16: densityPartsF16, bf16: densityPartsBf16 }[format];
+  b.dispatch(
+    kernel,
+    { latent, statistics, parts },
+    { FILTERS: filters, LENGTH: length, SPAN: span, BINS: DENSITY_BINS, RANGE: DENSITY_RANGE },
+  );
+  b.dispatch(sumBins, { parts, counts }, { ROWS: rows, BINS: DENSITY_BINS });
+  return counts;
+}
+
 /** The signs of filters at two times, and what `signHistory` keeps between its runs. */
 export interface SignHistory {
   /** bits [O, ...]. */
@@ -171,13 +238,18 @@ export function signHistory(b: ProgramBuilder, { now, start, before, ages }: Sig
   return history;
 }
 
-function extentsOf({ latent, format = 'f32', filters }: FilterGeometryOptions): readonly [number, number] {
+function formatOf({ dtype }: Tensor): WeightFormat {
+  return dtype === 'bits' ? 'bits' : 'f32';
+}
+
+function extentsOf(options: FilterGeometryOptions): readonly [number, number] {
+  const { latent, format = formatOf(latent), filters } = options;
   const given = `${latent.label}: ${describe(latent.shape, latent.dtype)}`;
-  if (format === 'f32') {
-    if (latent.dtype !== 'f32' || latent.shape.length < 2 || filters !== undefined) {
-      throw new ShapeError('Filters are rows of floats.', {
+  if (format === 'f32' || format === 'bits') {
+    if (latent.dtype !== format || latent.shape.length < 2 || filters !== undefined) {
+      throw new ShapeError('Filters are rows of floats, or of signs.', {
         given,
-        expected: '[O, ...] f32',
+        expected: `[O, ...] ${format}`,
         where: 'filterGeometry',
       });
     }

@@ -24,8 +24,8 @@ export const SATURATED = Math.fround(0.999999);
 /** |w| below which a weight counts as near zero: a hundredth of the range to which latent weights are clipped. */
 export const NEAR_ZERO = Math.fround(0.01);
 
-/** How weights lie in memory; halves are two to a word, the first in the low bits. */
-export type WeightFormat = 'f32' | 'f16' | 'bf16';
+/** How weights lie in memory; halves are two to a word, the first in the low bits; bits are signs. */
+export type WeightFormat = 'f32' | 'f16' | 'bf16' | 'bits';
 
 /** The number that the 16 bits of an IEEE 754 binary16 stand for. */
 export function decodeF16(bits: number): number {

@@ -1,0 +1,3 @@
+// Histogram of the weights of filters, first stage; f32.
+//!include "lib/geometry/densities.wgsl"
+//!include "lib/geometry/f32.wgsl"

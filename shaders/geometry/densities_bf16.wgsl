@@ -1,0 +1,3 @@
+// Histogram of the weights of filters, first stage; bfloat16.
+//!include "lib/geometry/densities.wgsl"
+//!include "lib/geometry/bf16.wgsl"

@@ -1,0 +1,6 @@
+// Weights as bfloat16.
+//!include "lib/geometry/halves.wgsl"
+
+fn widen(half: vec4u) -> vec4u {
+  return half << vec4u(16u);
+}

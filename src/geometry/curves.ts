@@ -1,0 +1,129 @@
+/**
+ * What other quantizers than the sign would do to weights of a given density: ternary ones and k bits of residuals.
+ * Measured densities come from `FilterSurvey`; that of the closed forms is `gaussianDensity`.
+ */
+
+/** Weights by value, in units of the root mean square of their filter: equal bins from `from` to `to`. */
+export interface Density {
+  readonly from: number;
+  readonly to: number;
+  readonly counts: ArrayLike<number>;
+}
+
+/** N(0, 1) in narrow bins. */
+export function gaussianDensity(bins = 16_000, range = 8): Density {
+  const width = (2 * range) / bins;
+  const counts = Float64Array.from({ length: bins }, (_, bin) => {
+    const x = -range + (bin + 0.5) * width;
+    return Math.exp((-x * x) / 2);
+  });
+  return { from: -range, to: range, counts };
+}
+
+/**
+ * Angle in degrees between weights and their ternary version 1[|w| > a]·sign(w), by the density of the weights.
+ * @param a in root mean squares; 90 degrees where nothing lies beyond it
+ */
+export function ternaryAngle(density: Density, a: number): number {
+  let [dot, kept, squares] = [0, 0, 0];
+  for (const { x, count } of sizes(density)) {
+    squares += count * x * x;
+    if (x <= a) continue;
+    dot += count * x;
+    kept += count;
+  }
+  return kept === 0 ? 90 : degrees(dot / Math.sqrt(kept * squares));
+}
+
+/** The threshold, in steps of 0.005 root mean squares up to 3, at which the ternary version is nearest. */
+export function bestTernary(density: Density): { threshold: number; angle: number } {
+  let best = { threshold: 0, angle: 90 };
+  for (let step = 0; step <= 600; step++) {
+    const angle = ternaryAngle(density, step / 200);
+    if (angle < best.angle) best = { threshold: step / 200, angle };
+  }
+  return best;
+}
+
+/**
+ * Greedy residual binarization: each bit is the sign of what the bits before left over, scaled by its mean size.
+ * @returns angle in degrees between the weights and their version of 1, 2, ..., `bits` bits
+ */
+export function residualAngles(density: Density, bits: number): number[] {
+  // By symmetry of the sign, sizes tell everything: the residual of a size x after a level v is |x - v|.
+  let rest = sizes(density).map(({ x, count }) => ({ x, residual: x, count }));
+  const total = rest.reduce((sum, { count }) => sum + count, 0);
+  const angles: number[] = [];
+  for (let bit = 0; bit < bits; bit++) {
+    const level = rest.reduce((sum, { residual, count }) => sum + count * Math.abs(residual), 0) / total;
+    rest = rest.map(({ x, residual, count }) => ({
+      x,
+      residual: residual - Math.sign(residual || 1) * level,
+      count,
+    }));
+    angles.push(angleOf(rest));
+  }
+  return angles;
+}
+
+/**
+ * Two bits by least squares: levels ±v1 ± v2 that leave the smallest mean squared error (Pouransari et al. 2020).
+ * @returns levels in root mean squares, mean squared error relative to the mean square, and the angle in degrees
+ */
+export function leastSquaresTwoBits(density: Density): {
+  v1: number;
+  v2: number;
+  error: number;
+  angle: number;
+} {
+  const all = sizes(density);
+  // Lloyd's algorithm with two levels for the sizes, from the greedy solution on.
+  let [low, high] = [0.4, 1.4];
+  for (let round = 0; round < 200; round++) {
+    const edge = (low + high) / 2;
+    const mean = (part: typeof all, otherwise: number) => {
+      const weight = part.reduce((sum, { count }) => sum + count, 0);
+      return weight === 0 ? otherwise : part.reduce((sum, { x, count }) => sum + count * x, 0) / weight;
+    };
+    const next = [
+      mean(
+        all.filter(({ x }) => x < edge),
+        low,
+      ),
+      mean(
+        all.filter(({ x }) => x >= edge),
+        high,
+      ),
+    ] as const;
+    if (next[0] === low && next[1] === high) break;
+    [low, high] = next;
+  }
+  const rest = all.map(({ x, count }) => ({ x, residual: x - (x < (low + high) / 2 ? low : high), count }));
+  const squares = rest.reduce((sum, { x, count }) => sum + count * x * x, 0);
+  const error = rest.reduce((sum, { residual, count }) => sum + count * residual * residual, 0) / squares;
+  return { v1: (low + high) / 2, v2: (high - low) / 2, error, angle: angleOf(rest) };
+}
+
+/** Weights by their size, at the middle of each bin. */
+function sizes({ from, to, counts }: Density): { x: number; count: number }[] {
+  const width = (to - from) / counts.length;
+  return Array.from(counts, (count, bin) => ({ x: Math.abs(from + (bin + 0.5) * width), count })).filter(
+    ({ count }) => count > 0,
+  );
+}
+
+/** Between sizes and what remains of them once their residuals are taken away. */
+function angleOf(rest: readonly { x: number; residual: number; count: number }[]): number {
+  let [dot, own, others] = [0, 0, 0];
+  for (const { x, residual, count } of rest) {
+    const quantized = x - residual;
+    dot += count * x * quantized;
+    own += count * x * x;
+    others += count * quantized * quantized;
+  }
+  return own === 0 || others === 0 ? 90 : degrees(dot / Math.sqrt(own * others));
+}
+
+function degrees(cosine: number): number {
+  return (Math.acos(Math.max(-1, Math.min(1, cosine))) * 180) / Math.PI;
+}
