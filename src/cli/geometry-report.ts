@@ -22,6 +22,7 @@ import { megabytes } from './output.ts';
 const MOST_HISTOGRAMS = 48;
 /** Layers in one picture; more curves than this can't be told apart. */
 const MOST_CURVES = 6;
+const LEGEND_COLUMNS = 3;
 
 export function renderGeometry(report: GeometryReport): string {
   const layers = report.layers.filter(({ filters, zeroFilters }) => zeroFilters < filters);
@@ -160,9 +161,16 @@ function curves(
   normal: Curve,
   symbol = 'none',
 ): string {
-  return draw(HEIGHT, {
-    grid: { ...PLOT, top: 52 },
-    legend: { top: 0, itemWidth: 16, textStyle: { color: INK }, data: all.map(({ name }) => name) },
+  const rows = Math.ceil(all.length / LEGEND_COLUMNS);
+  return draw(HEIGHT + 18 * (rows - 1), {
+    grid: { ...PLOT, top: 28 + 18 * rows },
+    legend: Array.from({ length: rows }, (_, row) => ({
+      top: 18 * row,
+      left: 'center',
+      itemWidth: 16,
+      textStyle: { color: INK, width: 110, overflow: 'truncate' },
+      data: all.slice(row * LEGEND_COLUMNS, (row + 1) * LEGEND_COLUMNS).map(({ name }) => name),
+    })),
     xAxis: { ...AXIS, type: 'value', nameLocation: 'middle', nameGap: 28, ...x },
     yAxis: { ...AXIS, type: 'value', nameTextStyle: { color: INK, align: 'left' }, ...y },
     series: [
@@ -179,6 +187,7 @@ function curves(
         type: 'line',
         symbol: 'none',
         data: normal,
+        z: 5,
         lineStyle: { color: SOFT, type: 'dashed', width: 1.5 },
       },
     ],
@@ -197,7 +206,7 @@ function densityChart(layers: readonly LayerSurvey[]): string {
   };
   return curves(
     { name: 'w / root mean square', min: -4, max: 4 },
-    { name: 'density' },
+    { name: 'density', nameLocation: 'middle', nameGap: 44, nameTextStyle: { color: INK } },
     layers.map(({ name, density }) => ({ name, data: points(density) })),
     points(gaussianDensity(640)),
   );
