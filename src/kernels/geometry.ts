@@ -52,11 +52,15 @@ const densities = (name: string, source: string) =>
     name,
     source,
     bindings: { latent: 'read', statistics: 'read', parts: 'write' },
-    constants: ['FILTERS', 'LENGTH', 'SPAN', 'BINS', 'RANGE'],
-    workgroups: ({ FILTERS, LENGTH, SPAN }) => [Math.ceil((FILTERS * Math.ceil(LENGTH / 4)) / SPAN), 1, 1],
+    constants: ['FILTERS', 'LENGTH', 'STRIDE', 'SPAN', 'BINS', 'RANGE'],
+    workgroups: ({ FILTERS, LENGTH, STRIDE, SPAN }) => [
+      Math.ceil(Math.ceil((FILTERS * Math.ceil(LENGTH / 4)) / STRIDE) / SPAN),
+      1,
+      1,
+    ],
   });
 
-/** f32 [FILTERS, LENGTH] and its statistics to counts of weights in BINS bins, SPAN groups of four a part. */
+/** f32 [FILTERS, LENGTH] and its statistics to counts of every STRIDE-th group of four weights in BINS bins. */
 export const densityParts = densities('geometry/densities', densitiesSource);
 /** The same for halves, two to a word. */
 export const densityPartsF16 = densities('geometry/densities_f16', densitiesF16Source);
