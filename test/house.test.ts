@@ -31,6 +31,8 @@ interface Import {
   readonly from: string;
   readonly to: string;
   readonly typeOnly: boolean;
+  /** Loaded when it is needed: `await import(...)`. */
+  readonly dynamic: boolean;
 }
 
 const filesBelow = (folder: string) =>
@@ -47,21 +49,23 @@ function importsOf(file: string): Import[] {
     ...module.staticImports.map((entry) => ({
       to: entry.moduleRequest.value,
       typeOnly: entry.entries.length > 0 && entry.entries.every(({ isType }) => isType),
+      dynamic: false,
     })),
     ...module.staticExports.flatMap(({ entries }) =>
       entries.flatMap(({ moduleRequest, isType }) =>
-        moduleRequest ? [{ to: moduleRequest.value, typeOnly: isType }] : [],
+        moduleRequest ? [{ to: moduleRequest.value, typeOnly: isType, dynamic: false }] : [],
       ),
     ),
     ...module.dynamicImports.map(({ moduleRequest: { start, end } }) => ({
       to: text.slice(start, end).replace(/^(['"`])(.*)\1$/, '$2'),
       typeOnly: false,
+      dynamic: true,
     })),
   ];
-  return all.map(({ to, typeOnly }) => ({
+  return all.map((entry) => ({
+    ...entry,
     from: file,
-    to: to.startsWith('.') ? relative(ROOT, resolve(ROOT, dirname(file), to)) : to,
-    typeOnly,
+    to: entry.to.startsWith('.') ? relative(ROOT, resolve(ROOT, dirname(file), entry.to)) : entry.to,
   }));
 }
 
@@ -113,16 +117,35 @@ describe('the house', () => {
     for (const file of files) visit(file, []);
   });
 
-  test('the browser entry reaches no package and nothing of Node', () => {
+  /** What a file brings along, itself included, without what it loads when it is needed. */
+  function reachedFrom(start: string): Set<string> {
     const reached = new Set<string>();
     const visit = (file: string): void => {
       if (reached.has(file)) return;
       reached.add(file);
-      for (const { from, to, typeOnly } of imports) if (from === file && !typeOnly) visit(to);
+      for (const { from, to, typeOnly, dynamic } of imports) {
+        if (from === file && !typeOnly && !dynamic) visit(to);
+      }
     };
-    visit('src/index.ts');
-    expect([...reached].filter((path) => !path.startsWith('src/') && !path.startsWith('shaders/'))).toEqual(
-      [],
+    visit(start);
+    return reached;
+  }
+  const isOurs = (path: string) => path.startsWith('src/') || path.startsWith('shaders/');
+
+  test('the browser entry reaches no package and nothing of Node', () => {
+    expect([...reachedFrom('src/index.ts')].filter((path) => !isOurs(path))).toEqual([]);
+  });
+
+  test('it loads the readers that need a package when a file asks for them, and nothing else', () => {
+    const entry = reachedFrom('src/index.ts');
+    const later = new Set(
+      imports.filter(({ from, dynamic }) => dynamic && entry.has(from)).map(({ to }) => to),
     );
+    expect([...later].sort()).toEqual(['fflate', 'src/formats/onnx.ts']);
+    for (const reader of [...later].filter(isOurs)) {
+      const packages = [...reachedFrom(reader)].filter((path) => !isOurs(path));
+      expect(packages.filter((name) => name.startsWith('node:'))).toEqual([]);
+      expect(packages.length).toBeGreaterThan(0);
+    }
   });
 });

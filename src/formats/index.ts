@@ -1,6 +1,18 @@
 /** File formats, read and written from bytes: nothing here touches a disk. */
 export { type BnnPynqNetwork, bnnPynqFiles, readBnnPynq } from './bnn-pynq.ts';
 export { decodeCheckpoint, encodeCheckpoint } from './checkpoint.ts';
+export { type Classification, Classifier, type ClassifyOptions } from './classifier.ts';
+export {
+  type LoadedModel,
+  type LoadOptions,
+  type LoadProgress,
+  loadModel,
+  type ModelContent,
+  type ModelFile,
+  type ModelFiles,
+  type ModelFormat,
+  type ModelSource,
+} from './load.ts';
 export { decodeModel, encodeModel, type ModelNotes, type StoredModel } from './model-file.ts';
 export { encodePixels, PIXEL_RANGES, type PixelEncoding, type PixelRange } from './pixels.ts';
 export {
@@ -11,3 +23,4 @@ export {
   type SafetensorsInput,
   type SafetensorsTensor,
 } from './safetensors.ts';
+export { readZip } from './zip.ts';

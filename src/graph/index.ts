@@ -1,3 +1,4 @@
+export { type RankedClass, rankClasses } from './classify.ts';
 export { type FoldedModel, foldBatchNorm, foldForInference, type Thresholds } from './fold.ts';
 export { apply, type GraphNode, input, type Model, type ModelLayer, model, sequential } from './model.ts';
 export { initialValues, Network, type NetworkOptions } from './network.ts';

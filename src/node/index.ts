@@ -12,3 +12,5 @@ export {
 } from './datasets.ts';
 export { readFileChecked, writeFileAtomic } from './files.ts';
 export { cacheFolder, type NodeGpuOptions, requestGpu } from './gpu.ts';
+// By path as well: this one hides the one of the entry above.
+export { loadModel } from './models.ts';

@@ -1,0 +1,41 @@
+/** Scores as people read them: the best classes of each sample, with their names. */
+import { OptionError } from '../errors.ts';
+
+/** A class with its score. */
+export interface RankedClass {
+  /** Index into the scores. */
+  readonly label: number;
+  /** The label as text where the classes have no names. */
+  readonly name: string;
+  readonly score: number;
+}
+
+/**
+ * The best classes of each sample, the highest score first; of equal scores the lower label.
+ * @param scores f32 [count, width]
+ * @param width scores a sample
+ * @param options.top how many to name; default 3
+ * @param options.classes their names
+ * @throws OptionError unless `top` is a positive integer and the samples are whole
+ */
+export function rankClasses(
+  scores: Float32Array,
+  width: number,
+  options: { readonly top?: number | undefined; readonly classes?: readonly string[] | undefined } = {},
+): RankedClass[][] {
+  const { top = 3, classes } = options;
+  if (!Number.isSafeInteger(top) || top < 1 || scores.length % width !== 0) {
+    throw new OptionError("These classes can't be ranked.", {
+      given: `top = ${top}, ${scores.length} scores`,
+      expected: `a positive integer, and ${width} scores a sample`,
+      where: 'rankClasses',
+    });
+  }
+  return Array.from({ length: scores.length / width }, (_, sample) => {
+    const row = scores.subarray(sample * width, (sample + 1) * width);
+    const order = Array.from(row.keys()).sort((a, b) => (row[b] ?? 0) - (row[a] ?? 0));
+    return order
+      .slice(0, top)
+      .map((label) => ({ label, name: classes?.[label] ?? `${label}`, score: row[label] ?? 0 }));
+  });
+}

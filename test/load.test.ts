@@ -1,0 +1,259 @@
+/** `loadModel`: from bytes, URLs, folders and archives to classes, whatever the files are called. */
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { inflateSync, zipSync } from 'fflate';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseIdx } from '../src/data/index.ts';
+import { DataUnavailableError, FormatError, OptionError, ShapeError, StorageError } from '../src/errors.ts';
+import {
+  bnnPynqFiles,
+  encodeModel,
+  encodePixels,
+  type LoadProgress,
+  PIXEL_RANGES,
+  readZip,
+} from '../src/formats/index.ts';
+import { readZipWith } from '../src/formats/zip.ts';
+import { initialValues, rankClasses } from '../src/graph/index.ts';
+import { loadModel } from '../src/node/index.ts';
+import { cnn } from '../src/train/index.ts';
+import { expectSame, useGpu } from './helpers/gpu.ts';
+
+const FIXTURES = join(import.meta.dirname, 'fixtures');
+const LFC = join(FIXTURES, 'bnn-pynq', 'mnist-lfcW1A1');
+const QONNX = join(FIXTURES, 'qonnx-tfc', 'TFC_1W1A.onnx');
+const read = (...path: string[]) => new Uint8Array(readFileSync(join(...path)));
+const three = () => parseIdx(read(FIXTURES, 'bnn-pynq', '3.image-idx3-ubyte'), 'three').data;
+const lfcFiles = () => new Map(readdirSync(LFC).map((name) => [name, read(LFC, name)]));
+
+const source = cnn({ input: [28, 28, 1], classes: 10 });
+const own = encodeModel(source, initialValues(source, 4), { pixels: PIXEL_RANGES['-1:1'] });
+
+let server: Server;
+let base = '';
+let folder = '';
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'webgpu-bnn-load-'));
+  server = createServer((request, response) => {
+    const path = (request.url ?? '').replace(/\?.*$/, '');
+    if (path === '/own') response.setHeader('content-length', own.length).end(own);
+    else if (path === '/unsized')
+      response.write(own.subarray(0, 1000), () => response.end(own.subarray(1000)));
+    else if (path === '/page')
+      response.setHeader('content-type', 'text/html; charset=utf-8').end('<!doctype html>');
+    else if (path === '/cut') {
+      response.setHeader('content-length', own.length).write(own.subarray(0, 1000), () => response.destroy());
+    } else if (path.startsWith('/lfc/')) response.end(readFileSync(join(LFC, path.slice(5))));
+    else response.writeHead(404, 'Not Found').end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+afterAll(() => {
+  server.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe('BNN-PYNQ', () => {
+  const gpu = useGpu();
+
+  test('the same three from a folder, a list of URLs, a zip, and a list of files', async () => {
+    const urls = bnnPynqFiles('LFC').map((name) => `${base}/lfc/${name}`);
+    const zip = zipSync(Object.fromEntries([...lfcFiles()].map(([name, bytes]) => [`mnist/${name}`, bytes])));
+    writeFileSync(join(folder, 'lfc.zip'), zip);
+    const blobs = [...lfcFiles()].map(([name, bytes]) => new File([bytes], name));
+    const all: Float32Array[] = [];
+    for (const source of [LFC, urls, join(folder, 'lfc.zip'), new Uint8Array(zip), blobs, lfcFiles()]) {
+      const loaded = await loadModel(source);
+      expect(loaded.format).toBe('BNN-PYNQ');
+      using classifier = await loaded.createClassifier(gpu());
+      const { results, scores, millisecondsPerImage } = await classifier.classify(three(), { top: 2 });
+      expect(results).toEqual([
+        [
+          { label: 3, name: loaded.classes?.[3], score: 4 },
+          expect.objectContaining({ score: expect.any(Number) }),
+        ],
+      ]);
+      expect(millisecondsPerImage).toBeGreaterThan(0);
+      all.push(scores);
+    }
+    for (const scores of all) expectSame(scores, all[0] ?? []);
+  });
+});
+
+describe('from a server', () => {
+  test('progress adds up to the size of the file', async () => {
+    const reports: LoadProgress[] = [];
+    const loaded = await loadModel(`${base}/own?v=2`, { onProgress: (progress) => reports.push(progress) });
+    expect(loaded.format).toBe('webgpu-bnn');
+    expect(loaded.bytes).toBe(own.length);
+    expect(reports.at(-1)).toEqual({ received: own.length, total: own.length });
+    expect(reports[0]).toEqual({ received: 0, total: own.length });
+    expect(reports.every(({ received }, i) => i === 0 || received >= (reports[i - 1]?.received ?? 0))).toBe(
+      true,
+    );
+  });
+
+  test('a total that a server does not say is undefined until the end', async () => {
+    const reports: LoadProgress[] = [];
+    await loadModel(new URL(`${base}/unsized`), { onProgress: (progress) => reports.push(progress) });
+    expect(reports[0]).toEqual({ received: 0, total: undefined });
+    expect(reports.at(-1)).toEqual({ received: own.length, total: own.length });
+  });
+
+  test.each([
+    ['a file that is not there', '/nowhere', DataUnavailableError, /404 Not Found/],
+    ['a page instead of a model', '/page', FormatError, /web page instead/],
+    ['a connection that breaks', '/cut', DataUnavailableError, /broke[\s\S]*bytes of/],
+  ])('%s', async (_, path, kind, message) => {
+    const loading = loadModel(`${base}${path}`);
+    await expect(loading).rejects.toThrow(kind);
+    await expect(loading).rejects.toThrow(message);
+  });
+
+  test('a server that is not there, and a call that is aborted', async () => {
+    await expect(loadModel('http://127.0.0.1:1/model')).rejects.toThrow(DataUnavailableError);
+    const signal = AbortSignal.abort(new Error('no more'));
+    await expect(loadModel(`${base}/own`, { signal })).rejects.toThrow('no more');
+  });
+
+  test('one missing file of a list', async () => {
+    const urls = [`${base}/lfc/classes.txt`, `${base}/gone.bin`, `${base}/own`];
+    await expect(loadModel(urls)).rejects.toThrow(/gone\.bin[\s\S]*404/);
+  });
+});
+
+describe('what a file is shows in its content', () => {
+  test("an ONNX file, this library's own, and either of them in a zip, under odd names", async () => {
+    for (const [bytes, format] of [
+      [read(QONNX), 'ONNX'],
+      [own, 'webgpu-bnn'],
+    ] as const) {
+      const zip = new Uint8Array(zipSync({ 'README.md': new Uint8Array([35]), 'deep/x.dat': bytes }));
+      for (const given of [bytes, zip, bytes.buffer.slice(0), new Blob([zip])]) {
+        const loaded = await loadModel(given);
+        expect(loaded.format).toBe(format);
+        expect(loaded.model.outputShape).toEqual([10]);
+      }
+    }
+  });
+
+  test('a path, a file URL, and a folder with one model in it', async () => {
+    const inside = join(folder, 'one');
+    mkdirSync(inside);
+    writeFileSync(join(inside, 'm.safetensors'), own);
+    writeFileSync(join(inside, 'notes.txt'), 'x');
+    for (const given of [
+      join(inside, 'm.safetensors'),
+      pathToFileURL(join(inside, 'm.safetensors')),
+      inside,
+    ]) {
+      expect((await loadModel(given)).format).toBe('webgpu-bnn');
+    }
+    writeFileSync(join(inside, 'n.onnx'), read(QONNX));
+    await expect(loadModel(inside)).rejects.toThrow(/several models[\s\S]*m\.safetensors, n\.onnx/);
+    await expect(loadModel(folder.replace(/-load-.*/, '-nothing-here'))).rejects.toThrow(StorageError);
+    mkdirSync(join(folder, 'empty'));
+    await expect(loadModel(join(folder, 'empty'))).rejects.toThrow(/no model in this folder/);
+  });
+
+  const text = (value: string) => new TextEncoder().encode(value);
+  test.each<[string, Uint8Array<ArrayBuffer>, RegExp]>([
+    ['nothing', new Uint8Array(), /an empty file/],
+    ['a web page', text('  <!DOCTYPE html><html></html>'), /a web page/],
+    ['a pointer of Git LFS', text('version https://git-lfs.github.com/spec/v1\n'), /Git LFS/],
+    ['a gzip archive', new Uint8Array([0x1f, 0x8b, 8, 0]), /gzip/],
+    ['a picture', new Uint8Array([0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10]), /begin with 137 80/],
+    [
+      'an archive without a model',
+      new Uint8Array(zipSync({ a: new Uint8Array(9), b: new Uint8Array(9) })),
+      /2 files: a, b/,
+    ],
+    [
+      'an archive in an archive',
+      new Uint8Array(zipSync({ 'a.zip': zipSync({ m: own }) })),
+      /archive in an archive/,
+    ],
+  ])('refuses %s', async (_, bytes, message) => {
+    await expect(loadModel(bytes)).rejects.toThrow(FormatError);
+    await expect(loadModel(bytes)).rejects.toThrow(message);
+  });
+});
+
+describe('folding', () => {
+  test('is on, and says what it did', async () => {
+    const folded = await loadModel(own);
+    expect(folded.folded).toEqual(expect.arrayContaining(['norm2', 'norm3', 'norm4']));
+    expect(folded.kept.map(({ name }) => name)).toContain('norm5');
+    expect((await loadModel(own, { fold: false })).folded).toEqual([]);
+  });
+});
+
+describe('pixels', () => {
+  test('come as the file says, or as the caller says, a channel at a time', async () => {
+    const loaded = await loadModel(own);
+    const image = new Uint8Array(784).fill(255);
+    expect(loaded.prepare(image)[0]).toBe(1);
+    expect(loaded.prepare(image, '0:255')[0]).toBe(255);
+    const encoding = { scale: [1, 2], shift: [0, -1], round: true, maximum: 20 };
+    expect([...encodePixels(new Uint8Array([3, 4, 200, 9]), [2], encoding)]).toEqual([3, 7, 20, 17]);
+    expect(() => loaded.prepare(new Uint8Array(783))).toThrow(ShapeError);
+    expect(() => encodePixels(new Uint8Array(3), [3], encoding)).toThrow(ShapeError);
+    expect(() => loaded.prepare(image, 'warm' as '0:1')).toThrow(OptionError);
+  });
+
+  test('classes are ranked by score, ties by label', () => {
+    const ranked = rankClasses(new Float32Array([1, 5, 5, 0, 2, 1]), 3, { top: 2, classes: ['a', 'b'] });
+    expect(ranked.map((best) => best.map(({ name }) => name))).toEqual([
+      ['b', '2'],
+      ['b', '2'],
+    ]);
+    expect(() => rankClasses(new Float32Array(4), 3)).toThrow(OptionError);
+    expect(() => rankClasses(new Float32Array(3), 3, { top: 0 })).toThrow(OptionError);
+  });
+});
+
+describe('archives', () => {
+  const files = { 'a.bin': new Uint8Array(5000).map((_, i) => i % 7), 'b/c.txt': new Uint8Array([1, 2, 3]) };
+  const good = new Uint8Array(zipSync(files));
+
+  test('every file comes back, stored or deflated, empty ones too', async () => {
+    for (const level of [0, 9] as const) {
+      const zip = zipSync({ ...files, empty: new Uint8Array(), folder: {} }, { level });
+      const back = await readZip(new Uint8Array(zip));
+      expect(Object.fromEntries(back)).toEqual({ ...files, empty: new Uint8Array() });
+    }
+  });
+
+  const change = (at: number, ...bytes: number[]) => {
+    const copy = good.slice();
+    copy.set(bytes, at);
+    return copy;
+  };
+  const directory = () => {
+    const view = new DataView(good.buffer);
+    return view.getUint32(good.length - 22 + 16, true);
+  };
+  test.each<[string, () => Uint8Array<ArrayBuffer>, RegExp]>([
+    ['cut off', () => good.slice(0, -30), /no directory/],
+    ['a changed byte', () => change(60, (good[60] ?? 0) ^ 1), /can't be read/],
+    ['an encrypted file', () => change(directory() + 8, 1), /encrypted/],
+    ['another compression', () => change(directory() + 10, 12), /compression 12/],
+    ['a size that deflate cannot reach', () => change(directory() + 24, 255, 255, 255, 63), /bytes in/],
+    ['a size that is too small', () => change(directory() + 24, 9, 0), /checksum/],
+    ['a file that begins nowhere', () => change(directory() + 42, 255, 255, 255, 0), /no file at offset/],
+    ['more files than there are', () => change(good.length - 12, 9), /of 9 files/],
+    ['a directory beyond the end', () => change(good.length - 6, 255, 255), /a directory of/],
+    ['zip64', () => change(good.length - 12, 255, 255), /zip64/],
+    ['several parts', () => change(good.length - 18, 1), /several parts/],
+  ])('%s', (_, make, message) => {
+    const bytes = make();
+    const reading = () => readZipWith(inflateSync, bytes, 'test');
+    expect(reading).toThrow(FormatError);
+    expect(reading).toThrow(message);
+  });
+});
