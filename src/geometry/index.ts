@@ -1,3 +1,4 @@
+export { type ActivationGeometry, measureActivations } from './activations.ts';
 export { filtersAlong } from './axis.ts';
 export { type Claim, judgeClaims, type MeasuredLayer, type Measurements, type Verdict } from './claims.ts';
 export * from './closed-forms.ts';
