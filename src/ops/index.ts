@@ -5,6 +5,7 @@ export * from './conv.ts';
 export * from './data.ts';
 export * from './dense.ts';
 export * from './elementwise.ts';
+export * from './fused.ts';
 export * from './geometry.ts';
 export * from './inference.ts';
 export * from './loss.ts';

@@ -1,0 +1,167 @@
+/**
+ * Binary layers of networks that are only run: a product of signs with all that follows it in one kernel, to reals or to
+ * packed signs, so that a stack of them passes bits only. The formulas stand in `src/reference/fused.ts`.
+ */
+import { OptionError, ShapeError } from '../errors.ts';
+import { describe, type ProgramBuilder, type Shape, type Tensor, wordsFor } from '../gpu/index.ts';
+import { canTileForward, needsPadding } from '../kernels/conv.ts';
+import { fusedReal, fusedRealTile, fusedSigns, fusedSignsTile } from '../kernels/fused.ts';
+import { clampRange, type FusedActivation } from '../reference/fused.ts';
+import { assertDType, assertFloats, type OutOption, resultTensor } from './checks.ts';
+import {
+  type Conv2dOptions,
+  conv2dConstants,
+  paddedInput,
+  type ResolvedConv2d,
+  resolveConv2d,
+  sumsOfTaps,
+  transposedFilters,
+} from './conv.ts';
+
+export type { FusedActivation } from '../reference/fused.ts';
+
+export const FUSED_ACTIVATIONS: readonly FusedActivation[] = ['relu', 'relu6', 'reluN1To1'];
+
+/** Sums as reals: PReLU(clamp(sum)·multiplier + bias + residual). Parameters are f32 [outputs]. */
+export interface RealOutput {
+  readonly output: 'real';
+  readonly multiplier: Tensor;
+  readonly bias: Tensor;
+  /** f32, shape of the output. */
+  readonly residual?: Tensor | undefined;
+  /** Of a PReLU. */
+  readonly slope?: Tensor | undefined;
+}
+
+/** Sums as signs: +1 where direction·clamp(sum) ≥ threshold. Parameters are f32 [outputs]. */
+export interface SignOutput {
+  readonly output: 'signs';
+  readonly direction: Tensor;
+  readonly threshold: Tensor;
+}
+
+export interface FusedOptions extends OutOption {
+  /** Clamps the sum before everything else. */
+  readonly activation?: FusedActivation | undefined;
+  readonly epilogue: RealOutput | SignOutput;
+  /**
+   * Records what depends on the filters alone, their layout for the kernel, and gives it back. By default it goes into the
+   * program; who runs the program again and again may keep it instead.
+   */
+  readonly prepare?: ((label: string, record: (builder: ProgramBuilder) => Tensor) => Tensor) | undefined;
+  /** `general` forgoes a faster kernel where there is one: for tests and measurements. */
+  readonly variant?: 'fastest' | 'general' | undefined;
+}
+
+/**
+ * Binary convolution with its epilogue.
+ * @param a bits [N, H, W, C]
+ * @param w bits [O, kh, kw, C/groups]
+ * @returns f32 [N, OH, OW, O], or bits of that shape
+ * @throws ShapeError, OptionError
+ */
+export function fusedBinaryConv2d(
+  b: ProgramBuilder,
+  a: Tensor,
+  w: Tensor,
+  options: Conv2dOptions & FusedOptions,
+): Tensor {
+  const where = 'fusedBinaryConv2d';
+  assertDType(a, 'bits', where);
+  assertDType(w, 'bits', where);
+  const geometry = resolveConv2d(a.shape, w.shape, options, where);
+  return record(b, a, w, geometry, geometry.outputShape, options, where);
+}
+
+/**
+ * Product of signs with its epilogue.
+ * @param a bits [M, K]
+ * @param w bits [N, K]
+ * @returns f32 [M, N], or bits of that shape
+ * @throws ShapeError, OptionError
+ */
+export function fusedBinaryMatMul(b: ProgramBuilder, a: Tensor, w: Tensor, options: FusedOptions): Tensor {
+  const where = 'fusedBinaryMatMul';
+  assertDType(a, 'bits', where);
+  assertDType(w, 'bits', where);
+  const [M = 0, K = 0] = a.shape;
+  const [N = 0] = w.shape;
+  if (a.shape.length !== 2 || w.shape.length !== 2 || w.shape[1] !== K) {
+    throw new ShapeError("The operands don't fit each other.", {
+      given: `${describe(a.shape)} and ${describe(w.shape)}`,
+      expected: '[M, K] and [N, K]',
+      where,
+    });
+  }
+  // A matrix is a batch of images of one pixel.
+  const geometry = resolveConv2d([M, 1, 1, K], [N, 1, 1, K], {}, where);
+  return record(b, a, w, geometry, [M, N], options, where);
+}
+
+function record(
+  b: ProgramBuilder,
+  a: Tensor,
+  w: Tensor,
+  geometry: ResolvedConv2d,
+  outputShape: Shape,
+  options: FusedOptions,
+  where: string,
+): Tensor {
+  const { epilogue, activation, prepare = (_, now) => now(b) } = options;
+  if (activation !== undefined && !FUSED_ACTIVATIONS.includes(activation)) {
+    throw new OptionError('This activation is unknown.', {
+      given: String(activation),
+      expected: FUSED_ACTIVATIONS.join(', '),
+      where,
+    });
+  }
+  const { outChannels, padValue } = geometry;
+  const [LOWEST, HIGHEST] = clampRange(activation);
+  const windows = conv2dConstants(geometry);
+  const constants = { ...windows, LOWEST, HIGHEST };
+  const bindings = epilogueOf(epilogue, outChannels, outputShape, where);
+  const out = resultTensor(b, where, outputShape, epilogue.output === 'signs' ? 'bits' : 'f32', options.out);
+  if (options.variant === 'general' || !canTileForward(constants)) {
+    if (bindings.output === 'signs')
+      b.dispatch(fusedSigns, { a, w, ...bindings.tensors, bits: out }, constants);
+    else b.dispatch(fusedReal, { a, w, ...bindings.tensors, out }, { ...constants, ...bindings.flags });
+    return out;
+  }
+  const PADDED = needsPadding(constants) ? 1 : 0;
+  const input = PADDED === 1 ? paddedInput(b, a, windows) : a;
+  const words = geometry.kernelHeight * geometry.kernelWidth * wordsFor(geometry.channels);
+  const filters = prepare('filters', (builder) => transposedFilters(builder, w, outChannels, words, 'u32'));
+  // Something has to be bound; where padding counts as what it is, or there is none, it isn't read.
+  const sums =
+    PADDED === 1 && padValue === 0 ? prepare('sums', (builder) => sumsOfTaps(builder, w, geometry)) : filters;
+  const operands = { a: input, w: filters, sums };
+  if (bindings.output === 'signs') {
+    b.dispatch(fusedSignsTile, { ...operands, ...bindings.tensors, bits: out }, { ...constants, PADDED });
+  } else {
+    b.dispatch(
+      fusedRealTile,
+      { ...operands, ...bindings.tensors, out },
+      { ...constants, PADDED, ...bindings.flags },
+    );
+  }
+  return out;
+}
+
+/** The tensors of an epilogue, checked, and whether the optional ones are there. */
+function epilogueOf(epilogue: RealOutput | SignOutput, channels: number, outputShape: Shape, where: string) {
+  if (epilogue.output === 'signs') {
+    const { direction, threshold } = epilogue;
+    for (const tensor of [direction, threshold]) assertFloats(tensor, [channels], where);
+    return { output: 'signs', tensors: { direction, threshold } } as const;
+  }
+  const { multiplier, bias, slope, residual } = epilogue;
+  for (const tensor of [multiplier, bias]) assertFloats(tensor, [channels], where);
+  if (slope !== undefined) assertFloats(slope, [channels], where);
+  if (residual !== undefined) assertFloats(residual, outputShape, where);
+  return {
+    output: 'real',
+    // Something has to be bound; what isn't there isn't read.
+    tensors: { multiplier, bias, slope: slope ?? bias, residual: residual ?? bias },
+    flags: { HAS_RESIDUAL: residual === undefined ? 0 : 1, HAS_SLOPE: slope === undefined ? 0 : 1 },
+  } as const;
+}

@@ -1,0 +1,321 @@
+/** Binary layers with their epilogues: every kernel against its twin. */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { OptionError, ShapeError } from '../src/errors.ts';
+import { type Gpu, ProgramBuilder, sizeOf, type Tensor } from '../src/gpu/index.ts';
+import { type Conv2dOptions, resolveConv2d } from '../src/ops/conv.ts';
+import {
+  FUSED_ACTIVATIONS,
+  type FusedActivation,
+  fusedBinaryConv2d,
+  fusedBinaryMatMul,
+  type RealOutput,
+  type SignOutput,
+} from '../src/ops/fused.ts';
+import * as reference from '../src/reference/conv.ts';
+import { finishReals, finishSigns } from '../src/reference/fused.ts';
+import { uniform01 } from '../src/reference/random.ts';
+import { expectClose, expectSame, Scratch, useGpu } from './helpers/gpu.ts';
+
+interface Case extends Conv2dOptions {
+  readonly input: readonly [n: number, h: number, w: number, c: number];
+  readonly filter: readonly [o: number, kh: number, kw: number];
+  readonly output: 'real' | 'signs';
+  readonly activation?: FusedActivation | undefined;
+  /** Real outputs only: with a residual, and with a PReLU. */
+  readonly residual?: boolean;
+  readonly prelu?: boolean;
+}
+
+/** After Larq Compute Engine's test names. */
+function nameOf(shape: Case): string {
+  const { input, filter, groups = 1, padding = 'valid', padValue = 0, output, activation = 'none' } = shape;
+  const axes = [shape.strides ?? 1, shape.dilations ?? 1].map((pair) => [pair].flat().join('x'));
+  const [o, kh, kw] = filter;
+  const extras = `${shape.residual ? '_residual' : ''}${shape.prelu ? '_prelu' : ''}`;
+  return `I${input.join('x')}_K${kh}x${kw}x${o}_G${groups}_S${axes[0]}_D${axes[1]}_${[padding].flat(3).join('-')}_V${padValue}_${activation}_${output}${extras}`;
+}
+
+function resolve(shape: Case) {
+  const [o, kh, kw] = shape.filter;
+  return resolveConv2d(shape.input, [o, kh, kw, shape.input[3] / (shape.groups ?? 1)], shape);
+}
+
+const words = (count: number, seed: number, channels: number): Uint32Array<ArrayBuffer> => {
+  const perRow = Math.ceil(channels / 32);
+  const tail = channels % 32 === 0 ? 0xffffffff : 2 ** (channels % 32) - 1;
+  return Uint32Array.from({ length: count * perRow }, (_, i) => {
+    const word =
+      Math.floor(uniform01(seed, 1, i) * 2 ** 24) ^ (Math.floor(uniform01(seed, 2, i) * 2 ** 24) << 8);
+    return (i % perRow === perRow - 1 ? word & tail : word) >>> 0;
+  });
+};
+
+/** Directions of every sign with thresholds where sums lie; multipliers of either sign. */
+function parametersOf(channels: number, spread: number, seed: number) {
+  const draw = (stream: number, make: (u: number, c: number) => number) =>
+    Float32Array.from({ length: channels }, (_, c) => make(uniform01(seed, stream, c), c));
+  return {
+    direction: draw(3, (_, c) => (c % 7 === 6 ? 0 : c % 3 === 1 ? -1 : 1)),
+    threshold: draw(4, (u, c) => (c % 5 === 4 ? 0 : Math.round((u - 0.5) * spread))),
+    multiplier: draw(5, (u) => 2 * u - 1),
+    bias: draw(6, (u) => spread * (u - 0.5)),
+    slope: draw(7, (u) => u - 0.25),
+  };
+}
+
+/** Runs cases through the kernel for any geometry and the fastest one, in one program, against the twin. */
+async function runCases(gpu: Gpu, cases: readonly Case[]): Promise<void> {
+  using scratch = new Scratch(gpu);
+  const b = new ProgramBuilder(gpu, 'fused');
+  const checks = cases.flatMap((shape, index) => {
+    const { output, activation, input } = shape;
+    const geometry = resolve(shape);
+    const { inputShape, filterShape, outputShape, outChannels } = geometry;
+    const channels = input[3];
+    const a = words(sizeOf(inputShape) / channels, 2 * index, channels);
+    const filterChannels = filterShape[3] ?? 1;
+    const w = words(sizeOf(filterShape) / filterChannels, 2 * index + 1, filterChannels);
+    const spread = 2 * Math.sqrt(sizeOf(filterShape.slice(1)));
+    const { direction, threshold, multiplier, bias, slope } = parametersOf(outChannels, spread, index);
+    const residual = shape.residual
+      ? Float32Array.from({ length: sizeOf(outputShape) }, (_, i) => spread * (uniform01(index, 8, i) - 0.5))
+      : undefined;
+    const sums = reference.binaryConv2d(a, w, geometry);
+    const vector = (label: string, data: Float32Array<ArrayBuffer>) =>
+      scratch.tensor(label, [outChannels], 'f32', data);
+    const epilogue: RealOutput | SignOutput =
+      output === 'signs'
+        ? { output, direction: vector('direction', direction), threshold: vector('threshold', threshold) }
+        : {
+            output,
+            multiplier: vector('multiplier', multiplier),
+            bias: vector('bias', bias),
+            slope: shape.prelu ? vector('slope', slope) : undefined,
+            residual: residual && scratch.tensor('residual', outputShape, 'f32', residual),
+          };
+    const expected =
+      output === 'signs'
+        ? finishSigns(sums, { activation, direction, threshold })
+        : finishReals(sums, {
+            activation,
+            multiplier,
+            bias,
+            residual,
+            slope: shape.prelu ? slope : undefined,
+          });
+    const tensors = [
+      scratch.tensor('a', inputShape, 'bits', a),
+      scratch.tensor('w', filterShape, 'bits', w),
+    ] as const;
+    return (['fastest', 'general'] as const).map((variant) => ({
+      name: `${variant} ${nameOf(shape)}`,
+      out: b.keep(fusedBinaryConv2d(b, ...tensors, { ...shape, epilogue, variant })),
+      expected,
+    }));
+  });
+  using program = await b.compile();
+  await gpu.scoped('fused', () => program.run());
+  for (const { name, out, expected } of checks) {
+    if (out.dtype === 'bits') expectSame(await gpu.read(out), expected, name);
+    else expectClose(await gpu.read(out), expected, 1e-5, name);
+  }
+}
+
+/** The variants of Larq Compute Engine's grid: every second case is real or packed, with and without RELU. */
+function larqGrid(): Case[] {
+  const geometries: Omit<Case, 'output'>[] = [];
+  for (const channels of [4, 64, 96, 128, 192, 256]) {
+    for (const filter of [
+      [1, 1, 1],
+      [4, 3, 3],
+      [64, 3, 3],
+    ] as const) {
+      for (const groups of [1, 2]) {
+        for (const padding of ['valid', 'same'] as const) {
+          if (filter[0] % groups !== 0) continue;
+          geometries.push({ input: [1, 4, 4, channels], filter, groups, padding, padValue: 1 });
+        }
+      }
+    }
+  }
+  for (const [batch, channels, outputs] of [
+    [1, 4, 4],
+    [5, 128, 32],
+  ] as const) {
+    for (const groups of [1, 2, 4]) {
+      for (const strides of [1, [2, 3]] as const) {
+        for (const dilations of [1, [3, 2]] as const) {
+          for (const [padding, padValue] of [
+            ['valid', 0],
+            ['same', 0],
+            ['same', 1],
+          ] as const) {
+            const filter = [outputs, 2, 3] as const;
+            geometries.push({
+              input: [batch, 7, 7, channels],
+              filter,
+              groups,
+              strides,
+              dilations,
+              padding,
+              padValue,
+            });
+          }
+        }
+      }
+    }
+  }
+  return geometries.map((geometry, index) => ({
+    ...geometry,
+    output: index % 2 === 0 ? 'real' : 'signs',
+    activation: index % 4 < 2 ? undefined : 'relu',
+  }));
+}
+
+describe('binary convolution with its epilogue', () => {
+  const gpu = useGpu();
+
+  describe("Larq Compute Engine's grid", () => {
+    const grid = larqGrid();
+    for (let start = 0; start < grid.length; start += 90) {
+      const cases = grid.slice(start, start + 90);
+      test(`${cases.length} cases from ${nameOf(cases[0] as Case)}`, () => runCases(gpu(), cases));
+    }
+
+    test('I1x6x6x3072_K5x5x4: sums beyond 16 bits', () => {
+      const cases = (['real', 'signs'] as const).flatMap((output) =>
+        (['valid', 'same'] as const).map(
+          (padding): Case => ({ input: [1, 6, 6, 3072], filter: [4, 5, 5], padding, padValue: 1, output }),
+        ),
+      );
+      return runCases(gpu(), cases);
+    });
+  });
+
+  test('every epilogue: clamps, residuals and PReLU, at the edges of tiles and words', () => {
+    const cases = [undefined, ...FUSED_ACTIVATIONS].flatMap((activation, index): Case[] => {
+      const shape = { input: [2, 3, 3, 20], padding: 'same', activation } as const;
+      const filters = [4, 33, 36, 68][index] ?? 4;
+      return [
+        { ...shape, filter: [filters, 2, 1], output: 'signs' },
+        {
+          ...shape,
+          filter: [index % 2 === 0 ? 12 : 5, 1, 2],
+          output: 'real',
+          residual: true,
+          prelu: index > 0,
+        },
+      ];
+    });
+    return runCases(gpu(), cases);
+  });
+
+  test('40 random geometries, seed 1', () => {
+    const axis = (least: number, most: number) => fc.integer({ min: least, max: most });
+    const cases = fc
+      .record({
+        size: fc.tuple(axis(1, 3), axis(1, 7), axis(1, 7)),
+        groupChannels: fc.constantFrom(1, 3, 31, 32, 33, 64, 65, 160),
+        kernel: fc.constantFrom([1, 1], [3, 3], [2, 3], [1, 5]),
+        groups: fc.constantFrom(1, 1, 1, 2, 3),
+        groupOutputs: fc.constantFrom(1, 4, 8, 31, 32, 68),
+        strides: fc.tuple(axis(1, 3), axis(1, 3)),
+        dilations: fc.tuple(axis(1, 3), axis(1, 3)),
+        padding: fc.oneof(
+          fc.constantFrom('valid' as const, 'same' as const),
+          fc.tuple(fc.tuple(axis(0, 3), axis(0, 3)), fc.tuple(axis(0, 3), axis(0, 3))),
+        ),
+        padValue: fc.constantFrom(0 as const, 1 as const, -1 as const),
+        output: fc.constantFrom('real' as const, 'signs' as const),
+        activation: fc.constantFrom(undefined, ...FUSED_ACTIVATIONS),
+        residual: fc.boolean(),
+        prelu: fc.boolean(),
+      })
+      .map(
+        ({ size, groupChannels, kernel, groups, groupOutputs, ...rest }): Case => ({
+          ...rest,
+          groups,
+          input: [...size, groupChannels * groups],
+          filter: [groupOutputs * groups, kernel[0] ?? 1, kernel[1] ?? 1],
+        }),
+      )
+      .filter((shape) => {
+        try {
+          resolve(shape);
+          return true;
+        } catch {
+          return false;
+        }
+      });
+    return runCases(gpu(), fc.sample(cases, { seed: 1, numRuns: 40 }));
+  });
+
+  test('products of matrices', async () => {
+    using scratch = new Scratch(gpu());
+    const b = new ProgramBuilder(gpu(), 'fused');
+    const checks: { name: string; out: Tensor; expected: ArrayLike<number> }[] = [];
+    for (const [M, N, K] of [
+      [1, 10, 100],
+      [7, 64, 784],
+      [5, 33, 31],
+      [9, 36, 64],
+    ] as const) {
+      const geometry = resolveConv2d([M, 1, 1, K], [N, 1, 1, K]);
+      const a = words(M, M, K);
+      const w = words(N, N, K);
+      const sums = reference.binaryConv2d(a, w, geometry);
+      const parameters = parametersOf(N, 20, K);
+      const vector = (name: keyof typeof parameters) => scratch.tensor(name, [N], 'f32', parameters[name]);
+      const operands = [
+        scratch.tensor('a', [M, K], 'bits', a),
+        scratch.tensor('w', [N, K], 'bits', w),
+      ] as const;
+      const signs = {
+        output: 'signs',
+        direction: vector('direction'),
+        threshold: vector('threshold'),
+      } as const;
+      const reals = { output: 'real', multiplier: vector('multiplier'), bias: vector('bias') } as const;
+      for (const variant of ['fastest', 'general'] as const) {
+        const name = `${variant} ${M}x${N}x${K}`;
+        const bits = b.keep(fusedBinaryMatMul(b, ...operands, { variant, epilogue: signs }));
+        checks.push({ name, out: bits, expected: finishSigns(sums, parameters) });
+        const y = b.keep(fusedBinaryMatMul(b, ...operands, { variant, epilogue: reals }));
+        const { multiplier, bias } = parameters;
+        checks.push({ name, out: y, expected: finishReals(sums, { multiplier, bias }) });
+      }
+    }
+    using program = await b.compile();
+    await gpu().scoped('fused', () => program.run());
+    for (const { name, out, expected } of checks) {
+      if (out.dtype === 'bits') expectSame(await gpu().read(out), expected, name);
+      else expectClose(await gpu().read(out), expected, 1e-5, name);
+    }
+  });
+
+  test('operands, parameters and options that are not right are refused', () => {
+    using scratch = new Scratch(gpu());
+    const b = new ProgramBuilder(gpu(), 'refused');
+    const a = scratch.tensor('a', [1, 4, 4, 40], 'bits');
+    const w = scratch.tensor('w', [8, 3, 3, 40], 'bits');
+    const right = scratch.tensor('right', [8], 'f32');
+    const short = scratch.tensor('short', [7], 'f32');
+    const signs = { output: 'signs', direction: right, threshold: right } as const;
+    const reals = { output: 'real', multiplier: right, bias: right } as const;
+    expect(() => fusedBinaryConv2d(b, right, w, { epilogue: signs })).toThrow(ShapeError);
+    expect(() => fusedBinaryConv2d(b, a, right, { epilogue: signs })).toThrow(/element type/);
+    expect(() => fusedBinaryConv2d(b, a, w, { epilogue: { ...signs, threshold: short } })).toThrow(
+      ShapeError,
+    );
+    expect(() => fusedBinaryConv2d(b, a, w, { epilogue: { ...reals, slope: short } })).toThrow(ShapeError);
+    expect(() => fusedBinaryConv2d(b, a, w, { epilogue: { ...reals, residual: right } })).toThrow(
+      /1, 2, 2, 8/,
+    );
+    expect(() => fusedBinaryConv2d(b, a, w, { epilogue: signs, out: right })).toThrow(ShapeError);
+    expect(() =>
+      fusedBinaryConv2d(b, a, w, { epilogue: signs, activation: 'gelu' as unknown as FusedActivation }),
+    ).toThrow(OptionError);
+    expect(() => fusedBinaryMatMul(b, a, w, { epilogue: signs })).toThrow(/\[M, K\]/);
+  });
+});
