@@ -1,58 +1,71 @@
-/** Networks that others trained, found by path: an ONNX file, or a parameter folder of BNN-PYNQ. */
-import { readdir, stat } from 'node:fs/promises';
+/** Models as the commands take them: whatever `loadModel` reads, by path or URL, and trainings of this library. */
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { StorageError } from '../errors.ts';
-import { importOnnx } from '../formats/onnx.ts';
-import { type Model, type ParameterValues, readBnnPynq } from '../index.ts';
-import { readFileChecked } from '../node/index.ts';
+import { FormatError } from '../errors.ts';
+import { checkpointValues, compileContent, type LoadedModel } from '../index.ts';
+import { loadModel } from '../node/index.ts';
+import { SafetensorsReader } from '../node/safetensors.ts';
+import { megabytes } from './output.ts';
+import { loadRun, readRun } from './runs.ts';
 
-export const PIXEL_RANGES = ['0:1', '0:255', '-1:1'] as const;
-export type PixelRange = (typeof PIXEL_RANGES)[number];
+/** What a command says of its argument. */
+export const MODEL_ARGUMENT =
+  'a file (.safetensors, ONNX), a BNN-PYNQ folder, a zip of one of them, a training run, or a URL';
 
-export interface ImportedNetwork {
-  readonly format: 'ONNX' | 'BNN-PYNQ';
-  readonly model: Model;
-  readonly values: ParameterValues;
-  /** Undefined where the file doesn't name its classes. */
-  readonly classes: readonly string[] | undefined;
-  /** Nodes of the file that became a scale, a threshold or nothing. */
-  readonly folded: readonly string[];
-  /** Bytes of NHWC images to what the model takes. */
-  prepare(pixels: Uint8Array<ArrayBuffer>, range: PixelRange): Float32Array<ArrayBuffer>;
-}
+/** A loaded model, or a training as it stood at its checkpoint. */
+export type ReadableModel = Omit<LoadedModel, 'format'> & {
+  readonly format: LoadedModel['format'] | 'training run';
+};
 
-/** @throws StorageError when there is nothing at this path; FormatError when it is no network */
-export async function readImported(path: string): Promise<ImportedNetwork> {
-  if (await isFolder(path)) {
-    const names = (await readdir(path)).filter((name) => /\.(bin|txt)$/.test(name));
-    const contents = await Promise.all(names.map((name) => readFileChecked(join(path, name))));
-    const network = readBnnPynq(
-      new Map(names.map((name, index) => [name, contents[index] ?? new Uint8Array()])),
-    );
-    return { ...network, format: 'BNN-PYNQ', folded: [], prepare: (pixels) => network.prepare(pixels) };
+/**
+ * @param options.fold whether to compile for inference; default true
+ * @throws what `loadModel` throws, and what reading a run does
+ */
+export async function readModel(
+  source: string,
+  options: { readonly fold?: boolean } = {},
+): Promise<ReadableModel> {
+  const checkpoint = await checkpointOf(source);
+  if (checkpoint === undefined) {
+    return await loadModel(source, { ...options, ...(isUrl(source) ? { onProgress: showProgress } : {}) });
   }
-  const { model, values, folded } = importOnnx(await readFileChecked(path));
-  return { format: 'ONNX', model, values, folded, classes: undefined, prepare: scaled };
+  const { run, checkpoint: saved } = await readRun(checkpoint);
+  const { data, model } = await loadRun(run);
+  const content = {
+    format: 'webgpu-bnn' as const,
+    model,
+    values: checkpointValues(saved, model),
+    classes: data.classes,
+    pixels: data.normalise,
+    folded: [],
+  };
+  const { size } = await stat(checkpoint);
+  return { ...compileContent(content, size, options), format: 'training run' };
 }
 
-function scaled(pixels: Uint8Array<ArrayBuffer>, range: PixelRange): Float32Array<ArrayBuffer> {
-  const convert = {
-    '0:1': (byte: number) => byte / 255,
-    '0:255': (byte: number) => byte,
-    '-1:1': (byte: number) => (2 * byte) / 255 - 1,
-  }[range];
-  return Float32Array.from(pixels, convert);
-}
-
-async function isFolder(path: string): Promise<boolean> {
+/** The checkpoint that a path names: of a run folder, or the file itself. */
+async function checkpointOf(path: string): Promise<string | undefined> {
+  if (isUrl(path)) return undefined;
+  const entry = await stat(path).catch(() => undefined);
+  if (entry === undefined) return undefined;
+  const file = entry.isDirectory() ? join(path, 'checkpoint.safetensors') : path;
   try {
-    return (await stat(path)).isDirectory();
+    const reader = await SafetensorsReader.open(file);
+    await reader.close();
+    return reader.header.metadata.kind === 'webgpu-bnn checkpoint' ? file : undefined;
   } catch (cause) {
-    throw new StorageError('There is no such model.', {
-      given: path,
-      expected: 'an .onnx file, or a BNN-PYNQ folder',
-      where: 'model',
-      cause,
-    });
+    // A damaged checkpoint is named as one; anything else is for `loadModel` to say.
+    if (entry.isDirectory() && cause instanceof FormatError) throw cause;
+    return undefined;
   }
+}
+
+function isUrl(source: string): boolean {
+  return /^https?:/.test(source);
+}
+
+function showProgress({ received, total }: { received: number; total: number | undefined }): void {
+  if (!process.stderr.isTTY) return;
+  const of = total === undefined ? '' : ` of ${megabytes(total)}`;
+  process.stderr.write(`\rfetching ${megabytes(received)}${of}${received === total ? '\n' : ''}`);
 }

@@ -1,24 +1,56 @@
-/** `webgpu-bnn inspect`: what a network that others trained is made of, after it was compiled for inference. */
+/** `webgpu-bnn inspect`: what a stored network is made of, after it was compiled for inference. */
 import { Command } from 'commander';
-import { summarize } from '../index.ts';
-import { readImported } from './imported.ts';
+import { type Model, summarize } from '../index.ts';
+import { MODEL_ARGUMENT, readModel } from './imported.ts';
+import { bytesText } from './output.ts';
+
+interface Flags {
+  readonly fold: boolean;
+  readonly json?: boolean;
+}
 
 export function inspectCommand(): Command {
   return new Command('inspect')
-    .description('show the layers of an ONNX file or a BNN-PYNQ folder: shapes, bits, sizes, operations')
-    .argument('<model>', 'an .onnx file, or a BNN-PYNQ folder')
+    .description(
+      'show the layers of a stored network: graph, shapes, bits, sizes, operations, what was folded',
+    )
+    .argument('<model>', MODEL_ARGUMENT)
+    .option('--no-fold', 'show the layers as they are stored')
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExample:\n  $ webgpu-bnn inspect model.onnx')
-    .action(async (path: string, flags: { readonly json?: boolean }) => {
-      const { format, model, classes, folded } = await readImported(path);
+    .action(async (path: string, flags: Flags) => {
+      const { format, model, classes, folded, kept, bytes } = await readModel(path, { fold: flags.fold });
+      const summary = summarize(model);
       if (flags.json === true) {
-        const result = { format, ...summarize(model), classes, folded };
+        const graph = graphOf(model);
+        const result = { format, fileBytes: bytes, ...summary, graph, classes, folded, kept };
         process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
         return;
       }
       console.log(`format   ${format}`);
+      console.log(
+        `size     ${bytesText(bytes)} on disk, ${bytesText(summary.total.bytes)} of weights in memory`,
+      );
       if (classes !== undefined) console.log(`classes  ${classes.join(', ')}`);
       if (folded.length > 0) console.log(`folded   ${folded.join(', ')}`);
+      for (const { name, reason } of kept) console.log(`kept     ${name}: ${reason}`);
       console.log(`\n${model.summary()}`);
+      const branches = graphOf(model).filter(({ inputs }, index, all) => {
+        const before = all[index - 1]?.name ?? 'input';
+        return inputs.length !== 1 || inputs[0] !== before;
+      });
+      if (branches.length > 0) {
+        console.log('\nLayers that take something else than the layer before them:');
+        for (const { name, inputs } of branches) console.log(`  ${name} takes ${inputs.join(', ')}`);
+      }
     });
+}
+
+/** The layers with the names of what they take. */
+function graphOf(model: Model): { name: string; kind: string; inputs: string[] }[] {
+  return model.layers.map(({ name, layer, inputs }) => ({
+    name,
+    kind: layer.kind,
+    inputs: inputs.map((from) => model.layers[from]?.name ?? 'input'),
+  }));
 }

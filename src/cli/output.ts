@@ -17,3 +17,9 @@ export function duration(seconds: number): string {
 export function megabytes(bytes: number): string {
   return `${(bytes / 2 ** 20).toFixed(1)} MB`;
 }
+
+/** `812 B`, `40.2 kB`, `1.5 MB`. */
+export function bytesText(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`;
+  return bytes < 2 ** 20 ? `${(bytes / 2 ** 10).toFixed(1)} kB` : megabytes(bytes);
+}

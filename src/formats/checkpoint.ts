@@ -1,5 +1,6 @@
 /** Training checkpoints as safetensors files: the tensors by name, the progress as JSON in the file's metadata. */
 import { FormatError } from '../errors.ts';
+import type { Model } from '../graph/index.ts';
 import type { Checkpoint, CheckpointTensor, Progress } from '../train/index.ts';
 import { decodeSafetensors, encodeSafetensors } from './safetensors.ts';
 
@@ -47,6 +48,32 @@ export function decodeCheckpoint(
       });
   }
   return { checkpoint: { tensors: known, progress: parseProgress(metadata.progress, where) }, metadata };
+}
+
+/**
+ * A model's parameters in a checkpoint, without the state of its optimizer: what a network or a model file takes.
+ * @throws FormatError when the checkpoint is one of another model
+ */
+export function checkpointValues(
+  checkpoint: Checkpoint,
+  model: Model,
+): Map<string, Float32Array<ArrayBuffer>> {
+  const values = new Map<string, Float32Array<ArrayBuffer>>();
+  for (const { name, parameters } of model.layers) {
+    for (const spec of parameters) {
+      const key = `${name}/${spec.name}`;
+      const tensor = checkpoint.tensors.get(key);
+      if (!(tensor?.data instanceof Float32Array) || tensor.shape.join() !== spec.shape.join()) {
+        throw new FormatError('This checkpoint is not one of the model.', {
+          given: tensor === undefined ? 'no such tensor' : `${tensor.dtype} [${tensor.shape.join(', ')}]`,
+          expected: `F32 [${spec.shape.join(', ')}]`,
+          where: key,
+        });
+      }
+      values.set(key, tensor.data);
+    }
+  }
+  return values;
 }
 
 function parseProgress(text: string | undefined, where: string): Progress {

@@ -21,17 +21,20 @@ export interface Classification {
   readonly millisecondsPerImage: number;
 }
 
+/** What a classifier needs of a loaded model. */
+export type ClassifierModel = Pick<LoadedModel, 'model' | 'values' | 'classes' | 'prepare'>;
+
 export class Classifier {
-  readonly loaded: LoadedModel;
+  readonly loaded: ClassifierModel;
   readonly network: Network;
 
-  private constructor(loaded: LoadedModel, network: Network) {
+  private constructor(loaded: ClassifierModel, network: Network) {
     this.loaded = loaded;
     this.network = network;
   }
 
   /** Puts a model's weights on the GPU, binary ones as packed bits. @throws OutOfMemoryError */
-  static async create(gpu: Gpu, loaded: LoadedModel): Promise<Classifier> {
+  static async create(gpu: Gpu, loaded: ClassifierModel): Promise<Classifier> {
     const { model, values } = loaded;
     return new Classifier(loaded, await Network.create(gpu, model, { values, forInference: true }));
   }

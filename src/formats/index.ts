@@ -1,8 +1,9 @@
 /** File formats, read and written from bytes: nothing here touches a disk. */
 export { type BnnPynqNetwork, bnnPynqFiles, readBnnPynq } from './bnn-pynq.ts';
-export { decodeCheckpoint, encodeCheckpoint } from './checkpoint.ts';
-export { type Classification, Classifier, type ClassifyOptions } from './classifier.ts';
+export { checkpointValues, decodeCheckpoint, encodeCheckpoint } from './checkpoint.ts';
+export { type Classification, Classifier, type ClassifierModel, type ClassifyOptions } from './classifier.ts';
 export {
+  compileContent,
   type LoadedModel,
   type LoadOptions,
   type LoadProgress,
