@@ -1,4 +1,5 @@
 /** The demo page: `npm run demo` serves it, `vite build --config demo/vite.config.ts` writes it to `dist-demo/`. */
+import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
 import { wgsl } from '../shaders/link.ts';
@@ -6,12 +7,21 @@ import { mnistFiles } from './mnist-plugin.ts';
 
 const folder = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
+/** The demo, and every example. */
+const pages = [
+  folder('index.html'),
+  ...readdirSync(folder('examples'))
+    .filter((name) => name.endsWith('.html'))
+    .map((name) => folder(`examples/${name}`)),
+];
+
 export default defineConfig(({ command }) => ({
   root: folder('.'),
   // Relative, so that a build works from any folder of a static server.
   base: './',
   cacheDir: folder('../node_modules/.vite-demo'),
   plugins: [wgsl({ strip: command === 'build' }), mnistFiles()],
+  worker: { format: 'es' as const, plugins: () => [wgsl({ strip: command === 'build' })] },
   // A browser opens for a person at a terminal, not for a script.
   server: { open: process.stdout.isTTY, fs: { allow: [folder('..')] } },
   build: {
@@ -20,5 +30,6 @@ export default defineConfig(({ command }) => ({
     emptyOutDir: true,
     sourcemap: true,
     chunkSizeWarningLimit: 1000,
+    rolldownOptions: { input: pages },
   },
 }));

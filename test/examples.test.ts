@@ -1,0 +1,46 @@
+/** The examples in `demo/examples/`, each in a real Chrome, from the same server that `npm run demo` starts. */
+import { join } from 'node:path';
+import { createServer, type ViteDevServer } from 'vite';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Chrome, launchChrome } from './helpers/chrome.ts';
+
+let chrome: Chrome;
+let server: ViteDevServer;
+let url: string;
+
+beforeAll(async () => {
+  server = await createServer({
+    configFile: join(import.meta.dirname, '..', 'demo', 'vite.config.ts'),
+    logLevel: 'error',
+    server: { host: '127.0.0.1', port: 0, open: false, hmr: false, watch: null },
+  });
+  await server.listen();
+  url = server.resolvedUrls?.local[0] ?? '';
+  chrome = await launchChrome();
+});
+
+afterAll(async () => {
+  await chrome?.[Symbol.asyncDispose]();
+  await server?.close();
+});
+
+/** Opens an example, and waits for its end. @returns what it logged */
+async function outcome(name: string): Promise<string> {
+  const { page, errors } = await chrome.open(`${url}examples/${name}.html`);
+  const ended = await page.waitForFunction(
+    () => ['done', 'failed'].find((state) => state === document.body.dataset.state),
+    { timeout: 100_000, polling: 100 },
+  );
+  const state = await ended.jsonValue();
+  const text = await page.$eval('#log', (element) => element.textContent ?? '');
+  await page.close();
+  expect({ state, errors }, text).toEqual({ state: 'done', errors: [] });
+  return text;
+}
+
+test('a worker trains a network while its page stays free', async () => {
+  const text = await outcome('worker');
+  expect(text).toMatch(/epoch 2: loss \d\.\d{3}/);
+  const accuracy = Number(/held out: ([\d.]+) % of 1000 digits/.exec(text)?.[1]);
+  expect(accuracy).toBeGreaterThan(80);
+});
