@@ -3,6 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { OptionError, ShapeError } from '../src/errors.ts';
 import { type Gpu, ProgramBuilder, sizeOf, type Tensor } from '../src/gpu/index.ts';
+import { apply, initialValues, input, model, Network } from '../src/graph/index.ts';
+import { binaryConv2d, binaryDense, flatten } from '../src/layers/index.ts';
 import { type Conv2dOptions, resolveConv2d } from '../src/ops/conv.ts';
 import {
   FUSED_ACTIVATIONS,
@@ -14,6 +16,7 @@ import {
 } from '../src/ops/fused.ts';
 import * as reference from '../src/reference/conv.ts';
 import { finishReals, finishSigns } from '../src/reference/fused.ts';
+import { packSigns } from '../src/reference/pack.ts';
 import { uniform01 } from '../src/reference/random.ts';
 import { expectClose, expectSame, Scratch, useGpu } from './helpers/gpu.ts';
 
@@ -317,5 +320,104 @@ describe('binary convolution with its epilogue', () => {
       fusedBinaryConv2d(b, a, w, { epilogue: signs, activation: 'gelu' as unknown as FusedActivation }),
     ).toThrow(OptionError);
     expect(() => fusedBinaryMatMul(b, a, w, { epilogue: signs })).toThrow(/\[M, K\]/);
+  });
+});
+
+describe('binary layers for inference', () => {
+  const gpu = useGpu();
+
+  test('a chain of signs, with a residual and a dense layer, as the twin has it', async () => {
+    const filters = { kernelSize: 3, padding: 'same' } as const;
+    const start = input([6, 5, 24]);
+    const first = apply(binaryConv2d({ name: 'first', filters: 32, output: 'signs', ...filters }), start);
+    const options = { name: 'second', filters: 24, output: 'real', residual: true, prelu: true } as const;
+    const second = apply(binaryConv2d({ ...options, activation: 'relu', ...filters }), first, start);
+    const last = apply(binaryDense({ name: 'last', units: 7, output: 'real' }), apply(flatten(), second));
+    const source = model({ input: start, output: last });
+    const samples = Float32Array.from({ length: 2 * 720 }, (_, i) => uniform01(1, 2, i) - 0.5);
+
+    using network = await Network.create(gpu(), source, { seed: 1, forInference: true });
+    // Loading again sees to it that what was prepared of the weights is prepared again.
+    await network.predict(samples);
+    for (const seed of [2, 3]) {
+      const values = new Map(initialValues(source, seed));
+      for (const [layer, channels] of [
+        ['first', 32],
+        ['second', 24],
+        ['last', 7],
+      ] as const) {
+        for (const [name, value] of Object.entries(parametersOf(channels, 30, seed))) {
+          if (values.has(`${layer}/${name}`)) values.set(`${layer}/${name}`, value);
+        }
+      }
+      const kernel = (layer: string, rows: number, channels: number) =>
+        packSigns(values.get(`${layer}/kernel`) ?? [], rows, channels);
+      const value = (name: string) => values.get(name) ?? new Float32Array();
+      const bits = finishSigns(
+        reference.binaryConv2d(
+          packSigns(samples, 60, 24),
+          kernel('first', 32 * 9, 24),
+          resolveConv2d([2, 6, 5, 24], [32, 3, 3, 24], filters),
+        ),
+        { direction: value('first/direction'), threshold: value('first/threshold') },
+      );
+      const reals = finishReals(
+        reference.binaryConv2d(
+          bits,
+          kernel('second', 24 * 9, 32),
+          resolveConv2d([2, 6, 5, 32], [24, 3, 3, 32], filters),
+        ),
+        {
+          activation: 'relu',
+          multiplier: value('second/multiplier'),
+          bias: value('second/bias'),
+          slope: value('second/slope'),
+          residual: samples,
+        },
+      );
+      const sums = reference.binaryConv2d(
+        packSigns(reals, 2, 720),
+        kernel('last', 7, 720),
+        resolveConv2d([2, 1, 1, 720], [7, 1, 1, 720]),
+      );
+      const expected = finishReals(sums, { multiplier: value('last/multiplier'), bias: value('last/bias') });
+      await network.load(values);
+      expectClose(await network.predict(samples), expected, 1e-5, `seed ${seed}`);
+    }
+  });
+
+  test('options that contradict each other are refused, and so is training', () => {
+    expect(() => binaryDense({ units: 2, output: 'bits' as 'signs' })).toThrow(OptionError);
+    expect(() => binaryDense({ units: 0, output: 'signs' })).toThrow(OptionError);
+    expect(() => binaryDense({ units: 2, output: 'signs', prelu: true })).toThrow(/real outputs/);
+    const activation = 'tanh' as unknown as FusedActivation;
+    expect(() => binaryConv2d({ filters: 2, kernelSize: 1, output: 'real', activation })).toThrow(
+      /relu, relu6/,
+    );
+    const residual = binaryConv2d({ filters: 2, kernelSize: 2, output: 'real', residual: true });
+    expect(() => residual.outputShape([[4, 4, 8]], 'here')).toThrow(/residual/);
+    expect(() =>
+      residual.outputShape(
+        [
+          [4, 4, 8],
+          [4, 4, 2],
+        ],
+        'here',
+      ),
+    ).toThrow(/3, 3, 2/);
+    const layer = binaryDense({ units: 2, output: 'signs' });
+    using scratch = new Scratch(gpu());
+    const tensor = scratch.tensor('x', [2, 4], 'bits');
+    const context = {
+      builder: new ProgramBuilder(gpu(), 'training'),
+      training: true,
+      state: undefined,
+      stream: 0,
+      wantsInputGradient: [true],
+      parameter: () => {
+        throw new Error('no parameter is asked for');
+      },
+    };
+    expect(() => layer.forward(context, [{ kind: 'sign', tensor }])).toThrow(OptionError);
   });
 });

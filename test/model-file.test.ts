@@ -32,6 +32,19 @@ const EXAMPLES: Readonly<Record<LayerKind, readonly [Layer, ...(readonly number[
   affine: [layers.affine(), [5]],
   averagePool2d: [layers.averagePool2d({ poolSize: 2, strides: [1, 2], padding: 'same' }), [4, 5, 3]],
   batchNormalization: [layers.batchNormalization({ momentum: 0.5, epsilon: 1e-3, scale: false }), [2, 3]],
+  binaryConv2d: [
+    layers.binaryConv2d({
+      filters: 6,
+      kernelSize: 3,
+      output: 'real',
+      padding: 'same',
+      residual: true,
+      prelu: true,
+    }),
+    [4, 5, 6],
+    [4, 5, 6],
+  ],
+  binaryDense: [layers.binaryDense({ units: 33, output: 'signs', activation: 'relu6' }), [70]],
   concat: [layers.concat(), [3, 4], [3, 4]],
   conv2d: [
     layers.conv2d({ filters: 4, kernelSize: [2, 3], strides: 2, groups: 2, useBias: true }),
@@ -61,6 +74,7 @@ const EXAMPLES: Readonly<Record<LayerKind, readonly [Layer, ...(readonly number[
   quantDense: [layers.quantDense({ units: 3, kernelQuantizer: 'approxSign', useBias: true }), [70]],
   requantize: [layers.requantize({ minimum: -128, maximum: 127, zeroPoint: 3 }), [4]],
   sign: [layers.sign({ quantizer: 'steIdentity' }), [4]],
+  signPool2d: [layers.signPool2d({ poolSize: [2, 1] }), [4, 3, 33]],
   threshold: [layers.threshold(), [3, 3, 2]],
 };
 

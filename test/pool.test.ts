@@ -2,6 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { OptionError, ShapeError } from '../src/errors.ts';
 import { ProgramBuilder, sizeOf, type Tensor } from '../src/gpu/index.ts';
+import { Network, sequential } from '../src/graph/index.ts';
+import { maxPool2d as maxPool2dLayer, sign, signPool2d as signPool2dLayer } from '../src/layers/index.ts';
 import {
   averagePool2d,
   averagePool2dGrad,
@@ -11,9 +13,11 @@ import {
   maxPool2dGrad,
   type Pool2dOptions,
   resolvePool2d,
+  signPool2d,
 } from '../src/ops/pool.ts';
+import { packSigns } from '../src/reference/pack.ts';
 import * as reference from '../src/reference/pool.ts';
-import { expectClose, Scratch, useGpu } from './helpers/gpu.ts';
+import { expectClose, expectSame, Scratch, useGpu } from './helpers/gpu.ts';
 
 interface Case extends Pool2dOptions {
   readonly input: readonly [n: number, h: number, w: number, c: number];
@@ -177,5 +181,89 @@ describe('pooling', () => {
         ],
       }),
     ).toThrow(OptionError);
+  });
+});
+
+describe('pooling of signs', () => {
+  const gpu = useGpu();
+
+  test("Larq Compute Engine's channels, largest and by direction", async () => {
+    const cases: Case[] = [];
+    for (const channels of [1, 64, 130, 200]) {
+      for (const [poolSize, strides, padding] of [
+        [2, 2, 'valid'],
+        [3, 2, 'same'],
+        [[3, 2], [1, 2], 'same'],
+      ] as const) {
+        cases.push({ input: [2, 7, 6, channels], poolSize, strides, padding });
+      }
+    }
+    cases.push({
+      input: [1, 4, 5, 33],
+      poolSize: 3,
+      strides: 1,
+      padding: [
+        [1, 2],
+        [2, 0],
+      ],
+    });
+    using scratch = new Scratch(gpu());
+    const b = new ProgramBuilder(gpu(), 'signs');
+    const checks = cases.flatMap((shape, i) => {
+      const geometry = resolvePool2d(shape.input, shape);
+      const channels = shape.input[3];
+      const words = packSigns(integers(sizeOf(shape.input), i), sizeOf(shape.input) / channels, channels);
+      const signs = integers(channels, 100 + i);
+      const x = scratch.tensor('x', shape.input, 'bits', words);
+      const direction = scratch.tensor('direction', [channels], 'bits', packSigns(signs, 1, channels));
+      return [
+        {
+          name: `largest ${nameOf(shape)}`,
+          out: b.keep(signPool2d(b, x, shape)),
+          expected: reference.signPool2d(words, geometry),
+        },
+        {
+          name: `directed ${nameOf(shape)}`,
+          out: b.keep(signPool2d(b, x, { ...shape, direction })),
+          expected: reference.signPool2d(words, geometry, signs),
+        },
+      ];
+    });
+    using program = await b.compile();
+    await gpu().scoped('signs', () => program.run());
+    for (const { name, out, expected } of checks) expectSame(await gpu().read(out), expected, name);
+  });
+
+  test('the twin: the largest sign is -1 where all are, the smallest where any is', () => {
+    const geometry = resolvePool2d([1, 1, 2, 3], { poolSize: [1, 2] });
+    const words = packSigns([-1, -1, 1, -1, 1, 1], 2, 3);
+    expect([...reference.signPool2d(words, geometry)]).toEqual([0b001]);
+    expect([...reference.signPool2d(words, geometry, [-1, -1, 1])]).toEqual([0b011]);
+  });
+
+  test('the layers keep signs packed, and agree with pooling of reals', async () => {
+    const samples = integers(3 * 5 * 6 * 40, 9);
+    const outputs: Float32Array[] = [];
+    for (const pool of [maxPool2dLayer, signPool2dLayer]) {
+      const source = sequential([sign(), pool({ poolSize: 2 })], { input: [5, 6, 40] });
+      using network = await Network.create(gpu(), source);
+      outputs.push(await network.predict(samples));
+    }
+    const geometry = resolvePool2d([3, 5, 6, 40], { poolSize: 2 });
+    const expected = reference.maxPool2d(
+      samples.map((x) => (x < 0 ? -1 : 1)),
+      geometry,
+    );
+    for (const output of outputs) expectSame(output, expected);
+  });
+
+  test('operands that are not right are refused', () => {
+    using scratch = new Scratch(gpu());
+    const b = new ProgramBuilder(gpu(), 'refused');
+    const x = scratch.tensor('x', [1, 4, 4, 40], 'bits');
+    const short = scratch.tensor('short', [39], 'bits');
+    expect(() => signPool2d(b, x, { poolSize: 2, direction: short })).toThrow(ShapeError);
+    expect(() => signPool2d(b, x, { poolSize: 5 })).toThrow(ShapeError);
+    expect(() => maxPool2d(b, x, { poolSize: 2 })).toThrow(/element type/);
   });
 });

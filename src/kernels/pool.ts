@@ -5,7 +5,8 @@ import globalAverageSource from '../../shaders/pool/global_average.wgsl';
 import globalAverageGradSource from '../../shaders/pool/global_average_grad.wgsl';
 import maxSource from '../../shaders/pool/max.wgsl';
 import maxGradSource from '../../shaders/pool/max_grad.wgsl';
-import { defineKernel, linearWorkgroups } from '../gpu/index.ts';
+import signsSource from '../../shaders/pool/signs.wgsl';
+import { defineKernel, linearWorkgroups, wordsFor } from '../gpu/index.ts';
 
 /** The override constants of `lib/pool.wgsl`. */
 const GEOMETRY = [
@@ -42,6 +43,15 @@ export const maxPoolGrad = defineKernel({
   bindings: { g: 'read', x: 'read', out: 'write' },
   constants: GEOMETRY,
   workgroups: (c) => linearWorkgroups(inputs(c), 64),
+});
+
+/** Of packed signs; the largest, or the smallest of the channels whose direction is −1. */
+export const signPool = defineKernel({
+  name: 'pool/signs',
+  source: signsSource,
+  bindings: { x: 'read', direction: 'read', out: 'write' },
+  constants: [...GEOMETRY, 'DIRECTED'],
+  workgroups: (c) => linearWorkgroups(c.BATCH * c.OUT_HEIGHT * c.OUT_WIDTH * wordsFor(c.CHANNELS), 64),
 });
 
 export const averagePool = defineKernel({

@@ -1,4 +1,11 @@
 export { type SignOptions, sign } from './activations.ts';
+export {
+  type BinaryConv2dOptions,
+  type BinaryDenseOptions,
+  type BinaryOutputOptions,
+  binaryConv2d,
+  binaryDense,
+} from './binary-products.ts';
 export { type Conv2dLayerOptions, conv2d, type QuantConv2dOptions, quantConv2d } from './conv2d.ts';
 export { type DenseOptions, dense, type QuantDenseOptions, quantDense } from './dense.ts';
 export { affine, threshold } from './inference.ts';
@@ -18,7 +25,13 @@ export {
 } from './layer.ts';
 export { add, concat } from './merging.ts';
 export { type BatchNormalizationOptions, batchNormalization, DEFAULT_EPSILON } from './normalization.ts';
-export { averagePool2d, globalAveragePool2d, maxPool2d, type Pool2dLayerOptions } from './pooling.ts';
+export {
+  averagePool2d,
+  globalAveragePool2d,
+  maxPool2d,
+  type Pool2dLayerOptions,
+  signPool2d,
+} from './pooling.ts';
 export {
   QUANTIZER_NAMES,
   type Quantizer,

@@ -47,7 +47,7 @@ export function affine(options: { readonly name?: string } = {}): Layer {
 }
 
 /** Parameters that aren't trained, with their initial values. */
-function perChannel(channels: number, initial: Readonly<Record<string, number>>): ParameterSpec[] {
+export function perChannel(channels: number, initial: Readonly<Record<string, number>>): ParameterSpec[] {
   return Object.entries(initial).map(([name, value]) => ({
     name,
     shape: [channels],
@@ -58,11 +58,13 @@ function perChannel(channels: number, initial: Readonly<Record<string, number>>)
   }));
 }
 
-function assertInference(training: boolean, where: string): void {
+/** @throws OptionError when training */
+export function assertInference(training: boolean, where: string): void {
   if (training) noGradient(where);
 }
 
-function noGradient(where: string): Backward {
+/** @throws OptionError always */
+export function noGradient(where: string): Backward {
   throw new OptionError('This layer is for inference: it has no gradient.', {
     where,
     remedy: 'train the network that it was folded from',

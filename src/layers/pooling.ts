@@ -1,5 +1,6 @@
 /** Pooling layers over [height, width, channels]. */
 import type { ProgramBuilder, Shape, Tensor } from '../gpu/index.ts';
+import { packSigns } from '../ops/dense.ts';
 import {
   averagePool2dGrad,
   averagePool2d as averagePool2dOp,
@@ -9,16 +10,61 @@ import {
   maxPool2d as maxPool2dOp,
   type Pool2dOptions,
   resolvePool2d,
+  signPool2d as signPool2dOp,
 } from '../ops/pool.ts';
-import { asReal, assertRank, type Layer, onlyInput, real } from './layer.ts';
+import { assertInference, noGradient, perChannel } from './inference.ts';
+import { asReal, assertRank, type Layer, onlyInput, prepared, real } from './layer.ts';
 
 export interface Pool2dLayerOptions extends Pool2dOptions {
   readonly name?: string;
 }
 
-/** Largest value of each window; its gradient goes to the first one where several are equal. */
+/**
+ * Largest value of each window; its gradient goes to the first one where several are equal. Signs stay packed signs, when
+ * not training.
+ */
 export function maxPool2d(options: Pool2dLayerOptions): Layer {
-  return makePool('maxPool2d', options, maxPool2dOp, maxPool2dGrad);
+  const { name, ...window } = options;
+  const layer = makePool('maxPool2d', options, maxPool2dOp, maxPool2dGrad);
+  return {
+    ...layer,
+    forward(context, inputs) {
+      const input = onlyInput(inputs, name ?? layer.kind);
+      if (context.training || input.kind === 'real') return layer.forward(context, inputs);
+      return {
+        output: { kind: 'sign', tensor: signPool2dOp(context.builder, input.tensor, window) },
+        backward: () => noGradient(name ?? layer.kind),
+      };
+    },
+  };
+}
+
+/**
+ * Pooling of signs, for inference: the largest of each window in channels whose parameter `direction`, [channels], is 1, and
+ * the smallest where it is −1. What a maximum comes to that is taken after thresholds of either direction instead of before
+ * them. Input signs, or reals whose signs are taken; output signs.
+ */
+export function signPool2d(options: Pool2dLayerOptions): Layer {
+  const { name: given, ...window } = options;
+  const where = given ?? 'signPool2d';
+  return {
+    name: given,
+    kind: 'signPool2d',
+    config: { ...options },
+    outputShape: (inputs, name) => pooledShape(onlyInput(inputs, name), window, name),
+    parameters: (inputs) => perChannel(onlyInput(inputs, where)[2] ?? 1, { direction: 1 }),
+    forward(context, inputs) {
+      const { builder, training, parameter } = context;
+      assertInference(training, where);
+      const input = onlyInput(inputs, where);
+      const bits = input.kind === 'sign' ? input.tensor : packSigns(builder, input.tensor);
+      const direction = prepared(context, 'direction', (b) => packSigns(b, parameter('direction').value));
+      return {
+        output: { kind: 'sign', tensor: signPool2dOp(builder, bits, { ...window, direction }) },
+        backward: () => noGradient(where),
+      };
+    },
+  };
 }
 
 /** Mean of each window; padding doesn't count (TensorFlow's rule). */
@@ -51,6 +97,11 @@ export function globalAveragePool2d(options: { readonly name?: string } = {}): L
   };
 }
 
+function pooledShape(input: Shape, window: Pool2dOptions, name: string): Shape {
+  assertRank(input, 3, name);
+  return resolvePool2d([1, ...input], window, name).outputShape.slice(1);
+}
+
 function makePool(
   kind: string,
   options: Pool2dLayerOptions,
@@ -63,11 +114,7 @@ function makePool(
     name: given,
     kind,
     config: { ...options },
-    outputShape(inputs, name): Shape {
-      const input = onlyInput(inputs, name);
-      assertRank(input, 3, name);
-      return resolvePool2d([1, ...input], window, name).outputShape.slice(1);
-    },
+    outputShape: (inputs, name) => pooledShape(onlyInput(inputs, name), window, name),
     parameters: () => [],
     forward({ builder, wantsInputGradient }, inputs) {
       const x = asReal(builder, onlyInput(inputs, where));

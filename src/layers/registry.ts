@@ -1,13 +1,14 @@
 /** Layers by kind: how a layer that a file describes is made again. */
 import { FormatError } from '../errors.ts';
 import { sign } from './activations.ts';
+import { binaryConv2d, binaryDense } from './binary-products.ts';
 import { conv2d, quantConv2d } from './conv2d.ts';
 import { dense, quantDense } from './dense.ts';
 import { affine, threshold } from './inference.ts';
 import type { Layer } from './layer.ts';
 import { add, concat } from './merging.ts';
 import { batchNormalization } from './normalization.ts';
-import { averagePool2d, globalAveragePool2d, maxPool2d } from './pooling.ts';
+import { averagePool2d, globalAveragePool2d, maxPool2d, signPool2d } from './pooling.ts';
 import { dropout } from './regularization.ts';
 import { requantize } from './requantize.ts';
 import { flatten } from './reshaping.ts';
@@ -18,6 +19,8 @@ const FACTORIES = {
   affine,
   averagePool2d,
   batchNormalization,
+  binaryConv2d,
+  binaryDense,
   concat,
   conv2d,
   dense,
@@ -29,6 +32,7 @@ const FACTORIES = {
   quantDense,
   requantize,
   sign,
+  signPool2d,
   threshold,
 };
 

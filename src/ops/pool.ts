@@ -9,6 +9,7 @@ import {
   maxPool,
   maxPoolGrad,
   type PoolConstants,
+  signPool,
 } from '../kernels/pool.ts';
 import type { Padding } from '../reference/conv.ts';
 import type { Pool2dGeometry } from '../reference/pool.ts';
@@ -89,6 +90,33 @@ export function maxPool2d(b: ProgramBuilder, x: Tensor, options: Pool2dOptions &
   const geometry = resolvePool2d(x.shape, options, where);
   const out = resultTensor(b, where, geometry.outputShape, 'f32', options.out);
   b.dispatch(maxPool, { x, out }, constantsOf(geometry));
+  return out;
+}
+
+/**
+ * The largest sign of each window, or the smallest one by channel; packed signs stay packed.
+ * @param x bits [N, H, W, C]
+ * @param options.direction bits [C]: the smallest where −1 (bit 1); the largest everywhere when absent
+ * @returns bits [N, OH, OW, C]
+ * @throws ShapeError, OptionError
+ */
+export function signPool2d(
+  b: ProgramBuilder,
+  x: Tensor,
+  options: Pool2dOptions & OutOption & { readonly direction?: Tensor | undefined },
+): Tensor {
+  const where = 'signPool2d';
+  assertDType(x, 'bits', where);
+  const geometry = resolvePool2d(x.shape, options, where);
+  const { direction } = options;
+  if (direction !== undefined) {
+    assertDType(direction, 'bits', where);
+    assertShapeIs(direction, [geometry.channels], where);
+  }
+  const out = resultTensor(b, where, geometry.outputShape, 'bits', options.out);
+  // Something has to be bound; without directions it isn't read.
+  const DIRECTED = direction === undefined ? 0 : 1;
+  b.dispatch(signPool, { x, direction: direction ?? x, out }, { ...constantsOf(geometry), DIRECTED });
   return out;
 }
 

@@ -2,6 +2,7 @@
  * Pooling of NHWC images and its gradients. Windows may overlap and reach into padding; padding never wins a maximum
  * and isn't counted in a mean (TensorFlow's semantics).
  */
+import { packSigns, unpackSigns } from './pack.ts';
 
 /** Everything pooling's loops need. */
 export interface Pool2dGeometry {
@@ -55,6 +56,25 @@ export function maxPool2d(x: ArrayLike<number>, geometry: Pool2dGeometry): Float
     out[output] = Math.max(...inputs.map((i) => x[i] ?? Number.NaN));
   });
   return out;
+}
+
+/**
+ * The largest of each window's signs, or the smallest in channels whose direction is negative.
+ * @param x bits [N, H, W, C]
+ * @param direction [C]; positive everywhere when absent
+ * @returns bits [N, OH, OW, C]
+ */
+export function signPool2d(
+  x: ArrayLike<number>,
+  geometry: Pool2dGeometry,
+  direction?: ArrayLike<number>,
+): Uint32Array<ArrayBuffer> {
+  const { batch, height, width, channels } = geometry;
+  const signOf = (i: number) => ((direction?.[i % channels] ?? 1) < 0 ? -1 : 1);
+  // The smallest of some values is the negative of the largest of their negatives.
+  const directed = unpackSigns(x, batch * height * width, channels).map((sign, i) => sign * signOf(i));
+  const largest = maxPool2d(directed, geometry).map((sign, i) => sign * signOf(i));
+  return packSigns(largest, largest.length / channels, channels);
 }
 
 /**
