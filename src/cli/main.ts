@@ -1,12 +1,13 @@
 #!/usr/bin/env node
 /**
- * The command line: `webgpu-bnn train | eval | run | inspect | geometry | bench | data | doctor`. Thin: it parses, calls the library,
+ * The command line: `webgpu-bnn train | eval | run | inspect | convert | geometry | bench | data | doctor`. Thin: it parses, calls the library,
  * prints.
  */
 import { Command } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { BnnError } from '../errors.ts';
 import { benchCommand } from './bench.ts';
+import { convertCommand } from './convert.ts';
 import { dataCommand } from './data.ts';
 import { doctorCommand } from './doctor.ts';
 import { evalCommand } from './eval.ts';
@@ -24,6 +25,7 @@ const program = new Command('webgpu-bnn')
   .addCommand(evalCommand())
   .addCommand(runCommand())
   .addCommand(inspectCommand())
+  .addCommand(convertCommand())
   .addCommand(geometryCommand())
   .addCommand(benchCommand())
   .addCommand(dataCommand())
@@ -36,6 +38,7 @@ Examples:
   $ webgpu-bnn train --resume runs/mnist-mlp  go on where a run stopped
   $ webgpu-bnn eval runs/mnist-mlp            accuracy of a trained network
   $ webgpu-bnn run model.onnx --dataset mnist  run a network that others trained
+  $ webgpu-bnn convert runs/mnist-mlp mlp.safetensors  one bit a weight
   $ webgpu-bnn geometry model.safetensors     what binarizing a stored model would do
   $ webgpu-bnn doctor                         what GPU there is, and whether it computes right
 

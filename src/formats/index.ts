@@ -24,4 +24,5 @@ export {
   type SafetensorsInput,
   type SafetensorsTensor,
 } from './safetensors.ts';
+export { SAVE_FORMATS, type SaveFormat, saveModel } from './save.ts';
 export { readZip } from './zip.ts';

@@ -1,0 +1,41 @@
+/** Any model in any format that this library writes. */
+import { OptionError } from '../errors.ts';
+import type { Model, ParameterValues } from '../graph/index.ts';
+import { encodeModel, type ModelNotes } from './model-file.ts';
+
+type Writer = (
+  model: Model,
+  values: ParameterValues,
+  notes: ModelNotes,
+) => Promise<Uint8Array<ArrayBuffer>> | Uint8Array<ArrayBuffer>;
+
+/** By the ending of a file's name. Writers that need a package are loaded when they are asked for. */
+const WRITERS = {
+  safetensors: encodeModel,
+} as const satisfies Readonly<Record<string, Writer>>;
+
+export type SaveFormat = keyof typeof WRITERS;
+
+/** What `saveModel` writes, as the endings of file names. */
+export const SAVE_FORMATS = Object.keys(WRITERS) as readonly SaveFormat[];
+
+/**
+ * Writes a model with its weights as a file: `safetensors` is this library's own (one bit a binary weight).
+ * @throws OptionError for a format that isn't written; what the writer throws for a layer that its format can't say
+ */
+export async function saveModel(
+  format: SaveFormat,
+  model: Model,
+  values: ParameterValues,
+  notes: ModelNotes = {},
+): Promise<Uint8Array<ArrayBuffer>> {
+  if (!Object.hasOwn(WRITERS, format)) {
+    throw new OptionError('Models are not written in this format.', {
+      given: String(format),
+      expected: SAVE_FORMATS.join(', '),
+      where: 'saveModel',
+    });
+  }
+  const write: Writer = WRITERS[format];
+  return await write(model, values, notes);
+}
