@@ -54,6 +54,8 @@ export interface TrainFlags extends RunOptions, AdapterOptions {
   readonly checkpointEvery?: number;
   readonly tap?: number;
   readonly memoryLimit?: number;
+  /** Print nothing. */
+  readonly quiet?: boolean;
 }
 
 export function trainCommand(): Command {
@@ -101,7 +103,7 @@ export async function train(flags: TrainFlags, command: Command): Promise<void> 
   const resumed = flags.resume === undefined ? undefined : await readRun(flags.resume);
   const run = resumed === undefined ? runOptions(flags) : mergeOptions(resumed.run, flags, command);
   const out = flags.out ?? resumed?.folder ?? join('runs', `${run.dataset}-${run.model}`);
-  const quiet = flags.json === '-';
+  const quiet = flags.quiet === true || flags.json === '-';
   const say = (text: string) => {
     if (!quiet) console.log(text);
   };

@@ -10,3 +10,4 @@ export {
   mnistFromIdx,
   parseIdx,
 } from './idx.ts';
+export { samplesOf, testAccuracy } from './samples.ts';

@@ -230,10 +230,13 @@ function chooseLayers({ model, parameters }: Network, names: readonly string[] |
   const measurable = [...model.layers.keys()].filter((index) => {
     const entry = model.layers[index];
     const kinds = ['quantDense', 'quantConv2d'];
+    const kernel = parameters.get(`${entry?.name}/kernel`);
+    // A network for inference has packed signs only, and no memory for latent weights.
     return (
       entry !== undefined &&
       kinds.includes(entry.layer.kind) &&
-      parameters.get(`${entry.name}/kernel`)?.spec.role === 'binary'
+      kernel?.spec.role === 'binary' &&
+      kernel.value.isPlaced
     );
   });
   const nameOf = (index: number) => model.layers[index]?.name ?? '';

@@ -1,0 +1,610 @@
+/** The report of `webgpu-bnn paper` as one self-contained page: claims with verdicts, and the paper's figures. */
+import type {
+  Claim,
+  FewBitCurves,
+  LayerProportionality,
+  PairHistogram,
+  RandomAngles,
+  RotatedAngles,
+} from '../index.ts';
+import {
+  AXIS,
+  angleHistogram,
+  colourOf,
+  draw,
+  escapeHtml,
+  factRows,
+  figure,
+  HEIGHT,
+  INK,
+  page,
+  SMALL_HEIGHT,
+  SOFT,
+  whole,
+} from './html.ts';
+import type { RunOptions } from './runs.ts';
+
+/** Counts in equal bins. */
+interface Bins {
+  readonly from: number;
+  readonly to: number;
+  readonly counts: readonly number[];
+}
+
+export interface PaperLayer {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly filters: number;
+  readonly dimension: number;
+  readonly meanAngle: number;
+  readonly sdAngle: number;
+  readonly expectedAngle: number;
+  readonly expectedSd: number;
+  /** Mean angle if the filters were rotated before their signs are taken. */
+  readonly rotatedAngle: number;
+  readonly angles: Bins;
+  /** Latent weights by value. */
+  readonly latent: Bins;
+  readonly proportionality: LayerProportionality;
+  /** Of the network with this layer's latent weights, statistics refitted. */
+  readonly continuousAccuracy: number;
+}
+
+export interface PaperReport {
+  readonly version: 1;
+  readonly adapter: { readonly name: string; readonly software: boolean };
+  readonly run: RunOptions;
+  /** That were trained. */
+  readonly epochs: number;
+  readonly claims: readonly Claim[];
+  readonly accuracy: {
+    readonly trained: number;
+    /** With refitted statistics: what the swaps are compared with. */
+    readonly refitted: number;
+    readonly images: number;
+    readonly refittedOn: number;
+  };
+  readonly layers: readonly PaperLayer[];
+  readonly curves: FewBitCurves;
+  readonly random: readonly RandomAngles[];
+  readonly rotation: readonly RotatedAngles[];
+  /** Of measuring. */
+  readonly seconds: number;
+}
+
+export function renderPaper(report: PaperReport): string {
+  const { layers, claims, accuracy } = report;
+  const holding = claims.filter(({ verdict }) => verdict === 'holds').length;
+  return page({
+    kicker:
+      'webgpu-bnn paper report: Anderson & Berg, The High-Dimensional Geometry of Binary Neural Networks (ICLR 2018)',
+    title: `${report.run.model} on ${report.run.dataset}`,
+    header: `<p class="figures"><strong>${holding} of ${claims.length}</strong> claims hold on this network, which classifies
+${percent(accuracy.trained)} of ${whole(accuracy.images)} test images right</p>`,
+    body: `<style>${STYLE}</style>
+<h2>Claims</h2>
+<p>Verdicts follow from the numbers by the rule that stands with each of them. A small network that was trained for minutes
+is not the paper's, and where a claim fails on it, it says so.</p>
+${claimTable(claims)}
+<h2>Vectors and their signs</h2>
+<section class="charts">
+${figure('Random vectors', 'Density of the angle between Gaussian vectors and their signs; the dotted line marks 37.07°, the limit of many dimensions.', randomChart(report.random))}
+${figure('Spread of the angles against dimension', 'A point a layer, on logarithmic axes; the dashed line is the closed form for random filters.', spreadChart(layers))}
+${figure('Rotation before binarization', 'Vectors with entries exp(0.1(i − d/2))·g: mean angle to their signs, without and with a random rotation.', rotationChart(report.rotation))}
+${figure('Ternary filters', 'Angle between filters and their ternary versions against the threshold, in standard deviations; dashes are the closed form for Gaussian weights.', ternaryChart(report.curves))}
+${figure('More bits', 'Angle between filters and greedy sums of sign vectors; dashes are those of Gaussian weights.', bitsChart(report.curves))}
+</section>
+<h2>Angles of the layers</h2>
+<p>Each filter turns by an angle when its weights are replaced by their signs. The dotted lines mark uniform weights (30°, the
+start of training) and random directions in many dimensions (37.07°); the dashed line marks the closed form for the layer's
+dimension.</p>
+<section class="charts">${layers
+      .map((layer, index) =>
+        figure(
+          layer.name,
+          `${whole(layer.filters)} filters of ${whole(layer.dimension)} weights: ${layer.meanAngle.toFixed(2)}° ± ${layer.sdAngle.toFixed(2)}°; ${layer.rotatedAngle.toFixed(2)}° if rotated first.`,
+          angleHistogram({ angles: layer.angles, angleExpected: layer.expectedAngle }, index),
+          'small',
+        ),
+      )
+      .join('\n')}</section>
+<h2>Latent weights</h2>
+<section class="charts">${layers
+      .map((layer, index) =>
+        figure(layer.name, 'Density of the latent weights.', latentChart(layer.latent, index), 'small'),
+      )
+      .join('\n')}</section>
+<h2>Dot products</h2>
+<p>For every filter, dot products with the data: continuous weights (w_c) beside their signs (w_b), and continuous activations
+(A_c) beside theirs (A_b). r is the correlation, its mean over the filters of a layer. Permuted activations keep their values and
+lose their structure: there, r is the cosine of the angle, about 0.80. In the maps, each step of shade is a fixed factor in counts.</p>
+<section class="charts">
+${figure('Correlation by layer', 'Mean r over the filters; marks show the mean cosine between weights and signs.', correlationChart(layers))}
+${figure('One layer continuous', `Accuracy with the latent weights of one layer in place of their signs, statistics refitted on ${whole(accuracy.refittedOn)} training images, less the ${percent(accuracy.refitted)} of the binary network.`, accuracyChart(layers, accuracy.refitted))}
+</section>
+${layers.map((layer) => pairMaps(layer.proportionality)).join('\n')}
+<h2>Layers</h2>
+${layerTable(layers)}
+<h2>What the filters see</h2>
+<p>Covariance of each layer's input patches: in how many directions the data vary, how far the filters lie along the main ones
+(1 for isotropic data), and the r that follows if the binarization error is random with respect to the data.</p>
+${covarianceTable(layers)}
+<h2>Run</h2>
+${factRows([
+  ['adapter', report.adapter.name],
+  ['data set', report.run.dataset],
+  ['model', report.run.model],
+  ['epochs trained', `${report.epochs} of ${report.run.epochs}`],
+  ['seed', String(report.run.seed)],
+  ['images behind the dot products', whole(layers[0]?.proportionality.samples ?? 0)],
+  ['measured in', `${report.seconds.toFixed(0)} seconds`],
+])}`,
+  });
+}
+
+function claimTable(claims: readonly Claim[]): string {
+  const rows = claims.map(
+    ({ claim, expected, measured, verdict, reason }) =>
+      `<tr><td><span class="verdict ${verdict.replaceAll(' ', '-')}">${verdict}</span></td>
+<td><b>${escapeHtml(claim)}</b><br><span class="reason">${escapeHtml(reason)}</span></td>
+<td>${list(expected)}</td><td>${list(measured)}</td></tr>`,
+  );
+  return `<div class="scroll"><table class="claims"><thead><tr><th>verdict</th><th>claim</th><th>theory</th><th>measured</th></tr></thead>
+<tbody>${rows.join('\n')}</tbody></table></div>`;
+}
+
+/** Parts of a text that semicolons separate, a line each. */
+function list(text: string): string {
+  return text.split('; ').map(escapeHtml).join('<br>');
+}
+
+const PLOT = { left: 64, right: 20, top: 40, bottom: 48 };
+const named = (name: string) => ({ name, nameLocation: 'middle', nameGap: 28 });
+
+interface Line {
+  readonly name: string;
+  readonly points: readonly (readonly [x: number, y: number])[];
+  readonly dashed?: boolean;
+  readonly dots?: boolean;
+}
+
+/** Lines with a legend. */
+function lines(
+  all: readonly Line[],
+  axes: { readonly x: object; readonly y: object; readonly mark?: object },
+): string {
+  return draw(HEIGHT, {
+    grid: PLOT,
+    legend: { top: 0, itemWidth: 16, textStyle: { color: INK }, type: 'plain' },
+    xAxis: { ...AXIS, type: 'value', ...axes.x },
+    yAxis: { ...AXIS, type: 'value', ...axes.y },
+    series: all.map(({ name, points, dashed, dots }, index) => {
+      const color = dashed ? SOFT : colourOf(index);
+      return {
+        type: 'line',
+        name,
+        data: points.map((point) => [...point]),
+        color,
+        itemStyle: { color },
+        lineStyle: { color, width: dashed ? 1.5 : 2, type: dashed ? 'dashed' : 'solid' },
+        symbol: dots ? 'circle' : 'none',
+        symbolSize: 6,
+        showAllSymbol: true,
+        ...(index === 0 && axes.mark ? { markLine: axes.mark } : {}),
+      };
+    }),
+  });
+}
+
+/** A dotted line at 37.07 degrees, across an axis. */
+function landmark(axis: 'xAxis' | 'yAxis'): object {
+  return {
+    symbol: 'none',
+    silent: true,
+    data: [
+      {
+        [axis]: 37.0714,
+        lineStyle: { type: 'dotted', color: SOFT, width: 1.5 },
+        label: { formatter: '37.07°', color: SOFT, position: axis === 'xAxis' ? 'end' : 'insideEndTop' },
+      },
+    ],
+  };
+}
+
+function randomChart(random: readonly RandomAngles[]): string {
+  const width = 90 / (random[0]?.counts.length ?? 180);
+  return lines(
+    random.map(({ dimension, vectors, counts }) => ({
+      name: `d = ${dimension}`,
+      points: counts
+        .map((count, bin) => [(bin + 0.5) * width, count / (vectors * width)] as const)
+        .filter(([angle]) => angle <= 60),
+    })),
+    {
+      x: { ...named('degrees'), min: 0, max: 60 },
+      y: { name: 'density' },
+      mark: landmark('xAxis'),
+    },
+  );
+}
+
+function spreadChart(layers: readonly PaperLayer[]): string {
+  const shown = layers.filter(({ filters, sdAngle }) => filters > 1 && sdAngle > 0);
+  const expected = shown
+    .map(({ dimension, expectedSd }) => [dimension, expectedSd] as const)
+    .sort(([a], [b]) => a - b);
+  const logarithmic = { type: 'log', scale: true };
+  return draw(HEIGHT, {
+    grid: PLOT,
+    xAxis: { ...AXIS, ...logarithmic, ...named('weights of a filter') },
+    yAxis: {
+      ...AXIS,
+      ...logarithmic,
+      name: 'standard deviation, degrees',
+      nameTextStyle: { color: INK, align: 'left' },
+    },
+    series: [
+      {
+        type: 'line',
+        symbol: 'none',
+        data: expected.map((point) => [...point]),
+        lineStyle: { color: SOFT, type: 'dashed', width: 1.5 },
+      },
+      ...shown.map(({ name, dimension, sdAngle }, index) => ({
+        type: 'line',
+        data: [[dimension, sdAngle]],
+        symbol: 'circle',
+        symbolSize: 9,
+        itemStyle: { color: colourOf(layers.findIndex((layer) => layer.name === name)) },
+        label: {
+          show: true,
+          formatter: name,
+          color: INK,
+          position: index % 2 === 0 ? 'top' : 'bottom',
+        },
+      })),
+    ],
+  });
+}
+
+function rotationChart(rotation: readonly RotatedAngles[]): string {
+  return lines(
+    [
+      {
+        name: 'without rotation',
+        dots: true,
+        points: rotation.map((one) => [one.dimension, one.plain.mean] as const),
+      },
+      {
+        name: 'rotated',
+        dots: true,
+        points: rotation.map((one) => [one.dimension, one.rotated.mean] as const),
+      },
+    ],
+    {
+      x: { type: 'log', ...named('dimensions'), scale: true },
+      y: { name: 'degrees', min: 0, max: 90, interval: 15 },
+      mark: landmark('yAxis'),
+    },
+  );
+}
+
+function ternaryChart({ thresholds, ternaryExpected, measured }: FewBitCurves): string {
+  const points = (values: readonly number[]) =>
+    thresholds.map((threshold, i) => [threshold, values[i] ?? 0] as const).filter(([, angle]) => angle < 60);
+  return lines(
+    [
+      ...measured.map(({ name, ternary }) => ({ name: shortName(name), points: points(ternary) })),
+      { name: 'closed form', points: points(ternaryExpected), dashed: true },
+    ],
+    { x: { ...named('threshold') }, y: { name: 'degrees', scale: true } },
+  );
+}
+
+function bitsChart({ bitsExpected, measured }: FewBitCurves): string {
+  const points = (values: readonly number[]) => values.map((angle, i) => [i + 1, angle] as const);
+  return lines(
+    [
+      ...measured.map(({ name, bits }) => ({ name: shortName(name), points: points(bits), dots: true })),
+      { name: 'closed form', points: points(bitsExpected), dashed: true },
+    ],
+    {
+      x: { ...named('bits'), min: 1, max: bitsExpected.length, interval: 1 },
+      y: { name: 'degrees', min: 0 },
+    },
+  );
+}
+
+function latentChart({ from, to, counts }: Bins, index: number): string {
+  const width = (to - from) / counts.length;
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  return draw(SMALL_HEIGHT, {
+    grid: { left: 52, right: 16, top: 28, bottom: 48 },
+    xAxis: {
+      ...AXIS,
+      type: 'value',
+      ...named('latent weight'),
+      min: from,
+      max: to,
+      splitLine: { show: false },
+    },
+    yAxis: { ...AXIS, type: 'value', name: 'density', splitNumber: 3 },
+    series: [
+      {
+        type: 'bar',
+        data: counts.map((count, bin) => [from + (bin + 0.5) * width, count / (total * width)]),
+        barWidth: (0.95 * (520 - 68)) / counts.length,
+        itemStyle: { color: colourOf(index) },
+      },
+    ],
+  });
+}
+
+function correlationChart(layers: readonly PaperLayer[]): string {
+  const names = layers.map(({ name }) => name);
+  const series: readonly (readonly [string, (pairs: LayerProportionality) => number | undefined])[] = [
+    ['weights', ({ weights }) => weights.meanR],
+    ['weights, permuted', ({ permuted }) => permuted?.weights.meanR],
+    ['activations', ({ activations }) => activations?.meanR],
+    ['both', ({ both }) => both?.meanR],
+  ];
+  return draw(HEIGHT, {
+    grid: PLOT,
+    legend: { top: 0, itemWidth: 16, textStyle: { color: INK } },
+    xAxis: { ...AXIS, type: 'category', data: names },
+    yAxis: { ...AXIS, type: 'value', name: 'r', min: 0, max: 1 },
+    series: [
+      ...series.map(([name, of], index) => ({
+        type: 'bar',
+        name,
+        data: layers.map(({ proportionality }) => of(proportionality) ?? '-'),
+        itemStyle: { color: colourOf(index), opacity: index === 1 ? 0.55 : 1 },
+      })),
+      {
+        type: 'line',
+        name: 'cos θ',
+        data: layers.map(({ proportionality }) => proportionality.meanCosine),
+        symbol: 'diamond',
+        symbolSize: 9,
+        showAllSymbol: true,
+        itemStyle: { color: INK },
+        lineStyle: { width: 0 },
+      },
+    ],
+  });
+}
+
+function accuracyChart(layers: readonly PaperLayer[], accuracy: number): string {
+  const points = layers.map(({ continuousAccuracy }) => 100 * (continuousAccuracy - accuracy));
+  const most = Math.max(2, Math.ceil(Math.max(...points.map(Math.abs))));
+  return draw(HEIGHT, {
+    grid: { ...PLOT, top: 28 },
+    xAxis: {
+      ...AXIS,
+      type: 'category',
+      data: layers.map(({ name }) => name),
+      axisLabel: { color: INK },
+      position: 'bottom',
+    },
+    yAxis: {
+      ...AXIS,
+      type: 'value',
+      name: 'points of per cent',
+      nameTextStyle: { color: INK, align: 'left' },
+      min: -most,
+      max: most,
+    },
+    series: [
+      {
+        type: 'bar',
+        data: points.map((value, index) => ({ value, itemStyle: { color: colourOf(index) } })),
+        barWidth: '50%',
+        label: {
+          show: true,
+          color: INK,
+          position: 'top',
+          formatter: ({ dataIndex }: { dataIndex: number }) =>
+            percent(layers[dataIndex]?.continuousAccuracy ?? 0),
+        },
+        markLine: {
+          symbol: 'none',
+          silent: true,
+          label: { show: false },
+          lineStyle: { color: INK, type: 'solid', width: 1 },
+          data: [{ yAxis: 0 }],
+        },
+      },
+    ],
+  });
+}
+
+/** Maps of the pairs of a layer: weights, weights on permuted data, activations. */
+function pairMaps({ name, products, weights, permuted, activations }: LayerProportionality): string {
+  const about = (r: number, change: number) => `r = ${r.toFixed(3)}, signs change in ${percent(change)}.`;
+  const maps = [
+    { title: 'weights', x: 'A·w_c', y: 'A·w_b', pairs: weights },
+    { title: 'weights, permuted', x: 'A·w_c', y: 'A·w_b', pairs: permuted?.weights },
+    { title: 'activations', x: 'A_c·w_b', y: 'A_b·w_b', pairs: activations },
+  ].flatMap(({ title, x, y, pairs }) =>
+    pairs?.histogram === undefined
+      ? []
+      : figure(
+          `${name}: ${title}`,
+          about(pairs.meanR, pairs.meanSignChange),
+          pairMap(pairs.histogram, x, y),
+          'map',
+        ),
+  );
+  return `<h3>${escapeHtml(name)} <small>${whole(products)} products a filter</small></h3>
+<section class="charts maps">${maps.join('\n')}</section>`;
+}
+
+/** Shades of a map; each one is a fixed factor in counts. */
+const SHADES = 8;
+
+/** A histogram of pairs as squares in shades of one colour: one path a shade, for a page of maps must stay small. */
+function pairMap(
+  { bins, x0, y0, cellX, cellY, counts }: PairHistogram,
+  xName: string,
+  yName: string,
+): string {
+  const [left, top, size] = [46, 10, 240];
+  const cell = size / bins;
+  const most = Math.max(1, ...counts);
+  const paths = Array.from({ length: SHADES }, () => '');
+  counts.forEach((count, at) => {
+    if (count === 0) return;
+    const shade = Math.min(SHADES - 1, Math.floor((SHADES * Math.log1p(count)) / Math.log1p(most)));
+    const [column, row] = [at % bins, bins - 1 - Math.floor(at / bins)];
+    paths[shade] += `M${column} ${row}h1v1h-1z`;
+  });
+  const shades = paths.map((path, shade) =>
+    path === ''
+      ? ''
+      : `<path d="${path}" fill="var(--s1)" fill-opacity="${((shade + 1) / SHADES).toFixed(3)}"/>`,
+  );
+  const ticks = (from: number, range: number) => {
+    const step = niceStep(range / 3);
+    const first = Math.ceil(from / step);
+    const count = Math.floor((from + range) / step) - first + 1;
+    return Array.from({ length: count }, (_, i) => (first + i) * step);
+  };
+  const text = (x: number, y: number, content: string, anchor: string, colour = INK) =>
+    `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}" fill="${colour}">${escapeHtml(content)}</text>`;
+  const [rangeX, rangeY] = [bins * cellX, bins * cellY];
+  const horizontal = ticks(x0, rangeX).map((value) => {
+    const at = left + (size * (value - x0)) / rangeX;
+    return `<path d="M${at.toFixed(1)} ${top + size}v4" stroke="var(--faint)"/>${text(at, top + size + 16, tickText(value), 'middle')}`;
+  });
+  const vertical = ticks(y0, rangeY).map((value) => {
+    const at = top + size - (size * (value - y0)) / rangeY;
+    return `<path d="M${left} ${at.toFixed(1)}h-4" stroke="var(--faint)"/>${text(left - 6, at + 4, tickText(value), 'end')}`;
+  });
+  return `<svg viewBox="0 0 300 294" font-size="11" font-family="system-ui, sans-serif">
+<rect x="${left}" y="${top}" width="${size}" height="${size}" fill="none" stroke="var(--faint)"/>
+<g transform="translate(${left} ${top}) scale(${cell.toFixed(4)})">${shades.join('')}</g>
+${horizontal.join('')}${vertical.join('')}
+${text(left + size / 2, top + size + 34, xName, 'middle')}
+<g transform="rotate(-90 10 ${top + size / 2})">${text(10, top + size / 2, yName, 'middle')}</g>
+</svg>`;
+}
+
+/** 1, 2 or 5 times a power of ten, near to `rough`. */
+function niceStep(rough: number): number {
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const factor = rough / power;
+  return power * (factor < 1.5 ? 1 : factor < 3.5 ? 2 : factor < 7.5 ? 5 : 10);
+}
+
+function tickText(value: number): string {
+  return Number(value.toPrecision(4)).toString().replace('-', '−');
+}
+
+function layerTable(layers: readonly PaperLayer[]): string {
+  const head = [
+    'layer',
+    'shape',
+    'd',
+    'angle',
+    'closed form',
+    'sd, closed form',
+    'rotated',
+    'r weights',
+    'permuted',
+    'r activations',
+    'r both',
+    'slope',
+    'mean |w|',
+    'signs change',
+    'accuracy if continuous',
+  ];
+  const rows = layers.map((layer) => {
+    const { proportionality: pairs } = layer;
+    return [
+      layer.shape.join(' × '),
+      whole(layer.dimension),
+      `${layer.meanAngle.toFixed(2)}° ± ${layer.sdAngle.toFixed(2)}°`,
+      `${layer.expectedAngle.toFixed(2)}°`,
+      `${layer.expectedSd.toFixed(2)}°`,
+      `${layer.rotatedAngle.toFixed(2)}°`,
+      number(pairs.weights.meanR),
+      number(pairs.permuted?.weights.meanR),
+      number(pairs.activations?.meanR),
+      number(pairs.both?.meanR),
+      number(pairs.weights.meanSlope),
+      number(pairs.meanScale),
+      percent(pairs.weights.meanSignChange),
+      percent(layer.continuousAccuracy),
+    ];
+  });
+  return table(head, layers, rows);
+}
+
+function covarianceTable(layers: readonly PaperLayer[]): string {
+  const head = [
+    'layer',
+    'patches',
+    'd',
+    'participation ratio',
+    'effective rank',
+    'largest share of variance',
+    'alignment',
+    'r by covariance',
+    'r if the error is random',
+  ];
+  const rows = layers.map(({ dimension, proportionality: { covariance } }) =>
+    covariance === undefined
+      ? ['–', whole(dimension), '–', '–', '–', '–', '–', '–']
+      : [
+          whole(covariance.samples),
+          whole(dimension),
+          covariance.participationRatio.toFixed(1),
+          covariance.effectiveRank?.toFixed(1) ?? '–',
+          percent((covariance.eigenvalues[0] ?? 0) / covariance.trace),
+          covariance.meanAlignment.toFixed(2),
+          number(covariance.meanCorrelation),
+          number(covariance.expectedCorrelation),
+        ],
+  );
+  return table(head, layers, rows);
+}
+
+function table(
+  head: readonly string[],
+  layers: readonly PaperLayer[],
+  rows: readonly (readonly string[])[],
+): string {
+  const body = rows.map(
+    (cells, index) =>
+      `<tr><th scope="row">${escapeHtml(layers[index]?.name ?? '')}</th>${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`,
+  );
+  return `<div class="scroll"><table><thead><tr>${head.map((name) => `<th>${name}</th>`).join('')}</tr></thead>
+<tbody>${body.join('\n')}</tbody></table></div>`;
+}
+
+function number(value: number | undefined): string {
+  return value === undefined || !Number.isFinite(value) ? '–' : value.toFixed(3);
+}
+
+function percent(share: number): string {
+  return Number.isFinite(share) ? `${(100 * share).toFixed(2)} %` : '–';
+}
+
+/** `dense1/kernel` is `dense1`. */
+function shortName(name: string): string {
+  return name.replace(/\/kernel$/, '');
+}
+
+const STYLE = `
+.claims td { white-space: normal; vertical-align: top; min-width: 11rem; }
+.claims td:first-child { min-width: 0; white-space: nowrap; }
+.claims td:nth-child(2) { min-width: 20rem; }
+.reason { color: var(--soft); font-size: .875rem; }
+.verdict { display: inline-block; padding: .1rem .5rem; border: 1.5px solid currentColor; border-radius: 999px; font-weight: 600; font-size: .875rem; }
+.verdict.holds { color: var(--s3); }
+.verdict.fails { color: var(--s5); }
+.verdict.cannot-be-told { color: var(--soft); }
+h3 { margin: 1.5rem 0 0; }
+h3 small { color: var(--soft); font-weight: 400; }
+.maps { grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); }
+`;
