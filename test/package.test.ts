@@ -15,8 +15,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
+import { build as esbuild } from 'esbuild';
 import { build, preview } from 'vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import manifest from '../package.json' with { type: 'json' };
@@ -157,6 +159,94 @@ describe('a blank Vite app', () => {
     expect(scripts).toContain('shape');
     expect(scripts.includes('@compute')).toBe(false);
     expect(scripts.length).toBeLessThan(4000);
+  });
+});
+
+/** What a page would import for a task, and the most that it may weigh: kilobytes of gzip, parsers loaded on demand apart. */
+const TASKS: Readonly<Record<string, { readonly code: string; readonly limit: number }>> = {
+  'run a model': {
+    code: "import { Gpu, loadModel } from 'webgpu-bnn'; window.start = { Gpu, loadModel };",
+    limit: 85,
+  },
+  'train a network': {
+    code: "import { Gpu, Trainer, mlp, fetchMnist, measureGeometry } from 'webgpu-bnn'; window.start = { Gpu, Trainer, mlp, fetchMnist, measureGeometry };",
+    limit: 95,
+  },
+  'everything of webgpu-bnn': {
+    code: "import * as all from 'webgpu-bnn'; window.start = all;",
+    limit: 140,
+  },
+  'read ONNX': {
+    code: "import * as all from 'webgpu-bnn/onnx'; window.start = all;",
+    limit: 60,
+  },
+};
+
+describe('what a page downloads', () => {
+  let app = '';
+  beforeAll(async () => {
+    const files = Object.fromEntries(
+      Object.values(TASKS).map(({ code }, index) => [`task${index}.js`, code]),
+    );
+    app = await project('sizes', files, '--omit=optional');
+  });
+
+  const kilobytes = (code: string) => Math.round(gzipSync(code, { level: 9 }).length / 100) / 10;
+
+  /** Size of the chunks that a page loads at once: the entry and what it imports, without what it imports on demand. */
+  async function withVite(file: string): Promise<number> {
+    const result = await build({
+      configFile: false,
+      root: app,
+      logLevel: 'error',
+      build: { target: 'es2023', write: false, rolldownOptions: { input: join(app, file) } },
+    });
+    const chunks = [result]
+      .flat()
+      .flatMap((bundle) => ('output' in bundle ? bundle.output : []))
+      .flatMap((output) => (output.type === 'chunk' ? [output] : []));
+    const byName = new Map(chunks.map((chunk) => [chunk.fileName, chunk]));
+    const loaded = new Set(chunks.filter(({ isEntry }) => isEntry).map(({ fileName }) => fileName));
+    for (const name of loaded) for (const needed of byName.get(name)?.imports ?? []) loaded.add(needed);
+    return [...loaded].reduce((sum, name) => sum + kilobytes(byName.get(name)?.code ?? ''), 0);
+  }
+
+  async function withEsbuild(file: string): Promise<number> {
+    const { outputFiles, metafile } = await esbuild({
+      absWorkingDir: app,
+      entryPoints: [file],
+      bundle: true,
+      minify: true,
+      splitting: true,
+      format: 'esm',
+      target: 'es2023',
+      write: false,
+      metafile: true,
+      outdir: 'out',
+      logLevel: 'error',
+    });
+    const byName = new Map(outputFiles.map(({ path, text }) => [relative(app, path), text]));
+    const loaded = new Set(
+      Object.entries(metafile.outputs).flatMap(([name, { entryPoint }]) =>
+        entryPoint === file ? [name] : [],
+      ),
+    );
+    for (const name of loaded) {
+      for (const { path, kind } of metafile.outputs[name]?.imports ?? []) {
+        if (kind === 'import-statement') loaded.add(path);
+      }
+    }
+    return [...loaded].reduce((sum, name) => sum + kilobytes(byName.get(name) ?? ''), 0);
+  }
+
+  test.each(Object.entries(TASKS))('to %s, is small in Vite and in esbuild', async (task, { limit }) => {
+    const file = `task${Object.keys(TASKS).indexOf(task)}.js`;
+    const [vite, other] = [await withVite(file), await withEsbuild(file)];
+    console.log(
+      `${task}: ${vite.toFixed(1)} KB with Vite, ${other.toFixed(1)} KB with esbuild (${limit} KB allowed)`,
+    );
+    expect(vite).toBeGreaterThan(1);
+    expect(Math.max(vite, other)).toBeLessThanOrEqual(limit);
   });
 });
 
