@@ -122,9 +122,14 @@ interface ExpectedFile {
   readonly mayBeShort: boolean;
 }
 
+const FILES = new Map<string, readonly ExpectedFile[]>();
+
+/** The files of a topology but for the names of the classes; made once. */
 function filesOf(topology: BnnPynqNetwork['topology']): readonly ExpectedFile[] {
+  const known = FILES.get(topology);
+  if (known !== undefined) return known;
   const folds = TOPOLOGIES[topology];
-  return folds.flatMap(({ outputs, fanIn, simd, pe }, layer) => {
+  const files = folds.flatMap(({ outputs, fanIn, simd, pe }, layer) => {
     const isLastOfCnv = topology === 'CNV' && layer === folds.length - 1;
     const elements = Array.from({ length: pe }, (_, element) => `${layer}-${element}`);
     const weights = elements.map((name) => ({
@@ -141,6 +146,8 @@ function filesOf(topology: BnnPynqNetwork['topology']): readonly ExpectedFile[] 
     }));
     return [...weights, ...thresholds];
   });
+  FILES.set(topology, files);
+  return files;
 }
 
 function hasLastLayer(folder: Folder, folds: readonly Fold[]): boolean {

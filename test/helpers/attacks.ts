@@ -1,0 +1,118 @@
+/** What is damaged, and who reads it: for the tests, and for the longer run. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { inflateSync, zipSync } from 'fflate';
+import { decodeModel, encodeModel, readBnnPynq } from '../../src/formats/index.ts';
+import { importOnnx } from '../../src/formats/onnx.ts';
+import { readZipWith } from '../../src/formats/zip.ts';
+import { initialValues, sequential } from '../../src/graph/index.ts';
+import { batchNormalization, flatten, maxPool2d, quantConv2d, quantDense } from '../../src/layers/index.ts';
+import { damage, randomOf } from './attack.ts';
+
+export interface Attack {
+  readonly name: string;
+  /** Of the tests. */
+  readonly rounds: number;
+  readonly make: (round: number) => unknown;
+  readonly read: (damaged: never) => unknown;
+  /** Bytes of the largest array that the reader may make. */
+  readonly allocation: number;
+}
+
+const BINARY = { kernelQuantizer: 'steSign', inputQuantizer: 'steSign' } as const;
+const model = sequential(
+  [
+    quantConv2d({ name: 'conv', filters: 4, kernelSize: 2, ...BINARY }),
+    batchNormalization({ name: 'norm' }),
+    maxPool2d({ name: 'pool', poolSize: 2 }),
+    flatten({ name: 'flat' }),
+    quantDense({ name: 'dense', units: 3, ...BINARY }),
+  ],
+  { input: [5, 5, 3], name: 'tiny' },
+);
+const own = encodeModel(model, initialValues(model, 1), { classes: ['a', 'b', 'c'] });
+const archive = new Uint8Array(zipSync({ 'notes.txt': new Uint8Array(40), 'deep/model.safetensors': own }));
+
+const CNV = join(import.meta.dirname, '..', 'fixtures', 'bnn-pynq', 'cifar10-cnvW1A1');
+const folder = new Map(
+  readdirSync(CNV).map((name) => [name, new Uint8Array(readFileSync(join(CNV, name)))] as const),
+);
+const names = [...folder.keys()];
+
+const onnx = new Uint8Array(
+  readFileSync(join(import.meta.dirname, '..', 'fixtures', 'qonnx-tfc', 'TFC_1W1A.onnx')),
+);
+
+/** A folder with a file that is missing, cut off, too long, under another name, or (it takes long) changed inside. */
+function damagedFolder(round: number): Map<string, Uint8Array> {
+  const random = randomOf(round);
+  const files = new Map<string, Uint8Array>(folder);
+  const name = names[random(names.length)] ?? '';
+  const bytes = folder.get(name) ?? new Uint8Array();
+  if (round % 500 === 0) return files.set(name, damage(bytes, round));
+  switch (random(5)) {
+    case 0:
+      files.delete(name);
+      break;
+    case 1:
+      files.set(name, bytes.subarray(0, random(bytes.length)));
+      break;
+    case 2: {
+      const longer = new Uint8Array(bytes.length + 1 + random(16));
+      longer.set(bytes);
+      files.set(name, longer);
+      break;
+    }
+    case 3:
+      files.delete(name);
+      files.set(names[random(names.length)] ?? '', bytes);
+      break;
+    default:
+      files.set(
+        'classes.txt',
+        damage(folder.get('classes.txt') ?? new Uint8Array(), round).fill(10, 0, random(3)),
+      );
+      files.set(name, bytes.subarray(0, bytes.length - 1 - random(2)));
+  }
+  return files;
+}
+
+export const ATTACKS: readonly Attack[] = [
+  {
+    name: "this library's own model file",
+    rounds: 100_000,
+    make: (round) => damage(own, round),
+    read: (bytes: Uint8Array<ArrayBuffer>) => decodeModel(bytes),
+    // Tensors are views into the file.
+    allocation: 2 * own.length,
+  },
+  {
+    name: 'zip archive',
+    rounds: 100_000,
+    make: (round) => damage(archive, round),
+    read: (bytes: Uint8Array<ArrayBuffer>) => readZipWith(inflateSync, bytes, 'zip'),
+    // What deflate can make of the archive at most.
+    allocation: 1032 * 2 * archive.length,
+  },
+  {
+    name: 'BNN-PYNQ folder',
+    rounds: 100_000,
+    make: damagedFolder,
+    read: (files: Map<string, Uint8Array>) => readBnnPynq(files),
+    // The largest kernel: 256 filters of 3x3x256 signs.
+    allocation: (256 * 9 * 256) / 8,
+  },
+];
+
+/** With those whose tests try 100,000 files of their own. */
+export const ALL_ATTACKS: readonly Attack[] = [
+  ...ATTACKS,
+  {
+    name: 'ONNX',
+    rounds: 100_000,
+    make: (round) => damage(onnx, round),
+    read: (bytes: Uint8Array<ArrayBuffer>) => importOnnx(bytes),
+    // Constants are folded in float64.
+    allocation: 8 * 2 ** 26,
+  },
+];
