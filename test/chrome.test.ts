@@ -1,9 +1,14 @@
 /** The library in a real Chrome. */
+import { statSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { requestGpu } from '../src/node/gpu.ts';
+import { encodeModel, type ModelSource, PIXEL_RANGES } from '../src/formats/index.ts';
+import { initialValues } from '../src/graph/index.ts';
+import { loadModel, requestGpu } from '../src/node/index.ts';
+import { mlp } from '../src/train/index.ts';
 import { type Chrome, launchChrome, servePages } from './helpers/chrome.ts';
 import { expectClose, expectSame } from './helpers/gpu.ts';
 import { workload } from './helpers/workload.ts';
+import type { Loaded } from './pages/load.ts';
 
 describe('Chrome', () => {
   let chrome: Chrome;
@@ -30,6 +35,41 @@ describe('Chrome', () => {
       if (name === 'mlp' || name === 'cnn') expectClose(inChrome[name] ?? [], values, 1e-5, name);
       else expectSame(inChrome[name] ?? [], values, name);
     }
+    expect(errors).toEqual([]);
+    await page.close();
+  });
+
+  test('loads models by URL with progress, and gives the scores that Node gives', async () => {
+    const { page, errors } = await chrome.open(`${server.url}/test/pages/load.html`);
+    const pixels = Array.from({ length: 2 * 784 }, (_, i) => (i * 37) % 256);
+    const inChrome = async (url: string) =>
+      (await page.evaluate((from, images) => window.loadFrom(from, images), url, pixels)) as Loaded;
+    using gpu = await requestGpu({ adapter: 'software' });
+    const inNode = async (source: ModelSource) => {
+      using classifier = await (await loadModel(source)).createClassifier(gpu);
+      return await classifier.classify(Uint8Array.from(pixels), { top: 1 });
+    };
+
+    const onnx = 'test/fixtures/qonnx-tfc/TFC_1W1A.onnx';
+    const fromUrl = await inChrome(`${server.url}/${onnx}`);
+    const expected = await inNode(onnx);
+    expect(fromUrl.format).toBe('ONNX');
+    expectSame(fromUrl.scores, expected.scores, 'ONNX');
+    expect(fromUrl.best).toBe(expected.results[0]?.[0]?.name);
+    const { size } = statSync(onnx);
+    expect(fromUrl.progress.at(-1)).toEqual({ received: size, total: size });
+
+    // Its last layer is a float batch normalisation.
+    const model = mlp({ input: [28, 28, 1], classes: 10, units: 64 });
+    const own = encodeModel(model, initialValues(model, 21), { pixels: PIXEL_RANGES['-1:1'] });
+    const { scores } = await inNode(own);
+    for (const url of (await page.evaluate('ownFiles()')) as string[]) {
+      const loaded = await inChrome(url);
+      expect(loaded.format).toBe('webgpu-bnn');
+      expectClose(loaded.scores, scores, 1e-5, url);
+    }
+    const missing = await page.evaluate((url) => window.errorOf(url), `${server.url}/test/pages/load.html`);
+    expect(missing).toEqual({ code: 'format', message: expect.stringContaining('a web page instead') });
     expect(errors).toEqual([]);
     await page.close();
   });
