@@ -23,7 +23,8 @@ export {
   type ParameterRole,
   type ParameterSpec,
 } from './layer.ts';
-export { add, concat } from './merging.ts';
+export { add, concat, divide, multiply, subtract } from './merging.ts';
+export { prelu, type ReluOptions, relu, softmax } from './nonlinearities.ts';
 export { type BatchNormalizationOptions, batchNormalization, DEFAULT_EPSILON } from './normalization.ts';
 export {
   averagePool2d,
@@ -32,6 +33,12 @@ export {
   type Pool2dLayerOptions,
   signPool2d,
 } from './pooling.ts';
+export {
+  type MultiThresholdOptions,
+  multiThreshold,
+  type QuantizeOptions,
+  quantize,
+} from './quantization.ts';
 export {
   QUANTIZER_NAMES,
   type Quantizer,
@@ -42,4 +49,12 @@ export {
 export { LAYER_KINDS, type LayerKind, makeLayer } from './registry.ts';
 export { type DropoutOptions, dropout } from './regularization.ts';
 export { type RequantizeOptions, requantize } from './requantize.ts';
-export { flatten } from './reshaping.ts';
+export {
+  flatten,
+  type Pad2dOptions,
+  pad2d,
+  type ReshapeOptions,
+  reshape,
+  type TransposeOptions,
+  transpose,
+} from './reshaping.ts';

@@ -1,32 +1,74 @@
-/** Layers that join branches: `add` and `concat`. */
+/** Layers that join branches: arithmetic of two inputs, `add` first of all, and `concat`. */
 import { ShapeError } from '../errors.ts';
-import { describe, type Shape } from '../gpu/index.ts';
+import { describe, type ProgramBuilder, type Shape, type Tensor } from '../gpu/index.ts';
 import { add as addOp, concatGrad, concat as concatOp } from '../ops/elementwise.ts';
-import { asReal, type Layer, real } from './layer.ts';
+import { type Combination, combine, combinedShape } from '../ops/pointwise.ts';
+import { assertInference, noGradient } from './inference.ts';
+import { type Activation, asReal, type Layer, real } from './layer.ts';
 
-/** Sum of two inputs of the same shape (a residual connection). */
+/**
+ * Sum of two inputs of the same shape (a residual connection), or of extent 1 where they differ. The latter is for
+ * inference.
+ */
 export function add(options: { readonly name?: string } = {}): Layer {
-  const where = options.name ?? 'add';
+  return makeCombination('add', options, (_builder, gradOutput) => [() => gradOutput, () => gradOutput]);
+}
+
+/** Product of two inputs, value by value; shapes as for `add`. */
+export function multiply(options: { readonly name?: string } = {}): Layer {
+  return makeCombination('multiply', options, (builder, gradOutput, a, b) => [
+    () => combine(builder, 'multiply', gradOutput, b),
+    () => combine(builder, 'multiply', gradOutput, a),
+  ]);
+}
+
+/** The first input less the second; shapes as for `add`. For inference. */
+export function subtract(options: { readonly name?: string } = {}): Layer {
+  return makeCombination('subtract', options, undefined);
+}
+
+/** The first input divided by the second, which must not be 0; shapes as for `add`. For inference. */
+export function divide(options: { readonly name?: string } = {}): Layer {
+  return makeCombination('divide', options, undefined);
+}
+
+/** How the gradients with respect to both inputs are recorded, where they are wanted. */
+type Gradients = (
+  builder: ProgramBuilder,
+  gradOutput: Tensor,
+  a: Tensor,
+  b: Tensor,
+) => readonly [() => Tensor, () => Tensor];
+
+function makeCombination(
+  kind: Combination,
+  options: { readonly name?: string },
+  gradients: Gradients | undefined,
+): Layer {
+  const where = options.name ?? kind;
+  const both = <T>(inputs: readonly T[], given: readonly Shape[]): readonly [T, T] => {
+    const [a, b] = inputs;
+    if (a === undefined || b === undefined || inputs.length !== 2) throw misfit('two inputs', given, where);
+    return [a, b];
+  };
   return {
     name: options.name,
-    kind: 'add',
+    kind,
     config: { ...options },
-    outputShape(inputs, name) {
-      const [first, second] = inputs;
-      if (first === undefined || second === undefined || inputs.length !== 2 || !sameShape(first, second)) {
-        throw misfit('two inputs of the same shape', inputs, name);
-      }
-      return first;
-    },
+    outputShape: (inputs, name) => combinedShape(...both(inputs, inputs), name),
     parameters: () => [],
-    forward({ builder, wantsInputGradient }, inputs) {
-      const [a, b] = inputs;
-      if (a === undefined || b === undefined) throw misfit('two inputs', [], where);
+    forward({ builder, training, wantsInputGradient }, inputs) {
+      const [first, second] = both<Activation>(inputs, []);
+      const [a, b] = [asReal(builder, first), asReal(builder, second)];
+      const isPlain = sameShape(a.shape, b.shape);
+      if (gradients === undefined || !isPlain) assertInference(training, where);
       return {
-        output: real(addOp(builder, asReal(builder, a), asReal(builder, b))),
-        backward: (gradOutput) => ({
-          inputs: [0, 1].map((index) => (wantsInputGradient[index] ? gradOutput : undefined)),
-        }),
+        output: real(kind === 'add' && isPlain ? addOp(builder, a, b) : combine(builder, kind, a, b)),
+        backward(gradOutput) {
+          if (gradients === undefined) return noGradient(where);
+          const records = gradients(builder, gradOutput, a, b);
+          return { inputs: records.map((record, i) => (wantsInputGradient[i] ? record() : undefined)) };
+        },
       };
     },
   };

@@ -6,12 +6,14 @@ import { conv2d, quantConv2d } from './conv2d.ts';
 import { dense, quantDense } from './dense.ts';
 import { affine, threshold } from './inference.ts';
 import type { Layer } from './layer.ts';
-import { add, concat } from './merging.ts';
+import { add, concat, divide, multiply, subtract } from './merging.ts';
+import { prelu, relu, softmax } from './nonlinearities.ts';
 import { batchNormalization } from './normalization.ts';
 import { averagePool2d, globalAveragePool2d, maxPool2d, signPool2d } from './pooling.ts';
+import { multiThreshold, quantize } from './quantization.ts';
 import { dropout } from './regularization.ts';
 import { requantize } from './requantize.ts';
-import { flatten } from './reshaping.ts';
+import { flatten, pad2d, reshape, transpose } from './reshaping.ts';
 
 /** Every factory by the `kind` of the layers that it makes, which is its own name. */
 const FACTORIES = {
@@ -24,16 +26,27 @@ const FACTORIES = {
   concat,
   conv2d,
   dense,
+  divide,
   dropout,
   flatten,
   globalAveragePool2d,
   maxPool2d,
+  multiThreshold,
+  multiply,
+  pad2d,
+  prelu,
   quantConv2d,
   quantDense,
+  quantize,
+  relu,
   requantize,
+  reshape,
   sign,
   signPool2d,
+  softmax,
+  subtract,
   threshold,
+  transpose,
 };
 
 export type LayerKind = keyof typeof FACTORIES;

@@ -9,8 +9,24 @@ export * from './fused.ts';
 export * from './geometry.ts';
 export * from './inference.ts';
 export * from './loss.ts';
+export { type Frame, pad2d, permute } from './movement.ts';
 export * from './norm.ts';
 export * from './optim.ts';
+export {
+  type Bounds,
+  type Combination,
+  clamp,
+  clampGrad,
+  combine,
+  multiThreshold,
+  prelu,
+  preluGrad,
+  type QuantizeGrid,
+  quantize,
+  ROUNDING_MODES,
+  type RoundingMode,
+  softmax,
+} from './pointwise.ts';
 export * from './pool.ts';
 export * from './proportionality.ts';
 export * from './quantize.ts';

@@ -1,0 +1,19 @@
+// Gradient of clamp: passes where LOW < x < HIGH. One invocation makes one value.
+//!include "lib/index.wgsl"
+
+override SIZE: u32;
+override LOW: f32;
+override HIGH: f32;
+
+@group(0) @binding(0) var<storage, read> g: array<f32>; // [SIZE], with respect to the output
+@group(0) @binding(1) var<storage, read> x: array<f32>; // [SIZE]
+@group(0) @binding(2) var<storage, read_write> out: array<f32>; // [SIZE]
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let index = linear_index(id, groups, 64u);
+  if (index < SIZE) {
+    let value = x[index];
+    out[index] = select(0.0, g[index], value > LOW && value < HIGH);
+  }
+}

@@ -1,0 +1,88 @@
+/** Values one by one: clamps, slopes, arithmetic of two tensors, shares, and quantization to a few levels. */
+import clampSource from '../../shaders/pointwise/clamp.wgsl';
+import clampGradSource from '../../shaders/pointwise/clamp_grad.wgsl';
+import combineSource from '../../shaders/pointwise/combine.wgsl';
+import multiThresholdSource from '../../shaders/pointwise/multi_threshold.wgsl';
+import preluSource from '../../shaders/pointwise/prelu.wgsl';
+import preluGradSource from '../../shaders/pointwise/prelu_grad.wgsl';
+import quantizeSource from '../../shaders/pointwise/quantize.wgsl';
+import softmaxSource from '../../shaders/pointwise/softmax.wgsl';
+import { defineKernel, linearWorkgroups } from '../gpu/index.ts';
+
+const each = ({ SIZE }: { readonly SIZE: number }) => linearWorkgroups(SIZE, 64);
+
+/** x between LOW and HIGH. */
+export const clamp = defineKernel({
+  name: 'pointwise/clamp',
+  source: clampSource,
+  bindings: { x: 'read', y: 'write' },
+  constants: ['SIZE', 'LOW', 'HIGH'],
+  workgroups: each,
+});
+
+/** Gradient of `clamp`. */
+export const clampGrad = defineKernel({
+  name: 'pointwise/clamp_grad',
+  source: clampGradSource,
+  bindings: { g: 'read', x: 'read', out: 'write' },
+  constants: ['SIZE', 'LOW', 'HIGH'],
+  workgroups: each,
+});
+
+/** x, times its channel's slope below zero. */
+export const prelu = defineKernel({
+  name: 'pointwise/prelu',
+  source: preluSource,
+  bindings: { x: 'read', alpha: 'read', y: 'write' },
+  constants: ['SIZE', 'CHANNELS'],
+  workgroups: each,
+});
+
+/** Gradient of `prelu`, and the terms of its slopes' gradients. */
+export const preluGrad = defineKernel({
+  name: 'pointwise/prelu_grad',
+  source: preluGradSource,
+  bindings: { g: 'read', x: 'read', alpha: 'read', grad_x: 'write', terms: 'write' },
+  constants: ['SIZE', 'CHANNELS'],
+  workgroups: each,
+});
+
+/** a + b, a − b, a·b or a/b with broadcasting. */
+export const combine = defineKernel({
+  name: 'pointwise/combine',
+  source: combineSource,
+  bindings: { a: 'read', b: 'read', out: 'write' },
+  constants: [
+    ...(['SIZE', 'EXTENT_1', 'EXTENT_2', 'EXTENT_3', 'EXTENT_4', 'KIND'] as const),
+    ...(['A_STRIDE_0', 'A_STRIDE_1', 'A_STRIDE_2', 'A_STRIDE_3', 'A_STRIDE_4'] as const),
+    ...(['B_STRIDE_0', 'B_STRIDE_1', 'B_STRIDE_2', 'B_STRIDE_3', 'B_STRIDE_4'] as const),
+  ],
+  workgroups: each,
+});
+
+/** f32 [ROWS, CHANNELS] to shares of each row. */
+export const softmax = defineKernel({
+  name: 'pointwise/softmax',
+  source: softmaxSource,
+  bindings: { x: 'read', y: 'write' },
+  constants: ['ROWS', 'CHANNELS'],
+  workgroups: ({ ROWS }) => linearWorkgroups(ROWS, 64),
+});
+
+/** How many of its channel's thresholds a value reaches. */
+export const multiThreshold = defineKernel({
+  name: 'pointwise/multi_threshold',
+  source: multiThresholdSource,
+  bindings: { x: 'read', thresholds: 'read', y: 'write' },
+  constants: ['SIZE', 'CHANNELS', 'LEVELS'],
+  workgroups: each,
+});
+
+/** Values to a uniform grid. */
+export const quantize = defineKernel({
+  name: 'pointwise/quantize',
+  source: quantizeSource,
+  bindings: { x: 'read', scale: 'read', zero_point: 'read', y: 'write' },
+  constants: ['SIZE', 'CHANNELS', 'LOW', 'HIGH', 'ROUNDING', 'INTEGERS'],
+  workgroups: each,
+});

@@ -1,0 +1,94 @@
+/** Layers of networks with a few bits a value, that are only run: `quantize` and `multiThreshold`. */
+import {
+  assertGrid,
+  multiThreshold as multiThresholdOp,
+  type QuantizeGrid,
+  quantize as quantizeOp,
+  type RoundingMode,
+} from '../ops/pointwise.ts';
+import { assertInference, noGradient, perChannel } from './inference.ts';
+import { asReal, assertCount, type Layer, onlyInput, real } from './layer.ts';
+
+export interface QuantizeOptions {
+  readonly name?: string;
+  /** 1 to 24. */
+  readonly bits: number;
+  /** Default true. */
+  readonly signed?: boolean;
+  /** Leaves away the lowest integer of signed ones, the highest of others. Default false. */
+  readonly narrow?: boolean;
+  /** Default `halfEven`. */
+  readonly rounding?: RoundingMode;
+  /** The integers less the zero point, or their multiples of the scale (the default). */
+  readonly output?: 'values' | 'integers';
+}
+
+/**
+ * Uniform quantization (QONNX `Quant`): (round(clamp(x/scale + zeroPoint)) − zeroPoint)·scale with parameters `scale` and
+ * `zeroPoint`, [channels] each; any shape.
+ * @throws OptionError where there is no such grid or rounding
+ */
+export function quantize(options: QuantizeOptions): Layer {
+  const where = options.name ?? 'quantize';
+  const grid: QuantizeGrid = {
+    bits: options.bits,
+    signed: options.signed ?? true,
+    narrow: options.narrow ?? false,
+    rounding: options.rounding ?? 'halfEven',
+    integers: options.output === 'integers',
+  };
+  assertGrid(grid, where);
+  return {
+    name: options.name,
+    kind: 'quantize',
+    config: { ...options },
+    outputShape: (inputs, name) => onlyInput(inputs, name),
+    parameters: (inputs) => perChannel(onlyInput(inputs, where).at(-1) ?? 1, { scale: 1, zeroPoint: 0 }),
+    forward({ builder, training, parameter }, inputs) {
+      assertInference(training, where);
+      const x = asReal(builder, onlyInput(inputs, where));
+      const parameters = { scale: parameter('scale').value, zeroPoint: parameter('zeroPoint').value };
+      return {
+        output: real(quantizeOp(builder, x, { ...grid, ...parameters })),
+        backward: () => noGradient(where),
+      };
+    },
+  };
+}
+
+export interface MultiThresholdOptions {
+  readonly name?: string;
+  /** Thresholds a channel. */
+  readonly levels: number;
+}
+
+/**
+ * How many of its channel's thresholds each value is at least: 0 to `levels` (QONNX and FINN `MultiThreshold` without its
+ * scale and bias). Parameter `thresholds` [channels, levels], in any order; any shape.
+ * @throws OptionError unless `levels` is a positive integer
+ */
+export function multiThreshold(options: MultiThresholdOptions): Layer {
+  const where = options.name ?? 'multiThreshold';
+  const { levels } = options;
+  assertCount(levels, 'levels', where);
+  return {
+    name: options.name,
+    kind: 'multiThreshold',
+    config: { ...options },
+    outputShape: (inputs, name) => onlyInput(inputs, name),
+    parameters(inputs) {
+      const channels = onlyInput(inputs, where).at(-1) ?? 1;
+      const initializer = { kind: 'constant', value: 0 } as const;
+      const shape = [channels, levels];
+      return [{ name: 'thresholds', shape, role: 'statistic', initializer, fanIn: levels, fanOut: levels }];
+    },
+    forward({ builder, training, parameter }, inputs) {
+      assertInference(training, where);
+      const x = asReal(builder, onlyInput(inputs, where));
+      return {
+        output: real(multiThresholdOp(builder, x, parameter('thresholds').value)),
+        backward: () => noGradient(where),
+      };
+    },
+  };
+}

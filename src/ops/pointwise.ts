@@ -1,0 +1,220 @@
+/** Values one by one. The formulas stand in `src/reference/pointwise.ts`. */
+import { OptionError, ShapeError } from '../errors.ts';
+import { describe, type ProgramBuilder, type Shape, sizeOf, type Tensor } from '../gpu/index.ts';
+import {
+  clampGrad as clampGradKernel,
+  clamp as clampKernel,
+  combine as combineKernel,
+  multiThreshold as multiThresholdKernel,
+  preluGrad as preluGradKernel,
+  prelu as preluKernel,
+  quantize as quantizeKernel,
+  softmax as softmaxKernel,
+} from '../kernels/pointwise.ts';
+import { stridesOf } from '../reference/movement.ts';
+import {
+  broadcastShape,
+  COMBINATIONS,
+  type Combination,
+  type Grid,
+  gridRange,
+  ROUNDING_MODES,
+  type RoundingMode,
+} from '../reference/pointwise.ts';
+import { extentConstants, fiveOf } from './axes.ts';
+import { assertDType, assertFloats } from './checks.ts';
+import { biasGrad } from './elementwise.ts';
+
+export { type Combination, type Grid, ROUNDING_MODES, type RoundingMode };
+
+/** The largest finite f32: where a bound is absent. */
+export const LARGEST_F32 = 3.4028234663852886e38;
+
+export interface Bounds {
+  readonly minimum: number;
+  readonly maximum: number;
+}
+
+/** @throws OptionError unless the bounds are numbers, the least first */
+export function assertBounds({ minimum, maximum }: Bounds, where: string): void {
+  if (!(minimum <= maximum)) {
+    throw new OptionError('Bounds go from the minimum to the maximum.', {
+      given: `minimum = ${minimum}, maximum = ${maximum}`,
+      where,
+    });
+  }
+}
+
+/** x f32 between two bounds, which may be infinite. @throws ShapeError, OptionError */
+export function clamp(b: ProgramBuilder, x: Tensor, bounds: Bounds): Tensor {
+  assertDType(x, 'f32', 'clamp');
+  assertBounds(bounds, 'clamp');
+  const y = b.transient('clamped', x.shape, 'f32');
+  b.dispatch(clampKernel, { x, y }, { SIZE: x.size, ...finite(bounds) });
+  return y;
+}
+
+/** Gradient of `clamp` with respect to x: passes strictly between the bounds. @throws ShapeError, OptionError */
+export function clampGrad(b: ProgramBuilder, gradOutput: Tensor, x: Tensor, bounds: Bounds): Tensor {
+  assertDType(x, 'f32', 'clampGrad');
+  assertFloats(gradOutput, x.shape, 'clampGrad');
+  assertBounds(bounds, 'clampGrad');
+  const out = b.transient('gradient of clamped', x.shape, 'f32');
+  b.dispatch(clampGradKernel, { g: gradOutput, x, out }, { SIZE: x.size, ...finite(bounds) });
+  return out;
+}
+
+function finite({ minimum, maximum }: Bounds): { LOW: number; HIGH: number } {
+  const inside = (bound: number) => Math.max(-LARGEST_F32, Math.min(LARGEST_F32, bound));
+  return { LOW: inside(minimum), HIGH: inside(maximum) };
+}
+
+/** x f32 [..., C], times `alpha` f32 [C] where it is negative. @throws ShapeError */
+export function prelu(b: ProgramBuilder, x: Tensor, alpha: Tensor): Tensor {
+  assertDType(x, 'f32', 'prelu');
+  const CHANNELS = x.shape.at(-1) ?? 1;
+  assertFloats(alpha, [CHANNELS], 'prelu');
+  const y = b.transient('rectified', x.shape, 'f32');
+  b.dispatch(preluKernel, { x, alpha, y }, { SIZE: x.size, CHANNELS });
+  return y;
+}
+
+/** Gradients of `prelu`: f32 [..., C] and f32 [C]. @throws ShapeError */
+export function preluGrad(
+  b: ProgramBuilder,
+  gradOutput: Tensor,
+  x: Tensor,
+  alpha: Tensor,
+): { gradInput: Tensor; gradAlpha: Tensor } {
+  assertDType(x, 'f32', 'preluGrad');
+  const CHANNELS = x.shape.at(-1) ?? 1;
+  assertFloats(gradOutput, x.shape, 'preluGrad');
+  assertFloats(alpha, [CHANNELS], 'preluGrad');
+  const gradInput = b.transient('gradient of rectified', x.shape, 'f32');
+  const terms = b.transient('terms of the gradient of alpha', x.shape, 'f32');
+  b.dispatch(
+    preluGradKernel,
+    { g: gradOutput, x, alpha, grad_x: gradInput, terms },
+    { SIZE: x.size, CHANNELS },
+  );
+  return { gradInput, gradAlpha: biasGrad(b, terms) };
+}
+
+/** The shape of `combine`'s result. @throws ShapeError unless each axis agrees or is 1 long in one of them */
+export function combinedShape(a: Shape, b: Shape, where: string): Shape {
+  const shape = broadcastShape(a, b);
+  if (shape !== undefined) return shape;
+  throw new ShapeError("The inputs don't fit this layer.", {
+    given: `${describe(a)} and ${describe(b)}`,
+    expected: 'two inputs of the same shape, or of extent 1 where they differ',
+    where,
+  });
+}
+
+/**
+ * a + b, a − b, a·b or a/b of tensors f32 with as many axes, five at most; extents of 1 are repeated.
+ * @throws ShapeError, OptionError
+ */
+export function combine(builder: ProgramBuilder, kind: Combination, a: Tensor, b: Tensor): Tensor {
+  for (const tensor of [a, b]) assertDType(tensor, 'f32', kind);
+  const shape = combinedShape(a.shape, b.shape, kind);
+  const out = builder.transient(kind, shape, 'f32');
+  const strides = (own: Shape) => {
+    const steps = stridesOf(own).map((stride, axis) => (own[axis] === 1 ? 0 : stride));
+    return fiveOf(steps, 0);
+  };
+  const extents = extentConstants(shape, kind);
+  const [A_STRIDE_0 = 0, A_STRIDE_1 = 0, A_STRIDE_2 = 0, A_STRIDE_3 = 0, A_STRIDE_4 = 0] = strides(a.shape);
+  const [B_STRIDE_0 = 0, B_STRIDE_1 = 0, B_STRIDE_2 = 0, B_STRIDE_3 = 0, B_STRIDE_4 = 0] = strides(b.shape);
+  builder.dispatch(
+    combineKernel,
+    { a, b, out },
+    {
+      SIZE: sizeOf(shape),
+      KIND: COMBINATIONS.indexOf(kind),
+      ...extents,
+      ...{ A_STRIDE_0, A_STRIDE_1, A_STRIDE_2, A_STRIDE_3, A_STRIDE_4 },
+      ...{ B_STRIDE_0, B_STRIDE_1, B_STRIDE_2, B_STRIDE_3, B_STRIDE_4 },
+    },
+  );
+  return out;
+}
+
+/** exp(x) over its sum along the last axis of x f32 [..., C]. @throws ShapeError */
+export function softmax(b: ProgramBuilder, x: Tensor): Tensor {
+  assertDType(x, 'f32', 'softmax');
+  const CHANNELS = x.shape.at(-1) ?? 1;
+  const y = b.transient('shares', x.shape, 'f32');
+  b.dispatch(softmaxKernel, { x, y }, { ROWS: x.size / CHANNELS, CHANNELS });
+  return y;
+}
+
+/** How many of `thresholds` f32 [C, levels] each value of x f32 [..., C] is at least; integers as f32. @throws ShapeError */
+export function multiThreshold(b: ProgramBuilder, x: Tensor, thresholds: Tensor): Tensor {
+  assertDType(x, 'f32', 'multiThreshold');
+  const CHANNELS = x.shape.at(-1) ?? 1;
+  const LEVELS = thresholds.shape.at(-1) ?? 1;
+  assertFloats(thresholds, [CHANNELS, LEVELS], 'multiThreshold');
+  const y = b.transient('levels', x.shape, 'f32');
+  b.dispatch(multiThresholdKernel, { x, thresholds, y }, { SIZE: x.size, CHANNELS, LEVELS });
+  return y;
+}
+
+export interface QuantizeGrid extends Grid {
+  readonly rounding: RoundingMode;
+  /** Gives the integers less the zero point, not their multiples of the scale. */
+  readonly integers?: boolean | undefined;
+}
+
+/** @throws OptionError unless there is a grid of so many bits, with integers that f32 holds, and such a rounding */
+export function assertGrid({ bits, signed, narrow, rounding }: QuantizeGrid, where: string): void {
+  const [low, high] = gridRange({ bits, signed, narrow });
+  if (!Number.isInteger(bits) || bits < 1 || bits > 24 || low >= high) {
+    throw new OptionError('There is no such grid of integers.', {
+      given: `${bits} bits, signed: ${signed}, narrow: ${narrow}`,
+      expected: '1 to 24 bits, with at least two integers',
+      where,
+    });
+  }
+  if (!ROUNDING_MODES.includes(rounding)) {
+    throw new OptionError('This rounding is unknown.', {
+      given: String(rounding),
+      expected: ROUNDING_MODES.join(', '),
+      where,
+    });
+  }
+}
+
+/**
+ * (round(clamp(x/scale + zeroPoint)) − zeroPoint)·scale by channel.
+ * @param x f32 [..., C]
+ * @param options.scale f32 [C], not 0
+ * @param options.zeroPoint f32 [C]
+ * @throws ShapeError, OptionError
+ */
+export function quantize(
+  b: ProgramBuilder,
+  x: Tensor,
+  options: QuantizeGrid & { readonly scale: Tensor; readonly zeroPoint: Tensor },
+): Tensor {
+  const { scale, zeroPoint, rounding, integers = false } = options;
+  assertGrid(options, 'quantize');
+  assertDType(x, 'f32', 'quantize');
+  const CHANNELS = x.shape.at(-1) ?? 1;
+  for (const parameter of [scale, zeroPoint]) assertFloats(parameter, [CHANNELS], 'quantize');
+  const [LOW, HIGH] = gridRange(options);
+  const y = b.transient('quantized', x.shape, 'f32');
+  b.dispatch(
+    quantizeKernel,
+    { x, scale, zero_point: zeroPoint, y },
+    {
+      SIZE: x.size,
+      CHANNELS,
+      LOW,
+      HIGH,
+      ROUNDING: ROUNDING_MODES.indexOf(rounding),
+      INTEGERS: integers ? 1 : 0,
+    },
+  );
+  return y;
+}

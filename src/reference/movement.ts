@@ -1,0 +1,52 @@
+/** Values that only move. */
+
+/** Elements from one place on each axis to the next, the last axis innermost. */
+export function stridesOf(shape: readonly number[]): number[] {
+  const strides: number[] = [];
+  let stride = 1;
+  for (const extent of [...shape].reverse()) {
+    strides.unshift(stride);
+    stride *= extent;
+  }
+  return strides;
+}
+
+/** Axis i of the result is axis `permutation[i]` of x. */
+export function permute<T extends number>(
+  x: ArrayLike<T>,
+  shape: readonly number[],
+  permutation: readonly number[],
+): T[] {
+  const strides = stridesOf(shape);
+  const extents = permutation.map((axis) => shape[axis] ?? 1);
+  const steps = permutation.map((axis) => strides[axis] ?? 1);
+  return Array.from({ length: x.length }, (_, index) => {
+    let [place, rest] = [0, index];
+    for (let axis = extents.length - 1; axis >= 0; axis--) {
+      const extent = extents[axis] ?? 1;
+      place += (rest % extent) * (steps[axis] ?? 1);
+      rest = Math.floor(rest / extent);
+    }
+    return x[place] as T;
+  });
+}
+
+/** Images [n, height, width, channels] with `value` around them. */
+export function pad2d(
+  x: ArrayLike<number>,
+  [n, height, width, channels]: readonly [number, number, number, number],
+  [[top, bottom], [left, right]]: readonly [readonly [number, number], readonly [number, number]],
+  value: number,
+): Float64Array<ArrayBuffer> {
+  const [outHeight, outWidth] = [height + top + bottom, width + left + right];
+  const out = new Float64Array(n * outHeight * outWidth * channels).fill(value);
+  for (let image = 0; image < n; image++) {
+    for (let row = 0; row < height; row++) {
+      for (let i = 0; i < width * channels; i++) {
+        const to = ((image * outHeight + row + top) * outWidth + left) * channels + i;
+        out[to] = x[(image * height + row) * width * channels + i] ?? 0;
+      }
+    }
+  }
+  return out;
+}

@@ -1,0 +1,368 @@
+/** Values one by one and values that only move: kernels against their twins, and the layers that are made of them. */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { OptionError, ShapeError } from '../src/errors.ts';
+import { ProgramBuilder, type Shape, sizeOf, type Tensor } from '../src/gpu/index.ts';
+import { apply, input, model, Network, sequential } from '../src/graph/index.ts';
+import {
+  add,
+  divide,
+  type Layer,
+  makeLayer,
+  multiply,
+  multiThreshold as multiThresholdLayer,
+  pad2d as pad2dLayer,
+  prelu as preluLayer,
+  quantize as quantizeLayer,
+  relu,
+  reshape,
+  sign,
+  softmax as softmaxLayer,
+  subtract,
+  transpose,
+} from '../src/layers/index.ts';
+import { pad2d, permute } from '../src/ops/movement.ts';
+import {
+  clamp,
+  clampGrad,
+  combine,
+  multiThreshold,
+  prelu,
+  preluGrad,
+  quantize,
+  softmax,
+} from '../src/ops/pointwise.ts';
+import * as moved from '../src/reference/movement.ts';
+import * as reference from '../src/reference/pointwise.ts';
+import { normal, uniform01 } from '../src/reference/random.ts';
+import { expectClose, expectSame, Scratch, useGpu } from './helpers/gpu.ts';
+
+const draw = (count: number, stream: number) =>
+  Float32Array.from({ length: count }, (_, i) => normal(21, stream, i));
+/** Quarters: ties for every rounding, and places right at a bound. */
+const quarters = (count: number, stream: number) =>
+  Float32Array.from({ length: count }, (_, i) => Math.round(64 * uniform01(22, stream, i) - 32) / 4);
+
+const extent = (max: number) => fc.integer({ min: 1, max });
+const shapes: Shape[] = [
+  [1],
+  [70_001],
+  [3, 1],
+  ...fc.sample(fc.array(extent(7), { minLength: 2, maxLength: 5 }), { seed: 5, numRuns: 8 }),
+];
+
+describe('kernels against their twins', () => {
+  const gpu = useGpu();
+
+  /** Records everything into one program, runs it, and compares. */
+  async function compare(
+    record: (
+      b: ProgramBuilder,
+      tensor: (data: Float32Array<ArrayBuffer>, shape: Shape) => Tensor,
+      check: (name: string, got: Tensor, expected: ArrayLike<number>, tolerance?: number) => void,
+    ) => void,
+  ) {
+    using scratch = new Scratch(gpu());
+    const b = new ProgramBuilder(gpu(), 'pointwise');
+    const checks: { name: string; got: Tensor; expected: ArrayLike<number>; tolerance: number }[] = [];
+    record(
+      b,
+      (data, shape) => scratch.tensor('x', shape, 'f32', data),
+      (name, got, expected, tolerance = 0) => checks.push({ name, got: b.keep(got), expected, tolerance }),
+    );
+    using program = await b.compile();
+    program.run();
+    for (const { name, got, expected, tolerance } of checks) {
+      const values = await gpu().readFloats(got);
+      if (tolerance > 0) expectClose(values, expected, tolerance, name);
+      else
+        expectSame(
+          values,
+          Float32Array.from(expected, (value) => value + 0),
+          name,
+        );
+    }
+  }
+
+  test(`clamp, prelu, softmax, multiThreshold and their gradients on ${shapes.length} shapes`, async () => {
+    await compare((b, tensor, check) => {
+      for (const [s, shape] of shapes.entries()) {
+        const channels = shape.at(-1) ?? 1;
+        const [xs, gs, slopes] = [quarters(sizeOf(shape), s), draw(sizeOf(shape), s), quarters(channels, s)];
+        const [x, g, alpha] = [tensor(xs, shape), tensor(gs, shape), tensor(slopes, [channels])];
+        const name = `[${shape}]`;
+        const bounds = [
+          { minimum: 0, maximum: Number.POSITIVE_INFINITY },
+          { minimum: -1, maximum: 6 },
+        ][s % 2] as { minimum: number; maximum: number };
+        const { minimum, maximum } = bounds;
+        check(`${name} clamp`, clamp(b, x, bounds), reference.clamp(xs, minimum, maximum));
+        check(`${name} clampGrad`, clampGrad(b, g, x, bounds), reference.clampGrad(gs, xs, minimum, maximum));
+        check(`${name} prelu`, prelu(b, x, alpha), reference.prelu(xs, slopes));
+        const grads = preluGrad(b, g, x, alpha);
+        const expected = reference.preluGrad(gs, xs, slopes);
+        check(`${name} preluGrad`, grads.gradInput, expected.gradInput);
+        check(`${name} preluGrad of alpha`, grads.gradAlpha, expected.gradAlpha, 1e-4);
+        check(`${name} softmax`, softmax(b, x), reference.softmax(xs, channels), 1e-4);
+        const levels = 1 + (s % 15);
+        if (channels < 1000) {
+          const limits = quarters(channels * levels, s + 100);
+          check(
+            `${name} multiThreshold`,
+            multiThreshold(b, x, tensor(limits, [channels, levels])),
+            reference.multiThreshold(xs, limits, channels),
+          );
+        }
+      }
+    });
+  });
+
+  test('quantize rounds at ties and saturates, in every mode on every kind of grid', async () => {
+    await compare((b, tensor, check) => {
+      const channels = 3;
+      const shape = [43, channels];
+      const xs = quarters(sizeOf(shape), 1);
+      const x = tensor(xs, shape);
+      const [steps, zeros] = [Float32Array.of(0.5, 1, -2), Float32Array.of(0, 3, -1)];
+      const [scale, zeroPoint] = [tensor(steps, [channels]), tensor(zeros, [channels])];
+      let bits = 1;
+      for (const rounding of reference.ROUNDING_MODES) {
+        for (const [signed, narrow] of [
+          [true, true],
+          [true, false],
+          [false, true],
+          [false, false],
+        ] as const) {
+          bits = narrow ? 2 + (bits % 4) : 1 + (bits % 4);
+          const grid = { bits, signed, narrow, rounding, integers: bits % 2 === 0 };
+          check(
+            JSON.stringify(grid),
+            quantize(b, x, { ...grid, scale, zeroPoint }),
+            reference.quantize(xs, steps, zeros, grid),
+          );
+        }
+      }
+    });
+  });
+
+  const permutations = fc.sample(
+    fc.array(extent(6), { minLength: 1, maxLength: 5 }).chain((shape) =>
+      fc.tuple(
+        fc.constant(shape),
+        fc.shuffledSubarray(
+          shape.map((_, axis) => axis),
+          { minLength: shape.length },
+        ),
+      ),
+    ),
+    { seed: 6, numRuns: 10 },
+  );
+
+  test('axes in another order, frames around images', async () => {
+    await compare((b, tensor, check) => {
+      for (const [s, [shape, permutation]] of permutations.entries()) {
+        const xs = draw(sizeOf(shape), s);
+        check(
+          `[${shape}] by [${permutation}]`,
+          permute(b, tensor(xs, shape), permutation),
+          moved.permute([...xs], shape, permutation),
+        );
+      }
+      const frames = [
+        [
+          [1, 0],
+          [2, 3],
+        ],
+        [
+          [0, 0],
+          [0, 0],
+        ],
+        [
+          [0, 4],
+          [1, 0],
+        ],
+      ] as const;
+      for (const [s, frame] of frames.entries()) {
+        const shape = [2, 3 + s, 2, 5 - s] as const;
+        const xs = draw(sizeOf(shape), s);
+        check(
+          JSON.stringify(frame),
+          pad2d(b, tensor(xs, shape), frame, s - 1),
+          moved.pad2d(xs, shape, frame, s - 1),
+        );
+      }
+    });
+  });
+
+  test('arithmetic of two tensors, extents of 1 repeated on either side', async () => {
+    const pairs: [Shape, Shape][] = [
+      [[5], [5]],
+      [
+        [2, 3, 4, 5],
+        [2, 1, 1, 5],
+      ],
+      [
+        [2, 1, 4, 1],
+        [1, 3, 1, 5],
+      ],
+      [
+        [2, 3, 2, 2, 3],
+        [2, 3, 2, 2, 3],
+      ],
+      [
+        [1, 1],
+        [7, 9],
+      ],
+    ];
+    await compare((b, tensor, check) => {
+      for (const [s, [left, right]] of pairs.entries()) {
+        const [xs, ys] = [quarters(sizeOf(left), s), draw(sizeOf(right), s + 9)];
+        const [x, y] = [tensor(xs, left), tensor(ys, right)];
+        for (const kind of reference.COMBINATIONS) {
+          check(
+            `[${left}] ${kind} [${right}]`,
+            combine(b, kind, x, y),
+            reference.combine(kind, xs, left, ys, right),
+            1e-5,
+          );
+        }
+      }
+    });
+  });
+
+  test('shapes that do not fit', () => {
+    using scratch = new Scratch(gpu());
+    const b = new ProgramBuilder(gpu(), 'misfits');
+    const tensor = (shape: Shape) => scratch.tensor('x', shape, 'f32');
+    expect(() => combine(b, 'multiply', tensor([2, 3]), tensor([2, 2]))).toThrow(ShapeError);
+    expect(() => combine(b, 'multiply', tensor([2, 3]), tensor([3]))).toThrow(ShapeError);
+    expect(() => permute(b, tensor([1, 1, 1, 1, 1, 2]), [5, 4, 3, 2, 1, 0])).toThrow(ShapeError);
+    expect(() => permute(b, tensor([1, 2]), [0, 0])).toThrow(OptionError);
+    expect(() => prelu(b, tensor([4, 3]), tensor([4]))).toThrow(ShapeError);
+    expect(() => clamp(b, tensor([2]), { minimum: 1, maximum: 0 })).toThrow(OptionError);
+  });
+});
+
+describe('layers', () => {
+  const gpu = useGpu();
+
+  test.each<[string, Layer, Shape, number[], number[], Record<string, number[]>]>([
+    ['relu', relu({ name: 'a' }), [3], [-1, 0, 7], [0, 0, 7], {}],
+    [
+      'relu between −1 and 1',
+      relu({ name: 'a', minimum: -1, maximum: 1 }),
+      [3],
+      [-3, 0.5, 7],
+      [-1, 0.5, 1],
+      {},
+    ],
+    ['prelu', preluLayer({ name: 'a' }), [1, 2], [-2, -2], [-1, -0.5], { alpha: [0.5, 0.25] }],
+    ['softmax', softmaxLayer({ name: 'a' }), [2], [1000, 1000], [0.5, 0.5], {}],
+    [
+      'multiThreshold',
+      multiThresholdLayer({ name: 'a', levels: 2 }),
+      [2],
+      [1, 1],
+      [1, 2],
+      { thresholds: [1, 2, 1, -1] },
+    ],
+    [
+      'quantize to values',
+      quantizeLayer({ name: 'a', bits: 3 }),
+      [2],
+      [1.25, -9],
+      [1, -2],
+      { scale: [0.5, 0.5], zeroPoint: [0, 0] },
+    ],
+    [
+      'quantize to integers',
+      quantizeLayer({ name: 'a', bits: 2, signed: false, rounding: 'ceil', output: 'integers' }),
+      [2],
+      [0.6, 9],
+      [2, 3],
+      { scale: [0.5, 0.5], zeroPoint: [0, 0] },
+    ],
+    ['reshape', reshape({ name: 'a', shape: [2, 2] }), [4], [1, 2, 3, 4], [1, 2, 3, 4], {}],
+    ['transpose', transpose({ name: 'a', permutation: [1, 0] }), [2, 2], [1, 2, 3, 4], [1, 3, 2, 4], {}],
+    [
+      'pad2d',
+      pad2dLayer({
+        name: 'a',
+        padding: [
+          [0, 1],
+          [1, 0],
+        ],
+        value: -1,
+      }),
+      [1, 1, 2],
+      [5, 6],
+      [-1, -1, 5, 6, -1, -1, -1, -1],
+      {},
+    ],
+  ])('%s', async (_, layer, shape, x, expected, parameters) => {
+    const values = new Map(
+      Object.entries(parameters).map(([name, value]) => [`a/${name}`, Float32Array.from(value)] as const),
+    );
+    // As a file would bring it back.
+    const again = makeLayer(layer.kind, JSON.parse(JSON.stringify(layer.config)), 'test');
+    using network = await Network.create(gpu(), sequential([again], { input: shape }), { values });
+    expectClose(await network.predict(Float32Array.from(x)), expected, 1e-6);
+  });
+
+  test('arithmetic of two branches, one of them an attention of one value a channel', async () => {
+    const start = input([2, 2, 2]);
+    const gate = apply(reshape({ shape: [1, 1, 8] }), start);
+    const wide = apply(reshape({ shape: [4, 1, 2] }), start);
+    const outer = apply(reshape({ shape: [4, 1, 2] }), apply(relu(), start));
+    const scaled = apply(multiply(), wide, outer);
+    const less = apply(subtract(), scaled, apply(reshape({ shape: [4, 1, 2] }), gate));
+    const ratio = apply(divide(), less, apply(reshape({ shape: [4, 1, 2] }), apply(sign(), start)));
+    const first = apply(reshape({ shape: [1, 1, 8] }), ratio);
+    const output = apply(add(), first, apply(reshape({ shape: [8, 1, 1] }), start));
+    using network = await Network.create(gpu(), model({ input: start, output }));
+    const x = [1, -2, 3, -4, 5, 0, -7, 8];
+    const rows = x.map((v) => (v * Math.max(0, v) - v) / (v < 0 ? -1 : 1));
+    const expected = x.flatMap((v) => rows.map((row) => row + v));
+    expectClose(await network.predict(Float32Array.from(x)), expected, 1e-6);
+  });
+
+  test('signs stay packed under another shape only where rows stay whole', async () => {
+    const layers = [
+      sign(),
+      reshape({ shape: [2, 32] }),
+      reshape({ shape: [4, 16] }),
+      reshape({ shape: [64] }),
+    ];
+    using network = await Network.create(gpu(), sequential(layers, { input: [64] }));
+    const x = draw(64, 3);
+    expectSame(
+      await network.predict(x),
+      x.map((v) => (v < 0 ? -1 : 1)),
+    );
+  });
+
+  test.each<[string, () => Layer, RegExp]>([
+    ['bounds in the wrong order', () => relu({ minimum: 1, maximum: 0 }), /minimum = 1/],
+    ['a bound that is no number', () => relu({ minimum: Number.NEGATIVE_INFINITY }), /-Infinity/],
+    ['no such grid', () => quantizeLayer({ bits: 0 }), /0 bits/],
+    ['a grid of one integer', () => quantizeLayer({ bits: 1, narrow: true }), /1 bits/],
+    ['no such rounding', () => quantizeLayer({ bits: 2, rounding: 'up' as 'ceil' }), /halfEven/],
+    ['no levels', () => multiThresholdLayer({ levels: 0 }), /levels/],
+    ['an empty shape', () => reshape({ shape: [] }), /\[\]/],
+    ['an axis named twice', () => transpose({ permutation: [0, 0] }), /\[0,0\]/],
+    [
+      'a negative frame',
+      () =>
+        pad2dLayer({
+          padding: [
+            [0, -1],
+            [0, 0],
+          ],
+        }),
+      /-1/,
+    ],
+  ])('%s is refused', (_, make, message) => {
+    expect(make).toThrow(OptionError);
+    expect(make).toThrow(message);
+  });
+});
