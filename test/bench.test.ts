@@ -2,18 +2,22 @@
 import { rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { check, measureCeilings } from '../src/bench/ceilings.ts';
+import { benchBackward } from '../src/bench/backward.ts';
+import { type Ceilings, check, measureCeilings } from '../src/bench/ceilings.ts';
 import { benchGeometry } from '../src/bench/geometry.ts';
 import { timing } from '../src/bench/measure.ts';
-import { openTensorFlow } from '../src/bench/peers.ts';
-import {
-  assertSame,
-  benchProduct,
-  convProduct,
-  matMulProduct,
-  matMuls,
-  residualConvolutions,
-} from '../src/bench/products.ts';
+import { keptActivations } from '../src/bench/memory.ts';
+import { openJax } from '../src/bench/peers/jax.ts';
+import { openOnnxWasm, openOnnxWebGpu } from '../src/bench/peers/onnxruntime.ts';
+import type { Peer } from '../src/bench/peers/peer.ts';
+import { openTensorFlow } from '../src/bench/peers/tensorflow.ts';
+import { assertSame, benchProduct, inParts } from '../src/bench/products.ts';
+import { planBench, runBench } from '../src/bench/run.ts';
+import { convProduct, matMulProduct, pick, residualConvolutions } from '../src/bench/shapes.ts';
+import { benchTraining } from '../src/bench/training.ts';
+import { renderBench } from '../src/cli/bench-report.ts';
+import { GpuValidationError, OptionError } from '../src/errors.ts';
+import * as ops from '../src/ops/index.ts';
 import { buildCli, runCli } from './helpers/cli.ts';
 import { useGpu } from './helpers/gpu.ts';
 
@@ -75,7 +79,6 @@ describe('products', () => {
 
   test('the four convolutions have the same number of multiply-accumulates', () => {
     expect(residualConvolutions(32).map(({ macs }) => macs / 32)).toEqual(Array(4).fill(115_605_504));
-    expect(matMuls(false).length).toBeGreaterThan(matMuls(true).length);
   });
 
   test('a wrong result names the first difference', () => {
@@ -87,32 +90,222 @@ describe('products', () => {
     expect(() => assertSame('conv', same, Float32Array.of(1, 2), 'a peer')).toThrow(/conv, element/);
   });
 
-  test('TensorFlow.js computes the same on the same device', async () => {
-    const peer = await openTensorFlow(gpu());
-    if (!('time' in peer)) return expect.fail(`it can't be measured: ${peer.reason}`);
-    const ceilings = await measureCeilings(gpu(), { runs: 1, sample: 1 });
-    for (const product of [convProduct(5, 32, 64, 1), matMulProduct(8, 64, 32)]) {
-      const medians: number[] = [];
-      const also = async (result: Float32Array<ArrayBuffer>) => {
-        medians.push((await peer.time(product, result, 2)).median);
-        await expect(
-          peer.time(
-            product,
-            result.map((x) => x + 1),
-            1,
-          ),
-        ).rejects.toThrow(/TensorFlow/);
-      };
-      await benchProduct(gpu(), product, ceilings, { runs: 1, also });
-      expect(medians[0]).toBeGreaterThan(0);
+  test('a product that would take long is done in parts, each a submit, with the same result', async () => {
+    const rows = 192;
+    using a = gpu().tensor(
+      'a',
+      [rows, 64],
+      'f32',
+      Float32Array.from({ length: rows * 64 }, (_, i) => i % 7),
+    );
+    using w = gpu().tensor(
+      'w',
+      [32, 64],
+      'f32',
+      Float32Array.from({ length: 32 * 64 }, (_, i) => i % 5),
+    );
+    const results: Float32Array[] = [];
+    for (const [estimate, parts] of [
+      [0.5, 1],
+      [1400, 3],
+      [1e9, 96],
+    ] as const) {
+      using out = gpu().tensor('out', [rows, 32], 'f32');
+      using job = await inParts(gpu(), 'rows', [a, out], estimate, (builder, [x, y]) => {
+        ops.matMul(builder, x, w, { transposeB: true, out: y });
+      });
+      expect(job.parts).toBe(parts);
+      const before = gpu().counters.submits;
+      job.run();
+      expect(gpu().counters.submits - before).toBe(parts);
+      results.push(await gpu().readFloats(out));
     }
-    peer.dispose();
+    expect(results[1]).toEqual(results[0]);
+    expect(results[2]).toEqual(results[0]);
+  });
+
+  test('the backward products agree with the f32 ones, and read less', async () => {
+    for (const product of [convProduct(5, 32, 64, 2), matMulProduct(40, 64, 96)]) {
+      const results = await benchBackward(gpu(), product, { runs: 1, sample: 1 });
+      expect(results.map(({ gradientOf }) => gradientOf)).toEqual(['input', 'weights']);
+      for (const { ratio, binary, float, bytesRead } of results) {
+        expect(ratio).toBeCloseTo(float.median / binary.median, 6);
+        expect(bytesRead.binary).toBeLessThan(bytesRead.float);
+      }
+    }
   });
 
   test('filters of signs have the cosine 1 in the geometry suite', async () => {
     const ceilings = await measureCeilings(gpu(), { runs: 1, sample: 1 });
     const results = await benchGeometry(gpu(), ceilings, 1);
     expect(results.map(({ bytes }) => bytes)).toEqual([512 * 4608 * 4, 1024 * 8192 * 4]);
+  });
+});
+
+describe('peers', () => {
+  const gpu = useGpu();
+
+  /** A product in both forms, and what a peer says of it. */
+  async function beside(peer: Peer, product: ReturnType<typeof convProduct>): Promise<void> {
+    const also = async (result: Float32Array<ArrayBuffer>) => {
+      expect((await peer.time(product, result, 1)).median).toBeGreaterThan(0);
+      const wrong = result.map((value, i) => (i === 3 ? value + 2 : value));
+      await expect(peer.time(product, wrong, 1)).rejects.toThrow(/element 3/);
+    };
+    await benchProduct(gpu(), product, anyCeilings(), { runs: 1, sample: 1, also });
+  }
+
+  test.each([openTensorFlow, openOnnxWebGpu, openOnnxWasm, openJax])(
+    '%o computes the same, or says why it can not',
+    async (open) => {
+      const peer = await open(gpu());
+      if (!('time' in peer)) return expect.fail(`it can't be measured: ${peer.reason}`);
+      expect(peer.name).toMatch(/^(TensorFlow.js|ONNX Runtime Web|jax-js) (WebGPU|WASM)/);
+      const products = [convProduct(5, 32, 64, 1), matMulProduct(8, 64, 32)];
+      for (const product of products.filter(({ kind }) => peer.kinds.includes(kind)))
+        await beside(peer, product);
+      await peer.dispose();
+      // The device is as it was before.
+      await gpu().finished();
+      expect(Object.hasOwn(gpu().device, 'destroy')).toBe(false);
+    },
+  );
+
+  test('TensorFlow.js trains the same network: its first losses are the same', async () => {
+    const peer = await openTensorFlow(gpu());
+    if (!('time' in peer)) return expect.fail(`it can't be measured: ${peer.reason}`);
+    const task = { seed: 3, learningRate: 0.001 };
+    for (const [model, batch, steps] of [
+      ['mlp', 20, 1],
+      ['cnn', 4, 0],
+    ] as const) {
+      const theirs = await peer.train?.({ model, batch, ...task }, steps);
+      const own = await benchTraining(gpu(), model, { batch, ...task, steps, sameBatch: true });
+      expect(theirs?.losses.length).toBe(1 + steps);
+      theirs?.losses.forEach((loss, step) => {
+        // Signs of values near 0 may fall either way.
+        expect(Math.abs(loss / (own.losses[step] ?? 0) - 1)).toBeLessThan(0.05);
+      });
+    }
+    await peer.dispose();
+  });
+});
+
+/** Ceilings that make every product short. */
+function anyCeilings(): Ceilings {
+  const time = timing([1]);
+  const ceiling = { perSecond: 1e9, work: 1e6, time };
+  return {
+    popcounts: ceiling,
+    logic: ceiling,
+    multiplyAdds: ceiling,
+    copy: ceiling,
+    dispatch: time,
+    roundTrip: time,
+    submit: time,
+  };
+}
+
+describe('what is measured', () => {
+  const gpu = useGpu();
+
+  test('shapes are picked by name, and by name with stars', () => {
+    const ids = ['conv-7x7x512-b1', 'conv-7x7x512-b32', 'matmul-1x2x3'];
+    expect(pick(undefined, ids)).toBeUndefined();
+    expect(pick(['conv-7x7x512-b1'], ids)).toEqual([ids[0]]);
+    expect(pick(['*-b32', 'matmul*'], ids)).toEqual([ids[1], ids[2]]);
+    expect(pick(['*'], ids)).toEqual(ids);
+    expect(() => pick(['conv-9*'], ids)).toThrow(/given: +conv-9\*\n.*expected: +conv-7x7x512-b1, /s);
+  });
+
+  test('an unknown suite or model is an error that lists what there is', () => {
+    expect(() => planBench({ suites: ['warp' as 'kernels'] }, true)).toThrow(
+      /kernels, layers, training, geometry/,
+    );
+    expect(() => planBench({ suites: [], models: ['vgg' as 'mlp'] }, true)).toThrow(/mlp, cnn, binarynet/);
+    expect(() => planBench({ suites: ['geometry'], shapes: ['conv*'] }, true)).toThrow(OptionError);
+  });
+
+  test('large products are left to hardware, unless they are named', () => {
+    const large = 'matmul-8192x8192x8192';
+    const ids = (software: boolean, shapes?: string[]) =>
+      planBench({ suites: ['kernels'], shapes }, software).kernels.map(({ id }) => id);
+    expect(ids(true)).not.toContain(large);
+    expect(planBench({ suites: ['kernels'] }, true).leftOut).toContain(large);
+    expect(ids(false)).toContain(large);
+    expect(ids(true, [large])).toEqual([large]);
+    for (const { id } of [...residualConvolutions(1), ...residualConvolutions(32)])
+      expect(ids(true)).toContain(id);
+  });
+
+  test('layers are those of binarynet and of QuickNet, which pads with +1', () => {
+    const { layers } = planBench({ suites: ['layers'] }, false);
+    expect(layers.filter(({ padValue }) => padValue === 0).map(({ id }) => id)).toEqual([
+      'conv-32x32x128-b50',
+      'conv-16x16x128to256-b50',
+      'conv-16x16x256-b50',
+      'conv-8x8x256to512-b50',
+      'conv-8x8x512-b50',
+      'matmul-50x8192x1024',
+    ]);
+    expect(layers.filter(({ padValue }) => padValue === 1).map(({ w }) => w[0])).toEqual([64, 128, 256, 512]);
+  });
+
+  test('what a training step keeps is bits where it can be, and counted against floats', () => {
+    const { bytes, asFloats, share, largest } = keptActivations(gpu(), 'binarynet', 128);
+    expect(share).toBeCloseTo(bytes / asFloats, 9);
+    expect(share).toBeLessThan(0.5);
+    // 12 layers' outputs and 8 sign tensors, by hand, in floats an image.
+    const convolutions = 2 * 32 ** 2 * 128 + 2 * 16 ** 2 * 256 + 2 * 8 ** 2 * 512;
+    const pools = 16 ** 2 * 128 + 8 ** 2 * 256 + 4 ** 2 * 512;
+    const norms = 32 ** 2 * 128 + 16 ** 2 * 256 + 8 ** 2 * 512 + pools;
+    const dense = 2 * (1024 + 1024 + 10);
+    const signs = norms + 2 * 1024;
+    expect(asFloats).toBe(4 * 128 * (32 * 32 * 3 + convolutions + pools + norms + dense + signs));
+    expect(largest[0]?.bytes).toBeGreaterThanOrEqual(largest[1]?.bytes ?? Number.POSITIVE_INFINITY);
+  });
+
+  test('a wrong kernel fails the run, and the first difference is named', async () => {
+    const broken = gpu();
+    const { readFloats } = broken;
+    broken.readFloats = async (tensor) => {
+      const values = await readFloats.call(broken, tensor);
+      if (tensor.label === 'binary result') values[5] = (values[5] ?? 0) + 2;
+      return values;
+    };
+    try {
+      const run = runBench(broken, { suites: ['kernels'], shapes: ['matmul-100x512x512'], quick: true });
+      await expect(run).rejects.toThrow(GpuValidationError);
+      await expect(run).rejects.toThrow(/matmul 100 x 512 x 512, element 5/);
+    } finally {
+      broken.readFloats = readFloats;
+    }
+  });
+
+  test('a run of one shape has its figures, and a report that draws them', async () => {
+    const sections: string[] = [];
+    const figures = await runBench(
+      gpu(),
+      { suites: ['kernels'], shapes: ['matmul-100x512x512'], quick: true },
+      { done: (section) => void sections.push(section) },
+    );
+    expect(sections).toEqual(['ceilings', 'kernels']);
+    expect(figures.kernels.map(({ id }) => id)).toEqual(['matmul-100x512x512']);
+    expect(figures.kernels[0]?.binary.warmUp).toBeGreaterThan(0);
+    expect(figures.kernels[0]?.binaryOnGpu === undefined).toBe(!figures.timestamps);
+    expect(figures.backward.length).toBe(2);
+    const text = renderBench({
+      ...figures,
+      adapter: { ...figures.adapter, name: 'An <adapter>' },
+      host: 'a test',
+      toggles: ['disable_robustness'],
+      date: '2026-01-01',
+      missingPeers: [{ name: 'a peer', reason: 'it is <not> here' }],
+    });
+    for (const part of ['An &#60;adapter&#62;', 'it is &#60;not&#62; here', 'Roofline', 'disable_robustness'])
+      expect(text).toContain(part);
+    expect(text.match(/<svg /g)?.length).toBe(3);
+    expect(text).not.toMatch(/https?:\/\/(?!www\.w3\.org)|NaN|undefined/);
   });
 });
 
@@ -128,6 +321,18 @@ describe('the command', () => {
   test('an unknown suite is wrong usage, and the answer lists what there is', async () => {
     const { code, stderr } = await runCli(cli, ['bench', '--suite', 'everything']);
     expect(stderr).toContain('kernels, layers, training, geometry, all');
+    expect(code).toBe(2);
+  });
+
+  test('an unknown shape is wrong usage, and the answer lists what there is', async () => {
+    const { code, stderr } = await runCli(cli, ['bench', '--suite', 'kernels', '--shapes', 'conv-1x1']);
+    expect(stderr).toContain('conv-56x56x64-b1, conv-28x28x128-b1');
+    expect(code).toBe(2);
+  });
+
+  test('an unknown adapter is wrong usage, and the answer lists what there is', async () => {
+    const { code, stderr } = await runCli(cli, ['bench', '--adapter', 'quantum']);
+    expect(stderr).toContain('auto, hardware, software');
     expect(code).toBe(2);
   });
 

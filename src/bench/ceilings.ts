@@ -6,7 +6,7 @@
 import { GpuValidationError } from '../errors.ts';
 import { type Gpu, ProgramBuilder } from '../gpu/index.ts';
 import { copy, logic, multiplyAdds, OPERATIONS_PER_ROUND, popcounts, tick } from '../kernels/bench.ts';
-import { elapsed, type SampleOptions, type Timing, timeProgram, timing } from './measure.ts';
+import { elapsed, type SampleOptions, type Timing, timeJob, timing } from './measure.ts';
 
 /** One ceiling: what was measured, and the rate that follows from the fastest sample. */
 export interface Ceiling {
@@ -74,7 +74,7 @@ async function timePopcounts(gpu: Gpu, count: number, options: SampleOptions): P
   const out = builder.keep(builder.transient('out', [count, 4], 'u32'));
   builder.dispatch(popcounts, { seed: input, out }, { COUNT: count, ROUNDS });
   using program = await builder.compile();
-  const time = await timeProgram(gpu, program, options);
+  const time = await timeJob(gpu, program, options);
   const got = await gpu.readWords(out);
   check('population counts', got, count, (index) => sumOfPopcounts(seed, index));
   return time;
@@ -104,7 +104,7 @@ async function timeLogic(gpu: Gpu, count: number, options: SampleOptions): Promi
   const out = builder.keep(builder.transient('out', [count, 4], 'u32'));
   builder.dispatch(logic, { seed: input, out }, { COUNT: count, ROUNDS });
   using program = await builder.compile();
-  const time = await timeProgram(gpu, program, options);
+  const time = await timeJob(gpu, program, options);
   const got = await gpu.readWords(out);
   check('exclusive-ors', got, count, (index) => sumOfRing(seed, index));
   return time;
@@ -130,7 +130,7 @@ async function timeMultiplyAdds(gpu: Gpu, count: number, options: SampleOptions)
   const out = builder.keep(builder.transient('out', [count, 8, 4], 'f32'));
   builder.dispatch(multiplyAdds, { seed: input, out }, { COUNT: count, ROUNDS });
   using program = await builder.compile();
-  const time = await timeProgram(gpu, program, options);
+  const time = await timeJob(gpu, program, options);
   const got = await gpu.readFloats(out);
   check('multiply-adds', got, count, (index) => endsOfChains(seed, index));
   return time;
@@ -152,7 +152,7 @@ async function timeCopy(gpu: Gpu, vectors: number, options: SampleOptions): Prom
   const out = builder.keep(builder.transient('copy', [vectors, 4], 'u32'));
   builder.dispatch(copy, { x, out }, { COUNT: vectors });
   using program = await builder.compile();
-  const time = await timeProgram(gpu, program, options);
+  const time = await timeJob(gpu, program, options);
   const got = await gpu.readWords(out);
   check('copy', got, vectors, (index) => Array.from(values.subarray(index * 4, index * 4 + 4)));
   return time;

@@ -3,10 +3,11 @@ import { GpuValidationError } from '../errors.ts';
 import { type Gpu, ProgramBuilder } from '../gpu/index.ts';
 import * as ops from '../ops/index.ts';
 import type { Ceilings } from './ceilings.ts';
-import { type Timing, timeProgram } from './measure.ts';
-import { signs } from './products.ts';
+import { type Timing, timeJob } from './measure.ts';
+import { signs } from './shapes.ts';
 
 export interface GeometryResult {
+  readonly id: string;
   readonly name: string;
   readonly bytes: number;
   readonly time: Timing;
@@ -16,19 +17,29 @@ export interface GeometryResult {
 
 /** Filters of `binarynet`: its largest convolution, and its first dense layer. */
 const FILTERS = [
-  [512, 4608],
-  [1024, 8192],
+  { id: 'filters-512x4608', filters: 512, length: 4608 },
+  { id: 'filters-1024x8192', filters: 1024, length: 8192 },
 ] as const;
 
-/** @throws GpuValidationError unless filters of ±1 have the cosine 1 with their signs */
-export async function benchGeometry(gpu: Gpu, ceilings: Ceilings, runs: number): Promise<GeometryResult[]> {
+export const GEOMETRY_IDS: readonly string[] = FILTERS.map(({ id }) => id);
+
+/**
+ * @param wanted ids; all when absent
+ * @throws GpuValidationError unless filters of ±1 have the cosine 1 with their signs
+ */
+export async function benchGeometry(
+  gpu: Gpu,
+  ceilings: Ceilings,
+  runs: number,
+  wanted: readonly string[] = GEOMETRY_IDS,
+): Promise<GeometryResult[]> {
   const results: GeometryResult[] = [];
-  for (const [filters, length] of FILTERS) {
+  for (const { id, filters, length } of FILTERS.filter((entry) => wanted.includes(entry.id))) {
     using latent = gpu.tensor('latent', [filters, length], 'f32', signs([filters, length], 3));
     const builder = new ProgramBuilder(gpu, 'geometry');
     const statistics = builder.keep(ops.filterGeometry(builder, { latent }));
     using program = await builder.compile();
-    const time = await timeProgram(gpu, program, { runs });
+    const time = await timeJob(gpu, program, { runs });
     const values = await gpu.readFloats(statistics);
     const cosine = ops.FILTER_STATISTICS.indexOf('cosine');
     for (let filter = 0; filter < filters; filter++) {
@@ -42,7 +53,7 @@ export async function benchGeometry(gpu: Gpu, ceilings: Ceilings, runs: number):
       }
     }
     const share = latent.byteLength / (time.median / 1000) / ceilings.copy.perSecond;
-    results.push({ name: `${filters} filters of ${length}`, bytes: latent.byteLength, time, share });
+    results.push({ id, name: `${filters} filters of ${length}`, bytes: latent.byteLength, time, share });
   }
   return results;
 }

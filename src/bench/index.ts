@@ -1,14 +1,21 @@
 /** How speed is measured: ceilings of the adapter, this library's kernels and training steps, and its peers. */
-export { type Ceiling, type Ceilings, measureCeilings } from './ceilings.ts';
-export { benchGeometry, type GeometryResult } from './geometry.ts';
+export type { BackwardResult } from './backward.ts';
+export type { Ceiling, Ceilings } from './ceilings.ts';
+export type { GeometryResult } from './geometry.ts';
 export type { Timing } from './measure.ts';
-export { type MissingPeer, openTensorFlow, type Peer } from './peers.ts';
+export type { KeptActivations } from './memory.ts';
+export type { MissingPeer } from './peers/peer.ts';
+export type { ProductResult } from './products.ts';
 export {
-  benchProduct,
-  binarynetLayers,
-  matMuls,
-  type Product,
-  type ProductResult,
-  residualConvolutions,
-} from './products.ts';
-export { benchTraining, type TrainingResult } from './training.ts';
+  type BenchFigures,
+  type BenchHooks,
+  type BenchOptions,
+  type PeerResult,
+  type PeerTrainingResult,
+  planBench,
+  runBench,
+  type Section,
+  SUITES,
+  type Suite,
+} from './run.ts';
+export type { TrainingResult } from './training.ts';

@@ -8,6 +8,8 @@ export interface Timing {
   readonly slowest: number;
   /** How many samples there were. */
   readonly runs: number;
+  /** Milliseconds of the first run, which isn't among the samples: it may compile and upload. */
+  readonly warmUp?: number;
 }
 
 export interface SampleOptions {
@@ -17,8 +19,8 @@ export interface SampleOptions {
   readonly sample?: number;
 }
 
-/** The most that one submit may take: drivers take a longer one for a hang. */
-const LONGEST_SUBMIT = 500;
+/** The most milliseconds that one submit may take: drivers take a much longer one for a hang. */
+export const LONGEST_SUBMIT = 500;
 const MOST_REPEATS = 4096;
 
 export function timing(times: readonly number[]): Timing {
@@ -29,24 +31,60 @@ export function timing(times: readonly number[]): Timing {
   return { median, fastest: sorted[0] ?? 0, slowest: sorted.at(-1) ?? 0, runs: sorted.length };
 }
 
+/** Programs that together do one job. Each has a submit of its own, so that a long job doesn't look like a hang. */
+export class Job {
+  readonly #programs: readonly Program[];
+
+  constructor(programs: readonly Program[]) {
+    this.#programs = programs;
+  }
+
+  /** How many submits the job takes. */
+  get parts(): number {
+    return this.#programs.length;
+  }
+
+  /** Submits the job, `times` over; a job of one part in one submit. Doesn't wait. */
+  run(times = 1): void {
+    const [only] = this.#programs;
+    if (only !== undefined && this.parts === 1) only.run(times);
+    else for (let i = 0; i < times; i++) for (const program of this.#programs) program.run();
+  }
+
+  /** Milliseconds of all dispatches by the timestamps of the GPU; undefined where it has none. */
+  async onGpu(): Promise<number | undefined> {
+    let sum = 0;
+    for (const program of this.#programs) {
+      const dispatches = await program.profile();
+      if (dispatches === undefined) return undefined;
+      for (const { milliseconds } of dispatches) sum += milliseconds;
+    }
+    return sum;
+  }
+
+  [Symbol.dispose](): void {
+    for (const program of this.#programs) program[Symbol.dispose]();
+  }
+}
+
 /**
- * Times a program by the clock of the host, from the submit to the end of the work. The first run, which also measures
- * how often a sample repeats the program, isn't counted.
+ * Times a job by the clock of the host, from the submit to the end of the work. The first run, which also measures how
+ * often a sample repeats the job, isn't counted.
  */
-export async function timeProgram(gpu: Gpu, program: Program, options: SampleOptions): Promise<Timing> {
-  const once = await elapsed(gpu, () => program.run());
+export async function timeJob(gpu: Gpu, job: Pick<Job, 'run'>, options: SampleOptions): Promise<Timing> {
+  const warmUp = await elapsed(gpu, () => job.run());
   const sample = Math.min(options.sample ?? 5, LONGEST_SUBMIT);
   let repeats = 1;
-  if (once < sample) {
+  if (warmUp < sample) {
     // The first run may have compiled something; a second one tells how long the others will take.
-    const again = await elapsed(gpu, () => program.run());
+    const again = await elapsed(gpu, () => job.run());
     repeats = Math.min(MOST_REPEATS, Math.max(1, Math.ceil(sample / Math.max(again, 0.001))));
   }
   const times: number[] = [];
   for (let i = 0; i < options.runs; i++) {
-    times.push((await elapsed(gpu, () => program.run(repeats))) / repeats);
+    times.push((await elapsed(gpu, () => job.run(repeats))) / repeats);
   }
-  return timing(times);
+  return { ...timing(times), warmUp };
 }
 
 /** Milliseconds from a call to the end of the work that it submitted. */
@@ -57,17 +95,21 @@ export async function elapsed(gpu: Gpu, body: () => void): Promise<number> {
   return performance.now() - start;
 }
 
+/** Browsers round timestamps to a multiple of this many nanoseconds, so that pages can't spy with them. */
+const QUANTUM = 100_000;
+
 /**
- * Times a program by the timestamps of the GPU: the sum over its dispatches.
- * @returns undefined where the adapter has no timestamps, or rounds them to nothing
+ * Times a job by the timestamps of the GPU: the sum over its dispatches.
+ * @returns undefined where the adapter has no timestamps, or rounds them so much that they say little
  */
-export async function timeOnGpu(program: Program, runs: number): Promise<Timing | undefined> {
+export async function timeOnGpu(job: Job, runs: number): Promise<Timing | undefined> {
   const times: number[] = [];
   for (let i = 0; i < runs; i++) {
-    const dispatches = await program.profile();
-    if (dispatches === undefined) return undefined;
-    times.push(dispatches.reduce((sum, { milliseconds }) => sum + milliseconds, 0));
+    const time = await job.onGpu();
+    if (time === undefined) return undefined;
+    times.push(time);
   }
   const result = timing(times);
-  return result.median > 0 ? result : undefined;
+  const rounded = times.every((time) => Math.round(time * 1e6) % QUANTUM === 0);
+  return result.median * 1e6 < (rounded ? 20 * QUANTUM : 1) ? undefined : result;
 }

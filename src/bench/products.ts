@@ -1,30 +1,27 @@
 /** Matrix products and convolutions in two forms, of signs and of floats, on the same values of ±1. */
 import { GpuValidationError } from '../errors.ts';
-import { type Gpu, ProgramBuilder, type Shape, sizeOf } from '../gpu/index.ts';
+import { type DType, type Gpu, ProgramBuilder, type Shape, Tensor } from '../gpu/index.ts';
 import * as ops from '../ops/index.ts';
 import type { Ceilings } from './ceilings.ts';
-import { type Timing, timeOnGpu, timeProgram } from './measure.ts';
-
-export interface Product {
-  readonly name: string;
-  readonly kind: 'matmul' | 'conv';
-  /** [M, K], or [N, H, W, C]. */
-  readonly a: Shape;
-  /** [N, K], or [O, 3, 3, C]; a convolution is padded with zeros to the size of its input. */
-  readonly w: Shape;
-  /** Multiply-accumulates of one run. */
-  readonly macs: number;
-}
+import { Job, LONGEST_SUBMIT, type SampleOptions, type Timing, timeJob, timeOnGpu } from './measure.ts';
+import { type Product, SALT, signs } from './shapes.ts';
 
 export interface ProductResult {
+  readonly id: string;
   readonly name: string;
   readonly macs: number;
+  /** Bytes of packed operands and result. */
+  readonly bytes: number;
+  /** Bytes of operands and result of the f32 form. */
+  readonly floatBytes: number;
   readonly binary: Timing;
   /** By the timestamps of the GPU, where there are any. */
-  readonly binaryOnGpu: Timing | undefined;
+  readonly binaryOnGpu?: Timing | undefined;
   readonly float: Timing;
-  readonly floatOnGpu: Timing | undefined;
-  /** Median f32 time over median binary time. */
+  readonly floatOnGpu?: Timing | undefined;
+  /** Submits that one run takes: more than one where a single one could look like a hang. */
+  readonly parts: { readonly binary: number; readonly float: number };
+  /** Median f32 time over median binary time, by the same clock. */
   readonly ratio: number;
   readonly shares: {
     /** Popcounts a second that plain counting would need for the binary time, over the ceiling. */
@@ -36,131 +33,88 @@ export interface ProductResult {
   };
 }
 
-export function matMulProduct(m: number, k: number, n: number): Product {
-  return { name: `matmul ${m} x ${k} x ${n}`, kind: 'matmul', a: [m, k], w: [n, k], macs: m * k * n };
+export interface ProductOptions extends SampleOptions {
+  /** Called with the common result, to compare more with it. */
+  readonly also?: (result: Float32Array<ArrayBuffer>) => Promise<void>;
 }
 
-export function convProduct(size: number, inputs: number, outputs: number, batch: number): Product {
-  const channels = inputs === outputs ? `${inputs}` : `${inputs} to ${outputs}`;
-  return {
-    name: `conv 3x3 ${size} x ${size} x ${channels}, batch ${batch}`,
-    kind: 'conv',
-    a: [batch, size, size, inputs],
-    w: [outputs, 3, 3, inputs],
-    macs: batch * size * size * inputs * outputs * 9,
-  };
+/** By which clock two forms are compared: the GPU's own where both have it, since the host's counts what it takes to submit. */
+export function compared(
+  gpu: Gpu,
+  host: readonly [Timing, Timing],
+  onGpu: readonly [Timing | undefined, Timing | undefined],
+): readonly [Timing, Timing] {
+  const [first, second] = onGpu;
+  // A software adapter's timestamps are the host's clock once more, with a pass around every dispatch.
+  return gpu.adapter.software || first === undefined || second === undefined ? host : [first, second];
 }
-
-/** The four 3×3 convolutions of a residual network. */
-export function residualConvolutions(batch: number): Product[] {
-  return [
-    convProduct(56, 64, 64, batch),
-    convProduct(28, 128, 128, batch),
-    convProduct(14, 256, 256, batch),
-    convProduct(7, 512, 512, batch),
-  ];
-}
-
-/** Matrix products; a software adapter would take minutes over the large ones. */
-export function matMuls(software: boolean): Product[] {
-  return [
-    matMulProduct(100, 512, 512),
-    matMulProduct(512, 512, 512),
-    matMulProduct(512, 1024, 512),
-    matMulProduct(1024, 1024, 1024),
-    ...(software
-      ? []
-      : [
-          matMulProduct(2048, 2048, 2048),
-          matMulProduct(4096, 784, 4096),
-          matMulProduct(4096, 4096, 4096),
-          matMulProduct(8192, 8192, 8192),
-        ]),
-  ];
-}
-
-/** The products of signs in `binarynet`: five convolutions after the first, and the first dense layer. */
-export function binarynetLayers(batch: number): Product[] {
-  return [
-    convProduct(32, 128, 128, batch),
-    convProduct(16, 128, 256, batch),
-    convProduct(16, 256, 256, batch),
-    convProduct(8, 256, 512, batch),
-    convProduct(8, 512, 512, batch),
-    matMulProduct(batch, 8192, 1024),
-  ];
-}
-
-/** Signs that look random and are the same in every run. */
-export function signs(shape: Shape, salt: number): Float32Array<ArrayBuffer> {
-  return Float32Array.from({ length: sizeOf(shape) }, (_, i) =>
-    Math.imul(i + salt, 2654435761) & 0x10000 ? 1 : -1,
-  );
-}
-
-export const SALT = { a: 1, w: 7 } as const;
 
 /**
  * Times both forms of a product and compares all that they computed.
- * @param options.also called with the common result, to compare more with it
  * @throws GpuValidationError where the forms differ
  */
 export async function benchProduct(
   gpu: Gpu,
   product: Product,
   ceilings: Ceilings,
-  options: {
-    readonly runs: number;
-    readonly also?: (result: Float32Array<ArrayBuffer>) => Promise<void>;
-  },
+  options: ProductOptions,
 ): Promise<ProductResult> {
   using a = gpu.tensor('a', product.a, 'f32', signs(product.a, SALT.a));
   using w = gpu.tensor('w', product.w, 'f32', signs(product.w, SALT.w));
   using aBits = gpu.tensor('a', product.a, 'bits');
   using wBits = gpu.tensor('w', product.w, 'bits');
-  const packing = new ProgramBuilder(gpu, 'pack');
-  ops.packSigns(packing, a, { out: aBits });
-  ops.packSigns(packing, w, { out: wBits });
-  {
-    using pack = await packing.compile();
-    pack.run();
-    await gpu.finished();
-  }
-  const same = { padding: 'same' } as const;
-  const binaryBuilder = new ProgramBuilder(gpu, `binary ${product.name}`);
-  const binaryOut = binaryBuilder.keep(
-    product.kind === 'conv'
-      ? ops.binaryConv2d(binaryBuilder, aBits, wBits, same)
-      : ops.binaryMatMul(binaryBuilder, aBits, wBits),
+  await packInto(gpu, [
+    [a, aBits],
+    [w, wBits],
+  ]);
+  const outShape = outputOf(product);
+  using binaryOut = gpu.tensor('binary result', outShape, 'f32');
+  using floatOut = gpu.tensor('float result', outShape, 'f32');
+  const geometry = { padding: 'same', padValue: product.padValue } as const;
+  using binaryJob = await inParts(
+    gpu,
+    `binary ${product.name}`,
+    [aBits, binaryOut],
+    milliseconds(product, ceilings, 'binary'),
+    (builder, [x, out]) => {
+      if (product.kind === 'conv') ops.binaryConv2d(builder, x, wBits, { ...geometry, out });
+      else ops.binaryMatMul(builder, x, wBits, { out });
+    },
   );
-  const floatBuilder = new ProgramBuilder(gpu, `float ${product.name}`);
-  const floatOut = floatBuilder.keep(
-    product.kind === 'conv'
-      ? ops.conv2d(floatBuilder, a, w, same)
-      : ops.matMul(floatBuilder, a, w, { transposeB: true }),
+  using floatJob = await inParts(
+    gpu,
+    `float ${product.name}`,
+    [a, floatOut],
+    milliseconds(product, ceilings, 'float'),
+    (builder, [x, out]) => {
+      if (product.kind === 'conv') ops.conv2d(builder, x, w, { ...geometry, out });
+      else ops.matMul(builder, x, w, { transposeB: true, out });
+    },
   );
-  using binaryProgram = await binaryBuilder.compile();
-  using floatProgram = await floatBuilder.compile();
-  const binary = await timeProgram(gpu, binaryProgram, options);
-  const float = await timeProgram(gpu, floatProgram, options);
-  // On a software adapter timestamps are the host's clock once more.
-  const stamped = gpu.adapter.software ? 0 : options.runs;
-  const binaryOnGpu = stamped > 0 ? await timeOnGpu(binaryProgram, stamped) : undefined;
-  const floatOnGpu = stamped > 0 ? await timeOnGpu(floatProgram, stamped) : undefined;
+  const binary = await timeJob(gpu, binaryJob, options);
+  const float = await timeJob(gpu, floatJob, options);
+  const stamped = Math.min(options.runs, 3);
+  const binaryOnGpu = await timeOnGpu(binaryJob, stamped);
+  const floatOnGpu = await timeOnGpu(floatJob, gpu.adapter.software ? 1 : stamped);
 
   const result = await gpu.readFloats(binaryOut);
   assertSame(product.name, result, await gpu.readFloats(floatOut), "this library's f32 kernel");
   await options.also?.(result);
-  const seconds = (binaryOnGpu ?? binary).median / 1000;
-  const floatSeconds = (floatOnGpu ?? float).median / 1000;
+  const [binaryBest, floatBest] = compared(gpu, [binary, float], [binaryOnGpu, floatOnGpu]);
+  const seconds = binaryBest.median / 1000;
+  const floatSeconds = floatBest.median / 1000;
   const bytes = aBits.byteLength + wBits.byteLength + binaryOut.byteLength;
   return {
+    id: product.id,
     name: product.name,
     macs: product.macs,
+    bytes,
+    floatBytes: a.byteLength + w.byteLength + floatOut.byteLength,
     binary,
     binaryOnGpu,
     float,
     floatOnGpu,
+    parts: { binary: binaryJob.parts, float: floatJob.parts },
     ratio: floatSeconds / seconds,
     shares: {
       popcounts: product.macs / 32 / seconds / ceilings.popcounts.perSecond,
@@ -170,7 +124,78 @@ export async function benchProduct(
   };
 }
 
-/** Sums of ±1 are exact in f32, so all forms must agree to the bit. @throws GpuValidationError at the first difference */
+export function outputOf({ kind, a, w }: Product): Shape {
+  return kind === 'conv' ? [...a.slice(0, 3), w[0] ?? 1] : [a[0] ?? 1, w[0] ?? 1];
+}
+
+/** Packs signs, before anything is timed. */
+export async function packInto(
+  gpu: Gpu,
+  pairs: readonly (readonly [x: Tensor, bits: Tensor])[],
+): Promise<void> {
+  const builder = new ProgramBuilder(gpu, 'pack');
+  for (const [x, out] of pairs) ops.packSigns(builder, x, { out });
+  using program = await builder.compile();
+  program.run();
+  await gpu.finished();
+}
+
+/** How long a product may take at worst: far from its ceiling. */
+function milliseconds(product: Product, ceilings: Ceilings, form: 'binary' | 'float'): number {
+  const rate = form === 'binary' ? 32 * ceilings.popcounts.perSecond : ceilings.multiplyAdds.perSecond;
+  return (1000 * product.macs) / (0.1 * rate);
+}
+
+/**
+ * Compiles a product in as many parts as keep every submit short, each of some of its rows or images.
+ * @param tensors the left operand and the result, which are parted along their first axis
+ * @param estimate milliseconds that the whole may take
+ * @param record records the product of a part of the operand into a part of the result
+ */
+export async function inParts(
+  gpu: Gpu,
+  label: string,
+  tensors: readonly [Tensor, Tensor],
+  estimate: number,
+  record: (builder: ProgramBuilder, parts: readonly [Tensor, Tensor]) => void,
+): Promise<Job> {
+  const rows = tensors[0].shape[0] ?? 1;
+  const wanted = Math.ceil(estimate / LONGEST_SUBMIT);
+  const granule = Math.max(...tensors.map((tensor) => alignedRows(tensor, gpu)));
+  const rowsOfPart = granule * Math.max(1, Math.floor(rows / wanted / granule));
+  const builders: ProgramBuilder[] = [];
+  for (let first = 0; first < rows; first += rowsOfPart) {
+    const count = Math.min(rowsOfPart, rows - first);
+    const builder = new ProgramBuilder(gpu, label);
+    const [x, out] = tensors;
+    record(builder, count === rows ? tensors : [partOf(x, first, count), partOf(out, first, count)]);
+    builders.push(builder);
+  }
+  return new Job(await Promise.all(builders.map((builder) => builder.compile())));
+}
+
+/** Of how many rows, a power of two, a part must be a multiple so that it may be bound. */
+function alignedRows(tensor: Tensor, gpu: Gpu): number {
+  const bytes = tensor.byteLength / (tensor.shape[0] ?? 1);
+  let rows = 1;
+  while ((rows * bytes) % gpu.limits.minStorageBufferOffsetAlignment !== 0) rows *= 2;
+  return rows;
+}
+
+function partOf(tensor: Tensor, first: number, count: number): Tensor {
+  const [rows = 1, ...rest] = tensor.shape;
+  const { buffer, offset } = tensor.placement;
+  const dtype: DType = tensor.dtype;
+  return Tensor.view(
+    tensor.label,
+    [count, ...rest],
+    dtype,
+    buffer,
+    offset + (first * tensor.byteLength) / rows,
+  );
+}
+
+/** Sums of whole numbers are exact in f32, so all forms must agree to the bit. @throws GpuValidationError at the first difference */
 export function assertSame(name: string, got: Float32Array, expected: Float32Array, whose: string): void {
   const wrong =
     got.length === expected.length ? got.findIndex((value, i) => value !== expected[i]) : got.length;

@@ -1,69 +1,76 @@
 /** The training step of a model, as a trainer runs it. */
 import type { Gpu } from '../gpu/index.ts';
-import { type ModelName, modelByName, Trainer, type TrainingData } from '../train/index.ts';
+import { type ModelName, modelByName, Trainer } from '../train/index.ts';
 import { type Timing, timing } from './measure.ts';
+import { imageOf, noise } from './noise.ts';
 
 export interface TrainingResult {
   readonly model: ModelName;
   readonly batch: number;
   readonly imagesPerSecond: number;
+  /** From the call to the loss of the step: each sample is a submit and a readback. */
   readonly step: Timing;
   readonly dispatches: number;
   readonly submitsPerStep: number;
   readonly readbacksPerStep: number;
   /** Milliseconds of JavaScript to encode and submit one step. */
-  readonly javascript: number;
+  readonly javascript: Timing;
   /** Milliseconds from the call that creates the training to the end of its first step. */
   readonly firstStep: number;
   readonly plannedBytes: number;
   readonly activationBytes: number;
+  /** Of the steps, from the first. */
+  readonly losses: readonly number[];
 }
 
-/** Data sets of noise with the shapes of the real ones: a step's speed doesn't depend on the pixels. */
-function noise(model: ModelName, batch: number, steps: number): TrainingData {
-  const image = model === 'binarynet' ? [32, 32, 3] : [28, 28, 1];
-  const split = (count: number) => ({
-    images: Uint8Array.from(
-      { length: count * image.reduce((x, y) => x * y, 1) },
-      (_, i) => Math.imul(i, 2654435761) >>> 24,
-    ),
-    labels: Uint8Array.from({ length: count }, (_, i) => i % 10),
-    count,
-  });
-  const channels = image[2] ?? 1;
-  return {
-    name: 'noise',
-    classes: '0123456789'.split(''),
-    image,
-    train: split(batch * steps),
-    test: split(batch),
-    normalise: {
-      scale: new Array<number>(channels).fill(2 / 255),
-      shift: new Array<number>(channels).fill(-1),
-    },
-  };
+export interface TrainingOptions {
+  readonly batch: number;
+  /** Timed steps; the first apart. */
+  readonly steps: number;
+  readonly seed?: number;
+  readonly learningRate?: number;
+  /** The same samples in every step, so that losses can be compared with a peer's. */
+  readonly sameBatch?: boolean;
 }
 
-export async function benchTraining(gpu: Gpu, name: ModelName, quick: boolean): Promise<TrainingResult> {
-  const { software } = gpu.adapter;
-  const batch = name === 'binarynet' ? (software ? 10 : 50) : 100;
-  const steps = software ? (name === 'mlp' ? 20 : name === 'cnn' ? 6 : 2) : quick ? 20 : 100;
-  const data = noise(name, batch, steps);
-  const model = modelByName(name, { input: data.image, classes: 10 });
+/** What is measured when nothing else is asked for: software takes long over a step. */
+export function trainingOptions(name: ModelName, software: boolean, quick: boolean): TrainingOptions {
+  const batch =
+    name === 'binarynet'
+      ? software
+        ? quick
+          ? 2
+          : 10
+        : 50
+      : software && quick && name === 'cnn'
+        ? 20
+        : 100;
+  const steps = software ? (name === 'mlp' ? 20 : name === 'cnn' ? 6 : 3) : quick ? 20 : 100;
+  return { batch, steps };
+}
+
+export async function benchTraining(
+  gpu: Gpu,
+  name: ModelName,
+  { batch, steps, seed = 1, learningRate = 0.001, sameBatch = false }: TrainingOptions,
+): Promise<TrainingResult> {
+  const data = noise(name, batch, sameBatch ? 1 : steps + 1);
+  const model = modelByName(name, { input: imageOf(name), classes: data.classes.length });
 
   const start = performance.now();
-  using trainer = await Trainer.create(gpu, model, data, { batch, epochs: 2, learningRate: 0.001 });
-  await trainer.runSteps(1);
+  const epochs = sameBatch ? steps + 1 : 1;
+  using trainer = await Trainer.create(gpu, model, data, { batch, epochs, learningRate, seed });
+  const losses = [lossOf(await trainer.runSteps(1))];
   const firstStep = performance.now() - start;
 
   const before = { ...gpu.counters };
   const times: number[] = [];
-  let javascript = 0;
+  const javascript: number[] = [];
   for (let i = 0; i < steps; i++) {
     const begun = performance.now();
     const done = trainer.runSteps(1);
-    javascript += performance.now() - begun;
-    await done;
+    javascript.push(performance.now() - begun);
+    losses.push(lossOf(await done));
     times.push(performance.now() - begun);
   }
   const step = timing(times);
@@ -75,9 +82,14 @@ export async function benchTraining(gpu: Gpu, name: ModelName, quick: boolean): 
     dispatches: trainer.dispatches,
     submitsPerStep: (gpu.counters.submits - before.submits) / steps,
     readbacksPerStep: (gpu.counters.readbacks - before.readbacks) / steps,
-    javascript: javascript / steps,
+    javascript: timing(javascript),
     firstStep,
     plannedBytes: trainer.plan.peakBytes,
     activationBytes: trainer.plan.activations,
+    losses,
   };
+}
+
+function lossOf(metrics: readonly { readonly loss: number }[]): number {
+  return metrics[0]?.loss ?? Number.NaN;
 }

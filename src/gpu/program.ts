@@ -25,6 +25,8 @@ interface Dispatch {
 export interface MemoryPlan extends SlotPlan {
   /** The transient tensors, in the order of `assignment`. */
   readonly tensors: readonly Tensor[];
+  /** When each of them is in use. */
+  readonly lifetimes: readonly Lifetime[];
 }
 
 /** Milliseconds of one dispatch, measured on the GPU. */
@@ -111,6 +113,11 @@ export class ProgramBuilder {
   constructor(gpu: Gpu, label: string) {
     this.gpu = gpu;
     this.label = label;
+  }
+
+  /** Dispatches recorded so far. */
+  get dispatches(): number {
+    return this.#dispatches.length;
   }
 
   /** Runs `body` with `name` in the labels and errors of what it records. */
@@ -202,7 +209,7 @@ export class ProgramBuilder {
         last: this.#kept.has(tensor) ? this.#dispatches.length : (last.get(tensor) ?? 0),
       }),
     );
-    return { ...planSlots(lifetimes), tensors: used };
+    return { ...planSlots(lifetimes), tensors: used, lifetimes };
   }
 
   /**

@@ -1,23 +1,65 @@
-/**
- * Other libraries on the same device, in the same run. They are development dependencies, so they may be missing: then
- * the reason is reported.
- */
-import type { Gpu } from '../gpu/index.ts';
-import { elapsed, type Timing, timing } from './measure.ts';
-import { assertSame, type Product, SALT, signs } from './products.ts';
+/** TensorFlow.js with its WebGPU backend: products of floats, and training steps with float signs. */
+import type { Gpu } from '../../gpu/index.ts';
+import { elapsed, type Timing } from '../measure.ts';
+import { assertSame } from '../products.ts';
+import { type Product, SALT, signs } from '../shapes.ts';
+import {
+  firstLine,
+  type MissingPeer,
+  offerDevice,
+  optional,
+  outputsLast,
+  type Peer,
+  sampled,
+} from './peer.ts';
+import { trainTensorFlow } from './tensorflow-training.ts';
 
 /** The parts of TensorFlow.js that are used here. */
-interface TensorFlow {
+export interface TensorFlow {
   readonly version_core: string;
+  findBackendFactory(name: string): unknown;
   registerBackend(name: string, factory: () => unknown): boolean;
   removeBackend(name: string): void;
   setBackend(name: string): Promise<boolean>;
   tensor(values: Float32Array, shape: readonly number[]): TfTensor;
-  conv2d(x: TfTensor, filter: TfTensor, strides: number, padding: 'same'): TfTensor;
+  conv2d(x: TfTensor, filter: TfTensor, strides: number, padding: 'same' | 'valid'): TfTensor;
   matMul(a: TfTensor, b: TfTensor, transposeA: boolean, transposeB: boolean): TfTensor;
+  maxPool(x: TfTensor, size: number, strides: number, padding: 'same' | 'valid'): TfTensor;
+  reshape(x: TfTensor, shape: readonly number[]): TfTensor;
+  less(a: TfTensor, b: number): TfTensor;
+  lessEqual(a: TfTensor, b: number): TfTensor;
+  cast(x: TfTensor, dtype: 'float32'): TfTensor;
+  abs(x: TfTensor): TfTensor;
+  square(x: TfTensor): TfTensor;
+  relu(x: TfTensor): TfTensor;
+  rsqrt(x: TfTensor): TfTensor;
+  mean(x: TfTensor, axes?: readonly number[]): TfTensor;
+  add(a: TfTensor, b: TfTensor | number): TfTensor;
+  sub(a: TfTensor | number, b: TfTensor): TfTensor;
+  mul(a: TfTensor, b: TfTensor | number): TfTensor;
+  clipByValue(x: TfTensor, low: number, high: number): TfTensor;
+  variable(initial: TfTensor, trainable: boolean, name: string): TfVariable;
+  tidy<T>(body: () => T): T;
+  customGrad(
+    f: (
+      x: TfTensor,
+      save: (tensors: TfTensor[]) => void,
+    ) => { value: TfTensor; gradFunc: (dy: TfTensor, saved: TfTensor[]) => TfTensor },
+  ): (x: TfTensor) => TfTensor;
+  readonly train: {
+    adam(rate: number, beta1: number, beta2: number, epsilon: number): TfOptimizer;
+  };
 }
-interface TfTensor {
+export interface TfTensor {
+  readonly shape: readonly number[];
   data(): Promise<Float32Array<ArrayBuffer>>;
+  dispose(): void;
+}
+export interface TfVariable extends TfTensor {
+  assign(value: TfTensor): void;
+}
+interface TfOptimizer {
+  minimize(loss: () => TfTensor, returnCost: boolean, variables: TfVariable[]): TfTensor | null;
   dispose(): void;
 }
 interface TfBackend {
@@ -26,58 +68,39 @@ interface TfBackend {
 }
 type TfBackendClass = new (device: GPUDevice, info: GPUAdapterInfo) => TfBackend;
 
-export interface Peer {
-  readonly name: string;
-  /**
-   * Times a product of floats, and compares its result with the one of this library.
-   * @throws GpuValidationError where they differ
-   */
-  time(product: Product, expected: Float32Array<ArrayBuffer>, runs: number): Promise<Timing>;
-  dispose(): void;
-}
-
-/** Why a peer can't be measured. */
-export interface MissingPeer {
-  readonly name: string;
-  readonly reason: string;
-}
+/** Its kernels are registered for this name. */
+const BACKEND = 'webgpu';
 
 /** TensorFlow.js on the device of `gpu`. */
 export async function openTensorFlow(gpu: Gpu): Promise<Peer | MissingPeer> {
   const name = 'TensorFlow.js WebGPU';
+  const withdraw = offerDevice(gpu);
   try {
-    // Names in variables, since a bundler must leave packages alone that a user may not have.
-    const [core, webgpu] = ['@tensorflow/tfjs-core', '@tensorflow/tfjs-backend-webgpu'];
-    const tf = (await import(/* @vite-ignore */ core)) as TensorFlow;
-    const { WebGPUBackend } = (await import(/* @vite-ignore */ webgpu)) as {
-      readonly WebGPUBackend: TfBackendClass;
-    };
-    const backend = withNavigator(() => new WebGPUBackend(gpu.device, gpu.device.adapterInfo));
+    const tf = await optional<TensorFlow>('@tensorflow/tfjs-core');
+    const { WebGPUBackend } = await optional<{ readonly WebGPUBackend: TfBackendClass }>(
+      '@tensorflow/tfjs-backend-webgpu',
+    );
+    // Where it finds WebGPU, its package registers a backend with a device of its own.
+    if (tf.findBackendFactory(BACKEND) != null) tf.removeBackend(BACKEND);
+    const backend = new WebGPUBackend(gpu.device, gpu.device.adapterInfo);
     const started = tf.registerBackend(BACKEND, () => backend) && (await tf.setBackend(BACKEND));
     if (!started) return { name, reason: 'its backend did not start' };
     return {
       name: `${name} ${tf.version_core}`,
+      runsOn: 'the same device',
+      kinds: ['conv', 'matmul'],
       time: (product, expected, runs) => timeTensorFlow(gpu, tf, backend, product, expected, runs),
+      train: async (task, steps) => {
+        // Importing its layers is what registers its gradients.
+        await optional('@tensorflow/tfjs-layers');
+        return trainTensorFlow(tf, task, steps);
+      },
       dispose: () => tf.removeBackend(BACKEND),
     };
   } catch (cause) {
-    return { name, reason: (cause instanceof Error ? cause.message : String(cause)).split('\n')[0] ?? '' };
-  }
-}
-
-/** Its kernels are registered for this name. */
-const BACKEND = 'webgpu';
-
-/** TensorFlow.js looks for `navigator.gpu`, although it is given a device; Node has none. */
-function withNavigator<T>(body: () => T): T {
-  if (globalThis.navigator?.gpu !== undefined) return body();
-  const before = Object.getOwnPropertyDescriptor(globalThis, 'navigator');
-  Object.defineProperty(globalThis, 'navigator', { value: { gpu: {} }, configurable: true });
-  try {
-    return body();
+    return { name, reason: firstLine(cause) };
   } finally {
-    if (before === undefined) Reflect.deleteProperty(globalThis, 'navigator');
-    else Object.defineProperty(globalThis, 'navigator', before);
+    withdraw();
   }
 }
 
@@ -94,7 +117,7 @@ async function timeTensorFlow(
   const [outputs = 1, height = 1, width = 1, inputs = 1] = product.w;
   const a = tf.tensor(signs(product.a, SALT.a), product.a);
   const w = conv
-    ? tf.tensor(filtersLast(weights, outputs), [height, width, inputs, outputs])
+    ? tf.tensor(outputsLast(weights, outputs), [height, width, inputs, outputs])
     : tf.tensor(weights, product.w);
   const compute = () => (conv ? tf.conv2d(a, w, 1, 'same') : tf.matMul(a, w, false, true));
   try {
@@ -102,34 +125,18 @@ async function timeTensorFlow(
     const first = compute();
     assertSame(product.name, expected, await first.data(), 'TensorFlow.js');
     first.dispose();
-    const once = await sample(1);
-    const repeats = Math.min(256, Math.max(1, Math.ceil(5 / Math.max(once, 0.001))));
-    const times: number[] = [];
-    for (let i = 0; i < runs; i++) times.push((await sample(repeats)) / repeats);
-    return timing(times);
+    return await sampled(runs, async (repeats) => {
+      const outs: TfTensor[] = [];
+      const time = await elapsed(gpu, () => {
+        for (let i = 0; i < repeats; i++) outs.push(compute());
+        backend.endComputePassEncoder();
+        backend.submitQueue();
+      });
+      for (const out of outs) out.dispose();
+      return time;
+    });
   } finally {
     a.dispose();
     w.dispose();
   }
-
-  async function sample(repeats: number): Promise<number> {
-    const outs: TfTensor[] = [];
-    const time = await elapsed(gpu, () => {
-      for (let i = 0; i < repeats; i++) outs.push(compute());
-      backend.endComputePassEncoder();
-      backend.submitQueue();
-    });
-    for (const out of outs) out.dispose();
-    return time;
-  }
-}
-
-/** Filters [O, ...] as TensorFlow has them, [..., O]. */
-function filtersLast(weights: Float32Array, outputs: number): Float32Array<ArrayBuffer> {
-  const length = weights.length / outputs;
-  const result = new Float32Array(weights.length);
-  for (let o = 0; o < outputs; o++) {
-    for (let i = 0; i < length; i++) result[i * outputs + o] = weights[o * length + i] ?? 0;
-  }
-  return result;
 }

@@ -1,0 +1,101 @@
+/** The two backward products, of real gradients with signs, beside this library's own f32 products of the same shapes. */
+import { type Gpu, ProgramBuilder, type Tensor } from '../gpu/index.ts';
+import * as ops from '../ops/index.ts';
+import { Job, type SampleOptions, type Timing, timeJob, timeOnGpu } from './measure.ts';
+import { assertSame, compared, outputOf, packInto } from './products.ts';
+import { type Product, SALT, signs, wholeNumbers } from './shapes.ts';
+
+export interface BackwardResult {
+  readonly id: string;
+  readonly name: string;
+  /** With respect to which operand of the forward product. */
+  readonly gradientOf: 'input' | 'weights';
+  readonly macs: number;
+  readonly binary: Timing;
+  readonly binaryOnGpu?: Timing | undefined;
+  readonly float: Timing;
+  readonly floatOnGpu?: Timing | undefined;
+  /** Median f32 time over median time with signs, by the same clock: 1 or more is "not slower". */
+  readonly ratio: number;
+  /** Bytes of the operands. */
+  readonly bytesRead: { readonly binary: number; readonly float: number };
+}
+
+/** @throws GpuValidationError where the forms differ: gradients are small whole numbers, so all sums are exact */
+export async function benchBackward(
+  gpu: Gpu,
+  product: Product,
+  options: SampleOptions,
+): Promise<BackwardResult[]> {
+  const outShape = outputOf(product);
+  using a = gpu.tensor('a', product.a, 'f32', signs(product.a, SALT.a));
+  using w = gpu.tensor('w', product.w, 'f32', signs(product.w, SALT.w));
+  using g = gpu.tensor('gradient', outShape, 'f32', wholeNumbers(outShape, SALT.g));
+  using aBits = gpu.tensor('a', product.a, 'bits');
+  using wBits = gpu.tensor('w', product.w, 'bits');
+  await packInto(gpu, [
+    [a, aBits],
+    [w, wBits],
+  ]);
+  const geometry = { padding: 'same', padValue: product.padValue } as const;
+  const input = { ...geometry, inputShape: product.a };
+  const weights = { ...geometry, filterShape: product.w };
+  const conv = product.kind === 'conv';
+  const forms = [
+    {
+      gradientOf: 'input',
+      signs: wBits,
+      reals: w,
+      binary: (b: ProgramBuilder) =>
+        conv ? ops.binaryConv2dGradInput(b, g, wBits, input) : ops.binaryMatMulGradInput(b, g, wBits),
+      float: (b: ProgramBuilder) => (conv ? ops.conv2dGradInput(b, g, w, input) : ops.matMul(b, g, w)),
+    },
+    {
+      gradientOf: 'weights',
+      signs: aBits,
+      reals: a,
+      binary: (b: ProgramBuilder) =>
+        conv ? ops.binaryConv2dGradWeights(b, g, aBits, weights) : ops.binaryMatMulGradWeights(b, g, aBits),
+      float: (b: ProgramBuilder) =>
+        conv ? ops.conv2dGradWeights(b, g, a, weights) : ops.matMul(b, g, a, { transposeA: true }),
+    },
+  ] as const;
+
+  const results: BackwardResult[] = [];
+  for (const form of forms) {
+    const name = `${product.name}: gradient of ${form.gradientOf}`;
+    const [binary, binaryOnGpu, values] = await timed(gpu, name, form.binary, options);
+    const [float, floatOnGpu, expected] = await timed(gpu, name, form.float, options);
+    assertSame(name, values, expected, "this library's f32 kernel");
+    const [binaryBest, floatBest] = compared(gpu, [binary, float], [binaryOnGpu, floatOnGpu]);
+    results.push({
+      id: product.id,
+      name,
+      gradientOf: form.gradientOf,
+      macs: product.macs,
+      binary,
+      binaryOnGpu,
+      float,
+      floatOnGpu,
+      ratio: floatBest.median / binaryBest.median,
+      bytesRead: {
+        binary: g.byteLength + form.signs.byteLength,
+        float: g.byteLength + form.reals.byteLength,
+      },
+    });
+  }
+  return results;
+}
+
+async function timed(
+  gpu: Gpu,
+  name: string,
+  record: (builder: ProgramBuilder) => Tensor,
+  options: SampleOptions,
+): Promise<[Timing, Timing | undefined, Float32Array]> {
+  const builder = new ProgramBuilder(gpu, name);
+  const out = builder.keep(record(builder));
+  using job = new Job([await builder.compile()]);
+  const time = await timeJob(gpu, job, options);
+  return [time, await timeOnGpu(job, gpu.adapter.software ? 1 : options.runs), await gpu.readFloats(out)];
+}

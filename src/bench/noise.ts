@@ -1,0 +1,40 @@
+/** Data sets of noise with the shapes of the real ones: a step's speed doesn't depend on the pixels. */
+import type { Shape } from '../gpu/index.ts';
+import type { ModelName, TrainingData } from '../train/index.ts';
+
+export function imageOf(model: ModelName): Shape {
+  return model === 'binarynet' ? [32, 32, 3] : [28, 28, 1];
+}
+
+export function noise(model: ModelName, batch: number, steps: number): TrainingData {
+  const image = imageOf(model);
+  const split = (count: number) => ({
+    images: Uint8Array.from(
+      { length: count * image.reduce((x, y) => x * y, 1) },
+      (_, i) => Math.imul(i, 2654435761) >>> 24,
+    ),
+    labels: Uint8Array.from({ length: count }, (_, i) => i % 10),
+    count,
+  });
+  const channels = image[2] ?? 1;
+  return {
+    name: 'noise',
+    classes: '0123456789'.split(''),
+    image,
+    train: split(batch * steps),
+    test: split(batch),
+    normalise: {
+      scale: new Array<number>(channels).fill(2 / 255),
+      shift: new Array<number>(channels).fill(-1),
+    },
+  };
+}
+
+/** The training images as reals. */
+export function normalised({ train, normalise }: TrainingData): Float32Array<ArrayBuffer> {
+  const { scale, shift } = normalise;
+  return Float32Array.from(
+    train.images,
+    (byte, i) => byte * (scale[i % scale.length] ?? 1) + (shift[i % shift.length] ?? 0),
+  );
+}

@@ -1,0 +1,354 @@
+/**
+ * A whole run of the benchmark: ceilings, products, layers, statistics, training steps, and peers beside them. The same in
+ * Node and in a page: it takes a GPU and gives figures that are plain JSON.
+ */
+import { GpuValidationError, OptionError } from '../errors.ts';
+import type { AdapterSummary, Gpu } from '../gpu/index.ts';
+import { MODEL_NAMES, type ModelName } from '../train/index.ts';
+import { type BackwardResult, benchBackward } from './backward.ts';
+import { type Ceilings, measureCeilings } from './ceilings.ts';
+import { benchGeometry, GEOMETRY_IDS, type GeometryResult } from './geometry.ts';
+import type { Timing } from './measure.ts';
+import { type KeptActivations, keptActivations } from './memory.ts';
+import { openJax } from './peers/jax.ts';
+import { openOnnxWasm, openOnnxWebGpu } from './peers/onnxruntime.ts';
+import { firstLine, type MissingPeer, type Peer } from './peers/peer.ts';
+import { openTensorFlow } from './peers/tensorflow.ts';
+import { benchProduct, type ProductResult } from './products.ts';
+import {
+  binarynetLayers,
+  matMulProduct,
+  matMuls,
+  type Product,
+  pick,
+  quickNetLayers,
+  residualConvolutions,
+} from './shapes.ts';
+import { benchTraining, type TrainingOptions, type TrainingResult, trainingOptions } from './training.ts';
+
+export const SUITES = ['kernels', 'layers', 'training', 'geometry'] as const;
+export type Suite = (typeof SUITES)[number];
+
+export interface BenchOptions {
+  readonly suites: readonly Suite[];
+  readonly models?: readonly ModelName[];
+  /** Names of products and filters, with `*` for any letters; large ones are run in software only when named. */
+  readonly shapes?: readonly string[] | undefined;
+  /** Fewer repetitions and smaller batches. */
+  readonly quick?: boolean;
+  /** Measure other libraries as well. */
+  readonly peers?: boolean;
+}
+
+export interface PeerResult {
+  readonly peer: string;
+  readonly runsOn: Peer['runsOn'];
+  readonly id: string;
+  readonly name: string;
+  readonly time: Timing;
+  readonly binary: Timing;
+  /** Median time of the peer over median binary time, both by the host's clock. */
+  readonly ratio: number;
+}
+
+export interface PeerTrainingResult {
+  readonly peer: string;
+  readonly model: ModelName;
+  readonly batch: number;
+  readonly time: Timing;
+  readonly binary: Timing;
+  /** Median step of the peer over this library's, both by the host's clock. */
+  readonly ratio: number;
+  /** Of the first step, from the same weights on the same batch. */
+  readonly firstLoss: { readonly peer: number; readonly binary: number };
+}
+
+/** What a run found; plain JSON. */
+export interface BenchFigures {
+  readonly version: 1;
+  readonly adapter: AdapterSummary;
+  /** The GPU's own clock, beside the host's. */
+  readonly timestamps: boolean;
+  readonly quick: boolean;
+  readonly ceilings?: Ceilings;
+  readonly kernels: readonly ProductResult[];
+  readonly backward: readonly BackwardResult[];
+  readonly peers: readonly PeerResult[];
+  readonly missingPeers: readonly MissingPeer[];
+  readonly layers: readonly ProductResult[];
+  readonly geometry: readonly GeometryResult[];
+  readonly training: readonly TrainingResult[];
+  readonly peerTraining: readonly PeerTrainingResult[];
+  readonly memory: readonly KeptActivations[];
+  /** Shapes that a software adapter would take minutes over, and that nobody named. */
+  readonly leftOut: readonly string[];
+}
+
+/** Parts of a run, in their order. */
+export type Section = 'ceilings' | 'kernels' | 'layers' | 'geometry' | 'training';
+
+export interface BenchHooks {
+  /** Called when a part of a run is done, with all figures so far. */
+  readonly done?: (section: Section, figures: BenchFigures) => void | Promise<void>;
+  /** Called before a figure is taken. */
+  readonly measuring?: (what: string) => void;
+}
+
+/** What a run will measure. */
+interface Work {
+  readonly kernels: readonly Product[];
+  readonly backward: readonly Product[];
+  readonly layers: readonly Product[];
+  readonly geometry: readonly string[];
+  readonly models: readonly ModelName[];
+  readonly leftOut: readonly string[];
+}
+
+/**
+ * Decides what is measured, before anything is.
+ * @throws OptionError for an unknown suite, model or shape, listing what there is
+ */
+export function planBench(options: BenchOptions, software: boolean): Work {
+  const { suites, shapes, quick = false } = options;
+  for (const suite of suites) assertKnown('suite', suite, SUITES);
+  const models = options.models ?? MODEL_NAMES;
+  for (const model of models) assertKnown('model', model, MODEL_NAMES);
+  const wants = (suite: Suite) => suites.includes(suite);
+
+  const allKernels = [...matMuls(), ...residualConvolutions(1), ...residualConvolutions(32)];
+  const kernels = wants('kernels') ? allKernels : [];
+  const layersBatch = software ? (quick ? 1 : 4) : 50;
+  const layers = wants('layers')
+    ? [...binarynetLayers(layersBatch), ...quickNetLayers(quick || software ? 1 : 32)]
+    : [];
+  const geometry = wants('geometry') ? GEOMETRY_IDS : [];
+  const ids = [...kernels, ...layers].map(({ id }) => id).concat(geometry);
+  const named = pick(shapes, ids);
+  const runs = ({ id, large, a, kind }: Product) => {
+    if (named !== undefined) return named.includes(id);
+    return (
+      !(software && large) &&
+      !(quick && kind === 'conv' && (a[0] ?? 1) > 1 && wants('kernels') && id.endsWith('-b32'))
+    );
+  };
+  const chosen = kernels.filter(runs);
+  return {
+    kernels: chosen,
+    backward: chosen.filter(
+      ({ id }) =>
+        named !== undefined || BACKWARD.has(id) || (!software && id === matMulProduct(4096, 4096, 4096).id),
+    ),
+    layers: layers.filter(runs),
+    geometry: geometry.filter((id) => named === undefined || named.includes(id)),
+    models: wants('training') ? models : [],
+    leftOut: named === undefined ? kernels.filter((product) => !runs(product)).map(({ id }) => id) : [],
+  };
+}
+
+/** Of which products the backward products are measured. */
+const BACKWARD = new Set([...residualConvolutions(1), matMulProduct(512, 1024, 512)].map(({ id }) => id));
+
+function assertKnown(what: string, given: string, known: readonly string[]): void {
+  if (known.includes(given)) return;
+  throw new OptionError(`The benchmark has no ${what} of this name.`, { given, expected: known.join(', ') });
+}
+
+/**
+ * @throws OptionError for what there isn't, before anything is measured; GpuValidationError at the first output that is
+ *   wrong
+ */
+export async function runBench(
+  gpu: Gpu,
+  options: BenchOptions,
+  hooks: BenchHooks = {},
+): Promise<BenchFigures> {
+  const { software } = gpu.adapter;
+  const { quick = false } = options;
+  const work = planBench(options, software);
+  const runs = quick ? 3 : 7;
+  const missingPeers: MissingPeer[] = [];
+  const figures = {
+    version: 1 as const,
+    adapter: gpu.adapter,
+    timestamps: gpu.features.has('timestamp-query'),
+    quick,
+    ceilings: undefined as Ceilings | undefined,
+    kernels: [] as ProductResult[],
+    backward: [] as BackwardResult[],
+    peers: [] as PeerResult[],
+    missingPeers,
+    layers: [] as ProductResult[],
+    geometry: [] as GeometryResult[],
+    training: [] as TrainingResult[],
+    peerTraining: [] as PeerTrainingResult[],
+    memory: [] as KeptActivations[],
+    leftOut: work.leftOut,
+  };
+  const snapshot = (): BenchFigures => {
+    const { ceilings, ...rest } = figures;
+    return { ...rest, ...(ceilings === undefined ? {} : { ceilings }) };
+  };
+  const done = async (section: Section) => hooks.done?.(section, snapshot());
+  const measuring = (what: string) => hooks.measuring?.(what);
+  const products = [...work.kernels, ...work.layers];
+
+  if (products.length > 0 || work.geometry.length > 0) {
+    measuring('ceilings');
+    figures.ceilings = await measureCeilings(gpu, { runs, sample: software ? 1 : 5 });
+    await done('ceilings');
+  }
+  const { ceilings } = figures;
+
+  if (ceilings !== undefined && work.kernels.length > 0) {
+    const results = new Map<string, Float32Array<ArrayBuffer>>();
+    for (const product of work.kernels) {
+      measuring(product.name);
+      const also = async (result: Float32Array<ArrayBuffer>) => {
+        if (options.peers && isShared(product, software, quick)) results.set(product.id, result);
+      };
+      const few = software && product.macs > 2e9 ? 1 : runs;
+      figures.kernels.push(await benchProduct(gpu, product, ceilings, { runs: few, also }));
+    }
+    for (const product of work.backward) {
+      measuring(`${product.name}, backward`);
+      figures.backward.push(...(await benchBackward(gpu, product, { runs: software ? 3 : runs })));
+    }
+    if (options.peers) {
+      for (const open of [openTensorFlow, openOnnxWebGpu, openOnnxWasm, openJax]) {
+        await withPeer(gpu, open, missingPeers, async (peer) => {
+          for (const product of work.kernels) {
+            const result = results.get(product.id);
+            const binary = figures.kernels.find(({ id }) => id === product.id)?.binary;
+            if (result === undefined || binary === undefined || !peer.kinds.includes(product.kind)) continue;
+            measuring(`${product.name}, ${peer.name}`);
+            const time = await attempt(`${peer.name}, ${product.name}`, missingPeers, () =>
+              peer.time(product, result, software || quick ? 3 : runs),
+            );
+            if (time === undefined) continue;
+            const { name: peerName, runsOn } = peer;
+            const { id, name } = product;
+            const ratio = time.median / binary.median;
+            figures.peers.push({ peer: peerName, runsOn, id, name, time, binary, ratio });
+          }
+        });
+      }
+    }
+    await done('kernels');
+  }
+
+  if (ceilings !== undefined && work.layers.length > 0) {
+    for (const product of work.layers) {
+      measuring(product.name);
+      figures.layers.push(await benchProduct(gpu, product, ceilings, { runs: software ? 3 : runs }));
+    }
+    await done('layers');
+  }
+
+  if (ceilings !== undefined && work.geometry.length > 0) {
+    measuring('statistics of filters');
+    figures.geometry.push(...(await benchGeometry(gpu, ceilings, runs, work.geometry)));
+    await done('geometry');
+  }
+
+  if (work.models.length > 0) {
+    for (const model of work.models) {
+      measuring(`training step of ${model}`);
+      figures.training.push(await benchTraining(gpu, model, trainingOptions(model, software, quick)));
+      figures.memory.push(keptActivations(gpu, model, model === 'binarynet' ? 128 : 100));
+    }
+    if (options.peers) {
+      await withPeer(gpu, openTensorFlow, missingPeers, async (peer) => {
+        for (const model of work.models) {
+          const task = peerTask(model, software, quick);
+          if (task === undefined) continue;
+          measuring(`training step of ${model}, ${peer.name}`);
+          const result = await attempt(`${peer.name}, training step of ${model}`, missingPeers, () =>
+            trainBeside(gpu, peer, model, task),
+          );
+          if (result !== undefined) figures.peerTraining.push(result);
+        }
+      });
+    }
+    await done('training');
+  }
+  return snapshot();
+}
+
+/** Whether peers compute a product too: they take long in software. */
+function isShared({ macs, kind, a }: Product, software: boolean, quick: boolean): boolean {
+  if (!software) return macs <= 4096 ** 3;
+  return kind === 'conv' ? a[0] === 1 : macs <= (quick ? 100 * 512 ** 2 : 512 ** 3);
+}
+
+/** What of a model is trained beside a peer. A software adapter takes minutes over the steps of large batches there. */
+function peerTask(model: ModelName, software: boolean, quick: boolean): TrainingOptions | undefined {
+  const batches = software ? { mlp: 100, cnn: 10, binarynet: 2 } : { mlp: 100, cnn: 100, binarynet: 50 };
+  if (software && quick && model !== 'mlp') return undefined;
+  const steps = software ? (model === 'binarynet' ? 2 : 3) : quick ? 5 : 20;
+  return { batch: batches[model], steps, seed: 1, learningRate: 0.001, sameBatch: true };
+}
+
+/** Losses of the same step by both: signs of values near 0 may fall either way, which moves a loss a little. */
+const LOSS_TOLERANCE = 0.05;
+
+async function trainBeside(
+  gpu: Gpu,
+  peer: Peer,
+  model: ModelName,
+  options: TrainingOptions,
+): Promise<PeerTrainingResult> {
+  if (peer.train === undefined) throw new OptionError('This peer does not train.', { given: peer.name });
+  const { batch, steps, seed = 1, learningRate = 0.001 } = options;
+  const theirs = await peer.train({ model, batch, seed, learningRate }, steps);
+  const own = await benchTraining(gpu, model, options);
+  const firstLoss = { peer: theirs.losses[0] ?? Number.NaN, binary: own.losses[0] ?? Number.NaN };
+  if (!(Math.abs(firstLoss.peer / firstLoss.binary - 1) < LOSS_TOLERANCE)) {
+    throw new GpuValidationError('The loss of the first step is another than the peer finds.', {
+      given: String(firstLoss.binary),
+      expected: `${firstLoss.peer}, by ${peer.name}`,
+      where: `training step of ${model}, batch ${batch}`,
+    });
+  }
+  return {
+    peer: peer.name,
+    model,
+    batch,
+    time: theirs.step,
+    binary: own.step,
+    ratio: theirs.step.median / own.step.median,
+    firstLoss,
+  };
+}
+
+async function withPeer(
+  gpu: Gpu,
+  open: (gpu: Gpu) => Promise<Peer | MissingPeer>,
+  missing: MissingPeer[],
+  body: (peer: Peer) => Promise<void>,
+): Promise<void> {
+  const peer = await open(gpu);
+  if (!('time' in peer)) {
+    if (!missing.some(({ name }) => name === peer.name)) missing.push(peer);
+    return;
+  }
+  try {
+    await body(peer);
+  } finally {
+    await peer.dispose();
+  }
+}
+
+/** A figure that a peer may fail to give. A result that differs fails the run: one of the two is wrong. */
+async function attempt<T>(
+  name: string,
+  missing: MissingPeer[],
+  body: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await body();
+  } catch (cause) {
+    if (cause instanceof GpuValidationError) throw cause;
+    missing.push({ name, reason: firstLine(cause) });
+    return undefined;
+  }
+}

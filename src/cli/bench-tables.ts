@@ -1,0 +1,256 @@
+/** The figures of a benchmark as tables: heads and rows of text, which the terminal and the report both show. */
+import type {
+  BackwardResult,
+  BenchFigures,
+  Ceilings,
+  GeometryResult,
+  KeptActivations,
+  PeerResult,
+  PeerTrainingResult,
+  ProductResult,
+  Timing,
+  TrainingResult,
+} from '../bench/index.ts';
+import { megabytes } from './output.ts';
+
+export interface TextTable {
+  readonly title: string;
+  /** The first column is names, the others are figures. */
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+  readonly note?: string;
+}
+
+const SAME_BITS = 'All outputs agree to the bit.';
+
+/** The tables of a part of a run; none for a part that has no figures. */
+export function tablesOf(section: string, figures: BenchFigures): TextTable[] {
+  const { ceilings } = figures;
+  const tables: Readonly<Record<string, () => TextTable[]>> = {
+    ceilings: () => (ceilings === undefined ? [] : [ceilingTable(ceilings)]),
+    kernels: () => [
+      productTable('Kernels', 'kernel', figures.kernels),
+      backwardTable(figures.backward),
+      peerTable(figures.peers),
+    ],
+    layers: () => [productTable('Layers of binarynet and QuickNet', 'layer', figures.layers)],
+    geometry: () => [geometryTable(figures.geometry)],
+    training: () => [
+      trainingTable(figures.training),
+      peerTrainingTable(figures.peerTraining),
+      memoryTable(figures.memory),
+    ],
+  };
+  return (tables[section]?.() ?? []).filter(({ rows }) => rows.length > 0);
+}
+
+function ceilingTable(ceilings: Ceilings): TextTable {
+  const rates = [
+    ['population counts of 32 bits', ceilings.popcounts, 'G/s'],
+    ['exclusive-ors of 32 bits', ceilings.logic, 'G/s'],
+    ['f32 multiply-adds', ceilings.multiplyAdds, 'G/s'],
+    ['copying, read + written', ceilings.copy, 'GB/s'],
+  ] as const;
+  const overheads = [
+    ['one more dispatch', ceilings.dispatch],
+    ['one more submit', ceilings.submit],
+    ['submit and wait', ceilings.roundTrip],
+  ] as const;
+  return {
+    title: 'Ceilings',
+    head: ['ceiling', 'rate', 'median', 'spread'],
+    rows: [
+      ...rates.map(([name, { perSecond, time }, unit]) => [
+        name,
+        `${(perSecond / 1e9).toFixed(2)} ${unit}`,
+        milliseconds(time.median),
+        spread(time),
+      ]),
+      ...overheads.map(([name, time]) => [name, '', microseconds(time.median), spread(time, microseconds)]),
+    ],
+    note: 'What the adapter does at most, in kernels that do nothing else; their results were compared with exact ones.',
+  };
+}
+
+function productTable(title: string, what: string, results: readonly ProductResult[]): TextTable {
+  const rate = (macs: number, time: number) => ((2 * macs) / time / 1e6).toFixed(1);
+  return {
+    title,
+    head: [
+      what,
+      'binary',
+      'spread',
+      'GPU clock',
+      'binary GOPS',
+      'of popcount',
+      'of memory',
+      'f32',
+      'f32 GFLOPS',
+      'of multiply-add',
+      'ratio',
+    ],
+    rows: results.map(({ name, macs, binary, binaryOnGpu, float, ratio, shares }) => [
+      name,
+      milliseconds(binary.median),
+      spread(binary),
+      onGpu(binaryOnGpu),
+      rate(macs, binary.median),
+      percent(shares.popcounts),
+      percent(shares.memory),
+      milliseconds(float.median),
+      rate(macs, float.median),
+      percent(shares.multiplyAdds),
+      times(ratio),
+    ]),
+    note: `${SAME_BITS} Shares are of the ceilings: population counts as plain counting needs them, bytes of operands and result, multiply-adds of the f32 form.`,
+  };
+}
+
+function backwardTable(results: readonly BackwardResult[]): TextTable {
+  return {
+    title: 'Backward products with signs',
+    head: ['product', 'with signs', 'spread', 'GPU clock', 'reads', 'f32', 'GPU clock', 'reads', 'ratio'],
+    rows: results.map(({ name, binary, binaryOnGpu, float, floatOnGpu, bytesRead, ratio }) => [
+      name,
+      milliseconds(binary.median),
+      spread(binary),
+      onGpu(binaryOnGpu),
+      megabytes(bytesRead.binary),
+      milliseconds(float.median),
+      onGpu(floatOnGpu),
+      megabytes(bytesRead.float),
+      times(ratio),
+    ]),
+    note: `${SAME_BITS} The f32 form is this library's own; gradients are whole numbers, so that sums are exact.`,
+  };
+}
+
+function peerTable(results: readonly PeerResult[]): TextTable {
+  return {
+    title: 'Other libraries, in f32',
+    head: ['kernel', 'library', 'on', 'its f32', 'spread', 'binary', 'ratio'],
+    rows: results.map(({ name, peer, runsOn, time, binary, ratio }) => [
+      name,
+      peer,
+      runsOn,
+      milliseconds(time.median),
+      spread(time),
+      milliseconds(binary.median),
+      times(ratio),
+    ]),
+    note: SAME_BITS,
+  };
+}
+
+function geometryTable(results: readonly GeometryResult[]): TextTable {
+  return {
+    title: 'Statistics of latent filters',
+    head: ['geometry', 'time', 'spread', 'GB/s', 'of memory'],
+    rows: results.map(({ name, bytes, time, share }) => [
+      name,
+      milliseconds(time.median),
+      spread(time),
+      (bytes / time.median / 1e6).toFixed(1),
+      percent(share),
+    ]),
+  };
+}
+
+function trainingTable(results: readonly TrainingResult[]): TextTable {
+  return {
+    title: 'Training steps',
+    head: [
+      'training step',
+      'batch',
+      'images/s',
+      'step',
+      'spread',
+      'dispatches',
+      'submits',
+      'readbacks',
+      'JavaScript',
+      'first step',
+      'GPU memory',
+    ],
+    rows: results.map((result) => [
+      result.model,
+      String(result.batch),
+      result.imagesPerSecond.toFixed(0),
+      milliseconds(result.step.median),
+      spread(result.step),
+      String(result.dispatches),
+      result.submitsPerStep.toFixed(2),
+      result.readbacksPerStep.toFixed(2),
+      milliseconds(result.javascript.median),
+      milliseconds(result.firstStep),
+      megabytes(result.plannedBytes),
+    ]),
+    note: 'The loss is read back after every step here; a training reads a group of steps at once.',
+  };
+}
+
+function peerTrainingTable(results: readonly PeerTrainingResult[]): TextTable {
+  return {
+    title: 'The same training steps by another library, with float signs',
+    head: [
+      'training step',
+      'library',
+      'batch',
+      'its step',
+      'spread',
+      'this library',
+      'ratio',
+      'first losses',
+    ],
+    rows: results.map(({ model, peer, batch, time, binary, ratio, firstLoss }) => [
+      model,
+      peer,
+      String(batch),
+      milliseconds(time.median),
+      spread(time),
+      milliseconds(binary.median),
+      times(ratio),
+      `${firstLoss.peer.toPrecision(5)} and ${firstLoss.binary.toPrecision(5)}`,
+    ]),
+    note: 'The same weights, batch, loss and optimizer; the first loss of both is compared.',
+  };
+}
+
+function memoryTable(results: readonly KeptActivations[]): TextTable {
+  return {
+    title: 'Activations kept for the backward pass',
+    head: ['network', 'batch', 'kept', 'as floats', 'share'],
+    rows: results.map(({ model, batch, bytes, asFloats, share }) => [
+      model,
+      String(batch),
+      megabytes(bytes),
+      megabytes(asFloats),
+      percent(share),
+    ]),
+    note: 'From the memory plan. As floats: the outputs of all layers, and the signs of quantized inputs, in f32.',
+  };
+}
+
+export function milliseconds(value: number): string {
+  return value < 10 ? `${value.toFixed(2)} ms` : `${value.toFixed(0)} ms`;
+}
+
+function microseconds(value: number): string {
+  return `${(1000 * value).toFixed(1)} us`;
+}
+
+export function percent(share: number): string {
+  return `${(100 * share).toFixed(0)} %`;
+}
+
+function times(ratio: number): string {
+  return `${ratio.toFixed(1)}x`;
+}
+
+function onGpu(time: Timing | undefined): string {
+  return time === undefined ? '-' : milliseconds(time.median);
+}
+
+function spread({ fastest, slowest }: Timing, format: (value: number) => string = milliseconds): string {
+  return `${format(fastest)} to ${format(slowest)}`;
+}
