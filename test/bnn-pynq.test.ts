@@ -6,7 +6,7 @@ import { parseIdx } from '../src/data/idx.ts';
 import { parseCifar10, takeFirst } from '../src/data/index.ts';
 import { FormatError, ShapeError } from '../src/errors.ts';
 import { readBnnPynq } from '../src/formats/index.ts';
-import { Network, summarize } from '../src/graph/index.ts';
+import { foldForInference, Network, summarize } from '../src/graph/index.ts';
 import { datasetStatus, loadDataset } from '../src/node/index.ts';
 import { useGpu } from './helpers/gpu.ts';
 
@@ -34,6 +34,7 @@ function countRight(scores: Float32Array, labels: Uint8Array): number {
 describe('CNV on CIFAR-10', () => {
   const gpu = useGpu();
   const network = readBnnPynq(folder('cifar10-cnvW1A1'));
+  const folded = foldForInference(network.model, network.values);
 
   test('the model has the weights of its description, a bit each', () => {
     const { total } = summarize(network.model);
@@ -57,10 +58,27 @@ describe('CNV on CIFAR-10', () => {
   test("the published scores of BNN-PYNQ's deer", async () => {
     const bytes = new Uint8Array(readFileSync(join(FIXTURES, 'deer.bin')));
     const { images } = parseCifar10([{ where: 'deer.bin', bytes }]);
-    using runner = await Network.create(gpu(), network.model, { values: network.values, forInference: true });
-    const scores = await runner.predict(network.prepare(images));
-    expect([...scores]).toEqual([228, 229, 251, 250, 412, 253, 230, 262, 222, 239]);
-    expect(network.classes[labelsOf(scores, 10)[0] ?? -1]).toBe('Deer');
+    for (const { model, values } of [network, folded]) {
+      using runner = await Network.create(gpu(), model, { values, forInference: true });
+      const scores = await runner.predict(network.prepare(images));
+      expect([...scores]).toEqual([228, 229, 251, 250, 412, 253, 230, 262, 222, 239]);
+      expect(network.classes[labelsOf(scores, 10)[0] ?? -1]).toBe('Deer');
+    }
+  });
+
+  test('folded, bits pass from layer to layer behind the first one', () => {
+    const binary = folded.fused.map(({ name, took }) => [name, ...took].join(' '));
+    expect(binary).toEqual([
+      'conv1 maxPool2d_1 threshold1',
+      'conv2 threshold2',
+      'conv3 maxPool2d_2 threshold3',
+      'conv4 threshold4',
+      'conv5 threshold5',
+      'dense6 threshold6',
+      'dense7 threshold7',
+      'dense8 scores',
+    ]);
+    expect(folded.model.layers.slice(0, 2).map(({ name }) => name)).toEqual(['conv0', 'threshold0']);
   });
 
   if (cifar10?.here) {
@@ -68,10 +86,7 @@ describe('CNV on CIFAR-10', () => {
     const [count, right] = process.env.WEBGPU_BNN_LONG === '1' ? [10_000, 7922] : [300, 243];
     test(`CIFAR-10 is here: ${right} of ${count} test images right`, { timeout: 600_000 }, async () => {
       const { test: split } = takeFirst(await loadDataset('cifar10'), undefined, count);
-      using runner = await Network.create(gpu(), network.model, {
-        values: network.values,
-        forInference: true,
-      });
+      using runner = await Network.create(gpu(), folded.model, { values: folded.values, forInference: true });
       const scores = await runner.predict(network.prepare(split.images));
       expect([...scores.subarray(0, 10)]).toEqual([241, 240, 250, 413, 245, 258, 247, 251, 231, 242]);
       expect(countRight(scores, split.labels)).toBe(right);
@@ -98,7 +113,8 @@ describe('LFC on MNIST', () => {
 
   test('98.40 % of the MNIST test set, as published', async () => {
     const { test: split } = await loadDataset('mnist');
-    using runner = await Network.create(gpu(), network.model, { values: network.values, forInference: true });
+    const { model, values } = foldForInference(network.model, network.values);
+    using runner = await Network.create(gpu(), model, { values, forInference: true });
     const scores = await runner.predict(network.prepare(split.images));
     expect(countRight(scores, split.labels)).toBe(9840);
   });

@@ -4,16 +4,23 @@ import { describe, expect, test } from 'vitest';
 import { FormatError, OptionError, ShapeError } from '../src/errors.ts';
 import { ProgramBuilder, runOnce } from '../src/gpu/index.ts';
 import {
+  apply,
   foldBatchNorm,
   foldForInference,
   initialValues,
+  input,
   type Model,
+  model,
   Network,
   sequential,
 } from '../src/graph/index.ts';
 import {
+  add,
   affine as affineLayer,
   batchNormalization,
+  flatten,
+  maxPool2d,
+  quantConv2d,
   quantDense,
   sign,
   threshold as thresholdLayer,
@@ -191,9 +198,22 @@ function trainedValues(model: Model, seed: number): Map<string, Float32Array<Arr
 describe('folding a model for inference', () => {
   const gpu = useGpu();
 
-  const cases: [string, Model, string[], string[]][] = [
-    ['mlp', mlp({ input: [8, 8, 1], classes: 10, units: 96 }), ['norm2'], ['norm1', 'norm3']],
-    ['cnn', cnn({ input: [28, 28, 1], classes: 10 }), ['norm2', 'norm3', 'norm4'], ['norm1', 'norm5']],
+  const both = { inputQuantizer: 'steSign', kernelQuantizer: 'steSign' } as const;
+  const cases: [string, Model, string[], string[], string[]][] = [
+    [
+      'mlp',
+      mlp({ input: [8, 8, 1], classes: 10, units: 96 }),
+      ['norm2'],
+      ['norm1', 'norm3'],
+      ['dense2+norm2'],
+    ],
+    [
+      'cnn',
+      cnn({ input: [28, 28, 1], classes: 10 }),
+      ['norm2', 'norm3', 'norm4'],
+      ['norm1', 'norm5'],
+      ['conv2+maxPool2d_2+norm2', 'conv3+norm3', 'dense4+norm4'],
+    ],
     [
       'a chain with sign layers',
       sequential(
@@ -208,13 +228,38 @@ describe('folding a model for inference', () => {
       ),
       ['na'],
       [],
+      ['a+na'],
+    ],
+    [
+      'windows of either direction',
+      sequential(
+        [
+          quantConv2d({ name: 'a', filters: 35, kernelSize: 3, padding: 'same', padValue: 1, ...both }),
+          maxPool2d({ name: 'pa', poolSize: 3, strides: 2, padding: 'same' }),
+          batchNormalization({ name: 'na' }),
+          quantConv2d({ name: 'b', filters: 32, kernelSize: 2, strides: [1, 2], dilations: [2, 1], ...both }),
+          batchNormalization({ name: 'nb' }),
+          maxPool2d({ name: 'pb', poolSize: 2 }),
+          sign({ name: 'sb' }),
+          flatten({ name: 'f' }),
+          quantDense({ name: 'c', units: 40, ...both }),
+          batchNormalization({ name: 'nc' }),
+          sign({ name: 'sc' }),
+          quantDense({ name: 'd', units: 20, ...both }),
+        ],
+        { input: [9, 11, 5] },
+      ),
+      ['na', 'nc'],
+      ['nb'],
+      ['a+pa+na', 'c+nc'],
     ],
   ];
-  test.each(cases)('%s: the same logits, bit for bit', async (_, model, folded, kept) => {
+  test.each(cases)('%s: the same logits, bit for bit', async (_, model, folded, kept, fused) => {
     const values = trainedValues(model, 11);
     const result = foldForInference(model, values);
     expect(result.folded).toEqual(folded);
     expect(result.kept.map(({ name }) => name)).toEqual(kept);
+    expect(result.fused.map(({ name, took }) => [name, ...took].join('+'))).toEqual(fused);
     const size = model.inputShape.reduce((product, extent) => product * extent, 1);
     const samples = Float32Array.from({ length: 16 * size }, (_, i) => 2 * uniform01(9, 9, i) - 1);
     using network = await Network.create(gpu(), model, { values });
@@ -224,8 +269,61 @@ describe('folding a model for inference', () => {
     expect(new Set(expected).size).toBeGreaterThan(8);
   });
 
+  test('what others read stays apart: branches, reals, values of a threshold before it', async () => {
+    const start = input([5, 6, 20]);
+    const shared = apply(quantConv2d({ name: 'shared', filters: 8, kernelSize: 3, ...both }), start);
+    const left = apply(sign({ name: 'left' }), apply(batchNormalization({ name: 'na' }), shared));
+    const right = apply(batchNormalization({ name: 'nb' }), shared);
+    const source = model({ input: start, output: apply(add({ name: 'sum' }), left, right) });
+    const values = trainedValues(source, 5);
+    const result = foldForInference(source, values);
+    expect(result.folded).toEqual(['na']);
+    expect(result.kept).toEqual([{ name: 'nb', reason: 'its values are read, not only their signs' }]);
+    expect(result.fused).toEqual([]);
+    const samples = Float32Array.from({ length: 2 * 600 }, (_, i) => uniform01(3, 9, i) - 0.5);
+    using network = await Network.create(gpu(), source, { values });
+    using compiled = await Network.create(gpu(), result.model, { values: result.values });
+    expectSame(await compiled.predict(samples), await network.predict(samples));
+  });
+
+  test('with reals, normalisations that are read become multiplier and bias: the same up to rounding', async () => {
+    const source = sequential(
+      [
+        quantDense({ name: 'a', units: 40, ...both }),
+        batchNormalization({ name: 'na' }),
+        quantDense({ name: 'b', units: 10, ...both }),
+        batchNormalization({ name: 'nb', scale: false }),
+      ],
+      { input: [70] },
+    );
+    const values = trainedValues(source, 6);
+    expect(foldForInference(source, values, { fuse: false }).fused).toEqual([]);
+    const result = foldForInference(source, values, { reals: true });
+    expect(result.fused).toEqual([
+      { name: 'a', took: ['na'] },
+      { name: 'b', took: ['nb'] },
+    ]);
+    expect(result.kept).toEqual([]);
+    expect(result.model.layers.map(({ layer }) => layer.kind)).toEqual(['binaryDense', 'binaryDense']);
+    const samples = Float32Array.from({ length: 32 * 70 }, (_, i) => uniform01(4, 9, i) - 0.5);
+    using network = await Network.create(gpu(), source, { values });
+    using compiled = await Network.create(gpu(), result.model, { values: result.values });
+    expectClose(await compiled.predict(samples), await network.predict(samples), 1e-5);
+  });
+
+  test('an affine whose scales are powers of two is taken in exactly, and no other', () => {
+    const source = sequential(
+      [quantDense({ name: 'a', units: 2, ...both }), affineLayer({ name: 'scores' })],
+      { input: [40] },
+    );
+    const values = new Map([...initialValues(source, 1), ['scores/scale', new Float32Array([0.5, -4])]]);
+    expect(foldForInference(source, values).fused).toEqual([{ name: 'a', took: ['scores'] }]);
+    values.set('scores/scale', new Float32Array([0.5, 0.3]));
+    expect(foldForInference(source, values).fused).toEqual([]);
+  });
+
   test('what rounding decides, and what is read as a number, stays', () => {
-    const model = sequential(
+    const source = sequential(
       [
         sign(),
         quantDense({ name: 'a', units: 1, kernelQuantizer: 'steSign' }),
@@ -236,14 +334,14 @@ describe('folding a model for inference', () => {
       ],
       { input: [8] },
     );
-    const values = initialValues(model, 1);
+    const values = initialValues(source, 1);
     values.set('edge/beta', new Float32Array([-3]));
     values.set('edge/runningVariance', new Float32Array([1 - 1e-4]));
-    expect(foldForInference(model, values).kept).toEqual([
+    expect(foldForInference(source, values).kept).toEqual([
       { name: 'edge', reason: 'rounding decides at the threshold of channel 0' },
       { name: 'reals', reason: 'its values are read, not only their signs' },
     ]);
     values.delete('edge/beta');
-    expect(() => foldForInference(model, values)).toThrow(/edge\/beta/);
+    expect(() => foldForInference(source, values)).toThrow(/edge\/beta/);
   });
 });

@@ -4,9 +4,18 @@
  * there. It gives the same bits as the model it came from, or leaves a layer as it was and says why.
  */
 import { FormatError } from '../errors.ts';
-import { DEFAULT_EPSILON, type Layer, threshold } from '../layers/index.ts';
-import { apply, type GraphNode, input, type Model, type ModelLayer, model } from './model.ts';
-import { isPacked, type ParameterValue, type ParameterValues } from './values.ts';
+import { type Layer, threshold } from '../layers/index.ts';
+import {
+  epsilonOf,
+  type FusedLayer,
+  type FuseOptions,
+  floats,
+  fuseLayers,
+  isBinaryProduct,
+  rebuild,
+} from './fuse.ts';
+import type { Model, ModelLayer } from './model.ts';
+import type { ParameterValue, ParameterValues } from './values.ts';
 
 /** One integer comparison a channel: +1 where direction·x ≥ threshold. */
 export interface Thresholds {
@@ -22,6 +31,8 @@ export interface FoldedModel {
   readonly values: Map<string, ParameterValue>;
   /** What became a threshold. */
   readonly folded: readonly string[];
+  /** Products that took in what follows them: one layer and one kernel, with signs or finished reals at its end. */
+  readonly fused: readonly FusedLayer[];
   /** Normalisations that stayed, with the reason. */
   readonly kept: readonly { readonly name: string; readonly reason: string }[];
 }
@@ -90,19 +101,29 @@ export function foldBatchNorm(
   return { direction, threshold: thresholds, uncertain };
 }
 
+export interface FoldOptions extends FuseOptions {
+  /** Make one layer of a binary product and the threshold that follows it. Default true. */
+  readonly fuse?: boolean | undefined;
+}
+
 /**
- * Folds every batch normalisation that stands between an integer sum and a sign.
+ * Folds every batch normalisation that stands between an integer sum and a sign, and fuses binary products with what
+ * follows them (see `fuseLayers`), so that a stack of binary layers passes bits only.
  *
  * A sum is an integer where binary weights meet signs (`quantDense`, `quantConv2d` without bias), through
  * `maxPool2d` and `flatten` too. The normalisation goes if everything that reads it, through `flatten`, binarizes it.
  * @param values of all parameters
- * @returns a model for inference with its values; layers keep their names
+ * @returns a model for inference with its values; layers keep their names, those that others took in are gone
  * @throws FormatError when a value is missing or not finite
  */
-export function foldForInference(source: Model, values: ParameterValues): FoldedModel {
+export function foldForInference(
+  source: Model,
+  values: ParameterValues,
+  options: FoldOptions = {},
+): FoldedModel {
   const folded: string[] = [];
   const kept: { name: string; reason: string }[] = [];
-  const replacements = new Map<string, Thresholds>();
+  const replacements = new Map<number, { layer: Layer; values: Map<string, ParameterValue> }>();
   source.layers.forEach((entry, index) => {
     if (entry.layer.kind !== 'batchNormalization') return;
     const reason = reasonToKeep(source, index);
@@ -112,13 +133,13 @@ export function foldForInference(source: Model, values: ParameterValues): Folded
     }
     const value = (name: string) => {
       if (!entry.parameters.some((spec) => spec.name === name)) return undefined;
-      return neededFloats(values, `${entry.name}/${name}`);
+      return floats(values, `${entry.name}/${name}`);
     };
     const thresholds = foldBatchNorm(
       value('gamma'),
       value('beta'),
-      neededFloats(values, `${entry.name}/runningMean`),
-      neededFloats(values, `${entry.name}/runningVariance`),
+      floats(values, `${entry.name}/runningMean`),
+      floats(values, `${entry.name}/runningVariance`),
       epsilonOf(entry.layer),
     );
     if (thresholds.uncertain.length > 0) {
@@ -126,45 +147,26 @@ export function foldForInference(source: Model, values: ParameterValues): Folded
       kept.push({ name: entry.name, reason: `rounding decides at the threshold of channel ${channels}` });
       return;
     }
-    replacements.set(entry.name, thresholds);
+    const { direction, threshold: limit } = thresholds;
+    replacements.set(index, {
+      layer: threshold({ name: entry.name }),
+      values: new Map([
+        ['direction', direction],
+        ['threshold', limit],
+      ]),
+    });
     folded.push(entry.name);
   });
-
-  const start = input(source.inputShape);
-  const nodes: GraphNode[] = [];
-  const result = new Map<string, ParameterValue>();
-  for (const entry of source.layers) {
-    const { name, layer, parameters } = entry;
-    const thresholds = replacements.get(name);
-    const named: Layer = thresholds === undefined ? { ...layer, name } : threshold({ name });
-    nodes.push(apply(named, ...entry.inputs.map((from) => nodes[from] ?? start)));
-    if (thresholds === undefined) {
-      for (const spec of parameters) {
-        result.set(`${name}/${spec.name}`, needed(values, `${name}/${spec.name}`));
-      }
-    } else {
-      result.set(`${name}/direction`, thresholds.direction);
-      result.set(`${name}/threshold`, thresholds.threshold);
-    }
-  }
-  const output = nodes.at(-1) ?? start;
-  return { model: model({ input: start, output, name: source.name }), values: result, folded, kept };
+  const folding = rebuild(source, values, replacements);
+  if (options.fuse === false) return { ...folding, folded, fused: [], kept };
+  const fusing = fuseLayers(folding.model, folding.values, options);
+  // A normalisation that a product took in is none that stayed.
+  const taken = new Set(fusing.fused.flatMap(({ took }) => took));
+  return { ...fusing, folded, kept: kept.filter(({ name }) => !taken.has(name)) };
 }
 
 function isTiny(value: number): boolean {
   return value !== 0 && Math.abs(value) < TINY;
-}
-
-function needed(values: ParameterValues, name: string): ParameterValue {
-  const value = values.get(name);
-  if (value === undefined) throw new FormatError('A parameter is missing.', { given: name });
-  return value;
-}
-
-function neededFloats(values: ParameterValues, name: string): Float32Array<ArrayBuffer> {
-  const value = needed(values, name);
-  if (isPacked(value)) throw new FormatError('Signs are given where reals are needed.', { given: name });
-  return value;
 }
 
 /** Why a normalisation can't become a threshold; undefined if it can. */
@@ -178,20 +180,9 @@ function reasonToKeep(source: Model, index: number): string | undefined {
 function isIntegerSum(source: Model, index: number): boolean {
   const entry = source.layers[index];
   if (entry === undefined) return false;
-  const { kind, config } = entry.layer;
-  const from = entry.inputs[0] ?? -1;
-  if (kind === 'maxPool2d' || kind === 'flatten') return isIntegerSum(source, from);
-  if (kind !== 'quantDense' && kind !== 'quantConv2d') return false;
-  if (config.kernelQuantizer === undefined || config.useBias === true) return false;
-  return config.inputQuantizer !== undefined || isSigns(source, from);
-}
-
-function isSigns(source: Model, index: number): boolean {
-  const entry = source.layers[index];
-  if (entry === undefined) return false;
   const { kind } = entry.layer;
-  if (kind === 'sign' || kind === 'threshold') return true;
-  return (kind === 'maxPool2d' || kind === 'flatten') && isSigns(source, entry.inputs[0] ?? -1);
+  if (kind === 'maxPool2d' || kind === 'flatten') return isIntegerSum(source, entry.inputs[0] ?? -1);
+  return isBinaryProduct(source, index);
 }
 
 function onlySignsAreRead(source: Model, index: number): boolean {
@@ -206,10 +197,4 @@ function onlySignsAreRead(source: Model, index: number): boolean {
       return layer.kind === 'sign' || layer.config.inputQuantizer !== undefined;
     })
   );
-}
-
-/** The default stands in `batchNormalization`. */
-function epsilonOf(layer: Layer): number {
-  const { epsilon } = layer.config;
-  return typeof epsilon === 'number' ? epsilon : DEFAULT_EPSILON;
 }

@@ -1,5 +1,12 @@
 export { type RankedClass, rankClasses } from './classify.ts';
-export { type FoldedModel, foldBatchNorm, foldForInference, type Thresholds } from './fold.ts';
+export {
+  type FoldedModel,
+  type FoldOptions,
+  foldBatchNorm,
+  foldForInference,
+  type Thresholds,
+} from './fold.ts';
+export { type FusedLayer, type FuseOptions, fuseLayers } from './fuse.ts';
 export { apply, type GraphNode, input, type Model, type ModelLayer, model, sequential } from './model.ts';
 export { initialValues, Network, type NetworkOptions } from './network.ts';
 export { type RecordedPass, recordForward } from './record.ts';
