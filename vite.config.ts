@@ -8,6 +8,7 @@ const external = [
   ...builtinModules.map((name) => `node:${name}`),
   ...Object.keys(manifest.dependencies),
   ...Object.keys(manifest.optionalDependencies),
+  ...Object.keys(manifest.peerDependencies),
 ];
 
 export default defineConfig(({ command }) => ({
@@ -21,6 +22,8 @@ export default defineConfig(({ command }) => ({
         index: 'src/index.ts',
         node: 'src/node/index.ts',
         onnx: 'src/formats/onnx.ts',
+        bench: 'src/bench/index.ts',
+        tfjs: 'src/interop/tfjs/index.ts',
         cli: 'src/cli/main.ts',
       },
       formats: ['es'],

@@ -1,0 +1,313 @@
+/** Larq's layers in TensorFlow.js: what its WebGPU backend gives, in this library's kernels, against its cpu backend. */
+import * as tf from '@tensorflow/tfjs-core';
+import type { layers } from '@tensorflow/tfjs-layers';
+import { describe, expect, test } from 'vitest';
+import {
+  ApproxSign,
+  type QuantConvArgs,
+  quantConv1d,
+  quantConv2d,
+  quantDense,
+  quantDepthwiseConv2d,
+  quantSeparableConv2d,
+  SteSign,
+  SwishSign,
+} from '../src/interop/tfjs/index.ts';
+import { expectClose, expectSame } from './helpers/gpu.ts';
+import { type BackendName, on, useTensorFlow, values } from './helpers/tfjs.ts';
+
+type Layer = InstanceType<typeof layers.Layer>;
+
+interface Case {
+  readonly name: string;
+  readonly make: () => Layer;
+  readonly input: readonly number[];
+  /** Whether outputs are sums of products of ±1, and so exact. */
+  readonly exact: boolean;
+}
+
+const binary = { inputQuantizer: 'ste_sign', kernelQuantizer: 'ste_sign' } as const;
+const conv = (more: Partial<QuantConvArgs>): QuantConvArgs => ({
+  filters: 8,
+  kernelSize: 3,
+  useBias: false,
+  ...binary,
+  ...more,
+});
+
+const CASES: readonly Case[] = [
+  {
+    name: 'dense 3x70 to 12',
+    make: () => quantDense({ units: 12, useBias: false, ...binary }),
+    input: [3, 70],
+    exact: true,
+  },
+  {
+    name: 'dense 5x33 to 3',
+    make: () => quantDense({ units: 3, useBias: false, ...binary }),
+    input: [5, 33],
+    exact: true,
+  },
+  {
+    name: 'dense of three axes with a bias and relu',
+    make: () => quantDense({ units: 4, activation: 'relu', biasInitializer: 'ones', ...binary }),
+    input: [2, 3, 40],
+    exact: true,
+  },
+  {
+    name: 'dense of reals',
+    make: () => quantDense({ units: 8, useBias: false, kernelQuantizer: 'ste_sign' }),
+    input: [4, 20],
+    exact: false,
+  },
+  {
+    name: 'dense, approx_sign and swish_sign',
+    make: () =>
+      quantDense({
+        units: 8,
+        useBias: false,
+        inputQuantizer: new ApproxSign(),
+        kernelQuantizer: new SwishSign({ beta: 4 }),
+      }),
+    input: [4, 36],
+    exact: true,
+  },
+  {
+    name: 'dense, gradients that are not clipped',
+    make: () =>
+      quantDense({
+        units: 8,
+        useBias: false,
+        inputQuantizer: new SteSign({ clipValue: null }),
+        kernelQuantizer: new SteSign({ clipValue: 0.5 }),
+      }),
+    input: [4, 36],
+    exact: true,
+  },
+  {
+    name: 'dense, magnitude_aware_sign',
+    make: () =>
+      quantDense({
+        units: 6,
+        useBias: false,
+        inputQuantizer: 'ste_sign',
+        kernelQuantizer: 'magnitude_aware_sign',
+      }),
+    input: [4, 36],
+    exact: false,
+  },
+  {
+    name: 'dense, magnitude_aware_sign on the input',
+    make: () =>
+      quantDense({
+        units: 6,
+        useBias: false,
+        inputQuantizer: 'magnitude_aware_sign',
+        kernelQuantizer: 'ste_sign',
+      }),
+    input: [4, 36],
+    exact: false,
+  },
+  {
+    name: 'dense, ste_tern and ste_heaviside',
+    make: () =>
+      quantDense({ units: 6, useBias: false, inputQuantizer: 'ste_heaviside', kernelQuantizer: 'ste_tern' }),
+    input: [4, 36],
+    exact: true,
+  },
+  {
+    name: 'dense, dorefa_quantizer',
+    make: () =>
+      quantDense({
+        units: 6,
+        useBias: false,
+        inputQuantizer: 'dorefa_quantizer',
+        kernelQuantizer: 'ste_sign',
+      }),
+    input: [4, 36],
+    exact: false,
+  },
+  { name: 'conv 3x3 valid', make: () => quantConv2d(conv({})), input: [2, 6, 5, 32], exact: true },
+  {
+    name: 'conv 3x3 same with zeros',
+    make: () => quantConv2d(conv({ padding: 'same' })),
+    input: [2, 5, 5, 36],
+    exact: true,
+  },
+  {
+    name: 'conv 3x3 same with ones',
+    make: () => quantConv2d(conv({ padding: 'same', padValues: 1 })),
+    input: [2, 5, 5, 36],
+    exact: true,
+  },
+  {
+    name: 'conv 3x3 same with minus ones, stride 2',
+    make: () => quantConv2d(conv({ padding: 'same', padValues: -1, strides: 2 })),
+    input: [2, 6, 7, 5],
+    exact: true,
+  },
+  {
+    name: 'conv 2x3 same with halves',
+    make: () => quantConv2d(conv({ kernelSize: [2, 3], padding: 'same', padValues: 0.5 })),
+    input: [1, 5, 5, 4],
+    exact: true,
+  },
+  {
+    name: 'conv 3x3 same, dilation 2',
+    make: () => quantConv2d(conv({ padding: 'same', padValues: 1, dilationRate: 2 })),
+    input: [1, 7, 7, 4],
+    exact: true,
+  },
+  {
+    name: 'conv 3x3 in 2 groups',
+    make: () => quantConv2d(conv({ groups: 2 })),
+    input: [2, 5, 5, 8],
+    exact: true,
+  },
+  {
+    name: 'conv 3x3 channels first',
+    make: () => quantConv2d(conv({ dataFormat: 'channelsFirst', padding: 'same' })),
+    input: [1, 6, 5, 4],
+    exact: true,
+  },
+  {
+    name: 'conv 3x3 of reals, same',
+    make: () =>
+      quantConv2d({
+        filters: 8,
+        kernelSize: 3,
+        padding: 'same',
+        useBias: false,
+        kernelQuantizer: 'ste_sign',
+      }),
+    input: [2, 6, 6, 3],
+    exact: false,
+  },
+  {
+    name: 'conv 3x3, magnitude_aware_sign',
+    make: () => quantConv2d(conv({ kernelQuantizer: 'magnitude_aware_sign' })),
+    input: [2, 5, 5, 8],
+    exact: false,
+  },
+  {
+    name: 'conv 1d same with ones',
+    make: () => quantConv1d(conv({ padding: 'same', padValues: 1 })),
+    input: [2, 9, 33],
+    exact: true,
+  },
+  {
+    name: 'conv 1d causal, dilation 2',
+    make: () => quantConv1d(conv({ padding: 'causal', dilationRate: 2 })),
+    input: [2, 9, 6],
+    exact: true,
+  },
+  {
+    name: 'depthwise 3x3 same with ones',
+    make: () =>
+      quantDepthwiseConv2d({
+        kernelSize: 3,
+        padding: 'same',
+        padValues: 1,
+        useBias: false,
+        inputQuantizer: 'ste_sign',
+        depthwiseQuantizer: 'ste_sign',
+      }),
+    input: [2, 5, 5, 6],
+    exact: true,
+  },
+  {
+    name: 'depthwise 3x3, multiplier 2, stride 2',
+    make: () =>
+      quantDepthwiseConv2d({
+        kernelSize: 3,
+        depthMultiplier: 2,
+        strides: 2,
+        inputQuantizer: 'ste_sign',
+        depthwiseQuantizer: 'ste_sign',
+      }),
+    input: [2, 6, 6, 5],
+    exact: true,
+  },
+  {
+    name: 'depthwise 3x3, dilation 2, magnitude_aware_sign',
+    make: () =>
+      quantDepthwiseConv2d({
+        kernelSize: 3,
+        depthMultiplier: 2,
+        dilationRate: 2,
+        inputQuantizer: 'ste_sign',
+        depthwiseQuantizer: 'magnitude_aware_sign',
+      }),
+    input: [1, 7, 7, 3],
+    exact: false,
+  },
+  {
+    name: 'separable 3x3 same',
+    make: () =>
+      quantSeparableConv2d({
+        filters: 7,
+        kernelSize: 3,
+        padding: 'same',
+        inputQuantizer: 'ste_sign',
+        depthwiseQuantizer: 'ste_sign',
+        pointwiseQuantizer: 'ste_sign',
+      }),
+    input: [2, 5, 5, 6],
+    exact: true,
+  },
+];
+
+/** Output, and the gradients with respect to the input and every weight, of a loss that weighs all outputs. */
+async function measure(backend: BackendName, { make, input }: Case) {
+  return on(backend, async () => {
+    const before = tf.memory().numTensors;
+    const layer = make();
+    layer.build([...input]);
+    const weights = layer.weights.map((weight, i) => {
+      const { size, shape } = weight.read();
+      const value = tf.tensor(values(size, 100 + i, 0.8), shape);
+      weight.write(value);
+      value.dispose();
+      return weight.read() as tf.Variable;
+    });
+    const x = tf.tidy(() =>
+      tf.variable(tf.tensor(values(tf.util.sizeFromShape([...input]), 7, 1.5), [...input])),
+    );
+    const y = layer.apply(x) as tf.Tensor;
+    const factors = tf.tensor(values(y.size, 11), y.shape);
+    const { grads, value } = tf.variableGrads(
+      () => tf.sum(tf.mul(layer.apply(x) as tf.Tensor, factors)) as tf.Scalar,
+      [x, ...weights],
+    );
+    const read = (tensor: tf.Tensor) => tensor.data() as Promise<Float32Array>;
+    const result = {
+      shape: y.shape,
+      computed: layer.computeOutputShape([...input]),
+      y: await read(y),
+      dx: await read(grads[x.name] as tf.Tensor),
+      dw: await Promise.all(weights.map((weight) => read(grads[weight.name] as tf.Tensor))),
+    };
+    tf.dispose([x, y, factors, value, grads]);
+    tf.disposeVariables();
+    expect(tf.memory().numTensors).toBe(before);
+    return result;
+  });
+}
+
+describe('layers on WebGPU against plain operations on the cpu', () => {
+  useTensorFlow();
+
+  for (const entry of CASES) {
+    test(entry.name, async () => {
+      const [expected, actual] = [await measure('cpu', entry), await measure('webgpu', entry)];
+      expect(actual.shape).toEqual(expected.shape);
+      expect(actual.shape).toEqual(actual.computed);
+      if (entry.exact) expectSame(actual.y, expected.y, 'output');
+      else expectClose(actual.y, expected.y, 1e-4, 'output');
+      expectClose(actual.dx, expected.dx, 1e-4, 'gradient of the input');
+      for (const [i, dw] of expected.dw.entries()) {
+        expectClose(actual.dw[i] ?? [], dw, 1e-4, `gradient of weight ${i}`);
+      }
+    });
+  }
+});
