@@ -1,7 +1,12 @@
 /** The paper, re-created: its figures' numbers, its swaps of weights, its claims and verdicts, and the report. */
-import { describe, expect, test } from 'vitest';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { PaperReport } from '../src/cli/paper-report.ts';
 import { OptionError, ShapeError } from '../src/errors.ts';
-import { ternaryCosine } from '../src/geometry/closed-forms.ts';
+import { judgeClaims, type MeasuredLayer, type Measurements } from '../src/geometry/claims.ts';
+import { expectedAngleDegrees, sdAngleDegrees } from '../src/geometry/closed-forms.ts';
 import { fewBitCurves, measureRotationGain, randomAngles, rotationExample } from '../src/geometry/figures.ts';
 import { refitNormalization, withContinuousWeights } from '../src/geometry/refit.ts';
 import { initialValues, Network, sequential } from '../src/graph/index.ts';
@@ -13,48 +18,17 @@ import {
   quantConv2d,
   quantDense,
 } from '../src/layers/index.ts';
-import * as fewBits from '../src/reference/few-bits.ts';
+import { densityOf } from '../src/reference/density.ts';
 import { normal } from '../src/reference/random.ts';
+import { buildCli, runCli } from './helpers/cli.ts';
 import { expectClose, useGpu } from './helpers/gpu.ts';
 
 const fill = (count: number, draw: (index: number) => number) =>
   Float32Array.from({ length: count }, (_, i) => draw(i));
 const gaussian = (stream: number) => (i: number) => normal(5, stream, i);
 
-describe('a few bits more', () => {
-  test.each([
-    [0, 37.07],
-    [0.1, 34.15],
-    [0.2, 31.51],
-    [0.3, 29.24],
-    [0.5, 26.32],
-    [0.612, 25.855],
-    [1, 30.78],
-  ])('ternary filters with threshold %d turn by %d degrees, closed form and measured', (a, expected) => {
-    expect((Math.acos(ternaryCosine(a)) * 180) / Math.PI).toBeCloseTo(expected, 1);
-    expect(Math.abs(fewBits.ternaryAngleDegrees(fill(100_000, gaussian(1)), a) - expected)).toBeLessThan(0.3);
-  });
-
-  test.each([
-    [1, 37.07],
-    [2, 20.8],
-    [3, 13.46],
-    [4, 9.91],
-  ])('%d greedy bits turn by %d degrees, integrated and measured', (k, expected) => {
-    expect(Math.abs(fewBits.gaussianResidualAngleDegrees(k) - expected)).toBeLessThan(0.01);
-    expect(Math.abs(fewBits.residualAngleDegrees(fill(100_000, gaussian(2)), k) - expected)).toBeLessThan(
-      0.3,
-    );
-  });
-
-  test('filters of zeros, signs and nothing left', () => {
-    expect(fewBits.ternaryAngleDegrees([0, 0], 0)).toBe(90);
-    expect(fewBits.ternaryAngleDegrees([1, -1, 1], 2)).toBe(90);
-    expect(fewBits.ternaryAngleDegrees([3, -3, 0, 0], 0.5)).toBeCloseTo(0, 5);
-    expect(fewBits.residualAngleDegrees([2, -2, 2], 1)).toBeCloseTo(0, 5);
-    expect(fewBits.residualAngleDegrees([0, 0], 2)).toBe(90);
-    expect(fewBits.densityOf([-2, -1, 0, 0.99, 1, 5], -1, 1, 2)).toEqual([2, 4]);
-  });
+test('values beyond the ends count in the last bins', () => {
+  expect(densityOf([-2, -1, 0, 0.99, 1, 5], -1, 1, 2)).toEqual([2, 4]);
 });
 
 describe('figures and swaps', () => {
@@ -62,10 +36,16 @@ describe('figures and swaps', () => {
 
   test('random vectors of 3, 10 and 27 dimensions have the angles of the closed form', async () => {
     const measured = await randomAngles(gpu(), [3, 10, 27], { vectors: 4000 });
-    for (const { dimension, meanAngle, sdAngle, expectedAngle, expectedSd, counts } of measured) {
-      const slack = (4 * expectedSd) / Math.sqrt(4000);
-      expect(Math.abs(meanAngle - expectedAngle)).toBeLessThan(slack + (dimension === 3 ? 0.3 : 0.02));
-      expect(Math.abs(sdAngle / expectedSd - 1)).toBeLessThan(dimension === 3 ? 0.2 : 0.06);
+    for (const one of measured) {
+      const { dimension, expectedSd, counts } = one;
+      const slack = (4 * one.expectedSdCosine) / Math.sqrt(4000);
+      expect(Math.abs(one.meanCosine - one.expectedCosine)).toBeLessThan(slack);
+      // The closed form of the mean angle is an expansion, and poor in three dimensions.
+      const more = dimension === 3 ? 0.7 : 0.1;
+      expect(Math.abs(one.meanAngle - one.expectedAngle)).toBeLessThan(
+        (4 * expectedSd) / Math.sqrt(4000) + more,
+      );
+      expect(Math.abs(one.sdAngle / expectedSd - 1)).toBeLessThan(dimension === 3 ? 0.2 : 0.06);
       expect(counts.reduce((sum, count) => sum + count, 0)).toBe(4000);
     }
   });
@@ -182,5 +162,174 @@ describe('figures and swaps', () => {
     await expect(refitNormalization(network, samples.subarray(0, 128))).rejects.toThrow(ShapeError);
     await expect(refitNormalization(network, samples.subarray(1))).rejects.toThrow(ShapeError);
     await expect(refitNormalization(network, samples, { batch: 1 })).rejects.toThrow(OptionError);
+  });
+});
+
+describe('claims', () => {
+  const layer = (name: string, dimension: number, over: Partial<MeasuredLayer> = {}): MeasuredLayer => ({
+    name,
+    filters: 100,
+    dimension,
+    meanAngle: expectedAngleDegrees(dimension),
+    sdAngle: sdAngleDegrees(dimension),
+    meanCosine: 0.798,
+    r: { mean: 0.93, deviation: 0.02 },
+    permutedR: { mean: 0.8, deviation: 0.02 },
+    activationsR: 0.9,
+    continuousAccuracy: 0.97,
+    ...over,
+  });
+  const random = {
+    dimension: 27,
+    vectors: 10_000,
+    meanCosine: 0.8053,
+    expectedCosine: 0.80530499,
+    expectedSdCosine: 0.0395244,
+    meanAngle: 36.19,
+    sdAngle: 3.84,
+    expectedAngle: 36.19,
+    expectedSd: 3.82,
+    counts: [],
+  };
+  const at = (dimension: number, plain: number, rotated: number) => ({
+    dimension,
+    plain: { mean: plain, deviation: 1 },
+    rotated: { mean: rotated, deviation: 1 },
+  });
+  const textbook: Measurements = {
+    layers: [
+      layer('conv1', 27, { r: { mean: 0.85, deviation: 0.02 }, activationsR: undefined }),
+      layer('conv2', 1152),
+      layer('conv3', 4608),
+      layer('dense4', 1024),
+    ],
+    accuracy: 0.97,
+    images: 10_000,
+    random: [random],
+    rotation: [at(100, 68.2, 36.7), at(500, 80.5, 37.03)],
+  };
+  const verdictOf = (id: string, over: Partial<Measurements> = {}) => {
+    const claim = judgeClaims({ ...textbook, ...over }).find((one) => one.id === id);
+    if (claim === undefined) throw new Error(`no claim ${id}`);
+    return claim;
+  };
+  const changed = (index: number, over: Partial<MeasuredLayer>) => ({
+    layers: textbook.layers.map((one, i) => (i === index ? { ...one, ...over } : one)),
+  });
+
+  test('all hold on the network of the textbook', () => {
+    const claims = judgeClaims(textbook);
+    expect(claims.map(({ id, verdict }) => `${id}: ${verdict}`)).toEqual(
+      [
+        'random-vectors',
+        'angle',
+        'spread',
+        'proportionality',
+        'control',
+        'first-layer',
+        'activations',
+        'continuous-layers',
+        'rotation',
+      ].map((id) => `${id}: holds`),
+    );
+    for (const { expected, measured } of claims)
+      expect(`${expected} ${measured}`).not.toMatch(/NaN|undefined/);
+  });
+
+  test.each([
+    ['random-vectors', { random: [{ ...random, meanCosine: 0.81 }] }, /d = 27/],
+    ['angle', changed(1, { meanAngle: 34.9 }), /conv2/],
+    ['angle', changed(2, { meanAngle: Number.NaN }), /conv3/],
+    ['spread', changed(0, { sdAngle: 1 }), /slope/],
+    ['proportionality', changed(3, { r: { mean: 0.801, deviation: 0.02 } }), /dense4/],
+    ['control', changed(1, { permutedR: { mean: 0.84, deviation: 0.01 } }), /conv2/],
+    ['first-layer', changed(2, { r: { mean: 0.84, deviation: 0.01 } }), /conv3/],
+    ['activations', changed(3, { activationsR: 0.79 }), /dense4/],
+    ['continuous-layers', changed(0, { continuousAccuracy: 0.955 }), /conv1/],
+    ['rotation', { rotation: [at(100, 68.2, 40)] }, /d = 100/],
+  ] as [string, Partial<Measurements>, RegExp][])(
+    '%s fails where the numbers say so: %#',
+    (id, over, where) => {
+      const { verdict, reason } = verdictOf(id, over);
+      expect(verdict).toBe('fails');
+      expect(reason).toMatch(where);
+    },
+  );
+
+  test('too few dimensions, layers or images leave a claim open', () => {
+    const two = textbook.layers.slice(1, 3).map((one) => ({ ...one, activationsR: undefined }));
+    expect(verdictOf('spread', { layers: two }).verdict).toBe('cannot be told');
+    expect(verdictOf('spread', { layers: textbook.layers.slice(2) }).verdict).toBe('cannot be told');
+    expect(verdictOf('activations', { layers: two }).verdict).toBe('cannot be told');
+    expect(verdictOf('first-layer', { layers: two.slice(0, 1) }).verdict).toBe('cannot be told');
+    expect(verdictOf('continuous-layers', { images: 0 }).verdict).toBe('cannot be told');
+    expect(verdictOf('rotation', { rotation: [] }).verdict).toBe('cannot be told');
+    // On few images a difference of three points is chance.
+    const few = { ...changed(0, { continuousAccuracy: 0.94 }), images: 100 };
+    expect(verdictOf('continuous-layers', few).verdict).toBe('holds');
+  });
+});
+
+describe('webgpu-bnn paper', () => {
+  let cli = '';
+  let folder = '';
+  beforeAll(async () => {
+    cli = await buildCli();
+    folder = mkdtempSync(join(tmpdir(), 'webgpu-bnn-paper-'));
+  });
+  afterAll(() => {
+    rmSync(folder, { recursive: true, force: true });
+    rmSync(dirname(cli), { recursive: true, force: true });
+  });
+
+  test('trains, is stopped, goes on from its folder, and writes claims and figures', async () => {
+    const out = join(folder, 'run');
+    const small = '--model mlp --dataset mnist --epochs 2 --train-samples 400 --test-samples 100';
+    let sent = false;
+    const stopped = await runCli(cli, ['paper', ...small.split(' '), '--out', out], {
+      onOutput: (kill, printed) => {
+        if (!sent && printed.includes('epoch 1/2')) kill('SIGINT');
+        sent ||= printed.includes('epoch 1/2');
+      },
+    });
+    expect(stopped.code, stopped.stderr).toBe(130);
+    expect(stopped.stdout).toContain(`webgpu-bnn paper ${out}`);
+    expect(existsSync(join(out, 'paper.json'))).toBe(false);
+
+    const other = await runCli(cli, ['paper', out, '--epochs', '3']);
+    expect(other.code).toBe(2);
+    expect(other.stderr).toMatch(/epochs = 3/);
+    const elsewhere = join(folder, 'other');
+    const measuring = ['--images', '20', '--refit', '100', '--out', elsewhere, '--json', '-'];
+    const done = await runCli(cli, ['paper', out, ...measuring]);
+    expect(done.code, done.stderr).toBe(0);
+    expect(readFileSync(join(elsewhere, 'paper.json'), 'utf8')).toBe(done.stdout);
+    const report = JSON.parse(done.stdout) as PaperReport;
+    expect(report.epochs).toBe(2);
+    expect(report.layers.map(({ name }) => name)).toEqual(['dense1', 'dense2', 'dense3']);
+    expect(report.claims.length).toBe(9);
+    const { weights, permuted, activations } = report.layers[1]?.proportionality ?? {};
+    for (const comparison of [weights, permuted?.weights, activations]) {
+      expect(comparison?.histogram?.counts.reduce((sum, count) => sum + count, 0)).toBeGreaterThan(9000);
+    }
+    expect(report.accuracy.images).toBe(100);
+
+    const html = readFileSync(join(elsewhere, 'paper.html'), 'utf8');
+    expect(html).not.toMatch(/NaN|undefined|\[object|https?:\/\/(?!www\.w3\.org)/);
+    const figures = html.match(/<figure/g) ?? [];
+    // Five on vectors, two a layer, two on dot products, and maps: two of the first layer, three of the others.
+    expect(figures.length).toBe(5 + 3 * 2 + 2 + (2 + 3 + 3));
+    expect(html.match(/class="verdict /g)?.length).toBe(9);
+    expect(html.match(/fill="var\(--s1\)" fill-opacity/g)?.length).toBeGreaterThan(8 * 4);
+  });
+
+  test('nothing there, and wrong usage', async () => {
+    const missing = await runCli(cli, ['paper', join(folder, 'nothing')]);
+    expect(missing.code).toBe(1);
+    expect(missing.stderr).toMatch(/no run here/);
+    const wrong = await runCli(cli, ['paper', '--model', 'vgg']);
+    expect(wrong.code).toBe(2);
+    const help = await runCli(cli, ['paper', '--help']);
+    expect(help.stdout).toMatch(/Examples:[\s\S]*webgpu-bnn paper/);
   });
 });

@@ -158,7 +158,25 @@ function list(text: string): string {
   return text.split('; ').map(escapeHtml).join('<br>');
 }
 
-const PLOT = { left: 64, right: 20, top: 40, bottom: 48 };
+const PLOT = { left: 64, right: 20, top: 28, bottom: 48 };
+/** Names that fit one line of a legend. */
+const LEGEND_COLUMNS = 5;
+const LEGEND_LINE = 18;
+
+/** A legend of as many lines as it needs, and how much of the chart's height they take. */
+function legendOf(names: readonly string[]): { readonly legend: object[]; readonly height: number } {
+  const rows = Math.ceil(names.length / LEGEND_COLUMNS);
+  const legend = Array.from({ length: rows }, (_, row) => ({
+    top: LEGEND_LINE * row,
+    left: 'center',
+    itemWidth: 14,
+    itemGap: 16,
+    textStyle: { color: INK },
+    data: names.slice(row * LEGEND_COLUMNS, (row + 1) * LEGEND_COLUMNS),
+  }));
+  return { legend, height: LEGEND_LINE * rows };
+}
+
 const named = (name: string) => ({ name, nameLocation: 'middle', nameGap: 28 });
 
 interface Line {
@@ -173,13 +191,14 @@ function lines(
   all: readonly Line[],
   axes: { readonly x: object; readonly y: object; readonly mark?: object },
 ): string {
-  return draw(HEIGHT, {
-    grid: PLOT,
-    legend: { top: 0, itemWidth: 16, textStyle: { color: INK }, type: 'plain' },
+  const { legend, height } = legendOf(all.map(({ name }) => name));
+  return draw(HEIGHT + height, {
+    grid: { ...PLOT, top: PLOT.top + height },
+    legend,
     xAxis: { ...AXIS, type: 'value', ...axes.x },
     yAxis: { ...AXIS, type: 'value', ...axes.y },
     series: all.map(({ name, points, dashed, dots }, index) => {
-      const color = dashed ? SOFT : colourOf(index);
+      const color = dashed ? INK : colourOf(index);
       return {
         type: 'line',
         name,
@@ -212,14 +231,21 @@ function landmark(axis: 'xAxis' | 'yAxis'): object {
 }
 
 function randomChart(random: readonly RandomAngles[]): string {
-  const width = 90 / (random[0]?.counts.length ?? 180);
   return lines(
-    random.map(({ dimension, vectors, counts }) => ({
-      name: `d = ${dimension}`,
-      points: counts
-        .map((count, bin) => [(bin + 0.5) * width, count / (vectors * width)] as const)
-        .filter(([angle]) => angle <= 60),
-    })),
+    random.map(({ dimension, vectors, counts }) => {
+      // Two bins in one: there are vectors enough for degrees, not for halves of them.
+      const width = 180 / counts.length;
+      const pairs = Array.from(
+        { length: counts.length / 2 },
+        (_, i) => (counts[2 * i] ?? 0) + (counts[2 * i + 1] ?? 0),
+      );
+      return {
+        name: `d = ${dimension}`,
+        points: pairs
+          .map((count, bin) => [(bin + 0.5) * width, count / (vectors * width)] as const)
+          .filter(([angle]) => angle <= 60),
+      };
+    }),
     {
       x: { ...named('degrees'), min: 0, max: 60 },
       y: { name: 'density' },
@@ -344,13 +370,14 @@ function correlationChart(layers: readonly PaperLayer[]): string {
   const names = layers.map(({ name }) => name);
   const series: readonly (readonly [string, (pairs: LayerProportionality) => number | undefined])[] = [
     ['weights', ({ weights }) => weights.meanR],
-    ['weights, permuted', ({ permuted }) => permuted?.weights.meanR],
+    ['permuted', ({ permuted }) => permuted?.weights.meanR],
     ['activations', ({ activations }) => activations?.meanR],
     ['both', ({ both }) => both?.meanR],
   ];
-  return draw(HEIGHT, {
-    grid: PLOT,
-    legend: { top: 0, itemWidth: 16, textStyle: { color: INK } },
+  const { legend, height } = legendOf([...series.map(([name]) => name), 'cos θ']);
+  return draw(HEIGHT + height, {
+    grid: { ...PLOT, top: PLOT.top + height },
+    legend,
     xAxis: { ...AXIS, type: 'category', data: names },
     yAxis: { ...AXIS, type: 'value', name: 'r', min: 0, max: 1 },
     series: [
@@ -378,7 +405,7 @@ function accuracyChart(layers: readonly PaperLayer[], accuracy: number): string 
   const points = layers.map(({ continuousAccuracy }) => 100 * (continuousAccuracy - accuracy));
   const most = Math.max(2, Math.ceil(Math.max(...points.map(Math.abs))));
   return draw(HEIGHT, {
-    grid: { ...PLOT, top: 28 },
+    grid: PLOT,
     xAxis: {
       ...AXIS,
       type: 'category',
@@ -389,7 +416,7 @@ function accuracyChart(layers: readonly PaperLayer[], accuracy: number): string 
     yAxis: {
       ...AXIS,
       type: 'value',
-      name: 'points of per cent',
+      name: 'percentage points',
       nameTextStyle: { color: INK, align: 'left' },
       min: -most,
       max: most,
@@ -599,6 +626,8 @@ const STYLE = `
 .claims td { white-space: normal; vertical-align: top; min-width: 11rem; }
 .claims td:first-child { min-width: 0; white-space: nowrap; }
 .claims td:nth-child(2) { min-width: 20rem; }
+.claims td:nth-child(3) { min-width: 12rem; }
+.claims td:nth-child(4) { min-width: 17rem; }
 .reason { color: var(--soft); font-size: .875rem; }
 .verdict { display: inline-block; padding: .1rem .5rem; border: 1.5px solid currentColor; border-radius: 999px; font-weight: 600; font-size: .875rem; }
 .verdict.holds { color: var(--s3); }
@@ -606,5 +635,5 @@ const STYLE = `
 .verdict.cannot-be-told { color: var(--soft); }
 h3 { margin: 1.5rem 0 0; }
 h3 small { color: var(--soft); font-weight: 400; }
-.maps { grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); }
+.maps { grid-template-columns: repeat(auto-fill, minmax(min(100%, 300px), 1fr)); }
 `;

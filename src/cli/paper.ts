@@ -25,7 +25,7 @@ import {
   withContinuousWeights,
 } from '../index.ts';
 import { writeFileAtomic } from '../node/index.ts';
-import { densityOf } from '../reference/few-bits.ts';
+import { densityOf } from '../reference/density.ts';
 import {
   type AdapterOptions,
   acquire,

@@ -79,25 +79,26 @@ export function judgeClaims(measurements: Measurements): Claim[] {
 
 function randomVectors(random: readonly RandomAngles[]): Claim {
   const off = random.filter(
-    ({ meanAngle, expectedAngle, expectedSd, vectors }) =>
-      // The closed form of the mean angle is itself good to some hundredths of a degree in few dimensions.
-      Math.abs(meanAngle - expectedAngle) >
-      (4 * expectedSd) / Math.sqrt(vectors) + (expectedAngle < 36 ? 0.3 : 0.02),
+    ({ meanCosine, expectedCosine, expectedSdCosine, vectors }) =>
+      !(Math.abs(meanCosine - expectedCosine) <= (4 * expectedSdCosine) / Math.sqrt(vectors)),
   );
   return {
     id: 'random-vectors',
     claim:
       'A random vector turns by an angle near 37° when it is binarized, and the more dimensions, the more surely.',
-    expected: random
-      .map((one) => `d = ${one.dimension}: ${degrees(one.expectedAngle)} ± ${degrees(one.expectedSd)}`)
-      .join('; '),
+    expected: `${degrees(LIMIT_ANGLE_DEGREES)} in many dimensions; ${random
+      .map((one) => `d = ${one.dimension}: cos ${one.expectedCosine.toFixed(4)}`)
+      .join('; ')}`,
     measured: random
-      .map((one) => `d = ${one.dimension}: ${degrees(one.meanAngle)} ± ${degrees(one.sdAngle)}`)
+      .map(
+        (one) =>
+          `d = ${one.dimension}: cos ${one.meanCosine.toFixed(4)}, ${degrees(one.meanAngle)} ± ${degrees(one.sdAngle)}`,
+      )
       .join('; '),
     ...verdict(
       random.length > 0,
       off.map(({ dimension }) => `d = ${dimension}`),
-      'the mean of each dimension agrees with the closed form within four standard errors and the error of its expansion',
+      'the mean cosine of each dimension is within four standard errors of the closed form',
     ),
   };
 }
@@ -128,8 +129,7 @@ function spreads(layers: readonly MeasuredLayer[]): Claim {
   const enough = counted.length >= 3 && lever >= LEAST_LEVER;
   return {
     id: 'spread',
-    claim:
-      'The angles of a layer spread as d^−½: the standard deviation falls with the root of the dimension.',
+    claim: 'The angles of a layer spread as 1/√d: filters of more dimensions are nearer to 37°.',
     expected: `slope of log sd on log d: −0.5; ${each(layers, ({ dimension }) => degrees(sdAngleDegrees(dimension)))}`,
     measured: `slope ${signed(slope)}; ${each(layers, ({ sdAngle }) => degrees(sdAngle))}`,
     ...verdict(
@@ -212,7 +212,8 @@ function activationsHarmless(layers: readonly MeasuredLayer[]): Claim {
 }
 
 function continuousLayers({ layers, accuracy, images }: Measurements): Claim {
-  const error = Math.sqrt((2 * accuracy * (1 - accuracy)) / images);
+  // Both accuracies are of the same images, so their difference varies less than either.
+  const error = Math.sqrt((accuracy * (1 - accuracy)) / images);
   const slack = Math.max(ACCURACY_SLACK, 2 * error);
   const off = layers.filter(({ continuousAccuracy }) => !(Math.abs(continuousAccuracy - accuracy) <= slack));
   return {

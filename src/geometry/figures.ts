@@ -1,15 +1,24 @@
 /** The measured sides of the figures about vectors and their signs (Anderson & Berg 2018): random ones, rotated ones. */
-import { type Gpu, runOnce, sizeOf, type Tensor } from '../gpu/index.ts';
+import { type Gpu, runOnce, type Tensor } from '../gpu/index.ts';
 import type { Network } from '../graph/index.ts';
-import { angleHistogram, FILTER_STATISTICS, filterGeometry } from '../ops/geometry.ts';
-import { rotateFilters } from '../ops/rotation.ts';
 import {
-  gaussianResidualAngleDegrees,
-  residualAngleDegrees,
-  ternaryAngleDegrees,
-} from '../reference/few-bits.ts';
+  angleHistogram,
+  DENSITY_RANGE,
+  FILTER_STATISTICS,
+  type FilterStatistic,
+  filterGeometry,
+  weightDensity,
+} from '../ops/geometry.ts';
+import { rotateFilters } from '../ops/rotation.ts';
 import { normal } from '../reference/random.ts';
-import { expectedAngleDegrees, sdAngleDegrees, ternaryCosine } from './closed-forms.ts';
+import {
+  expectedAngleDegrees,
+  expectedCosine,
+  sdAngleDegrees,
+  sdCosine,
+  ternaryCosine,
+} from './closed-forms.ts';
+import { gaussianDensity, residualAngles, ternaryAngle } from './curves.ts';
 
 const DEGREES = 180 / Math.PI;
 /** Streams of random numbers, apart from each other's. */
@@ -19,6 +28,10 @@ const STREAM_EXAMPLE = 0x6578616d;
 export interface RandomAngles {
   readonly dimension: number;
   readonly vectors: number;
+  readonly meanCosine: number;
+  /** Exact, and the deviation of one vector. */
+  readonly expectedCosine: number;
+  readonly expectedSdCosine: number;
   readonly meanAngle: number;
   readonly sdAngle: number;
   readonly expectedAngle: number;
@@ -48,10 +61,14 @@ export async function randomAngles(
       const statistics = b.keep(filterGeometry(b, { latent }));
       return { statistics, counts: b.keep(angleHistogram(b, statistics)) };
     });
-    const { mean, deviation } = moments(anglesOf(await gpu.readFloats(run.result.statistics)));
+    const rows = await gpu.readFloats(run.result.statistics);
+    const { mean, deviation } = moments(columnOf(rows, 'angleDegrees'));
     results.push({
       dimension,
       vectors,
+      meanCosine: moments(columnOf(rows, 'cosine')).mean,
+      expectedCosine: expectedCosine(dimension),
+      expectedSdCosine: sdCosine(dimension),
       meanAngle: mean,
       sdAngle: deviation,
       expectedAngle: expectedAngleDegrees(dimension),
@@ -126,16 +143,19 @@ async function plainAndRotated(gpu: Gpu, latents: readonly Tensor[], seed: numbe
       b.keep(filterGeometry(b, { latent: rotateFilters(b, { x: latent, seed }) })),
     ]),
   );
-  return Promise.all(run.result.map(async (tensor) => anglesOf(await gpu.readFloats(tensor))));
+  return Promise.all(
+    run.result.map(async (tensor) => columnOf(await gpu.readFloats(tensor), 'angleDegrees')),
+  );
 }
 
 export interface FewBitCurves {
-  /** Thresholds of the ternary filters, in standard deviations. */
+  /** Thresholds of the ternary filters, in root mean squares of the filter. */
   readonly thresholds: readonly number[];
-  /** Angles in degrees for each threshold: the closed form for Gaussian weights, and measured ones. */
+  /** Angles in degrees for each threshold, of Gaussian weights. */
   readonly ternaryExpected: readonly number[];
-  /** Angles in degrees for one, two, ... bits: the greedy sum of sign vectors, for Gaussian weights. */
+  /** Angles in degrees for one, two, ... bits: the greedy sum of sign vectors, of Gaussian weights. */
   readonly bitsExpected: readonly number[];
+  /** The same by the densities of random vectors' weights, and of each binary layer's. */
   readonly measured: readonly {
     readonly name: string;
     readonly ternary: readonly number[];
@@ -143,46 +163,38 @@ export interface FewBitCurves {
   }[];
 }
 
-const MOST_FILTERS = 32;
 const MOST_BITS = 4;
+const RANDOM_FILTERS = [16, 1152] as const;
 
-/**
- * Angles between filters and their ternary and few-bit versions, closed form beside measured: means over the first 32
- * filters of each binary layer, and over as many Gaussian vectors.
- */
+/** Angles between filters and their ternary and few-bit versions, closed form beside measured. */
 export async function fewBitCurves(network: Network): Promise<FewBitCurves> {
+  const { gpu } = network;
   const thresholds = Array.from({ length: 25 }, (_, i) => i / 10);
-  const bits = Array.from({ length: MOST_BITS }, (_, i) => i + 1);
-  const curves = (name: string, rows: readonly ArrayLike<number>[]) => ({
-    name,
-    ternary: thresholds.map((a) => moments(rows.map((w) => ternaryAngleDegrees(w, a))).mean),
-    bits: bits.map((k) => moments(rows.map((w) => residualAngleDegrees(w, k))).mean),
-  });
-  const measured = [
-    curves(
-      'random',
-      Array.from({ length: MOST_FILTERS }, (_, row) =>
-        Float64Array.from({ length: 4608 }, (_, i) => normal(1, STREAM_VECTORS, row * 4608 + i)),
-      ),
-    ),
-  ];
-  for (const { name, spec, value } of network.binaryParameters) {
-    const length = sizeOf(spec.shape.slice(1));
-    const values = await network.gpu.readFloats(value);
-    const count = Math.min(MOST_FILTERS, values.length / length);
-    const rows = Array.from({ length: count }, (_, row) => values.subarray(row * length, (row + 1) * length));
-    measured.push(curves(name, rows));
-  }
+  const [vectors, length] = RANDOM_FILTERS;
+  const gaussian = Float32Array.from({ length: vectors * length }, (_, i) => normal(1, STREAM_VECTORS, i));
+  using random = gpu.tensor('random', RANDOM_FILTERS, 'f32', gaussian);
+  const latents = [{ name: 'random', value: random }, ...network.binaryParameters];
+  using run = await runOnce(gpu, 'densities', (b) =>
+    latents.map(({ value: latent }) => b.keep(weightDensity(b, { latent }, filterGeometry(b, { latent })))),
+  );
+  const counts = await Promise.all(run.result.map((tensor) => gpu.readWords(tensor)));
   return {
     thresholds,
     ternaryExpected: thresholds.map((a) => Math.acos(ternaryCosine(a)) * DEGREES),
-    bitsExpected: bits.map(gaussianResidualAngleDegrees),
-    measured,
+    bitsExpected: residualAngles(gaussianDensity(), MOST_BITS),
+    measured: latents.map(({ name }, index) => {
+      const density = { from: -DENSITY_RANGE, to: DENSITY_RANGE, counts: counts[index] ?? [] };
+      return {
+        name,
+        ternary: thresholds.map((a) => ternaryAngle(density, a)),
+        bits: residualAngles(density, MOST_BITS),
+      };
+    }),
   };
 }
 
-function anglesOf(rows: Float32Array): number[] {
-  const at = FILTER_STATISTICS.indexOf('angleDegrees');
+function columnOf(rows: Float32Array, statistic: FilterStatistic): number[] {
+  const at = FILTER_STATISTICS.indexOf(statistic);
   const width = FILTER_STATISTICS.length;
   return Array.from({ length: rows.length / width }, (_, row) => rows[row * width + at] ?? 0);
 }
