@@ -51,10 +51,23 @@ const EXAMPLES: Readonly<Record<LayerKind, readonly [Layer, ...(readonly number[
     [5, 6, 4],
   ],
   dense: [layers.dense({ units: 3, kernelInitializer: { kind: 'normal', deviation: 2 } }), [7]],
+  divide: [layers.divide(), [3, 4], [3, 4]],
   dropout: [layers.dropout({ rate: 0.25 }), [6]],
   flatten: [layers.flatten(), [2, 3, 4]],
   globalAveragePool2d: [layers.globalAveragePool2d(), [2, 3, 4]],
   maxPool2d: [layers.maxPool2d({ poolSize: [2, 1] }), [4, 3, 33]],
+  multiThreshold: [layers.multiThreshold({ levels: 3 }), [2, 5]],
+  multiply: [layers.multiply(), [3, 4], [3, 4]],
+  pad2d: [
+    layers.pad2d({
+      padding: [
+        [1, 0],
+        [0, 2],
+      ],
+    }),
+    [3, 4, 2],
+  ],
+  prelu: [layers.prelu(), [2, 3]],
   quantConv2d: [
     layers.quantConv2d({
       filters: 4,
@@ -72,10 +85,16 @@ const EXAMPLES: Readonly<Record<LayerKind, readonly [Layer, ...(readonly number[
     [7, 8, 35],
   ],
   quantDense: [layers.quantDense({ units: 3, kernelQuantizer: 'approxSign', useBias: true }), [70]],
+  quantize: [layers.quantize({ bits: 4, signed: false, rounding: 'floor', output: 'integers' }), [4]],
+  relu: [layers.relu({ minimum: -1, maximum: 6 }), [4]],
   requantize: [layers.requantize({ minimum: -128, maximum: 127, zeroPoint: 3 }), [4]],
+  reshape: [layers.reshape({ shape: [6, 2] }), [3, 4]],
   sign: [layers.sign({ quantizer: 'steIdentity' }), [4]],
   signPool2d: [layers.signPool2d({ poolSize: [2, 1] }), [4, 3, 33]],
+  softmax: [layers.softmax(), [4]],
+  subtract: [layers.subtract(), [3, 4], [3, 4]],
   threshold: [layers.threshold(), [3, 3, 2]],
+  transpose: [layers.transpose({ permutation: [2, 0, 1] }), [2, 3, 4]],
 };
 
 /** A model of this layer; what it takes beside the model's input comes from a layer of its own. */
