@@ -87,6 +87,14 @@ const EXAMPLES: Readonly<Record<LayerKind, readonly [Layer, ...(readonly number[
   quantDense: [layers.quantDense({ units: 3, kernelQuantizer: 'approxSign', useBias: true }), [70]],
   quantize: [layers.quantize({ bits: 4, signed: false, rounding: 'floor', output: 'integers' }), [4]],
   relu: [layers.relu({ minimum: -1, maximum: 6 }), [4]],
+  quantDepthwiseConv2d: [
+    layers.quantDepthwiseConv2d({ kernelSize: [3, 2], depthMultiplier: 2, depthwiseQuantizer: 'steSign' }),
+    [5, 4, 3],
+  ],
+  quantSeparableConv2d: [
+    layers.quantSeparableConv2d({ filters: 7, kernelSize: 3, pointwiseQuantizer: 'steSign', useBias: true }),
+    [5, 4, 3],
+  ],
   requantize: [layers.requantize({ minimum: -128, maximum: 127, zeroPoint: 3 }), [4]],
   reshape: [layers.reshape({ shape: [6, 2] }), [3, 4]],
   sign: [layers.sign({ quantizer: 'steIdentity' }), [4]],

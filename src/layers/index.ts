@@ -8,6 +8,12 @@ export {
 } from './binary-products.ts';
 export { type Conv2dLayerOptions, conv2d, type QuantConv2dOptions, quantConv2d } from './conv2d.ts';
 export { type DenseOptions, dense, type QuantDenseOptions, quantDense } from './dense.ts';
+export {
+  type QuantDepthwiseConv2dOptions,
+  type QuantSeparableConv2dOptions,
+  quantDepthwiseConv2d,
+  quantSeparableConv2d,
+} from './depthwise.ts';
 export { affine, threshold } from './inference.ts';
 export type { KernelOptions } from './kernels.ts';
 export {

@@ -4,6 +4,7 @@ import { sign } from './activations.ts';
 import { binaryConv2d, binaryDense } from './binary-products.ts';
 import { conv2d, quantConv2d } from './conv2d.ts';
 import { dense, quantDense } from './dense.ts';
+import { quantDepthwiseConv2d, quantSeparableConv2d } from './depthwise.ts';
 import { affine, threshold } from './inference.ts';
 import type { Layer } from './layer.ts';
 import { add, concat, divide, multiply, subtract } from './merging.ts';
@@ -37,8 +38,10 @@ const FACTORIES = {
   prelu,
   quantConv2d,
   quantDense,
+  quantDepthwiseConv2d,
   quantize,
   relu,
+  quantSeparableConv2d,
   requantize,
   reshape,
   sign,

@@ -1,0 +1,183 @@
+/** Depthwise and separable convolutions with binary weights or inputs, by Larq's names. */
+import type { Shape } from '../gpu/index.ts';
+import type { Conv2dOptions } from '../ops/conv.ts';
+import { type QuantConv2dOptions, quantConv2d } from './conv2d.ts';
+import type { KernelOptions } from './kernels.ts';
+import { assertCount, assertRank, type Initializer, type Layer, onlyInput, type Parameter } from './layer.ts';
+import type { QuantizerLike } from './quantizers.ts';
+
+interface DepthwiseOptions extends Omit<Conv2dOptions, 'groups'> {
+  readonly name?: string;
+  /** One number for a square kernel, or [height, width]. */
+  readonly kernelSize: QuantConv2dOptions['kernelSize'];
+  /** Outputs of every input channel. Default 1. */
+  readonly depthMultiplier?: number;
+  /** Binarizes the input; absent, the layer takes it as it is. */
+  readonly inputQuantizer?: QuantizerLike;
+  /** Binarizes the depthwise weights; absent, they are used as they are. */
+  readonly depthwiseQuantizer?: QuantizerLike;
+  /** `weightClip` keeps latent weights in [−1, 1]. Default: on for binary weights. */
+  readonly depthwiseConstraint?: KernelOptions['kernelConstraint'];
+  /** Default `glorotUniform`. */
+  readonly depthwiseInitializer?: Initializer;
+  /** Default false, as is the field's custom: batch normalisation follows. */
+  readonly useBias?: boolean;
+}
+
+export interface QuantDepthwiseConv2dOptions extends DepthwiseOptions {}
+
+export interface QuantSeparableConv2dOptions extends DepthwiseOptions {
+  readonly filters: number;
+  /** Binarizes the pointwise weights; absent, they are used as they are. */
+  readonly pointwiseQuantizer?: QuantizerLike;
+  readonly pointwiseConstraint?: KernelOptions['kernelConstraint'];
+  readonly pointwiseInitializer?: Initializer;
+}
+
+/**
+ * Every input channel is convolved with filters of its own (Larq's `QuantDepthwiseConv2D`). Input [height, width, channels],
+ * output [height, width, channels·depthMultiplier]; output c·depthMultiplier + m belongs to channel c. Parameter `kernel`
+ * [channels·depthMultiplier, height, width, 1]. With both quantizers the products are of bits.
+ */
+export function quantDepthwiseConv2d(options: QuantDepthwiseConv2dOptions): Layer {
+  const kind = 'quantDepthwiseConv2d';
+  const where = options.name ?? kind;
+  // A depthwise convolution is a grouped one, but for the number of groups, which only an input tells.
+  const forInput = groupedBy(options, where);
+  return {
+    name: options.name,
+    kind,
+    config: { ...options },
+    outputShape(inputs, name) {
+      const input = onlyInput(inputs, name);
+      assertRank(input, 3, name);
+      return forInput(input).outputShape(inputs, name);
+    },
+    parameters: (inputs) => forInput(onlyInput(inputs, where)).parameters(inputs),
+    operations: (inputs) =>
+      forInput(onlyInput(inputs, where)).operations?.(inputs) ?? { binary: 0, float: 0 },
+    forward: (context, inputs) =>
+      forInput(onlyInput(inputs, where).tensor.shape.slice(1)).forward(context, inputs),
+  };
+}
+
+/**
+ * A depthwise convolution followed by one of single pixels that mixes the channels (Larq's `QuantSeparableConv2D`). The input
+ * quantizer is for the first one; the second takes its reals. Parameters `depthwiseKernel` [channels·depthMultiplier,
+ * height, width, 1] and `pointwiseKernel` [filters, 1, 1, channels·depthMultiplier].
+ */
+export function quantSeparableConv2d(options: QuantSeparableConv2dOptions): Layer {
+  const kind = 'quantSeparableConv2d';
+  const where = options.name ?? kind;
+  const { useBias, ...spatial } = options;
+  const depthwise = groupedBy(spatial, where);
+  const pointwise = quantConv2d({
+    name: where,
+    filters: options.filters,
+    kernelSize: 1,
+    ...(useBias === undefined ? {} : { useBias }),
+    ...kernelOptions(options.pointwiseQuantizer, options.pointwiseConstraint, options.pointwiseInitializer),
+  });
+  const between = (inputs: readonly Shape[], name: string) => {
+    const input = onlyInput(inputs, name);
+    assertRank(input, 3, name);
+    return [depthwise(input).outputShape(inputs, name)];
+  };
+  return {
+    name: options.name,
+    kind,
+    config: { ...options },
+    outputShape: (inputs, name) => pointwise.outputShape(between(inputs, name), name),
+    parameters: (inputs) => [
+      ...depthwise(onlyInput(inputs, where))
+        .parameters(inputs)
+        .map((spec) => ({ ...spec, name: 'depthwiseKernel' })),
+      ...pointwise
+        .parameters(between(inputs, where))
+        .map((spec) => (spec.name === 'kernel' ? { ...spec, name: 'pointwiseKernel' } : spec)),
+    ],
+    operations(inputs) {
+      const first = depthwise(onlyInput(inputs, where)).operations?.(inputs);
+      const second = pointwise.operations?.(between(inputs, where));
+      return {
+        binary: (first?.binary ?? 0) + (second?.binary ?? 0),
+        float: (first?.float ?? 0) + (second?.float ?? 0),
+      };
+    },
+    forward(context, inputs) {
+      const named =
+        (kernel: string) =>
+        (name: string): Parameter =>
+          context.parameter(name === 'kernel' ? kernel : name);
+      const first = depthwise(onlyInput(inputs, where).tensor.shape.slice(1)).forward(
+        { ...context, parameter: named('depthwiseKernel') },
+        inputs,
+      );
+      const second = pointwise.forward(
+        { ...context, parameter: named('pointwiseKernel'), wantsInputGradient: [true] },
+        [first.output],
+      );
+      return {
+        output: second.output,
+        backward(gradOutput) {
+          const { inputs: gradients, parameters: mixing } = second.backward(gradOutput);
+          const [gradBetween = gradOutput] = gradients;
+          const { inputs: gradInputs, parameters: spreading } = first.backward(gradBetween);
+          const { kernel: pointwiseKernel, ...others } = mixing ?? {};
+          return {
+            inputs: gradInputs,
+            parameters: {
+              ...(spreading?.kernel && { depthwiseKernel: spreading.kernel }),
+              ...(pointwiseKernel && { pointwiseKernel }),
+              ...others,
+            },
+          };
+        },
+      };
+    },
+  };
+}
+
+/** The convolution of an input of so many channels: as many groups. */
+function groupedBy(options: DepthwiseOptions, where: string): (input: Shape) => Layer {
+  const {
+    kernelSize,
+    strides,
+    dilations,
+    padding,
+    padValue,
+    inputQuantizer,
+    useBias,
+    depthMultiplier = 1,
+  } = options;
+  assertCount(depthMultiplier, 'depthMultiplier', where);
+  const make = (channels: number) =>
+    quantConv2d({
+      name: where,
+      kernelSize,
+      filters: channels * depthMultiplier,
+      groups: channels,
+      strides,
+      dilations,
+      padding,
+      padValue,
+      ...(inputQuantizer === undefined ? {} : { inputQuantizer }),
+      ...(useBias === undefined ? {} : { useBias }),
+      ...kernelOptions(options.depthwiseQuantizer, options.depthwiseConstraint, options.depthwiseInitializer),
+    });
+  // Options that aren't right are refused when the layer is made.
+  make(1);
+  return (input) => make(input[2] ?? 1);
+}
+
+function kernelOptions(
+  kernelQuantizer: QuantizerLike | undefined,
+  kernelConstraint: KernelOptions['kernelConstraint'],
+  kernelInitializer: Initializer | undefined,
+): KernelOptions {
+  return {
+    ...(kernelQuantizer === undefined ? {} : { kernelQuantizer }),
+    ...(kernelConstraint === undefined ? {} : { kernelConstraint }),
+    ...(kernelInitializer === undefined ? {} : { kernelInitializer }),
+  };
+}
