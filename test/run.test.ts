@@ -83,6 +83,7 @@ describe('inspect', () => {
     const { code, stdout } = await bnn(`inspect ${QONNX}`);
     expect(code).toBe(0);
     expect(stdout).toMatch(/folded .*BatchNormalization_17/);
+    expect(stdout).toMatch(/fused .* with /);
     expect(stdout).toMatch(/total +59,008/);
   });
 

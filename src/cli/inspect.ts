@@ -19,11 +19,13 @@ export function inspectCommand(): Command {
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExample:\n  $ webgpu-bnn inspect model.onnx')
     .action(async (path: string, flags: Flags) => {
-      const { format, model, classes, folded, kept, bytes } = await readModel(path, { fold: flags.fold });
+      const { format, model, classes, folded, fused, kept, bytes } = await readModel(path, {
+        fold: flags.fold,
+      });
       const summary = summarize(model);
       if (flags.json === true) {
         const graph = graphOf(model);
-        const result = { format, fileBytes: bytes, ...summary, graph, classes, folded, kept };
+        const result = { format, fileBytes: bytes, ...summary, graph, classes, folded, fused, kept };
         process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
         return;
       }
@@ -33,6 +35,7 @@ export function inspectCommand(): Command {
       );
       if (classes !== undefined) console.log(`classes  ${classes.join(', ')}`);
       if (folded.length > 0) console.log(`folded   ${folded.join(', ')}`);
+      for (const { name, took } of fused) console.log(`fused    ${name} with ${took.join(', ')}`);
       for (const { name, reason } of kept) console.log(`kept     ${name}: ${reason}`);
       console.log(`\n${model.summary()}`);
       const branches = graphOf(model).filter(({ inputs }, index, all) => {

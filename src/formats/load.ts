@@ -59,6 +59,8 @@ export interface ModelContent {
 export interface LoadedModel extends ModelContent {
   /** Normalisations that stayed, with the reason. */
   readonly kept: FoldedModel['kept'];
+  /** Products that took in what follows them, so that bits pass on. */
+  readonly fused: FoldedModel['fused'];
   /** Of the files as they came; of an archive, packed. */
   readonly bytes: number;
   /**
@@ -95,6 +97,7 @@ export function compileContent(content: ModelContent, bytes: number, options: Lo
     values: folded?.values ?? content.values,
     folded: [...content.folded, ...(folded?.folded ?? [])],
     kept: folded?.kept ?? [],
+    fused: folded?.fused ?? [],
     bytes,
     prepare: (pixels, encoding = content.pixels ?? '0:1') =>
       encodePixels(pixels, content.model.inputShape, resolvePixels(encoding)),
