@@ -22,6 +22,7 @@ export default defineConfig(({ command }) => ({
         index: 'src/index.ts',
         node: 'src/node/index.ts',
         onnx: 'src/formats/onnx.ts',
+        tflite: 'src/formats/tflite/index.ts',
         bench: 'src/bench/index.ts',
         tfjs: 'src/interop/tfjs/index.ts',
         cli: 'src/cli/main.ts',

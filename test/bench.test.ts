@@ -349,4 +349,32 @@ describe('the command', () => {
       training: [],
     });
   });
+
+  test('in Chrome the same figures are taken, and named as Chrome', async () => {
+    const shape = ['--suite', 'geometry', '--shapes', 'filters-512*'];
+    const { code, stdout, stderr } = await runCli(cli, [
+      'bench',
+      '--in',
+      'chrome',
+      ...shape,
+      '--quick',
+      '--json',
+      '-',
+    ]);
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      host: expect.stringMatching(/Chrome/),
+      adapter: { name: expect.any(String), software: expect.any(Boolean) },
+      ceilings: { popcounts: { perSecond: expect.any(Number) } },
+      geometry: [{ id: 'filters-512x4608' }],
+    });
+  });
+
+  test('without a Chrome, the answer says so', async () => {
+    const env = { CHROME_PATH: '/nowhere/chrome' };
+    const { code, stderr } = await runCli(cli, ['bench', '--in', 'chrome'], { env });
+    expect(stderr).toMatch(/CHROME_PATH.*\/nowhere\/chrome/s);
+    expect(code).toBe(3);
+  });
 });

@@ -13,6 +13,7 @@ import {
   type Suite,
 } from '../bench/index.ts';
 import { type Gpu, MODEL_NAMES, type ModelName } from '../index.ts';
+import { benchInChrome } from '../node/bench-page.ts';
 import { writeFileAtomic } from '../node/index.ts';
 import { renderBench } from './bench-report.ts';
 import { type TextTable, tablesOf } from './bench-tables.ts';
@@ -20,6 +21,7 @@ import { type AdapterOptions, acquire, describeAdapter, withAdapter } from './op
 import { emit } from './output.ts';
 
 interface Flags extends AdapterOptions {
+  readonly in: 'node' | 'chrome';
   readonly suite: Suite | 'all';
   readonly models: readonly ModelName[];
   readonly shapes?: readonly string[];
@@ -41,6 +43,11 @@ export interface BenchReport extends BenchFigures {
 export function benchCommand(): Command {
   return withAdapter(new Command('bench'))
     .description('measure the kernels and the training steps on this machine, beside other libraries')
+    .addOption(
+      new Option('--in <program>', 'where: in Node, or in a headless Chrome')
+        .choices(['node', 'chrome'])
+        .default('node'),
+    )
     .addOption(new Option('--suite <name>', 'what to measure').choices([...SUITES, 'all']).default('all'))
     .option(
       '--shapes <list>',
@@ -63,6 +70,7 @@ export function benchCommand(): Command {
 Examples:
   $ webgpu-bnn bench --quick
   $ webgpu-bnn bench --json figures.json --html report.html
+  $ webgpu-bnn bench --in chrome --quick
   $ webgpu-bnn bench --suite kernels --shapes 'conv-*-b1,matmul-4096x4096x4096'
   $ webgpu-bnn bench --suite kernels --no-peers --toggles disable_robustness
   $ webgpu-bnn bench --suite training --models mlp --json figures.json`,
@@ -83,7 +91,7 @@ async function bench(flags: Flags): Promise<void> {
   const say = (text: string) => {
     if (flags.json !== '-') console.log(text);
   };
-  const report = await inNode(flags, options, say);
+  const report = await (flags.in === 'chrome' ? inChrome : inNode)(flags, options, say);
   await emit(`${JSON.stringify(report, null, 2)}\n`, flags.json);
   if (flags.html !== undefined) await writeFileAtomic(flags.html, renderBench(report));
 }
@@ -97,8 +105,7 @@ async function inNode(
   const about = {
     adapter: { name: describeAdapter(gpu), ...gpu.adapter },
     host: `Node ${process.version}`,
-    toggles: flags.toggles?.split(',') ?? [],
-    date: new Date().toISOString(),
+    ...aboutRun(flags),
   };
   sayWhere(about, say);
   const figures = await runBench(gpu, options, {
@@ -108,6 +115,32 @@ async function inNode(
   });
   saySkipped(figures, say);
   return { ...figures, ...about };
+}
+
+async function inChrome(
+  flags: Flags,
+  options: BenchOptions,
+  say: (text: string) => void,
+): Promise<BenchReport> {
+  const run = aboutRun(flags);
+  const figures = await benchInChrome(
+    { ...options, adapter: flags.adapter, toggles: run.toggles },
+    {
+      started: ({ adapter, browser }) =>
+        sayWhere({ ...run, host: browser, adapter: { name: describeAdapter({ adapter }), ...adapter } }, say),
+      done(section, soFar) {
+        for (const table of tablesOf(section, soFar)) say(textOf(table));
+      },
+    },
+  );
+  saySkipped(figures, say);
+  const { browser, ...rest } = figures;
+  const { adapter } = figures;
+  return { ...rest, ...run, host: browser, adapter: { name: describeAdapter({ adapter }), ...adapter } };
+}
+
+function aboutRun(flags: Flags): Pick<BenchReport, 'toggles' | 'date'> {
+  return { toggles: flags.toggles?.split(',') ?? [], date: new Date().toISOString() };
 }
 
 function sayWhere(

@@ -174,7 +174,7 @@ async function loadDawn(): Promise<Dawn> {
 }
 
 /** Whether a Vulkan driver is installed. Asking Dawn without one makes it print warnings. */
-function hasSystemDriver(): boolean {
+export function hasSystemDriver(): boolean {
   if (process.platform !== 'linux') return true;
   const { VK_ICD_FILENAMES, VK_DRIVER_FILES } = process.env;
   const named = VK_DRIVER_FILES ?? VK_ICD_FILENAMES;
