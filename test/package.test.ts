@@ -180,6 +180,10 @@ const TASKS: Readonly<Record<string, { readonly code: string; readonly limit: nu
     code: "import * as all from 'webgpu-bnn/onnx'; window.start = all;",
     limit: 60,
   },
+  'read and write TensorFlow Lite': {
+    code: "import * as all from 'webgpu-bnn/tflite'; window.start = all;",
+    limit: 80,
+  },
 };
 
 describe('what a page downloads', () => {

@@ -15,7 +15,7 @@ import { decodeModel } from './model-file.ts';
 import { encodePixels, type PixelEncoding, type PixelRange, resolvePixels } from './pixels.ts';
 import { readZip } from './zip.ts';
 
-export type ModelFormat = 'webgpu-bnn' | 'ONNX' | 'BNN-PYNQ';
+export type ModelFormat = 'webgpu-bnn' | 'ONNX' | 'TFLite' | 'BNN-PYNQ';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -75,8 +75,8 @@ export interface LoadedModel extends ModelContent {
 }
 
 /**
- * Loads a model: this library's own file, an ONNX file with QONNX or FINN operators, or a folder of BNN-PYNQ; each as
- * it is or in a zip archive.
+ * Loads a model: this library's own file, an ONNX file with QONNX or FINN operators, a TensorFlow Lite file of Larq
+ * Compute Engine or plain, or a folder of BNN-PYNQ; each as it is or in a zip archive.
  * @param source a file or the files of a folder: bytes, Blobs, or URLs to fetch
  * @throws DataUnavailableError where a file can't be fetched; FormatError where it is no model, is damaged, or has
  *   operators that aren't supported, listing all of them
@@ -118,7 +118,8 @@ export async function readContent(files: ModelFiles): Promise<ModelContent> {
       candidates.length > 1 ? 'There are several models here.' : 'This is no model that can be read.',
       {
         given: candidates.length > 1 ? candidates.map(([name]) => name).join(', ') : describeFiles(files),
-        expected: "this library's .safetensors, ONNX, or a folder of BNN-PYNQ; as it is or in a zip archive",
+        expected:
+          "this library's .safetensors, ONNX, TensorFlow Lite, or a folder of BNN-PYNQ; as it is or in a zip archive",
         where: [...files.keys()][0] ?? 'model',
         ...(candidates.length > 1 ? { remedy: 'name one of them' } : {}),
       },
@@ -128,7 +129,7 @@ export async function readContent(files: ModelFiles): Promise<ModelContent> {
   return readFile(name, bytes);
 }
 
-type FileKind = 'zip' | 'safetensors' | 'onnx';
+type FileKind = 'zip' | 'safetensors' | 'onnx' | 'tflite';
 
 async function readFile(name: string, bytes: Bytes): Promise<ModelContent> {
   switch (detect(bytes)) {
@@ -152,6 +153,10 @@ async function readFile(name: string, bytes: Bytes): Promise<ModelContent> {
         pixels: undefined,
         ...decodeModel(bytes, name),
       };
+    case 'tflite': {
+      const { importTflite } = await import('./tflite/index.ts');
+      return { format: 'TFLite', classes: undefined, ...importTflite(bytes) };
+    }
     default: {
       const { importOnnx } = await import('./onnx.ts');
       return { format: 'ONNX', classes: undefined, pixels: undefined, ...importOnnx(bytes) };
@@ -167,6 +172,8 @@ function detect(bytes: Bytes): FileKind | undefined {
   }
   // Eight bytes with the length of a JSON object.
   if (bytes.length > 9 && bytes[8] === 0x7b && bytes[7] === 0 && bytes[6] === 0) return 'safetensors';
+  // A FlatBuffer's identifier.
+  if (String.fromCharCode(...bytes.subarray(4, 8)) === 'TFL3') return 'tflite';
   // A protobuf message whose first field is one of ModelProto's, of the right type.
   const [field, wire] = [first >> 3, first & 7];
   if (bytes.length > 1 && [1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25].includes(field)) {

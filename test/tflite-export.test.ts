@@ -1,0 +1,398 @@
+/** Networks of this library written as `.tflite` for Larq Compute Engine, and read again: the same results, one bit a weight. */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { OptionError, ShapeError } from '../src/errors.ts';
+import { loadModel } from '../src/formats/index.ts';
+import { parseTflite } from '../src/formats/tflite/container.ts';
+import { exportTflite, importTflite } from '../src/formats/tflite/index.ts';
+import { signOfNormalized, signOfScaled } from '../src/formats/tflite/thresholds.ts';
+import { type Gpu, sizeOf } from '../src/gpu/index.ts';
+import {
+  apply,
+  initialValues,
+  input,
+  type Model,
+  model,
+  Network,
+  packedValue,
+  sequential,
+  summarize,
+} from '../src/graph/index.ts';
+import {
+  add,
+  affine,
+  averagePool2d,
+  batchNormalization,
+  concat,
+  conv2d,
+  dense,
+  dropout,
+  flatten,
+  globalAveragePool2d,
+  type Layer,
+  maxPool2d,
+  quantConv2d,
+  quantDense,
+  sign,
+  threshold,
+} from '../src/layers/index.ts';
+import { uniform01 } from '../src/reference/random.ts';
+import { cnn, mlp } from '../src/train/models.ts';
+import { expectClose, expectSame, useGpu } from './helpers/gpu.ts';
+
+type Values = Map<string, Float32Array<ArrayBuffer>>;
+
+/** Values as a training might leave them: scales of either sign, means and limits in the range of the sums. */
+function trainedValues(network: Model, seed: number): Values {
+  const values = initialValues(network, seed);
+  let stream = 0;
+  for (const { name, layer, inputShapes, parameters } of network.layers) {
+    const depth = Math.sqrt(sizeOf(inputShapes[0] ?? [1]) + 1);
+    const ranges: Record<string, readonly [number, number]> = {
+      gamma: [-1.5, 1.5],
+      beta: [-1, 1],
+      runningMean: [-0.3 * depth, 0.3 * depth],
+      runningVariance: [0.5, depth],
+      scale: [-2, 2],
+      shift: [-3, 3],
+      bias: [-2, 2],
+      threshold: [-5, 5],
+    };
+    for (const spec of parameters) {
+      const own = stream++;
+      const range = ranges[spec.name];
+      const data = values.get(`${name}/${spec.name}`);
+      if (range === undefined && spec.name !== 'direction') continue;
+      const [low, high] = range ?? [-1, 1];
+      data?.forEach((_, i) => {
+        const drawn = low + (high - low) * uniform01(seed, 900 + own, i);
+        const isWhole = layer.kind === 'threshold';
+        data[i] =
+          spec.name === 'direction' ? Math.sign(Math.round(3 * drawn)) : isWhole ? Math.round(drawn) : drawn;
+      });
+    }
+  }
+  return values;
+}
+
+/** Samples whose sums are exact in f32: eighths. */
+function samples(network: Model, count: number, seed: number): Float32Array<ArrayBuffer> {
+  const length = count * sizeOf(network.inputShape);
+  return Float32Array.from({ length }, (_, i) => Math.round(16 * uniform01(seed, 5, i) - 8) / 8);
+}
+
+async function outputs(
+  gpu: Gpu,
+  source: Model,
+  values: Parameters<typeof exportTflite>[1],
+  data: Float32Array<ArrayBuffer>,
+) {
+  using network = await Network.create(gpu, source, { values });
+  return await network.predict(data);
+}
+
+/** Runs a network, and what is read from the file that it was written to. */
+async function bothWays(gpu: Gpu, source: Model, values: Values, data: Float32Array<ArrayBuffer>) {
+  const bytes = exportTflite(source, values);
+  const read = importTflite(bytes);
+  return {
+    ...{ bytes, read },
+    before: await outputs(gpu, source, values, data),
+    after: await outputs(gpu, read.model, read.values, data),
+  };
+}
+
+const BINARY = { inputQuantizer: 'steSign', kernelQuantizer: 'steSign' } as const;
+const kindsIn = (bytes: Uint8Array) => parseTflite(bytes).operators.map(({ kind }) => kind);
+
+describe('exportTflite', () => {
+  const gpu = useGpu();
+
+  test('a dense network: all binary weights are one bit, and the scores are the same', async () => {
+    const network = mlp({ input: [28, 28, 1], classes: 10, units: 70 });
+    const values = trainedValues(network, 3);
+    const { bytes, before, after, read } = await bothWays(gpu(), network, values, samples(network, 20, 1));
+    expectClose(after, before, 1e-6);
+    const { total } = summarize(read.model);
+    expect(total.binaryParameters).toBe(summarize(network).total.binaryParameters);
+    expect(total.operations).toEqual(summarize(network).total.operations);
+    expect(bytes.length).toBeLessThan(total.bytes + 8000);
+  });
+
+  test('a convolutional network: packed bits and scores are the same', async () => {
+    const network = cnn({ input: [28, 28, 1], classes: 10 });
+    const values = trainedValues(network, 4);
+    const { before, after, read } = await bothWays(gpu(), network, values, samples(network, 4, 2));
+    expectClose(after, before, 1e-6);
+    const wordsOf = (source: Model, all: Parameters<typeof exportTflite>[1]) =>
+      source.layers.flatMap(({ name, parameters }) =>
+        parameters
+          .filter(({ role }) => role === 'binary')
+          .map(({ name: own, shape }) => {
+            const value = all.get(`${name}/${own}`);
+            return value === undefined ? 0 : packedValue(value, shape, name).words.length;
+          }),
+      );
+    expect(wordsOf(read.model, read.values).reduce((sum, count) => sum + count, 0)).toBe(
+      wordsOf(network, values).reduce((sum, count) => sum + count, 0),
+    );
+  });
+
+  test('what is written is a model that loadModel reads, and classifies alike', async () => {
+    const network = mlp({ input: [8, 8, 1], classes: 5, units: 40 });
+    const values = trainedValues(network, 9);
+    const loaded = await loadModel(exportTflite(network, values));
+    expect(loaded.format).toBe('TFLite');
+    using classifier = await loaded.createClassifier(gpu());
+    const pixels = Uint8Array.from({ length: 6 * 64 }, (_, i) => Math.floor(256 * uniform01(1, 2, i)));
+    const { results } = await classifier.classify(pixels, { top: 1 });
+    const scores = await outputs(gpu(), network, values, loaded.prepare(pixels));
+    const labels = results.map((_, sample) => {
+      const own = scores.subarray(5 * sample, 5 * sample + 5);
+      return own.indexOf(Math.max(...own));
+    });
+    expect(results.map(([first]) => first?.label)).toEqual(labels);
+  });
+
+  test('bits pass through pooling, and negative scales flip filters', async () => {
+    const network = sequential(
+      [
+        quantConv2d({ filters: 40, kernelSize: 3, ...BINARY, padding: 'same', padValue: 1, name: 'a' }),
+        threshold({ name: 'b' }),
+        maxPool2d({ poolSize: 2 }),
+        quantConv2d({ filters: 33, kernelSize: 2, ...BINARY, name: 'c' }),
+        batchNormalization({ name: 'd' }),
+        sign(),
+      ],
+      { input: [6, 6, 35] },
+    );
+    const { bytes, before, after } = await bothWays(
+      gpu(),
+      network,
+      trainedValues(network, 5),
+      samples(network, 5, 3),
+    );
+    expectSame(after, before);
+    expect(kindsIn(bytes)).toEqual([
+      'LceQuantize',
+      'LceBconv2d',
+      'LceBMaxPool2d',
+      'LceBconv2d',
+      'LceDequantize',
+    ]);
+  });
+
+  test('exact zero padding writes reals, which Larq can run, and quantizes them', async () => {
+    const network = sequential(
+      [
+        quantConv2d({ filters: 40, kernelSize: 3, ...BINARY, padding: 'same' }),
+        batchNormalization(),
+        quantConv2d({ filters: 5, kernelSize: 1, ...BINARY, padding: 'same' }),
+      ],
+      { input: [5, 4, 34] },
+    );
+    const { bytes, before, after } = await bothWays(
+      gpu(),
+      network,
+      trainedValues(network, 6),
+      samples(network, 5, 4),
+    );
+    expectSame(after, before);
+    expect(kindsIn(bytes)).toEqual(['LceQuantize', 'LceBconv2d', 'LceQuantize', 'LceBconv2d']);
+  });
+
+  test('branches: residuals of reals, two readers of one sum, channels side by side', async () => {
+    const start = input([6, 6, 32]);
+    const bits = apply(sign(), start);
+    const sum = apply(
+      quantConv2d({ filters: 32, kernelSize: 3, ...BINARY, padding: 'same', padValue: 1 }),
+      bits,
+    );
+    const normal = apply(batchNormalization(), sum);
+    const joined = apply(add(), normal, start);
+    const wide = apply(concat(), joined, sum, bits);
+    const pooled = apply(averagePool2d({ poolSize: 2, padding: 'same' }), wide);
+    const next = apply(quantConv2d({ filters: 9, kernelSize: 1, ...BINARY }), pooled);
+    const flat = apply(globalAveragePool2d(), apply(maxPool2d({ poolSize: 2 }), next));
+    const network = model({ input: start, output: apply(dense({ units: 4, useBias: true }), flat) });
+    const { before, after } = await bothWays(
+      gpu(),
+      network,
+      trainedValues(network, 7),
+      samples(network, 3, 5),
+    );
+    expectClose(after, before, 1e-5);
+  });
+
+  test('the file is as small as the summary says', () => {
+    const network = sequential(
+      [
+        quantConv2d({ filters: 256, kernelSize: 3, ...BINARY }),
+        threshold(),
+        flatten(),
+        quantDense({ units: 10, ...BINARY }),
+      ],
+      { input: [4, 4, 256] },
+    );
+    const bytes = exportTflite(network, trainedValues(network, 8));
+    expect(bytes.length).toBeGreaterThan((256 * 256 * 9 + 10 * 1024) / 8);
+    expect(bytes.length).toBeLessThan(1.05 * summarize(network).total.bytes + 3000);
+  });
+
+  test('random networks of binary and real layers give the same signs and integers', {
+    timeout: 60_000,
+  }, async () => {
+    const block = fc.record({
+      kind: fc.constantFrom('binary', 'real', 'binaryOfReals', 'signsOnly'),
+      filters: fc.integer({ min: 1, max: 40 }),
+      size: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 })),
+      strides: fc.constantFrom<readonly [number, number]>([1, 1], [2, 1], [2, 2]),
+      padding: fc.constantFrom('same', 'valid'),
+      padValue: fc.constantFrom<0 | 1>(0, 1),
+      after: fc.constantFrom(
+        'nothing',
+        'threshold',
+        'normalization',
+        'pool',
+        'poolThreshold',
+        'sign',
+        'affine',
+      ),
+      useBias: fc.boolean(),
+    });
+    const networks = fc.record({
+      channels: fc.integer({ min: 1, max: 36 }),
+      blocks: fc.array(block, { minLength: 1, maxLength: 3 }),
+      head: fc.boolean(),
+      seed: fc.nat(1000),
+    });
+    await fc.assert(
+      fc.asyncProperty(networks, async ({ channels, blocks, head, seed }) => {
+        const layers: Layer[] = blocks.flatMap((one) => {
+          const shape = {
+            filters: one.filters,
+            kernelSize: one.size,
+            strides: one.strides,
+            padding: one.padding,
+          };
+          const isInteger = one.kind === 'binary';
+          const first = {
+            binary: () => quantConv2d({ ...shape, ...BINARY, padValue: one.padValue }),
+            real: () => conv2d({ ...shape, useBias: one.useBias }),
+            binaryOfReals: () => quantConv2d({ ...shape, kernelQuantizer: 'steSign', useBias: one.useBias }),
+            signsOnly: () => quantConv2d({ ...shape, inputQuantizer: 'steSign' }),
+          }[one.kind]();
+          const after = {
+            nothing: () => [],
+            threshold: () => [threshold()],
+            // Sums of reals may be rounded in another order; their signs are read with a margin.
+            normalization: () => (isInteger ? [batchNormalization(), sign()] : [batchNormalization()]),
+            pool: () => [maxPool2d({ poolSize: 2, strides: 1, padding: 'same' })],
+            poolThreshold: () => [maxPool2d({ poolSize: [1, 2], strides: 1, padding: 'same' }), threshold()],
+            sign: () => [sign()],
+            affine: () => (isInteger ? [affine(), sign()] : [affine()]),
+          }[one.after]();
+          return [first, ...after];
+        });
+        const tail = head ? [dropout({ rate: 0.1 }), flatten(), quantDense({ units: 7, ...BINARY })] : [];
+        const network = fitting([...layers, ...tail], [9, 8, channels]);
+        fc.pre(network !== undefined);
+        const { before, after } = await bothWays(
+          gpu(),
+          network,
+          exactValues(network, seed),
+          samples(network, 2, seed),
+        );
+        expectClose(after, before, 1e-5);
+      }),
+      { seed: 12, numRuns: 12 },
+    );
+  });
+
+  test('layers without an operator are listed before anything is written', () => {
+    const network = sequential(
+      [
+        { ...dense({ units: 3 }), kind: 'holography' },
+        { ...sign({ name: 's' }), kind: 'telepathy' },
+      ],
+      { input: [4] },
+    );
+    const write = () => exportTflite(network, initialValues(network, 1));
+    expect(write).toThrow(OptionError);
+    expect(write).toThrow(/holography[\s\S]*telepathy \(s\)/);
+  });
+
+  test('a pad value that Larq does not have is refused by name', () => {
+    const network = sequential(
+      [quantConv2d({ filters: 3, kernelSize: 3, ...BINARY, padding: 'same', padValue: -1, name: 'odd' })],
+      {
+        input: [4, 4, 2],
+      },
+    );
+    expect(() => exportTflite(network, initialValues(network, 1))).toThrow(/odd/);
+  });
+});
+
+/** A chain of layers, if windows are no larger than the images that come to them. */
+function fitting(layers: readonly Layer[], shape: readonly number[]): Model | undefined {
+  try {
+    return sequential(layers, { input: shape });
+  } catch (error) {
+    if (error instanceof ShapeError) return undefined;
+    throw error;
+  }
+}
+
+/** Real weights in eighths, so that sums of samples in eighths are exact whatever their order. */
+function exactValues(network: Model, seed: number): Values {
+  const values = trainedValues(network, seed);
+  for (const { name, parameters, layer } of network.layers) {
+    for (const spec of parameters) {
+      const data = values.get(`${name}/${spec.name}`);
+      const isSum = layer.kind === 'conv2d' || layer.kind === 'quantConv2d' || layer.kind === 'quantDense';
+      if (isSum && spec.role !== 'binary') data?.set(data.map((value) => Math.round(8 * value) / 8));
+    }
+  }
+  return values;
+}
+
+describe('signs as comparisons', () => {
+  const f = Math.fround;
+  /** Numbers whose products don't underflow. */
+  const normal = (min: number, max: number) =>
+    fc.float({ min: f(min), max: f(max), noNaN: true }).map((value) => (Math.abs(value) < 1e-12 ? 0 : value));
+  const near = (limit: number) => {
+    const spacing = 2 ** Math.max(-149, Math.floor(Math.log2(Math.abs(limit) || 1e-30)) - 23);
+    return [-2, -1, 0, 1, 2].map((step) => f(limit + step * spacing));
+  };
+
+  test('x·scale + shift, rounded, on both sides of the limit', () => {
+    const float = normal(-100, 100);
+    fc.assert(
+      fc.property(float, float, (scale, shift) => {
+        const { direction, limit } = signOfScaled([scale], [shift]);
+        const [side = 0, least = 0] = [direction[0], limit[0]];
+        for (const x of [...near(side * least), 0, 1, -1, 1e6, -1e6]) {
+          if (Math.abs(x) < 2 ** -100 && x !== 0) continue;
+          expect(side * x >= least, `x = ${x}`).toBe(f(f(x * scale) + shift) >= 0);
+        }
+      }),
+      { seed: 1, numRuns: 2000 },
+    );
+  });
+
+  test('a normalisation, rounded, on both sides of the limit', () => {
+    fc.assert(
+      fc.property(normal(-3, 3), normal(-3, 3), normal(-50, 50), normal(0.01, 400), (g, b, m, v) => {
+        const { direction, limit } = signOfNormalized([g], [b], [m], [v], 1e-3);
+        const scale = f(f(1 / f(Math.sqrt(f(v + f(1e-3))))) * g);
+        const [side = 0, least = 0] = [direction[0], limit[0]];
+        for (const x of [...near(side * least), 0, 7, -7, 1e6, -1e6]) {
+          if (Math.abs(x) < 2 ** -100 && x !== 0) continue;
+          expect(side * x >= least, `x = ${x}`).toBe(f(f(f(x - m) * scale) + b) >= 0);
+        }
+      }),
+      { seed: 2, numRuns: 2000 },
+    );
+  });
+});
