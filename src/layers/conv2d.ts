@@ -13,7 +13,7 @@ import {
 } from '../ops/conv.ts';
 import { unpackSigns } from '../ops/dense.ts';
 import { addBias, biasGrad } from '../ops/elementwise.ts';
-import { type KernelOptions, kernelOf, zeroBias } from './kernels.ts';
+import { type KernelOptions, kernelOf, type RotationOptions, usedWeights, zeroBias } from './kernels.ts';
 import { asReal, assertCount, assertRank, type Layer, onlyInput, real } from './layer.ts';
 import { quantizeInput } from './quantized-input.ts';
 import { type QuantizerLike, resolveQuantizer } from './quantizers.ts';
@@ -27,7 +27,7 @@ export interface Conv2dLayerOptions extends KernelOptions, Conv2dOptions {
   readonly useBias?: boolean;
 }
 
-export interface QuantConv2dOptions extends Conv2dLayerOptions {
+export interface QuantConv2dOptions extends Conv2dLayerOptions, RotationOptions {
   /** Binarizes the input; absent, the layer takes it as it is. */
   readonly inputQuantizer?: QuantizerLike;
 }
@@ -92,7 +92,8 @@ function makeConv2d(kind: string, options: QuantConv2dOptions): Layer {
     forward({ builder, training, parameter, wantsInputGradient }, inputs) {
       const input = onlyInput(inputs, where);
       const inputShape = input.tensor.shape;
-      const { value, packed } = parameter('kernel');
+      const { value: latent, packed } = parameter('kernel');
+      const value = usedWeights(builder, latent, options);
       const quantized = inputQuantizer && quantizeInput(builder, input, inputQuantizer, training);
       const bits = quantized?.bits ?? (input.kind === 'sign' ? input.tensor : undefined);
       const { x, output: product } = forwardProduct();

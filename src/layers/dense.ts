@@ -10,7 +10,7 @@ import {
   unpackSigns,
 } from '../ops/dense.ts';
 import { addBias, biasGrad } from '../ops/elementwise.ts';
-import { type KernelOptions, kernelOf, zeroBias } from './kernels.ts';
+import { type KernelOptions, kernelOf, type RotationOptions, usedWeights, zeroBias } from './kernels.ts';
 import { asReal, assertCount, assertRank, type Layer, onlyInput, real } from './layer.ts';
 import { quantizeInput } from './quantized-input.ts';
 import { type QuantizerLike, resolveQuantizer } from './quantizers.ts';
@@ -22,7 +22,7 @@ export interface DenseOptions extends KernelOptions {
   readonly useBias?: boolean;
 }
 
-export interface QuantDenseOptions extends DenseOptions {
+export interface QuantDenseOptions extends DenseOptions, RotationOptions {
   /** Binarizes the input; absent, the layer takes it as it is. */
   readonly inputQuantizer?: QuantizerLike;
 }
@@ -67,7 +67,8 @@ function makeDense(kind: string, options: QuantDenseOptions): Layer {
     },
     forward({ builder, training, parameter, wantsInputGradient }, inputs) {
       const input = onlyInput(inputs, where);
-      const { value, packed } = parameter('kernel');
+      const { value: latent, packed } = parameter('kernel');
+      const value = usedWeights(builder, latent, options);
       const quantized = inputQuantizer && quantizeInput(builder, input, inputQuantizer, training);
       const bits = quantized?.bits ?? (input.kind === 'sign' ? input.tensor : undefined);
       const { x, output: product } = forwardProduct();

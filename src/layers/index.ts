@@ -15,7 +15,7 @@ export {
   quantSeparableConv2d,
 } from './depthwise.ts';
 export { affine, threshold } from './inference.ts';
-export type { KernelOptions } from './kernels.ts';
+export type { KernelOptions, KernelRotation, RotationOptions } from './kernels.ts';
 export {
   type Activation,
   type Backward,

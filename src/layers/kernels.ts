@@ -1,6 +1,7 @@
 /** The weight side that dense and convolutional layers share. */
 import { OptionError } from '../errors.ts';
-import type { Shape } from '../gpu/index.ts';
+import type { ProgramBuilder, Shape, Tensor } from '../gpu/index.ts';
+import { assertRotation, rotatedSigns } from '../ops/rotation.ts';
 import { DEFAULT_BETA } from '../reference/quantize.ts';
 import type { Initializer, ParameterSpec } from './layer.ts';
 import { type QuantizerLike, resolveQuantizer } from './quantizers.ts';
@@ -14,16 +15,52 @@ export interface KernelOptions {
   readonly kernelInitializer?: Initializer;
 }
 
+/** A fixed pseudo-random rotation: `rounds` times random signs and a Walsh–Hadamard transform. */
+export interface KernelRotation {
+  /** 0 to 2³² − 1; 0 when absent. */
+  readonly seed?: number;
+  /** 3 when absent, after which angles are those of a random rotation. */
+  readonly rounds?: number;
+}
+
+export interface RotationOptions {
+  /**
+   * Generalized binarization of the weights (Anderson & Berg 2018): they are used as Rᵀ·sign(R·w), every filter rotated
+   * by the same R, with the gradient passed straight through. For layers whose weights have few large entries, first
+   * layers say, whose plain signs point elsewhere. The products are of reals; in place of a kernelQuantizer.
+   */
+  readonly kernelRotation?: KernelRotation;
+}
+
+/** The weights that a layer multiplies with: the parameter's values, or what their rotation makes of them. */
+export function usedWeights(
+  builder: ProgramBuilder,
+  value: Tensor,
+  { kernelRotation }: RotationOptions,
+): Tensor {
+  return kernelRotation === undefined ? value : rotatedSigns(builder, { x: value, ...kernelRotation });
+}
+
 /**
  * Checks the options of a layer's `kernel` parameter once, when the layer is made.
  * @returns its specification as a function of the shape and the fans
  * @throws OptionError
  */
 export function kernelOf(
-  options: KernelOptions,
+  options: KernelOptions & RotationOptions,
   where: string,
 ): (shape: Shape, fanIn: number, fanOut: number) => ParameterSpec {
   const initializer = options.kernelInitializer ?? { kind: 'glorotUniform' };
+  if (options.kernelRotation !== undefined) {
+    assertRotation(options.kernelRotation, where);
+    if (options.kernelQuantizer !== undefined) {
+      throw new OptionError('Weights are binarized as they are, or rotated first.', {
+        given: 'kernelQuantizer and kernelRotation',
+        where,
+        remedy: 'leave one of them away',
+      });
+    }
+  }
   if (options.kernelQuantizer === undefined) {
     if (options.kernelConstraint === 'weightClip') {
       throw new OptionError('weightClip is for binary weights, and this layer has real ones.', {

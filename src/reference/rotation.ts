@@ -45,3 +45,24 @@ export function rotate(x: ArrayLike<number>, options: { seed: number; rounds: nu
   }
   return y;
 }
+
+/** The inverse of `rotate`: the transposed rotation of y, cut to `length` numbers. */
+export function unrotate(
+  y: ArrayLike<number>,
+  length: number,
+  options: { seed: number; rounds: number },
+): number[] {
+  let x = Array.from(y);
+  for (let round = options.rounds - 1; round >= 0; round--) {
+    x = walshHadamard(x).map((value, i) => value * rotationSign(options.seed, round, i));
+  }
+  return x.slice(0, length);
+}
+
+/**
+ * Generalized binarization (Anderson & Berg 2018): Rᵀ·sign(R·w). Near 37° from w, however its entries differ in size.
+ */
+export function rotatedSigns(w: ArrayLike<number>, options: { seed: number; rounds: number }): number[] {
+  const signs = rotate(w, options).map((value) => (value < 0 ? -1 : 1));
+  return unrotate(signs, w.length, options);
+}

@@ -1,0 +1,182 @@
+/** Generalized binarization of weights that are trained: values, gradients, and a network that learns with them. */
+import { describe, expect, test } from 'vitest';
+import { OptionError, ShapeError } from '../src/errors.ts';
+import { ProgramBuilder, type Shape, sizeOf } from '../src/gpu/index.ts';
+import { initialValues, type Model, Network, recordForward, sequential } from '../src/graph/index.ts';
+import {
+  batchNormalization,
+  flatten,
+  type Layer,
+  type QuantConv2dOptions,
+  type QuantDenseOptions,
+  quantConv2d,
+  quantDense,
+} from '../src/layers/index.ts';
+import { encodeTrainState, STATE_WORDS } from '../src/ops/data.ts';
+import { loss as recordLoss } from '../src/ops/loss.ts';
+import { rotatedSigns, rotateFilters, unrotateFilters } from '../src/ops/rotation.ts';
+import { normal } from '../src/reference/random.ts';
+import * as reference from '../src/reference/rotation.ts';
+import { Trainer } from '../src/train/index.ts';
+import { quadrants } from './helpers/data.ts';
+import { expectClose, Scratch, useGpu } from './helpers/gpu.ts';
+
+const noise = (count: number, stream: number) =>
+  Float32Array.from({ length: count }, (_, i) => normal(9, stream, i));
+const rowsOf = (values: Float32Array, rows: number) =>
+  Array.from({ length: rows }, (_, row) =>
+    values.subarray((row * values.length) / rows, ((row + 1) * values.length) / rows),
+  );
+
+describe('rotated signs', () => {
+  const gpu = useGpu();
+
+  test('rotation, its inverse and the signs between them agree with the reference', async () => {
+    using scratch = new Scratch(gpu());
+    const b = new ProgramBuilder(gpu(), 'rotated signs');
+    const shapes: readonly (readonly [Shape, number, number])[] = [
+      [[2, 1], 0, 1],
+      [[3, 5], 1, 1],
+      [[4, 3, 3, 3], 2, 3],
+      [[2, 64], 3, 2],
+      [[5, 300], 0xffffffff, 3],
+    ];
+    const cases = shapes.map(([shape, seed, rounds]) => {
+      const values = noise(sizeOf(shape), seed % 100);
+      const x = scratch.tensor('x', shape, 'f32', values);
+      const length = sizeOf(shape) / (shape[0] ?? 1);
+      const options = { seed, rounds };
+      return {
+        values,
+        rows: shape[0] ?? 1,
+        options,
+        back: b.keep(unrotateFilters(b, { x: rotateFilters(b, { x, ...options }), length, ...options })),
+        signs: b.keep(rotatedSigns(b, { x, ...options })),
+      };
+    });
+    using program = await b.compile();
+    program.run();
+    for (const { values, rows, options, back, signs } of cases) {
+      expectClose(await gpu().readFloats(back), values, 2e-6, 'there and back');
+      const expected = rowsOf(values, rows).flatMap((row) => reference.rotatedSigns(row, options));
+      expectClose(await gpu().readFloats(signs), expected, 2e-6, 'signs');
+      for (const row of rowsOf(values, rows)) {
+        expectClose(reference.unrotate(reference.rotate(row, options), row.length, options), row, 1e-12);
+      }
+    }
+  });
+
+  test('they lie at 37 degrees from weights whose plain signs point elsewhere', () => {
+    const w = Array.from({ length: 512 }, (_, i) => Math.exp(0.1 * (i - 512)) * normal(4, 1, i));
+    const angle = (a: readonly number[]) => {
+      const dot = (p: readonly number[], q: readonly number[]) =>
+        p.reduce((sum, x, i) => sum + x * (q[i] ?? 0), 0);
+      return (Math.acos(dot(a, w) / Math.sqrt(dot(a, a) * dot(w, w))) * 180) / Math.PI;
+    };
+    expect(angle(w.map((x) => (x < 0 ? -1 : 1)))).toBeGreaterThan(75);
+    expect(Math.abs(angle(reference.rotatedSigns(w, { seed: 1, rounds: 3 })) - 37.03)).toBeLessThan(4);
+  });
+
+  /** Gradients of all parameters in one training pass. */
+  async function gradientsOf(
+    model: Model,
+    values: ReturnType<typeof initialValues>,
+    x: Float32Array<ArrayBuffer>,
+  ) {
+    using scratch = new Scratch(gpu());
+    using network = await Network.create(gpu(), model, { values });
+    const batch = x.length / sizeOf(model.inputShape);
+    const input = scratch.tensor('x', [batch, ...model.inputShape], 'f32', x);
+    const labels = scratch.tensor(
+      'labels',
+      [batch],
+      'u32',
+      Uint32Array.from({ length: batch }, (_, i) => i % 3),
+    );
+    const state = scratch.tensor('state', [STATE_WORDS], 'u32', encodeTrainState({}));
+    const metrics = scratch.tensor('metrics', [256, 4], 'f32');
+    const b = new ProgramBuilder(gpu(), 'gradients');
+    const pass = recordForward(b, model, network.parameters, input, { training: true, state });
+    const gradOutput = recordLoss(b, {
+      kind: 'crossEntropy',
+      logits: pass.output.tensor,
+      labels,
+      state,
+      metrics,
+    });
+    const gradients = new Map<string, ReturnType<typeof b.keep>>();
+    pass.backward(gradOutput, ({ name }, gradient) => gradients.set(name, b.keep(gradient)));
+    using program = await b.compile();
+    program.run();
+    const result = new Map<string, Float32Array>();
+    for (const [name, tensor] of gradients) result.set(name, await gpu().readFloats(tensor));
+    return result;
+  }
+
+  test('the gradient passes straight through: it is that of the rotated signs themselves', async () => {
+    const rotation = { kernelRotation: { seed: 3 } };
+    const chain = (rotated: boolean) => {
+      const option = rotated ? rotation : {};
+      const conv: QuantConv2dOptions = {
+        name: 'conv',
+        filters: 4,
+        kernelSize: 3,
+        padding: 'same',
+        ...option,
+      };
+      const dense: QuantDenseOptions = { name: 'dense', units: 3, inputQuantizer: 'steSign', ...option };
+      const layers: Layer[] = [quantConv2d(conv), batchNormalization(), flatten(), quantDense(dense)];
+      return sequential(layers, { input: [6, 6, 2], name: 'chain' });
+    };
+    const values = initialValues(chain(true), 5);
+    const used = new Map(values);
+    for (const name of ['conv/kernel', 'dense/kernel']) {
+      const latent = values.get(name);
+      if (!(latent instanceof Float32Array)) throw new Error(`no ${name}`);
+      const filters = name === 'conv/kernel' ? 4 : 3;
+      const rotated = rowsOf(latent, filters).flatMap((w) =>
+        reference.rotatedSigns(w, { seed: 3, rounds: 3 }),
+      );
+      used.set(name, Float32Array.from(rotated));
+    }
+    const x = noise(5 * 72, 2);
+    const got = await gradientsOf(chain(true), values, x);
+    const expected = await gradientsOf(chain(false), used, x);
+    expect([...got.keys()].sort()).toEqual([...expected.keys()].sort());
+    for (const [name, gradient] of expected) expectClose(got.get(name) ?? [], gradient, 1e-4, name);
+    using network = await Network.create(gpu(), chain(true), { values });
+    using plain = await Network.create(gpu(), chain(false), { values: used });
+    expectClose(await network.predict(x), await plain.predict(x));
+  });
+
+  test('a network learns with a rotated first layer', async () => {
+    const model = sequential(
+      [
+        flatten(),
+        quantDense({ name: 'dense1', units: 32, kernelRotation: {} }),
+        batchNormalization(),
+        quantDense({ name: 'dense2', units: 4, kernelQuantizer: 'steSign', inputQuantizer: 'steSign' }),
+        batchNormalization(),
+      ],
+      { input: [8, 8, 1], name: 'rotated' },
+    );
+    using trainer = await Trainer.create(gpu(), model, quadrants(800, 200), { batch: 50, epochs: 2 });
+    const { epochs } = await trainer.fit();
+    expect(epochs.at(-1)?.testAccuracy).toBeGreaterThan(0.9);
+  });
+
+  test('what makes no sense is refused', () => {
+    const both = { units: 2, kernelQuantizer: 'steSign', kernelRotation: {} } as const;
+    expect(() => quantDense(both)).toThrow(/rotated first/);
+    expect(() => quantConv2d({ filters: 2, kernelSize: 1, kernelRotation: { rounds: 0 } })).toThrow(
+      OptionError,
+    );
+    expect(() => quantDense({ units: 2, kernelRotation: { seed: -1 } })).toThrow(OptionError);
+    using scratch = new Scratch(gpu());
+    const b = new ProgramBuilder(gpu(), 'refused');
+    expect(() => unrotateFilters(b, { x: scratch.tensor('x', [2, 3], 'f32') })).toThrow(ShapeError);
+    expect(() => unrotateFilters(b, { x: scratch.tensor('x', [2, 4], 'f32'), length: 5 })).toThrow(
+      ShapeError,
+    );
+  });
+});
