@@ -5,17 +5,18 @@ import { OptionError, ShapeError } from '../src/errors.ts';
 import { type Gpu, ProgramBuilder, sizeOf, type Tensor } from '../src/gpu/index.ts';
 import { apply, initialValues, input, model, Network } from '../src/graph/index.ts';
 import { binaryConv2d, binaryDense, flatten } from '../src/layers/index.ts';
-import { type Conv2dOptions, resolveConv2d } from '../src/ops/conv.ts';
+import { type Conv2dOptions, resolveConv2d, signConv2d } from '../src/ops/conv.ts';
 import {
   FUSED_ACTIVATIONS,
   type FusedActivation,
   fusedBinaryConv2d,
   fusedBinaryMatMul,
+  planeConv2d,
   type RealOutput,
   type SignOutput,
 } from '../src/ops/fused.ts';
 import * as reference from '../src/reference/conv.ts';
-import { finishReals, finishSigns } from '../src/reference/fused.ts';
+import { finishReals, finishSigns, planeConv2d as planeConv2dTwin } from '../src/reference/fused.ts';
 import { packSigns } from '../src/reference/pack.ts';
 import { uniform01 } from '../src/reference/random.ts';
 import { expectClose, expectSame, Scratch, useGpu } from './helpers/gpu.ts';
@@ -320,6 +321,94 @@ describe('binary convolution with its epilogue', () => {
       fusedBinaryConv2d(b, a, w, { epilogue: signs, activation: 'gelu' as unknown as FusedActivation }),
     ).toThrow(OptionError);
     expect(() => fusedBinaryMatMul(b, a, w, { epilogue: signs })).toThrow(/\[M, K\]/);
+  });
+});
+
+describe('convolution of 8-bit images by bit planes', () => {
+  const gpu = useGpu();
+
+  interface PlaneCase extends Conv2dOptions {
+    readonly input: readonly [n: number, h: number, w: number, c: number];
+    readonly filter: readonly [o: number, kh: number, kw: number];
+  }
+  const cases: readonly PlaneCase[] = [
+    { input: [2, 5, 6, 3], filter: [64, 3, 3] },
+    { input: [1, 9, 8, 3], filter: [7, 7, 7], strides: 2, padding: 'same' },
+    { input: [3, 1, 1, 1], filter: [4, 1, 1] },
+    {
+      input: [1, 6, 7, 5],
+      filter: [33, 2, 3],
+      dilations: [2, 1],
+      padding: [
+        [1, 0],
+        [0, 2],
+      ],
+    },
+    { input: [2, 4, 4, 40], filter: [36, 2, 2], strides: [1, 2], padding: 'same' },
+  ];
+
+  for (const signed of [false, true]) {
+    test(`${signed ? '-128 to 127' : '0 to 255'}: as the convolution of reals, to the last bit`, async () => {
+      using scratch = new Scratch(gpu());
+      const b = new ProgramBuilder(gpu(), 'planes');
+      const checks = cases.flatMap((shape, index) => {
+        const [o, kh, kw] = shape.filter;
+        const geometry = resolveConv2d(shape.input, [o, kh, kw, shape.input[3]], shape);
+        const bytes = Uint8Array.from(
+          { length: sizeOf(shape.input) },
+          (_, i) => 256 * uniform01(index, 9, i),
+        );
+        const values = signed ? Int8Array.from(bytes) : bytes;
+        const w = words(o * kh * kw, index, shape.input[3]);
+        const x = scratch.tensor('x', shape.input, 'u8', bytes);
+        const reals = scratch.tensor('reals', shape.input, 'f32', Float32Array.from(values));
+        const filters = scratch.tensor('w', geometry.filterShape, 'bits', w);
+        const expected = reference.conv2d(values, reference.filterSigns(w, geometry), geometry);
+        expectSame(planeConv2dTwin(values, w, geometry, signed), expected, 'the twin');
+        const parameters = parametersOf(o, 5000, index);
+        const vector = (name: keyof typeof parameters) => scratch.tensor(name, [o], 'f32', parameters[name]);
+        const signs = {
+          output: 'signs',
+          direction: vector('direction'),
+          threshold: vector('threshold'),
+        } as const;
+        const finished = { output: 'real', multiplier: vector('multiplier'), bias: vector('bias') } as const;
+        const { multiplier, bias, direction, threshold } = parameters;
+        return [
+          { out: planeConv2d(b, x, filters, { ...shape, signed }), expected },
+          { out: planeConv2d(b, reals, filters, { ...shape, signed }), expected },
+          { out: signConv2d(b, reals, filters, shape), expected },
+          {
+            out: planeConv2d(b, x, filters, { ...shape, signed, epilogue: signs }),
+            expected: finishSigns(expected, { direction, threshold }),
+          },
+          {
+            out: planeConv2d(b, x, filters, { ...shape, signed, epilogue: finished, activation: 'relu' }),
+            expected: finishReals(expected, { activation: 'relu', multiplier, bias }),
+            isRounded: true,
+          },
+        ].map((check) => ({ ...check, name: `case ${index}, ${b.keep(check.out).label}` }));
+      });
+      using program = await b.compile();
+      await gpu().scoped('planes', () => program.run());
+      for (const { name, out, expected, isRounded } of checks) {
+        if (isRounded) expectClose(await gpu().read(out), expected, 1e-5, name);
+        else expectSame(await gpu().read(out), expected, name);
+      }
+    });
+  }
+
+  test('groups, other padding and signs are refused', () => {
+    using scratch = new Scratch(gpu());
+    const b = new ProgramBuilder(gpu(), 'refused');
+    const x = scratch.tensor('x', [1, 4, 4, 4], 'u8');
+    const w = scratch.tensor('w', [8, 3, 3, 4], 'bits');
+    const half = scratch.tensor('half', [8, 3, 3, 2], 'bits');
+    expect(() => planeConv2d(b, x, half, { groups: 2 })).toThrow(OptionError);
+    expect(() => planeConv2d(b, x, w, { padding: 'same', padValue: 1 })).toThrow(/signConv2d/);
+    expect(() => planeConv2d(b, w, w)).toThrow(ShapeError);
+    const bias = scratch.tensor('bias', [8], 'f32');
+    expect(() => planeConv2d(b, x, w, { epilogue: { output: 'real', bias } })).toThrow(/come together/);
   });
 });
 

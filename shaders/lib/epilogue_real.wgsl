@@ -3,6 +3,7 @@
 // channels that are finished together.
 override LOWEST: f32; // of the clamp
 override HIGHEST: f32;
+override HAS_SCALE: u32; // 1: multiplier and bias are applied; 0: they are not read
 override HAS_RESIDUAL: u32; // 1: residual is added; 0: it is not read
 override HAS_SLOPE: u32; // 1: slope multiplies what is negative; 0: it is not read
 
@@ -13,7 +14,10 @@ override HAS_SLOPE: u32; // 1: slope multiplies what is negative; 0: it is not r
 
 // `channel` counts lanes of channels, `at` those of the output.
 fn finish(dot: Lane, channel: u32, at: u32) -> Lane {
-  var y = clamp(dot, Lane(LOWEST), Lane(HIGHEST)) * multiplier[channel] + bias[channel];
+  var y = clamp(dot, Lane(LOWEST), Lane(HIGHEST));
+  if (HAS_SCALE == 1u) {
+    y = y * multiplier[channel] + bias[channel];
+  }
   if (HAS_RESIDUAL == 1u) {
     y += residual[at];
   }

@@ -5,7 +5,16 @@
 import { OptionError, ShapeError } from '../errors.ts';
 import { describe, type ProgramBuilder, type Shape, type Tensor, wordsFor } from '../gpu/index.ts';
 import { canTileForward, needsPadding } from '../kernels/conv.ts';
-import { fusedReal, fusedRealTile, fusedSigns, fusedSignsTile } from '../kernels/fused.ts';
+import {
+  fusedReal,
+  fusedRealTile,
+  fusedSigns,
+  fusedSignsTile,
+  planesFilters,
+  planesReal,
+  planesSigns,
+  planesSplit,
+} from '../kernels/fused.ts';
 import { clampRange, type FusedActivation } from '../reference/fused.ts';
 import { assertDType, assertFloats, type OutOption, resultTensor } from './checks.ts';
 import {
@@ -25,8 +34,9 @@ export const FUSED_ACTIVATIONS: readonly FusedActivation[] = ['relu', 'relu6', '
 /** Sums as reals: PReLU(clamp(sum)·multiplier + bias + residual). Parameters are f32 [outputs]. */
 export interface RealOutput {
   readonly output: 'real';
-  readonly multiplier: Tensor;
-  readonly bias: Tensor;
+  /** Absent together with `bias`: the sums stay as they are. */
+  readonly multiplier?: Tensor | undefined;
+  readonly bias?: Tensor | undefined;
   /** f32, shape of the output. */
   readonly residual?: Tensor | undefined;
   /** Of a PReLU. */
@@ -107,19 +117,11 @@ function record(
   options: FusedOptions,
   where: string,
 ): Tensor {
-  const { epilogue, activation, prepare = (_, now) => now(b) } = options;
-  if (activation !== undefined && !FUSED_ACTIVATIONS.includes(activation)) {
-    throw new OptionError('This activation is unknown.', {
-      given: String(activation),
-      expected: FUSED_ACTIVATIONS.join(', '),
-      where,
-    });
-  }
+  const { epilogue, prepare = (_, now) => now(b) } = options;
   const { outChannels, padValue } = geometry;
-  const [LOWEST, HIGHEST] = clampRange(activation);
   const windows = conv2dConstants(geometry);
-  const constants = { ...windows, LOWEST, HIGHEST };
-  const bindings = epilogueOf(epilogue, outChannels, outputShape, where);
+  const constants = { ...windows, ...clampOf(options, where) };
+  const bindings = epilogueOf(epilogue, outChannels, outputShape, w, where);
   const out = resultTensor(b, where, outputShape, epilogue.output === 'signs' ? 'bits' : 'f32', options.out);
   if (options.variant === 'general' || !canTileForward(constants)) {
     if (bindings.output === 'signs')
@@ -147,21 +149,120 @@ function record(
   return out;
 }
 
+/**
+ * Convolution of an 8-bit image with binary filters by bit planes, with its epilogue: Σ 2^p·(bits − 2·bits that meet −1),
+ * exact integers, the same as `signConv2d` gives. Outside the image is 0.
+ * @param x u8 [N, H, W, C], or f32 of that shape which holds integers of 8 bits (not checked)
+ * @param w bits [O, kh, kw, C]
+ * @param options.signed the integers are −128 to 127 instead of 0 to 255; false when absent
+ * @param options.epilogue the sums as they are when absent
+ * @returns f32 [N, OH, OW, O], or bits of that shape
+ * @throws ShapeError, OptionError
+ */
+export function planeConv2d(
+  b: ProgramBuilder,
+  x: Tensor,
+  w: Tensor,
+  options: Conv2dOptions &
+    Omit<FusedOptions, 'variant' | 'epilogue'> & {
+      readonly epilogue?: FusedOptions['epilogue'] | undefined;
+      readonly signed?: boolean | undefined;
+    } = {},
+): Tensor {
+  const where = 'planeConv2d';
+  if (x.dtype !== 'u8') assertDType(x, 'f32', where);
+  assertDType(w, 'bits', where);
+  const geometry = resolveConv2d(x.shape, w.shape, options, where);
+  const { outChannels: OUT_CHANNELS, channels: CHANNELS, kernelHeight, kernelWidth, outputShape } = geometry;
+  if (geometry.groups !== 1 || geometry.padValue !== 0) {
+    throw new OptionError('Bit planes are convolved without groups, and padded with 0.', {
+      given: `${geometry.groups} groups, pad value ${geometry.padValue}`,
+      where,
+      remedy: 'use signConv2d',
+    });
+  }
+  const { epilogue = { output: 'real' } as const, prepare = (_, now) => now(b) } = options;
+  const SIGNED = options.signed === true ? 1 : 0;
+  const TAPS = kernelHeight * kernelWidth;
+  const patchWords = wordsFor(TAPS * CHANNELS);
+  const pixels = geometry.batch * geometry.outHeight * geometry.outWidth;
+  const windows = conv2dConstants(geometry);
+  const constants = { ...windows, ...clampOf(options, where), SIGNED };
+  const bindings = epilogueOf(epilogue, OUT_CHANNELS, outputShape, w, where);
+  const out = resultTensor(b, where, outputShape, epilogue.output === 'signs' ? 'bits' : 'f32', options.out);
+  const filters = prepare('patches', (builder) => {
+    const words = builder.transient(
+      'filters as patches',
+      [patchWords, 4 * Math.ceil(OUT_CHANNELS / 4)],
+      'u32',
+    );
+    builder.dispatch(planesFilters, { w, out: words }, { OUT_CHANNELS, TAPS, CHANNELS });
+    return words;
+  });
+  const planes = b.transient('bit planes', [pixels, 8 * patchWords + 1], 'u32');
+  b.dispatch(planesSplit, { x, planes }, { ...windows, SIGNED, REAL: x.dtype === 'f32' ? 1 : 0 });
+  if (bindings.output === 'signs') {
+    b.dispatch(planesSigns, { planes, w: filters, ...bindings.tensors, bits: out }, constants);
+  } else {
+    b.dispatch(
+      planesReal,
+      { planes, w: filters, ...bindings.tensors, out },
+      { ...constants, ...bindings.flags },
+    );
+  }
+  return out;
+}
+
+/** The interval that sums are clamped to. @throws OptionError for an activation that is unknown */
+function clampOf({ activation }: Pick<FusedOptions, 'activation'>, where: string) {
+  if (activation !== undefined && !FUSED_ACTIVATIONS.includes(activation)) {
+    throw new OptionError('This activation is unknown.', {
+      given: String(activation),
+      expected: FUSED_ACTIVATIONS.join(', '),
+      where,
+    });
+  }
+  const [LOWEST, HIGHEST] = clampRange(activation);
+  return { LOWEST, HIGHEST };
+}
+
 /** The tensors of an epilogue, checked, and whether the optional ones are there. */
-function epilogueOf(epilogue: RealOutput | SignOutput, channels: number, outputShape: Shape, where: string) {
+function epilogueOf(
+  epilogue: RealOutput | SignOutput,
+  channels: number,
+  outputShape: Shape,
+  unread: Tensor,
+  where: string,
+) {
   if (epilogue.output === 'signs') {
     const { direction, threshold } = epilogue;
     for (const tensor of [direction, threshold]) assertFloats(tensor, [channels], where);
     return { output: 'signs', tensors: { direction, threshold } } as const;
   }
   const { multiplier, bias, slope, residual } = epilogue;
-  for (const tensor of [multiplier, bias]) assertFloats(tensor, [channels], where);
-  if (slope !== undefined) assertFloats(slope, [channels], where);
+  for (const tensor of [multiplier, bias, slope]) {
+    if (tensor !== undefined) assertFloats(tensor, [channels], where);
+  }
   if (residual !== undefined) assertFloats(residual, outputShape, where);
+  if ((multiplier === undefined) !== (bias === undefined)) {
+    throw new OptionError('A multiplier and a bias come together.', {
+      given: multiplier === undefined ? 'a bias' : 'a multiplier',
+      where,
+    });
+  }
   return {
     output: 'real',
     // Something has to be bound; what isn't there isn't read.
-    tensors: { multiplier, bias, slope: slope ?? bias, residual: residual ?? bias },
-    flags: { HAS_RESIDUAL: residual === undefined ? 0 : 1, HAS_SLOPE: slope === undefined ? 0 : 1 },
+    tensors: {
+      multiplier: multiplier ?? unread,
+      bias: bias ?? unread,
+      slope: slope ?? unread,
+      residual: residual ?? unread,
+    },
+    flags: {
+      HAS_SCALE: multiplier === undefined ? 0 : 1,
+      HAS_RESIDUAL: residual === undefined ? 0 : 1,
+      HAS_SLOPE: slope === undefined ? 0 : 1,
+    },
   } as const;
 }

@@ -2,6 +2,7 @@
  * What becomes of the integer sums of a binary layer: the epilogues of Larq Compute Engine's LceBconv2d and of residual
  * networks (Bi-Real Net, ReActNet, QuickNet).
  */
+import { type Conv2dGeometry, conv2d, filterSigns } from './conv.ts';
 import { packSigns } from './pack.ts';
 
 /** What a sum is clamped to, by Larq Compute Engine's names. */
@@ -67,4 +68,31 @@ export function finishSigns(sums: ArrayLike<number>, epilogue: SignEpilogue): Ui
     return (direction[c] ?? 0) * clamped >= (threshold[c] ?? 0) ? 1 : -1;
   });
   return packSigns(signs, sums.length / channels, channels);
+}
+
+/**
+ * Convolution of 8-bit integers with binary filters by bit planes: that of each plane, of zeros and ones, times what the
+ * plane weighs. The same as the convolution of the integers, since a convolution is linear.
+ * @param x [N, H, W, C], integers from 0 to 255, or from −128 to 127
+ * @param w bits [O, kh, kw, C]
+ * @param signed integers are two's complements: the highest plane weighs −128
+ * @returns [N, OH, OW, O]
+ */
+export function planeConv2d(
+  x: ArrayLike<number>,
+  w: ArrayLike<number>,
+  geometry: Conv2dGeometry,
+  signed: boolean,
+): Int32Array<ArrayBuffer> {
+  const signs = filterSigns(w, geometry);
+  const { batch, outHeight, outWidth, outChannels } = geometry;
+  const sums = new Int32Array(batch * outHeight * outWidth * outChannels);
+  for (let plane = 0; plane < 8; plane++) {
+    const weight = signed && plane === 7 ? -128 : 2 ** plane;
+    const bits = Uint8Array.from(x, (value) => (value >> plane) & 1);
+    conv2d(bits, signs, geometry).forEach((sum, i) => {
+      sums[i] = (sums[i] ?? 0) + weight * sum;
+    });
+  }
+  return sums;
 }
