@@ -40,6 +40,14 @@ describe('convert', () => {
     // 784·512 + 512·512 + 512·10 bits, and four floats for each of 1,034 channels.
     expect(statSync(file).size).toBeLessThan((784 * 512 + 512 * 512 + 5120) / 8 + 16 * 1034 + 8192);
 
+    const lite = join(folder, 'mlp.tflite');
+    const converted = await bnn(`convert ${file} ${lite}`);
+    expect(converted.stderr).toBe('');
+    expect(converted.stdout).toMatch(
+      /read .*webgpu-bnn[\s\S]*verified +the same outputs[\s\S]*--pixels -1:1/,
+    );
+    expect(statSync(lite).size).toBeLessThan(1.2 * statSync(file).size);
+
     const { accuracy } = JSON.parse((await bnn(`eval ${run} --json -`)).stdout);
     const [before, after] = [
       await resultsOf(`run ${run} --dataset mnist --samples 200`),

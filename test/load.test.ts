@@ -15,6 +15,7 @@ import {
   encodePixels,
   type LoadProgress,
   PIXEL_RANGES,
+  rangeName,
   readZip,
 } from '../src/formats/index.ts';
 import { readZipWith } from '../src/formats/zip.ts';
@@ -204,6 +205,13 @@ describe('pixels', () => {
     expect(() => loaded.prepare(new Uint8Array(783))).toThrow(ShapeError);
     expect(() => encodePixels(new Uint8Array(3), [3], encoding)).toThrow(ShapeError);
     expect(() => loaded.prepare(image, 'warm' as '0:1')).toThrow(OptionError);
+  });
+
+  test('an encoding that has a name is called by it', () => {
+    expect(rangeName({ scale: [2 / 255, 2 / 255], shift: [-1, -1] })).toBe('-1:1');
+    expect(rangeName(PIXEL_RANGES['0:1'])).toBe('0:1');
+    expect(rangeName({ scale: [2], shift: [-255], minimum: -1, maximum: 1 })).toBe(undefined);
+    expect(rangeName({ scale: [3], shift: [0] })).toBe(undefined);
   });
 
   test('classes are ranked by score, ties by label', () => {

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { FormatError, OptionError } from '../src/errors.ts';
 import {
+  checkpointValues,
   decodeModel,
   decodeSafetensors,
   encodeModel,
@@ -23,7 +24,7 @@ import {
 import * as layers from '../src/layers/index.ts';
 import { LAYER_KINDS, type Layer, type LayerKind, makeLayer } from '../src/layers/index.ts';
 import { uniform01 } from '../src/reference/random.ts';
-import { binarynet, cnn, mlp } from '../src/train/index.ts';
+import { binarynet, type Checkpoint, cnn, mlp } from '../src/train/index.ts';
 import { expectSame, useGpu } from './helpers/gpu.ts';
 
 /** A layer of each kind with its options, and the shapes of what it takes. */
@@ -192,6 +193,29 @@ describe('a model file', () => {
     const small = sequential([layers.dense({ name: 'd', units: 2 })], { input: [3] });
     expect(() => encodeModel(small, new Map())).toThrow(/d\/kernel/);
     expect(() => encodeModel(small, new Map([['d/kernel', new Float32Array(5)]]))).toThrow(/another size/);
+  });
+});
+
+describe('a checkpoint', () => {
+  const source = sequential([layers.dense({ name: 'd', units: 2 })], { input: [3], name: 'small' });
+  const progress = { step: 1, epoch: 0, batch: 1, lossSum: 0, correct: 0, count: 0, seconds: 0 };
+  const checkpoint = (shape: number[]): Checkpoint => ({
+    tensors: new Map([
+      ['d/kernel', { dtype: 'F32', shape, data: new Float32Array(6).fill(0.5) }],
+      ['d/kernel.m', { dtype: 'F32', shape, data: new Float32Array(6) }],
+    ]),
+    progress: { ...progress, history: [], fixed: {} },
+  });
+
+  test('gives the values of its model, and of no other one', () => {
+    const values = checkpointValues(checkpoint([2, 3]), source);
+    expect([...values.keys()]).toEqual(['d/kernel']);
+    expect(decodeModel(encodeModel(source, values)).values.get('d/kernel')).toEqual(
+      new Float32Array(6).fill(0.5),
+    );
+    expect(() => checkpointValues(checkpoint([3, 2]), source)).toThrow(FormatError);
+    const other = sequential([layers.dense({ name: 'e', units: 2 })], { input: [3] });
+    expect(() => checkpointValues(checkpoint([2, 3]), other)).toThrow(/no such tensor/);
   });
 });
 

@@ -84,12 +84,17 @@ describe('inspect', () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/folded .*BatchNormalization_17/);
     expect(stdout).toMatch(/fused .* with /);
+    expect(stdout).toMatch(/packed .*one bit a value leaves /);
     expect(stdout).toMatch(/total +59,008/);
   });
 
   test('as JSON', async () => {
     const { stdout } = await bnn(`inspect ${CNV} --json`);
-    const { format, classes, total } = JSON.parse(stdout);
+    const { format, classes, total, graph } = JSON.parse(stdout);
+    // From the first threshold to the last product everything is bits.
+    const bits = graph.map(({ outputBits }: { outputBits: number }) => outputBits);
+    expect(bits.slice(bits.indexOf(1), -1).every((width: number) => width === 1)).toBe(true);
+    expect(bits.at(-1)).toBe(32);
     expect(format).toBe('BNN-PYNQ');
     expect(classes[4]).toBe('Deer');
     expect(total.binaryParameters).toBe(1_542_848);

@@ -10,7 +10,7 @@ import { loadRun, readRun } from './runs.ts';
 
 /** What a command says of its argument. */
 export const MODEL_ARGUMENT =
-  'a file (.safetensors, ONNX), a BNN-PYNQ folder, a zip of one of them, a training run, or a URL';
+  'a file (.safetensors, ONNX, .tflite), a BNN-PYNQ folder, a zip of one of them, a training run, or a URL';
 
 /** A loaded model, or a training as it stood at its checkpoint. */
 export type ReadableModel = Omit<LoadedModel, 'format'> & {

@@ -37,6 +37,10 @@ export function inspectCommand(): Command {
       if (folded.length > 0) console.log(`folded   ${folded.join(', ')}`);
       for (const { name, took } of fused) console.log(`fused    ${name} with ${took.join(', ')}`);
       for (const { name, reason } of kept) console.log(`kept     ${name}: ${reason}`);
+      const packed = bitsBetween(model).flatMap((bits, index) =>
+        bits === 1 ? [model.layers[index]?.name] : [],
+      );
+      if (packed.length > 0) console.log(`packed   one bit a value leaves ${packed.join(', ')}`);
       console.log(`\n${model.summary()}`);
       const branches = graphOf(model).filter(({ inputs }, index, all) => {
         const before = all[index - 1]?.name ?? 'input';
@@ -49,11 +53,38 @@ export function inspectCommand(): Command {
     });
 }
 
-/** The layers with the names of what they take. */
-function graphOf(model: Model): { name: string; kind: string; inputs: string[] }[] {
-  return model.layers.map(({ name, layer, inputs }) => ({
+interface GraphEntry {
+  readonly name: string;
+  readonly kind: string;
+  /** Names of what the layer takes. */
+  readonly inputs: readonly string[];
+  /** Of each value that leaves it. */
+  readonly outputBits: 1 | 32;
+}
+
+function graphOf(model: Model): GraphEntry[] {
+  const bits = bitsBetween(model);
+  return model.layers.map(({ name, layer, inputs }, index) => ({
     name,
     kind: layer.kind,
     inputs: inputs.map((from) => model.layers[from]?.name ?? 'input'),
+    outputBits: bits[index] ?? 32,
   }));
+}
+
+/** Bits of the values that leave each layer: signs travel packed as long as nobody needs them as numbers. */
+function bitsBetween(model: Model): (1 | 32)[] {
+  const bits: (1 | 32)[] = [];
+  for (const { layer, inputs, inputShapes } of model.layers) {
+    const fromSigns = inputs.every((from) => bits[from] === 1);
+    const channels = inputShapes[0]?.at(-1) ?? 1;
+    const keepsRows = channels % 32 === 0 || inputShapes[0]?.length === 1;
+    const isSigns =
+      ['sign', 'threshold', 'signPool2d'].includes(layer.kind) ||
+      (layer.kind.startsWith('binary') && layer.config.output === 'signs') ||
+      (fromSigns &&
+        (['maxPool2d', 'dropout'].includes(layer.kind) || (layer.kind === 'flatten' && keepsRows)));
+    bits.push(isSigns ? 1 : 32);
+  }
+  return bits;
 }

@@ -15,7 +15,7 @@ export {
   type ModelSource,
 } from './load.ts';
 export { decodeModel, encodeModel, type ModelNotes, type StoredModel } from './model-file.ts';
-export { encodePixels, PIXEL_RANGES, type PixelEncoding, type PixelRange } from './pixels.ts';
+export { encodePixels, PIXEL_RANGES, type PixelEncoding, type PixelRange, rangeName } from './pixels.ts';
 export {
   decodeSafetensors,
   encodeSafetensors,

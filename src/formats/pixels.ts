@@ -22,6 +22,16 @@ export const PIXEL_RANGES = {
 
 export type PixelRange = keyof typeof PIXEL_RANGES;
 
+/** The name of an encoding that has one. */
+export function rangeName({ scale, shift, round, minimum, maximum }: PixelEncoding): PixelRange | undefined {
+  if (round === true || minimum !== undefined || maximum !== undefined) return undefined;
+  const names = Object.keys(PIXEL_RANGES) as PixelRange[];
+  return names.find((name) => {
+    const range = PIXEL_RANGES[name];
+    return scale.every((s) => s === range.scale[0]) && shift.every((s) => s === range.shift[0]);
+  });
+}
+
 /** @throws OptionError for an unknown name, listing the known ones */
 export function resolvePixels(given: PixelRange | PixelEncoding): PixelEncoding {
   if (typeof given !== 'string') return given;

@@ -12,6 +12,10 @@ type Writer = (
 /** By the ending of a file's name. Writers that need a package are loaded when they are asked for. */
 const WRITERS = {
   safetensors: encodeModel,
+  tflite: async (model, values) => {
+    const { exportTflite } = await import('./tflite/index.ts');
+    return exportTflite(model, values);
+  },
 } as const satisfies Readonly<Record<string, Writer>>;
 
 export type SaveFormat = keyof typeof WRITERS;
@@ -20,7 +24,8 @@ export type SaveFormat = keyof typeof WRITERS;
 export const SAVE_FORMATS = Object.keys(WRITERS) as readonly SaveFormat[];
 
 /**
- * Writes a model with its weights as a file: `safetensors` is this library's own (one bit a binary weight).
+ * Writes a model with its weights as a file: `safetensors` is this library's own, `tflite` is Larq Compute Engine's; both have one
+ * bit a binary weight. Only this library's own keeps the names of the classes and the encoding of the pixels.
  * @throws OptionError for a format that isn't written; what the writer throws for a layer that its format can't say
  */
 export async function saveModel(
