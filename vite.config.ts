@@ -26,6 +26,7 @@ export default defineConfig(({ command }) => ({
         bench: 'src/bench/index.ts',
         tfjs: 'src/interop/tfjs/index.ts',
         cli: 'src/cli/main.ts',
+        'kit-launch': 'src/cli/kit-launch.ts',
       },
       formats: ['es'],
     },

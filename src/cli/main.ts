@@ -14,6 +14,7 @@ import { evalCommand } from './eval.ts';
 import { EXIT, exitCodeOf } from './exit.ts';
 import { geometryCommand } from './geometry.ts';
 import { inspectCommand } from './inspect.ts';
+import { kitCommand } from './kit.ts';
 import { paperCommand } from './paper.ts';
 import { runCommand } from './run.ts';
 import { trainCommand } from './train.ts';
@@ -30,6 +31,7 @@ const program = new Command('webgpu-bnn')
   .addCommand(geometryCommand())
   .addCommand(paperCommand())
   .addCommand(benchCommand())
+  .addCommand(kitCommand())
   .addCommand(dataCommand())
   .addCommand(doctorCommand())
   .addHelpText(
