@@ -6,7 +6,7 @@
 alias Lane = f32;
 //!include "lib/epilogue_real.wgsl"
 
-@group(0) @binding(0) var<storage, read> planes: array<u32>; // [BATCH * OUT_HEIGHT * OUT_WIDTH, PIXEL_WORDS]
+@group(0) @binding(0) var<storage, read> planes: array<vec4u>; // [BATCH * OUT_HEIGHT * OUT_WIDTH, PIXEL_VECTORS]
 @group(0) @binding(1) var<storage, read> w: array<vec4u>; // [PATCH_WORDS, ceil(OUT_CHANNELS / 4) * 4]
 @group(0) @binding(6) var<storage, read_write> out: array<f32>; // [BATCH, OUT_HEIGHT, OUT_WIDTH, OUT_CHANNELS]
 

@@ -7,7 +7,7 @@ override REAL: u32; // 1: x holds f32 that are 8-bit integers, one a word; 0: by
 override SIGNED: u32; // 1: the integers are -128 to 127; 0: 0 to 255
 
 @group(0) @binding(0) var<storage, read> x: array<u32>; // f32 or u8 [BATCH, HEIGHT, WIDTH, CHANNELS]
-@group(0) @binding(1) var<storage, read_write> planes: array<u32>; // [BATCH * OUT_HEIGHT * OUT_WIDTH, PIXEL_WORDS]
+@group(0) @binding(1) var<storage, read_write> planes: array<vec4u>; // [BATCH * OUT_HEIGHT * OUT_WIDTH, PIXEL_VECTORS]
 
 fn value_at(index: u32) -> i32 {
   if (REAL == 1u) {
@@ -26,7 +26,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let out_x = pixel % OUT_WIDTH;
   let out_y = pixel / OUT_WIDTH % OUT_HEIGHT;
   let n = pixel / (OUT_WIDTH * OUT_HEIGHT);
-  let first = pixel * PIXEL_WORDS;
+  let first = pixel * PIXEL_VECTORS;
   var sum = 0;
   for (var word = 0u; word < PATCH_WORDS; word++) {
     var low = vec4u();
@@ -43,10 +43,8 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
         high |= ((bits >> vec4u(4u, 5u, 6u, 7u)) & vec4u(1u)) << vec4u(bit);
       }
     }
-    for (var plane = 0u; plane < 4u; plane++) {
-      planes[first + plane * PATCH_WORDS + word] = low[plane];
-      planes[first + (plane + 4u) * PATCH_WORDS + word] = high[plane];
-    }
+    planes[first + 2u * word] = low;
+    planes[first + 2u * word + 1u] = high;
   }
-  planes[first + 8u * PATCH_WORDS] = bitcast<u32>(sum);
+  planes[first + 2u * PATCH_WORDS] = vec4u(bitcast<u32>(sum), 0u, 0u, 0u);
 }

@@ -72,7 +72,7 @@ export const fusedSignsTile = defineKernel({
   workgroups: (c) => linearWorkgroups(Math.ceil(pixels(c) / 4) * wordsFor(c.OUT_CHANNELS), 64),
 });
 
-/** 8-bit images to the bit planes of their patches: words [pixels, 8 * ceil(patch / 32) + 1]. */
+/** 8-bit images to the bit planes of their patches: words [pixels, 8 * ceil(patch / 32) + 4]. */
 export const planesSplit = defineKernel({
   name: 'conv/planes_split',
   source: planesSplitSource,

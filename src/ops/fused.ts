@@ -199,7 +199,7 @@ export function planeConv2d(
     builder.dispatch(planesFilters, { w, out: words }, { OUT_CHANNELS, TAPS, CHANNELS });
     return words;
   });
-  const planes = b.transient('bit planes', [pixels, 8 * patchWords + 1], 'u32');
+  const planes = b.transient('bit planes', [pixels, 4 * (2 * patchWords + 1)], 'u32');
   b.dispatch(planesSplit, { x, planes }, { ...windows, SIGNED, REAL: x.dtype === 'f32' ? 1 : 0 });
   if (bindings.output === 'signs') {
     b.dispatch(planesSigns, { planes, w: filters, ...bindings.tensors, bits: out }, constants);
