@@ -1,6 +1,8 @@
 /** A network trained here, written in every format and read back: the same labels and the same packed bits. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { takeFirst } from '../src/data/index.ts';
+import { parseCifar10, takeFirst } from '../src/data/index.ts';
 import { loadModel, SAVE_FORMATS, saveModel } from '../src/formats/index.ts';
 import { isPacked, Network, type ParameterValues, rankClasses } from '../src/graph/index.ts';
 import { loadDataset } from '../src/node/index.ts';
@@ -8,10 +10,26 @@ import { mlp, Trainer } from '../src/train/index.ts';
 import { expectSame, useGpu } from './helpers/gpu.ts';
 
 const gpu = useGpu();
+const FIXTURES = join(import.meta.dirname, 'fixtures', 'bnn-pynq');
+const read = (...path: string[]) => new Uint8Array(readFileSync(join(FIXTURES, ...path)));
+const folderOf = (name: string) =>
+  new Map(readdirSync(join(FIXTURES, name)).map((file) => [file, read(name, file)] as const));
 
 /** The packed weights, in the order of the layers. */
 const packedWords = (values: ParameterValues) =>
   [...values.values()].filter(isPacked).map(({ words, shape }) => ({ words, shape }));
+
+test.each([...SAVE_FORMATS])(
+  "BNN-PYNQ's CNV, written as %s, gives its deer the published scores",
+  async (format) => {
+    const cnv = await loadModel(folderOf('cifar10-cnvW1A1'), { fold: false });
+    const { images } = parseCifar10([{ where: 'deer', bytes: read('deer.bin') }]);
+    const loaded = await loadModel(await saveModel(format, cnv.model, cnv.values, cnv));
+    using network = await Network.create(gpu(), loaded.model, { values: loaded.values, forInference: true });
+    const scores = await network.predict(cnv.prepare(images));
+    expect([...scores]).toEqual([228, 229, 251, 250, 412, 253, 230, 262, 222, 239]);
+  },
+);
 
 test(`MNIST trained here and read back from ${SAVE_FORMATS.join(', ')}: all 10,000 labels, all bits`, async () => {
   const data = takeFirst(await loadDataset('mnist'), 3000);

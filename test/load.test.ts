@@ -17,6 +17,7 @@ import {
   PIXEL_RANGES,
   rangeName,
   readZip,
+  saveModel,
 } from '../src/formats/index.ts';
 import { readZipWith } from '../src/formats/zip.ts';
 import { initialValues, rankClasses } from '../src/graph/index.ts';
@@ -129,8 +130,10 @@ describe('from a server', () => {
 });
 
 describe('what a file is shows in its content', () => {
-  test("an ONNX file, this library's own, and either of them in a zip, under odd names", async () => {
+  test("a TensorFlow Lite file, an ONNX file, this library's own, and either of them in a zip, under odd names", async () => {
+    const lite = await saveModel('tflite', source, initialValues(source, 4));
     for (const [bytes, format] of [
+      [lite, 'TFLite'],
       [read(QONNX), 'ONNX'],
       [own, 'webgpu-bnn'],
     ] as const) {

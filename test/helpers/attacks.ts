@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { inflateSync, zipSync } from 'fflate';
 import { decodeModel, encodeModel, readBnnPynq } from '../../src/formats/index.ts';
 import { importOnnx } from '../../src/formats/onnx.ts';
+import { exportTflite, importTflite } from '../../src/formats/tflite/index.ts';
 import { readZipWith } from '../../src/formats/zip.ts';
 import { initialValues, sequential } from '../../src/graph/index.ts';
 import { batchNormalization, flatten, maxPool2d, quantConv2d, quantDense } from '../../src/layers/index.ts';
@@ -30,7 +31,9 @@ const model = sequential(
   ],
   { input: [5, 5, 3], name: 'tiny' },
 );
-const own = encodeModel(model, initialValues(model, 1), { classes: ['a', 'b', 'c'] });
+const values = initialValues(model, 1);
+const own = encodeModel(model, values, { classes: ['a', 'b', 'c'] });
+const lite = exportTflite(model, values);
 const archive = new Uint8Array(zipSync({ 'notes.txt': new Uint8Array(40), 'deep/model.safetensors': own }));
 
 const CNV = join(import.meta.dirname, '..', 'fixtures', 'bnn-pynq', 'cifar10-cnvW1A1');
@@ -114,5 +117,13 @@ export const ALL_ATTACKS: readonly Attack[] = [
     read: (bytes: Uint8Array<ArrayBuffer>) => importOnnx(bytes),
     // Constants are folded in float64.
     allocation: 8 * 2 ** 26,
+  },
+  {
+    name: 'TensorFlow Lite',
+    rounds: 100_000,
+    make: (round) => damage(lite, round),
+    read: (bytes: Uint8Array<ArrayBuffer>) => importTflite(bytes),
+    // What `importTflite` says.
+    allocation: 64 * 2 * lite.length + 4e6,
   },
 ];
