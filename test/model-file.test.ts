@@ -7,6 +7,7 @@ import {
   decodeSafetensors,
   encodeModel,
   encodeSafetensors,
+  loadModel,
   PIXEL_RANGES,
 } from '../src/formats/index.ts';
 import {
@@ -216,6 +217,22 @@ describe('a checkpoint', () => {
     expect(() => checkpointValues(checkpoint([3, 2]), source)).toThrow(FormatError);
     const other = sequential([layers.dense({ name: 'e', units: 2 })], { input: [3] });
     expect(() => checkpointValues(checkpoint([2, 3]), other)).toThrow(/no such tensor/);
+  });
+});
+
+describe('a very deep model', () => {
+  const deep = (flats: number) => {
+    const between = Array.from({ length: flats }, () => layers.flatten());
+    const source = sequential([layers.sign(), ...between, layers.batchNormalization(), layers.sign()], {
+      input: [4],
+    });
+    return encodeModel(source, initialValues(source, 1));
+  };
+
+  test('is read and folded up to 4,096 layers, and refused beyond', async () => {
+    const loaded = await loadModel(deep(4093));
+    expect(loaded.model.layers).toHaveLength(4096);
+    await expect(loadModel(deep(4094))).rejects.toThrow(/4097 layers/);
   });
 });
 

@@ -42,6 +42,8 @@ export interface StoredModel extends ModelNotes {
 
 const KIND = 'webgpu-bnn model';
 const VERSION = '1';
+/** More layers than any network has: what walks along a graph may take the square of their number. */
+const MOST_LAYERS = 4096;
 
 /** The graph as a file has it. */
 interface Description {
@@ -195,6 +197,8 @@ function parseDescription(value: unknown, where: string): Description {
     throw malformed(where, `input ${JSON.stringify(shape)?.slice(0, 80)}`);
   }
   if (!Array.isArray(layers) || layers.length === 0) throw malformed(where, 'no layers');
+  if (layers.length > MOST_LAYERS)
+    throw malformed(where, `${layers.length} layers, at most ${MOST_LAYERS} are read`);
   for (const layer of layers as unknown[]) {
     const isLayer =
       isObject(layer) &&
