@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { OptionError, ShapeError } from '../src/errors.ts';
 import { type Gpu, ProgramBuilder, sizeOf, type Tensor, wordsFor } from '../src/gpu/index.ts';
 import {
+  BINARY_FORWARD,
   binaryForward,
   binaryGradInput,
   binaryGradWeights,
@@ -13,8 +14,10 @@ import {
   realGradWeightsNarrow,
   signForward,
 } from '../src/kernels/conv.ts';
+import { candidates, choiceKey } from '../src/kernels/variants.ts';
 import {
   binaryConv2d,
+  binaryConv2dConstants,
   binaryConv2dGradInput,
   binaryConv2dGradWeights,
   type Conv2dOptions,
@@ -30,6 +33,9 @@ import {
 import * as reference from '../src/reference/conv.ts';
 import { packSigns } from '../src/reference/pack.ts';
 import { expectClose, expectSame, Scratch, useGpu } from './helpers/gpu.ts';
+import { turns } from './helpers/variants.ts';
+
+const inTurn = turns();
 
 interface Case extends Conv2dOptions {
   readonly input: readonly [n: number, h: number, w: number, c: number];
@@ -118,13 +124,14 @@ async function runCases(
   }
 }
 
-/** The op, which picks a variant, and the variant for any geometry. */
-function binaryChecks(
+/** The op by its default, by the kernel for any geometry, and by the variants, pinned in turn. */
+function variantChecks(
   b: ProgramBuilder,
   scratch: Scratch,
   shape: Case,
   geometry: ResolvedConv2d,
   seed: number,
+  variants: 'default' | 'in turn' = 'in turn',
 ): Check[] {
   const a = operand(scratch, geometry.inputShape, 'bits', seed);
   const w = operand(scratch, geometry.filterShape, 'bits', seed + 1);
@@ -136,16 +143,27 @@ function binaryChecks(
     { ...conv2dConstants(geometry), INTEGER: 1 },
   );
   const dtype = seed % 2 === 0 ? 'f32' : 'i32';
-  return [
-    { name: 'any geometry', out: general, expected, exact: true },
-    {
-      name: `binaryConv2d ${dtype}`,
-      out: binaryConv2d(b, a.tensor, w.tensor, { ...shape, dtype }),
-      expected,
-      exact: true,
-    },
-  ];
+  const byOp = (name: string): Check => ({
+    name: `${name} to ${dtype}`,
+    out: binaryConv2d(b, a.tensor, w.tensor, { ...shape, dtype }),
+    expected,
+    exact: true,
+  });
+  const checks = [{ name: 'any geometry', out: general, expected, exact: true }, byOp('binaryConv2d')];
+  if (variants === 'default') return checks;
+  const constants = binaryConv2dConstants(geometry, dtype);
+  for (const kernel of inTurn(candidates(BINARY_FORWARD, constants, b.gpu))) {
+    const key = choiceKey(BINARY_FORWARD.name, constants);
+    b.gpu.choices.pin(key, kernel.name);
+    checks.push(byOp(kernel.name));
+    b.gpu.choices.clear(key);
+  }
+  return checks;
 }
+
+/** The same, but by the default only: to compile is what takes the time. */
+const binaryChecks: typeof variantChecks = (b, scratch, shape, geometry, seed) =>
+  variantChecks(b, scratch, shape, geometry, seed, 'default');
 
 /** Every gradient, and the forward passes that see reals: the ops and the variants for any geometry. */
 function realChecks(
@@ -358,19 +376,23 @@ describe('convolution of bits', () => {
     for (let start = 0; start < grid.length; start += 64) {
       const cases = grid.slice(start, start + 64);
       test(`${cases.length} cases from ${nameOf(cases[0] as Case)}`, async () => {
-        await runCases(gpu(), cases, binaryChecks);
+        await runCases(gpu(), cases, variantChecks);
       });
     }
     test('I1x6x6x3072_K5x5x4: sums beyond 16 bits', async () => {
       const cases = (['valid', 'same'] as const).map(
         (padding): Case => ({ input: [1, 6, 6, 3072], filter: [4, 5, 5], padding, padValue: 1 }),
       );
-      await runCases(gpu(), cases, binaryChecks);
+      await runCases(gpu(), cases, variantChecks);
     });
   });
 
   test('the edges of tiles', async () => {
-    await runCases(gpu(), TILED, binaryChecks);
+    await runCases(gpu(), TILED, variantChecks);
+  });
+
+  test('100 random geometries by all variants', async () => {
+    await runCases(gpu(), geometries([1, 2, 5], 100, 10), variantChecks);
   });
 
   for (const seed of [1, 2, 3, 4]) {

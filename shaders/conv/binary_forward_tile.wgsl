@@ -1,9 +1,9 @@
-// Binary convolution without groups, by XOR and popcount in register tiles.
+// Binary convolution without groups, by XOR and popcount, in register tiles.
 //!include "lib/index.wgsl"
 //!include "lib/conv.wgsl"
 //!include "lib/conv_words.wgsl"
 //!include "lib/conv_dots.wgsl"
-//!include "lib/conv_store.wgsl"
+//!include "lib/store_dots.wgsl"
 //!include "lib/binary_tile.wgsl"
 //!include "lib/tile_main.wgsl"
 

@@ -1,6 +1,6 @@
 // Products of packed signs in register tiles of four rows and eight columns, so that each word of a row meets eight columns
 // and each word of a column four rows. It needs, of what includes it:
-//   a: array<u32>, and first_word(row), Walk, advance(walk): where a row's words lie in it
+//   a: array<u32>, and first_word(row), walk_to(index), advance(walk, step): where a row's words lie in it
 //   w: array<vec4u>, words [DEPTH, COLUMNS]
 //   ROWS, COLUMNS (a multiple of 4), DEPTH: the extents of the product, DEPTH in words
 //   store(row, quad, second, d, e): takes the signs that differ in a row and the columns of quad (d) and of quad + second
@@ -25,7 +25,7 @@ fn tile(row: u32, quad: u32) {
   var e2 = vec4u();
   var d3 = vec4u();
   var e3 = vec4u();
-  var walk = Walk();
+  var walk = walk_to(0u);
   var weight = quad;
   for (var i = 0u; i < DEPTH; i++) {
     let w0 = w[weight];
@@ -43,7 +43,7 @@ fn tile(row: u32, quad: u32) {
     let v3 = vec4u(a[a3 + walk.offset]);
     d3 += countOneBits(v3 ^ w0);
     e3 += countOneBits(v3 ^ w1);
-    walk = advance(walk);
+    walk = advance(walk, 1u);
   }
   store(row, quad, second, d0, e0);
   store(row + 1u, quad, second, d1, e1);

@@ -2,10 +2,7 @@
 // them; where those are to count nothing (PAD_VALUE 0) the padding is +1, and what it added is taken off again. It needs:
 //   sums: array<vec4i>, i32 [KERNEL_HEIGHT * KERNEL_WIDTH, OUT_CHANNELS], the sum of each tap's signs; read only where
 //     PADDED is 1 and PAD_VALUE 0
-struct Dots {
-  left: vec4i,
-  right: vec4i,
-}
+//!include "lib/dots.wgsl"
 
 fn dots_of(pixel: u32, quad: u32, second: u32, d: vec4u, e: vec4u) -> Dots {
   let all = vec4i(i32(KERNEL_HEIGHT * KERNEL_WIDTH * CHANNELS));

@@ -15,20 +15,36 @@ fn first_word(pixel: u32) -> u32 {
   return (row * PITCH + pixel % OUT_WIDTH * STRIDE_X) * WORDS;
 }
 
-// A place in the words of a window.
+// A place in the words of a window, which are runs of neighbours: a row's taps, or one tap where they lie apart.
 struct Walk {
-  offset: u32, // in words, from the first word of the window
-  word: u32, // of the tap
-  tap: u32, // of the window's row
+  offset: u32, // from the first word of the window
+  word: u32, // of the run
+  run: u32,
 }
 
-// From one word to the next.
-fn advance(walk: Walk) -> Walk {
-  let word = walk.word + 1u;
-  let tap_ends = word == WORDS;
-  let tap = walk.tap + select(0u, 1u, tap_ends);
-  let row_ends = tap == KERNEL_WIDTH;
-  let to_tap = select(0u, (DILATION_X - 1u) * WORDS, tap_ends);
-  let to_row = select(0u, (DILATION_Y * PITCH - KERNEL_WIDTH * DILATION_X) * WORDS, row_ends);
-  return Walk(walk.offset + 1u + to_tap + to_row, select(word, 0u, tap_ends), select(tap, 0u, row_ends));
+fn place(run: u32, word: u32) -> Walk {
+  if (DILATION_X == 1u) {
+    return Walk(run * (DILATION_Y * PITCH * WORDS) + word, word, run);
+  }
+  let tap = run / KERNEL_WIDTH * DILATION_Y * PITCH + run % KERNEL_WIDTH * DILATION_X;
+  return Walk(tap * WORDS + word, word, run);
+}
+
+fn run_length() -> u32 {
+  return select(WORDS, KERNEL_WIDTH * WORDS, DILATION_X == 1u);
+}
+
+// The place of a word, counted through the whole window.
+fn walk_to(index: u32) -> Walk {
+  return place(index / run_length(), index % run_length());
+}
+
+// `step` words on.
+fn advance(walk: Walk, step: u32) -> Walk {
+  let word = walk.word + step;
+  if (run_length() < step) {
+    return walk_to(walk.run * run_length() + word);
+  }
+  let ends = word >= run_length();
+  return place(walk.run + select(0u, 1u, ends), word - select(0u, run_length(), ends));
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * The command line: `webgpu-bnn train | eval | run | inspect | convert | geometry | bench | data | doctor`. Thin: it parses, calls the library,
+ * The command line: `webgpu-bnn train | eval | run | inspect | convert | geometry | bench | tune | data | doctor`. Thin: it parses, calls the library,
  * prints.
  */
 import { Command } from 'commander';
@@ -18,6 +18,7 @@ import { kitCommand } from './kit.ts';
 import { paperCommand } from './paper.ts';
 import { runCommand } from './run.ts';
 import { trainCommand } from './train.ts';
+import { tuneCommand } from './tune.ts';
 
 const program = new Command('webgpu-bnn')
   .description('Train, study and run binary neural networks on any GPU that WebGPU reaches.')
@@ -31,6 +32,7 @@ const program = new Command('webgpu-bnn')
   .addCommand(geometryCommand())
   .addCommand(paperCommand())
   .addCommand(benchCommand())
+  .addCommand(tuneCommand())
   .addCommand(kitCommand())
   .addCommand(dataCommand())
   .addCommand(doctorCommand())

@@ -12,6 +12,7 @@ import {
   ShapeError,
   WebGpuUnavailableError,
 } from '../errors.ts';
+import { Choices, storageOf } from './choices.ts';
 import type { Constants, KernelSpec } from './kernel.ts';
 import { MemoryLedger } from './memory.ts';
 import { type DType, describe, type Shape, Tensor } from './tensor.ts';
@@ -68,6 +69,10 @@ export class Gpu {
   readonly device: GPUDevice;
   readonly adapter: AdapterSummary;
   readonly memory = new MemoryLedger();
+  /** Which of several kernels runs for which extents, where that was measured or pinned. */
+  readonly choices = new Choices();
+  /** Features of WGSL beyond the first edition that this implementation knows. */
+  readonly languageFeatures: ReadonlySet<string>;
   /** Resolves when the device is lost, for whatever reason; never rejects. */
   readonly lost: Promise<DeviceLostError>;
   readonly #owned: boolean;
@@ -86,9 +91,10 @@ export class Gpu {
   /** Submits and readbacks so far: what "no readback in a training step" is measured with. */
   readonly counters = { submits: 0, readbacks: 0, pipelines: 0 };
 
-  private constructor(device: GPUDevice, adapter: AdapterSummary, owned: boolean) {
+  private constructor(device: GPUDevice, adapter: AdapterSummary, owned: boolean, entry: GPU | undefined) {
     this.device = device;
     this.adapter = adapter;
+    this.languageFeatures = entry?.wgslLanguageFeatures ?? new Set();
     this.#owned = owned;
     this.lost = device.lost.then((info) => {
       const error = new DeviceLostError('The GPU device was lost.', {
@@ -139,7 +145,15 @@ export class Gpu {
       requiredFeatures: requiredFeatures as GPUFeatureName[],
       requiredLimits,
     });
-    return new Gpu(device, summary, true);
+    const gpu = new Gpu(device, summary, true, entry);
+    // In a browser; other hosts say where choices are kept.
+    if (options.gpu === undefined && 'localStorage' in globalThis) {
+      gpu.choices.keepIn(
+        storageOf(() => globalThis.localStorage),
+        adapterKey(summary),
+      );
+    }
+    return gpu;
   }
 
   /**
@@ -147,7 +161,7 @@ export class Gpu {
    * WebGPU's defaults.
    */
   static fromDevice(device: GPUDevice): Gpu {
-    return new Gpu(device, summarize(device.adapterInfo), false);
+    return new Gpu(device, summarize(device.adapterInfo), false, globalThis.navigator?.gpu);
   }
 
   get features(): ReadonlySet<string> {
@@ -457,6 +471,11 @@ export const BUFFER_USAGE = {
 };
 const MAP_READ = 1;
 const COMPUTE_STAGE = 4;
+
+/** Names an adapter where choices are kept. */
+export function adapterKey({ vendor, architecture, device, description }: AdapterSummary): string {
+  return [vendor, architecture, device, description].join(' / ');
+}
 
 function summarize(info: GPUAdapterInfo): AdapterSummary {
   const text = `${info.architecture} ${info.device} ${info.description}`.toLowerCase();

@@ -1,4 +1,20 @@
-export { type AdapterSummary, BUFFER_USAGE, Gpu, type HostArrays, type RequestOptions } from './context.ts';
+export {
+  type Choice,
+  type ChoiceStore,
+  Choices,
+  type KeyedText,
+  parseChoices,
+  type Question,
+  storageOf,
+} from './choices.ts';
+export {
+  type AdapterSummary,
+  adapterKey,
+  BUFFER_USAGE,
+  Gpu,
+  type HostArrays,
+  type RequestOptions,
+} from './context.ts';
 export {
   type Access,
   type Constants,

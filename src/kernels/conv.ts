@@ -3,6 +3,10 @@
  * `…Narrow` compute several results an invocation in registers, and take the geometries that their `canTile…` names.
  */
 import binaryForwardSource from '../../shaders/conv/binary_forward.wgsl';
+import binaryForwardCarryFoursSource from '../../shaders/conv/binary_forward_carry_fours.wgsl';
+import binaryForwardCarryOnesSource from '../../shaders/conv/binary_forward_carry_ones.wgsl';
+import binaryForwardCarryTwosSource from '../../shaders/conv/binary_forward_carry_twos.wgsl';
+import binaryForwardQuadsSource from '../../shaders/conv/binary_forward_quads.wgsl';
 import binaryForwardTileSource from '../../shaders/conv/binary_forward_tile.wgsl';
 import binaryGradInputSource from '../../shaders/conv/binary_grad_input.wgsl';
 import binaryGradInputTileSource from '../../shaders/conv/binary_grad_input_tile.wgsl';
@@ -21,7 +25,8 @@ import signForwardSource from '../../shaders/conv/sign_forward.wgsl';
 import sumSlicesSource from '../../shaders/conv/sum_slices.wgsl';
 import tapSumsSource from '../../shaders/conv/tap_sums.wgsl';
 import transposeFiltersSource from '../../shaders/conv/transpose_filters.wgsl';
-import { defineKernel, linearWorkgroups, wordsFor } from '../gpu/index.ts';
+import { defineKernel, linearWorkgroups, type Workgroups, wordsFor } from '../gpu/index.ts';
+import { carryGroups, type Family, quadGroups, quadsCanApply, quadsPay, tileGroups } from './variants.ts';
 
 /** The override constants of `lib/conv.wgsl`. */
 export const GEOMETRY = [
@@ -200,14 +205,56 @@ export const tapSums = defineKernel({
   workgroups: ({ OUT_CHANNELS, TAPS }) => linearWorkgroups(OUT_CHANNELS * TAPS, 64),
 });
 
+const forwardBySide = (
+  name: string,
+  source: string,
+  workgroups: (rows: number, columns: number) => Workgroups,
+) =>
+  defineKernel({
+    name: `conv/${name}`,
+    source,
+    bindings: { a: 'read', w: 'read', sums: 'read', out: 'write' },
+    constants: [...GEOMETRY, 'PADDED', 'INTEGER'],
+    workgroups: (c) => workgroups(outputs(c) / c.OUT_CHANNELS, c.OUT_CHANNELS),
+  });
+
+const binaryForwardTile = forwardBySide('binary_forward_tile', binaryForwardTileSource, tileGroups);
+
+/** Words of activations that meet words of filters. */
+const comparisons = (c: ConvConstants) =>
+  outputs(c) * c.KERNEL_HEIGHT * c.KERNEL_WIDTH * wordsFor(c.CHANNELS);
+
 /** padded bits * transposed bits to i32 or f32; `canTileForward`. */
-export const binaryForwardTile = defineKernel({
-  name: 'conv/binary_forward_tile',
-  source: binaryForwardTileSource,
-  bindings: { a: 'read', w: 'read', sums: 'read', out: 'write' },
-  constants: [...GEOMETRY, 'PADDED', 'INTEGER'],
-  workgroups: (c) => tiles(outputs(c), c.OUT_CHANNELS, 4),
-});
+export const BINARY_FORWARD: Family<
+  typeof binaryForwardTile,
+  ConvConstants & Readonly<Record<'PADDED' | 'INTEGER', number>>
+> = {
+  name: 'binaryConv2d',
+  exact: true,
+  operands: (c) => {
+    const taps = c.KERNEL_HEIGHT * c.KERNEL_WIDTH;
+    const [height, width] = c.PADDED === 1 ? paddedSize(c) : [c.HEIGHT, c.WIDTH];
+    return {
+      a: { shape: [c.BATCH, height, width, c.CHANNELS], dtype: 'bits' },
+      w: { shape: [taps * wordsFor(c.CHANNELS), c.OUT_CHANNELS], dtype: 'u32' },
+      sums: { shape: [taps, c.OUT_CHANNELS], dtype: 'i32' },
+      out: { shape: [c.BATCH, c.OUT_HEIGHT, c.OUT_WIDTH, c.OUT_CHANNELS], dtype: 'f32' },
+    };
+  },
+  variants: [
+    {
+      kernel: forwardBySide('binary_forward_quads', binaryForwardQuadsSource, quadGroups),
+      canApply: (c, device) => canTileForward(c) && quadsCanApply(device),
+      isDefault: (c, device) => quadsPay(comparisons(c), device),
+    },
+    { kernel: binaryForwardTile, canApply: canTileForward },
+    ...[
+      forwardBySide('binary_forward_carry_ones', binaryForwardCarryOnesSource, carryGroups),
+      forwardBySide('binary_forward_carry_twos', binaryForwardCarryTwosSource, carryGroups),
+      forwardBySide('binary_forward_carry_fours', binaryForwardCarryFoursSource, carryGroups),
+    ].map((kernel) => ({ kernel, canApply: canTileForward })),
+  ],
+};
 
 /** f32 * transposed f32 to f32; `canTileForward`. */
 export const realForwardTile = defineKernel({

@@ -6,6 +6,11 @@
  * outputs in registers; it reads vectors, so some extents must be multiples of 4.
  */
 import binarySource from '../../shaders/gemm/binary.wgsl';
+import binaryCarryFoursSource from '../../shaders/gemm/binary_carry_fours.wgsl';
+import binaryCarryOnesSource from '../../shaders/gemm/binary_carry_ones.wgsl';
+import binaryCarryTwosSource from '../../shaders/gemm/binary_carry_twos.wgsl';
+import binaryColumnsSource from '../../shaders/gemm/binary_columns.wgsl';
+import binaryQuadsSource from '../../shaders/gemm/binary_quads.wgsl';
 import binaryTileSource from '../../shaders/gemm/binary_tile.wgsl';
 import realSource from '../../shaders/gemm/real.wgsl';
 import realNtTileSource from '../../shaders/gemm/real_nt_tile.wgsl';
@@ -17,33 +22,11 @@ import signGradInputTileSource from '../../shaders/gemm/sign_grad_input_tile.wgs
 import signGradWeightsSource from '../../shaders/gemm/sign_grad_weights.wgsl';
 import signGradWeightsTileSource from '../../shaders/gemm/sign_grad_weights_tile.wgsl';
 import signTileSource from '../../shaders/gemm/sign_tile.wgsl';
-import { defineKernel, linearWorkgroups, type Workgroups } from '../gpu/index.ts';
+import { defineKernel, linearWorkgroups, type Workgroups, wordsFor } from '../gpu/index.ts';
+import { carryGroups, type Family, quadGroups, quadsCanApply, quadsPay, tileGroups } from './variants.ts';
 
-export interface Extents {
-  readonly M: number;
-  readonly N: number;
-  readonly K: number;
-}
-
-/** A kernel that computes what its family's general one does, faster, for some shapes. */
-export interface Variant<Kernel> {
-  readonly kernel: Kernel;
-  /** Whether the kernel takes these extents and has enough rows to fill its tiles with. */
-  canApply(extents: Extents): boolean;
-}
-
-/** Kernels with the same bindings and constants that compute the same. */
-export interface Family<Kernel> {
-  /** Takes every shape. */
-  readonly general: Kernel;
-  /** Best first. */
-  readonly variants: readonly Variant<Kernel>[];
-}
-
-/** The kernel of a family for these extents. It depends on nothing else, so results don't vary. */
-export function choose<Kernel>(family: Family<Kernel>, extents: Extents): Kernel {
-  return family.variants.find((variant) => variant.canApply(extents))?.kernel ?? family.general;
-}
+/** Those of the forward product. */
+export type Extents = Readonly<Record<'M' | 'N' | 'K', number>>;
 
 /** Workgroups of 8 x 8 invocations that make `columns` x `rows` outputs each. */
 function tiles(width: number, columns: number, height: number, rows: number): Workgroups {
@@ -68,10 +51,58 @@ const binaryTile = defineKernel({
   workgroups: ({ M, N }) => tiles(N, 4, M, 4),
 });
 
+const bits = (rows: number, columns: number) => ({ shape: [rows, columns], dtype: 'bits' }) as const;
+const reals = (rows: number, columns: number) => ({ shape: [rows, columns], dtype: 'f32' }) as const;
+
 /** bits [M, K] x bits [N, K] to i32 or f32 [M, N]. */
-export const BINARY: Family<typeof binary> = {
+export const BINARY: Family<typeof binary, Extents & { readonly INTEGER: number }> & {
+  readonly general: typeof binary;
+} = {
   general: binary,
+  name: 'binaryMatMul',
+  exact: true,
+  operands: ({ M, N, K }) => ({ a: bits(M, K), w: bits(N, K), out: reals(M, N) }),
   variants: [{ kernel: binaryTile, canApply: ({ M, N }) => M >= 4 && inFours(N) }],
+};
+
+/** A kernel that reads the words of w with those of its rows side by side: [ceil(K / 32), N]. */
+const binaryBySide = (
+  name: string,
+  source: string,
+  workgroups: (rows: number, columns: number) => Workgroups,
+) =>
+  defineKernel({
+    name: `gemm/${name}`,
+    source,
+    bindings: { a: 'read', w: 'read', out: 'write' },
+    constants: ['M', 'N', 'K', 'INTEGER'],
+    workgroups: ({ M, N }) => workgroups(M, N),
+  });
+
+const binaryColumns = binaryBySide('binary_columns', binaryColumnsSource, tileGroups);
+
+/** bits [M, K] x words [ceil(K / 32), N] to i32 or f32 [M, N]; N in fours. */
+export const BINARY_BY_SIDE: Family<typeof binaryColumns, Extents & { readonly INTEGER: number }> = {
+  name: 'binaryMatMulBySide',
+  exact: true,
+  operands: ({ M, N, K }) => ({
+    a: bits(M, K),
+    w: { shape: [wordsFor(K), N], dtype: 'u32' },
+    out: reals(M, N),
+  }),
+  variants: [
+    {
+      kernel: binaryBySide('binary_quads', binaryQuadsSource, quadGroups),
+      canApply: ({ N }, device) => inFours(N) && quadsCanApply(device),
+      isDefault: ({ M, N, K }, device) => quadsPay(M * N * wordsFor(K), device),
+    },
+    { kernel: binaryColumns, canApply: ({ N }) => inFours(N) },
+    ...[
+      binaryBySide('binary_carry_ones', binaryCarryOnesSource, carryGroups),
+      binaryBySide('binary_carry_twos', binaryCarryTwosSource, carryGroups),
+      binaryBySide('binary_carry_fours', binaryCarryFoursSource, carryGroups),
+    ].map((kernel) => ({ kernel, canApply: ({ N }: Extents) => inFours(N) })),
+  ],
 };
 
 const sign = defineKernel({
@@ -91,8 +122,11 @@ const signTile = defineKernel({
 });
 
 /** f32 [M, K] x bits [N, K] to f32 [M, N]. */
-export const SIGN: Family<typeof sign> = {
+export const SIGN: Family<typeof sign, Extents> & { readonly general: typeof sign } = {
   general: sign,
+  name: 'signMatMul',
+  exact: false,
+  operands: ({ M, N, K }) => ({ x: reals(M, K), w: bits(N, K), out: reals(M, N) }),
   variants: [{ kernel: signTile, canApply: ({ M, N, K }) => M >= 4 && inFours(N) && inFours(K) }],
 };
 
@@ -113,8 +147,13 @@ const signGradInputTile = defineKernel({
 });
 
 /** f32 [M, N] x bits [N, K] to f32 [M, K], gated. */
-export const SIGN_GRAD_INPUT: Family<typeof signGradInput> = {
+export const SIGN_GRAD_INPUT: Family<typeof signGradInput, Extents & { readonly GATED: number }> & {
+  readonly general: typeof signGradInput;
+} = {
   general: signGradInput,
+  name: 'binaryMatMulGradInput',
+  exact: false,
+  operands: ({ M, N, K }) => ({ g: reals(M, N), w: bits(N, K), gate: bits(M, K), out: reals(M, K) }),
   variants: [{ kernel: signGradInputTile, canApply: ({ M, N, K }) => M >= 4 && inFours(N) && inFours(K) }],
 };
 
@@ -135,8 +174,13 @@ const signGradWeightsTile = defineKernel({
 });
 
 /** Transposed f32 [M, N] x bits [M, K] to f32 [N, K]. */
-export const SIGN_GRAD_WEIGHTS: Family<typeof signGradWeights> = {
+export const SIGN_GRAD_WEIGHTS: Family<typeof signGradWeights, Extents> & {
+  readonly general: typeof signGradWeights;
+} = {
   general: signGradWeights,
+  name: 'binaryMatMulGradWeights',
+  exact: false,
+  operands: ({ M, N, K }) => ({ g: reals(M, N), a: bits(M, K), out: reals(N, K) }),
   variants: [{ kernel: signGradWeightsTile, canApply: ({ K }) => inFours(K) }],
 };
 
@@ -174,10 +218,12 @@ const realTnTile = defineKernel({
 });
 
 /** What does `real`'s work for one combination of transposes each. */
-export const REAL_TILES: readonly (Variant<typeof realTile> & {
+export const REAL_TILES: readonly {
+  readonly kernel: typeof realTile;
   readonly transposeA: boolean;
   readonly transposeB: boolean;
-})[] = [
+  canApply(extents: Extents): boolean;
+}[] = [
   {
     kernel: realTile,
     transposeA: false,

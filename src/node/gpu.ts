@@ -11,7 +11,8 @@ import { pipeline } from 'node:stream/promises';
 import { createBrotliDecompress } from 'node:zlib';
 import { extract } from 'tar';
 import { NoAdapterError, StorageError, WebGpuUnavailableError } from '../errors.ts';
-import { Gpu } from '../gpu/index.ts';
+import { adapterKey, Gpu } from '../gpu/index.ts';
+import { choicesFile } from './choices.ts';
 
 export interface NodeGpuOptions {
   /** `auto` (default) takes hardware where there is some and else the bundled software adapter. */
@@ -25,6 +26,12 @@ export interface NodeGpuOptions {
  * @throws WebGpuUnavailableError when Dawn can't be loaded, NoAdapterError when no adapter fits
  */
 export async function requestGpu(options: NodeGpuOptions = {}): Promise<Gpu> {
+  const gpu = await findGpu(options);
+  gpu.choices.keepIn(choicesFile(cacheFolder()), adapterKey(gpu.adapter));
+  return gpu;
+}
+
+async function findGpu(options: NodeGpuOptions): Promise<Gpu> {
   const wanted = options.adapter ?? 'auto';
   const flags = options.toggles?.length ? [`enable-dawn-features=${options.toggles.join(',')}`] : [];
   const dawn = await loadDawn();

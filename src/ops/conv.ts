@@ -5,8 +5,8 @@
 import { OptionError, ShapeError } from '../errors.ts';
 import { describe, type ProgramBuilder, type Shape, sizeOf, type Tensor, wordsFor } from '../gpu/index.ts';
 import {
+  BINARY_FORWARD,
   binaryForward,
-  binaryForwardTile,
   binaryGradInput,
   binaryGradInputTile,
   binaryGradWeights,
@@ -32,6 +32,7 @@ import {
   tapSums,
   transposeFilters,
 } from '../kernels/conv.ts';
+import { choose } from '../kernels/variants.ts';
 import type { Conv2dGeometry, Padding } from '../reference/conv.ts';
 import { realInput } from './bytes.ts';
 import { assertDType, assertShapeIs, type OutOption, resultTensor } from './checks.ts';
@@ -164,15 +165,16 @@ export function binaryConv2d(
   }
   const out = resultTensor(b, where, geometry.outputShape, dtype, options.out);
   const constants = conv2dConstants(geometry);
-  const INTEGER = dtype === 'i32' ? 1 : 0;
-  if (canTileForward(constants)) {
-    const PADDED = needsPadding(constants) ? 1 : 0;
+  const all = binaryConv2dConstants(geometry, dtype);
+  const { PADDED, INTEGER } = all;
+  const kernel = choose(BINARY_FORWARD, all, b.gpu);
+  if (kernel !== undefined) {
     const input = PADDED === 1 ? paddedInput(b, a, constants) : a;
     const words = geometry.kernelHeight * geometry.kernelWidth * wordsFor(geometry.channels);
     const transposed = transposedFilters(b, w, geometry.outChannels, words, 'u32');
     // Something has to be bound; where padding counts as what it is, or there is none, it isn't read.
     const sums = PADDED === 1 && geometry.padValue === 0 ? sumsOfTaps(b, w, geometry) : transposed;
-    b.dispatch(binaryForwardTile, { a: input, w: transposed, sums, out }, { ...constants, PADDED, INTEGER });
+    b.dispatch(kernel, { a: input, w: transposed, sums, out }, all);
   } else {
     b.dispatch(binaryForward, { a, w, out }, { ...constants, INTEGER });
   }
@@ -482,4 +484,13 @@ export function conv2dConstants(g: ResolvedConv2d): ConvConstants {
     GROUPS: g.groups,
     PAD_VALUE: g.padValue,
   };
+}
+
+/** A geometry as the override constants of the kernels that `binaryConv2d` chooses from. */
+export function binaryConv2dConstants(
+  geometry: ResolvedConv2d,
+  dtype: 'f32' | 'i32',
+): ConvConstants & Readonly<Record<'PADDED' | 'INTEGER', number>> {
+  const constants = conv2dConstants(geometry);
+  return { ...constants, PADDED: needsPadding(constants) ? 1 : 0, INTEGER: dtype === 'i32' ? 1 : 0 };
 }

@@ -3,10 +3,11 @@
  * the gradients that training takes of them. Weights are [outputs, inputs] with bits packed along the inputs.
  */
 import { OptionError, ShapeError } from '../errors.ts';
-import { describe, type ProgramBuilder, type Tensor } from '../gpu/index.ts';
+import { describe, type ProgramBuilder, type Tensor, wordsFor } from '../gpu/index.ts';
+import { transposeFilters } from '../kernels/conv.ts';
 import {
   BINARY,
-  choose,
+  BINARY_BY_SIDE,
   type Extents,
   REAL_TILES,
   real,
@@ -15,6 +16,7 @@ import {
   SIGN_GRAD_WEIGHTS,
 } from '../kernels/gemm.ts';
 import { pack, unpack } from '../kernels/pack.ts';
+import { choose } from '../kernels/variants.ts';
 import { realInput } from './bytes.ts';
 import { assertDType, assertShapeIs, type OutOption, resultTensor } from './checks.ts';
 
@@ -67,7 +69,17 @@ export function binaryMatMul(
     throw new OptionError('A binary product gives f32 or i32.', { given: `${dtype}`, where });
   }
   const out = resultTensor(b, where, [extents.M, extents.N], dtype, options.out);
-  b.dispatch(choose(BINARY, extents), { a, w, out }, { ...extents, INTEGER: dtype === 'i32' ? 1 : 0 });
+  const constants = { ...extents, INTEGER: dtype === 'i32' ? 1 : 0 };
+  const { M, N, K } = extents;
+  // To lay the weights anew costs as much as a few rows do.
+  const bySide = M >= 16 ? choose(BINARY_BY_SIDE, constants, b.gpu) : undefined;
+  if (bySide !== undefined) {
+    const words = b.transient('words side by side', [wordsFor(K), N], 'u32');
+    b.dispatch(transposeFilters, { w, out: words }, { ROWS: N, COLUMNS: wordsFor(K) });
+    b.dispatch(bySide, { a, w: words, out }, constants);
+  } else {
+    b.dispatch(choose(BINARY, constants, b.gpu), { a, w, out }, constants);
+  }
   return out;
 }
 
@@ -98,10 +110,11 @@ export function binaryMatMulGradInput(
   }
   const out = resultTensor(b, where, [M, K], 'f32', options.out);
   // Something has to be bound; without a gate it isn't read.
+  const constants = { M, N, K, GATED: gate === undefined ? 0 : 1 };
   b.dispatch(
-    choose(SIGN_GRAD_INPUT, { M, N, K }),
+    choose(SIGN_GRAD_INPUT, constants, b.gpu),
     { g: gradOutput, w, gate: gate ?? w, out },
-    { M, N, K, GATED: gate === undefined ? 0 : 1 },
+    constants,
   );
   return out;
 }
@@ -125,7 +138,7 @@ export function binaryMatMulGradWeights(
   assertDType(a, 'bits', where);
   const extents = gradWeightsExtents(gradOutput, a, where);
   const out = resultTensor(b, where, [extents.N, extents.K], 'f32', options.out);
-  b.dispatch(choose(SIGN_GRAD_WEIGHTS, extents), { g: gradOutput, a, out }, extents);
+  b.dispatch(choose(SIGN_GRAD_WEIGHTS, extents, b.gpu), { g: gradOutput, a, out }, extents);
   return out;
 }
 
@@ -143,7 +156,7 @@ export function signMatMul(b: ProgramBuilder, x: Tensor, w: Tensor, options: Out
   assertDType(w, 'bits', where);
   const extents = forwardExtents(reals, w, where);
   const out = resultTensor(b, where, [extents.M, extents.N], 'f32', options.out);
-  b.dispatch(choose(SIGN, extents), { x: reals, w, out }, extents);
+  b.dispatch(choose(SIGN, extents, b.gpu), { x: reals, w, out }, extents);
   return out;
 }
 

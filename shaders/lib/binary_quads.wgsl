@@ -1,0 +1,127 @@
+// The body of products of packed signs that share their loads within quads of invocations: one invocation makes sixteen
+// rows of four columns. The four of a quad have the same rows, so each loads one of four words of a row and the others
+// have it by broadcast: a quarter of the loads. That holds where quads are neighbours in the workgroup, as they are on
+// every adapter so far; it is chosen only where a measurement compared its results. It needs what `lib/binary_tile.wgsl`
+// needs, and count_four and total of `lib/count_*.wgsl`.
+//!include "lib/binary_columns.wgsl"
+
+const TILE_ROWS = 16u;
+const LANES = 16u; // invocations side by side: 64 columns
+
+// Takes in four words of a row, of which this invocation holds one.
+fn count_row(c: Columns, mine: u32, w0: vec4u, w1: vec4u, w2: vec4u, w3: vec4u) -> Columns {
+  let x0 = quadBroadcast(mine, 0u);
+  let x1 = quadBroadcast(mine, 1u);
+  let x2 = quadBroadcast(mine, 2u);
+  let x3 = quadBroadcast(mine, 3u);
+  return Columns(
+    count_four(c.x, x0 ^ w0.x, x1 ^ w1.x, x2 ^ w2.x, x3 ^ w3.x),
+    count_four(c.y, x0 ^ w0.y, x1 ^ w1.y, x2 ^ w2.y, x3 ^ w3.y),
+    count_four(c.z, x0 ^ w0.z, x1 ^ w1.z, x2 ^ w2.z, x3 ^ w3.z),
+    count_four(c.w, x0 ^ w0.w, x1 ^ w1.w, x2 ^ w2.w, x3 ^ w3.w),
+  );
+}
+
+// The signs that differ, by row. Stored in a loop, so that compilers see what becomes of them once and not sixteen times.
+var<private> differing: array<vec4u, TILE_ROWS>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+  @builtin(subgroup_invocation_id) lane: u32,
+) {
+  let quads = COLUMNS / 4u;
+  let across = (quads + LANES - 1u) / LANES;
+  let index = group.y * groups.x + group.x;
+  let quad = index % across * LANES + local % LANES;
+  let row = (index / across * (64u / LANES) + local / LANES) * TILE_ROWS;
+  // The same for a whole quad, which is all that broadcasts within quads need.
+  if (row >= ROWS) {
+    return;
+  }
+  // Rows and columns beyond the last ones repeat them, and aren't stored.
+  let a0 = first_word(row);
+  let a1 = first_word(min(row + 1u, ROWS - 1u));
+  let a2 = first_word(min(row + 2u, ROWS - 1u));
+  let a3 = first_word(min(row + 3u, ROWS - 1u));
+  let a4 = first_word(min(row + 4u, ROWS - 1u));
+  let a5 = first_word(min(row + 5u, ROWS - 1u));
+  let a6 = first_word(min(row + 6u, ROWS - 1u));
+  let a7 = first_word(min(row + 7u, ROWS - 1u));
+  let a8 = first_word(min(row + 8u, ROWS - 1u));
+  let a9 = first_word(min(row + 9u, ROWS - 1u));
+  let a10 = first_word(min(row + 10u, ROWS - 1u));
+  let a11 = first_word(min(row + 11u, ROWS - 1u));
+  let a12 = first_word(min(row + 12u, ROWS - 1u));
+  let a13 = first_word(min(row + 13u, ROWS - 1u));
+  let a14 = first_word(min(row + 14u, ROWS - 1u));
+  let a15 = first_word(min(row + 15u, ROWS - 1u));
+
+  var c0 = Columns();
+  var c1 = Columns();
+  var c2 = Columns();
+  var c3 = Columns();
+  var c4 = Columns();
+  var c5 = Columns();
+  var c6 = Columns();
+  var c7 = Columns();
+  var c8 = Columns();
+  var c9 = Columns();
+  var c10 = Columns();
+  var c11 = Columns();
+  var c12 = Columns();
+  var c13 = Columns();
+  var c14 = Columns();
+  var c15 = Columns();
+  var weight = min(quad, quads - 1u);
+  let part = lane & 3u;
+  var walk = walk_to(part);
+  for (var i = 0u; i < DEPTH; i += 4u) {
+    let w0 = w[weight];
+    let w1 = weights_at(i + 1u, weight + quads);
+    let w2 = weights_at(i + 2u, weight + 2u * quads);
+    let w3 = weights_at(i + 3u, weight + 3u * quads);
+    weight += 4u * quads;
+    let within = i + part < DEPTH;
+    c0 = count_row(c0, select(0u, a[a0 + walk.offset], within), w0, w1, w2, w3);
+    c1 = count_row(c1, select(0u, a[a1 + walk.offset], within), w0, w1, w2, w3);
+    c2 = count_row(c2, select(0u, a[a2 + walk.offset], within), w0, w1, w2, w3);
+    c3 = count_row(c3, select(0u, a[a3 + walk.offset], within), w0, w1, w2, w3);
+    c4 = count_row(c4, select(0u, a[a4 + walk.offset], within), w0, w1, w2, w3);
+    c5 = count_row(c5, select(0u, a[a5 + walk.offset], within), w0, w1, w2, w3);
+    c6 = count_row(c6, select(0u, a[a6 + walk.offset], within), w0, w1, w2, w3);
+    c7 = count_row(c7, select(0u, a[a7 + walk.offset], within), w0, w1, w2, w3);
+    c8 = count_row(c8, select(0u, a[a8 + walk.offset], within), w0, w1, w2, w3);
+    c9 = count_row(c9, select(0u, a[a9 + walk.offset], within), w0, w1, w2, w3);
+    c10 = count_row(c10, select(0u, a[a10 + walk.offset], within), w0, w1, w2, w3);
+    c11 = count_row(c11, select(0u, a[a11 + walk.offset], within), w0, w1, w2, w3);
+    c12 = count_row(c12, select(0u, a[a12 + walk.offset], within), w0, w1, w2, w3);
+    c13 = count_row(c13, select(0u, a[a13 + walk.offset], within), w0, w1, w2, w3);
+    c14 = count_row(c14, select(0u, a[a14 + walk.offset], within), w0, w1, w2, w3);
+    c15 = count_row(c15, select(0u, a[a15 + walk.offset], within), w0, w1, w2, w3);
+    walk = advance(walk, 4u);
+  }
+  differing[0] = totals(c0);
+  differing[1] = totals(c1);
+  differing[2] = totals(c2);
+  differing[3] = totals(c3);
+  differing[4] = totals(c4);
+  differing[5] = totals(c5);
+  differing[6] = totals(c6);
+  differing[7] = totals(c7);
+  differing[8] = totals(c8);
+  differing[9] = totals(c9);
+  differing[10] = totals(c10);
+  differing[11] = totals(c11);
+  differing[12] = totals(c12);
+  differing[13] = totals(c13);
+  differing[14] = totals(c14);
+  differing[15] = totals(c15);
+  if (quad < quads) {
+    for (var r = 0u; r < TILE_ROWS; r++) {
+      store(row + r, quad, 0u, differing[r], vec4u());
+    }
+  }
+}

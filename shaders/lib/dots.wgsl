@@ -1,0 +1,5 @@
+// Dot products of a row with two quads of columns.
+struct Dots {
+  left: vec4i,
+  right: vec4i,
+}

@@ -1,0 +1,123 @@
+/**
+ * Families of kernels that compute the same, and the choice among them: what was pinned, what a measurement on this
+ * adapter found best (`src/ops/tune.ts`), or else a default that depends on the shape and the kind of adapter only.
+ */
+import {
+  type Constants,
+  type DType,
+  type Gpu,
+  linearWorkgroups,
+  type Shape,
+  type Workgroups,
+} from '../gpu/index.ts';
+
+/** What a device offers, as far as variants ask for it. */
+export type Abilities = Pick<Gpu, 'features' | 'limits' | 'adapter' | 'languageFeatures'>;
+
+/** One kernel of a family. */
+export interface Variant<Kernel, Extents> {
+  readonly kernel: Kernel;
+  /** Whether the kernel runs on this device and takes these extents. */
+  canApply(extents: Extents, device: Abilities): boolean;
+  /** Whether it is a good choice where nothing was measured; true when absent. */
+  isDefault?(extents: Extents, device: Abilities): boolean;
+}
+
+/** Kernels with the same bindings and constants that compute the same from the same operands. */
+export interface Family<Kernel, Extents> {
+  /** In keys of choices: `binaryMatMul`, ... */
+  readonly name: string;
+  /** In the order in which a default is looked for. */
+  readonly variants: readonly Variant<Kernel, Extents>[];
+  /** Takes all extents on every device; absent where a kernel outside the family does. */
+  readonly general?: Kernel;
+  /** What each binding holds, so that a measurement can make operands. */
+  operands(extents: Extents): Readonly<Record<string, { readonly shape: Shape; readonly dtype: DType }>>;
+  /** Whether results are exact, so that the choice changes no bit of them. */
+  readonly exact: boolean;
+}
+
+/** Names a family and extents in the list of choices: `binaryMatMul(M=8,N=4,K=32)`. */
+export function choiceKey(family: string, extents: Constants): string {
+  const values = Object.entries(extents).map(([name, value]) => `${name}=${value}`);
+  return `${family}(${values.join(',')})`;
+}
+
+/** The kernels of a family that run on a device and take these extents; the first default is not always the first. */
+export function candidates<Kernel, Extents>(
+  family: Family<Kernel, Extents>,
+  extents: Extents,
+  device: Abilities,
+): readonly Kernel[] {
+  const able = family.variants.filter((variant) => variant.canApply(extents, device));
+  return [...able.map(({ kernel }) => kernel), ...(family.general === undefined ? [] : [family.general])];
+}
+
+/** What runs where nothing was measured or pinned. */
+export function defaultOf<Kernel, Extents>(
+  family: Family<Kernel, Extents>,
+  extents: Extents,
+  device: Abilities,
+): Kernel | undefined {
+  const found = family.variants.find(
+    (variant) => variant.canApply(extents, device) && (variant.isDefault?.(extents, device) ?? true),
+  );
+  return found?.kernel ?? family.general;
+}
+
+/**
+ * The kernel of a family for these extents: the chosen one where there is a choice and the device can run it, or else
+ * the default. What was asked for is noted, so that it can be tuned.
+ * @returns undefined where no kernel of the family takes these extents
+ */
+export function choose<Kernel extends { readonly name: string }, Extents extends Constants>(
+  family: Family<Kernel, Extents> & { readonly general: Kernel },
+  extents: Extents,
+  gpu: Gpu,
+): Kernel;
+export function choose<Kernel extends { readonly name: string }, Extents extends Constants>(
+  family: Family<Kernel, Extents>,
+  extents: Extents,
+  gpu: Gpu,
+): Kernel | undefined;
+export function choose<Kernel extends { readonly name: string }, Extents extends Constants>(
+  family: Family<Kernel, Extents>,
+  extents: Extents,
+  gpu: Gpu,
+): Kernel | undefined {
+  const able = candidates(family, extents, gpu);
+  if (able.length === 0) return undefined;
+  const key = choiceKey(family.name, extents);
+  gpu.choices.ask(key, { family: family.name, extents });
+  const chosen = gpu.choices.find(key);
+  return able.find(({ name }) => name === chosen) ?? defaultOf(family, extents, gpu);
+}
+
+/** Workgroups of `lib/binary_tile.wgsl`: four rows of eight columns an invocation. */
+export function tileGroups(rows: number, columns: number): Workgroups {
+  return linearWorkgroups(Math.ceil(rows / 4) * Math.ceil(columns / 8), 64);
+}
+
+/** Workgroups of `lib/binary_carry.wgsl`: eight rows of four columns an invocation. */
+export function carryGroups(rows: number, columns: number): Workgroups {
+  return linearWorkgroups((Math.ceil(rows / 8) * columns) / 4, 64);
+}
+
+/** Workgroups of `lib/binary_quads.wgsl`: 64 rows of 64 columns each. */
+export function quadGroups(rows: number, columns: number): Workgroups {
+  return linearWorkgroups(Math.ceil(rows / 64) * Math.ceil(columns / 64), 1);
+}
+
+/** Whether a device has the broadcasts that `lib/binary_quads.wgsl` needs. */
+export function quadsCanApply(device: Abilities): boolean {
+  return device.features.has('subgroups');
+}
+
+/**
+ * Whether `lib/binary_quads.wgsl` is a good choice untried: where loads are what takes the time, as in software, and for
+ * enough work to make up for its compilation.
+ * @param words that are compared
+ */
+export function quadsPay(words: number, device: Abilities): boolean {
+  return device.adapter.software && words >= 2 ** 20;
+}

@@ -1,0 +1,222 @@
+/**
+ * Tuning: where several kernels compute the same, a short measurement on this adapter says which is fastest for the
+ * extents at hand. A kernel is taken only where its results are those of the default to the bit, on this adapter and for
+ * these extents; so a choice changes how long something takes, and nothing else.
+ */
+import { OptionError } from '../errors.ts';
+import {
+  type Choice,
+  type Constants,
+  type DType,
+  type Gpu,
+  type KernelSpec,
+  type Program,
+  ProgramBuilder,
+  type Shape,
+  sizeOf,
+  wordsFor,
+} from '../gpu/index.ts';
+import { BINARY_FORWARD } from '../kernels/conv.ts';
+import { BINARY, BINARY_BY_SIDE, SIGN, SIGN_GRAD_INPUT, SIGN_GRAD_WEIGHTS } from '../kernels/gemm.ts';
+import { candidates, choiceKey, defaultOf, type Family } from '../kernels/variants.ts';
+import { pcg4d } from '../reference/random.ts';
+
+type AnyFamily = Family<KernelSpec, Constants>;
+
+const FAMILIES: readonly AnyFamily[] = [
+  BINARY,
+  BINARY_BY_SIDE,
+  BINARY_FORWARD,
+  SIGN,
+  SIGN_GRAD_INPUT,
+  SIGN_GRAD_WEIGHTS,
+];
+
+export interface TuneOptions {
+  /** Measures also what was measured before; what is pinned stays. */
+  readonly again?: boolean | undefined;
+  /** Timed samples of each kernel; 5 when absent. */
+  readonly samples?: number | undefined;
+  /** Told of each choice as it is made. */
+  readonly onChoice?: ((tuning: Tuning) => void) | undefined;
+}
+
+/** One choice, and what was not to be chosen. */
+export interface Tuning extends Choice {
+  /** Kernels whose results differ from the default's on this adapter, or that it doesn't compile. */
+  readonly rejected: readonly string[];
+}
+
+/**
+ * Measures the kernels for whatever operations asked for on this device so far and nobody has chosen for: record the
+ * programs in question (create a trainer, say), tune, and record them anew. The choices are kept where the device keeps them
+ * (Node: a file in the cache folder; a browser: `localStorage`).
+ * @returns what was chosen; nothing where only one kernel can run
+ */
+export async function tune(gpu: Gpu, options: TuneOptions = {}): Promise<Tuning[]> {
+  const tunings: Tuning[] = [];
+  for (const [key, { family, extents }] of [...gpu.choices.asked]) {
+    const known = gpu.choices.get(key);
+    if (known?.pinned === true || (known !== undefined && options.again !== true)) continue;
+    const tuning = await tuneOne(gpu, familyNamed(family), extents, options.samples ?? 5);
+    if (tuning === undefined) continue;
+    const { rejected: _, ...choice } = tuning;
+    gpu.choices.set(choice);
+    tunings.push(tuning);
+    options.onChoice?.(tuning);
+  }
+  if (tunings.length > 0) gpu.choices.save();
+  return tunings;
+}
+
+/**
+ * Chooses a kernel by name, whatever measurements say, and keeps the choice.
+ * @param key family and extents, as `gpu.choices.list()` and `gpu.choices.asked` have them
+ * @throws OptionError for a key that names no family, or a kernel that can't run there
+ */
+export function pinKernel(gpu: Gpu, key: string, kernel: string): void {
+  const { family, extents } = parseKey(key);
+  const names = candidates(family, extents, gpu).map(({ name }) => name);
+  if (!names.includes(kernel)) {
+    throw new OptionError('This kernel is not one of those that can run here.', {
+      given: kernel,
+      expected: names.join(', '),
+      where: key,
+    });
+  }
+  gpu.choices.pin(key, kernel);
+  gpu.choices.save();
+}
+
+function familyNamed(name: string): AnyFamily {
+  const family = FAMILIES.find((one) => one.name === name);
+  if (family === undefined) {
+    throw new OptionError('There is no such family of kernels.', {
+      given: name,
+      expected: FAMILIES.map((one) => one.name).join(', '),
+    });
+  }
+  return family;
+}
+
+function parseKey(key: string): { family: AnyFamily; extents: Constants } {
+  const [, name = '', list = ''] = /^(\w+)\((.*)\)$/.exec(key) ?? [];
+  const family = familyNamed(name);
+  const extents = Object.fromEntries(
+    list.split(',').map((entry) => {
+      const [constant = '', value = ''] = entry.split('=');
+      return [constant, value === '' ? Number.NaN : Number(value)];
+    }),
+  );
+  const needed = family.variants[0]?.kernel.constants ?? [];
+  if (needed.some((constant) => !Number.isFinite(extents[constant])) || choiceKey(name, extents) !== key) {
+    throw new OptionError("These extents aren't those of the family.", {
+      given: key,
+      expected: `${name}(${needed.map((constant) => `${constant}=...`).join(',')})`,
+    });
+  }
+  return { family, extents };
+}
+
+/** What a measurement made, freed in the end. */
+class Owned {
+  readonly #things: Disposable[] = [];
+  add<T extends Disposable>(thing: T): T {
+    this.#things.push(thing);
+    return thing;
+  }
+  [Symbol.dispose](): void {
+    for (const thing of this.#things.reverse()) thing[Symbol.dispose]();
+  }
+}
+
+interface Entrant {
+  readonly kernel: KernelSpec;
+  readonly program: Program;
+  readonly times: number[];
+}
+
+async function tuneOne(
+  gpu: Gpu,
+  family: AnyFamily,
+  extents: Constants,
+  samples: number,
+): Promise<Tuning | undefined> {
+  const first = defaultOf(family, extents, gpu);
+  const others = candidates(family, extents, gpu).filter((kernel) => kernel !== first);
+  // The general kernels are for what nothing else takes; large extents would take them long.
+  const rivals = others.filter((kernel) => kernel !== family.general);
+  if (first === undefined || rivals.length === 0) return undefined;
+
+  using owned = new Owned();
+  const operands = Object.entries(family.operands(extents));
+  const tensors = Object.fromEntries(
+    operands
+      .filter(([name]) => name !== 'out')
+      .map(([name, { shape, dtype }], i) => {
+        const tensor = gpu.tensor(`tuning ${name}`, shape, dtype, noise(shape, dtype, i));
+        return [name, owned.add(tensor)];
+      }),
+  );
+  const result = family.operands(extents).out;
+  if (result === undefined) return undefined;
+  const rejected: string[] = [];
+  const entrants: Entrant[] = [];
+  let expected: Uint32Array | undefined;
+  for (const kernel of [first, ...rivals]) {
+    const out = owned.add(gpu.tensor(`tuning ${kernel.name}`, result.shape, result.dtype));
+    const builder = new ProgramBuilder(gpu, `tuning ${kernel.name}`);
+    builder.dispatch(kernel, { ...tensors, out }, extents);
+    try {
+      const program = owned.add(await builder.compile());
+      await gpu.scoped(kernel.name, () => program.run());
+      const words = new Uint32Array(await gpu.readBytes(out));
+      expected ??= words;
+      if (words.every((word, i) => word === expected?.[i])) entrants.push({ kernel, program, times: [] });
+      else rejected.push(kernel.name);
+    } catch (error) {
+      gpu.assertUsable();
+      if (kernel === first) throw error;
+      rejected.push(kernel.name);
+    }
+  }
+  // In turn, so that what else the machine does hits all alike.
+  for (let i = 0; i < samples; i++) {
+    for (const { program, times } of entrants) times.push(await timeOf(gpu, program));
+  }
+  const measured = Object.fromEntries(entrants.map(({ kernel, times }) => [kernel.name, median(times)]));
+  const [best = first.name] = Object.keys(measured).sort((a, b) => (measured[a] ?? 0) - (measured[b] ?? 0));
+  return { key: choiceKey(family.name, extents), kernel: best, pinned: false, measured, rejected };
+}
+
+/** Milliseconds of one run, from as many as take long enough for the host's clock. */
+async function timeOf(gpu: Gpu, program: Program): Promise<number> {
+  for (let runs = 1; ; runs *= 4) {
+    const start = performance.now();
+    program.run(runs);
+    await gpu.finished();
+    const time = performance.now() - start;
+    if (time >= 2 || runs >= 256) return time / runs;
+  }
+}
+
+function median(times: readonly number[]): number {
+  return [...times].sort((a, b) => a - b)[times.length >> 1] ?? 0;
+}
+
+/** Operands that look random and are the same every time; tail bits are 0. */
+function noise(
+  shape: Shape,
+  dtype: DType,
+  stream: number,
+): Uint32Array<ArrayBuffer> | Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> {
+  const wordAt = (i: number) => pcg4d(i, stream, 0, 0)[0];
+  if (dtype === 'f32') return Float32Array.from({ length: sizeOf(shape) }, (_, i) => wordAt(i) / 2 ** 31 - 1);
+  if (dtype === 'i32') return Int32Array.from({ length: sizeOf(shape) }, (_, i) => wordAt(i) % 64);
+  if (dtype !== 'bits') return Uint32Array.from({ length: sizeOf(shape) }, (_, i) => wordAt(i));
+  const channels = shape.at(-1) ?? 1;
+  const words = wordsFor(channels);
+  const tail = 0xffffffff >>> (32 * words - channels);
+  const count = (sizeOf(shape) / channels) * words;
+  return Uint32Array.from({ length: count }, (_, i) => wordAt(i) & (i % words === words - 1 ? tail : -1));
+}
