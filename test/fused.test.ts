@@ -3,8 +3,16 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { OptionError, ShapeError } from '../src/errors.ts';
 import { type Gpu, ProgramBuilder, sizeOf, type Tensor } from '../src/gpu/index.ts';
-import { apply, initialValues, input, model, Network } from '../src/graph/index.ts';
-import { binaryConv2d, binaryDense, flatten } from '../src/layers/index.ts';
+import {
+  apply,
+  foldForInference,
+  initialValues,
+  input,
+  model,
+  Network,
+  sequential,
+} from '../src/graph/index.ts';
+import { batchNormalization, binaryConv2d, binaryDense, flatten, quantConv2d } from '../src/layers/index.ts';
 import { type Conv2dOptions, resolveConv2d, signConv2d } from '../src/ops/conv.ts';
 import {
   FUSED_ACTIVATIONS,
@@ -473,6 +481,53 @@ describe('binary layers for inference', () => {
       await network.load(values);
       expectClose(await network.predict(samples), expected, 1e-5, `seed ${seed}`);
     }
+  });
+
+  test('a first layer takes 8-bit integers, folded or not, as it takes reals', async () => {
+    const binary = { kernelQuantizer: 'steSign' } as const;
+    for (const inputIntegers of ['uint8', 'int8', undefined] as const) {
+      const lowest = inputIntegers === 'int8' ? -128 : 0;
+      const options = { filters: 20, kernelSize: 3, padding: 'same', ...binary } as const;
+      const source = sequential(
+        [
+          quantConv2d({ name: 'first', ...options, ...(inputIntegers && { inputIntegers }) }),
+          batchNormalization({ name: 'norm' }),
+          quantConv2d({ name: 'second', filters: 9, kernelSize: 2, inputQuantizer: 'steSign', ...binary }),
+        ],
+        { input: [5, 6, 3] },
+      );
+      const values = new Map(initialValues(source, 4));
+      for (const [name, size] of [
+        ['gamma', 2],
+        ['beta', 2],
+        ['runningMean', 500],
+      ] as const) {
+        const draw = (_: number, c: number) => size * (uniform01(4, size, c) - 0.5);
+        values.set(`norm/${name}`, new Float32Array(20).map(draw));
+      }
+      values.set('norm/runningVariance', new Float32Array(20).fill(3e5));
+      const samples = Float32Array.from({ length: 3 * 90 }, (_, i) =>
+        Math.floor(256 * uniform01(4, 3, i) + lowest),
+      );
+      const folded = foldForInference(source, values);
+      const took = inputIntegers === undefined ? [] : [{ name: 'first', took: ['norm'] }];
+      expect(folded.fused).toEqual(took);
+      using plain = await Network.create(gpu(), source, { values });
+      using fused = await Network.create(gpu(), folded.model, { values: folded.values, forInference: true });
+      const reals = sequential(
+        source.layers.map(({ name, layer }) =>
+          name === 'first' ? quantConv2d({ name, ...options }) : { ...layer, name },
+        ),
+        { input: [5, 6, 3] },
+      );
+      using before = await Network.create(gpu(), reals, { values });
+      const expected = await before.predict(samples);
+      expectSame(await plain.predict(samples), expected, `${inputIntegers}`);
+      expectSame(await fused.predict(samples), expected, `${inputIntegers}, fused`);
+    }
+    expect(() => quantConv2d({ filters: 2, kernelSize: 1, inputIntegers: 'int8' })).toThrow(/binary weights/);
+    const other = { filters: 2, kernelSize: 1, output: 'real', inputIntegers: 'int16' as 'int8' } as const;
+    expect(() => binaryConv2d(other)).toThrow(/uint8 or int8/);
   });
 
   test('options that contradict each other are refused, and so is training', () => {

@@ -87,6 +87,8 @@ const LFC_ENCODING: PixelEncoding = { scale: [2], shift: [-255], minimum: -1, ma
 const BEYOND = 2 ** 20;
 const TOPOLOGIES = { CNV, LFC } as const;
 const BINARY = { kernelQuantizer: 'steSign' } as const;
+/** The first layer of CNV. */
+const INTEGERS = { ...BINARY, inputIntegers: 'int8' } as const;
 const FULLY_BINARY = { ...BINARY, inputQuantizer: 'steSign' } as const;
 
 /**
@@ -169,7 +171,7 @@ function readCnv(folder: Folder, classes: readonly string[]): BnnPynqNetwork {
     if (index === 6) layers.push(flatten());
     layers.push(
       isConvolution
-        ? quantConv2d({ name, filters: units, kernelSize: 3, ...(index === 0 ? BINARY : FULLY_BINARY) })
+        ? quantConv2d({ name, filters: units, kernelSize: 3, ...(index === 0 ? INTEGERS : FULLY_BINARY) })
         : quantDense({ name, units, ...FULLY_BINARY }),
     );
     // The accelerator pools bits after the threshold; a threshold is monotonic, so pooling sums gives the same bits.

@@ -11,7 +11,7 @@ import {
   type FuseOptions,
   floats,
   fuseLayers,
-  isBinaryProduct,
+  isIntegerProduct,
   rebuild,
 } from './fuse.ts';
 import type { Model, ModelLayer } from './model.ts';
@@ -182,7 +182,7 @@ function isIntegerSum(source: Model, index: number): boolean {
   if (entry === undefined) return false;
   const { kind } = entry.layer;
   if (kind === 'maxPool2d' || kind === 'flatten') return isIntegerSum(source, entry.inputs[0] ?? -1);
-  return isBinaryProduct(source, index);
+  return isIntegerProduct(source, index);
 }
 
 function onlySignsAreRead(source: Model, index: number): boolean {

@@ -36,7 +36,7 @@ type Replacement =
   | 'nothing';
 
 /**
- * Fuses every fully binary product (`quantDense`, `quantConv2d` without bias) with the `threshold` that follows it, at once
+ * Fuses every product of binary weights with signs, or with 8-bit integers (`quantDense`, `quantConv2d` without bias), with the `threshold` that follows it, at once
  * or after `maxPool2d`, or with an `affine` whose scales are powers of two or zero, if nobody else reads what is in between.
  * @param values of all parameters
  * @throws FormatError when a value is missing
@@ -156,7 +156,7 @@ function chainBefore(source: Model, readers: readonly number[], index: number): 
   while (at >= 0 && readers[at] === 1) {
     chain.unshift(at);
     const entry = source.layers[at];
-    if (isBinaryProduct(source, at)) return chain;
+    if (isIntegerProduct(source, at)) return chain;
     if (entry?.layer.kind !== 'maxPool2d') return [];
     at = entry.inputs[0] ?? -1;
   }
@@ -164,13 +164,21 @@ function chainBefore(source: Model, readers: readonly number[], index: number): 
 }
 
 /** Whether a layer multiplies signs with signs and adds nothing. */
-export function isBinaryProduct(source: Model, index: number): boolean {
+function isBinaryProduct(source: Model, index: number): boolean {
   const entry = source.layers[index];
   if (entry === undefined) return false;
   const { kind, config } = entry.layer;
   if (kind !== 'quantDense' && kind !== 'quantConv2d') return false;
   if (config.kernelQuantizer === undefined || config.useBias === true) return false;
   return config.inputQuantizer !== undefined || isSigns(source, entry.inputs[0] ?? -1);
+}
+
+/** Whether a layer's sums are integers: binary weights that meet signs, or integers of 8 bits. */
+export function isIntegerProduct(source: Model, index: number): boolean {
+  const { kind, config } = source.layers[index]?.layer ?? {};
+  const takesIntegers =
+    kind === 'quantConv2d' && config?.inputIntegers !== undefined && config.useBias !== true;
+  return takesIntegers || isBinaryProduct(source, index);
 }
 
 /** Whether a layer's output travels as signs, when not training. */

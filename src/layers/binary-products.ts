@@ -5,18 +5,20 @@
 import { OptionError, ShapeError } from '../errors.ts';
 import { describe, type Shape, sizeOf } from '../gpu/index.ts';
 import { type Conv2dOptions, resolveConv2d } from '../ops/conv.ts';
-import { packSigns } from '../ops/dense.ts';
 import {
   FUSED_ACTIVATIONS,
   type FusedActivation,
   type FusedOptions,
   fusedBinaryConv2d,
   fusedBinaryMatMul,
+  planeConv2d,
 } from '../ops/fused.ts';
+import { assertInputIntegers, type QuantConv2dOptions } from './conv2d.ts';
 import { assertInference, noGradient, perChannel } from './inference.ts';
 import {
   type Activation,
   asReal,
+  asSigns,
   assertCount,
   assertRank,
   type Forward,
@@ -45,6 +47,8 @@ export interface BinaryOutputOptions {
 }
 
 export interface BinaryConv2dOptions extends BinaryOutputOptions, Conv2dOptions {
+  /** The input is taken as integers of 8 bits instead of as signs; see `quantConv2d`. */
+  readonly inputIntegers?: QuantConv2dOptions['inputIntegers'];
   readonly filters: number;
   /** One number for a square kernel, or [height, width]. */
   readonly kernelSize: number | readonly [height: number, width: number];
@@ -66,7 +70,14 @@ export function binaryConv2d(options: BinaryConv2dOptions): Layer {
   assertCount(filters, 'filters', where);
   assertCount(kernelHeight, 'kernelSize', where);
   assertCount(kernelWidth, 'kernelSize', where);
-  const { strides, dilations, padding, padValue } = options;
+  const { strides, dilations, padding, padValue, inputIntegers } = options;
+  if (inputIntegers !== undefined) {
+    const filterOptions = {
+      kernelQuantizer: 'steSign',
+      ...(padValue === undefined ? {} : { padValue }),
+    } as const;
+    assertInputIntegers({ inputIntegers, groups, ...filterOptions }, where);
+  }
   const geometry: Conv2dOptions = { strides, dilations, groups, padding, padValue };
   const filterShape = (input: Shape) =>
     [filters, kernelHeight, kernelWidth, Math.floor((input[2] ?? 1) / groups)] as const;
@@ -79,8 +90,11 @@ export function binaryConv2d(options: BinaryConv2dOptions): Layer {
     outputOf,
     filterShape,
     channels: filters,
+    takesIntegers: inputIntegers !== undefined,
     record: ({ builder }, input, kernel, fused) =>
-      fusedBinaryConv2d(builder, input, kernel, { ...geometry, ...fused }),
+      inputIntegers === undefined
+        ? fusedBinaryConv2d(builder, input, kernel, { ...geometry, ...fused })
+        : planeConv2d(builder, input, kernel, { ...geometry, ...fused, signed: inputIntegers === 'int8' }),
   });
 }
 
@@ -101,6 +115,7 @@ export function binaryDense(options: BinaryDenseOptions): Layer {
     },
     filterShape: (input) => [units, input[0] ?? 1],
     channels: units,
+    takesIntegers: false,
     record: ({ builder }, input, kernel, fused) => fusedBinaryMatMul(builder, input, kernel, fused),
   });
 }
@@ -109,6 +124,8 @@ export function binaryDense(options: BinaryDenseOptions): Layer {
 interface Product {
   readonly kind: string;
   readonly channels: number;
+  /** Whether the input goes in as it is, and not as signs. */
+  readonly takesIntegers: boolean;
   outputOf(input: Shape, name: string): Shape;
   filterShape(input: Shape): Shape;
   record(
@@ -158,18 +175,19 @@ function binaryProduct(options: BinaryOutputOptions, product: Product): Layer {
     operations(inputs) {
       const { input } = split(inputs, residual, where);
       const pixels = sizeOf(outputOf(input, where)) / channels;
-      return { binary: pixels * sizeOf(filterShape(input)), float: 0 };
+      const products = pixels * sizeOf(filterShape(input));
+      return product.takesIntegers ? { binary: 0, float: products } : { binary: products, float: 0 };
     },
     forward(context, inputs): Forward {
       const { builder, training, parameter } = context;
       assertInference(training, where);
       const { input, added } = split(inputs, residual, where);
-      const bits = input.kind === 'sign' ? input.tensor : packSigns(builder, input.tensor);
+      const operand = product.takesIntegers ? asReal(builder, input) : asSigns(builder, input);
       const { packed, name } = parameter('kernel');
       if (packed === undefined)
         throw new OptionError('A binary parameter has no packed signs.', { where: name });
       const value = (own: string) => parameter(own).value;
-      const tensor = product.record(context, bits, packed, {
+      const tensor = product.record(context, operand, packed, {
         activation,
         epilogue:
           output === 'signs'

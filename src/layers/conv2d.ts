@@ -1,4 +1,6 @@
 /** Convolutional layers: `quantConv2d` with binary weights or inputs, `conv2d` with real ones. */
+
+import { OptionError } from '../errors.ts';
 import type { Shape, Tensor } from '../gpu/index.ts';
 import {
   binaryConv2d,
@@ -13,6 +15,7 @@ import {
 } from '../ops/conv.ts';
 import { unpackSigns } from '../ops/dense.ts';
 import { addBias, biasGrad } from '../ops/elementwise.ts';
+import { planeConv2d } from '../ops/fused.ts';
 import { type KernelOptions, kernelOf, type RotationOptions, usedWeights, zeroBias } from './kernels.ts';
 import { asReal, assertCount, assertRank, type Layer, onlyInput, real } from './layer.ts';
 import { quantizeInput } from './quantized-input.ts';
@@ -30,6 +33,11 @@ export interface Conv2dLayerOptions extends KernelOptions, Conv2dOptions {
 export interface QuantConv2dOptions extends Conv2dLayerOptions, RotationOptions {
   /** Binarizes the input; absent, the layer takes it as it is. */
   readonly inputQuantizer?: QuantizerLike;
+  /**
+   * The input holds integers of 8 bits: 0 to 255 (`uint8`) or −128 to 127 (`int8`). With binary weights the layer convolves
+   * their bit planes when it isn't training: the same integers as from reals. The layer doesn't check its input.
+   */
+  readonly inputIntegers?: 'uint8' | 'int8';
 }
 
 /** 2-D convolution with real weights, OHWI (Keras `Conv2D`). Input and output [height, width, channels]. */
@@ -56,6 +64,8 @@ function makeConv2d(kind: string, options: QuantConv2dOptions): Layer {
   const inputQuantizer = options.inputQuantizer && resolveQuantizer(options.inputQuantizer, where);
   const kernelFor = kernelOf(options, where);
   const binaryWeights = options.kernelQuantizer !== undefined;
+  const { inputIntegers } = options;
+  if (inputIntegers !== undefined) assertInputIntegers(options, where);
   const geometry: Conv2dOptions = {
     ...(options.strides === undefined ? {} : { strides: options.strides }),
     ...(options.dilations === undefined ? {} : { dilations: options.dilations }),
@@ -103,6 +113,13 @@ function makeConv2d(kind: string, options: QuantConv2dOptions): Layer {
         if (bits !== undefined && packed !== undefined) {
           return { x: undefined, output: binaryConv2d(builder, bits, packed, geometry) };
         }
+        if (inputIntegers !== undefined && !training && bits === undefined && packed !== undefined) {
+          const signed = inputIntegers === 'int8';
+          return {
+            x: undefined,
+            output: planeConv2d(builder, input.tensor, packed, { ...geometry, signed }),
+          };
+        }
         const x = bits ? unpackSigns(builder, bits) : asReal(builder, input);
         const output =
           packed === undefined
@@ -139,4 +156,25 @@ function makeConv2d(kind: string, options: QuantConv2dOptions): Layer {
       };
     },
   };
+}
+
+/** @throws OptionError unless a layer with these options can take integers by their bit planes */
+export function assertInputIntegers(options: Partial<QuantConv2dOptions>, where: string): void {
+  const { inputIntegers, inputQuantizer, kernelQuantizer, groups = 1, padValue = 0 } = options;
+  if (inputIntegers !== 'uint8' && inputIntegers !== 'int8') {
+    throw new OptionError('These input integers are unknown.', {
+      given: String(inputIntegers),
+      expected: 'uint8 or int8',
+      where,
+    });
+  }
+  if (inputQuantizer !== undefined || kernelQuantizer === undefined || groups !== 1 || padValue !== 0) {
+    throw new OptionError(
+      'Integers are taken by binary weights only, as they are, without groups, padded with 0.',
+      {
+        given: `inputQuantizer ${inputQuantizer}, kernelQuantizer ${kernelQuantizer}, ${groups} groups, pad value ${padValue}`,
+        where,
+      },
+    );
+  }
 }

@@ -4,7 +4,7 @@
  */
 import { OptionError, ShapeError } from '../errors.ts';
 import { describe, type ProgramBuilder, type Shape, Tensor } from '../gpu/index.ts';
-import { unpackSigns } from '../ops/dense.ts';
+import { packSigns, unpackSigns } from '../ops/dense.ts';
 import type { QuantizerName } from './quantizers.ts';
 
 /** How the values of a parameter are drawn before training. Fans are those of the parameter. */
@@ -154,6 +154,11 @@ export function assertCount(value: number, what: string, where: string): void {
 /** An activation as f32; signs become ±1. */
 export function asReal(builder: ProgramBuilder, activation: Activation): Tensor {
   return activation.kind === 'real' ? activation.tensor : unpackSigns(builder, activation.tensor);
+}
+
+/** An activation as packed signs; those of reals are taken. */
+export function asSigns(builder: ProgramBuilder, activation: Activation): Tensor {
+  return activation.kind === 'sign' ? activation.tensor : packSigns(builder, activation.tensor);
 }
 
 export function real(tensor: Tensor): Activation {

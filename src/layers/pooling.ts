@@ -13,7 +13,7 @@ import {
   signPool2d as signPool2dOp,
 } from '../ops/pool.ts';
 import { assertInference, noGradient, perChannel } from './inference.ts';
-import { asReal, assertRank, type Layer, onlyInput, prepared, real } from './layer.ts';
+import { asReal, asSigns, assertRank, type Layer, onlyInput, prepared, real } from './layer.ts';
 
 export interface Pool2dLayerOptions extends Pool2dOptions {
   readonly name?: string;
@@ -57,7 +57,7 @@ export function signPool2d(options: Pool2dLayerOptions): Layer {
       const { builder, training, parameter } = context;
       assertInference(training, where);
       const input = onlyInput(inputs, where);
-      const bits = input.kind === 'sign' ? input.tensor : packSigns(builder, input.tensor);
+      const bits = asSigns(builder, input);
       const direction = prepared(context, 'direction', (b) => packSigns(b, parameter('direction').value));
       return {
         output: { kind: 'sign', tensor: signPool2dOp(builder, bits, { ...window, direction }) },
