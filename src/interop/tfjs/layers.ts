@@ -6,6 +6,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { layers as tfLayers } from '@tensorflow/tfjs-layers';
 import { OptionError } from '../../errors.ts';
 import { placeWindows } from '../../reference/conv.ts';
+import { assertLive } from './backend.ts';
 import {
   Conv1DBase,
   Conv2DBase,
@@ -15,6 +16,8 @@ import {
   SeparableConv2DBase,
   type Shape,
 } from './bases.ts';
+import { applyConstraints } from './constraining.ts';
+import type { WeightClip } from './constraints.ts';
 import { markBinary } from './optimizers.ts';
 import { quantizedProduct, type Windows } from './products.ts';
 import { getQuantizer, type Quantizer, type QuantizerIdentifier, serializeQuantizer } from './quantizers.ts';
@@ -44,12 +47,24 @@ interface Grouped {
   readonly groups?: number | undefined;
 }
 
-export type QuantDenseArgs = Parameters<typeof tfLayers.dense>[0] & KernelQuantized;
-export type QuantConvArgs = Parameters<typeof tfLayers.conv2d>[0] & KernelQuantized & Padded & Grouped;
-export type QuantDepthwiseConv2DArgs = Parameters<typeof tfLayers.depthwiseConv2d>[0] &
+/** What TensorFlow.js' layers take, with Larq's constraint and activations beside its own. */
+type Widened<Args> = {
+  [K in keyof Args]: K extends `${string}Constraint`
+    ? Args[K] | 'weight_clip' | WeightClip
+    : K extends 'activation'
+      ? Args[K] | string | Quantizer
+      : Args[K];
+};
+
+export type QuantDenseArgs = Widened<Parameters<typeof tfLayers.dense>[0]> & KernelQuantized;
+export type QuantConvArgs = Widened<Parameters<typeof tfLayers.conv2d>[0]> &
+  KernelQuantized &
+  Padded &
+  Grouped;
+export type QuantDepthwiseConv2DArgs = Widened<Parameters<typeof tfLayers.depthwiseConv2d>[0]> &
   DepthwiseQuantized &
   Padded;
-export type QuantSeparableConv2DArgs = Parameters<typeof tfLayers.separableConv2d>[0] &
+export type QuantSeparableConv2DArgs = Widened<Parameters<typeof tfLayers.separableConv2d>[0]> &
   DepthwiseQuantized &
   Padded & {
     /** Applied to the pointwise kernel; none when absent. */
@@ -73,6 +88,7 @@ export class QuantDense extends DenseBase {
 
   override build(inputShape: Shape | Shape[]): void {
     super.build(inputShape);
+    applyConstraints(this);
     if (this.kernelQuantizer?.precision === 1) markBinary(this.kernel);
   }
 
@@ -225,6 +241,7 @@ export class QuantDepthwiseConv2D extends DepthwiseConv2DBase {
 
   override build(inputShape: Shape | Shape[]): void {
     super.build(inputShape);
+    applyConstraints(this);
     if (this.depthwiseQuantizer?.precision === 1) markBinary(this.depthwiseKernel);
   }
 
@@ -307,6 +324,7 @@ export class QuantSeparableConv2D extends SeparableConv2DBase {
 
   override build(inputShape: Shape | Shape[]): void {
     super.build(inputShape);
+    applyConstraints(this);
     if (this.depthwiseQuantizer?.precision === 1) markBinary(this.depthwiseKernel);
     if (this.pointwiseQuantizer?.precision === 1) markBinary(this.pointwiseKernel);
   }
@@ -471,6 +489,7 @@ function buildGrouped(
     const spec = layer.inputSpec[0];
     if (spec?.axes !== undefined) spec.axes[axis] = channels;
   }
+  applyConstraints(layer);
   if (layer.kernelQuantizer?.precision === 1) markBinary(layer.kernel);
 }
 
@@ -492,6 +511,7 @@ function onlyOne(inputs: Inputs): tf.Tensor {
   if (x === undefined || others.length > 0) {
     throw new OptionError('This layer takes one input.', { given: `${others.length + 1} of them` });
   }
+  assertLive(x, "a layer's input");
   return x;
 }
 

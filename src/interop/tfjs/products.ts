@@ -26,7 +26,7 @@ import {
 import { outputsLast, packSignsOutputsLast } from '../../ops/outputs-last.ts';
 import { binarize, binarizeGrad } from '../../ops/quantize.ts';
 import { assertLive, routineFor, runRoutine, WEBGPU, type WebGpuBackend, webgpuBackend } from './backend.ts';
-import { meanMagnitude, type Quantizer, type Surrogate } from './quantizers.ts';
+import { MagnitudeAwareSign, meanMagnitude, type Quantizer, type Surrogate } from './quantizers.ts';
 
 type Pair = readonly [y: number, x: number];
 
@@ -69,20 +69,29 @@ export function quantizedProduct(x: tf.Tensor, w: tf.Tensor, options: ProductOpt
   assertLive(x, FORWARD);
   assertLive(w, FORWARD);
   const { inputQuantizer, kernelQuantizer, windows } = options;
+  if (kernelQuantizer instanceof MagnitudeAwareSign) {
+    // Sums of signs are exact, and so are zeros among them; the scale comes after.
+    kernelQuantizer.track(w);
+    const signs = quantizedProduct(x, w, { ...options, kernelQuantizer: kernelQuantizer.signs });
+    return scaledByMagnitude(signs, w);
+  }
   const reals = x.dtype === 'float32' ? x : tf.cast(x, 'float32');
   const kernel = kernelQuantizer?.surrogate;
   const input = inputQuantizer?.surrogate;
   const known = inputQuantizer === undefined || (input !== undefined && !input.scaled);
   const padding = windows === undefined || [-1, 0, 1].includes(windows.padValue);
-  if (kernel !== undefined && known && padding && x.size > 0 && webgpuBackend() !== undefined) {
+  if (
+    kernel !== undefined &&
+    !kernel.scaled &&
+    known &&
+    padding &&
+    x.size > 0 &&
+    webgpuBackend() !== undefined
+  ) {
     inputQuantizer?.track(reals);
     kernelQuantizer?.track(w);
-    const { scaled, ...signs } = kernel;
-    const attrs: ProductAttrs = { input: input ?? null, kernel: signs, windows: windows ?? null };
-    const product: tf.Tensor = tf
-      .engine()
-      .runKernel(FORWARD, { x: reals, w }, attrs as unknown as tf.NamedAttrMap);
-    return scaled === true ? scaledByMagnitude(product, w) : product;
+    const attrs: ProductAttrs = { input: input ?? null, kernel, windows: windows ?? null };
+    return tf.engine().runKernel(FORWARD, { x: reals, w }, attrs as unknown as tf.NamedAttrMap);
   }
   const [a, b] = [inputQuantizer?.apply(reals) ?? reals, kernelQuantizer?.apply(w) ?? w];
   return windows === undefined

@@ -193,8 +193,16 @@ export class MagnitudeAwareSign extends Clipped {
   static readonly className: string = 'MagnitudeAwareSign';
   readonly precision = 1;
 
+  /** The signs alone, with the same gradient. */
+  readonly signs: SteSign;
+
+  constructor(options: ClippedOptions = {}) {
+    super(options);
+    this.signs = new SteSign({ clipValue: this.clipValue });
+  }
+
   override get surrogate(): Surrogate {
-    return { ...new SteSign({ clipValue: this.clipValue }).surrogate, scaled: true };
+    return { ...this.signs.surrogate, scaled: true };
   }
 
   protected override quantize(x: tf.Tensor): tf.Tensor {
