@@ -13,8 +13,10 @@ export interface TrainingResult {
   readonly dispatches: number;
   readonly submitsPerStep: number;
   readonly readbacksPerStep: number;
-  /** Milliseconds of JavaScript to encode and submit one step. */
+  /** Milliseconds of JavaScript to encode and submit one step and to ask for its loss, between waits for the GPU. */
   readonly javascript: Timing;
+  /** Milliseconds of JavaScript to encode one step of many: what a step costs in a group of steps. */
+  readonly encoding: Timing;
   /** Milliseconds from the call that creates the training to the end of its first step. */
   readonly firstStep: number;
   readonly plannedBytes: number;
@@ -49,6 +51,8 @@ export function trainingOptions(name: ModelName, software: boolean, quick: boole
   return { batch, steps };
 }
 
+const ENCODINGS = 80;
+
 export async function benchTraining(
   gpu: Gpu,
   name: ModelName,
@@ -74,6 +78,8 @@ export async function benchTraining(
     times.push(performance.now() - begun);
   }
   const step = timing(times);
+  // The first ones are interpreted yet.
+  const encoding = timing(trainer.timeEncoding(ENCODINGS).slice(ENCODINGS / 4));
   return {
     model: name,
     batch,
@@ -83,6 +89,7 @@ export async function benchTraining(
     submitsPerStep: (gpu.counters.submits - before.submits) / steps,
     readbacksPerStep: (gpu.counters.readbacks - before.readbacks) / steps,
     javascript: timing(javascript),
+    encoding,
     firstStep,
     plannedBytes: trainer.plan.peakBytes,
     activationBytes: trainer.plan.activations,

@@ -169,6 +169,7 @@ function trainingTable(results: readonly TrainingResult[]): TextTable {
       'submits',
       'readbacks',
       'JavaScript',
+      'encoding',
       'first step',
       'GPU memory',
     ],
@@ -182,10 +183,11 @@ function trainingTable(results: readonly TrainingResult[]): TextTable {
       result.submitsPerStep.toFixed(2),
       result.readbacksPerStep.toFixed(2),
       milliseconds(result.javascript.median),
+      milliseconds(result.encoding.median),
       milliseconds(result.firstStep),
       megabytes(result.plannedBytes),
     ]),
-    note: 'The loss is read back after every step here; a training reads a group of steps at once.',
+    note: 'The loss is read back after every step here; a training reads a group of steps at once. JavaScript is what the host does between two waits, encoding what one step of a group costs it.',
   };
 }
 

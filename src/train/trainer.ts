@@ -324,6 +324,20 @@ export class Trainer {
     });
   }
 
+  /**
+   * Encodes the training step again and again, and submits nothing: what a step costs the host, apart from its submit.
+   * @returns milliseconds of each repetition
+   */
+  timeEncoding(repeats: number): number[] {
+    return Array.from({ length: repeats }, () => {
+      const start = performance.now();
+      const encoder = this.gpu.device.createCommandEncoder();
+      this.#train.encode(encoder);
+      encoder.finish();
+      return performance.now() - start;
+    });
+  }
+
   /** Loss and accuracy on the whole test split, in inference mode. */
   async evaluate(): Promise<Evaluation> {
     return this.#exclusively('evaluate', () => this.#evaluate());
