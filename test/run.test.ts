@@ -1,5 +1,7 @@
 /** `webgpu-bnn run` and `inspect`, as users run them. */
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { dirname } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildCli, runCli } from './helpers/cli.ts';
@@ -86,6 +88,21 @@ describe('inspect', () => {
     expect(stdout).toMatch(/fused .* with /);
     expect(stdout).toMatch(/packed .*one bit a value leaves /);
     expect(stdout).toMatch(/total +59,008/);
+  });
+
+  test('from a URL, and what a server says when there is nothing', async () => {
+    const server = createServer((request, response) => {
+      if (request.url === '/tfc') response.end(readFileSync(QONNX));
+      else response.writeHead(404, 'Not Found').end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const { stdout } = await bnn(`inspect ${base}/tfc`);
+    expect(stdout).toMatch(/format +ONNX[\s\S]*total +59,008/);
+    const missing = await bnn(`inspect ${base}/tfx`);
+    expect(missing.stderr).toMatch(/404 Not Found/);
+    expect(missing.code).toBe(4);
+    server.close();
   });
 
   test('as JSON', async () => {
