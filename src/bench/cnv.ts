@@ -2,7 +2,7 @@
  * BNN-PYNQ's CNV (3×3 convolutions 64-64-P-128-128-P-256-256, dense 512-512-10 on 32×32×3) as this library runs it, bits
  * from layer to layer, beside the float network of the same shape in ONNX Runtime Web on the processor.
  */
-import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import type { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { GpuValidationError } from '../errors.ts';
 import type { Gpu } from '../gpu/index.ts';
 import {
@@ -65,8 +65,11 @@ export async function benchCnv(gpu: Gpu, options: CnvOptions = {}): Promise<CnvR
   const { batch = 16, runs = 5 } = options;
   const name = 'ONNX Runtime Web WASM';
   let ort: Ort;
+  let Writer: typeof BinaryWriter;
   try {
     ort = await optional<Ort>('onnxruntime-web');
+    // Here and not above: a page that doesn't ask for this figure needs no package.
+    ({ BinaryWriter: Writer } = await import('@bufbuild/protobuf/wire'));
   } catch (cause) {
     return { name, reason: firstLine(cause) };
   }
@@ -77,11 +80,13 @@ export async function benchCnv(gpu: Gpu, options: CnvOptions = {}): Promise<CnvR
 
   const images = (count: number) =>
     Float32Array.from({ length: count * PIXELS }, (_, i) => ((i * 89) % 256) - 128);
-  await compareScores(ort, network, model, values, images(2));
+  const floatModel = (count: number, activation: 'Relu' | 'Sign') =>
+    floatCnv(Writer, model, values, count, activation);
+  await compareScores(ort, network, floatModel(2, 'Sign'), images(2));
 
   const samples = images(batch);
   const binary = await times(runs, () => network.predict(samples));
-  const session = await open(ort, floatCnv(model, values, batch, 'Relu'));
+  const session = await open(ort, floatModel(batch, 'Relu'));
   const input = new ort.Tensor('float32', planes(samples), [batch, 3, SIDE, SIDE]);
   const float = await times(runs, () => session.run({ x: input }));
   await session.release();
@@ -143,12 +148,11 @@ async function times(runs: number, run: () => Promise<unknown>): Promise<Timing>
 async function compareScores(
   ort: Ort,
   network: Network,
-  model: Model,
-  values: ReadonlyMap<string, Floats>,
+  floatModel: Uint8Array,
   samples: Floats,
 ): Promise<void> {
   const count = samples.length / PIXELS;
-  const session = await open(ort, floatCnv(model, values, count, 'Sign'));
+  const session = await open(ort, floatModel);
   const input = new ort.Tensor('float32', planes(samples), [count, 3, SIDE, SIDE]);
   const { y } = await session.run({ x: input });
   const found = y.data;
@@ -192,18 +196,19 @@ function swapLast(values: Floats, outer: number, rows: number, columns: number):
  * integers, and half of one is added to each, so that `Sign` is never asked about zero.
  */
 function floatCnv(
+  Writer: typeof BinaryWriter,
   model: Model,
   values: ReadonlyMap<string, Floats>,
   batch: number,
   activation: 'Relu' | 'Sign',
 ): Uint8Array<ArrayBuffer> {
-  const graph = new BinaryWriter();
+  const graph = new Writer();
   let current = 'x';
   const node = (operator: string, inputs: readonly string[], output: string, attributes: Attributes = {}) => {
     message(graph, 1, (writer) => {
-      for (const name of inputs) writer.tag(1, WireType.LengthDelimited).string(name);
-      writer.tag(2, WireType.LengthDelimited).string(output);
-      writer.tag(4, WireType.LengthDelimited).string(operator);
+      for (const name of inputs) writer.tag(1, LENGTH).string(name);
+      writer.tag(2, LENGTH).string(output);
+      writer.tag(4, LENGTH).string(operator);
       for (const [name, value] of Object.entries(attributes)) attribute(writer, name, value);
     });
   };
@@ -226,14 +231,14 @@ function floatCnv(
     }
     current = output;
   }
-  graph.tag(2, WireType.LengthDelimited).string(model.name);
+  graph.tag(2, LENGTH).string(model.name);
   value(graph, 11, 'x', [batch, 3, SIDE, SIDE]);
   value(graph, 12, 'y', [batch, ...model.outputShape]);
 
   // IR version 8 and operator set 13, which every runtime of these years reads.
-  const file = new BinaryWriter().tag(1, WireType.Varint).int64(8);
-  file.tag(7, WireType.LengthDelimited).bytes(graph.finish());
-  message(file, 8, (writer) => writer.tag(2, WireType.Varint).int64(13));
+  const file = new Writer().tag(1, VARINT).int64(8);
+  file.tag(7, LENGTH).bytes(graph.finish());
+  message(file, 8, (writer) => writer.tag(2, VARINT).int64(13));
   return file.finish();
 }
 
@@ -252,10 +257,12 @@ function kernelOf(
   };
 }
 
+const [VARINT, LENGTH]: [WireType, WireType] = [0, 2];
+
 type Attributes = Readonly<Record<string, number | readonly number[]>>;
 
 function message(writer: BinaryWriter, field: number, body: (writer: BinaryWriter) => void): void {
-  writer.tag(field, WireType.LengthDelimited).fork();
+  writer.tag(field, LENGTH).fork();
   body(writer);
   writer.join();
 }
@@ -263,33 +270,30 @@ function message(writer: BinaryWriter, field: number, body: (writer: BinaryWrite
 function attribute(writer: BinaryWriter, name: string, given: number | readonly number[]): void {
   const [type, field] = typeof given === 'number' ? [2, 3] : [7, 8];
   message(writer, 5, (inner) => {
-    inner.tag(1, WireType.LengthDelimited).string(name);
-    for (const entry of typeof given === 'number' ? [given] : given)
-      inner.tag(field, WireType.Varint).int64(entry);
-    inner.tag(20, WireType.Varint).int32(type);
+    inner.tag(1, LENGTH).string(name);
+    for (const entry of typeof given === 'number' ? [given] : given) inner.tag(field, VARINT).int64(entry);
+    inner.tag(20, VARINT).int32(type);
   });
 }
 
 function initializer(writer: BinaryWriter, name: string, dims: readonly number[], values: Floats): void {
   message(writer, 5, (inner) => {
-    for (const extent of dims) inner.tag(1, WireType.Varint).int64(extent);
-    inner.tag(2, WireType.Varint).int32(1);
-    inner.tag(8, WireType.LengthDelimited).string(name);
-    inner
-      .tag(9, WireType.LengthDelimited)
-      .bytes(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    for (const extent of dims) inner.tag(1, VARINT).int64(extent);
+    inner.tag(2, VARINT).int32(1);
+    inner.tag(8, LENGTH).string(name);
+    inner.tag(9, LENGTH).bytes(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
   });
 }
 
 function value(writer: BinaryWriter, field: number, name: string, dims: readonly number[]): void {
   message(writer, field, (info) => {
-    info.tag(1, WireType.LengthDelimited).string(name);
+    info.tag(1, LENGTH).string(name);
     message(info, 2, (type) =>
       message(type, 1, (tensor) => {
-        tensor.tag(1, WireType.Varint).int32(1);
+        tensor.tag(1, VARINT).int32(1);
         message(tensor, 2, (shape) => {
           for (const extent of dims) {
-            message(shape, 1, (dimension) => dimension.tag(1, WireType.Varint).int64(extent));
+            message(shape, 1, (dimension) => dimension.tag(1, VARINT).int64(extent));
           }
         });
       }),
