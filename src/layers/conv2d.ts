@@ -128,8 +128,13 @@ function makeConv2d(kind: string, options: QuantConv2dOptions): Layer {
         return { x, output };
       }
 
+      // A product of signs costs less than the memory that its result takes until the backward pass.
+      const again =
+        bits === undefined || packed === undefined || options.useBias
+          ? undefined
+          : () => binaryConv2d(builder, bits, packed, geometry);
       return {
-        output: real(output),
+        output: real(output, again),
         backward(gradOutput) {
           const weights = { ...geometry, filterShape: parameter('kernel').spec.shape };
           const kernel =

@@ -52,6 +52,11 @@ export interface Parameter {
 export interface Activation {
   readonly kind: 'real' | 'sign';
   readonly tensor: Tensor;
+  /**
+   * Records the same values once more, where that costs little and needs only what is kept anyway: a backward pass that
+   * asks for them doesn't hold the tensor in memory from the forward pass on. To the bit the same; see `valuesAgain`.
+   */
+  readonly again?: () => Tensor;
 }
 
 /** Everything a layer may use while it records its forward pass. */
@@ -161,8 +166,23 @@ export function asSigns(builder: ProgramBuilder, activation: Activation): Tensor
   return activation.kind === 'sign' ? activation.tensor : packSigns(builder, activation.tensor);
 }
 
-export function real(tensor: Tensor): Activation {
-  return { kind: 'real', tensor };
+/** @param again how to record the values once more; called once at most, however many ask */
+export function real(tensor: Tensor, again?: () => Tensor): Activation {
+  if (again === undefined) return { kind: 'real', tensor };
+  let recorded: Tensor | undefined;
+  return {
+    kind: 'real',
+    tensor,
+    again: () => {
+      recorded ??= again();
+      return recorded;
+    },
+  };
+}
+
+/** The reals of an input in the backward pass: recorded once more where they can be, so that they aren't kept. */
+export function valuesAgain(input: Activation, kept: Tensor): Tensor {
+  return input.again?.() ?? kept;
 }
 
 /** A declared parameter without memory yet. */

@@ -1,7 +1,15 @@
 /** Batch normalisation. */
 import { OptionError } from '../errors.ts';
 import { batchNorm, batchNormGrad, updateRunningStatistics } from '../ops/norm.ts';
-import { asReal, type Initializer, type Layer, onlyInput, type ParameterSpec, real } from './layer.ts';
+import {
+  asReal,
+  type Initializer,
+  type Layer,
+  onlyInput,
+  type ParameterSpec,
+  real,
+  valuesAgain,
+} from './layer.ts';
 
 /** ε when none is given (Hubara et al. 2016). */
 export const DEFAULT_EPSILON = 1e-4;
@@ -50,7 +58,8 @@ export function batchNormalization(options: BatchNormalizationOptions = {}): Lay
       ];
     },
     forward({ builder, training, state, parameter, wantsInputGradient }, inputs) {
-      const x = asReal(builder, onlyInput(inputs, where));
+      const input = onlyInput(inputs, where);
+      const x = asReal(builder, input);
       const gamma = scale ? parameter('gamma').value : undefined;
       const beta = center ? parameter('beta').value : undefined;
       const running = {
@@ -75,7 +84,12 @@ export function batchNormalization(options: BatchNormalizationOptions = {}): Lay
           }
           // Here and not in the forward pass: a batch whose loss isn't finite must leave no trace.
           updateRunningStatistics(builder, { saved, ...running, state });
-          const grads = batchNormGrad(builder, { gradOutput, x, saved, ...(gamma && { gamma }) });
+          const grads = batchNormGrad(builder, {
+            gradOutput,
+            x: valuesAgain(input, x),
+            saved,
+            ...(gamma && { gamma }),
+          });
           return {
             inputs: [wantsInputGradient[0] ? grads.gradInput : undefined],
             parameters: {

@@ -13,7 +13,7 @@ import {
   signPool2d as signPool2dOp,
 } from '../ops/pool.ts';
 import { assertInference, noGradient, perChannel } from './inference.ts';
-import { asReal, asSigns, assertRank, type Layer, onlyInput, prepared, real } from './layer.ts';
+import { asReal, asSigns, assertRank, type Layer, onlyInput, prepared, real, valuesAgain } from './layer.ts';
 
 export interface Pool2dLayerOptions extends Pool2dOptions {
   readonly name?: string;
@@ -117,11 +117,15 @@ function makePool(
     outputShape: (inputs, name) => pooledShape(onlyInput(inputs, name), window, name),
     parameters: () => [],
     forward({ builder, wantsInputGradient }, inputs) {
-      const x = asReal(builder, onlyInput(inputs, where));
+      const input = onlyInput(inputs, where);
+      const x = asReal(builder, input);
+      const { again } = input;
       return {
-        output: real(pool(builder, x, window)),
+        output: real(pool(builder, x, window), again && (() => pool(builder, again(), window))),
         backward: (gradOutput) => ({
-          inputs: [wantsInputGradient[0] ? poolGrad(builder, gradOutput, x, window) : undefined],
+          inputs: [
+            wantsInputGradient[0] ? poolGrad(builder, gradOutput, valuesAgain(input, x), window) : undefined,
+          ],
         }),
       };
     },
