@@ -1,7 +1,6 @@
 /** ONNX files of FINN and QONNX, run on the GPU; operators assembled by hand; files that aren't right. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { describe, expect, test } from 'vitest';
 import { BnnError, FormatError } from '../src/errors.ts';
 import { importOnnx } from '../src/formats/onnx.ts';
@@ -9,6 +8,7 @@ import { Network, summarize } from '../src/graph/index.ts';
 import { loadDataset } from '../src/node/index.ts';
 import { uniform01 } from '../src/reference/random.ts';
 import { expectClose, useGpu } from './helpers/gpu.ts';
+import { fileOf, type HandMade } from './helpers/onnx-file.ts';
 
 const fixture = (path: string) => new Uint8Array(readFileSync(join(import.meta.dirname, 'fixtures', path)));
 const FINN = fixture('finn-tfc/model.onnx');
@@ -64,55 +64,6 @@ describe('published networks', () => {
     }
   });
 });
-
-/** A message from its fields: numbers are varints, the rest is length-delimited. */
-function message(...fields: readonly (readonly [number, number | string | Uint8Array])[]): Uint8Array {
-  const writer = new BinaryWriter();
-  for (const [number, value] of fields) {
-    if (typeof value === 'number') writer.tag(number, WireType.Varint).int64(value);
-    else writer.tag(number, WireType.LengthDelimited);
-    if (typeof value === 'string') writer.string(value);
-    else if (typeof value !== 'number') writer.bytes(value);
-  }
-  return writer.finish();
-}
-
-interface HandMade {
-  readonly input: readonly number[];
-  readonly constants: Readonly<Record<string, readonly [dims: readonly number[], data: readonly number[]]>>;
-  readonly nodes: readonly (readonly [
-    operator: string,
-    inputs: readonly string[],
-    integers?: Readonly<Record<string, number | readonly number[]>>,
-  ])[];
-}
-
-/** A file whose nodes follow each other: the result of node i is `n${i}`. */
-function fileOf({ input, constants, nodes }: HandMade): Uint8Array {
-  const dims = input.map((extent) => [1, message([1, extent])] as const);
-  const info = (name: string, type: Uint8Array) => message([1, name], [2, type]);
-  const shape = message([1, message([1, 1], [2, message(...dims)])]);
-  const graph = message(
-    ...nodes.map(([operator, inputs, integers = {}], index) => {
-      const attributes = Object.entries(integers).map(([name, value]) => {
-        const given = typeof value === 'number' ? [[3, value] as const] : value.map((v) => [8, v] as const);
-        return [5, message([1, name], ...given)] as const;
-      });
-      const names = inputs.map((name) => [1, name] as const);
-      return [
-        1,
-        message(...names, [2, `n${index}`], [3, `node${index}`], [4, operator], ...attributes),
-      ] as const;
-    }),
-    ...Object.entries(constants).map(([name, [extents, data]]) => {
-      const raw = new Uint8Array(new Float64Array(data).buffer);
-      return [5, message(...extents.map((d) => [1, d] as const), [2, 11], [8, name], [9, raw])] as const;
-    }),
-    [11, info('x', shape)],
-    [12, info(`n${nodes.length - 1}`, shape)],
-  );
-  return message([7, graph]);
-}
 
 const MATRIX = [1, -1, 1, 1, -1, -1] as const; // [3, 2]
 
@@ -330,9 +281,10 @@ describe('files that are not right', () => {
       ]),
       /node1[\s\S]*3 rows/,
     ],
-    ['several bits', chain([['MultiThreshold', ['x', 't']]]), /2 thresholds/],
+    ['weights that stand on the left', chain([['MatMul', ['w', 'x']]]), /constant/],
     ['a division by the network', chain([['Div', ['w', 'x']]]), /node0/],
-    ['a constant as the network', chain([['Sign', ['w']]]), /constant/],
+    ['a constant as the network', chain([['Relu', ['w']]]), /constant/],
+    ['an output that is a constant', chain([['Sign', ['w']]]), /n0/],
     ['nothing', new Uint8Array(0), /no graph/],
     ['text', new TextEncoder().encode('{"not": "onnx"}'), /ONNX/],
     ['a cut-off file', QONNX.subarray(0, 100_000), /ONNX/],
@@ -347,19 +299,50 @@ describe('files that are not right', () => {
   });
 
   test('100,000 mutated files: an error of ours or a network, never anything else', () => {
-    const source = fileOf({
-      input: [1, 3],
-      constants: { w: [[3, 2], MATRIX], s: [[], [0.5]], g: [[2], [1, 2]] },
-      nodes: [
-        ['BipolarQuant', ['x', 's']],
-        ['MatMul', ['n0', 'w']],
-        ['BatchNormalization', ['n1', 'g', 'g', 'g', 'g']],
-        ['Sign', ['n2']],
-      ],
-    });
+    const sources = [
+      fileOf({
+        input: [1, 3],
+        constants: { w: [[3, 2], MATRIX], s: [[], [0.5]], g: [[2], [1, 2]] },
+        nodes: [
+          ['BipolarQuant', ['x', 's']],
+          ['MatMul', ['n0', 'w']],
+          ['BatchNormalization', ['n1', 'g', 'g', 'g', 'g']],
+          ['Sign', ['n2']],
+        ],
+      }),
+      fileOf({
+        input: [1, 2, 4, 4],
+        constants: {
+          w: [[2, 2, 2, 2], Array.from({ length: 16 }, (_, i) => (i % 3 ? 1 : -1))],
+          t: [
+            [2, 3],
+            [-1, 0, 2, -2, 0, 1],
+          ],
+          s: [[], [0.5]],
+          shape: [[2], [1, -1], 'int64'],
+          m: [
+            [8, 1],
+            [1, -1, 1, 1, -1, 1, 1, 1],
+          ],
+        },
+        nodes: [
+          ['BipolarQuant', ['x', 's']],
+          ['Pad', ['n0'], { pads: [0, 0, 1, 1, 0, 0, 0, 0] }],
+          ['Conv', ['n1', 'w'], { pads: [1, 0, 0, 1], strides: [1, 2], auto_pad: 'NOTSET' }],
+          ['MultiThreshold', ['n2', 't'], { out_scale: { float: 0.5 } }],
+          ['MaxPool', ['n3'], { kernel_shape: [2, 2], ceil_mode: 1 }],
+          ['Transpose', ['n4'], { perm: [0, 2, 3, 1] }],
+          ['Transpose', ['n5'], { perm: [0, 3, 1, 2] }],
+          ['Concat', ['n6', 'n6'], { axis: 2 }],
+          ['Reshape', ['n7', 'shape']],
+          ['Identity', ['n8']],
+        ],
+      }),
+    ] as const;
     let refused = 0;
     for (let round = 0; round < 100_000; round++) {
       const random = (stream: number, below: number) => Math.floor(below * uniform01(round, stream, 0));
+      const source = sources[round & 1] ?? sources[0];
       const bytes = source.slice(0, round % 5 === 0 ? 1 + random(0, source.length) : source.length);
       for (let change = 1; change <= 1 + (round % 4); change++) {
         bytes[random(2 * change, bytes.length)] = random(2 * change + 1, 256);

@@ -3,7 +3,7 @@
  * constant tensors, inputs and outputs. What isn't needed is skipped.
  */
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
-import { FormatError } from '../errors.ts';
+import { FormatError } from '../../errors.ts';
 
 /** A constant; numbers of every type as float64. */
 export interface OnnxTensor {
@@ -34,6 +34,8 @@ export interface OnnxGraph {
   readonly initializers: ReadonlyMap<string, OnnxTensor>;
   readonly inputs: readonly OnnxValueInfo[];
   readonly outputs: readonly OnnxValueInfo[];
+  /** Version of the standard operators; 13 where the file doesn't say it. */
+  readonly opset: number;
 }
 
 type Field = (reader: BinaryReader, wire: WireType) => void;
@@ -69,14 +71,19 @@ const int64 = (reader: BinaryReader) => Number(reader.int64());
  */
 export function parseOnnx(bytes: Uint8Array): OnnxGraph {
   try {
-    let graph: OnnxGraph | undefined;
+    let graph: Omit<OnnxGraph, 'opset'> | undefined;
+    let opset = 13;
     readMessage(bytes, {
       7: (reader) => {
         graph = readGraph(reader.bytes());
       },
+      8: (reader) => {
+        const { domain, version } = readOpset(reader.bytes());
+        if (domain === '' || domain === 'ai.onnx') opset = version;
+      },
     });
     if (graph === undefined) throw new FormatError('There is no graph in this file.', { where: 'ONNX' });
-    return graph;
+    return { ...(graph as Omit<OnnxGraph, 'opset'>), opset };
   } catch (cause) {
     if (cause instanceof FormatError) throw cause;
     throw new FormatError('This is no ONNX file, or a damaged one.', {
@@ -87,7 +94,20 @@ export function parseOnnx(bytes: Uint8Array): OnnxGraph {
   }
 }
 
-function readGraph(bytes: Uint8Array): OnnxGraph {
+function readOpset(bytes: Uint8Array): { domain: string; version: number } {
+  let [domain, version] = ['', 13];
+  readMessage(bytes, {
+    1: (reader) => {
+      domain = reader.string();
+    },
+    2: (reader) => {
+      version = int64(reader);
+    },
+  });
+  return { domain, version };
+}
+
+function readGraph(bytes: Uint8Array): Omit<OnnxGraph, 'opset'> {
   const nodes: OnnxNode[] = [];
   const initializers = new Map<string, OnnxTensor>();
   const inputs: OnnxValueInfo[] = [];

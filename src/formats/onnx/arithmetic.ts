@@ -1,0 +1,233 @@
+/** Rules of arithmetic: with constants it stays pending, between two values it is a layer. */
+import { sizeOf } from '../../gpu/index.ts';
+import { add, divide, type Layer, multiply, prelu, relu, softmax, subtract } from '../../layers/index.ts';
+import { LARGEST_F32 } from '../../ops/pointwise.ts';
+import { broadcastShape } from '../../reference/pointwise.ts';
+import type { OnnxNode } from './container.ts';
+import type { Importer, Rule } from './importer.ts';
+import {
+  type Activation,
+  activation,
+  axisOf,
+  broadcast,
+  type Constant,
+  compose,
+  constantOf,
+  numberOf,
+  refused,
+  scalarOf,
+  type Value,
+} from './values.ts';
+
+interface Arithmetic {
+  /** Of two constants. */
+  of(x: number, y: number): number;
+  /** Of a value and a constant, as a scale and a shift; undefined where it is none. */
+  pend(constant: number, isFirst: boolean): readonly [scale: number, shift: number] | undefined;
+  /** Of two values. */
+  join(importer: Importer, node: OnnxNode, a: Activation, b: Activation): Activation;
+}
+
+function arithmetic({ of, pend, join }: Arithmetic): Rule {
+  return (importer, node, [a, b]) => {
+    if (a?.kind === 'constant' && b?.kind === 'constant') return broadcast(node, a, b, of);
+    if (a?.kind === 'activation' && b?.kind === 'activation') {
+      return join(
+        importer,
+        node,
+        ...alike(importer, node, importer.activation(node, a), importer.activation(node, b)),
+      );
+    }
+    const isFirst = a?.kind === 'constant';
+    const constant = constantOf(node, isFirst ? a : b);
+    return importer.stepped(node, importer.activation(node, isFirst ? b : a), constant, (number) => {
+      const step = pend(number, isFirst);
+      if (step === undefined) throw refused(node, 'it divides by the network');
+      return step;
+    });
+  };
+}
+
+/** Two values whose nodes have axes that mean the same. */
+function alike(
+  importer: Importer,
+  node: OnnxNode,
+  a: Activation,
+  b: Activation,
+): readonly [Activation, Activation] {
+  const [x, y] = [importer.ordered(node, a), importer.ordered(node, b)];
+  if (x.dims.length !== y.dims.length) throw refused(node, 'its values have different numbers of axes');
+  const isSame = x.axes.join() === y.axes.join() && x.shape.length === y.shape.length;
+  if (isSame) return [x, y];
+  const whole = x.axes.length === x.shape.length && !x.axes.includes(-1) ? x : y;
+  if (whole.axes.length === whole.shape.length && !whole.axes.includes(-1)) {
+    const wanted = whole.shape.map((_, place) => whole.axes.indexOf(place) + 1);
+    return [importer.arranged(node, x, wanted), importer.arranged(node, y, wanted)];
+  }
+  const wanted = x.axes.map((_, index) => index + 1);
+  return [importer.arranged(node, x, wanted), importer.arranged(node, y, wanted)];
+}
+
+/** A layer on two values. */
+function joined(
+  importer: Importer,
+  node: OnnxNode,
+  make: (name: string) => Layer,
+  [a, b]: readonly [Activation, Activation],
+  values: Activation['values'],
+): Activation {
+  const dims = broadcastShape(a.dims, b.dims);
+  const shape = broadcastShape(a.shape, b.shape);
+  if (dims === undefined || shape === undefined) {
+    throw refused(node, `[${a.dims.join(', ')}] and [${b.dims.join(', ')}] don't fit`);
+  }
+  const made = importer.layer(node.name, make, [a.node, b.node]);
+  return activation(made, dims, a.axes, shape, values);
+}
+
+const isWhole = ({ values }: Activation) => values !== 'reals';
+const same = (a: ArrayLike<number>, b: ArrayLike<number>) =>
+  a.length === b.length && Array.from(a).every((own, channel) => own === b[channel]);
+
+/** a + sign·b. Integers on the same scale stay integers. */
+function summed(make: (name: string) => Layer, sign: 1 | -1): Arithmetic['join'] {
+  return (importer, node, a, b) => {
+    if (same(a.scale, b.scale) && a.dims.join() === b.dims.join()) {
+      const values = isWhole(a) && isWhole(b) ? 'integers' : 'reals';
+      const sum = joined(importer, node, make, [a, b], values);
+      const shift = a.shift.map((own, channel) => own + sign * (b.shift[channel] ?? 0));
+      return { ...sum, scale: a.scale, shift };
+    }
+    return joined(importer, node, make, [importer.scaled(node, a), importer.scaled(node, b)], 'reals');
+  };
+}
+
+/** a·b: scales multiply, shifts have to be made real. */
+const product: Arithmetic['join'] = (importer, node, a, b) => {
+  const isScaled =
+    [a, b].every(({ shift }) => shift.every((own) => own === 0)) && a.dims.join() === b.dims.join();
+  if (!isScaled) {
+    return joined(
+      importer,
+      node,
+      (name) => multiply({ name }),
+      [importer.scaled(node, a), importer.scaled(node, b)],
+      'reals',
+    );
+  }
+  const signs = a.values === 'signs' || b.values === 'signs';
+  const values = signs && isWhole(a) && isWhole(b) ? 'integers' : 'reals';
+  const made = joined(importer, node, (name) => multiply({ name }), [a, b], values);
+  return { ...made, scale: a.scale.map((own, channel) => own * (b.scale[channel] ?? 1)) };
+};
+
+/** A layer that positive scales pass through, where no shift is pending. */
+function scaleFree(
+  importer: Importer,
+  node: OnnxNode,
+  given: Activation,
+  make: (value: Activation) => Activation,
+): Activation {
+  const passes = given.scale.every((scale) => scale > 0) && given.shift.every((shift) => shift === 0);
+  const value = passes ? given : importer.scaled(node, given);
+  return { ...make(value), scale: value.scale, shift: value.shift };
+}
+
+const clip: Rule = (importer, node, [x, low, high]) => {
+  const bound = (value: Value | undefined, name: string, absent: number) =>
+    value === undefined ? numberOf(node, name, absent) : scalarOf(node, value);
+  const minimum = Math.max(-LARGEST_F32, bound(low, 'min', -LARGEST_F32));
+  const maximum = Math.min(LARGEST_F32, bound(high, 'max', LARGEST_F32));
+  if (!(minimum <= maximum)) throw refused(node, `from ${minimum} to ${maximum}`);
+  const value = importer.scaled(node, importer.activation(node, x));
+  const bounds = { minimum, ...(maximum === LARGEST_F32 ? {} : { maximum }) };
+  return importer.alike(node, (name) => relu({ name, ...bounds }), value, 'reals');
+};
+
+const slopes: Rule = (importer, node, [x, slope]) => {
+  const { value, row } = importer.byChannel(node, importer.activation(node, x), constantOf(node, slope));
+  const parameters = { alpha: Float32Array.from(row) };
+  return scaleFree(importer, node, value, (plain) =>
+    importer.alike(node, (name) => prelu({ name }), plain, 'reals', parameters),
+  );
+};
+
+const power: Rule = (importer, node, [x, exponent]) => {
+  if (x?.kind === 'constant') return broadcast(node, x, constantOf(node, exponent), (a, b) => a ** b);
+  const times = scalarOf(node, exponent);
+  if (!Number.isInteger(times) || times < 1 || times > 8) throw refused(node, `its exponent is ${times}`);
+  const value = importer.scaled(node, importer.activation(node, x));
+  let result = value;
+  for (let count = 1; count < times; count++) {
+    const made = importer.layer(node.name, (name) => multiply({ name }), [result.node, value.node]);
+    result = { ...activation(made, value.dims, value.axes, value.shape, 'reals'), order: value.order };
+  }
+  return result;
+};
+
+const normalization: Rule = (importer, node, [x, ...parameters]) => {
+  const given = importer.activation(node, x);
+  const rank = given.dims.length;
+  const epsilon = numberOf(node, 'epsilon', 1e-5);
+  const column = (constant: Value | undefined): Constant => {
+    const { data } = constantOf(node, constant);
+    return { kind: 'constant', dims: [data.length, ...new Array<number>(rank - 2).fill(1)], data };
+  };
+  let value = given;
+  const rows = parameters.slice(0, 4).map((parameter) => {
+    const found = importer.byChannel(node, value, column(parameter));
+    value = found.value;
+    return found.row;
+  });
+  const [gamma, beta, mean, variance] = rows;
+  if (!gamma || !beta || !mean || !variance) throw refused(node, 'a parameter is missing');
+  importer.folded.push(node.name);
+  return compose(value, (channel) => {
+    const scale = (gamma[channel] ?? 1) / Math.sqrt((variance[channel] ?? 1) + epsilon);
+    return [scale, (beta[channel] ?? 0) - scale * (mean[channel] ?? 0)];
+  });
+};
+
+const shares: Rule = (importer, node, [x]) => {
+  const given = importer.activation(node, x);
+  const rank = given.dims.length;
+  const axis = axisOf(node, numberOf(node, 'axis', importer.opset < 13 ? 1 : -1), rank);
+  if (axis < 1) throw refused(node, 'it runs over the batch');
+  // Before version 13 it ran over all axes from this one on.
+  if (importer.opset < 13 && sizeOf(given.dims.slice(axis + 1)) !== 1) {
+    throw refused(node, `its axis is ${axis} of [${given.dims.join(', ')}]`);
+  }
+  const value = importer.scaled(node, importer.withLast(node, given, axis));
+  return importer.alike(node, (name) => softmax({ name }), value, 'reals');
+};
+
+export const ARITHMETIC_RULES: Readonly<Record<string, Rule>> = {
+  Add: arithmetic({ of: (x, y) => x + y, pend: (c) => [1, c], join: summed((name) => add({ name }), 1) }),
+  Sub: arithmetic({
+    of: (x, y) => x - y,
+    pend: (c, isFirst) => (isFirst ? [-1, c] : [1, -c]),
+    join: summed((name) => subtract({ name }), -1),
+  }),
+  Mul: arithmetic({ of: (x, y) => x * y, pend: (c) => [c, 0], join: product }),
+  Div: arithmetic({
+    of: (x, y) => x / y,
+    pend: (c, isFirst) => (isFirst ? undefined : [1 / c, 0]),
+    join: (importer, node, a, b) =>
+      joined(
+        importer,
+        node,
+        (name) => divide({ name }),
+        [importer.scaled(node, a), importer.scaled(node, b)],
+        'reals',
+      ),
+  }),
+  Pow: power,
+  BatchNormalization: normalization,
+  Relu: (importer, node, [x]) =>
+    scaleFree(importer, node, importer.activation(node, x), (value) =>
+      importer.alike(node, (name) => relu({ name }), value, isWhole(value) ? 'integers' : 'reals'),
+    ),
+  PRelu: slopes,
+  Clip: clip,
+  Softmax: shares,
+};

@@ -1,0 +1,252 @@
+/** Rules that move values, or only say how they are looked at; and constants. */
+import { sizeOf } from '../../gpu/index.ts';
+import { concat } from '../../layers/index.ts';
+import { permute } from '../../reference/movement.ts';
+import type { OnnxNode } from './container.ts';
+import type { Importer, Rule } from './importer.ts';
+import { isFramed } from './products.ts';
+import {
+  type Activation,
+  activation,
+  axisOf,
+  type Constant,
+  constantOf,
+  numberOf,
+  refused,
+  scalarOf,
+  type Value,
+} from './values.ts';
+
+function given(node: OnnxNode, value: Value | undefined): Value {
+  if (value === undefined) throw refused(node, 'its input is missing');
+  return value;
+}
+
+/** Other dims for a value, the same number of elements. */
+function withDims(
+  importer: Importer,
+  node: OnnxNode,
+  value: Value,
+  asked: readonly number[],
+  zeroIsZero = false,
+): Value {
+  const size = sizeOf(value.dims);
+  const known = asked.map((extent, axis) => (extent === 0 && !zeroIsZero ? (value.dims[axis] ?? 0) : extent));
+  const open = known.filter((extent) => extent < 0).length;
+  const rest = size / sizeOf(known.filter((extent) => extent >= 0));
+  const dims = known.map((extent) => (extent < 0 ? rest : extent));
+  if (open > 1 || dims.length > 8 || sizeOf(dims) !== size || !dims.every(Number.isSafeInteger)) {
+    throw refused(node, `[${value.dims.join(', ')}] can't become [${asked.join(', ')}]`);
+  }
+  if (value.kind === 'constant') return { ...value, dims };
+  return importer.reshaped(node, importer.activation(node, value), dims);
+}
+
+const reshape: Rule = (importer, node, [x, shape]) =>
+  withDims(
+    importer,
+    node,
+    given(node, x),
+    node.numbers.get('shape') ?? [...constantOf(node, shape).data],
+    numberOf(node, 'allowzero', 0) !== 0,
+  );
+
+const flatten: Rule = (importer, node, [x]) => {
+  const value = given(node, x);
+  const axis = numberOf(node, 'axis', 1);
+  if (axis !== 1 && axis + value.dims.length !== 1) throw refused(node, `its axis is ${axis}`);
+  return withDims(importer, node, value, [value.dims[0] ?? 1, -1]);
+};
+
+function axesOf(node: OnnxNode, inputs: readonly (Value | undefined)[]): readonly number[] {
+  return node.numbers.get('axes') ?? (inputs[1] === undefined ? [] : [...constantOf(node, inputs[1]).data]);
+}
+
+const squeeze: Rule = (importer, node, inputs) => {
+  const value = given(node, inputs[0]);
+  const axes = axesOf(node, inputs).map((axis) => axisOf(node, axis, value.dims.length));
+  if (axes.some((axis) => value.dims[axis] !== 1)) throw refused(node, 'an axis is not 1 long');
+  const dims = value.dims.filter((extent, axis) => extent !== 1 || (axes.length > 0 && !axes.includes(axis)));
+  return withDims(importer, node, value, dims);
+};
+
+const unsqueeze: Rule = (importer, node, inputs) => {
+  const value = given(node, inputs[0]);
+  const asked = axesOf(node, inputs);
+  const rank = value.dims.length + asked.length;
+  if (rank > 8) throw refused(node, `its result has ${rank} axes`);
+  const dims = [...value.dims];
+  for (const axis of asked.map((own) => axisOf(node, own, rank)).sort((a, b) => a - b))
+    dims.splice(axis, 0, 1);
+  return withDims(importer, node, value, dims);
+};
+
+const transpose: Rule = (importer, node, [x]) => {
+  const value = given(node, x);
+  const { dims } = value;
+  const permutation = node.numbers.get('perm') ?? dims.map((_, axis) => dims.length - 1 - axis);
+  const inOrder = [...permutation].sort((a, b) => a - b);
+  if (inOrder.length !== dims.length || inOrder.some((axis, index) => axis !== index)) {
+    throw refused(node, `[${permutation.join(', ')}] is no order of ${dims.length} axes`);
+  }
+  const turned = permutation.map((axis) => dims[axis] ?? 1);
+  if (value.kind === 'constant') {
+    return { ...value, dims: turned, data: Float64Array.from(permute(value.data, dims, permutation)) };
+  }
+  if (permutation[0] !== 0) throw refused(node, 'it moves the batch');
+  const plain = importer.activation(node, value);
+  importer.folded.push(node.name);
+  return { ...plain, dims: turned, axes: permutation.slice(1).map((axis) => plain.axes[axis - 1] ?? -1) };
+};
+
+const concatenation: Rule = (importer, node, inputs) => {
+  const [first] = inputs;
+  if (first === undefined) throw refused(node, 'it has no inputs');
+  const axis = axisOf(node, numberOf(node, 'axis', 0), first.dims.length);
+  if (inputs.every((part) => part?.kind === 'constant')) {
+    const parts = inputs.map((part) => constantOf(node, part));
+    if (parts.some(({ dims }) => dims.length !== 1))
+      throw refused(node, 'only lists of constants are put together');
+    const data = Float64Array.from(parts.flatMap((part) => [...part.data]));
+    return { kind: 'constant', dims: [data.length], data };
+  }
+  if (axis < 1) throw refused(node, 'it puts samples together');
+  const parts = inputs.map((part) => {
+    const value = importer.ordered(node, importer.activation(node, part));
+    const isSame = value.dims.every((extent, other) => other === axis || extent === first.dims[other]);
+    if (!isSame || value.dims.length !== first.dims.length) throw refused(node, "its inputs don't fit");
+    const others = value.dims.flatMap((_, other) => (other === 0 || other === axis ? [] : [other]));
+    return importer.arranged(node, value, [...others, axis]);
+  });
+  const [head] = parts;
+  if (head === undefined) throw refused(node, 'it has no inputs');
+  const width = parts.reduce((sum, { shape }) => sum + (shape.at(-1) ?? 1), 0);
+  const kinds = new Set(parts.map(({ values }) => values));
+  const values: Activation['values'] =
+    kinds.size === 1 ? head.values : kinds.has('reals') ? 'reals' : 'integers';
+  const join = (rows: readonly Float64Array<ArrayBuffer>[]) =>
+    Float64Array.from(rows.flatMap((row) => [...row]));
+  const shape = [...head.shape.slice(0, -1), width];
+  const dims = head.dims.map((extent, other) => (other === axis ? width : extent));
+  const made = importer.layer(
+    node.name,
+    (name) => concat({ name }),
+    parts.map((part) => part.node),
+  );
+  return {
+    ...activation(made, dims, head.axes, shape, values),
+    scale: join(parts.map(({ scale }) => scale)),
+    shift: join(parts.map(({ shift }) => shift)),
+  };
+};
+
+const pad: Rule = (importer, node, [x, by, filling, along]) => {
+  const value = importer.activation(node, x);
+  const rank = value.dims.length;
+  const mode = node.texts.get('mode') ?? 'constant';
+  const pads = node.numbers.get('pads') ?? [...constantOf(node, by).data];
+  const axes = along === undefined ? value.dims.map((_, axis) => axis) : [...constantOf(node, along).data];
+  if (mode !== 'constant' || pads.length !== 2 * axes.length) {
+    throw refused(node, `mode ${mode}, pads [${pads.join(', ')}]`);
+  }
+  const before = new Array<number>(rank).fill(0);
+  const after = new Array<number>(rank).fill(0);
+  axes.forEach((given, index) => {
+    const axis = axisOf(node, given, rank);
+    before[axis] = pads[index] ?? 0;
+    after[axis] = pads[index + axes.length] ?? 0;
+  });
+  if (![...before, ...after].every((pixels) => Number.isSafeInteger(pixels) && pixels >= 0)) {
+    throw refused(node, `pads [${pads.join(', ')}]`);
+  }
+  if ([...before, ...after].every((pixels) => pixels === 0)) return value;
+  if (rank !== 4 || [before[0], before[1], after[0], after[1]].some((pixels) => pixels !== 0)) {
+    throw refused(node, 'it pads other axes than height and width');
+  }
+  const [, , top = 0, left = 0] = before;
+  const [, , bottom = 0, right = 0] = after;
+  const padding = [
+    [top, bottom],
+    [left, right],
+  ] as const;
+  const number = filling === undefined ? numberOf(node, 'value', 0) : scalarOf(node, filling);
+  if (!Number.isFinite(number)) throw refused(node, `it pads with ${number}`);
+  const image = importer.image(node, value);
+  const inNode = (number - (image.shift[0] ?? 0)) / (image.scale[0] ?? 1);
+  const isOne = image.scale.every((scale, c) => (number - (image.shift[c] ?? 0)) / scale === inNode);
+  const plain = isOne && Number.isFinite(inNode) ? image : importer.scaled(node, image);
+  const dims = plain.dims.map((extent, axis) => extent + (before[axis] ?? 0) + (after[axis] ?? 0));
+  const frame = { padding, value: (plain === image ? inNode : number) + 0 };
+  return isFramed(padding) ? { ...plain, dims, frame } : plain;
+};
+
+const shape: Rule = (_, node, [x]) => {
+  const { dims } = given(node, x);
+  return { kind: 'constant', dims: [dims.length], data: Float64Array.from(dims) };
+};
+
+const gather: Rule = (_, node, [x, index]) => {
+  const { data, dims } = constantOf(node, x);
+  const picked = constantOf(node, index);
+  if (numberOf(node, 'axis', 0) !== 0 || dims.length !== 1) throw refused(node, 'not from a list');
+  const values = picked.data.map((place) => data[place < 0 ? place + data.length : place] ?? Number.NaN);
+  if (values.some(Number.isNaN)) throw refused(node, 'an index is out of range');
+  return { kind: 'constant', dims: picked.dims, data: values };
+};
+
+/** Element types by their number in onnx.proto3: float, float16, double, bfloat16. */
+const FLOAT_TYPES = [1, 10, 11, 16];
+
+const cast: Rule = (importer, node, [x]) => {
+  const value = given(node, x);
+  const isFloat = FLOAT_TYPES.includes(numberOf(node, 'to', 1));
+  if (value.kind === 'constant') return isFloat ? value : { ...value, data: value.data.map(Math.trunc) };
+  if (!isFloat) throw refused(node, 'the network becomes integers');
+  importer.folded.push(node.name);
+  return value;
+};
+
+const constant: Rule = (_, node) => {
+  const value = node.tensors.get('value');
+  const listed = ['value_float', 'value_int', 'value_floats', 'value_ints'].find((name) =>
+    node.numbers.has(name),
+  );
+  if (value !== undefined) return { kind: 'constant', ...value };
+  if (listed === undefined) throw refused(node, 'it has no value');
+  const data = Float64Array.from(node.numbers.get(listed) ?? []);
+  return { kind: 'constant', dims: listed.endsWith('s') ? [data.length] : [], data } satisfies Constant;
+};
+
+const same: Rule = (importer, node, [x]) => {
+  importer.folded.push(node.name);
+  return given(node, x);
+};
+
+const topK: Rule = (importer, node, [x, count]) => {
+  const value = importer.activation(node, x);
+  const axis = axisOf(node, numberOf(node, 'axis', -1), value.dims.length);
+  const isLargest = numberOf(node, 'largest', 1) === 1 && axis === value.dims.length - 1;
+  const asked = count === undefined ? numberOf(node, 'k', 0) : scalarOf(node, count);
+  if (!isLargest || asked !== 1 || value.dims.length !== 2)
+    throw refused(node, 'it is not the one largest score');
+  importer.output = 'labels';
+  importer.folded.push(node.name);
+  return value;
+};
+
+export const SHAPE_RULES: Readonly<Record<string, Rule>> = {
+  Reshape: reshape,
+  Flatten: flatten,
+  Squeeze: squeeze,
+  Unsqueeze: unsqueeze,
+  Transpose: transpose,
+  Concat: concatenation,
+  Pad: pad,
+  Shape: shape,
+  Gather: gather,
+  Cast: cast,
+  Constant: constant,
+  Identity: same,
+  Dropout: same,
+  TopK: topK,
+};
