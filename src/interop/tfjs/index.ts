@@ -16,6 +16,7 @@
 import { serialization } from '@tensorflow/tfjs-core';
 import { WeightClip } from './constraints.ts';
 import { registerLayers } from './layers.ts';
+import { registerOperatorKernels } from './operators.ts';
 import { Bop } from './optimizers.ts';
 import { registerProducts } from './products.ts';
 import { QUANTIZERS } from './quantizers.ts';
@@ -39,6 +40,16 @@ export {
   quantSeparableConv2d,
 } from './layers.ts';
 export { FlipRatio } from './metrics.ts';
+export {
+  type GraphNode,
+  type LceConvOptions,
+  type LcePoolOptions,
+  lceBconv2d,
+  lceBMaxPool2d,
+  lceDequantize,
+  lceQuantize,
+  registerOperators,
+} from './operators.ts';
 export { Bop, type BopOptions, type Case, CaseOptimizer, type Hyper } from './optimizers.ts';
 export {
   ApproxSign,
@@ -79,3 +90,4 @@ register(WeightClip, ['weight_clip']);
 register(Bop);
 registerLayers();
 registerProducts();
+registerOperatorKernels();
