@@ -9,11 +9,13 @@ import { signOfNormalized, signOfScaled } from '../src/formats/tflite/thresholds
 import { type Gpu, sizeOf } from '../src/gpu/index.ts';
 import {
   apply,
+  foldForInference,
   initialValues,
   input,
   type Model,
   model,
   Network,
+  type ParameterValues,
   packedValue,
   sequential,
   summarize,
@@ -31,14 +33,22 @@ import {
   globalAveragePool2d,
   type Layer,
   maxPool2d,
+  multiply,
+  pad2d,
+  prelu,
   quantConv2d,
   quantDense,
+  relu,
+  reshape,
   sign,
+  softmax,
   threshold,
 } from '../src/layers/index.ts';
 import { uniform01 } from '../src/reference/random.ts';
 import { cnn, mlp } from '../src/train/models.ts';
 import { expectClose, expectSame, useGpu } from './helpers/gpu.ts';
+import { disassemble } from './helpers/tflite.ts';
+import { evaluate } from './helpers/tflite-reference.ts';
 
 type Values = Map<string, Float32Array<ArrayBuffer>>;
 
@@ -91,15 +101,22 @@ async function outputs(
   return await network.predict(data);
 }
 
-/** Runs a network, and what is read from the file that it was written to. */
-async function bothWays(gpu: Gpu, source: Model, values: Values, data: Float32Array<ArrayBuffer>) {
+/**
+ * Runs a network, and what is read from the file that it was written to; the file's first sample also by the plain
+ * evaluator, which knows nothing of this library's layers.
+ */
+async function bothWays(gpu: Gpu, source: Model, values: ParameterValues, data: Float32Array<ArrayBuffer>) {
   const bytes = exportTflite(source, values);
   const read = importTflite(bytes);
-  return {
-    ...{ bytes, read },
-    before: await outputs(gpu, source, values, data),
-    after: await outputs(gpu, read.model, read.values, data),
-  };
+  const [before, after] = [
+    await outputs(gpu, source, values, data),
+    await outputs(gpu, read.model, read.values, data),
+  ];
+  const file = disassemble(bytes);
+  const first = evaluate(file, [...data.subarray(0, sizeOf(source.inputShape))])[file.outputs[0] ?? 0];
+  const length = sizeOf(source.outputShape);
+  expectClose(first?.values ?? [], before.subarray(0, length), 1e-5, 'in the evaluator');
+  return { bytes, read, before, after };
 }
 
 const BINARY = { inputQuantizer: 'steSign', kernelQuantizer: 'steSign' } as const;
@@ -221,6 +238,65 @@ describe('exportTflite', () => {
       trainedValues(network, 7),
       samples(network, 3, 5),
     );
+    expectClose(after, before, 1e-5);
+  });
+
+  test('every layer of reals', async () => {
+    const start = input([9, 8, 6]);
+    const first = apply(conv2d({ filters: 6, kernelSize: 3, padding: 'same', useBias: true }), start);
+    const framed = apply(
+      pad2d({
+        padding: [
+          [1, 0],
+          [0, 2],
+        ],
+      }),
+      apply(relu(), apply(batchNormalization(), first)),
+    );
+    const depthwise = apply(
+      conv2d({ filters: 12, kernelSize: [2, 3], groups: 6, dilations: [2, 1] }),
+      framed,
+    );
+    const frame = [
+      [1, 1],
+      [0, 0],
+    ] as const;
+    const next = apply(conv2d({ filters: 6, kernelSize: 1, padding: frame }), depthwise);
+    const six = apply(relu({ maximum: 6 }), next);
+    const sum = apply(add(), six, apply(relu({ minimum: -1, maximum: 1 }), next));
+    const wide = apply(concat(), apply(multiply(), sum, six), sum, next);
+    const pooled = apply(maxPool2d({ poolSize: [2, 1], strides: 1, padding: 'same' }), wide);
+    const means = apply(averagePool2d({ poolSize: 2, padding: 'same' }), pooled);
+    const flat = apply(globalAveragePool2d(), apply(prelu(), apply(affine(), means)));
+    const shaped = apply(flatten(), apply(reshape({ shape: [3, 6] }), flat));
+    const network = model({ input: start, output: apply(softmax(), apply(dense({ units: 5 }), shaped)) });
+    const { before, after } = await bothWays(
+      gpu(),
+      network,
+      trainedValues(network, 10),
+      samples(network, 3, 6),
+    );
+    expectClose(after, before, 1e-5);
+  });
+
+  test('a folded network: fused thresholds, residuals, slopes, and pooling of either direction', async () => {
+    const start = input([8, 8, 3]);
+    const stem = apply(quantConv2d({ filters: 32, kernelSize: 3, kernelQuantizer: 'steSign' }), start);
+    const bits = apply(batchNormalization(), stem);
+    const pooled = apply(
+      maxPool2d({ poolSize: 2 }),
+      apply(quantConv2d({ filters: 32, kernelSize: 3, ...BINARY }), bits),
+    );
+    const normal = apply(batchNormalization(), pooled);
+    const side = apply(
+      quantConv2d({ filters: 32, kernelSize: 3, ...BINARY, padding: 'same', padValue: 1 }),
+      normal,
+    );
+    const joined = apply(prelu(), apply(add(), apply(batchNormalization(), side), apply(sign(), normal)));
+    const head = apply(quantDense({ units: 6, ...BINARY }), apply(flatten(), joined));
+    const network = model({ input: start, output: apply(batchNormalization(), head) });
+    const folded = foldForInference(network, trainedValues(network, 11));
+    const { before, after } = await bothWays(gpu(), folded.model, folded.values, samples(network, 3, 7));
     expectClose(after, before, 1e-5);
   });
 

@@ -3,7 +3,8 @@
  * own, so that the library's reader and writer can be held against something that shares nothing with them.
  */
 import { Builder } from 'flatbuffers';
-import { encode } from 'flatbuffers/js/flexbuffers.js';
+import { encode, toObject } from 'flatbuffers/js/flexbuffers.js';
+import { parseTflite } from '../../src/formats/tflite/container.ts';
 
 export type TensorType = 'float32' | 'int32' | 'int8' | 'bool';
 
@@ -217,6 +218,32 @@ export function assemble({ tensors, operators, inputs, outputs }: FileSpec): Uin
   );
   b.finish(model, 'TFL3');
   return b.asUint8Array().slice();
+}
+
+/** A file as the evaluator takes it. The container is the library's; what the operators mean is not. */
+export function disassemble(bytes: Uint8Array): FileSpec {
+  const { tensors, operators, inputs, outputs } = parseTflite(bytes);
+  return {
+    ...{ inputs, outputs },
+    tensors: tensors.map(({ shape, type, data }): TensorSpec => {
+      const name = (Object.keys(TYPES) as TensorType[]).find((known) => TYPES[known] === type) ?? 'int32';
+      if (data === undefined) return { shape, type: name };
+      const { buffer } = data.slice();
+      return {
+        shape,
+        type: name,
+        data: [...(name === 'float32' ? new Float32Array(buffer) : new Int32Array(buffer))],
+      };
+    }),
+    operators: operators.map(({ kind, inputs, outputs, options, customOptions }): OperatorSpec => {
+      const [, , ...fields] = OPERATORS[kind] ?? [CUSTOM, 0];
+      const read = { byte: 'int8', bool: 'int8', int: 'int32', float: 'float32', ints: 'int32s' } as const;
+      const builtin = fields.map(([name, own], slot) => [name, options?.[read[own]](slot) ?? 0] as const);
+      const custom =
+        customOptions.length === 0 ? {} : (toObject(customOptions.slice().buffer) as Record<string, number>);
+      return { kind, inputs, outputs, options: { ...Object.fromEntries(builtin), ...custom } };
+    }),
+  };
 }
 
 function rawBytes(data: readonly number[], type: TensorType): Uint8Array {

@@ -10,80 +10,37 @@
  * Larq's fast kernels have no packed output with exact zero padding: such a layer writes reals, and `LceQuantize` follows.
  */
 import { OptionError } from '../../errors.ts';
-import { describe, type Shape, sizeOf, wordsFor } from '../../gpu/index.ts';
-import {
-  floatValue,
-  type Model,
-  type ModelLayer,
-  type PackedSigns,
-  type ParameterValues,
-  packedValue,
-} from '../../graph/index.ts';
+import type { Shape } from '../../gpu/index.ts';
+import { floatValue, type Model, type ModelLayer, type ParameterValues } from '../../graph/index.ts';
 import {
   type BinaryOutputOptions,
   type Conv2dLayerOptions,
   DEFAULT_EPSILON,
+  type Pad2dOptions,
   type Pool2dLayerOptions,
 } from '../../layers/index.ts';
 import { type Conv2dOptions, type ResolvedConv2d, resolveConv2d, resolvePool2d } from '../../ops/index.ts';
-import { type OperatorToWrite, type OptionField, TfliteWriter } from './container-writer.ts';
+import type { OptionField } from './container-writer.ts';
+import {
+  Exporter,
+  type Floats,
+  type LayerWriter,
+  type Pool,
+  type Sum,
+  type Value,
+  type Written,
+} from './exporter.ts';
 import {
   ACTIVATION,
-  type BuiltinName,
   CONCATENATION,
   CONV_2D,
   DEPTHWISE_CONV_2D,
-  LCE,
   MUL,
-  type OPTIONS,
   PADDING,
-  POOL_2D,
   REDUCER,
-  RESHAPE,
   SOFTMAX,
 } from './schema.ts';
 import { type Comparison, signOfNormalized, signOfScaled } from './thresholds.ts';
-
-type Floats = Float32Array<ArrayBuffer>;
-
-/** A tensor of the file. `dims` are its own, without the batch, and with channels where the file counts words. */
-interface Written {
-  readonly form: 'real' | 'packed';
-  readonly tensor: number;
-  readonly dims: Shape;
-  /** What the model takes it for: as many values. */
-  readonly shape: Shape;
-}
-
-/** A binary layer that isn't written yet: what reads it decides on its output. */
-interface Sum {
-  readonly form: 'sum';
-  readonly name: string;
-  readonly input: Written;
-  /** OHWI, one bit a weight. */
-  readonly kernel: PackedSigns;
-  readonly resolved: ResolvedConv2d;
-  readonly padding: 'same' | 'valid';
-  /** Its number in the schema; before multiplier and bias. */
-  readonly activation: number;
-  readonly multiplier: Floats | undefined;
-  readonly bias: Floats | undefined;
-  /** Max pooling that follows. */
-  readonly pools: readonly Pool[];
-  readonly shape: Shape;
-}
-
-interface Pool {
-  readonly filter: readonly [number, number];
-  readonly strides: readonly [number, number];
-  readonly padding: 'same' | 'valid';
-  readonly dims: Shape;
-}
-
-type Value = Written | Sum;
-
-const INT32_MAX = 2 ** 31 - 1;
-const INT32_MIN = -(2 ** 31);
 
 /**
  * Writes a network for inference as a `.tflite` file for Larq Compute Engine. Normalisations and scales of which only
@@ -102,315 +59,7 @@ export function exportTflite(model: Model, values: ParameterValues): Uint8Array<
       where: model.name,
     });
   }
-  return new Exporter(model, values).run();
-}
-
-type LayerWriter = (exporter: Exporter, entry: ModelLayer, inputs: readonly [Value, ...Value[]]) => Value;
-
-class Exporter {
-  readonly #model: Model;
-  readonly #values: ParameterValues;
-  readonly #writer = new TfliteWriter();
-  /** The layers that read the result of each. */
-  readonly #readers = new Map<ModelLayer | undefined, ModelLayer[]>();
-  readonly #packed = new Map<number, Written>();
-  readonly #reals = new Map<number, Written>();
-  #name = '';
-  #parts = 0;
-
-  constructor(model: Model, values: ParameterValues) {
-    this.#model = model;
-    this.#values = values;
-    for (const reader of model.layers) {
-      for (const from of reader.inputs) {
-        const entry = model.layers[from];
-        this.#readers.set(entry, [...(this.#readers.get(entry) ?? []), reader]);
-      }
-    }
-  }
-
-  run(): Uint8Array<ArrayBuffer> {
-    const { layers, inputShape, outputShape, name } = this.#model;
-    const input = this.#writer.tensor('input', [1, ...inputShape], 'float32');
-    const start: Written = { form: 'real', tensor: input, dims: inputShape, shape: inputShape };
-    const results: Value[] = [];
-    for (const entry of layers) {
-      this.#name = entry.name;
-      this.#parts = 0;
-      const [first = start, ...more] = entry.inputs.map((from) => results[from] ?? start);
-      const value = WRITERS[entry.layer.kind]?.(this, entry, [first, ...more]) ?? first;
-      // What is read in several places is written once.
-      const isShared = (this.#readers.get(entry)?.length ?? 0) > 1;
-      results.push(value.form === 'sum' && isShared ? this.materialized(value) : value);
-    }
-    const result = this.view(this.real(results.at(-1) ?? start), outputShape);
-    return this.#writer.finish([input], [result.tensor], name);
-  }
-
-  /** Whether all that reads a layer's result, through `flatten` too, takes its signs. */
-  isReadAsSigns(entry: ModelLayer): boolean {
-    const readers = this.#readers.get(entry) ?? [];
-    return (
-      readers.length > 0 &&
-      readers.every((reader) => {
-        const { kind, config } = reader.layer;
-        if (kind === 'flatten' || kind === 'reshape') return this.isReadAsSigns(reader);
-        const isBinary = kind === 'binaryConv2d' || kind === 'binaryDense' || kind === 'signPool2d';
-        return isBinary ? reader.inputs.length === 1 : kind === 'sign' || config.inputQuantizer !== undefined;
-      })
-    );
-  }
-
-  floats(entry: ModelLayer, parameter: string): Floats {
-    const { spec, value, where } = this.#parameter(entry, parameter);
-    return floatValue(value, spec.shape, where);
-  }
-
-  optionalFloats(entry: ModelLayer, parameter: string): Floats | undefined {
-    return entry.parameters.some(({ name }) => name === parameter)
-      ? this.floats(entry, parameter)
-      : undefined;
-  }
-
-  signs(entry: ModelLayer, parameter: string): PackedSigns {
-    const { spec, value, where } = this.#parameter(entry, parameter);
-    return packedValue(value, spec.shape, where);
-  }
-
-  /**
-   * A kernel as a tensor of reals. Binary ones, which meet reals here, are a bit each in the file, and an operator on the
-   * constant makes reals of them.
-   */
-  weights(entry: ModelLayer): number {
-    const spec = entry.parameters.find(({ name }) => name === 'kernel');
-    if (spec?.role !== 'binary') {
-      return this.constant('kernel', spec?.shape ?? [], this.floats(entry, 'kernel'));
-    }
-    const { words, shape } = this.signs(entry, 'kernel');
-    const rows = shape.slice(0, -1);
-    const packed = this.constant('kernel', [...rows, wordsFor(shape.at(-1) ?? 1)], words);
-    const unpacked = this.#writer.tensor(`${this.#name}/signs`, shape, 'float32');
-    this.#writer.operator({ kind: { custom: LCE.dequantize }, inputs: [packed], outputs: [unpacked] });
-    return unpacked;
-  }
-
-  #parameter(entry: ModelLayer, parameter: string) {
-    const where = `${entry.name}/${parameter}`;
-    const spec = entry.parameters.find(({ name }) => name === parameter);
-    const value = this.#values.get(where);
-    if (spec === undefined || value === undefined) {
-      throw new OptionError('A parameter is missing.', { given: where, where: this.#model.name });
-    }
-    return { spec, value, where };
-  }
-
-  constant(
-    what: string,
-    shape: Shape,
-    values: Floats | Int32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>,
-  ): number {
-    return this.#writer.constant(`${this.#name}/${what}`, shape, values);
-  }
-
-  /** An operator with one result, which is a tensor of its own. */
-  emit(
-    operator: Omit<OperatorToWrite, 'outputs'>,
-    form: Written['form'],
-    dims: Shape,
-    shape: Shape = dims,
-  ): Written {
-    const name = this.#parts === 0 ? this.#name : `${this.#name}/${this.#parts}`;
-    this.#parts += 1;
-    const own = form === 'real' ? dims : [...dims.slice(0, -1), wordsFor(dims.at(-1) ?? 1)];
-    const tensor = this.#writer.tensor(name, [1, ...own], form === 'real' ? 'float32' : 'int32');
-    this.#writer.operator({ ...operator, outputs: [tensor] });
-    return { form, tensor, dims, shape };
-  }
-
-  /** A built-in operator on reals. */
-  builtin(
-    kind: BuiltinName,
-    inputs: readonly number[],
-    dims: Shape,
-    type: keyof typeof OPTIONS = 'none',
-    fields: readonly OptionField[] = [],
-  ): Written {
-    const options = type === 'none' ? {} : { options: { type, fields } };
-    return this.emit({ kind, inputs, ...options }, 'real', dims);
-  }
-
-  /** Written to the file, as whatever it is. */
-  materialized(value: Value): Written {
-    return value.form === 'sum' ? this.#sumAsReals(value) : value;
-  }
-
-  real(value: Value): Written {
-    const written = this.materialized(value);
-    if (written.form === 'real') return written;
-    const known = this.#reals.get(written.tensor);
-    if (known !== undefined) return { ...known, shape: written.shape };
-    const { tensor, dims, shape } = written;
-    const made = this.emit({ kind: { custom: LCE.dequantize }, inputs: [tensor] }, 'real', dims, shape);
-    this.#reals.set(tensor, made);
-    return made;
-  }
-
-  packed(value: Value): Written {
-    const written = this.materialized(value);
-    if (written.form === 'packed') return written;
-    const known = this.#packed.get(written.tensor);
-    if (known !== undefined) return { ...known, shape: written.shape };
-    const { tensor, dims, shape } = written;
-    const made = this.emit({ kind: { custom: LCE.quantize }, inputs: [tensor] }, 'packed', dims, shape);
-    this.#packed.set(tensor, made);
-    return made;
-  }
-
-  /** The same values in a tensor of these dims. Packed rows stay whole if they fill their words. */
-  view(value: Written, dims: Shape): Written {
-    if (describe(dims) === describe(value.dims)) return { ...value, shape: dims };
-    const [from = 1, to = 1] = [value.dims.at(-1), dims.at(-1)];
-    if (value.form === 'packed' && from !== to && (from % 32 !== 0 || to % 32 !== 0)) {
-      return this.packed(this.view(this.real(value), dims));
-    }
-    const own = value.form === 'real' ? dims : [...dims.slice(0, -1), wordsFor(to)];
-    const newShape = [1, ...own];
-    const inputs = [
-      value.tensor,
-      this.constant(`shape of ${describe(dims)}`, [newShape.length], Int32Array.from(newShape)),
-    ];
-    const fields = [{ slot: RESHAPE.newShape, int32s: newShape }];
-    return this.emit({ kind: 'RESHAPE', inputs, options: { type: 'Reshape', fields } }, value.form, dims);
-  }
-
-  /** x·scale + shift by channel. */
-  scaled(value: Written, scale: Floats | undefined, shift: Floats | undefined): Written {
-    const dims = value.dims;
-    let { tensor } = value;
-    const activation = [{ slot: MUL.activation, int8: ACTIVATION.none }];
-    if (scale?.some((factor) => factor !== 1)) {
-      const factors = this.constant('scale', [scale.length], scale);
-      tensor = this.builtin('MUL', [tensor, factors], dims, 'Mul', activation).tensor;
-    }
-    if (shift?.some((term) => term !== 0)) {
-      const terms = this.constant('shift', [shift.length], shift);
-      tensor = this.builtin('ADD', [tensor, terms], dims, 'Add', activation).tensor;
-    }
-    return { ...value, tensor };
-  }
-
-  /** A binary layer's operator. */
-  #bconv(sum: Sum, flipped: PackedSigns, form: Written['form'], inputs: readonly number[]): Written {
-    const { resolved } = sum;
-    const { outHeight, outWidth, outChannels, kernelHeight, kernelWidth } = resolved;
-    const words = wordsFor(flipped.shape.at(-1) ?? 1);
-    const filters = this.constant('kernel', [outChannels, kernelHeight, kernelWidth, words], flipped.words);
-    const customOptions = {
-      channels_in: resolved.channels,
-      dilation_height_factor: resolved.dilationY,
-      dilation_width_factor: resolved.dilationX,
-      fused_activation_function: sum.activation,
-      pad_values: sum.padding === 'same' ? resolved.padValue : 0,
-      padding: PADDING[sum.padding],
-      stride_height: resolved.strideY,
-      stride_width: resolved.strideX,
-    };
-    const kind = { custom: LCE.bconv2d };
-    const all = [sum.input.tensor, filters, ...inputs];
-    return this.emit({ kind, inputs: all, customOptions }, form, [outHeight, outWidth, outChannels]);
-  }
-
-  #sumAsReals(sum: Sum): Written {
-    const channels = sum.resolved.outChannels;
-    const multiplier = this.constant(
-      'multiplier',
-      [channels],
-      sum.multiplier ?? new Float32Array(channels).fill(1),
-    );
-    const bias = this.constant('bias', [channels], sum.bias ?? new Float32Array(channels));
-    let written = this.#bconv(sum, sum.kernel, 'real', [multiplier, bias, -1]);
-    for (const pool of sum.pools) written = this.pooled('MAX_POOL_2D', written, pool);
-    return { ...written, shape: sum.shape };
-  }
-
-  /** +1 where direction·sum ≥ limit, by channel. */
-  sumAsSigns(sum: Sum, direction: Floats, limit: Floats): Written {
-    const isBare =
-      sum.multiplier === undefined && sum.bias === undefined && sum.activation === ACTIVATION.none;
-    const isExactZero = sum.padding === 'same' && sum.resolved.padValue === 0;
-    const keepsOrder = sum.pools.length === 0 || direction.every((side) => side >= 0);
-    if (!isBare || isExactZero || !keepsOrder) {
-      const negated = limit.map((value) => -value);
-      if (isBare && sum.pools.length === 0) {
-        return this.packed(this.#sumAsReals({ ...sum, multiplier: direction, bias: negated }));
-      }
-      return this.packed(this.scaled(this.#sumAsReals(sum), direction, negated));
-    }
-    const depth = sizeOf(sum.kernel.shape.slice(1));
-    const thresholds = Int32Array.from(direction, (side, channel) => {
-      const least = limit[channel] ?? 0;
-      const most = side === 0 ? (least <= 0 ? depth : -1) : Math.floor((depth - least) / 2);
-      return most >= depth ? INT32_MAX : most < 0 ? INT32_MIN : most;
-    });
-    const kernel = negatedWhere(sum.kernel, direction);
-    const limits = this.constant('threshold', [thresholds.length], thresholds);
-    let written = this.#bconv(sum, kernel, 'packed', [-1, -1, limits]);
-    for (const pool of sum.pools) written = this.packedPool(written, pool);
-    return { ...written, shape: sum.shape };
-  }
-
-  pooled(
-    kind: 'MAX_POOL_2D' | 'AVERAGE_POOL_2D',
-    value: Written,
-    { filter, strides, padding, dims }: Pool,
-  ): Written {
-    return this.builtin(kind, [value.tensor], dims, 'Pool2D', [
-      { slot: POOL_2D.strideWidth, int32: strides[1] },
-      { slot: POOL_2D.strideHeight, int32: strides[0] },
-      { slot: POOL_2D.filterWidth, int32: filter[1] },
-      { slot: POOL_2D.filterHeight, int32: filter[0] },
-      { slot: POOL_2D.padding, int8: PADDING[padding] },
-      { slot: POOL_2D.activation, int8: ACTIVATION.none },
-    ]);
-  }
-
-  packedPool(value: Written, { filter, strides, padding, dims }: Pool): Written {
-    const customOptions = {
-      padding: PADDING[padding],
-      stride_width: strides[1],
-      stride_height: strides[0],
-      filter_width: filter[1],
-      filter_height: filter[0],
-    };
-    return this.emit(
-      { kind: { custom: LCE.bmaxPool2d }, inputs: [value.tensor], customOptions },
-      'packed',
-      dims,
-    );
-  }
-
-  /** An image padded with zeros, [top, bottom] and [left, right]. */
-  paddedWithZeros(value: Written, amounts: readonly (readonly [number, number])[]): Written {
-    const [[top, bottom] = [0, 0], [left, right] = [0, 0]] = amounts;
-    const [height = 1, width = 1, channels = 1] = value.dims;
-    const table = Int32Array.of(0, 0, top, bottom, left, right, 0, 0);
-    const inputs = [value.tensor, this.constant('paddings', [4, 2], table)];
-    return this.builtin('PAD', inputs, [height + top + bottom, width + left + right, channels], 'Pad');
-  }
-}
-
-/** Filters of channels with direction −1 negated. */
-function negatedWhere(kernel: PackedSigns, direction: Floats): PackedSigns {
-  if (direction.every((side) => side >= 0)) return kernel;
-  const channels = kernel.shape.at(-1) ?? 1;
-  const perRow = wordsFor(channels);
-  const perFilter = kernel.words.length / direction.length;
-  const tail = channels % 32 === 0 ? -1 : (1 << (channels % 32)) - 1;
-  const words = kernel.words.map((word, index) => {
-    if ((direction[Math.floor(index / perFilter)] ?? 0) >= 0) return word;
-    return (~word & (index % perRow === perRow - 1 ? tail : -1)) >>> 0;
-  });
-  return { words, shape: kernel.shape };
+  return new Exporter(model, values).run(WRITERS);
 }
 
 function refused({ name, layer }: ModelLayer, reason: string, remedy?: string): OptionError {
@@ -795,6 +444,11 @@ const WRITERS: Readonly<Record<string, LayerWriter>> = {
   },
   maxPool2d: maxPooling,
   multiply: merging('MUL'),
+  pad2d: (exporter, entry, [input]) => {
+    const { padding, value = 0 } = entry.layer.config as unknown as Pad2dOptions;
+    if (value !== 0) throw refused(entry, `it pads with ${value}`, 'pad with 0');
+    return exporter.paddedWithZeros(exporter.view(exporter.real(input), imageShape(entry)), padding);
+  },
   prelu: (exporter, entry, [input]) => {
     const alpha = exporter.floats(entry, 'alpha');
     const inputs = [
