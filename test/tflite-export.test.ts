@@ -25,6 +25,8 @@ import {
   affine,
   averagePool2d,
   batchNormalization,
+  binaryConv2d,
+  binaryDense,
   concat,
   conv2d,
   dense,
@@ -41,6 +43,7 @@ import {
   relu,
   reshape,
   sign,
+  signPool2d,
   softmax,
   threshold,
 } from '../src/layers/index.ts';
@@ -56,7 +59,7 @@ type Values = Map<string, Float32Array<ArrayBuffer>>;
 function trainedValues(network: Model, seed: number): Values {
   const values = initialValues(network, seed);
   let stream = 0;
-  for (const { name, layer, inputShapes, parameters } of network.layers) {
+  for (const { name, inputShapes, parameters } of network.layers) {
     const depth = Math.sqrt(sizeOf(inputShapes[0] ?? [1]) + 1);
     const ranges: Record<string, readonly [number, number]> = {
       gamma: [-1.5, 1.5],
@@ -66,6 +69,8 @@ function trainedValues(network: Model, seed: number): Values {
       scale: [-2, 2],
       shift: [-3, 3],
       bias: [-2, 2],
+      multiplier: [-2, 2],
+      slope: [-1, 1],
       threshold: [-5, 5],
     };
     for (const spec of parameters) {
@@ -76,7 +81,7 @@ function trainedValues(network: Model, seed: number): Values {
       const [low, high] = range ?? [-1, 1];
       data?.forEach((_, i) => {
         const drawn = low + (high - low) * uniform01(seed, 900 + own, i);
-        const isWhole = layer.kind === 'threshold';
+        const isWhole = spec.name === 'threshold';
         data[i] =
           spec.name === 'direction' ? Math.sign(Math.round(3 * drawn)) : isWhole ? Math.round(drawn) : drawn;
       });
@@ -297,6 +302,33 @@ describe('exportTflite', () => {
     const network = model({ input: start, output: apply(batchNormalization(), head) });
     const folded = foldForInference(network, trainedValues(network, 11));
     const { before, after } = await bothWays(gpu(), folded.model, folded.values, samples(network, 3, 7));
+    expectClose(after, before, 1e-5);
+  });
+
+  test('layers for inference: clamps, residuals and slopes of binary ones, pooling of either direction', async () => {
+    const start = input([6, 6, 40]);
+    const shape = { filters: 33, kernelSize: 3, padding: 'same', padValue: 1 } as const;
+    const signs = (['relu', 'relu6', 'reluN1To1'] as const).map((activation) =>
+      apply(binaryConv2d({ ...shape, activation, output: 'signs' }), start),
+    );
+    const pooled = apply(signPool2d({ poolSize: 2, strides: 1, padding: 'same' }), apply(concat(), ...signs));
+    const narrow = apply(
+      binaryConv2d({ ...shape, kernelSize: 1, output: 'real', activation: 'relu6' }),
+      pooled,
+    );
+    const side = apply(
+      binaryConv2d({ ...shape, padValue: 0, output: 'real', residual: true, prelu: true }),
+      pooled,
+      narrow,
+    );
+    const head = apply(binaryDense({ units: 4, output: 'real' }), apply(flatten(), side));
+    const network = model({ input: start, output: head });
+    const { before, after } = await bothWays(
+      gpu(),
+      network,
+      trainedValues(network, 12),
+      samples(network, 3, 8),
+    );
     expectClose(after, before, 1e-5);
   });
 
