@@ -42,6 +42,12 @@ const sessions = new WeakMap<WebGpuBackend, Session>();
 /** The name under which TensorFlow.js registers the kernels of its WebGPU backend. */
 export const WEBGPU = 'webgpu';
 
+/**
+ * The flag of TensorFlow.js that says whether products on its WebGPU backend run in this library's kernels. With
+ * `tf.env().set('WEBGPU_BNN_KERNELS', false)` they are its own operations there too: to compare the two.
+ */
+export const KERNELS_FLAG = 'WEBGPU_BNN_KERNELS';
+
 /** TensorFlow.js' current backend where that is WebGPU; undefined on every other one. @throws OptionError */
 export function webgpuBackend(): WebGpuBackend | undefined {
   const backend: object = currentBackend();

@@ -22,6 +22,12 @@ import { registerProducts } from './products.ts';
 import { QUANTIZERS } from './quantizers.ts';
 
 export * from '../../errors.ts';
+export {
+  type ComparedTraining,
+  type Comparison,
+  type ComparisonOptions,
+  compareTraining,
+} from './comparison.ts';
 export { WeightClip } from './constraints.ts';
 export {
   QuantConv1D,
@@ -40,6 +46,7 @@ export {
   quantSeparableConv2d,
 } from './layers.ts';
 export { FlipRatio } from './metrics.ts';
+export { toLayersModel } from './models.ts';
 export {
   type GraphNode,
   type LceConvOptions,

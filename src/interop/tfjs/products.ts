@@ -25,7 +25,15 @@ import {
 } from '../../ops/dense.ts';
 import { outputsLast, packSignsOutputsLast } from '../../ops/outputs-last.ts';
 import { binarize, binarizeGrad } from '../../ops/quantize.ts';
-import { assertLive, routineFor, runRoutine, WEBGPU, type WebGpuBackend, webgpuBackend } from './backend.ts';
+import {
+  assertLive,
+  KERNELS_FLAG,
+  routineFor,
+  runRoutine,
+  WEBGPU,
+  type WebGpuBackend,
+  webgpuBackend,
+} from './backend.ts';
 import { MagnitudeAwareSign, meanMagnitude, type Quantizer, type Surrogate } from './quantizers.ts';
 
 type Pair = readonly [y: number, x: number];
@@ -80,14 +88,7 @@ export function quantizedProduct(x: tf.Tensor, w: tf.Tensor, options: ProductOpt
   const input = inputQuantizer?.surrogate;
   const known = inputQuantizer === undefined || (input !== undefined && !input.scaled);
   const padding = windows === undefined || [-1, 0, 1].includes(windows.padValue);
-  if (
-    kernel !== undefined &&
-    !kernel.scaled &&
-    known &&
-    padding &&
-    x.size > 0 &&
-    webgpuBackend() !== undefined
-  ) {
+  if (kernel !== undefined && !kernel.scaled && known && padding && x.size > 0 && usesKernels()) {
     inputQuantizer?.track(reals);
     kernelQuantizer?.track(w);
     const attrs: ProductAttrs = { input: input ?? null, kernel, windows: windows ?? null };
@@ -97,6 +98,10 @@ export function quantizedProduct(x: tf.Tensor, w: tf.Tensor, options: ProductOpt
   return windows === undefined
     ? tf.matMul(a as tf.Tensor2D, b as tf.Tensor2D)
     : plainConv2d(a as tf.Tensor4D, b as tf.Tensor4D, windows);
+}
+
+function usesKernels(): boolean {
+  return tf.env().getBool(KERNELS_FLAG) && webgpuBackend() !== undefined;
 }
 
 /** A convolution as operations of TensorFlow.js that have gradients on every backend. */
@@ -291,6 +296,7 @@ function scaledByMagnitude(product: tf.Tensor, w: tf.Tensor): tf.Tensor {
 
 /** Tells TensorFlow.js of the kernels and their gradients. Once is enough. */
 export function registerProducts(): void {
+  tf.env().registerFlag(KERNELS_FLAG, () => true);
   const register = (kernelName: string, kernel: Kernel) =>
     tf.registerKernel({
       kernelName,
