@@ -1,4 +1,5 @@
-// Binary convolution without groups, by XOR and popcount, sharing loads within quads of invocations, counting by carry-save adders down to fours.
+// Binary convolution without groups, by XOR and popcount, sharing loads within quads of invocations and counting the
+// fours that go out of carry-save adders.
 enable subgroups;
 diagnostic(off, subgroup_uniformity); // whole quads leave together
 
@@ -8,6 +9,7 @@ diagnostic(off, subgroup_uniformity); // whole quads leave together
 //!include "lib/store_dots.wgsl"
 //!include "lib/count_twos.wgsl"
 //!include "lib/binary_quads.wgsl"
+//!include "lib/quads_main.wgsl"
 
 @group(0) @binding(0) var<storage, read> a: array<u32>; // bits [BATCH, HEIGHT, WIDTH, CHANNELS] with its padding
 @group(0) @binding(1) var<storage, read> w: array<vec4u>; // words [KERNEL_HEIGHT * KERNEL_WIDTH * ceil(CHANNELS / 32), OUT_CHANNELS]

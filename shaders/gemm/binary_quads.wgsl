@@ -1,5 +1,5 @@
-// Product of packed signs, sharing loads within quads of invocations, counting by carry-save adders down to fours: out = a * transpose(w) = K - 2 * popcount(a XOR w). N is a multiple of 4; the words of
-// w lie with those of its rows side by side.
+// Product of packed signs: out = a * transpose(w), sharing loads within quads of invocations and counting the fours
+// that go out of carry-save adders. N is a multiple of 4; the words of w lie with those of its rows side by side.
 enable subgroups;
 diagnostic(off, subgroup_uniformity); // whole quads leave together
 
@@ -7,6 +7,7 @@ diagnostic(off, subgroup_uniformity); // whole quads leave together
 //!include "lib/store_dots.wgsl"
 //!include "lib/count_twos.wgsl"
 //!include "lib/binary_quads.wgsl"
+//!include "lib/quads_main.wgsl"
 
 @group(0) @binding(0) var<storage, read> a: array<u32>; // bits [M, K]
 @group(0) @binding(1) var<storage, read> w: array<vec4u>; // words [ceil(K / 32), N]

@@ -1,12 +1,13 @@
-// The body of products of packed signs that share their loads within quads of invocations: one invocation makes sixteen
+// Products of packed signs that share their loads within quads of invocations: one invocation makes sixteen
 // rows of four columns. The four of a quad have the same rows, so each loads one of four words of a row and the others
 // have it by broadcast: a quarter of the loads. That holds where quads are neighbours in the workgroup, as they are on
 // every adapter so far; it is chosen only where a measurement compared its results. It needs what `lib/binary_tile.wgsl`
 // needs, and count_four and total of `lib/count_*.wgsl`.
 //!include "lib/binary_columns.wgsl"
+//!include "lib/weights.wgsl"
 
 const TILE_ROWS = 16u;
-const LANES = 16u; // invocations side by side: 64 columns
+const LANES = 16u; // invocations side by side
 
 // Takes in four words of a row, of which this invocation holds one.
 fn count_row(c: Columns, mine: u32, w0: vec4u, w1: vec4u, w2: vec4u, w3: vec4u) -> Columns {
@@ -22,25 +23,12 @@ fn count_row(c: Columns, mine: u32, w0: vec4u, w1: vec4u, w2: vec4u, w3: vec4u) 
   );
 }
 
-// The signs that differ, by row. Stored in a loop, so that compilers see what becomes of them once and not sixteen times.
+// The signs that differ, by row: what is made of them stands in loops, so that compilers see it once and not sixteen times.
 var<private> differing: array<vec4u, TILE_ROWS>;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-  @builtin(subgroup_invocation_id) lane: u32,
-) {
+// Counts them for the rows from `row` on, which is the same for a whole quad and below ROWS, and a quad of columns.
+fn count_tile(row: u32, quad: u32, lane: u32) {
   let quads = COLUMNS / 4u;
-  let across = (quads + LANES - 1u) / LANES;
-  let index = group.y * groups.x + group.x;
-  let quad = index % across * LANES + local % LANES;
-  let row = (index / across * (64u / LANES) + local / LANES) * TILE_ROWS;
-  // The same for a whole quad, which is all that broadcasts within quads need.
-  if (row >= ROWS) {
-    return;
-  }
   // Rows and columns beyond the last ones repeat them, and aren't stored.
   let a0 = first_word(row);
   let a1 = first_word(min(row + 1u, ROWS - 1u));
@@ -119,9 +107,4 @@ fn main(
   differing[13] = totals(c13);
   differing[14] = totals(c14);
   differing[15] = totals(c15);
-  if (quad < quads) {
-    for (var r = 0u; r < TILE_ROWS; r++) {
-      store(row + r, quad, 0u, differing[r], vec4u());
-    }
-  }
 }
