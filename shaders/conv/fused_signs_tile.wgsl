@@ -7,6 +7,7 @@
 //!include "lib/binary_tile.wgsl"
 alias Lane = vec4f;
 //!include "lib/epilogue_signs.wgsl"
+//!include "lib/minus_bits.wgsl"
 
 @group(0) @binding(0) var<storage, read> a: array<u32>; // bits [BATCH, HEIGHT, WIDTH, CHANNELS] with its padding
 @group(0) @binding(1) var<storage, read> w: array<vec4u>; // words [KERNEL_HEIGHT * KERNEL_WIDTH * ceil(CHANNELS / 32), OUT_CHANNELS]
@@ -15,11 +16,6 @@ alias Lane = vec4f;
 
 // What is known so far of the words of the tile's four pixels.
 var<private> word: vec4u;
-
-fn minus_bits(dot: vec4i, quad: u32) -> u32 {
-  let minus = select(vec4u(1u, 2u, 4u, 8u), vec4u(), directed(vec4f(dot), quad) >= threshold[quad]);
-  return minus.x | minus.y | minus.z | minus.w;
-}
 
 fn store(pixel: u32, quad: u32, second: u32, d: vec4u, e: vec4u) {
   if (pixel >= ROWS) {

@@ -28,23 +28,37 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let n = pixel / (OUT_WIDTH * OUT_HEIGHT);
   let first = pixel * PIXEL_VECTORS;
   var sum = 0;
-  for (var word = 0u; word < PATCH_WORDS; word++) {
-    var low = vec4u();
-    var high = vec4u();
-    for (var bit = 0u; bit < min(32u, PATCH - word * 32u); bit++) {
-      let tap = word * 32u + bit;
-      let row = input_row(out_y, tap / (KERNEL_WIDTH * CHANNELS));
-      let column = input_column(out_x, tap / CHANNELS % KERNEL_WIDTH);
-      if (row < HEIGHT && column < WIDTH) {
-        let value = value_at(((n * HEIGHT + row) * WIDTH + column) * CHANNELS + tap % CHANNELS);
+  var at = first;
+  var low = vec4u();
+  var high = vec4u();
+  var place = 1u; // of the tap in its word; 0 when the word is full
+  for (var ky = 0u; ky < KERNEL_HEIGHT; ky++) {
+    let row = input_row(out_y, ky);
+    for (var kx = 0u; kx < KERNEL_WIDTH; kx++) {
+      let column = input_column(out_x, kx);
+      let inside = row < HEIGHT && column < WIDTH;
+      let begin = select(0u, ((n * HEIGHT + row) * WIDTH + column) * CHANNELS, inside);
+      for (var c = 0u; c < CHANNELS; c++) {
+        let value = select(0, value_at(begin + c), inside);
         sum += value;
         let bits = vec4u(bitcast<u32>(value));
-        low |= ((bits >> vec4u(0u, 1u, 2u, 3u)) & vec4u(1u)) << vec4u(bit);
-        high |= ((bits >> vec4u(4u, 5u, 6u, 7u)) & vec4u(1u)) << vec4u(bit);
+        low += ((bits >> vec4u(0u, 1u, 2u, 3u)) & vec4u(1u)) * place;
+        high += ((bits >> vec4u(4u, 5u, 6u, 7u)) & vec4u(1u)) * place;
+        place *= 2u;
+        if (place == 0u) {
+          planes[at] = low;
+          planes[at + 1u] = high;
+          at += 2u;
+          low = vec4u();
+          high = vec4u();
+          place = 1u;
+        }
       }
     }
-    planes[first + 2u * word] = low;
-    planes[first + 2u * word + 1u] = high;
+  }
+  if (place != 1u) {
+    planes[at] = low;
+    planes[at + 1u] = high;
   }
   planes[first + 2u * PATCH_WORDS] = vec4u(bitcast<u32>(sum), 0u, 0u, 0u);
 }

@@ -1,23 +1,29 @@
 /**
  * Binary convolutions that finish what they make: reals through clamp, multiplier, bias, residual and PReLU, or packed
- * signs through one threshold a channel. The kernels named `…Tile` take what `canTileForward` of `conv.ts` says, with the
- * input padded and the filters laid out as `binaryForwardTile` takes them; the others any geometry. A matrix product is a
+ * signs through one threshold a channel. The families take what `canTileForward` of `conv.ts` says, with the input padded
+ * and the filters laid out as `BINARY_FORWARD` takes them; `fusedReal` and `fusedSigns` any geometry. A matrix product is a
  * convolution of images of one pixel.
  */
 import fusedRealSource from '../../shaders/conv/fused_real.wgsl';
+import fusedRealQuadsSource from '../../shaders/conv/fused_real_quads.wgsl';
 import fusedRealTileSource from '../../shaders/conv/fused_real_tile.wgsl';
 import fusedSignsSource from '../../shaders/conv/fused_signs.wgsl';
+import fusedSignsQuadsSource from '../../shaders/conv/fused_signs_quads.wgsl';
 import fusedSignsTileSource from '../../shaders/conv/fused_signs_tile.wgsl';
 import planesFiltersSource from '../../shaders/conv/planes_filters.wgsl';
 import planesRealSource from '../../shaders/conv/planes_real.wgsl';
 import planesSignsSource from '../../shaders/conv/planes_signs.wgsl';
 import planesSplitSource from '../../shaders/conv/planes_split.wgsl';
-import { defineKernel, linearWorkgroups, wordsFor } from '../gpu/index.ts';
-import { type ConvConstants, GEOMETRY } from './conv.ts';
+import { defineKernel, linearWorkgroups, type Workgroups, wordsFor } from '../gpu/index.ts';
+import { type ConvConstants, canTileForward, GEOMETRY, paddedSize } from './conv.ts';
+import { type Family, quadGroups, quadsCanApply, quadsPay, tileGroups } from './variants.ts';
 
 const CLAMP = ['LOWEST', 'HIGHEST'] as const;
 const OPTIONAL = ['HAS_SCALE', 'HAS_RESIDUAL', 'HAS_SLOPE'] as const;
 const pixels = (c: ConvConstants) => c.BATCH * c.OUT_HEIGHT * c.OUT_WIDTH;
+/** Words of activations that meet words of filters. */
+const comparisons = (c: ConvConstants) =>
+  pixels(c) * c.OUT_CHANNELS * c.KERNEL_HEIGHT * c.KERNEL_WIDTH * wordsFor(c.CHANNELS);
 
 /** bits * bits to finished f32, any geometry. */
 export const fusedReal = defineKernel({
@@ -36,23 +42,61 @@ export const fusedReal = defineKernel({
   workgroups: (c) => linearWorkgroups(pixels(c) * c.OUT_CHANNELS, 64),
 });
 
-/** padded bits * transposed bits to finished f32; `canTileForward`. */
-export const fusedRealTile = defineKernel({
-  name: 'conv/fused_real_tile',
-  source: fusedRealTileSource,
-  bindings: {
-    a: 'read',
-    w: 'read',
-    multiplier: 'read',
-    bias: 'read',
-    slope: 'read',
-    residual: 'read',
-    sums: 'read',
-    out: 'write',
+const realTile = (name: string, source: string, workgroups: (rows: number, columns: number) => Workgroups) =>
+  defineKernel({
+    name: `conv/${name}`,
+    source,
+    bindings: {
+      a: 'read',
+      w: 'read',
+      multiplier: 'read',
+      bias: 'read',
+      slope: 'read',
+      residual: 'read',
+      sums: 'read',
+      out: 'write',
+    },
+    constants: [...GEOMETRY, 'PADDED', ...CLAMP, ...OPTIONAL],
+    workgroups: (c) => workgroups(pixels(c), c.OUT_CHANNELS),
+  });
+
+const fusedRealTile = realTile('fused_real_tile', fusedRealTileSource, tileGroups);
+
+type Clamped = ConvConstants & Readonly<Record<'PADDED' | (typeof CLAMP)[number], number>>;
+
+/** What all of them read: padded activations, filters with their outputs side by side, sums of their taps. */
+function operands(c: Clamped) {
+  const taps = c.KERNEL_HEIGHT * c.KERNEL_WIDTH;
+  const [height, width] = c.PADDED === 1 ? paddedSize(c) : [c.HEIGHT, c.WIDTH];
+  return {
+    a: { shape: [c.BATCH, height, width, c.CHANNELS], dtype: 'bits' },
+    w: { shape: [taps * wordsFor(c.CHANNELS), c.OUT_CHANNELS], dtype: 'u32' },
+    sums: { shape: [taps, c.OUT_CHANNELS], dtype: 'i32' },
+    out: { shape: [c.BATCH, c.OUT_HEIGHT, c.OUT_WIDTH, c.OUT_CHANNELS], dtype: 'f32' },
+    channels: { shape: [c.OUT_CHANNELS], dtype: 'f32' },
+  } as const;
+}
+
+/** padded bits * transposed bits to finished f32; none where `canTileForward` says no. */
+export const FUSED_REAL: Family<
+  typeof fusedRealTile,
+  Clamped & Readonly<Record<(typeof OPTIONAL)[number], number>>
+> = {
+  name: 'fusedBinaryConv2d to reals',
+  exact: false,
+  operands(c) {
+    const { a, w, sums, out, channels } = operands(c);
+    return { a, w, multiplier: channels, bias: channels, slope: channels, residual: out, sums, out };
   },
-  constants: [...GEOMETRY, 'PADDED', ...CLAMP, ...OPTIONAL],
-  workgroups: (c) => linearWorkgroups(Math.ceil(pixels(c) / 4) * Math.ceil(c.OUT_CHANNELS / 8), 64),
-});
+  variants: [
+    {
+      kernel: realTile('fused_real_quads', fusedRealQuadsSource, quadGroups),
+      canApply: (c, device) => canTileForward(c) && quadsCanApply(device),
+      isDefault: (c, device) => quadsPay(comparisons(c), device),
+    },
+    { kernel: fusedRealTile, canApply: canTileForward },
+  ],
+};
 
 /** bits * bits to bits, any geometry. */
 export const fusedSigns = defineKernel({
@@ -63,14 +107,46 @@ export const fusedSigns = defineKernel({
   workgroups: (c) => linearWorkgroups(pixels(c) * wordsFor(c.OUT_CHANNELS), 64),
 });
 
-/** padded bits * transposed bits to bits; `canTileForward`. */
-export const fusedSignsTile = defineKernel({
-  name: 'conv/fused_signs_tile',
-  source: fusedSignsTileSource,
-  bindings: { a: 'read', w: 'read', direction: 'read', threshold: 'read', sums: 'read', bits: 'write' },
-  constants: [...GEOMETRY, 'PADDED', ...CLAMP],
-  workgroups: (c) => linearWorkgroups(Math.ceil(pixels(c) / 4) * wordsFor(c.OUT_CHANNELS), 64),
-});
+const signsTile = (name: string, source: string, workgroups: (rows: number, columns: number) => Workgroups) =>
+  defineKernel({
+    name: `conv/${name}`,
+    source,
+    bindings: { a: 'read', w: 'read', direction: 'read', threshold: 'read', sums: 'read', bits: 'write' },
+    constants: [...GEOMETRY, 'PADDED', ...CLAMP],
+    workgroups: (c) => workgroups(pixels(c), c.OUT_CHANNELS),
+  });
+
+const fusedSignsTile = signsTile('fused_signs_tile', fusedSignsTileSource, (rows, columns) =>
+  linearWorkgroups(Math.ceil(rows / 4) * wordsFor(columns), 64),
+);
+
+/** padded bits * transposed bits to bits; none where `canTileForward` says no. */
+export const FUSED_SIGNS: Family<typeof fusedSignsTile, Clamped> = {
+  name: 'fusedBinaryConv2d to signs',
+  exact: true,
+  operands(c) {
+    const { a, w, sums, out, channels } = operands(c);
+    return {
+      a,
+      w,
+      direction: channels,
+      threshold: channels,
+      sums,
+      bits: { shape: out.shape, dtype: 'bits' },
+    };
+  },
+  variants: [
+    {
+      // 64 rows of four words each.
+      kernel: signsTile('fused_signs_quads', fusedSignsQuadsSource, (rows, columns) =>
+        linearWorkgroups(Math.ceil(rows / 64) * Math.ceil(columns / 128), 1),
+      ),
+      canApply: (c, device) => canTileForward(c) && quadsCanApply(device),
+      isDefault: (c, device) => quadsPay(comparisons(c), device),
+    },
+    { kernel: fusedSignsTile, canApply: canTileForward },
+  ],
+};
 
 /** 8-bit images to the bit planes of their patches: words [pixels, 8 * ceil(patch / 32) + 4]. */
 export const planesSplit = defineKernel({

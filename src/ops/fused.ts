@@ -3,18 +3,27 @@
  * packed signs, so that a stack of them passes bits only. The formulas stand in `src/reference/fused.ts`.
  */
 import { OptionError, ShapeError } from '../errors.ts';
-import { describe, type ProgramBuilder, type Shape, type Tensor, wordsFor } from '../gpu/index.ts';
-import { canTileForward, needsPadding } from '../kernels/conv.ts';
 import {
+  type Constants,
+  describe,
+  type Gpu,
+  type ProgramBuilder,
+  type Shape,
+  type Tensor,
+  wordsFor,
+} from '../gpu/index.ts';
+import { needsPadding } from '../kernels/conv.ts';
+import {
+  FUSED_REAL,
+  FUSED_SIGNS,
   fusedReal,
-  fusedRealTile,
   fusedSigns,
-  fusedSignsTile,
   planesFilters,
   planesReal,
   planesSigns,
   planesSplit,
 } from '../kernels/fused.ts';
+import { candidates, choose, type Family } from '../kernels/variants.ts';
 import { clampRange, type FusedActivation } from '../reference/fused.ts';
 import { assertDType, assertFloats, type OutOption, resultTensor } from './checks.ts';
 import {
@@ -59,8 +68,8 @@ export interface FusedOptions extends OutOption {
    * program; who runs the program again and again may keep it instead.
    */
   readonly prepare?: ((label: string, record: (builder: ProgramBuilder) => Tensor) => Tensor) | undefined;
-  /** `general` forgoes a faster kernel where there is one: for tests and measurements. */
-  readonly variant?: 'fastest' | 'general' | undefined;
+  /** A kernel by name, or `general` for the one for any geometry; for tests and measurements. */
+  readonly variant?: string | undefined;
 }
 
 /**
@@ -123,28 +132,31 @@ function record(
   const constants = { ...windows, ...clampOf(options, where) };
   const bindings = epilogueOf(epilogue, outChannels, outputShape, w, where);
   const out = resultTensor(b, where, outputShape, epilogue.output === 'signs' ? 'bits' : 'f32', options.out);
-  if (options.variant === 'general' || !canTileForward(constants)) {
-    if (bindings.output === 'signs')
-      b.dispatch(fusedSigns, { a, w, ...bindings.tensors, bits: out }, constants);
-    else b.dispatch(fusedReal, { a, w, ...bindings.tensors, out }, { ...constants, ...bindings.flags });
-    return out;
-  }
-  const PADDED = needsPadding(constants) ? 1 : 0;
-  const input = PADDED === 1 ? paddedInput(b, a, windows) : a;
-  const words = geometry.kernelHeight * geometry.kernelWidth * wordsFor(geometry.channels);
-  const filters = prepare('filters', (builder) => transposedFilters(builder, w, outChannels, words, 'u32'));
-  // Something has to be bound; where padding counts as what it is, or there is none, it isn't read.
-  const sums =
-    PADDED === 1 && padValue === 0 ? prepare('sums', (builder) => sumsOfTaps(builder, w, geometry)) : filters;
-  const operands = { a: input, w: filters, sums };
+  const PADDED = needsPadding(windows) ? 1 : 0;
+  // What the families of kernels share is laid out when one of them takes the geometry.
+  const operands = () => {
+    const words = geometry.kernelHeight * geometry.kernelWidth * wordsFor(geometry.channels);
+    const filters = prepare('filters', (builder) => transposedFilters(builder, w, outChannels, words, 'u32'));
+    return {
+      a: PADDED === 1 ? paddedInput(b, a, windows) : a,
+      w: filters,
+      // Something has to be bound; where padding counts as what it is, or there is none, it isn't read.
+      sums:
+        PADDED === 1 && padValue === 0
+          ? prepare('sums', (builder) => sumsOfTaps(builder, w, geometry))
+          : filters,
+    };
+  };
   if (bindings.output === 'signs') {
-    b.dispatch(fusedSignsTile, { ...operands, ...bindings.tensors, bits: out }, { ...constants, PADDED });
+    const all = { ...constants, PADDED };
+    const kernel = kernelOf(FUSED_SIGNS, all, b.gpu, options.variant);
+    if (kernel) b.dispatch(kernel, { ...operands(), ...bindings.tensors, bits: out }, all);
+    else b.dispatch(fusedSigns, { a, w, ...bindings.tensors, bits: out }, constants);
   } else {
-    b.dispatch(
-      fusedRealTile,
-      { ...operands, ...bindings.tensors, out },
-      { ...constants, PADDED, ...bindings.flags },
-    );
+    const all = { ...constants, PADDED, ...bindings.flags };
+    const kernel = kernelOf(FUSED_REAL, all, b.gpu, options.variant);
+    if (kernel) b.dispatch(kernel, { ...operands(), ...bindings.tensors, out }, all);
+    else b.dispatch(fusedReal, { a, w, ...bindings.tensors, out }, { ...constants, ...bindings.flags });
   }
   return out;
 }
@@ -211,6 +223,16 @@ export function planeConv2d(
     );
   }
   return out;
+}
+
+function kernelOf<Kernel extends { readonly name: string }, Extents extends Constants>(
+  family: Family<Kernel, Extents>,
+  extents: Extents,
+  gpu: Gpu,
+  variant: string | undefined,
+): Kernel | undefined {
+  if (variant === undefined) return choose(family, extents, gpu);
+  return candidates(family, extents, gpu).find(({ name }) => name === variant);
 }
 
 /** The interval that sums are clamped to. @throws OptionError for an activation that is unknown */

@@ -17,6 +17,7 @@ import {
   wordsFor,
 } from '../gpu/index.ts';
 import { BINARY_FORWARD } from '../kernels/conv.ts';
+import { FUSED_REAL, FUSED_SIGNS } from '../kernels/fused.ts';
 import { BINARY, BINARY_BY_SIDE, SIGN, SIGN_GRAD_INPUT, SIGN_GRAD_WEIGHTS } from '../kernels/gemm.ts';
 import { candidates, choiceKey, defaultOf, type Family } from '../kernels/variants.ts';
 import { pcg4d } from '../reference/random.ts';
@@ -27,6 +28,8 @@ const FAMILIES: readonly AnyFamily[] = [
   BINARY,
   BINARY_BY_SIDE,
   BINARY_FORWARD,
+  FUSED_REAL,
+  FUSED_SIGNS,
   SIGN,
   SIGN_GRAD_INPUT,
   SIGN_GRAD_WEIGHTS,
