@@ -1,4 +1,4 @@
-// Binary convolution without groups, by XOR and popcount, counting twos that go out of carry-save adders.
+// Binary convolution without groups, by XOR and popcount, counting the twos that go out of carry-save adders.
 //!include "lib/index.wgsl"
 //!include "lib/conv.wgsl"
 //!include "lib/conv_words.wgsl"
