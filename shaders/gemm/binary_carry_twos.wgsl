@@ -1,5 +1,5 @@
-// Product of packed signs, counting fours that go out of carry-save adders: out = a * transpose(w) = K - 2 * popcount(a XOR w). N is a multiple of 4; the words of
-// w lie with those of its rows side by side.
+// Product of packed signs: out = a * transpose(w), counting the fours that go out of carry-save adders. N is a multiple
+// of 4; the words of w lie with those of its rows side by side.
 //!include "lib/index.wgsl"
 //!include "lib/gemm_words.wgsl"
 //!include "lib/store_dots.wgsl"

@@ -2,6 +2,7 @@
 // eight words at a time. It needs what `lib/binary_tile.wgsl` needs, and count_eight and total of
 // `lib/count_*.wgsl`.
 //!include "lib/binary_columns.wgsl"
+//!include "lib/weights.wgsl"
 
 const TILE_ROWS = 8u;
 

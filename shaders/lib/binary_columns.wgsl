@@ -9,8 +9,3 @@ struct Columns {
 fn totals(c: Columns) -> vec4u {
   return vec4u(total(c.x), total(c.y), total(c.z), total(c.w));
 }
-
-// Four words at `index` of the filters' rows; zeros beyond the last row, so that nothing differs there.
-fn weights_at(row: u32, index: u32) -> vec4u {
-  return select(vec4u(), w[index], row < DEPTH);
-}

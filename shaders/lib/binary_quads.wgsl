@@ -4,6 +4,7 @@
 // every adapter so far; it is chosen only where a measurement compared its results. It needs what `lib/binary_tile.wgsl`
 // needs, and count_four and total of `lib/count_*.wgsl`.
 //!include "lib/binary_columns.wgsl"
+//!include "lib/weights.wgsl"
 
 const TILE_ROWS = 16u;
 const LANES = 16u; // invocations side by side

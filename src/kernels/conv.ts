@@ -3,10 +3,12 @@
  * `…Narrow` compute several results an invocation in registers, and take the geometries that their `canTile…` names.
  */
 import binaryForwardSource from '../../shaders/conv/binary_forward.wgsl';
+import binaryForwardBytesSource from '../../shaders/conv/binary_forward_bytes.wgsl';
 import binaryForwardCarryFoursSource from '../../shaders/conv/binary_forward_carry_fours.wgsl';
 import binaryForwardCarryOnesSource from '../../shaders/conv/binary_forward_carry_ones.wgsl';
 import binaryForwardCarryTwosSource from '../../shaders/conv/binary_forward_carry_twos.wgsl';
 import binaryForwardQuadsSource from '../../shaders/conv/binary_forward_quads.wgsl';
+import binaryForwardSharedSource from '../../shaders/conv/binary_forward_shared.wgsl';
 import binaryForwardTileSource from '../../shaders/conv/binary_forward_tile.wgsl';
 import binaryGradInputSource from '../../shaders/conv/binary_grad_input.wgsl';
 import binaryGradInputTileSource from '../../shaders/conv/binary_grad_input_tile.wgsl';
@@ -26,7 +28,16 @@ import sumSlicesSource from '../../shaders/conv/sum_slices.wgsl';
 import tapSumsSource from '../../shaders/conv/tap_sums.wgsl';
 import transposeFiltersSource from '../../shaders/conv/transpose_filters.wgsl';
 import { defineKernel, linearWorkgroups, type Workgroups, wordsFor } from '../gpu/index.ts';
-import { carryGroups, type Family, quadGroups, quadsCanApply, quadsPay, tileGroups } from './variants.ts';
+import {
+  bytesCanApply,
+  carryGroups,
+  type Family,
+  quadGroups,
+  quadsCanApply,
+  quadsPay,
+  sharedGroups,
+  tileGroups,
+} from './variants.ts';
 
 /** The override constants of `lib/conv.wgsl`. */
 export const GEOMETRY = [
@@ -252,7 +263,12 @@ export const BINARY_FORWARD: Family<
       forwardBySide('binary_forward_carry_ones', binaryForwardCarryOnesSource, carryGroups),
       forwardBySide('binary_forward_carry_twos', binaryForwardCarryTwosSource, carryGroups),
       forwardBySide('binary_forward_carry_fours', binaryForwardCarryFoursSource, carryGroups),
+      forwardBySide('binary_forward_shared', binaryForwardSharedSource, sharedGroups),
     ].map((kernel) => ({ kernel, canApply: canTileForward })),
+    {
+      kernel: forwardBySide('binary_forward_bytes', binaryForwardBytesSource, tileGroups),
+      canApply: (c, device) => canTileForward(c) && bytesCanApply(device),
+    },
   ],
 };
 

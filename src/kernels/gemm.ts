@@ -6,11 +6,13 @@
  * outputs in registers; it reads vectors, so some extents must be multiples of 4.
  */
 import binarySource from '../../shaders/gemm/binary.wgsl';
+import binaryBytesSource from '../../shaders/gemm/binary_bytes.wgsl';
 import binaryCarryFoursSource from '../../shaders/gemm/binary_carry_fours.wgsl';
 import binaryCarryOnesSource from '../../shaders/gemm/binary_carry_ones.wgsl';
 import binaryCarryTwosSource from '../../shaders/gemm/binary_carry_twos.wgsl';
 import binaryColumnsSource from '../../shaders/gemm/binary_columns.wgsl';
 import binaryQuadsSource from '../../shaders/gemm/binary_quads.wgsl';
+import binarySharedSource from '../../shaders/gemm/binary_shared.wgsl';
 import binaryTileSource from '../../shaders/gemm/binary_tile.wgsl';
 import realSource from '../../shaders/gemm/real.wgsl';
 import realNtTileSource from '../../shaders/gemm/real_nt_tile.wgsl';
@@ -23,7 +25,16 @@ import signGradWeightsSource from '../../shaders/gemm/sign_grad_weights.wgsl';
 import signGradWeightsTileSource from '../../shaders/gemm/sign_grad_weights_tile.wgsl';
 import signTileSource from '../../shaders/gemm/sign_tile.wgsl';
 import { defineKernel, linearWorkgroups, type Workgroups, wordsFor } from '../gpu/index.ts';
-import { carryGroups, type Family, quadGroups, quadsCanApply, quadsPay, tileGroups } from './variants.ts';
+import {
+  bytesCanApply,
+  carryGroups,
+  type Family,
+  quadGroups,
+  quadsCanApply,
+  quadsPay,
+  sharedGroups,
+  tileGroups,
+} from './variants.ts';
 
 /** Those of the forward product. */
 export type Extents = Readonly<Record<'M' | 'N' | 'K', number>>;
@@ -101,7 +112,12 @@ export const BINARY_BY_SIDE: Family<typeof binaryColumns, Extents & { readonly I
       binaryBySide('binary_carry_ones', binaryCarryOnesSource, carryGroups),
       binaryBySide('binary_carry_twos', binaryCarryTwosSource, carryGroups),
       binaryBySide('binary_carry_fours', binaryCarryFoursSource, carryGroups),
+      binaryBySide('binary_shared', binarySharedSource, sharedGroups),
     ].map((kernel) => ({ kernel, canApply: ({ N }: Extents) => inFours(N) })),
+    {
+      kernel: binaryBySide('binary_bytes', binaryBytesSource, tileGroups),
+      canApply: ({ N }, device) => inFours(N) && bytesCanApply(device),
+    },
   ],
 };
 

@@ -121,3 +121,13 @@ export function quadsCanApply(device: Abilities): boolean {
 export function quadsPay(words: number, device: Abilities): boolean {
   return device.adapter.software && words >= 2 ** 20;
 }
+
+/** Workgroups of `lib/binary_shared.wgsl`: 32 rows of 64 columns each. */
+export function sharedGroups(rows: number, columns: number): Workgroups {
+  return linearWorkgroups(Math.ceil(rows / 32) * Math.ceil(columns / 64), 1);
+}
+
+/** Whether an implementation knows the dot products that `lib/binary_bytes.wgsl` needs. */
+export function bytesCanApply(device: Abilities): boolean {
+  return device.languageFeatures.has('packed_4x8_integer_dot_product');
+}
