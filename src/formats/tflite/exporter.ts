@@ -111,6 +111,7 @@ export class Exporter {
       readers.every((reader) => {
         const { kind, config } = reader.layer;
         if (kind === 'flatten' || kind === 'reshape') return this.isReadAsSigns(reader);
+        if (config.inputIntegers !== undefined) return false;
         const isBinary = kind === 'binaryConv2d' || kind === 'binaryDense' || kind === 'signPool2d';
         return isBinary ? reader.inputs.length === 1 : kind === 'sign' || config.inputQuantizer !== undefined;
       })

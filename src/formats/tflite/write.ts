@@ -251,6 +251,9 @@ const foldedBinary: LayerWriter = (exporter, entry, [input, residual]) => {
     activation?: keyof typeof BOUNDS;
   };
   const isSigns = output === 'signs';
+  const takesIntegers = entry.layer.config.inputIntegers !== undefined;
+  if (takesIntegers && !isSigns)
+    throw refused(entry, 'it scales sums of integers', 'write it before folding');
   const extra = isSigns
     ? {}
     : {
@@ -258,7 +261,9 @@ const foldedBinary: LayerWriter = (exporter, entry, [input, residual]) => {
         bias: exporter.floats(entry, 'bias'),
         activation: ACTIVATION[activation],
       };
-  const sum = binarySum(exporter, entry, input, extra);
+  const sum = takesIntegers
+    ? realConvolution(exporter, entry, input)
+    : binarySum(exporter, entry, input, extra);
   if (sum === undefined) throw refused(entry, 'Larq Compute Engine has neither its padding nor its groups');
   if (isSigns) {
     const comparison = {
@@ -266,7 +271,7 @@ const foldedBinary: LayerWriter = (exporter, entry, [input, residual]) => {
       limit: exporter.floats(entry, 'threshold'),
     };
     const { direction, limit } = clampedComparison(comparison, BOUNDS[activation]);
-    return exporter.sumAsSigns(sum, direction, limit);
+    return compared(exporter, entry, sum, { direction, limit });
   }
   if (residual === undefined && prelu !== true) return sum;
   let written = exporter.view(exporter.real(sum), entry.outputShape);
