@@ -182,7 +182,7 @@ const TASKS: Readonly<Record<string, { readonly code: string; readonly limit: nu
   },
   'read and write TensorFlow Lite': {
     code: "import * as all from 'webgpu-bnn/tflite'; window.start = all;",
-    limit: 80,
+    limit: 90,
   },
 };
 
