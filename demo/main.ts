@@ -13,6 +13,7 @@ import {
 } from '../src/index.ts';
 import { Charts, layerOf, SERIES } from './charts.ts';
 import { loadFiles } from './data.ts';
+import { PairMaps } from './maps.ts';
 import { inkImage, Pad } from './pad.ts';
 import { Session, type Settings } from './session.ts';
 import { advice } from './support.ts';
@@ -60,6 +61,8 @@ const charts = new Charts({
   angles: element('angles', HTMLElement),
   histograms: element('histograms', HTMLElement),
 });
+const maps = new PairMaps(element('maps', HTMLElement));
+const layerChoice = element('layer', HTMLSelectElement);
 const bars = Array.from({ length: 10 }, (_, digit) => {
   const item = document.createElement('li');
   const label = document.createElement('span');
@@ -140,6 +143,7 @@ async function openSession(): Promise<Session> {
       showLayers(geometry);
       recognise();
     },
+    onPairs: (layer, step) => maps.show(layer, step),
     onLost: fail,
   });
   const { description, device, vendor, architecture, software } = opened.gpu.adapter;
@@ -163,6 +167,7 @@ async function prepare(checkpoint?: Checkpoint): Promise<void> {
   }
   await session.prepare(settings, data, checkpoint);
   charts.setLength(session.steps);
+  showChoice(session.layers);
   recognise();
 }
 
@@ -239,6 +244,13 @@ function showLayers(geometry: readonly LayerGeometry[]): void {
     return row;
   });
   document.querySelector('#layers tbody')?.replaceChildren(...rows);
+}
+
+/** The layers to choose from; the choice stays where there is the same layer again. */
+function showChoice(layers: readonly string[]): void {
+  const shown = [...layerChoice.options].map(({ value }) => value);
+  if (shown.join() === layers.join()) return;
+  layerChoice.replaceChildren(...layers.map((name) => new Option(name, name)));
 }
 
 function clearFields(): void {
@@ -358,6 +370,10 @@ controls.addEventListener('submit', (event) => {
   } else if (state === 'ready' || state === 'paused') {
     train().catch(fail);
   }
+});
+layerChoice.addEventListener('change', () => {
+  // A loss of the device is said by the session itself.
+  session?.choose(layerChoice.value).catch(() => undefined);
 });
 reset.addEventListener('click', () => startAnew().catch(fail));
 again.addEventListener('click', () => recover().catch(fail));

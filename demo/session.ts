@@ -1,15 +1,18 @@
 /** What the page asks of the library: one GPU, one trainer, and the last checkpoint in case the GPU is lost. */
 import {
   type Checkpoint,
+  type Dataset,
   type DeviceLostError,
   type EpochInfo,
   Gpu,
   type LayerGeometry,
+  type LayerProportionality,
   measureGeometry,
+  measureProportionality,
   mlp,
   type StepsInfo,
+  samplesOf,
   Trainer,
-  type TrainingData,
 } from '../src/index.ts';
 
 export interface Settings {
@@ -25,6 +28,7 @@ export interface SessionEvents {
   readonly onSteps: (info: StepsInfo) => void;
   readonly onEpoch: (info: EpochInfo, step: number) => void;
   readonly onGeometry: (geometry: readonly LayerGeometry[], step: number) => void;
+  readonly onPairs: (layer: LayerProportionality, step: number) => void;
   readonly onLost: (error: DeviceLostError) => void;
 }
 
@@ -32,6 +36,9 @@ export interface SessionEvents {
 const FINAL_RATE = 0.05;
 /** Milliseconds between measurements of the angles while training. */
 const GEOMETRY_PAUSE = 400;
+/** Milliseconds between measurements of the dot products, and held-out images that they are taken with. */
+const PAIRS_PAUSE = 2000;
+const PAIRS_IMAGES = 50;
 /** Steps between checkpoints, besides those at the end of an epoch. */
 const CHECKPOINT_STEPS = 200;
 
@@ -47,6 +54,9 @@ export class Session {
   readonly #pending = new Set<Promise<unknown>>();
   #measuring = false;
   #measured = 0;
+  #pairsMeasured = 0;
+  #layer: string | undefined;
+  #samples: Float32Array<ArrayBuffer> | undefined;
   #lost = false;
 
   private constructor(gpu: Gpu, events: SessionEvents) {
@@ -91,7 +101,7 @@ export class Session {
   }
 
   /** A fresh trainer, or one that stands where a checkpoint was made; the one before is disposed. */
-  async prepare(settings: Settings, data: TrainingData, checkpoint?: Checkpoint): Promise<void> {
+  async prepare(settings: Settings, data: Dataset, checkpoint?: Checkpoint): Promise<void> {
     await this.#disposeTrainer();
     const { batch, epochs, rate, seed } = settings;
     const model = mlp({ input: data.image, classes: data.classes.length });
@@ -105,7 +115,19 @@ export class Session {
     this.#trainer = trainer;
     this.#settings = settings;
     this.#checkpoint = checkpoint;
-    await this.#measure();
+    this.#samples = samplesOf(data, 'test', { count: Math.min(PAIRS_IMAGES, data.test.count) });
+    await this.#measureAll();
+  }
+
+  /** Names of the layers whose dot products can be looked at. */
+  get layers(): readonly string[] {
+    return this.#trainer?.network.binaryParameters.map(({ name }) => name.split('/')[0] ?? name) ?? [];
+  }
+
+  /** The layer whose dot products are measured from now on. */
+  async choose(layer: string): Promise<void> {
+    this.#layer = layer;
+    if (this.#trainer !== undefined) await this.#measurePairs();
   }
 
   /** Trains to the end or until `pause`. */
@@ -123,7 +145,7 @@ export class Session {
       },
       onEpoch: async (info) => {
         this.#events.onEpoch(info, trainer.progress.step);
-        await this.#measure();
+        await this.#measureAll();
       },
       checkpoint: {
         everySteps: CHECKPOINT_STEPS,
@@ -161,16 +183,40 @@ export class Session {
     this.gpu.dispose();
   }
 
-  async #measure(): Promise<void> {
+  /** Angles, and dot products where they are due. */
+  #measure(): Promise<void> {
     const trainer = this.#assertPrepared();
-    this.#measuring = true;
-    try {
-      const { step } = trainer.progress;
-      const geometry = await this.#track(measureGeometry(trainer.network));
-      if (trainer === this.#trainer) this.#events.onGeometry(geometry, step);
-    } finally {
-      this.#measuring = false;
-      this.#measured = performance.now();
+    const measure = async () => {
+      this.#measuring = true;
+      try {
+        const { step } = trainer.progress;
+        const geometry = await measureGeometry(trainer.network);
+        this.#events.onGeometry(geometry, step);
+        if (performance.now() - this.#pairsMeasured > PAIRS_PAUSE) await this.#measurePairs();
+      } finally {
+        this.#measuring = false;
+        this.#measured = performance.now();
+      }
+    };
+    return this.#track(measure());
+  }
+
+  #measureAll(): Promise<void> {
+    this.#pairsMeasured = Number.NEGATIVE_INFINITY;
+    return this.#measure();
+  }
+
+  async #measurePairs(): Promise<void> {
+    const trainer = this.#assertPrepared();
+    const layer = this.#layer ?? this.layers[0];
+    if (this.#samples === undefined || layer === undefined) return;
+    const { step } = trainer.progress;
+    const options = { layers: [layer], patches: 0, batch: PAIRS_IMAGES };
+    const [measured] = await this.#track(measureProportionality(trainer.network, this.#samples, options));
+    this.#pairsMeasured = performance.now();
+    // Another layer may have been chosen meanwhile.
+    if (measured !== undefined && layer === (this.#layer ?? this.layers[0])) {
+      this.#events.onPairs(measured, step);
     }
   }
 

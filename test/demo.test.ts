@@ -166,6 +166,30 @@ describe('the page', () => {
       least,
     );
 
+  /** Waits for a layer's maps, which must not be blank. @returns their correlations */
+  async function mapsOf(page: Page, layer: string, count: number): Promise<number[]> {
+    await page.waitForFunction(
+      (name, least) =>
+        document.getElementById('maps')?.dataset.layer === name &&
+        document.querySelectorAll('#maps figure:not([hidden])').length === least,
+      { timeout: 30_000 },
+      layer,
+      count,
+    );
+    const shown = await page.$$eval('#maps figure:not([hidden])', (figures) =>
+      figures.map((figure) => {
+        const canvas = figure.querySelector('canvas');
+        const pixels = canvas?.getContext('2d')?.getImageData(0, 0, canvas.width, canvas.height).data;
+        return {
+          text: figure.textContent ?? '',
+          inked: [...(pixels ?? [])].filter((value, i) => i % 4 === 3 && value > 0).length,
+        };
+      }),
+    );
+    for (const { text, inked } of shown) expect(inked, text).toBeGreaterThan(1000);
+    return shown.map(({ text }) => Number(/r = (-?[\d.]+)/.exec(text)?.[1]));
+  }
+
   /** Draws one stroke through points in shares of the pad. */
   async function draw(page: Page, points: readonly (readonly [x: number, y: number])[]): Promise<void> {
     await page.$eval('#pad', (element) => element.scrollIntoView({ block: 'center' }));
@@ -233,6 +257,13 @@ describe('the page', () => {
       page.$eval('#layers tbody td:nth-of-type(2)', (cell) => Number.parseFloat(cell.textContent ?? ''));
     expect(await meanAngle()).toBeCloseTo(30, 0);
 
+    // The first layer takes the images as they are: it has no binary activations.
+    await mapsOf(page, 'dense1', 2);
+    expect(await page.$eval('#maps', (element) => element.getAttribute('data-step'))).toBe('0');
+    await page.select('#layer', 'dense2');
+    const untrained = await mapsOf(page, 'dense2', 3);
+    for (const r of untrained) expect(r).toBeGreaterThan(0.3);
+
     await page.click('#toggle');
     await pastStep(page, 10);
     await page.click('#toggle');
@@ -246,6 +277,12 @@ describe('the page', () => {
     await pastStep(page, stopped);
     await pastAccuracy(page, 90);
     expect(await meanAngle()).toBeGreaterThan(31);
+    // The maps follow the training: the first of its epochs is over.
+    await page.waitForFunction(() => Number(document.getElementById('maps')?.dataset.step) > 100, {
+      timeout: 20_000,
+    });
+    const [real = 0, shuffled = 1] = await mapsOf(page, 'dense2', 3);
+    expect(real).toBeGreaterThan(shuffled);
 
     await draw(page, ZERO);
     expect(await answer(page)).toBe('0');

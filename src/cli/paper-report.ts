@@ -509,7 +509,7 @@ function pairMap(
   });
   return `<svg viewBox="0 0 300 294" font-size="11" font-family="system-ui, sans-serif">
 <rect x="${left}" y="${top}" width="${size}" height="${size}" fill="none" stroke="var(--faint)"/>
-<g transform="translate(${left} ${top}) scale(${cell.toFixed(4)})">${shades.join('')}</g>
+<g shape-rendering="crispEdges" transform="translate(${left} ${top}) scale(${cell.toFixed(4)})">${shades.join('')}</g>
 ${horizontal.join('')}${vertical.join('')}
 ${text(left + size / 2, top + size + 34, xName, 'middle')}
 <g transform="rotate(-90 10 ${top + size / 2})">${text(10, top + size / 2, yName, 'middle')}</g>
