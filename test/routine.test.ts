@@ -1,8 +1,7 @@
 /** The library on a caller's own device, buffers and encoder, as a project with WebGPU of its own would use it. */
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { DisposedError, GpuValidationError, OptionError, ShapeError } from '../src/errors.ts';
-import { Gpu, Tensor } from '../src/gpu/index.ts';
-import { Routine } from '../src/gpu/routine.ts';
+import { Gpu, Routine, Tensor } from '../src/gpu/index.ts';
 import { requestGpu } from '../src/node/gpu.ts';
 import { binaryConv2d } from '../src/ops/conv.ts';
 import { binaryMatMul, packSigns } from '../src/ops/dense.ts';

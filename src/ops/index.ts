@@ -12,6 +12,7 @@ export * from './loss.ts';
 export { type Frame, pad2d, permute } from './movement.ts';
 export * from './norm.ts';
 export * from './optim.ts';
+export * from './outputs-last.ts';
 export {
   type Bounds,
   type Combination,

@@ -13,8 +13,7 @@ import {
   type TensorInfo,
 } from '@tensorflow/tfjs-core';
 import { DisposedError, OptionError } from '../../errors.ts';
-import { Gpu } from '../../gpu/index.ts';
-import type { Routine } from '../../gpu/routine.ts';
+import { Gpu, type Routine } from '../../gpu/index.ts';
 
 /** Parts of the backend that it keeps to itself, as of version 4.22. */
 export interface WebGpuBackend {

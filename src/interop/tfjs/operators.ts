@@ -5,8 +5,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { OptionError, ShapeError } from '../../errors.ts';
-import { type Shape, Tensor, wordsFor } from '../../gpu/index.ts';
-import { Routine } from '../../gpu/routine.ts';
+import { Routine, type Shape, Tensor, wordsFor } from '../../gpu/index.ts';
 import { type Conv2dOptions, resolveConv2d } from '../../ops/conv.ts';
 import { packSigns, unpackSigns } from '../../ops/dense.ts';
 import { type FusedActivation, fusedBinaryConv2d } from '../../ops/fused.ts';

@@ -4,8 +4,7 @@
  * operations on quantized floats. The numbers are the same: sums of signs are exact either way.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { type ProgramBuilder, Tensor } from '../../gpu/index.ts';
-import { Routine } from '../../gpu/routine.ts';
+import { type ProgramBuilder, Routine, Tensor } from '../../gpu/index.ts';
 import {
   binaryConv2d,
   binaryConv2dGradInput,
