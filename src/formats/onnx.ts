@@ -5,3 +5,4 @@
  * NCHW to NHWC. An entry of its own, `webgpu-bnn/onnx`, because it needs a package.
  */
 export { importOnnx, type OnnxNetwork } from './onnx/read.ts';
+export { exportOnnx, type OnnxExportOptions } from './onnx/write.ts';
