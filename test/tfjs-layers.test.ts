@@ -1,6 +1,6 @@
 /** Larq's layers in TensorFlow.js: what its WebGPU backend gives, in this library's kernels, against its cpu backend. */
 import * as tf from '@tensorflow/tfjs-core';
-import type { layers } from '@tensorflow/tfjs-layers';
+import { layers } from '@tensorflow/tfjs-layers';
 import { describe, expect, test } from 'vitest';
 import {
   ApproxSign,
@@ -294,9 +294,9 @@ async function measure(backend: BackendName, { make, input }: Case) {
   });
 }
 
-describe('layers on WebGPU against plain operations on the cpu', () => {
-  useTensorFlow();
+useTensorFlow();
 
+describe('layers on WebGPU against plain operations on the cpu', () => {
   for (const entry of CASES) {
     test(entry.name, async () => {
       const [expected, actual] = [await measure('cpu', entry), await measure('webgpu', entry)];
@@ -309,5 +309,124 @@ describe('layers on WebGPU against plain operations on the cpu', () => {
         expectClose(actual.dw[i] ?? [], dw, 1e-4, `gradient of weight ${i}`);
       }
     });
+  }
+});
+
+/** A layer of Larq and that of Keras which it is where inputs and weights are signs already. */
+interface Twins {
+  readonly name: string;
+  readonly quantized: () => Layer;
+  readonly plain: () => Layer;
+  readonly input: readonly number[];
+}
+const separable = {
+  filters: 3,
+  kernelSize: 3,
+  inputQuantizer: 'ste_sign',
+  depthwiseQuantizer: 'ste_sign',
+  pointwiseQuantizer: 'ste_sign',
+} as const;
+const TWINS: readonly Twins[] = [
+  {
+    name: 'QuantDense',
+    quantized: () => quantDense({ units: 3, ...binary }),
+    plain: () => layers.dense({ units: 3 }),
+    input: [3, 2],
+  },
+  {
+    name: 'QuantConv1D',
+    quantized: () => quantConv1d({ filters: 2, kernelSize: 3, ...binary }),
+    plain: () => layers.conv1d({ filters: 2, kernelSize: 3 }),
+    input: [2, 3, 7],
+  },
+  {
+    name: 'QuantConv2D',
+    quantized: () => quantConv2d({ filters: 2, kernelSize: 3, ...binary }),
+    plain: () => layers.conv2d({ filters: 2, kernelSize: 3 }),
+    input: [2, 3, 7, 6],
+  },
+  {
+    name: 'QuantDepthwiseConv2D',
+    quantized: () =>
+      quantDepthwiseConv2d({ kernelSize: 3, inputQuantizer: 'ste_sign', depthwiseQuantizer: 'ste_sign' }),
+    plain: () => layers.depthwiseConv2d({ kernelSize: 3 }),
+    input: [2, 3, 7, 6],
+  },
+  {
+    name: 'QuantSeparableConv2D',
+    quantized: () => quantSeparableConv2d(separable),
+    plain: () => layers.separableConv2d({ filters: 3, kernelSize: 3 }),
+    input: [2, 3, 7, 6],
+  },
+];
+
+const signs = (x: Float32Array) => x.map((value) => (value < 0 ? -1 : 1));
+
+describe("Larq's layers are Keras' layers of signs", () => {
+  for (const backend of ['cpu', 'webgpu'] as const) {
+    for (const { name, quantized, plain, input } of TWINS) {
+      test(`${name} on ${backend}`, async () => {
+        await on(backend, async () => {
+          const run = (make: () => Layer, of: (x: Float32Array) => Float32Array) =>
+            tf.tidy(() => {
+              const layer = make();
+              layer.build([...input]);
+              layer.setWeights(
+                layer.getWeights().map(({ shape, size }, i) => {
+                  const weights = values(size, 31 + i, 0.7);
+                  return tf.tensor(shape.length === 1 ? weights : of(weights), shape);
+                }),
+              );
+              const x = values(tf.util.sizeFromShape([...input]), 9);
+              return layer.apply(tf.tensor(of(x), [...input])) as tf.Tensor;
+            });
+          const [actual, expected] = [run(quantized, (x) => x), run(plain, signs)];
+          expectClose(await actual.data(), await expected.data(), 1e-6);
+          tf.dispose([actual, expected]);
+          tf.disposeVariables();
+        });
+      });
+    }
+
+    for (const padValues of [1, -1]) {
+      test(`padValues ${padValues} is what Keras' layers take for padding, on ${backend}`, async () => {
+        await on(backend, async () => {
+          const [actual, expected] = tf.tidy(() => {
+            const input = values(2 * 5 * 6 * 4, 3);
+            const options = { filters: 3, kernelSize: [3, 4], strides: 2, useBias: false } as {
+              filters: number;
+              kernelSize: [number, number];
+              strides: number;
+              useBias: boolean;
+            };
+            const layer = quantConv2d({ ...options, padding: 'same', padValues, ...binary });
+            const plain = layers.conv2d(options);
+            for (const each of [layer, plain]) each.build([2, 5, 6, 4]);
+            const kernel = values(3 * 4 * 4 * 3, 5);
+            layer.setWeights([tf.tensor(kernel, [3, 4, 4, 3])]);
+            plain.setWeights([tf.tensor(signs(kernel), [3, 4, 4, 3])]);
+            // 5 rows, 3 outputs: 2 rows to add, one at either end; 6 columns, 3 outputs: 2 to add.
+            const padded = tf.pad(
+              tf.tensor(signs(input), [2, 5, 6, 4]),
+              [
+                [0, 0],
+                [1, 1],
+                [1, 1],
+                [0, 0],
+              ],
+              padValues,
+            );
+            return [
+              layer.apply(tf.tensor(input, [2, 5, 6, 4])) as tf.Tensor,
+              plain.apply(padded) as tf.Tensor,
+            ];
+          });
+          expect(actual.shape).toEqual([2, 3, 3, 3]);
+          expectSame(await actual.data(), await expected.data());
+          tf.dispose([actual, expected]);
+          tf.disposeVariables();
+        });
+      });
+    }
   }
 });

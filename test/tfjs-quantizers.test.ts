@@ -12,7 +12,7 @@ import {
   getQuantizer,
   MagnitudeAwareSign,
   NoOp,
-  type Quantizer,
+  Quantizer,
   quantDense,
   SteHeaviside,
   SteSign,
@@ -189,6 +189,35 @@ describe("Larq's quantizers", () => {
       /ste_sign, approx_sign, swish_sign, magnitude_aware_sign, ste_tern, ste_heaviside, dorefa_quantizer/,
     );
     expect(make).toThrow(/head: kernelQuantizer/);
+  });
+
+  test("of one's own are found once they are registered, and computed as they say", async () => {
+    class Threes extends Quantizer {
+      static readonly className: string = 'Threes';
+      readonly precision = 1;
+      protected override quantize(x: tf.Tensor): tf.Tensor {
+        return tf.mul(3, tf.sign(x));
+      }
+    }
+    tf.serialization.registerClass(Threes);
+    await on('webgpu', async () => {
+      const layer = quantDense({
+        units: 1,
+        inputQuantizer: 'ste_sign',
+        kernelQuantizer: 'Threes',
+        useBias: false,
+      });
+      const [x, kernel] = [tf.ones([1, 4]), tf.tensor2d([[1], [2], [-1], [5]])];
+      layer.build([1, 4]);
+      layer.setWeights([kernel]);
+      const y = layer.apply(x) as tf.Tensor;
+      expectSame(await y.data(), [6]);
+      expect(layer.getConfig().kernelQuantizer).toEqual({ className: 'Threes', config: {} });
+      tf.dispose([x, kernel, y]);
+    });
+    const custom = quantDense({ units: 1, kernelQuantizer: (x) => tf.relu(x) });
+    expect(() => custom.getConfig()).toThrow(/can't be saved/);
+    tf.disposeVariables();
   });
 
   test('options that make no sense are refused', () => {
