@@ -73,7 +73,7 @@ describe('convert', () => {
     expect(results).toEqual([[{ label: 4, name: 'Deer', score: 412 }]]);
   });
 
-  test('an ONNX file, folded', async () => {
+  test('an ONNX file, folded, and back again', async () => {
     const file = join(folder, 'tfc.safetensors');
     const { code, stdout } = await bnn(`convert ${QONNX} ${file} --fold`);
     expect(code).toBe(0);
@@ -83,6 +83,9 @@ describe('convert', () => {
     expect(inspected.total.binaryParameters).toBe(59_008);
     expect(inspected.fileBytes).toBe(readFileSync(file).length);
     expect(inspected.graph[0].inputs).toEqual(['input']);
+    const back = await bnn(`convert ${file} ${join(folder, 'back.onnx')}`);
+    expect(back.stderr).toBe('');
+    expect(back.stdout).toMatch(/read .*webgpu-bnn[\s\S]*verified +the same outputs[\s\S]*back\.onnx/);
   });
 
   test.each([

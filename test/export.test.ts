@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parseCifar10, takeFirst } from '../src/data/index.ts';
 import { loadModel, SAVE_FORMATS, saveModel } from '../src/formats/index.ts';
-import { isPacked, Network, type ParameterValues, rankClasses } from '../src/graph/index.ts';
+import { isPacked, Network, rankClasses } from '../src/graph/index.ts';
 import { loadDataset } from '../src/node/index.ts';
 import { mlp, Trainer } from '../src/train/index.ts';
 import { expectSame, useGpu } from './helpers/gpu.ts';
@@ -15,9 +15,8 @@ const read = (...path: string[]) => new Uint8Array(readFileSync(join(FIXTURES, .
 const folderOf = (name: string) =>
   new Map(readdirSync(join(FIXTURES, name)).map((file) => [file, read(name, file)] as const));
 
-/** The packed weights, in the order of the layers. */
-const packedWords = (values: ParameterValues) =>
-  [...values.values()].filter(isPacked).map(({ words, shape }) => ({ words, shape }));
+/** The packed weights on the GPU, in the order of the layers. */
+const packedOf = async (network: Network) => [...(await network.packedValues()).values()].filter(isPacked);
 
 test.each([...SAVE_FORMATS])(
   "BNN-PYNQ's CNV, written as %s, gives its deer the published scores",
@@ -53,7 +52,8 @@ test(`MNIST trained here and read back from ${SAVE_FORMATS.join(', ')}: all 10,0
   for (const format of SAVE_FORMATS) {
     const bytes = await saveModel(format, model, values, { pixels, classes: data.classes });
     const stored = await loadModel(bytes, { fold: false });
-    const [expected, found] = [packedWords(values), packedWords(stored.values)];
+    using whole = await Network.create(gpu(), stored.model, { values: stored.values, forInference: true });
+    const [expected, found] = [await packedOf(original), await packedOf(whole)];
     expect(found.length, format).toBe(expected.length);
     for (const [index, { words, shape }] of expected.entries()) {
       expect(found[index]?.shape, format).toEqual(shape);

@@ -12,6 +12,10 @@ type Writer = (
 /** By the ending of a file's name. Writers that need a package are loaded when they are asked for. */
 const WRITERS = {
   safetensors: encodeModel,
+  onnx: async (model, values) => {
+    const { exportOnnx } = await import('./onnx.ts');
+    return exportOnnx(model, values);
+  },
   tflite: async (model, values) => {
     const { exportTflite } = await import('./tflite/index.ts');
     return exportTflite(model, values);
@@ -24,8 +28,9 @@ export type SaveFormat = keyof typeof WRITERS;
 export const SAVE_FORMATS = Object.keys(WRITERS) as readonly SaveFormat[];
 
 /**
- * Writes a model with its weights as a file: `safetensors` is this library's own, `tflite` is Larq Compute Engine's; both have one
- * bit a binary weight. Only this library's own keeps the names of the classes and the encoding of the pixels.
+ * Writes a model with its weights as a file: `safetensors` is this library's own, `tflite` is Larq Compute Engine's; both
+ * have one bit a binary weight. `onnx` has QONNX operators, and 32 bits a weight. Only this library's own keeps the names
+ * of the classes and the encoding of the pixels.
  * @throws OptionError for a format that isn't written; what the writer throws for a layer that its format can't say
  */
 export async function saveModel(

@@ -70,7 +70,7 @@ export interface Outcome {
 
 /**
  * Lets a reader read what `make` gives, round after round.
- * @param options.allocation bytes of the largest array that the reader may make
+ * @param options.allocation bytes of the largest array that the reader, and what damages files, may make
  * @returns how many were refused by an error of ours, and how many were read; anything else fails the test
  */
 export function attack<T>(
@@ -79,23 +79,20 @@ export function attack<T>(
   read: (damaged: T) => unknown,
   options: { readonly allocation: number; readonly first?: number },
 ): Outcome {
-  let refused = 0;
   const first = options.first ?? 0;
-  for (let round = first; round < first + rounds; round++) {
-    const damaged = make(round);
-    const error = withAllocationLimit(options.allocation, () => {
+  return withAllocationLimit(options.allocation, () => {
+    let refused = 0;
+    for (let round = first; round < first + rounds; round++) {
+      const damaged = make(round);
       try {
         read(damaged);
-        return undefined;
-      } catch (cause) {
-        return cause;
+      } catch (error) {
+        if (!(error instanceof BnnError)) expect.fail(`round ${round}: ${String(error)}`);
+        refused += 1;
       }
-    });
-    if (error === undefined) continue;
-    if (!(error instanceof BnnError)) expect.fail(`round ${round}: ${String(error)}`);
-    refused += 1;
-  }
-  return { refused, read: rounds - refused };
+    }
+    return { refused, read: rounds - refused };
+  });
 }
 
 const ARRAYS = [
