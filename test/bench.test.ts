@@ -11,12 +11,13 @@ import { openJax } from '../src/bench/peers/jax.ts';
 import { openOnnxWasm, openOnnxWebGpu } from '../src/bench/peers/onnxruntime.ts';
 import type { Peer } from '../src/bench/peers/peer.ts';
 import { openTensorFlow } from '../src/bench/peers/tensorflow.ts';
-import { assertSame, benchProduct, inParts } from '../src/bench/products.ts';
+import { assertSame, benchProduct, inParts, tuneFor } from '../src/bench/products.ts';
 import { planBench, runBench } from '../src/bench/run.ts';
 import { convProduct, matMulProduct, pick, residualConvolutions } from '../src/bench/shapes.ts';
 import { benchTraining } from '../src/bench/training.ts';
 import { renderBench } from '../src/cli/bench-report.ts';
 import { GpuValidationError, OptionError } from '../src/errors.ts';
+import { Gpu } from '../src/gpu/index.ts';
 import * as ops from '../src/ops/index.ts';
 import { buildCli, runCli } from './helpers/cli.ts';
 import { useGpu } from './helpers/gpu.ts';
@@ -122,6 +123,18 @@ describe('products', () => {
     }
     expect(results[1]).toEqual(results[0]);
     expect(results[2]).toEqual(results[0]);
+  });
+
+  test('tuning asks for the kernels of the products, keeps what it chose, and leaves no memory behind', async () => {
+    // A device that is borrowed keeps its choices for itself.
+    const own = Gpu.fromDevice(gpu().device);
+    const product = matMulProduct(64, 256, 64);
+    expect(await tuneFor(own, [product])).toBe(1);
+    expect(own.memory.bytes).toBe(0);
+    const [choice] = own.choices.list();
+    const result = await benchProduct(own, product, anyCeilings(), { runs: 1, sample: 1 });
+    expect(result.kernels).toContain(choice?.kernel);
+    own.dispose();
   });
 
   test('the backward products agree with the f32 ones, and read less', async () => {

@@ -1,6 +1,7 @@
 /** How speed is measured: ceilings of the adapter, this library's kernels and training steps, and its peers. */
 export type { BackwardResult } from './backward.ts';
 export type { Ceiling, Ceilings } from './ceilings.ts';
+export type { CnvResult } from './cnv.ts';
 export type { GeometryResult } from './geometry.ts';
 export type { Timing } from './measure.ts';
 export type { KeptActivations } from './memory.ts';

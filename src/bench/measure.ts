@@ -44,6 +44,11 @@ export class Job {
     return this.#programs.length;
   }
 
+  /** Names of the kernels of the first part, in order. */
+  get kernels(): readonly string[] {
+    return this.#programs[0]?.kernels ?? [];
+  }
+
   /** Submits the job, `times` over; a job of one part in one submit. Doesn't wait. */
   run(times = 1): void {
     const [only] = this.#programs;

@@ -14,6 +14,8 @@ export interface ProductResult {
   readonly bytes: number;
   /** Bytes of operands and result of the f32 form. */
   readonly floatBytes: number;
+  /** What the binary form dispatches, in order. */
+  readonly kernels: readonly string[];
   readonly binary: Timing;
   /** By the timestamps of the GPU, where there are any. */
   readonly binaryOnGpu?: Timing | undefined;
@@ -109,6 +111,7 @@ export async function benchProduct(
     name: product.name,
     macs: product.macs,
     bytes,
+    kernels: binaryJob.kernels,
     floatBytes: a.byteLength + w.byteLength + floatOut.byteLength,
     binary,
     binaryOnGpu,
@@ -122,6 +125,20 @@ export async function benchProduct(
       multiplyAdds: product.macs / floatSeconds / ceilings.multiplyAdds.perSecond,
     },
   };
+}
+
+/** Measures which kernels are the fastest here for the products, so that what is timed later is the best there is. */
+export async function tuneFor(gpu: Gpu, products: readonly Product[]): Promise<number> {
+  for (const product of products) {
+    // Only recorded, which is what asks for the kernels; nothing is allocated.
+    const builder = new ProgramBuilder(gpu, product.name);
+    const a = new Tensor('a', product.a, 'bits');
+    const w = new Tensor('w', product.w, 'bits');
+    const geometry = { padding: 'same', padValue: product.padValue } as const;
+    if (product.kind === 'conv') ops.binaryConv2d(builder, a, w, geometry);
+    else ops.binaryMatMul(builder, a, w);
+  }
+  return (await ops.tune(gpu)).length;
 }
 
 export function outputOf({ kind, a, w }: Product): Shape {

@@ -7,6 +7,7 @@ import type { AdapterSummary, Gpu } from '../gpu/index.ts';
 import { MODEL_NAMES, type ModelName } from '../train/index.ts';
 import { type BackwardResult, benchBackward } from './backward.ts';
 import { type Ceilings, measureCeilings } from './ceilings.ts';
+import { benchCnv, type CnvResult } from './cnv.ts';
 import { benchGeometry, GEOMETRY_IDS, type GeometryResult } from './geometry.ts';
 import type { Timing } from './measure.ts';
 import { type KeptActivations, keptActivations } from './memory.ts';
@@ -14,7 +15,7 @@ import { openJax } from './peers/jax.ts';
 import { openOnnxWasm, openOnnxWebGpu } from './peers/onnxruntime.ts';
 import { firstLine, type MissingPeer, type Peer } from './peers/peer.ts';
 import { openTensorFlow } from './peers/tensorflow.ts';
-import { benchProduct, type ProductResult } from './products.ts';
+import { benchProduct, type ProductResult, tuneFor } from './products.ts';
 import {
   binarynetLayers,
   matMulProduct,
@@ -38,6 +39,11 @@ export interface BenchOptions {
   readonly quick?: boolean;
   /** Measure other libraries as well. */
   readonly peers?: boolean;
+  /**
+   * Measure first which of several kernels is the fastest here for each product, and keep the choice. Default: on hardware,
+   * unless `quick`. Choices made earlier are used in any case.
+   */
+  readonly tune?: boolean | undefined;
 }
 
 export interface PeerResult {
@@ -76,6 +82,8 @@ export interface BenchFigures {
   readonly peers: readonly PeerResult[];
   readonly missingPeers: readonly MissingPeer[];
   readonly layers: readonly ProductResult[];
+  /** BNN-PYNQ's CNV, whole, beside the same network of floats. */
+  readonly cnv: readonly CnvResult[];
   readonly geometry: readonly GeometryResult[];
   readonly training: readonly TrainingResult[];
   readonly peerTraining: readonly PeerTrainingResult[];
@@ -136,7 +144,9 @@ export function planBench(options: BenchOptions, software: boolean): Work {
     kernels: chosen,
     backward: chosen.filter(
       ({ id }) =>
-        named !== undefined || BACKWARD.has(id) || (!software && id === matMulProduct(4096, 4096, 4096).id),
+        named !== undefined ||
+        (software && quick ? BACKWARD_QUICKLY : BACKWARD).has(id) ||
+        (!software && id === matMulProduct(4096, 4096, 4096).id),
     ),
     layers: layers.filter(runs),
     geometry: geometry.filter((id) => named === undefined || named.includes(id)),
@@ -147,6 +157,8 @@ export function planBench(options: BenchOptions, software: boolean): Work {
 
 /** Of which products the backward products are measured. */
 const BACKWARD = new Set([...residualConvolutions(1), matMulProduct(512, 1024, 512)].map(({ id }) => id));
+
+const BACKWARD_QUICKLY = new Set([...BACKWARD].filter((id) => /^matmul|-28x|-7x/.test(id)));
 
 function assertKnown(what: string, given: string, known: readonly string[]): void {
   if (known.includes(given)) return;
@@ -178,6 +190,7 @@ export async function runBench(
     peers: [] as PeerResult[],
     missingPeers,
     layers: [] as ProductResult[],
+    cnv: [] as CnvResult[],
     geometry: [] as GeometryResult[],
     training: [] as TrainingResult[],
     peerTraining: [] as PeerTrainingResult[],
@@ -198,6 +211,10 @@ export async function runBench(
     await done('ceilings');
   }
   const { ceilings } = figures;
+  if (options.tune ?? (!software && !quick)) {
+    measuring('kernels to choose from');
+    await tuneFor(gpu, products);
+  }
 
   if (ceilings !== undefined && work.kernels.length > 0) {
     const results = new Map<string, Float32Array<ArrayBuffer>>();
@@ -222,7 +239,7 @@ export async function runBench(
             if (result === undefined || binary === undefined || !peer.kinds.includes(product.kind)) continue;
             measuring(`${product.name}, ${peer.name}`);
             const time = await attempt(`${peer.name}, ${product.name}`, missingPeers, () =>
-              peer.time(product, result, software || quick ? 3 : runs),
+              peer.time(product, result, software && quick ? 2 : software || quick ? 3 : runs),
             );
             if (time === undefined) continue;
             const { name: peerName, runsOn } = peer;
@@ -240,6 +257,12 @@ export async function runBench(
     for (const product of work.layers) {
       measuring(product.name);
       figures.layers.push(await benchProduct(gpu, product, ceilings, { runs: software ? 3 : runs }));
+    }
+    if (options.peers && options.shapes === undefined) {
+      measuring('CNV');
+      const cnv = await attempt('CNV', missingPeers, () => benchCnv(gpu, { runs: quick ? 3 : 5 }));
+      if (cnv !== undefined && 'ratio' in cnv) figures.cnv.push(cnv);
+      else if (cnv !== undefined) missingPeers.push({ ...cnv, name: `${cnv.name}, CNV` });
     }
     await done('layers');
   }
@@ -277,14 +300,15 @@ export async function runBench(
 /** Whether peers compute a product too: they take long in software. */
 function isShared({ macs, kind, a }: Product, software: boolean, quick: boolean): boolean {
   if (!software) return macs <= 4096 ** 3;
-  return kind === 'conv' ? a[0] === 1 : macs <= (quick ? 100 * 512 ** 2 : 512 ** 3);
+  if (quick) return kind === 'conv' ? a[0] === 1 && a[3] === 256 : macs <= 100 * 512 ** 2;
+  return kind === 'conv' ? a[0] === 1 : macs <= 512 ** 3;
 }
 
 /** What of a model is trained beside a peer. A software adapter takes minutes over the steps of large batches there. */
 function peerTask(model: ModelName, software: boolean, quick: boolean): TrainingOptions | undefined {
   const batches = software ? { mlp: 100, cnn: 10, binarynet: 2 } : { mlp: 100, cnn: 100, binarynet: 50 };
   if (software && quick && model !== 'mlp') return undefined;
-  const steps = software ? (model === 'binarynet' ? 2 : 3) : quick ? 5 : 20;
+  const steps = software ? (model === 'binarynet' || quick ? 2 : 3) : quick ? 5 : 20;
   return { batch: batches[model], steps, seed: 1, learningRate: 0.001, sameBatch: true };
 }
 

@@ -3,6 +3,7 @@ import type {
   BackwardResult,
   BenchFigures,
   Ceilings,
+  CnvResult,
   GeometryResult,
   KeptActivations,
   PeerResult,
@@ -33,7 +34,10 @@ export function tablesOf(section: string, figures: BenchFigures): TextTable[] {
       backwardTable(figures.backward),
       peerTable(figures.peers),
     ],
-    layers: () => [productTable('Layers of binarynet and QuickNet', 'layer', figures.layers)],
+    layers: () => [
+      productTable('Layers of binarynet and QuickNet', 'layer', figures.layers),
+      cnvTable(figures.cnv),
+    ],
     geometry: () => [geometryTable(figures.geometry)],
     training: () => [
       trainingTable(figures.training),
@@ -139,6 +143,35 @@ function peerTable(results: readonly PeerResult[]): TextTable {
       times(ratio),
     ]),
     note: SAME_BITS,
+  };
+}
+
+function cnvTable(results: readonly CnvResult[]): TextTable {
+  return {
+    title: 'CNV of BNN-PYNQ, from host to host',
+    head: [
+      'batch',
+      'images/s',
+      'a batch',
+      'spread',
+      'weights',
+      'peer, in f32',
+      'images/s',
+      'weights',
+      'ratio',
+    ],
+    rows: results.map(({ batch, imagesPerSecond, binary, weightBytes, peer, ratio }) => [
+      String(batch),
+      imagesPerSecond.binary.toFixed(0),
+      milliseconds(binary.median),
+      spread(binary),
+      megabytes(weightBytes.binary),
+      peer,
+      imagesPerSecond.float.toFixed(0),
+      megabytes(weightBytes.float),
+      times(ratio),
+    ]),
+    note: 'The scores of the float network with signs between its layers are the same; what is timed has ReLU there.',
   };
 }
 

@@ -27,6 +27,7 @@ interface Flags extends AdapterOptions {
   readonly shapes?: readonly string[];
   readonly quick: boolean;
   readonly peers: boolean;
+  readonly tune?: boolean;
   readonly json?: string;
   readonly html?: string;
 }
@@ -61,6 +62,11 @@ export function benchCommand(): Command {
     )
     .option('--peers', 'measure other libraries as well, on the same device', true)
     .option('--no-peers', 'leave other libraries out')
+    .option(
+      '--tune',
+      'measure first which kernels are the fastest here (the default on hardware, unless --quick)',
+    )
+    .option('--no-tune', 'take the kernels that were chosen earlier, or the defaults')
     .option('--quick', 'two minutes at most: fewer repetitions, smaller batches', false)
     .option('--json <file>', "write the figures here as well ('-' for standard output)")
     .option('--html <file>', 'write a report with plots here')
@@ -85,6 +91,7 @@ async function bench(flags: Flags): Promise<void> {
     shapes: flags.shapes,
     quick: flags.quick,
     peers: flags.peers,
+    tune: flags.tune,
   };
   // What is named wrongly is said at once.
   planBench(options, true);

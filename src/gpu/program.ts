@@ -302,6 +302,11 @@ export class Program {
     return this.#steps.length;
   }
 
+  /** Names of the kernels that it dispatches, in order. */
+  get kernels(): readonly string[] {
+    return this.#steps.map(({ kernel }) => kernel);
+  }
+
   /** Writes the dispatches into a pass of a caller's encoder; nothing is submitted. */
   encode(encoder: GPUCommandEncoder): void {
     this.#assertUsable();

@@ -94,6 +94,7 @@ const PEERS = {
   'onnxruntime-web': '/npm/onnxruntime-web/dist/ort.wasm.bundle.min.mjs',
   'onnxruntime-web/webgpu': '/npm/onnxruntime-web/dist/ort.webgpu.bundle.min.mjs',
   '@jax-js/jax': '/npm/@jax-js/jax/dist/index.js',
+  '@bufbuild/protobuf/wire': '/npm/@bufbuild/protobuf/dist/esm/wire/index.js',
 } as const;
 
 const PAGE = `<!doctype html>
@@ -177,7 +178,12 @@ function fileOf(path: string, dist: string): string | undefined {
   };
   if (kind === 'dist') return inside(dist, rest);
   const name = rest[0]?.startsWith('@') ? rest.slice(0, 2).join('/') : rest[0];
-  if (kind !== 'npm' || name === undefined || !Object.keys(PEERS).includes(name)) return undefined;
+  if (
+    kind !== 'npm' ||
+    name === undefined ||
+    !Object.keys(PEERS).some((peer) => `${peer}/`.startsWith(`${name}/`))
+  )
+    return undefined;
   const root = packageFolder(name, dist);
   return root === undefined ? undefined : inside(root, rest.slice(name.split('/').length));
 }

@@ -59,8 +59,9 @@ export async function optional<T>(name: string): Promise<T> {
 export async function sampled(runs: number, sample: (repeats: number) => Promise<number>): Promise<Timing> {
   const once = await sample(1);
   const repeats = Math.min(256, Math.max(1, Math.ceil(5 / Math.max(once, 0.001))));
-  const times: number[] = [];
-  for (let i = 0; i < runs; i++) times.push((await sample(repeats)) / repeats);
+  // Where one is long enough, the first was a sample like any other.
+  const times = repeats === 1 ? [once] : [];
+  while (times.length < runs) times.push((await sample(repeats)) / repeats);
   return timing(times);
 }
 
