@@ -138,7 +138,7 @@ function recordBinary(b: ProgramBuilder, operands: Operands, shape: Case, pick: 
   }));
 }
 
-/** Every operation, and every kernel of its family. */
+/** Every operation, and the kernels of its family in turn. */
 const realChecks: Record = (b, operands, shape) => {
   const { m, n, k } = shape;
   const constants = { M: m, N: n, K: k };
@@ -157,7 +157,7 @@ const realChecks: Record = (b, operands, shape) => {
     extents: readonly [number, number],
     record: (kernel: Kernel, out: Tensor) => void,
   ): Tensor[] =>
-    candidates(family, values, b.gpu).map((kernel) => {
+    inTurn(candidates(family, values, b.gpu)).map((kernel) => {
       const out = b.transient(kernel.name, extents, 'f32');
       record(kernel, out);
       return out;
@@ -304,6 +304,42 @@ describe('products with reals, and gradients', () => {
       1e-9,
       'weights',
     );
+  });
+
+  test('the variants of a gradient agree to the bit, so that a choice changes none', async () => {
+    for (const [M, N, K] of [
+      [4, 4, 4],
+      [36, 40, 132],
+      [32, 20, 256],
+      [8, 100, 36],
+    ] as const) {
+      using scratch = new Scratch(gpu());
+      const operands = new Operands(scratch, M);
+      const g = operands.reals([M, N]).tensor;
+      const w = operands.signs([N, K]).tensor;
+      const a = operands.signs([M, K]).tensor;
+      const extents = { M, N, K };
+      const gated = { ...extents, GATED: 1 };
+      using run = await runOnce(gpu(), 'variants', (b) => {
+        const inputs = SIGN_GRAD_INPUT.variants.map(({ kernel }) => {
+          const out = b.keep(b.transient(kernel.name, [M, K], 'f32'));
+          b.dispatch(kernel, { g, w, gate: a, out }, gated);
+          return out;
+        });
+        const weights = SIGN_GRAD_WEIGHTS.variants.map(({ kernel }) => {
+          const out = b.keep(b.transient(kernel.name, [N, K], 'f32'));
+          b.dispatch(kernel, { g, a, out }, extents);
+          return out;
+        });
+        return [inputs, weights];
+      });
+      for (const outs of run.result) {
+        const [first, ...others] = await Promise.all(outs.map((out) => gpu().readBytes(out)));
+        expect(others.length).toBeGreaterThan(0);
+        for (const other of others)
+          expectSame(new Uint32Array(other), new Uint32Array(first ?? []), `${M} ${N} ${K}`);
+      }
+    }
   });
 
   test('the same product twice is the same to the bit', async () => {

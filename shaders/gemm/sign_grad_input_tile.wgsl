@@ -5,7 +5,6 @@
 override M: u32;
 override N: u32;
 override K: u32;
-override GATED: u32; // 1: gate decides what passes; 0: everything passes, gate is not read
 
 @group(0) @binding(0) var<storage, read> g: array<vec4f>; // [M, N]
 @group(0) @binding(1) var<storage, read> w: array<u32>; // bits [N, K]
@@ -14,17 +13,7 @@ override GATED: u32; // 1: gate decides what passes; 0: everything passes, gate 
 
 override WORDS = (K + 31u) / 32u; // of a packed row
 
-fn store(row: u32, column: u32, sums: vec4f) {
-  if (row >= M || column >= K) {
-    return;
-  }
-  var passed = sums;
-  if (GATED == 1u) {
-    let open = vec4u(gate[row * WORDS + (column >> 5u)] >> (column & 31u)) & vec4u(1u, 2u, 4u, 8u);
-    passed = select(vec4f(), sums, open != vec4u());
-  }
-  out[(row * K + column) / 4u] = passed;
-}
+//!include "lib/sign_gate.wgsl"
 
 @compute @workgroup_size(8, 8)
 fn main(@builtin(global_invocation_id) id: vec3u) {

@@ -1,8 +1,8 @@
-// Products of packed signs that share their loads within quads of invocations: one invocation makes sixteen
+// The body of products of packed signs that share their loads within quads of invocations: one invocation makes sixteen
 // rows of four columns. The four of a quad have the same rows, so each loads one of four words of a row and the others
 // have it by broadcast: a quarter of the loads. That holds where quads are neighbours in the workgroup, as they are on
-// every adapter so far; it is chosen only where a measurement compared its results. It needs what `lib/binary_tile.wgsl`
-// needs, and count_four and total of `lib/count_*.wgsl`.
+// every adapter so far; on hardware it is chosen only where a measurement compared its results. It needs what
+// `lib/binary_tile.wgsl` needs, and count_four and total of `lib/count_*.wgsl`.
 //!include "lib/binary_columns.wgsl"
 //!include "lib/weights.wgsl"
 

@@ -20,8 +20,10 @@ import realTileSource from '../../shaders/gemm/real_tile.wgsl';
 import realTnTileSource from '../../shaders/gemm/real_tn_tile.wgsl';
 import signSource from '../../shaders/gemm/sign.wgsl';
 import signGradInputSource from '../../shaders/gemm/sign_grad_input.wgsl';
+import signGradInputSharedSource from '../../shaders/gemm/sign_grad_input_shared.wgsl';
 import signGradInputTileSource from '../../shaders/gemm/sign_grad_input_tile.wgsl';
 import signGradWeightsSource from '../../shaders/gemm/sign_grad_weights.wgsl';
+import signGradWeightsSharedSource from '../../shaders/gemm/sign_grad_weights_shared.wgsl';
 import signGradWeightsTileSource from '../../shaders/gemm/sign_grad_weights_tile.wgsl';
 import signTileSource from '../../shaders/gemm/sign_tile.wgsl';
 import { defineKernel, linearWorkgroups, type Workgroups, wordsFor } from '../gpu/index.ts';
@@ -162,6 +164,14 @@ const signGradInputTile = defineKernel({
   workgroups: ({ M, K }) => tiles(K, 16, M, 4),
 });
 
+const signGradInputShared = defineKernel({
+  name: 'gemm/sign_grad_input_shared',
+  source: signGradInputSharedSource,
+  bindings: { g: 'read', w: 'read', gate: 'read', out: 'write' },
+  constants: ['M', 'N', 'K', 'GATED'],
+  workgroups: ({ M, K }) => tiles(K, 16, M, 4),
+});
+
 /** f32 [M, N] x bits [N, K] to f32 [M, K], gated. */
 export const SIGN_GRAD_INPUT: Family<typeof signGradInput, Extents & { readonly GATED: number }> & {
   readonly general: typeof signGradInput;
@@ -170,7 +180,10 @@ export const SIGN_GRAD_INPUT: Family<typeof signGradInput, Extents & { readonly 
   name: 'binaryMatMulGradInput',
   exact: false,
   operands: ({ M, N, K }) => ({ g: reals(M, N), w: bits(N, K), gate: bits(M, K), out: reals(M, K) }),
-  variants: [{ kernel: signGradInputTile, canApply: ({ M, N, K }) => M >= 4 && inFours(N) && inFours(K) }],
+  variants: [
+    { kernel: signGradInputTile, canApply: ({ M, N, K }) => M >= 4 && inFours(N) && inFours(K) },
+    { kernel: signGradInputShared, canApply: ({ M, N, K }) => M >= 4 && inFours(N) && inFours(K) },
+  ],
 };
 
 const signGradWeights = defineKernel({
@@ -189,6 +202,14 @@ const signGradWeightsTile = defineKernel({
   workgroups: ({ N, K }) => tiles(K, 16, N, 4),
 });
 
+const signGradWeightsShared = defineKernel({
+  name: 'gemm/sign_grad_weights_shared',
+  source: signGradWeightsSharedSource,
+  bindings: { g: 'read', a: 'read', out: 'write' },
+  constants: ['M', 'N', 'K'],
+  workgroups: ({ N, K }) => tiles(K, 16, N, 4),
+});
+
 /** Transposed f32 [M, N] x bits [M, K] to f32 [N, K]. */
 export const SIGN_GRAD_WEIGHTS: Family<typeof signGradWeights, Extents> & {
   readonly general: typeof signGradWeights;
@@ -197,7 +218,11 @@ export const SIGN_GRAD_WEIGHTS: Family<typeof signGradWeights, Extents> & {
   name: 'binaryMatMulGradWeights',
   exact: false,
   operands: ({ M, N, K }) => ({ g: reals(M, N), a: bits(M, K), out: reals(N, K) }),
-  variants: [{ kernel: signGradWeightsTile, canApply: ({ K }) => inFours(K) }],
+  variants: [
+    { kernel: signGradWeightsTile, canApply: ({ K }) => inFours(K) },
+    // In fours, since the tile adds what is left over one by one.
+    { kernel: signGradWeightsShared, canApply: ({ M, K }) => inFours(M) && inFours(K) },
+  ],
 };
 
 /** f32 x f32 to f32 [M, N], any shape, either operand transposed. */
