@@ -1,4 +1,5 @@
 /** Every ONNX operator that is read, against float64 evaluators: this repository's own, and ONNX Runtime's. */
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { importOnnx } from '../src/formats/onnx.ts';
 import { Network } from '../src/graph/index.ts';
@@ -442,6 +443,56 @@ const CUSTOM: readonly Case[] = [
   ],
 ];
 
+const pixels = fc.integer({ min: 0, max: 2 });
+const pair = fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 }));
+const PLACEMENT = fc.oneof(
+  fc.tuple(pixels, pixels, pixels, pixels).map((pads) => ({ pads })),
+  fc.constantFrom('SAME_UPPER', 'SAME_LOWER', 'VALID').map((rule) => ({ auto_pad: rule })),
+);
+
+/** Drawn combinations of attributes, on signs and on reals. */
+const DRAWN: readonly Case[] = [
+  ...fc
+    .sample(
+      fc.record({
+        placement: PLACEMENT,
+        kernel: pair,
+        strides: pair,
+        dilations: fc.tuple(fc.integer({ min: 1, max: 2 }), fc.integer({ min: 1, max: 2 })),
+        group: fc.constantFrom(1, 2, 4),
+        isBinary: fc.boolean(),
+      }),
+      { seed: 3, numRuns: 10 },
+    )
+    .map(({ placement, kernel, strides, dilations, group, isBinary }, index): Case => {
+      const attributes = { ...placement, strides, dilations, group };
+      const dims = [4, 4 / group, ...kernel];
+      const nodes: HandMade['nodes'] = isBinary
+        ? [
+            ['BipolarQuant', ['x', 's']],
+            ['Conv', ['n0', 'w'], attributes],
+          ]
+        : [['Conv', ['x', 'w'], attributes]];
+      const w = isBinary ? signs(dims, 80 + index, 0.5) : reals(dims, 80 + index);
+      const name = `Conv${isBinary ? ' of signs' : ''} ${JSON.stringify({ kernel, ...attributes })}`;
+      return [name, { w, ...(isBinary ? { s: scalar(2) } : {}) }, nodes, [1, 4, 7, 6]];
+    }),
+  ...fc
+    .sample(
+      fc.record({
+        operator: fc.constantFrom('MaxPool', 'AveragePool'),
+        strides: pair,
+        pads: fc.tuple(pixels, pixels, pixels, pixels),
+        ceil_mode: fc.constantFrom(0, 1),
+      }),
+      { seed: 4, numRuns: 8 },
+    )
+    .map(({ operator, strides, pads, ceil_mode }): Case => {
+      const attributes = { kernel_shape: [3, 3], strides, pads, ceil_mode };
+      return [`${operator} ${JSON.stringify(attributes)}`, {}, [[operator, ['x'], attributes]], [1, 2, 7, 8]];
+    }),
+];
+
 /** Random, on eighths where something rounds or compares. */
 function inputFor(dims: readonly number[], seed: number, inEighths: boolean): Float32Array<ArrayBuffer> {
   const step = inEighths ? 8 : 2 ** 16;
@@ -459,7 +510,12 @@ describe('operators against float64', () => {
     return await network.predict(Float32Array.from(nhwc));
   }
 
-  for (const [name, constants, nodes, input = IMAGE] of [...STANDARD, ...CUSTOM]) {
+  test('the output of a binary network that ONNX would call 0 is +1, and said to be', () => {
+    const { folded } = importOnnx(fileOf({ input: [1, 2], constants: {}, nodes: [['Sign', ['x']]] }));
+    expect(folded).toEqual(['node0 (0 counts as +1)']);
+  });
+
+  for (const [name, constants, nodes, input = IMAGE] of [...STANDARD, ...CUSTOM, ...DRAWN]) {
     test(name, async () => {
       const file = fileOf({ input, constants, nodes, single: true });
       const compares = nodes.some(([operator]) => /Quant|Sign|Threshold/.test(operator));

@@ -326,6 +326,56 @@ describe('layers', () => {
     expectClose(await network.predict(Float32Array.from(x)), expected, 1e-6);
   });
 
+  test('what trains passes its gradient on', async () => {
+    const shape = [2, 3, 2];
+    const [xs, ys, gs] = [quarters(12, 1), draw(12, 2), draw(12, 3)];
+    const slopes = Float32Array.of(0.5, -1);
+    using scratch = new Scratch(gpu());
+    const b = new ProgramBuilder(gpu(), 'gradients');
+    const [x, y] = [scratch.tensor('x', shape, 'f32', xs), scratch.tensor('y', shape, 'f32', ys)];
+    const alpha = scratch.tensor('alpha', [2], 'f32', slopes);
+    const [spec] = preluLayer().parameters([[3, 2]]);
+    if (spec === undefined) throw new Error('prelu has a parameter');
+    const passed = (layer: Layer, inputs: readonly Tensor[], gradient: Shape = shape) => {
+      const forward = layer.forward(
+        {
+          ...{ builder: b, training: true, state: undefined, stream: 0 },
+          wantsInputGradient: inputs.map(() => true),
+          parameter: () => ({ name: 'alpha', packed: undefined, value: alpha, spec }),
+        },
+        inputs.map((tensor) => ({ kind: 'real', tensor })),
+      );
+      const made = forward.backward(scratch.tensor('g', gradient, 'f32', gs));
+      return [...made.inputs, ...Object.values(made.parameters ?? {})].map((got) => got && b.keep(got));
+    };
+    const both = passed(multiply(), [x, y]);
+    const sloped = passed(preluLayer(), [x]);
+    const [rectified] = passed(relu({ minimum: -1, maximum: 1 }), [x]);
+    const [turned] = passed(transpose({ permutation: [1, 0] }), [x], [2, 2, 3]);
+    const [shaped] = passed(reshape({ shape: [6] }), [x], [2, 6]);
+    using program = await b.compile();
+    program.run();
+    const expected = reference.preluGrad(gs, xs, slopes);
+    const checks: [Tensor | undefined, ArrayLike<number>][] = [
+      [both[0], gs.map((g, i) => g * (ys[i] ?? 0))],
+      [both[1], gs.map((g, i) => g * (xs[i] ?? 0))],
+      [sloped[0], expected.gradInput],
+      [sloped[1], expected.gradAlpha],
+      [rectified, reference.clampGrad(gs, xs, -1, 1)],
+      [turned, moved.permute([...gs], [2, 2, 3], [0, 2, 1])],
+    ];
+    for (const [got, wanted] of checks) {
+      if (got === undefined) throw new Error('no gradient');
+      expectClose(await gpu().readFloats(got), wanted, 1e-6);
+    }
+    expect(shaped?.shape).toEqual(shape);
+    for (const layer of [softmaxLayer(), subtract(), quantizeLayer({ bits: 2 })]) {
+      expect(() => passed(layer, [x, y].slice(0, layer.kind === 'subtract' ? 2 : 1))).toThrow(
+        /for inference/,
+      );
+    }
+  });
+
   test('signs stay packed under another shape only where rows stay whole', async () => {
     const layers = [
       sign(),

@@ -40,7 +40,8 @@ const sign: Rule = (importer, node, [x]) => {
   if (x?.kind === 'constant')
     return { ...x, step: undefined, data: x.data.map((value) => (value < 0 ? -1 : 1)) };
   const value = importer.activation(node, x);
-  return binarize(importer, node, value, zeros(value), [1, 0]);
+  // ONNX gives 0 there, which is no sign.
+  return binarize(importer, node, value, zeros(value), [1, 0], `${node.name} (0 counts as +1)`);
 };
 
 const bipolar: Rule = (importer, node, [x, by]) => {

@@ -32,6 +32,8 @@ const RULES: Readonly<Record<string, Rule>> = {
 const DOMAINS = ['', 'ai.onnx', 'qonnx.custom_op.general', 'finn.custom_op.general', 'onnx.brevitas'];
 /** Values of one sample, at most. */
 const MOST_INPUTS = 2 ** 22;
+/** Numbers that all nodes together may make while the file is read: constants, scales and shifts by channel. */
+const MOST_MADE = 2 ** 27;
 
 /**
  * Imports an ONNX file.
@@ -84,6 +86,7 @@ function build({ nodes, initializers, inputs, outputs, opset }: OnnxGraph): Onnx
   const start = input(shape);
   names.set(only.name, activation(start, dims, axes, shape, 'reals'));
 
+  let made = 0;
   for (const node of nodes) {
     const values = node.inputs.map((name) => (name === '' ? undefined : named(names, name, node)));
     const rule = RULES[node.operator];
@@ -93,6 +96,12 @@ function build({ nodes, initializers, inputs, outputs, opset }: OnnxGraph): Onnx
       throw refused(node, 'its indices are not the output');
     }
     const value = rule(importer, node, values);
+    made += values.includes(value)
+      ? 0
+      : value.kind === 'constant'
+        ? value.data.length
+        : 2 * value.scale.length;
+    if (made > MOST_MADE) throw refused(node, `more than ${MOST_MADE} numbers would be made while reading`);
     for (const name of node.outputs) names.set(name, value);
   }
   const last = names.get(result.name);

@@ -7,15 +7,16 @@ import { type Activation, compose, refused } from './values.ts';
 /** A threshold this near to an integer, relatively, is that integer: float64 has no finer say. */
 const SAME = 1e-9;
 
-/** +1 where the value is at least its channel's limit, else −1, then times `outScale` plus `outShift`. */
+/** +1 where the value is at least its channel's limit, else −1, then times `outScale` plus `outShift`. `note` says what was folded. */
 export function binarize(
   importer: Importer,
   node: OnnxNode,
   value: Activation,
   limits: Float64Array<ArrayBuffer>,
   [outScale, outShift]: readonly [number, number],
+  note = node.name,
 ): Activation {
-  importer.folded.push(node.name);
+  importer.folded.push(note);
   const direction = new Float32Array(limits.length);
   const thresholds = new Float32Array(limits.length);
   let isKept = value.values === 'signs';

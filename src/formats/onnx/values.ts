@@ -56,7 +56,7 @@ export interface PendingFrame {
 export type Value = Activation | Constant;
 
 /** Elements of a constant that is made while folding, at most; of an activation; of what is kept by channel. */
-const MOST_FOLDED = 2 ** 24;
+const MOST_FOLDED = 2 ** 26;
 const MOST_ELEMENTS = 2 ** 26;
 const MOST_CHANNELS = 2 ** 22;
 
@@ -134,11 +134,13 @@ export function compose(
   value: Activation,
   step: (channel: number) => readonly [scale: number, shift: number],
 ): Activation {
-  const steps = Array.from(value.scale, (_, channel) => step(channel));
-  const scale = value.scale.map((own, channel) => own * (steps[channel]?.[0] ?? 1));
-  const shift = value.shift.map(
-    (own, channel) => own * (steps[channel]?.[0] ?? 1) + (steps[channel]?.[1] ?? 0),
-  );
+  const scale = new Float64Array(value.scale.length);
+  const shift = new Float64Array(value.scale.length);
+  for (const [channel, own] of value.scale.entries()) {
+    const [times, plus] = step(channel);
+    scale[channel] = own * times;
+    shift[channel] = (value.shift[channel] ?? 0) * times + plus;
+  }
   return { ...value, scale, shift, grid: undefined };
 }
 
