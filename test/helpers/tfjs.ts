@@ -17,6 +17,8 @@ export function useTensorFlow(): void {
       configurable: true,
       writable: true,
     });
+    // Every kernel is checked for tensors that it leaves behind.
+    tf.env().set('IS_TEST', true);
     const { WebGPUBackend } = await import('@tensorflow/tfjs-backend-webgpu');
     tf.removeBackend('webgpu');
     tf.registerBackend('webgpu', () => new WebGPUBackend(gpu.device, gpu.device.adapterInfo));

@@ -60,6 +60,8 @@ export function webgpuBackend(): WebGpuBackend | undefined {
 }
 
 function isWebGpuBackend(backend: object): backend is WebGpuBackend {
+  // One that was used before was looked at before.
+  if (sessions.has(backend as WebGpuBackend)) return true;
   const verbs = [
     'uploadToGPU',
     'ensureCommandEncoderReady',
@@ -72,11 +74,7 @@ function isWebGpuBackend(backend: object): backend is WebGpuBackend {
   return verbs.every((name) => typeof parts[name] === 'function') && things.every((name) => name in parts);
 }
 
-/** The device of TensorFlow.js as this library sees it; made on first use, and never destroyed here. */
-export function gpuOf(backend: WebGpuBackend): Gpu {
-  return sessionOf(backend).gpu;
-}
-
+/** TensorFlow.js' device as this library sees it is made on first use, and never destroyed here. */
 function sessionOf(backend: WebGpuBackend): Session {
   let session = sessions.get(backend);
   if (session === undefined) {
