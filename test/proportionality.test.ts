@@ -677,6 +677,12 @@ describe('in a network', () => {
     });
     expect(chosen.map(({ name }) => name)).toEqual(['dense1', 'dense3']);
     expect(gpu().memory.bytes).toBe(before);
+    // GPU memory depends on the batch, not on the samples.
+    await measureProportionality(network, samples, { batch: 5 });
+    const peak = gpu().memory.peakBytes;
+    const [more] = await measureProportionality(network, fill(100 * 16, gaussian(2)), { batch: 5 });
+    expect(more?.samples).toBe(100);
+    expect(gpu().memory.peakBytes).toBe(peak);
     const all = { layers: ['dense9'] };
     await expect(measureProportionality(network, samples, all)).rejects.toThrow(/dense1, dense2, dense3/);
     await expect(measureProportionality(network, samples.subarray(1))).rejects.toThrow(ShapeError);

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * The command line: `webgpu-bnn train | eval | run | inspect | convert | geometry | bench | tune | data | doctor`. Thin: it parses, calls the library,
+ * The command line: `webgpu-bnn train | eval | run | inspect | convert | geometry | paper | bench | tune | data | doctor`. Thin: it parses, calls the library,
  * prints.
  */
 import { Command } from 'commander';
@@ -46,6 +46,7 @@ Examples:
   $ webgpu-bnn run model.onnx --dataset mnist  run a network that others trained
   $ webgpu-bnn convert runs/mnist-mlp mlp.safetensors  one bit a weight
   $ webgpu-bnn geometry model.safetensors     what binarizing a stored model would do
+  $ webgpu-bnn paper                          why binary networks work: claims, measured and judged
   $ webgpu-bnn doctor                         what GPU there is, and whether it computes right
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no usable GPU, 4 data missing or damaged, 130 interrupted and saved`,

@@ -286,7 +286,7 @@ function spreadChart(layers: readonly PaperLayer[]): string {
           show: true,
           formatter: name,
           color: INK,
-          position: index % 2 === 0 ? 'top' : 'bottom',
+          position: index % 2 === 0 ? 'left' : 'right',
         },
       })),
     ],
