@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inflateSync, zipSync } from 'fflate';
 import { decodeModel, encodeModel, readBnnPynq } from '../../src/formats/index.ts';
-import { importOnnx } from '../../src/formats/onnx.ts';
+import { exportOnnx, importOnnx } from '../../src/formats/onnx.ts';
 import { exportTflite, importTflite } from '../../src/formats/tflite/index.ts';
 import { readZipWith } from '../../src/formats/zip.ts';
 import { initialValues, sequential } from '../../src/graph/index.ts';
@@ -34,6 +34,7 @@ const model = sequential(
 const values = initialValues(model, 1);
 const own = encodeModel(model, values, { classes: ['a', 'b', 'c'] });
 const lite = exportTflite(model, values);
+const onnx = exportOnnx(model, values);
 const archive = new Uint8Array(zipSync({ 'notes.txt': new Uint8Array(40), 'deep/model.safetensors': own }));
 
 const CNV = join(import.meta.dirname, '..', 'fixtures', 'bnn-pynq', 'cifar10-cnvW1A1');
@@ -41,10 +42,6 @@ const folder = new Map(
   readdirSync(CNV).map((name) => [name, new Uint8Array(readFileSync(join(CNV, name)))] as const),
 );
 const names = [...folder.keys()];
-
-const onnx = new Uint8Array(
-  readFileSync(join(import.meta.dirname, '..', 'fixtures', 'qonnx-tfc', 'TFC_1W1A.onnx')),
-);
 
 /** A folder with a file that is missing, cut off, too long, under another name, or (it takes long) changed inside. */
 function damagedFolder(round: number): Map<string, Uint8Array> {
