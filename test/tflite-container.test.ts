@@ -42,6 +42,7 @@ describe('parseTflite', () => {
       shape: [1, 4, 4, 3],
       type: 9,
       data: undefined,
+      isPlain: true,
       quantization: { scales: [0.5], zeroPoints: [-3], axis: 0 },
     });
     expect(file.tensors[1]?.quantization?.scales).toEqual([0.25, 2]);

@@ -585,7 +585,7 @@ describe.each(['float32', 'int8'] as const)('standard operators in %s', (type) =
     await branches.check(gpu(), inputData(shape, 4));
   });
 
-  test('CONCATENATION, PAD and RESHAPE keep values', async () => {
+  test('CONCATENATION, PAD, TRANSPOSE and RESHAPE keep values', async () => {
     const shape = [2, 3, 4, 6];
     const branches = start(shape);
     const { file, input } = branches;
@@ -597,6 +597,9 @@ describe.each(['float32', 'int8'] as const)('standard operators in %s', (type) =
     const padded = same([2, 6, 5, 6]);
     const amounts = file.constant('int32', [4, 2], [0, 0, 1, 2, 0, 1, 0, 0]);
     branches.add('PAD', file.op('PAD', [input, amounts], padded), padded, tolerance);
+    const turned = same([2, 6, 3, 4]);
+    const order = file.constant('int32', [4], [0, 3, 1, 2]);
+    branches.add('TRANSPOSE', file.op('TRANSPOSE', [relu, order], turned), turned, tolerance);
     const shaped = same([2, 4, 3, 6]);
     const byOption = file.op('RESHAPE', [input], shaped, { newShape: [2, 4, -1, 6] });
     branches.add('RESHAPE by its options', byOption, shaped, tolerance);

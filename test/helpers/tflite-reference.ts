@@ -521,6 +521,21 @@ const KERNELS: Readonly<Record<string, Kernel>> = {
     };
   },
 
+  TRANSPOSE: ([first, second], out) => {
+    const [x, permutation] = [needed(first), needed(second).values];
+    const strides = x.tensor.shape.map((_, axis) => size(x.tensor.shape.slice(axis + 1)));
+    return {
+      values: Array.from({ length: size(out.shape) }, (_, i) => {
+        let [place, rest] = [0, i];
+        for (let k = out.shape.length - 1; k >= 0; k--) {
+          place += (rest % (out.shape[k] ?? 1)) * at(strides, at(permutation, k));
+          rest = Math.floor(rest / (out.shape[k] ?? 1));
+        }
+        return at(x.values, place);
+      }),
+    };
+  },
+
   RESHAPE: ([first]) => ({ values: needed(first).values }),
 
   SOFTMAX: ([first], out, options) => {

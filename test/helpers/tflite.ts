@@ -71,6 +71,7 @@ const OPERATORS: Readonly<Record<string, [code: number, union: number, ...fields
   RESHAPE: [22, 17, ['newShape', 'ints']],
   SOFTMAX: [25, 9, ['beta', 'float']],
   PAD: [34, 22],
+  TRANSPOSE: [39, 26],
   MEAN: [40, 27, ['keepDims', 'bool']],
   PRELU: [54, 0],
   QUANTIZE: [114, 89],

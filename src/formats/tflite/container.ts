@@ -30,6 +30,8 @@ export interface TfliteTensor {
   readonly type: number;
   /** A constant's bytes; undefined for what is computed. */
   readonly data: Uint8Array | undefined;
+  /** Neither a state that lasts from run to run nor stored sparsely. */
+  readonly isPlain: boolean;
   readonly quantization: TfliteQuantization | undefined;
 }
 
@@ -141,14 +143,12 @@ function tensorOf(table: FlatTable, buffers: readonly (Uint8Array | undefined)[]
   const buffer = table.uint32(TENSOR.buffer);
   if (shape.some((extent) => extent < 0)) throw damaged(`shape [${shape.join(', ')}]`, name);
   if (buffer >= buffers.length && buffer !== 0) throw damaged(`buffer ${buffer} of ${buffers.length}`, name);
-  if (table.bool(TENSOR.isVariable) || table.has(TENSOR.sparsity)) {
-    throw new FormatError('Tensors with a state, and sparse ones, are not supported.', { where: name });
-  }
   return {
     name,
     shape,
     type: table.int8(TENSOR.type),
     data: buffers[buffer],
+    isPlain: !table.bool(TENSOR.isVariable) && !table.has(TENSOR.sparsity),
     quantization: quantizationOf(table.table(TENSOR.quantization, name), name),
   };
 }

@@ -94,6 +94,7 @@ export class Importer {
   tensor(operator: TfliteOperator, index: number | undefined, what: string): TfliteTensor {
     const tensor = this.file.tensors[index ?? -1];
     if (tensor === undefined) throw refused(operator, `its ${what} is missing`);
+    if (!tensor.isPlain) throw refused(operator, `${tensor.name} has a state, or is sparse`);
     return tensor;
   }
 

@@ -15,6 +15,7 @@ import {
   quantConv2d,
   quantDense,
   softmax,
+  transpose,
 } from '../../layers/index.ts';
 import type { TfliteOperator } from './container.ts';
 import type { FlatTable } from './flat-table.ts';
@@ -439,6 +440,17 @@ const reshapeRule: Rule = (importer, operator) => {
   return isPacked ? result : importer.kept(operator, value, result);
 };
 
+/** Axes in another order, the batch first. */
+const transposeRule: Rule = (importer, operator) => {
+  const value = importer.numbers(operator);
+  const [batch, ...axes] = Array.from(importer.constant(operator, 1, 'int32').data);
+  if (batch !== 0 || axes.length !== value.shape.length)
+    throw refused(operator, `by [${batch}, ${axes.join(', ')}]`);
+  const permutation = axes.map((axis) => axis - 1);
+  const placed = importer.place(operator, (name) => transpose({ name, permutation }), value);
+  return importer.kept(operator, value, placed);
+};
+
 /** What packed signs mean when their words get another shape: rows stay whole, or all words are full. */
 function unpackedShape(operator: TfliteOperator, from: Shape, words: Shape): Shape {
   const channels = from.at(-1) ?? 1;
@@ -515,4 +527,5 @@ export const STANDARD_RULES: Readonly<Record<string, Rule>> = {
   RELU_N1_TO_1: rectifier(ACTIVATION.reluN1To1),
   RESHAPE: reshapeRule,
   SOFTMAX: softmaxRule,
+  TRANSPOSE: transposeRule,
 };
