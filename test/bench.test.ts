@@ -201,7 +201,7 @@ describe('peers', () => {
       });
     }
     await peer.dispose();
-  });
+  }, 300_000);
 });
 
 /** Ceilings that make every product short. */
