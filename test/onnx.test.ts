@@ -298,6 +298,43 @@ describe('files that are not right', () => {
     expect(() => importOnnx(bytes)).toThrow(message);
   });
 
+  test.each<[string, HandMade]>([
+    [
+      'flatten a large image again and again',
+      {
+        input: [1, 2, 1000, 1000],
+        constants: { a: [[4], [1, 1000, 2, 1000], 'int64'], b: [[2], [1, -1], 'int64'] },
+        nodes: Array.from({ length: 60 }, (_, i) => ['Reshape', [i ? `n${i - 1}` : 'x', i % 2 ? 'a' : 'b']]),
+      },
+    ],
+    [
+      'double their channels with every node',
+      {
+        input: [1, 4000],
+        constants: {},
+        nodes: Array.from({ length: 400 }, (_, i) => {
+          const from = i ? `n${i - 1}` : 'x';
+          return ['Concat', [from, from], { axis: 1 }];
+        }),
+      },
+    ],
+    [
+      'multiply a column by a row',
+      {
+        input: [1, 4],
+        constants: {
+          a: [[3000, 1], new Array<number>(3000).fill(1)],
+          b: [[1, 3000], new Array<number>(3000).fill(1)],
+        },
+        nodes: [['Mul', ['a', 'b']]],
+      },
+    ],
+  ])('small files that %s are refused before they take memory', (_, file) => {
+    const bytes = fileOf(file);
+    expect(bytes.length).toBeLessThan(100_000);
+    expect(() => importOnnx(bytes)).toThrow(/would be made|would have|larger than/);
+  });
+
   test('100,000 mutated files: an error of ours or a network, never anything else', () => {
     const sources = [
       fileOf({

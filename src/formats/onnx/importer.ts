@@ -237,7 +237,7 @@ export class Importer {
         axes: dims.slice(1).map((extent) => (extent === 1 ? -1 : (named[next++] ?? -1))),
       };
     }
-    if (dims.length === 2) return this.flat(node, value, dims);
+    if (dims.length === 2) return this.#flat(node, value, dims);
     const { length } = value.axes;
     const inOrder = this.arranged(
       node,
@@ -260,7 +260,7 @@ export class Importer {
   }
 
   /** An image made flat: its node's values stay where they are, and `order` tells where ONNX has them. */
-  private flat(node: OnnxNode, given: Activation, dims: readonly number[]): Activation {
+  #flat(node: OnnxNode, given: Activation, dims: readonly number[]): Activation {
     const value = this.ordered(node, given);
     const { shape } = value;
     const size = sizeOf(shape);

@@ -32,8 +32,9 @@ const RULES: Readonly<Record<string, Rule>> = {
 const DOMAINS = ['', 'ai.onnx', 'qonnx.custom_op.general', 'finn.custom_op.general', 'onnx.brevitas'];
 /** Values of one sample, at most. */
 const MOST_INPUTS = 2 ** 22;
-/** Numbers that all nodes together may make while the file is read: constants, scales and shifts by channel. */
-const MOST_MADE = 2 ** 27;
+/** Numbers that all nodes together may make while a file is read: these, and some more for each of its bytes. */
+const FREE_NUMBERS = 2 ** 23;
+const NUMBERS_A_BYTE = 8;
 
 /**
  * Imports an ONNX file.
@@ -55,10 +56,11 @@ export function importOnnx(bytes: Uint8Array): OnnxNetwork {
       where: unsupported[0]?.name,
     });
   }
-  return build(graph);
+  return build(graph, FREE_NUMBERS + NUMBERS_A_BYTE * bytes.length);
 }
 
-function build({ nodes, initializers, inputs, outputs, opset }: OnnxGraph): OnnxNetwork {
+/** @param most constants, and scales and shifts by channel, that may be made */
+function build({ nodes, initializers, inputs, outputs, opset }: OnnxGraph, most: number): OnnxNetwork {
   const importer = new Importer(opset);
   const names = new Map<string, Value>();
   for (const [name, tensor] of initializers) names.set(name, { kind: 'constant', ...tensor });
@@ -101,7 +103,7 @@ function build({ nodes, initializers, inputs, outputs, opset }: OnnxGraph): Onnx
       : value.kind === 'constant'
         ? value.data.length
         : 2 * value.scale.length;
-    if (made > MOST_MADE) throw refused(node, `more than ${MOST_MADE} numbers would be made while reading`);
+    if (made > most) throw refused(node, `more than ${most} numbers would be made while reading`);
     for (const name of node.outputs) names.set(name, value);
   }
   const last = names.get(result.name);

@@ -124,8 +124,15 @@ const concatenation: Rule = (importer, node, inputs) => {
   const kinds = new Set(parts.map(({ values }) => values));
   const values: Activation['values'] =
     kinds.size === 1 ? head.values : kinds.has('reals') ? 'reals' : 'integers';
-  const join = (rows: readonly Float64Array<ArrayBuffer>[]) =>
-    Float64Array.from(rows.flatMap((row) => [...row]));
+  const join = (rows: readonly Float64Array<ArrayBuffer>[]) => {
+    const all = new Float64Array(width);
+    let start = 0;
+    for (const row of rows) {
+      all.set(row, start);
+      start += row.length;
+    }
+    return all;
+  };
   const shape = [...head.shape.slice(0, -1), width];
   const dims = head.dims.map((extent, other) => (other === axis ? width : extent));
   const made = importer.layer(

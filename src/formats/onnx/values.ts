@@ -55,8 +55,8 @@ export interface PendingFrame {
 
 export type Value = Activation | Constant;
 
-/** Elements of a constant that is made while folding, at most; of an activation; of what is kept by channel. */
-const MOST_FOLDED = 2 ** 26;
+/** Elements of a constant that broadcasting alone makes, at most; of an activation; of what is kept by channel. */
+const MOST_REPEATED = 2 ** 20;
 const MOST_ELEMENTS = 2 ** 26;
 const MOST_CHANNELS = 2 ** 22;
 
@@ -178,7 +178,8 @@ export function broadcast(
     return extent === 1 ? other : extent;
   });
   const size = sizeOf(dims);
-  if (size > MOST_FOLDED) throw refused(node, `its result would have ${size} elements`);
+  if (size > MOST_REPEATED && size > a.data.length + b.data.length)
+    throw refused(node, `its result would have ${size} elements`);
   const at = (own: readonly number[], index: number) => {
     let [place, stride, rest] = [0, 1, index];
     for (let axis = rank - 1; axis >= 0; axis--) {
