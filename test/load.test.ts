@@ -137,7 +137,8 @@ describe('what a file is shows in its content', () => {
       [read(QONNX), 'ONNX'],
       [own, 'webgpu-bnn'],
     ] as const) {
-      const zip = new Uint8Array(zipSync({ 'README.md': new Uint8Array([35]), 'deep/x.dat': bytes }));
+      const readme = new TextEncoder().encode('Binary networks, read me.');
+      const zip = new Uint8Array(zipSync({ 'README.md': readme, 'deep/x.dat': bytes }));
       for (const given of [bytes, zip, bytes.buffer.slice(0), new Blob([zip])]) {
         const loaded = await loadModel(given);
         expect(loaded.format).toBe(format);
