@@ -10,8 +10,9 @@ fn dots_of(pixel: u32, quad: u32, second: u32, d: vec4u, e: vec4u) -> Dots {
   if (PADDED == 0u || PAD_VALUE != 0) {
     return dots;
   }
-  let out_y = pixel / OUT_WIDTH % OUT_HEIGHT;
-  let out_x = pixel % OUT_WIDTH;
+  let window = window_of(pixel);
+  let out_y = window.y;
+  let out_x = window.x;
   let last_row = input_row(out_y, KERNEL_HEIGHT - 1u);
   let last_column = input_column(out_x, KERNEL_WIDTH - 1u);
   if (input_row(out_y, 0u) < HEIGHT && last_row < HEIGHT && input_column(out_x, 0u) < WIDTH && last_column < WIDTH) {

@@ -10,9 +10,26 @@ override ROWS = BATCH * OUT_HEIGHT * OUT_WIDTH;
 override COLUMNS = OUT_CHANNELS;
 override DEPTH = KERNEL_HEIGHT * KERNEL_WIDTH * WORDS;
 
+// Of an output pixel. Divisions take software adapters long: two at most, and one where there is one image.
+struct Window {
+  image: u32,
+  y: u32,
+  x: u32,
+}
+
+fn window_of(pixel: u32) -> Window {
+  let line = pixel / OUT_WIDTH;
+  let x = pixel - line * OUT_WIDTH;
+  if (BATCH == 1u) {
+    return Window(0u, line, x);
+  }
+  let image = line / OUT_HEIGHT;
+  return Window(image, line - image * OUT_HEIGHT, x);
+}
+
 fn first_word(pixel: u32) -> u32 {
-  let row = pixel / (OUT_WIDTH * OUT_HEIGHT) * PADDED_HEIGHT + pixel / OUT_WIDTH % OUT_HEIGHT * STRIDE_Y;
-  return (row * PITCH + pixel % OUT_WIDTH * STRIDE_X) * WORDS;
+  let window = window_of(pixel);
+  return ((window.image * PADDED_HEIGHT + window.y * STRIDE_Y) * PITCH + window.x * STRIDE_X) * WORDS;
 }
 
 // A place in the words of a window, which are runs of neighbours: a row's taps, or one tap where they lie apart.
