@@ -1,6 +1,6 @@
 /** The benchmark's own parts: its clock, its ceilings, what it says when a result is wrong. */
-import { rmSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { readFileSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { benchBackward } from '../src/bench/backward.ts';
 import { type Ceilings, check, measureCeilings } from '../src/bench/ceilings.ts';
@@ -350,8 +350,15 @@ describe('the command', () => {
   });
 
   test('figures for machines name the adapter, the toggles and the ceilings', async () => {
-    const { code, stdout } = await runCli(cli, ['bench', '--suite', 'geometry', '--quick', '--json', '-']);
+    const markdown = join(dirname(cli), 'figures.md');
+    const { code, stdout } = await runCli(cli, [
+      ...['bench', '--suite', 'geometry', '--quick'],
+      ...['--json', '-', '--markdown', markdown],
+    ]);
     expect(code).toBe(0);
+    expect(readFileSync(markdown, 'utf8')).toMatch(
+      /^- Adapter: .*## Ceilings\n\n\| ceiling .*\n\| --- \| ---: .*\| 512 filters of 4608 \|/s,
+    );
     const figures = JSON.parse(stdout) as Record<string, unknown>;
     expect(figures).toMatchObject({
       adapter: { name: expect.any(String), software: expect.any(Boolean) },

@@ -1,7 +1,7 @@
 /** The report of `webgpu-bnn bench` as one self-contained page: rooflines, ratios, and every table. */
 import type { Ceilings, ProductResult } from '../bench/index.ts';
 import type { BenchReport } from './bench.ts';
-import { type TextTable, tablesOf } from './bench-tables.ts';
+import { SECTIONS, type TextTable, tablesOf } from './bench-tables.ts';
 import { AXIS, colourOf, draw, escapeHtml, factRows, figure, HEIGHT, INK, page, SOFT } from './html.ts';
 
 export function renderBench(report: BenchReport): string {
@@ -36,8 +36,7 @@ export function renderBench(report: BenchReport): string {
       ),
     );
   }
-  const sections = ['ceilings', 'kernels', 'layers', 'geometry', 'training'];
-  const tables = sections.flatMap((section) => tablesOf(section, report));
+  const tables = SECTIONS.flatMap((section) => tablesOf(section, report));
   return page({
     kicker: 'webgpu-bnn benchmark',
     title: adapter.name,

@@ -9,6 +9,7 @@ import type {
   PeerResult,
   PeerTrainingResult,
   ProductResult,
+  Section,
   Timing,
   TrainingResult,
 } from '../bench/index.ts';
@@ -22,12 +23,21 @@ export interface TextTable {
   readonly note?: string;
 }
 
+/** Parts of a run, in the order in which they are shown. */
+export const SECTIONS = [
+  'ceilings',
+  'kernels',
+  'layers',
+  'geometry',
+  'training',
+] as const satisfies readonly Section[];
+
 const SAME_BITS = 'All outputs agree to the bit.';
 
 /** The tables of a part of a run; none for a part that has no figures. */
-export function tablesOf(section: string, figures: BenchFigures): TextTable[] {
+export function tablesOf(section: Section, figures: BenchFigures): TextTable[] {
   const { ceilings } = figures;
-  const tables: Readonly<Record<string, () => TextTable[]>> = {
+  const tables: Readonly<Record<Section, () => TextTable[]>> = {
     ceilings: () => (ceilings === undefined ? [] : [ceilingTable(ceilings)]),
     kernels: () => [
       productTable('Kernels', 'kernel', figures.kernels),
@@ -45,7 +55,7 @@ export function tablesOf(section: string, figures: BenchFigures): TextTable[] {
       memoryTable(figures.memory),
     ],
   };
-  return (tables[section]?.() ?? []).filter(({ rows }) => rows.length > 0);
+  return tables[section]().filter(({ rows }) => rows.length > 0);
 }
 
 function ceilingTable(ceilings: Ceilings): TextTable {

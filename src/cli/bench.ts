@@ -16,7 +16,7 @@ import { type Gpu, MODEL_NAMES, type ModelName } from '../index.ts';
 import { benchInChrome } from '../node/bench-page.ts';
 import { writeFileAtomic } from '../node/index.ts';
 import { renderBench } from './bench-report.ts';
-import { type TextTable, tablesOf } from './bench-tables.ts';
+import { SECTIONS, type TextTable, tablesOf } from './bench-tables.ts';
 import { type AdapterOptions, acquire, describeAdapter, withAdapter } from './options.ts';
 import { emit } from './output.ts';
 
@@ -30,6 +30,7 @@ interface Flags extends AdapterOptions {
   readonly tune?: boolean;
   readonly json?: string;
   readonly html?: string;
+  readonly markdown?: string;
 }
 
 /** What a run found, and where it ran. */
@@ -70,6 +71,7 @@ export function benchCommand(): Command {
     .option('--quick', 'two minutes at most: fewer repetitions, smaller batches', false)
     .option('--json <file>', "write the figures here as well ('-' for standard output)")
     .option('--html <file>', 'write a report with plots here')
+    .option('--markdown <file>', 'write the tables here')
     .addHelpText(
       'after',
       `
@@ -101,6 +103,7 @@ async function bench(flags: Flags): Promise<void> {
   const report = await (flags.in === 'chrome' ? inChrome : inNode)(flags, options, say);
   await emit(`${JSON.stringify(report, null, 2)}\n`, flags.json);
   if (flags.html !== undefined) await writeFileAtomic(flags.html, renderBench(report));
+  if (flags.markdown !== undefined) await writeFileAtomic(flags.markdown, markdownOf(report));
 }
 
 async function inNode(
@@ -169,6 +172,25 @@ function saySkipped({ leftOut, missingPeers }: BenchFigures, say: (text: string)
       `Left out, since it would take long here: ${leftOut.join(', ')}. To measure them, name them with --shapes.`,
     );
   }
+}
+
+/** Where it ran and every table, as the pages below `docs/results` have them. */
+function markdownOf(report: BenchReport): string {
+  const { adapter, host, toggles, date } = report;
+  const facts = [
+    `- Adapter: ${adapter.name}.`,
+    `- Ran in ${host}, Dawn toggles: ${toggles.join(', ') || 'none (the defaults, as in a browser)'}.`,
+    `- ${date}. Medians and spread by the host's clock, warm-up apart; what was timed was checked in the same run.`,
+  ];
+  const tables = SECTIONS.flatMap((section) => tablesOf(section, report)).map(
+    ({ title, head, rows, note }) => {
+      const lines = [head, head.map((_, i) => (i === 0 ? '---' : '---:')), ...rows];
+      const table = lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+      return `## ${title}\n\n${table}\n${note === undefined ? '' : `\n${note}\n`}`;
+    },
+  );
+  const missing = report.missingPeers.map(({ name, reason }) => `Not measured: ${name}: ${reason}\n`);
+  return `${facts.join('\n')}\n\n${[...tables, ...missing].join('\n')}`;
 }
 
 function textOf({ title, head, rows, note }: TextTable): string {
