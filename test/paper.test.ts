@@ -331,5 +331,6 @@ describe('webgpu-bnn paper', () => {
     expect(wrong.code).toBe(2);
     const help = await runCli(cli, ['paper', '--help']);
     expect(help.stdout).toMatch(/Examples:[\s\S]*webgpu-bnn paper/);
+    expect(help.stdout.replace(/\s+/g, ' ')).toContain('default: cifar10 on a GPU, mnist without');
   });
 });

@@ -1,6 +1,6 @@
 /** `webgpu-bnn paper`: the claims of Anderson & Berg (2018) about binary networks, measured on one. */
 import { join } from 'node:path';
-import { Command } from 'commander';
+import { Command, type Option } from 'commander';
 import { OptionError } from '../errors.ts';
 import {
   type Dataset,
@@ -57,8 +57,8 @@ export function paperCommand(): Command {
       'train a network, or take a trained one, and measure the claims of Anderson & Berg (2018) on it',
     )
     .argument('[run]', 'a run folder, or a checkpoint.safetensors; without it, a network is trained')
-    .addOption(datasetOption().default(undefined, 'cifar10 on a GPU, mnist without'))
-    .addOption(modelOption().default(undefined, "binarynet, the paper's, on a GPU; mlp without"))
+    .addOption(withoutDefault(datasetOption(), 'cifar10 on a GPU, mnist without'))
+    .addOption(withoutDefault(modelOption(), "the paper's binarynet on a GPU, mlp without"))
     .option(
       '--epochs <n>',
       'passes over the training images (default: 100 on a GPU, 3 without)',
@@ -88,6 +88,12 @@ Examples:
   $ webgpu-bnn paper --dataset cifar10 --model binarynet --epochs 500 --batch 50 --lr 1e-3:3e-7`,
     )
     .action(paper);
+}
+
+/** An option that follows from the machine where it isn't given. */
+function withoutDefault(option: Option, text: string): Option {
+  option.description += ` (default: ${text})`;
+  return option.default(undefined);
 }
 
 /** What is trained where there is nothing to take, by whether there is a GPU. */
