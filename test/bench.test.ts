@@ -247,6 +247,7 @@ describe('what is measured', () => {
     expect(planBench({ suites: ['kernels'] }, true).leftOut).toContain(large);
     expect(ids(false)).toContain(large);
     expect(ids(true, [large])).toEqual([large]);
+    expect(planBench({ suites: ['kernels'], shapes: [large] }, true).backward).toEqual([]);
     for (const { id } of [...residualConvolutions(1), ...residualConvolutions(32)])
       expect(ids(true)).toContain(id);
   });

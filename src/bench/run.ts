@@ -142,11 +142,13 @@ export function planBench(options: BenchOptions, software: boolean): Work {
   const chosen = kernels.filter(runs);
   return {
     kernels: chosen,
+    // A large one would be a single submit of minutes in software.
     backward: chosen.filter(
-      ({ id }) =>
-        named !== undefined ||
-        (software && quick ? BACKWARD_QUICKLY : BACKWARD).has(id) ||
-        (!software && id === matMulProduct(4096, 4096, 4096).id),
+      ({ id, large }) =>
+        !(software && large) &&
+        (named !== undefined ||
+          (software && quick ? BACKWARD_QUICKLY : BACKWARD).has(id) ||
+          (!software && id === matMulProduct(4096, 4096, 4096).id)),
     ),
     layers: layers.filter(runs),
     geometry: geometry.filter((id) => named === undefined || named.includes(id)),
