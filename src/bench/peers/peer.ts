@@ -82,7 +82,7 @@ export function offerDevice(gpu: Gpu): () => void {
     getPreferredCanvasFormat: () => 'bgra8unorm',
     wgslLanguageFeatures: globalThis.navigator?.gpu?.wgslLanguageFeatures ?? new Set<string>(),
   };
-  // Node's global has no GPU and can't be given one; a page's can.
+  // In Node the global itself is replaced for a while; in a page its GPU.
   const [owner, key, value] =
     globalThis.navigator?.gpu === undefined
       ? ([globalThis, 'navigator', { userAgent: 'Node', hardwareConcurrency: 1, gpu: offered }] as const)

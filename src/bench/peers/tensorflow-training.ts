@@ -58,7 +58,7 @@ function networkOf(tf: TensorFlow, model: Model, seed: number) {
   const sign = tf.customGrad((x, save) => {
     save([x]);
     return {
-      value: sub1(tf, tf.less(x, 0)),
+      value: signsWhere(tf, tf.less(x, 0)),
       // Straight through where |x| is at most 1.
       gradFunc: (dy, [saved = x]) => tf.mul(dy, tf.cast(tf.lessEqual(tf.abs(saved), 1), 'float32')),
     };
@@ -129,6 +129,6 @@ function networkOf(tf: TensorFlow, model: Model, seed: number) {
 }
 
 /** +1 where a condition is false and −1 where it holds. */
-function sub1(tf: TensorFlow, condition: TfTensor): TfTensor {
+function signsWhere(tf: TensorFlow, condition: TfTensor): TfTensor {
   return tf.sub(1, tf.mul(tf.cast(condition, 'float32'), 2));
 }
