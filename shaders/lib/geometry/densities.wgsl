@@ -31,11 +31,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
       let bits = weights_at(row, quad);
       let place = (bitcast<vec4f>(bits) * per + RANGE) * (f32(BINS) / (2.0 * RANGE));
       let bin = vec4u(clamp(place, vec4f(0.0), vec4f(f32(BINS) - 1.0)));
-      for (var k = 0u; k < min(4u, LENGTH - quad * 4u); k++) {
-        if ((bits[k] & 0x7f800000u) != 0x7f800000u) {
-          atomicAdd(&bins[bin[k]], 1u);
-        }
-      }
+      let there = vec4u(quad * 4u) + vec4u(0u, 1u, 2u, 3u) < vec4u(LENGTH);
+      let counted = there & ((bits & vec4u(0x7f800000u)) != vec4u(0x7f800000u));
+      // An atomic that adds 0 is cheaper than a branch for each weight.
+      let one = select(vec4u(0u), vec4u(1u), counted);
+      atomicAdd(&bins[bin.x], one.x);
+      atomicAdd(&bins[bin.y], one.y);
+      atomicAdd(&bins[bin.z], one.z);
+      atomicAdd(&bins[bin.w], one.w);
     }
   }
   workgroupBarrier();
