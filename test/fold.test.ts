@@ -22,6 +22,7 @@ import {
   maxPool2d,
   quantConv2d,
   quantDense,
+  quantDepthwiseConv2d,
   sign,
   threshold as thresholdLayer,
 } from '../src/layers/index.ts';
@@ -229,6 +230,29 @@ describe('folding a model for inference', () => {
       ['na'],
       [],
       ['a+na'],
+    ],
+    [
+      'a depthwise convolution',
+      sequential(
+        [
+          quantDepthwiseConv2d({
+            name: 'd',
+            kernelSize: 3,
+            strides: [1, 2],
+            padding: 'same',
+            padValue: 1,
+            depthMultiplier: 2,
+            inputQuantizer: 'steSign',
+            depthwiseQuantizer: 'steSign',
+          }),
+          batchNormalization({ name: 'nd' }),
+          quantConv2d({ name: 'p', filters: 12, kernelSize: 1, ...both }),
+        ],
+        { input: [5, 6, 19] },
+      ),
+      ['nd'],
+      [],
+      ['d+nd'],
     ],
     [
       'windows of either direction',

@@ -110,7 +110,7 @@ export interface FoldOptions extends FuseOptions {
  * Folds every batch normalisation that stands between an integer sum and a sign, and fuses binary products with what
  * follows them (see `fuseLayers`), so that a stack of binary layers passes bits only.
  *
- * A sum is an integer where binary weights meet signs (`quantDense`, `quantConv2d` without bias), through
+ * A sum is an integer where binary weights meet signs (`quantDense`, `quantConv2d`, `quantDepthwiseConv2d` without bias), through
  * `maxPool2d` and `flatten` too. The normalisation goes if everything that reads it, through `flatten`, binarizes it.
  * @param values of all parameters
  * @returns a model for inference with its values; layers keep their names, those that others took in are gone

@@ -36,7 +36,7 @@ type Replacement =
   | 'nothing';
 
 /**
- * Fuses every product of binary weights with signs, or with 8-bit integers (`quantDense`, `quantConv2d` without bias), with the `threshold` that follows it, at once
+ * Fuses every product of binary weights with signs, or with 8-bit integers (`quantDense`, `quantConv2d`, `quantDepthwiseConv2d` without bias), with the `threshold` that follows it, at once
  * or after `maxPool2d`, or with an `affine` whose scales are powers of two or zero, if nobody else reads what is in between.
  * @param values of all parameters
  * @throws FormatError when a value is missing
@@ -77,16 +77,12 @@ export function fuseLayers(
 
   function replaceProduct(
     at: number,
-    { name, layer: { kind, config } }: ModelLayer,
+    entry: ModelLayer,
     output: 'real' | 'signs',
     epilogue: Readonly<Record<string, Float32Array<ArrayBuffer>>>,
   ): void {
-    const { kernelQuantizer, inputQuantizer, kernelConstraint, kernelInitializer, useBias, ...geometry } =
-      config;
-    // What is left of the config is what both kinds of layers call by the same names.
-    const options = { ...geometry, name, output } as Parameters<typeof binaryConv2d>[0] &
-      Parameters<typeof binaryDense>[0];
-    const layer = kind === 'quantConv2d' ? binaryConv2d(options) : binaryDense(options);
+    const { name } = entry;
+    const layer = fusedLayer(entry, output);
     replacements.set(at, {
       layer,
       values: new Map<string, ParameterValue>([
@@ -109,6 +105,20 @@ export function fuseLayers(
   }
 
   return { ...rebuild(source, values, replacements), fused };
+}
+
+/** The layer for inference that multiplies as a trained one does. */
+function fusedLayer({ name, layer, inputShapes }: ModelLayer, output: 'real' | 'signs'): Layer {
+  // What is left of the config is what all kinds of layers call by the same names.
+  const { kernelQuantizer, kernelConstraint, kernelInitializer, inputQuantizer, useBias, ...rest } =
+    layer.config;
+  const { depthwiseQuantizer, depthwiseConstraint, depthwiseInitializer, depthMultiplier, ...shared } = rest;
+  const options = { ...shared, name, output };
+  if (layer.kind === 'quantDense') return binaryDense(options as Parameters<typeof binaryDense>[0]);
+  if (layer.kind === 'quantConv2d') return binaryConv2d(options as Parameters<typeof binaryConv2d>[0]);
+  const groups = inputShapes[0]?.[2] ?? 1;
+  const filters = groups * (typeof depthMultiplier === 'number' ? depthMultiplier : 1);
+  return binaryConv2d({ ...options, groups, filters } as Parameters<typeof binaryConv2d>[0]);
 }
 
 /**
@@ -168,8 +178,10 @@ function isBinaryProduct(source: Model, index: number): boolean {
   const entry = source.layers[index];
   if (entry === undefined) return false;
   const { kind, config } = entry.layer;
-  if (kind !== 'quantDense' && kind !== 'quantConv2d') return false;
-  if (config.kernelQuantizer === undefined || config.useBias === true) return false;
+  const isDepthwise = kind === 'quantDepthwiseConv2d';
+  if (!isDepthwise && kind !== 'quantDense' && kind !== 'quantConv2d') return false;
+  const weights = isDepthwise ? config.depthwiseQuantizer : config.kernelQuantizer;
+  if (weights === undefined || config.useBias === true) return false;
   return config.inputQuantizer !== undefined || isSigns(source, entry.inputs[0] ?? -1);
 }
 
