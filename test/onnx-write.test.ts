@@ -1,12 +1,18 @@
 /** ONNX files that this library writes: read again, evaluated in float64, and run by ONNX Runtime. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import * as ort from 'onnxruntime-web';
 import { describe, expect, test } from 'vitest';
+import { parseCifar10 } from '../src/data/index.ts';
 import { FormatError, OptionError } from '../src/errors.ts';
+import { readBnnPynq } from '../src/formats/index.ts';
 import { exportOnnx, importOnnx } from '../src/formats/onnx.ts';
 import { sizeOf } from '../src/gpu/index.ts';
 import {
   apply,
+  foldForInference,
+  fuseLayers,
   input,
   type Model,
   model,
@@ -89,6 +95,18 @@ function samplesOf(source: Model, count: number, seed: number): Float32Array<Arr
   return Float32Array.from(
     { length: count * sizeOf(source.inputShape) },
     (_, i) => (Math.round(16 * uniform01(seed, 7, i)) - 8) * step + shift,
+  );
+}
+
+/** The packed bits of all binary parameters, in the model's order, as text: to compare arrays this large takes long. */
+function wordsOf({ layers }: Model, values: ParameterValues): string[] {
+  return layers.flatMap(({ name, parameters }) =>
+    parameters
+      .filter(({ role }) => role === 'binary')
+      .map((spec) => {
+        const full = `${name}/${spec.name}`;
+        return packedValue(values.get(full) ?? new Float32Array(), spec.shape, full).words.join();
+      }),
   );
 }
 
@@ -348,24 +366,7 @@ describe('written and read again', () => {
     for (const [index, settings] of drawn.entries()) {
       const source = randomModel(settings);
       const { values, again } = await roundTrip(source, 20 + index, 1e-4);
-      // The same bits, filter by filter.
-      const kernels = [...source.layers].flatMap(({ name, parameters }) =>
-        parameters
-          .filter(({ role }) => role === 'binary')
-          .map((spec) => [`${name}/${spec.name}`, spec.shape] as const),
-      );
-      const read = again.model.layers.flatMap(({ name, parameters }) =>
-        parameters
-          .filter(({ role }) => role === 'binary')
-          .map((spec) => [`${name}/${spec.name}`, spec.shape] as const),
-      );
-      expect(read.map(([, shape]) => shape)).toEqual(kernels.map(([, shape]) => shape));
-      for (const [at, [name, shape]] of kernels.entries()) {
-        const [own = '', other = ''] = [name, read[at]?.[0]];
-        const words = (from: ParameterValues, of: string) =>
-          packedValue(from.get(of) ?? new Float32Array(), shape, of).words;
-        expect(words(again.values, other), name).toEqual(words(values, own));
-      }
+      expect(wordsOf(again.model, again.values)).toEqual(wordsOf(source, values));
       const session = await ort.InferenceSession.create(
         exportOnnx(source, values, { operators: 'standard' }),
         {
@@ -386,6 +387,24 @@ describe('written and read again', () => {
       expectClose(scores, await scoresOf(source, values, x), 1e-4, 'ONNX Runtime');
       await session.release();
     }
+  });
+
+  test("BNN-PYNQ's CNV, folded or not, as ONNX and back: the published scores and the same bits", async () => {
+    const fixtures = join(import.meta.dirname, 'fixtures', 'bnn-pynq');
+    const files = readdirSync(join(fixtures, 'cifar10-cnvW1A1')).map(
+      (name) => [name, new Uint8Array(readFileSync(join(fixtures, 'cifar10-cnvW1A1', name)))] as const,
+    );
+    const network = readBnnPynq(new Map(files));
+    const bytes = new Uint8Array(readFileSync(join(fixtures, 'deer.bin')));
+    const { images } = parseCifar10([{ where: 'deer.bin', bytes }]);
+    const again = importOnnx(exportOnnx(network.model, network.values));
+    const scores = await scoresOf(again.model, again.values, network.prepare(images));
+    expect([...scores]).toEqual([228, 229, 251, 250, 412, 253, 230, 262, 222, 239]);
+    expect(wordsOf(again.model, again.values)).toEqual(wordsOf(network.model, network.values));
+    const thresholds = foldForInference(network.model, network.values);
+    const folded = fuseLayers(thresholds.model, thresholds.values);
+    const refolded = importOnnx(exportOnnx(folded.model, folded.values));
+    expect(wordsOf(refolded.model, refolded.values)).toEqual(wordsOf(network.model, network.values));
   });
 
   test('what can not be said is refused by name', () => {
