@@ -256,7 +256,9 @@ export const BINARY_FORWARD: Family<
     {
       kernel: forwardBySide('binary_forward_quads', binaryForwardQuadsSource, quadGroups),
       canApply: (c, device) => canTileForward(c) && quadsCanApply(device),
-      isDefault: (c, device) => quadsPay(comparisons(c), device),
+      // Short windows make too little of what is shared: 56 x 56 x 64 is faster by the tile.
+      isDefault: (c, device) =>
+        c.KERNEL_HEIGHT * c.KERNEL_WIDTH * wordsFor(c.CHANNELS) >= 32 && quadsPay(comparisons(c), device),
     },
     { kernel: binaryForwardTile, canApply: canTileForward },
     ...[
