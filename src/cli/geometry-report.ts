@@ -86,9 +86,9 @@ ${factRows([
 
 const PLOT = { left: 64, right: 20, top: 28, bottom: 48 };
 
-function angleChart(layers: readonly LayerSurvey[]): string {
-  return draw(HEIGHT, {
-    grid: PLOT,
+/** Axes for an angle of each layer. */
+function anglePerLayer(layers: readonly LayerSurvey[]) {
+  return {
     xAxis: {
       ...AXIS,
       type: 'category',
@@ -98,6 +98,13 @@ function angleChart(layers: readonly LayerSurvey[]): string {
       data: layers.map((_, i) => i + 1),
     },
     yAxis: { ...AXIS, type: 'value', name: 'degrees', scale: true },
+  };
+}
+
+function angleChart(layers: readonly LayerSurvey[]): string {
+  return draw(HEIGHT, {
+    grid: PLOT,
+    ...anglePerLayer(layers),
     series: [
       {
         ...points(0),
@@ -237,15 +244,7 @@ function bitsChart(layers: readonly LayerSurvey[]): string {
 function rotationChart(layers: readonly LayerSurvey[]): string {
   return draw(HEIGHT, {
     grid: PLOT,
-    xAxis: {
-      ...AXIS,
-      type: 'category',
-      name: 'layer',
-      nameLocation: 'middle',
-      nameGap: 28,
-      data: layers.map((_, i) => i + 1),
-    },
-    yAxis: { ...AXIS, type: 'value', name: 'degrees', scale: true },
+    ...anglePerLayer(layers),
     series: [
       { ...points(0), data: layers.map(({ meanAngle }) => meanAngle) },
       { ...points(1), symbol: 'emptyCircle', data: layers.map(({ rotatedAngle }) => rotatedAngle ?? '-') },
