@@ -333,8 +333,8 @@ describe('the command', () => {
     expect(lines).toHaveLength(6);
     expect(lines[0]).toMatch(/^name,shape,format,filters,dimension,meanAngle/);
     const page = readFileSync(html, 'utf8');
-    // Two charts of the model and one for every layer that has angles; nothing from elsewhere.
-    expect(page.match(/<svg role="img"/g)).toHaveLength(6);
+    // Five charts of the model and one for every layer that has angles; nothing from elsewhere.
+    expect(page.match(/<svg role="img"/g)).toHaveLength(9);
     expect(page).not.toMatch(/ src=| href=|@import/);
     expect(page).not.toContain('NaN°');
   });

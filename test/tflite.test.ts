@@ -287,15 +287,25 @@ describe('LceBconv2d', () => {
     return picked.filter((one) => one !== undefined);
   };
 
-  test.each(bigInputs.map((shape) => [shape.join('x'), shape] as const))(
-    'I%s: a sample of the big grid',
-    async (_, shape) => {
-      const branches = new Branches(shape);
-      const packed = packedInput(branches, shape);
-      for (const one of sample(shape)) addConvolution(branches, packed, shape, one);
-      await branches.check(gpu(), numbers(product(shape), shape[3] ?? 1));
-    },
-  );
+  /** The cases of an input by the file: the sample, or, where the environment has WHOLE_GRID, all there are. */
+  const files = (shape: readonly number[]) => {
+    if (!process.env.WHOLE_GRID) return [sample(shape)];
+    const possible = bigGrid.filter((one) => isPossible(one, shape[3] ?? 1));
+    return Array.from({ length: Math.ceil(possible.length / 24) }, (_, i) =>
+      possible.slice(24 * i, 24 * i + 24),
+    );
+  };
+
+  test.each(
+    bigInputs.flatMap((shape) =>
+      files(shape).map((cases, i) => [shape.join('x'), i + 1, shape, cases] as const),
+    ),
+  )('I%s: cases of the big grid, file %i', async (_, _index, shape, cases) => {
+    const branches = new Branches(shape);
+    const packed = packedInput(branches, shape);
+    for (const one of cases) addConvolution(branches, packed, shape, one);
+    await branches.check(gpu(), numbers(product(shape), shape[3] ?? 1));
+  });
 
   test('the samples hold every pair of settings', () => {
     const pairsOf = (grid: readonly Convolution[]) =>
