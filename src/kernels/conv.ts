@@ -216,6 +216,7 @@ export const tapSums = defineKernel({
   workgroups: ({ OUT_CHANNELS, TAPS }) => linearWorkgroups(OUT_CHANNELS * TAPS, 64),
 });
 
+/* @__NO_SIDE_EFFECTS__ */
 const forwardBySide = (
   name: string,
   source: string,
@@ -261,12 +262,22 @@ export const BINARY_FORWARD: Family<
         c.KERNEL_HEIGHT * c.KERNEL_WIDTH * wordsFor(c.CHANNELS) >= 32 && quadsPay(comparisons(c), device),
     },
     { kernel: binaryForwardTile, canApply: canTileForward },
-    ...[
-      forwardBySide('binary_forward_carry_ones', binaryForwardCarryOnesSource, carryGroups),
-      forwardBySide('binary_forward_carry_twos', binaryForwardCarryTwosSource, carryGroups),
-      forwardBySide('binary_forward_carry_fours', binaryForwardCarryFoursSource, carryGroups),
-      forwardBySide('binary_forward_shared', binaryForwardSharedSource, sharedGroups),
-    ].map((kernel) => ({ kernel, canApply: canTileForward })),
+    {
+      kernel: forwardBySide('binary_forward_carry_ones', binaryForwardCarryOnesSource, carryGroups),
+      canApply: canTileForward,
+    },
+    {
+      kernel: forwardBySide('binary_forward_carry_twos', binaryForwardCarryTwosSource, carryGroups),
+      canApply: canTileForward,
+    },
+    {
+      kernel: forwardBySide('binary_forward_carry_fours', binaryForwardCarryFoursSource, carryGroups),
+      canApply: canTileForward,
+    },
+    {
+      kernel: forwardBySide('binary_forward_shared', binaryForwardSharedSource, sharedGroups),
+      canApply: canTileForward,
+    },
     {
       kernel: forwardBySide('binary_forward_bytes', binaryForwardBytesSource, tileGroups),
       canApply: (c, device) => canTileForward(c) && bytesCanApply(device),

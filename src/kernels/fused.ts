@@ -42,6 +42,7 @@ export const fusedReal = defineKernel({
   workgroups: (c) => linearWorkgroups(pixels(c) * c.OUT_CHANNELS, 64),
 });
 
+/* @__NO_SIDE_EFFECTS__ */
 const realTile = (name: string, source: string, workgroups: (rows: number, columns: number) => Workgroups) =>
   defineKernel({
     name: `conv/${name}`,
@@ -107,6 +108,7 @@ export const fusedSigns = defineKernel({
   workgroups: (c) => linearWorkgroups(pixels(c) * wordsFor(c.OUT_CHANNELS), 64),
 });
 
+/* @__NO_SIDE_EFFECTS__ */
 const signsTile = (name: string, source: string, workgroups: (rows: number, columns: number) => Workgroups) =>
   defineKernel({
     name: `conv/${name}`,

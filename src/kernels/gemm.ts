@@ -79,6 +79,7 @@ export const BINARY: Family<typeof binary, Extents & { readonly INTEGER: number 
 };
 
 /** A kernel that reads the words of w with those of its rows side by side: [ceil(K / 32), N]. */
+/* @__NO_SIDE_EFFECTS__ */
 const binaryBySide = (
   name: string,
   source: string,
@@ -110,12 +111,22 @@ export const BINARY_BY_SIDE: Family<typeof binaryColumns, Extents & { readonly I
       isDefault: ({ M, N, K }, device) => quadsPay(M * N * wordsFor(K), device),
     },
     { kernel: binaryColumns, canApply: ({ N }) => inFours(N) },
-    ...[
-      binaryBySide('binary_carry_ones', binaryCarryOnesSource, carryGroups),
-      binaryBySide('binary_carry_twos', binaryCarryTwosSource, carryGroups),
-      binaryBySide('binary_carry_fours', binaryCarryFoursSource, carryGroups),
-      binaryBySide('binary_shared', binarySharedSource, sharedGroups),
-    ].map((kernel) => ({ kernel, canApply: ({ N }: Extents) => inFours(N) })),
+    {
+      kernel: binaryBySide('binary_carry_ones', binaryCarryOnesSource, carryGroups),
+      canApply: ({ N }) => inFours(N),
+    },
+    {
+      kernel: binaryBySide('binary_carry_twos', binaryCarryTwosSource, carryGroups),
+      canApply: ({ N }) => inFours(N),
+    },
+    {
+      kernel: binaryBySide('binary_carry_fours', binaryCarryFoursSource, carryGroups),
+      canApply: ({ N }) => inFours(N),
+    },
+    {
+      kernel: binaryBySide('binary_shared', binarySharedSource, sharedGroups),
+      canApply: ({ N }) => inFours(N),
+    },
     {
       kernel: binaryBySide('binary_bytes', binaryBytesSource, tileGroups),
       canApply: ({ N }, device) => inFours(N) && bytesCanApply(device),
