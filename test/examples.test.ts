@@ -44,3 +44,9 @@ test('a worker trains a network while its page stays free', async () => {
   const accuracy = Number(/held out: ([\d.]+) % of 1000 digits/.exec(text)?.[1]);
   expect(accuracy).toBeGreaterThan(80);
 });
+
+test("a page's own device, buffers and encoder take the library's products", async () => {
+  const text = await outcome('raw');
+  expect(text).toContain('512 of 512 products equal those of plain JavaScript');
+  expect(text).toContain('submits of the library: 0, readbacks: 0');
+});
