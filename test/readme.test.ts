@@ -14,6 +14,7 @@ const scratch = join(ROOT, 'node_modules', '.cache', `webgpu-bnn-readme-${proces
 const names = {
   'webgpu-bnn': join(ROOT, 'src', 'index.ts'),
   'webgpu-bnn/node': join(ROOT, 'src', 'node', 'index.ts'),
+  'webgpu-bnn/tfjs': join(ROOT, 'src', 'interop', 'tfjs', 'index.ts'),
 };
 
 function example(kind: string): string {
@@ -25,7 +26,9 @@ function example(kind: string): string {
 beforeAll(() => {
   mkdirSync(scratch, { recursive: true });
   writeFileSync(join(scratch, 'node.ts'), example('node'));
-  writeFileSync(join(scratch, 'browser.ts'), `export {};\n${example('browser')}`);
+  for (const kind of ['browser', 'load', 'tfjs']) {
+    writeFileSync(join(scratch, `${kind}.ts`), `export {};\n${example(kind)}`);
+  }
 });
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
