@@ -26,6 +26,10 @@ function example(kind: string): string {
 beforeAll(() => {
   mkdirSync(scratch, { recursive: true });
   writeFileSync(join(scratch, 'node.ts'), example('node'));
+  const page = readFileSync(join(ROOT, 'docs', 'coming-from.md'), 'utf8');
+  for (const [index, [, code]] of [...page.matchAll(/```ts\n([\s\S]*?)```/g)].entries()) {
+    writeFileSync(join(scratch, `coming-from-${index}.ts`), code ?? '');
+  }
   for (const kind of ['browser', 'load', 'tfjs']) {
     writeFileSync(join(scratch, `${kind}.ts`), `export {};\n${example(kind)}`);
   }
@@ -33,7 +37,7 @@ beforeAll(() => {
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 describe('the examples of the README', () => {
-  test('satisfy the type checker', () => {
+  test('and of the page for newcomers satisfy the type checker', () => {
     const paths = Object.fromEntries(Object.entries(names).map(([name, file]) => [name, [file]]));
     const config = {
       extends: join(ROOT, 'tsconfig.json'),
