@@ -50,3 +50,13 @@ test("a page's own device, buffers and encoder take the library's products", asy
   expect(text).toContain('512 of 512 products equal those of plain JavaScript');
   expect(text).toContain('submits of the library: 0, readbacks: 0');
 });
+
+test('TensorFlow.js trains binary layers on its WebGPU backend, and keeps no tensor', async () => {
+  const text = await outcome('tfjs');
+  expect(text).toContain('backend: webgpu');
+  expect(text).toContain('kernels of this library: BinaryProduct');
+  const counts = /tensors after each epoch: ([\d, ]+)/.exec(text)?.[1]?.split(', ') ?? [];
+  expect(counts).toHaveLength(4);
+  expect(new Set(counts).size).toBe(1);
+  expect(Number(/held out: (\d+) of 100/.exec(text)?.[1])).toBeGreaterThan(80);
+});
