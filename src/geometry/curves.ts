@@ -25,8 +25,12 @@ export function gaussianDensity(bins = 16_000, range = 8): Density {
  * @param a in root mean squares; 90 degrees where nothing lies beyond it
  */
 export function ternaryAngle(density: Density, a: number): number {
+  return ternaryAngleOf(sizes(density), a);
+}
+
+function ternaryAngleOf(all: readonly Size[], a: number): number {
   let [dot, kept, squares] = [0, 0, 0];
-  for (const { x, count } of sizes(density)) {
+  for (const { x, count } of all) {
     squares += count * x * x;
     if (x <= a) continue;
     dot += count * x;
@@ -37,9 +41,10 @@ export function ternaryAngle(density: Density, a: number): number {
 
 /** The threshold, in steps of 0.005 root mean squares up to 3, at which the ternary version is nearest. */
 export function bestTernary(density: Density): { threshold: number; angle: number } {
+  const all = sizes(density);
   let best = { threshold: 0, angle: 90 };
   for (let step = 0; step <= 600; step++) {
-    const angle = ternaryAngle(density, step / 200);
+    const angle = ternaryAngleOf(all, step / 200);
     if (angle < best.angle) best = { threshold: step / 200, angle };
   }
   return best;
@@ -104,8 +109,14 @@ export function leastSquaresTwoBits(density: Density): {
   return { v1: (low + high) / 2, v2: (high - low) / 2, error, angle: angleOf(rest) };
 }
 
+/** How many weights have a size. */
+interface Size {
+  readonly x: number;
+  readonly count: number;
+}
+
 /** Weights by their size, at the middle of each bin. */
-function sizes({ from, to, counts }: Density): { x: number; count: number }[] {
+function sizes({ from, to, counts }: Density): Size[] {
   const width = (to - from) / counts.length;
   return Array.from(counts, (count, bin) => ({ x: Math.abs(from + (bin + 0.5) * width), count })).filter(
     ({ count }) => count > 0,
