@@ -1,14 +1,7 @@
 /** The measured sides of the figures about vectors and their signs (Anderson & Berg 2018): random ones, rotated ones. */
 import { type Gpu, runOnce, type Tensor } from '../gpu/index.ts';
 import type { Network } from '../graph/index.ts';
-import {
-  angleHistogram,
-  DENSITY_RANGE,
-  FILTER_STATISTICS,
-  type FilterStatistic,
-  filterGeometry,
-  weightDensity,
-} from '../ops/geometry.ts';
+import { angleHistogram, DENSITY_RANGE, filterGeometry, weightDensity } from '../ops/geometry.ts';
 import { rotateFilters } from '../ops/rotation.ts';
 import { normal } from '../reference/random.ts';
 import {
@@ -19,6 +12,7 @@ import {
   ternaryCosine,
 } from './closed-forms.ts';
 import { gaussianDensity, residualAngles, ternaryAngle } from './curves.ts';
+import { columnOf, moments } from './measure.ts';
 
 const DEGREES = 180 / Math.PI;
 /** Streams of random numbers, apart from each other's. */
@@ -104,7 +98,11 @@ export async function rotationExample(
       return Math.exp(k * (i - dimension / 2)) * normal(seed, STREAM_EXAMPLE + dimension, at);
     });
     using latent = gpu.tensor('example', [vectors, dimension], 'f32', values);
-    const [plain = [], rotated = []] = await plainAndRotated(gpu, [latent], seed);
+    const [plain = new Float32Array(), rotated = new Float32Array()] = await plainAndRotated(
+      gpu,
+      [latent],
+      seed,
+    );
     results.push({ dimension, plain: moments(plain), rotated: moments(rotated) });
   }
   return results;
@@ -136,7 +134,7 @@ export async function measureRotationGain(
 }
 
 /** Angles of the filters of each tensor, plain and rotated in turns. */
-async function plainAndRotated(gpu: Gpu, latents: readonly Tensor[], seed: number): Promise<number[][]> {
+async function plainAndRotated(gpu: Gpu, latents: readonly Tensor[], seed: number): Promise<Float32Array[]> {
   using run = await runOnce(gpu, 'rotated filters', (b) =>
     latents.flatMap((latent) => [
       b.keep(filterGeometry(b, { latent })),
@@ -191,16 +189,4 @@ export async function fewBitCurves(network: Network): Promise<FewBitCurves> {
       };
     }),
   };
-}
-
-function columnOf(rows: Float32Array, statistic: FilterStatistic): number[] {
-  const at = FILTER_STATISTICS.indexOf(statistic);
-  const width = FILTER_STATISTICS.length;
-  return Array.from({ length: rows.length / width }, (_, row) => rows[row * width + at] ?? 0);
-}
-
-function moments(values: readonly number[]): { mean: number; deviation: number } {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
-  return { mean, deviation: Math.sqrt(variance) };
 }

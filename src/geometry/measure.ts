@@ -49,10 +49,7 @@ export async function measureGeometry(network: Network): Promise<LayerGeometry[]
 /** The geometry of a parameter from the rows of `filterGeometry`, [filters, 12]. */
 export function layerGeometry({ name, spec }: Parameter, rows: Float32Array): LayerGeometry {
   const filters = spec.shape[0] ?? 1;
-  const column = (statistic: FilterStatistic) => {
-    const at = FILTER_STATISTICS.indexOf(statistic);
-    return Float32Array.from({ length: filters }, (_, row) => rows[row * FILTER_STATISTICS.length + at] ?? 0);
-  };
+  const column = (statistic: FilterStatistic) => columnOf(rows, statistic);
   const dimension = sizeOf(spec.shape.slice(1));
   const angles = column('angleDegrees');
   const { mean, deviation } = moments(angles);
@@ -77,7 +74,16 @@ export function layerGeometry({ name, spec }: Parameter, rows: Float32Array): La
   };
 }
 
-function moments(values: Float32Array): { mean: number; deviation: number } {
+/** One statistic of every filter, from the rows of `filterGeometry`. */
+export function columnOf(rows: Float32Array, statistic: FilterStatistic): Float32Array<ArrayBuffer> {
+  const at = FILTER_STATISTICS.indexOf(statistic);
+  const width = FILTER_STATISTICS.length;
+  return Float32Array.from({ length: rows.length / width }, (_, row) => rows[row * width + at] ?? 0);
+}
+
+/** Mean and standard deviation, in float64. */
+export function moments(given: ArrayLike<number>): { mean: number; deviation: number } {
+  const values = Array.from(given);
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
   return { mean, deviation: Math.sqrt(variance) };
