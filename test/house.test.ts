@@ -132,6 +132,14 @@ describe('the house', () => {
   }
   const isOurs = (path: string) => path.startsWith('src/') || path.startsWith('shaders/');
 
+  const isShader = (path: string) => path.endsWith('.wgsl');
+
+  test('shaders are named by the kernels, and loaded when those are compiled', () => {
+    const shaders = imports.filter(({ to }) => isShader(to));
+    expect(shaders.length).toBeGreaterThan(100);
+    expect(shaders.filter(({ from, dynamic }) => !dynamic || roomOf(from) !== 'src/kernels')).toEqual([]);
+  });
+
   test('the browser entry reaches no package and nothing of Node', () => {
     expect([...reachedFrom('src/index.ts')].filter((path) => !isOurs(path))).toEqual([]);
   });
@@ -139,7 +147,9 @@ describe('the house', () => {
   test('it loads the readers that need a package when a file asks for them, and nothing else', () => {
     const entry = reachedFrom('src/index.ts');
     const later = new Set(
-      imports.filter(({ from, dynamic }) => dynamic && entry.has(from)).map(({ to }) => to),
+      imports
+        .filter(({ from, to, dynamic }) => dynamic && entry.has(from) && !isShader(to))
+        .map(({ to }) => to),
     );
     expect([...later].sort()).toEqual(['fflate', 'src/formats/onnx.ts', 'src/formats/tflite/index.ts']);
     for (const reader of [...later].filter(isOurs)) {

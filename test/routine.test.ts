@@ -138,16 +138,28 @@ describe('a routine on a device with default limits', () => {
     expectSame(await caller.read(first, 0, M * N), product(b, weights), 'second');
   });
 
-  test('encodes at once, with memory of the caller, without having been compiled', async () => {
-    const fresh = new Routine(caller.gpu, 'conv', (b) => {
-      const x = new Tensor('x', [1, 4, 4, 3], 'f32');
-      const w = new Tensor('w', [2, 3, 3, 3], 'f32');
-      return { x, w, y: binaryConv2d(b, packSigns(b, x), packSigns(b, w), { padding: 'same', padValue: 1 }) };
-    });
+  test('encodes at once, with memory of the caller, without having been compiled, where its shaders are loaded', async () => {
+    const conv = (size: number) =>
+      new Routine(caller.gpu, 'conv', (b) => {
+        const x = new Tensor('x', [1, size, size, 3], 'f32');
+        const w = new Tensor('w', [2, 3, 3, 3], 'f32');
+        const options = { padding: 'same', padValue: 1 } as const;
+        return { x, w, y: binaryConv2d(b, packSigns(b, x), packSigns(b, w), options) };
+      });
+    const fresh = conv(4);
     const [x, w, y] = [caller.buffer(4 * 48), caller.buffer(4 * 54), caller.buffer(4 * 32)];
     caller.device.queue.writeBuffer(x, 0, new Float32Array(48).fill(-1));
     caller.device.queue.writeBuffer(w, 0, new Float32Array(54).fill(1));
     const scratch = fresh.scratch.map((bytes) => caller.buffer(bytes));
+    const unloaded = conv(5);
+    const operands = { x: caller.buffer(300), w, y: caller.buffer(200) };
+    caller.submit((encoder) => {
+      const pass = encoder.beginComputePass();
+      expect(() => unloaded.encodeInto(pass, operands, scratch)).toThrow('await routine.compile() first');
+      pass.end();
+    });
+    // What one routine has compiled, others of the same kernels find loaded.
+    await conv(3).compile();
     caller.submit((encoder) => {
       const pass = encoder.beginComputePass();
       fresh.encodeInto(pass, { x, w, y }, scratch);
@@ -156,7 +168,7 @@ describe('a routine on a device with default limits', () => {
     const sums = await caller.read(y, 0, 32);
     // Inside the image all 27 products are −1; at a corner five of nine taps read the padding, +1.
     expect([sums[0], sums[10], sums[11]]).toEqual([3 * 5 - 3 * 4, -27, -27]);
-    for (const buffer of [x, w, y, ...scratch]) buffer.destroy();
+    for (const buffer of [x, w, y, operands.x, operands.y, ...scratch]) buffer.destroy();
   });
 
   test('leaves the buffers of the caller alone when it is disposed', async () => {

@@ -8,6 +8,7 @@ import { describe, expect, test } from 'vitest';
 import { WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
 import { linkShader, stripShader } from '../shaders/link.ts';
 import type { KernelSpec } from '../src/gpu/index.ts';
+import { loadSource } from '../src/gpu/kernel.ts';
 
 const ROOT = resolve(import.meta.dirname, '..', 'shaders');
 const files = readdirSync(ROOT, { recursive: true, encoding: 'utf8' })
@@ -31,7 +32,11 @@ function specificationsIn(value: unknown): KernelSpec[] {
 }
 
 const modules = import.meta.glob<Record<string, unknown>>('../src/kernels/*.ts', { eager: true });
-const kernels = [...new Set(Object.values(modules).flatMap((module) => specificationsIn({ ...module })))];
+const kernels = await Promise.all(
+  [...new Set(Object.values(modules).flatMap((module) => specificationsIn({ ...module })))].map(
+    async (kernel) => ({ ...kernel, source: await loadSource(kernel) }),
+  ),
+);
 
 /** Overrides of a module that have a default, which a specification need not name. */
 function defaultsIn(source: string): string[] {

@@ -13,7 +13,7 @@ import {
   WebGpuUnavailableError,
 } from '../errors.ts';
 import { Choices, storageOf } from './choices.ts';
-import type { Constants, KernelSpec } from './kernel.ts';
+import { type Constants, type KernelSpec, loadSource } from './kernel.ts';
 import { MemoryLedger } from './memory.ts';
 import { type DType, describe, type Shape, Tensor } from './tensor.ts';
 
@@ -362,7 +362,10 @@ export class Gpu {
     this.assertUsable();
   }
 
-  /** The pipeline of a kernel with these constants, compiled once. @throws GpuValidationError naming the kernel */
+  /**
+   * The pipeline of a kernel with these constants, compiled once.
+   * @throws GpuValidationError naming the kernel; DataUnavailableError where its shader can't be loaded
+   */
   pipeline(kernel: KernelSpec, constants: Constants): Promise<GPUComputePipeline> {
     this.assertUsable();
     const key = pipelineKey(kernel, constants);
@@ -411,11 +414,12 @@ export class Gpu {
   }
 
   async #compile(kernel: KernelSpec, constants: Constants, label: string): Promise<GPUComputePipeline> {
+    const code = await loadSource(kernel);
     let module = this.#modules.get(kernel.name);
     if (module === undefined) {
       // What is wrong with the text is said below, by the pipeline and the module's own messages.
       this.device.pushErrorScope('validation');
-      module = this.device.createShaderModule({ label: kernel.name, code: kernel.source });
+      module = this.device.createShaderModule({ label: kernel.name, code });
       this.device.popErrorScope().catch(() => null);
       this.#modules.set(kernel.name, module);
     }

@@ -21,6 +21,7 @@ export {
   defineKernel,
   type KernelSpec,
   linearWorkgroups,
+  type ShaderSource,
   type Workgroups,
 } from './kernel.ts';
 export { MemoryLedger } from './memory.ts';

@@ -1,11 +1,16 @@
 /**
  * What a kernel is to the host: data, no code of its own. One specification per shader, in `src/kernels/`; its
- * bindings and constants are checked against the WGSL by reflection in the tests.
+ * bindings and constants are checked against the WGSL by reflection in the tests. The WGSL itself is loaded when it is
+ * needed, so that a page downloads the shaders that it runs.
  */
+import { DataUnavailableError } from '../errors.ts';
 
 export type Constants = Readonly<Record<string, number>>;
 export type Workgroups = readonly [x: number, y: number, z: number];
 export type Access = 'read' | 'write';
+
+/** Linked WGSL, or the module that holds it, which is loaded when the kernel is first compiled. The entry point is `main`. */
+export type ShaderSource = string | (() => Promise<{ readonly default: string }>);
 
 export interface KernelSpec<
   Bindings extends Readonly<Record<string, Access>> = Readonly<Record<string, Access>>,
@@ -13,8 +18,7 @@ export interface KernelSpec<
 > {
   /** Path of the shader below `shaders/`, without `.wgsl`; the label of everything made from it. */
   readonly name: string;
-  /** Linked WGSL. The entry point is `main`. */
-  readonly source: string;
+  readonly source: ShaderSource;
   /**
    * The bindings of group 0 in order: the n-th key is `@binding(n)`. `read` is `var<storage, read>`, `write` is
    * `var<storage, read_write>` (whether the kernel reads it too is the kernel's affair).
@@ -32,6 +36,38 @@ export function defineKernel<
   const Constant extends string,
 >(spec: KernelSpec<Bindings, Constant>): KernelSpec<Bindings, Constant> {
   return spec;
+}
+
+/** Shaders that are here already, by the kernel's name. */
+const loaded = new Map<string, string>();
+
+/** The text of a kernel's shader, where that is here already. */
+export function loadedSource({ name, source }: KernelSpec): string | undefined {
+  return typeof source === 'string' ? source : loaded.get(name);
+}
+
+/** Hands in shaders by their kernels' names, for callers that can't wait for them. */
+export function provideSources(sources: Readonly<Record<string, string>>): void {
+  for (const [name, text] of Object.entries(sources)) loaded.set(name, text);
+}
+
+/** The text of a kernel's shader, loaded once. @throws DataUnavailableError where it can't be loaded */
+export async function loadSource(kernel: KernelSpec): Promise<string> {
+  const { name, source } = kernel;
+  const known = loadedSource(kernel);
+  if (known !== undefined || typeof source === 'string') return known ?? '';
+  try {
+    const { default: text } = await source();
+    loaded.set(name, text);
+    return text;
+  } catch (cause) {
+    throw new DataUnavailableError("A kernel's shader can't be loaded.", {
+      given: cause instanceof Error ? cause.message : String(cause),
+      where: name,
+      remedy: 'serve all files that the bundler wrote, and reload the page where it is older than they are',
+      cause,
+    });
+  }
 }
 
 /** The most workgroups along one axis that every WebGPU device takes. */

@@ -13,7 +13,7 @@
  */
 import { DisposedError, OptionError, ShapeError } from '../errors.ts';
 import { BUFFER_USAGE, type Gpu } from './context.ts';
-import type { Access, Constants, KernelSpec, Workgroups } from './kernel.ts';
+import { type Access, type Constants, type KernelSpec, loadedSource, type Workgroups } from './kernel.ts';
 import { type Lifetime, planSlots } from './plan.ts';
 import { Arena, ProgramBuilder } from './program.ts';
 import { describe, type Tensor } from './tensor.ts';
@@ -172,9 +172,10 @@ export class Routine<Name extends string = string> {
 
   /**
    * For callers that can't wait: writes the dispatches into a pass, with memory that the caller provides. Kernels that
-   * aren't compiled yet are compiled on the spot; what is wrong with one is thrown by a later call on this `Gpu`.
+   * aren't compiled yet are compiled on the spot; what is wrong with one is thrown by a later call on this `Gpu`. Their
+   * shaders must be here: `compile` has loaded them, of this routine or of any with the same kernels.
    * @param scratch buffers of at least `this.scratch` bytes each, with the usage STORAGE
-   * @throws OptionError, ShapeError as `bind`
+   * @throws OptionError, ShapeError as `bind`; OptionError where a shader wasn't loaded
    */
   encodeInto(
     pass: GPUComputePassEncoder,
@@ -348,10 +349,17 @@ function pipelineNow(gpu: Gpu, kernel: KernelSpec, constants: Constants): GPUCom
   const key = `${kernel.name}(${kernel.constants.map((name) => `${name}=${constants[name]}`).join()})`;
   let pipeline = known.get(key);
   if (pipeline === undefined) {
+    const code = loadedSource(kernel);
+    if (code === undefined) {
+      throw new OptionError("A routine can't be encoded before the shaders of its kernels are loaded.", {
+        where: kernel.name,
+        remedy: 'await routine.compile() first',
+      });
+    }
     gpu.counters.pipelines += 1;
     // Outside any error scope, so that a fault reaches the `Gpu`, which throws it at the next call.
     const { device } = gpu;
-    const module = device.createShaderModule({ label: kernel.name, code: kernel.source });
+    const module = device.createShaderModule({ label: kernel.name, code });
     pipeline = device.createComputePipeline({
       label: key,
       layout: device.createPipelineLayout({ bindGroupLayouts: [gpu.bindGroupLayout(kernel)] }),

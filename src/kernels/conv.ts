@@ -2,32 +2,13 @@
  * Convolutions and their gradients. The kernels without a suffix take any geometry; those named `…Tile` and
  * `…Narrow` compute several results an invocation in registers, and take the geometries that their `canTile…` names.
  */
-import binaryForwardSource from '../../shaders/conv/binary_forward.wgsl';
-import binaryForwardBytesSource from '../../shaders/conv/binary_forward_bytes.wgsl';
-import binaryForwardCarryFoursSource from '../../shaders/conv/binary_forward_carry_fours.wgsl';
-import binaryForwardCarryOnesSource from '../../shaders/conv/binary_forward_carry_ones.wgsl';
-import binaryForwardCarryTwosSource from '../../shaders/conv/binary_forward_carry_twos.wgsl';
-import binaryForwardQuadsSource from '../../shaders/conv/binary_forward_quads.wgsl';
-import binaryForwardSharedSource from '../../shaders/conv/binary_forward_shared.wgsl';
-import binaryForwardTileSource from '../../shaders/conv/binary_forward_tile.wgsl';
-import binaryGradInputSource from '../../shaders/conv/binary_grad_input.wgsl';
-import binaryGradInputTileSource from '../../shaders/conv/binary_grad_input_tile.wgsl';
-import binaryGradWeightsSource from '../../shaders/conv/binary_grad_weights.wgsl';
-import binaryGradWeightsTileSource from '../../shaders/conv/binary_grad_weights_tile.wgsl';
-import expandFiltersSource from '../../shaders/conv/expand_filters.wgsl';
-import padSource from '../../shaders/conv/pad.wgsl';
-import realForwardSource from '../../shaders/conv/real_forward.wgsl';
-import realForwardTileSource from '../../shaders/conv/real_forward_tile.wgsl';
-import realGradInputSource from '../../shaders/conv/real_grad_input.wgsl';
-import realGradInputTileSource from '../../shaders/conv/real_grad_input_tile.wgsl';
-import realGradWeightsSource from '../../shaders/conv/real_grad_weights.wgsl';
-import realGradWeightsNarrowSource from '../../shaders/conv/real_grad_weights_narrow.wgsl';
-import realGradWeightsTileSource from '../../shaders/conv/real_grad_weights_tile.wgsl';
-import signForwardSource from '../../shaders/conv/sign_forward.wgsl';
-import sumSlicesSource from '../../shaders/conv/sum_slices.wgsl';
-import tapSumsSource from '../../shaders/conv/tap_sums.wgsl';
-import transposeFiltersSource from '../../shaders/conv/transpose_filters.wgsl';
-import { defineKernel, linearWorkgroups, type Workgroups, wordsFor } from '../gpu/index.ts';
+import {
+  defineKernel,
+  linearWorkgroups,
+  type ShaderSource,
+  type Workgroups,
+  wordsFor,
+} from '../gpu/index.ts';
 import {
   bytesCanApply,
   carryGroups,
@@ -70,7 +51,7 @@ const weights = (c: ConvConstants) =>
 /** bits * bits to i32 or f32, any geometry. */
 export const binaryForward = defineKernel({
   name: 'conv/binary_forward',
-  source: binaryForwardSource,
+  source: () => import('../../shaders/conv/binary_forward.wgsl'),
   bindings: { a: 'read', w: 'read', out: 'write' },
   constants: [...GEOMETRY, 'INTEGER'],
   workgroups: (c) => linearWorkgroups(outputs(c), 64),
@@ -79,7 +60,7 @@ export const binaryForward = defineKernel({
 /** f32 * bits to f32, any geometry. */
 export const signForward = defineKernel({
   name: 'conv/sign_forward',
-  source: signForwardSource,
+  source: () => import('../../shaders/conv/sign_forward.wgsl'),
   bindings: { x: 'read', w: 'read', out: 'write' },
   constants: GEOMETRY,
   workgroups: (c) => linearWorkgroups(outputs(c), 64),
@@ -88,7 +69,7 @@ export const signForward = defineKernel({
 /** f32 * f32 to f32, any geometry. */
 export const realForward = defineKernel({
   name: 'conv/real_forward',
-  source: realForwardSource,
+  source: () => import('../../shaders/conv/real_forward.wgsl'),
   bindings: { x: 'read', w: 'read', out: 'write' },
   constants: GEOMETRY,
   workgroups: (c) => linearWorkgroups(outputs(c), 64),
@@ -97,7 +78,7 @@ export const realForward = defineKernel({
 /** Input gradient through binary filters, any geometry. */
 export const binaryGradInput = defineKernel({
   name: 'conv/binary_grad_input',
-  source: binaryGradInputSource,
+  source: () => import('../../shaders/conv/binary_grad_input.wgsl'),
   bindings: { g: 'read', w: 'read', gate: 'read', out: 'write' },
   constants: [...GEOMETRY, 'GATED'],
   workgroups: (c) => linearWorkgroups(inputs(c), 64),
@@ -106,7 +87,7 @@ export const binaryGradInput = defineKernel({
 /** Input gradient through real filters, any geometry. */
 export const realGradInput = defineKernel({
   name: 'conv/real_grad_input',
-  source: realGradInputSource,
+  source: () => import('../../shaders/conv/real_grad_input.wgsl'),
   bindings: { g: 'read', w: 'read', out: 'write' },
   constants: GEOMETRY,
   workgroups: (c) => linearWorkgroups(inputs(c), 64),
@@ -115,7 +96,7 @@ export const realGradInput = defineKernel({
 /** Filter gradient from packed activations, any geometry, in slices. */
 export const binaryGradWeights = defineKernel({
   name: 'conv/binary_grad_weights',
-  source: binaryGradWeightsSource,
+  source: () => import('../../shaders/conv/binary_grad_weights.wgsl'),
   bindings: { g: 'read', a: 'read', out: 'write' },
   constants: [...GEOMETRY, 'CHUNKS'],
   workgroups: (c) => linearWorkgroups(weights(c) * c.CHUNKS, 64),
@@ -124,7 +105,7 @@ export const binaryGradWeights = defineKernel({
 /** Filter gradient from real activations, any geometry, in slices. */
 export const realGradWeights = defineKernel({
   name: 'conv/real_grad_weights',
-  source: realGradWeightsSource,
+  source: () => import('../../shaders/conv/real_grad_weights.wgsl'),
   bindings: { g: 'read', x: 'read', out: 'write' },
   constants: [...GEOMETRY, 'CHUNKS'],
   workgroups: (c) => linearWorkgroups(weights(c) * c.CHUNKS, 64),
@@ -133,7 +114,7 @@ export const realGradWeights = defineKernel({
 /** Adds the slices of a split sum in order. */
 export const sumSlices = defineKernel({
   name: 'conv/sum_slices',
-  source: sumSlicesSource,
+  source: () => import('../../shaders/conv/sum_slices.wgsl'),
   bindings: { slices: 'read', out: 'write' },
   constants: ['SIZE', 'CHUNKS'],
   workgroups: ({ SIZE }) => linearWorkgroups(SIZE, 64),
@@ -166,7 +147,7 @@ export function canTileRealGradWeights(c: ConvConstants): boolean {
 /** Filters with their outputs side by side, as the tiled forward kernels read them. */
 export const transposeFilters = defineKernel({
   name: 'conv/transpose_filters',
-  source: transposeFiltersSource,
+  source: () => import('../../shaders/conv/transpose_filters.wgsl'),
   bindings: { w: 'read', out: 'write' },
   constants: ['ROWS', 'COLUMNS'],
   workgroups: ({ ROWS, COLUMNS }) => linearWorkgroups(ROWS * COLUMNS, 64),
@@ -175,7 +156,7 @@ export const transposeFilters = defineKernel({
 /** Binary filters as reals with their outputs side by side. */
 export const expandFilters = defineKernel({
   name: 'conv/expand_filters',
-  source: expandFiltersSource,
+  source: () => import('../../shaders/conv/expand_filters.wgsl'),
   bindings: { w: 'read', out: 'write' },
   constants: ['OUT_CHANNELS', 'TAPS', 'CHANNELS'],
   workgroups: ({ OUT_CHANNELS, TAPS, CHANNELS }) => linearWorkgroups(OUT_CHANNELS * TAPS * CHANNELS, 64),
@@ -184,7 +165,7 @@ export const expandFilters = defineKernel({
 /** Packed activations with their padding around them: words [BATCH, height, width, ceil(CHANNELS / 32)] of `paddedSize`. */
 export const pad = defineKernel({
   name: 'conv/pad',
-  source: padSource,
+  source: () => import('../../shaders/conv/pad.wgsl'),
   bindings: { a: 'read', out: 'write' },
   constants: [...GEOMETRY, 'PADDED'],
   workgroups: (c) => {
@@ -210,7 +191,7 @@ export function needsPadding(c: ConvConstants): boolean {
 /** The sum of the signs of each tap of binary filters, [TAPS, OUT_CHANNELS]. */
 export const tapSums = defineKernel({
   name: 'conv/tap_sums',
-  source: tapSumsSource,
+  source: () => import('../../shaders/conv/tap_sums.wgsl'),
   bindings: { w: 'read', out: 'write' },
   constants: ['OUT_CHANNELS', 'TAPS', 'CHANNELS'],
   workgroups: ({ OUT_CHANNELS, TAPS }) => linearWorkgroups(OUT_CHANNELS * TAPS, 64),
@@ -219,7 +200,7 @@ export const tapSums = defineKernel({
 /* @__NO_SIDE_EFFECTS__ */
 const forwardBySide = (
   name: string,
-  source: string,
+  source: ShaderSource,
   workgroups: (rows: number, columns: number) => Workgroups,
 ) =>
   defineKernel({
@@ -230,7 +211,11 @@ const forwardBySide = (
     workgroups: (c) => workgroups(outputs(c) / c.OUT_CHANNELS, c.OUT_CHANNELS),
   });
 
-const binaryForwardTile = forwardBySide('binary_forward_tile', binaryForwardTileSource, tileGroups);
+const binaryForwardTile = forwardBySide(
+  'binary_forward_tile',
+  () => import('../../shaders/conv/binary_forward_tile.wgsl'),
+  tileGroups,
+);
 
 /** Words of activations that meet words of filters. */
 const comparisons = (c: ConvConstants) =>
@@ -255,7 +240,11 @@ export const BINARY_FORWARD: Family<
   },
   variants: [
     {
-      kernel: forwardBySide('binary_forward_quads', binaryForwardQuadsSource, quadGroups),
+      kernel: forwardBySide(
+        'binary_forward_quads',
+        () => import('../../shaders/conv/binary_forward_quads.wgsl'),
+        quadGroups,
+      ),
       canApply: (c, device) => canTileForward(c) && quadsCanApply(device),
       // Short windows make too little of what is shared: 56 x 56 x 64 is faster by the tile.
       isDefault: (c, device) =>
@@ -263,23 +252,43 @@ export const BINARY_FORWARD: Family<
     },
     { kernel: binaryForwardTile, canApply: canTileForward },
     {
-      kernel: forwardBySide('binary_forward_carry_ones', binaryForwardCarryOnesSource, carryGroups),
+      kernel: forwardBySide(
+        'binary_forward_carry_ones',
+        () => import('../../shaders/conv/binary_forward_carry_ones.wgsl'),
+        carryGroups,
+      ),
       canApply: canTileForward,
     },
     {
-      kernel: forwardBySide('binary_forward_carry_twos', binaryForwardCarryTwosSource, carryGroups),
+      kernel: forwardBySide(
+        'binary_forward_carry_twos',
+        () => import('../../shaders/conv/binary_forward_carry_twos.wgsl'),
+        carryGroups,
+      ),
       canApply: canTileForward,
     },
     {
-      kernel: forwardBySide('binary_forward_carry_fours', binaryForwardCarryFoursSource, carryGroups),
+      kernel: forwardBySide(
+        'binary_forward_carry_fours',
+        () => import('../../shaders/conv/binary_forward_carry_fours.wgsl'),
+        carryGroups,
+      ),
       canApply: canTileForward,
     },
     {
-      kernel: forwardBySide('binary_forward_shared', binaryForwardSharedSource, sharedGroups),
+      kernel: forwardBySide(
+        'binary_forward_shared',
+        () => import('../../shaders/conv/binary_forward_shared.wgsl'),
+        sharedGroups,
+      ),
       canApply: canTileForward,
     },
     {
-      kernel: forwardBySide('binary_forward_bytes', binaryForwardBytesSource, tileGroups),
+      kernel: forwardBySide(
+        'binary_forward_bytes',
+        () => import('../../shaders/conv/binary_forward_bytes.wgsl'),
+        tileGroups,
+      ),
       canApply: (c, device) => canTileForward(c) && bytesCanApply(device),
     },
   ],
@@ -288,7 +297,7 @@ export const BINARY_FORWARD: Family<
 /** f32 * transposed f32 to f32; `canTileForward`. */
 export const realForwardTile = defineKernel({
   name: 'conv/real_forward_tile',
-  source: realForwardTileSource,
+  source: () => import('../../shaders/conv/real_forward_tile.wgsl'),
   bindings: { x: 'read', w: 'read', out: 'write' },
   constants: GEOMETRY,
   workgroups: (c) => tiles(outputs(c), c.OUT_CHANNELS, 8),
@@ -297,7 +306,7 @@ export const realForwardTile = defineKernel({
 /** Input gradient through binary filters; `canTileGradInput`. */
 export const binaryGradInputTile = defineKernel({
   name: 'conv/binary_grad_input_tile',
-  source: binaryGradInputTileSource,
+  source: () => import('../../shaders/conv/binary_grad_input_tile.wgsl'),
   bindings: { g: 'read', w: 'read', gate: 'read', out: 'write' },
   constants: [...GEOMETRY, 'GATED'],
   workgroups: (c) => tiles(inputs(c), c.CHANNELS, 8),
@@ -306,7 +315,7 @@ export const binaryGradInputTile = defineKernel({
 /** Input gradient through real filters; `canTileGradInput`. */
 export const realGradInputTile = defineKernel({
   name: 'conv/real_grad_input_tile',
-  source: realGradInputTileSource,
+  source: () => import('../../shaders/conv/real_grad_input_tile.wgsl'),
   bindings: { g: 'read', w: 'read', out: 'write' },
   constants: GEOMETRY,
   workgroups: (c) => tiles(inputs(c), c.CHANNELS, 8),
@@ -321,7 +330,7 @@ const filterTiles = (c: ConvConstants & { readonly CHUNKS: number }) =>
 /** Filter gradient from packed activations, in slices; `canTileGradWeights`. */
 export const binaryGradWeightsTile = defineKernel({
   name: 'conv/binary_grad_weights_tile',
-  source: binaryGradWeightsTileSource,
+  source: () => import('../../shaders/conv/binary_grad_weights_tile.wgsl'),
   bindings: { g: 'read', a: 'read', out: 'write' },
   constants: [...GEOMETRY, 'CHUNKS'],
   workgroups: filterTiles,
@@ -330,7 +339,7 @@ export const binaryGradWeightsTile = defineKernel({
 /** Filter gradient from real activations, in slices; `canTileRealGradWeights`. */
 export const realGradWeightsTile = defineKernel({
   name: 'conv/real_grad_weights_tile',
-  source: realGradWeightsTileSource,
+  source: () => import('../../shaders/conv/real_grad_weights_tile.wgsl'),
   bindings: { g: 'read', x: 'read', out: 'write' },
   constants: [...GEOMETRY, 'CHUNKS'],
   workgroups: filterTiles,
@@ -339,7 +348,7 @@ export const realGradWeightsTile = defineKernel({
 /** Filter gradient from real activations of few channels, in slices; `canTileGradWeights`. */
 export const realGradWeightsNarrow = defineKernel({
   name: 'conv/real_grad_weights_narrow',
-  source: realGradWeightsNarrowSource,
+  source: () => import('../../shaders/conv/real_grad_weights_narrow.wgsl'),
   bindings: { g: 'read', x: 'read', out: 'write' },
   constants: [...GEOMETRY, 'CHUNKS'],
   workgroups: (c) =>

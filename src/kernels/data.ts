@@ -1,9 +1,4 @@
 /** Picking batches out of a data set in GPU memory, and the state of a training run. */
-import advanceSource from '../../shaders/data/advance.wgsl';
-import bytesSource from '../../shaders/data/bytes.wgsl';
-import gatherSource from '../../shaders/data/gather.wgsl';
-import gatherFlatSource from '../../shaders/data/gather-flat.wgsl';
-import rowsSource from '../../shaders/data/rows.wgsl';
 import { defineKernel, linearWorkgroups } from '../gpu/index.ts';
 
 const NORMALISATION = [
@@ -20,7 +15,7 @@ const NORMALISATION = [
 /** What each row of a batch holds: rows vec4u [BATCH] (sample, top, left, mirrored) and labels u32 [BATCH]. */
 export const batchRows = defineKernel({
   name: 'data/rows',
-  source: rowsSource,
+  source: () => import('../../shaders/data/rows.wgsl'),
   bindings: { labels: 'read', state: 'read', rows: 'write', rowLabels: 'write' },
   constants: ['SAMPLES', 'BATCH', 'SHUFFLE', 'HALF_BITS', 'PAD', 'AUGMENT', 'FLIP'],
   workgroups: ({ BATCH }) => [Math.ceil(BATCH / 64), 1, 1],
@@ -29,7 +24,7 @@ export const batchRows = defineKernel({
 /** Bytes to f32 [BATCH, HEIGHT, WIDTH, CHANNELS], any shape, with augmentation. */
 export const gather = defineKernel({
   name: 'data/gather',
-  source: gatherSource,
+  source: () => import('../../shaders/data/gather.wgsl'),
   bindings: { images: 'read', rows: 'read', x: 'write' },
   constants: ['BATCH', 'HEIGHT', 'WIDTH', 'CHANNELS', 'PAD', ...NORMALISATION],
   workgroups: ({ BATCH, HEIGHT, WIDTH }) => linearWorkgroups(BATCH * HEIGHT * WIDTH, 64),
@@ -38,7 +33,7 @@ export const gather = defineKernel({
 /** Bytes to f32 [BATCH, 4 * WORDS], without augmentation. */
 export const gatherFlat = defineKernel({
   name: 'data/gather-flat',
-  source: gatherFlatSource,
+  source: () => import('../../shaders/data/gather-flat.wgsl'),
   bindings: { images: 'read', rows: 'read', x: 'write' },
   constants: ['BATCH', 'WORDS', 'CHANNELS', ...NORMALISATION],
   workgroups: ({ BATCH, WORDS }) => linearWorkgroups(BATCH * WORDS, 64),
@@ -47,7 +42,7 @@ export const gatherFlat = defineKernel({
 /** u8 [COUNT] to f32 [COUNT]. */
 export const realsOfBytes = defineKernel({
   name: 'data/bytes',
-  source: bytesSource,
+  source: () => import('../../shaders/data/bytes.wgsl'),
   bindings: { bytes: 'read', reals: 'write' },
   constants: ['COUNT', 'SCALE', 'SHIFT'],
   workgroups: ({ COUNT }) => linearWorkgroups(Math.ceil(COUNT / 4), 64),
@@ -56,7 +51,7 @@ export const realsOfBytes = defineKernel({
 /** Counts the step and takes the next hyper-parameters. */
 export const advance = defineKernel({
   name: 'data/advance',
-  source: advanceSource,
+  source: () => import('../../shaders/data/advance.wgsl'),
   bindings: { table: 'read', state: 'write' },
   constants: ['ROWS'],
   workgroups: () => [1, 1, 1],

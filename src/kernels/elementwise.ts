@@ -1,18 +1,5 @@
 /** Sums, copies, bias and dropout. Most kernels take elements one by one, or four each where the shape allows. */
-import addSource from '../../shaders/elementwise/add.wgsl';
-import addBiasSource from '../../shaders/elementwise/add-bias.wgsl';
-import addBiasSource4 from '../../shaders/elementwise/add-bias4.wgsl';
-import addIntoSource from '../../shaders/elementwise/add-into.wgsl';
-import addIntoSource4 from '../../shaders/elementwise/add-into4.wgsl';
-import addSource4 from '../../shaders/elementwise/add4.wgsl';
-import columnSumsSource from '../../shaders/elementwise/column-sums.wgsl';
-import columnSumsSource4 from '../../shaders/elementwise/column-sums4.wgsl';
-import copyColumnsSource from '../../shaders/elementwise/copy-columns.wgsl';
-import copyColumnsSource4 from '../../shaders/elementwise/copy-columns4.wgsl';
-import dropoutSource from '../../shaders/elementwise/dropout.wgsl';
-import fillSource from '../../shaders/elementwise/fill.wgsl';
-import fillSource4 from '../../shaders/elementwise/fill4.wgsl';
-import { defineKernel, linearWorkgroups } from '../gpu/index.ts';
+import { defineKernel, linearWorkgroups, type ShaderSource } from '../gpu/index.ts';
 
 /** Elements an invocation takes. */
 type Width = 1 | 4;
@@ -20,7 +7,7 @@ type Width = 1 | 4;
 const eachLane = ({ LANES }: Readonly<Record<'LANES', number>>) => linearWorkgroups(LANES, 64);
 
 /* @__NO_SIDE_EFFECTS__ */
-const addOf = (name: string, source: string) =>
+const addOf = (name: string, source: ShaderSource) =>
   defineKernel({
     name,
     source,
@@ -30,7 +17,7 @@ const addOf = (name: string, source: string) =>
   });
 
 /* @__NO_SIDE_EFFECTS__ */
-const addIntoOf = (name: string, source: string) =>
+const addIntoOf = (name: string, source: ShaderSource) =>
   defineKernel({
     name,
     source,
@@ -40,7 +27,7 @@ const addIntoOf = (name: string, source: string) =>
   });
 
 /* @__NO_SIDE_EFFECTS__ */
-const fillOf = (name: string, source: string) =>
+const fillOf = (name: string, source: ShaderSource) =>
   defineKernel({
     name,
     source,
@@ -50,7 +37,7 @@ const fillOf = (name: string, source: string) =>
   });
 
 /* @__NO_SIDE_EFFECTS__ */
-const addBiasOf = (width: Width, name: string, source: string) =>
+const addBiasOf = (width: Width, name: string, source: ShaderSource) =>
   defineKernel({
     name,
     source,
@@ -60,7 +47,7 @@ const addBiasOf = (width: Width, name: string, source: string) =>
   });
 
 /* @__NO_SIDE_EFFECTS__ */
-const columnSumsOf = (width: Width, name: string, source: string) =>
+const columnSumsOf = (width: Width, name: string, source: ShaderSource) =>
   defineKernel({
     name,
     source,
@@ -70,7 +57,7 @@ const columnSumsOf = (width: Width, name: string, source: string) =>
   });
 
 /* @__NO_SIDE_EFFECTS__ */
-const copyColumnsOf = (width: Width, name: string, source: string) =>
+const copyColumnsOf = (width: Width, name: string, source: ShaderSource) =>
   defineKernel({
     name,
     source,
@@ -80,28 +67,58 @@ const copyColumnsOf = (width: Width, name: string, source: string) =>
   });
 
 /** out = x + y. */
-export const add1 = addOf('elementwise/add', addSource);
-export const add4 = addOf('elementwise/add4', addSource4);
+export const add1 = addOf('elementwise/add', () => import('../../shaders/elementwise/add.wgsl'));
+export const add4 = addOf('elementwise/add4', () => import('../../shaders/elementwise/add4.wgsl'));
 /** sum += x. */
-export const addInto1 = addIntoOf('elementwise/add-into', addIntoSource);
-export const addInto4 = addIntoOf('elementwise/add-into4', addIntoSource4);
+export const addInto1 = addIntoOf(
+  'elementwise/add-into',
+  () => import('../../shaders/elementwise/add-into.wgsl'),
+);
+export const addInto4 = addIntoOf(
+  'elementwise/add-into4',
+  () => import('../../shaders/elementwise/add-into4.wgsl'),
+);
 /** out = VALUE. */
-export const fill1 = fillOf('elementwise/fill', fillSource);
-export const fill4 = fillOf('elementwise/fill4', fillSource4);
+export const fill1 = fillOf('elementwise/fill', () => import('../../shaders/elementwise/fill.wgsl'));
+export const fill4 = fillOf('elementwise/fill4', () => import('../../shaders/elementwise/fill4.wgsl'));
 /** out = x + bias, a bias a channel. */
-export const addBias1 = addBiasOf(1, 'elementwise/add-bias', addBiasSource);
-export const addBias4 = addBiasOf(4, 'elementwise/add-bias4', addBiasSource4);
+export const addBias1 = addBiasOf(
+  1,
+  'elementwise/add-bias',
+  () => import('../../shaders/elementwise/add-bias.wgsl'),
+);
+export const addBias4 = addBiasOf(
+  4,
+  'elementwise/add-bias4',
+  () => import('../../shaders/elementwise/add-bias4.wgsl'),
+);
 /** Sums of each channel over chunks of rows. */
-export const columnSums1 = columnSumsOf(1, 'elementwise/column-sums', columnSumsSource);
-export const columnSums4 = columnSumsOf(4, 'elementwise/column-sums4', columnSumsSource4);
+export const columnSums1 = columnSumsOf(
+  1,
+  'elementwise/column-sums',
+  () => import('../../shaders/elementwise/column-sums.wgsl'),
+);
+export const columnSums4 = columnSumsOf(
+  4,
+  'elementwise/column-sums4',
+  () => import('../../shaders/elementwise/column-sums4.wgsl'),
+);
 /** A block of columns from one matrix to another. */
-export const copyColumns1 = copyColumnsOf(1, 'elementwise/copy-columns', copyColumnsSource);
-export const copyColumns4 = copyColumnsOf(4, 'elementwise/copy-columns4', copyColumnsSource4);
+export const copyColumns1 = copyColumnsOf(
+  1,
+  'elementwise/copy-columns',
+  () => import('../../shaders/elementwise/copy-columns.wgsl'),
+);
+export const copyColumns4 = copyColumnsOf(
+  4,
+  'elementwise/copy-columns4',
+  () => import('../../shaders/elementwise/copy-columns4.wgsl'),
+);
 
 /** Random zeros; the mask is drawn from (seed, STREAM, element, step). */
 export const dropoutMask = defineKernel({
   name: 'elementwise/dropout',
-  source: dropoutSource,
+  source: () => import('../../shaders/elementwise/dropout.wgsl'),
   bindings: { x: 'read', state: 'read', out: 'write' },
   constants: ['SIZE', 'STREAM', 'THRESHOLD', 'SCALE'],
   workgroups: ({ SIZE }) => linearWorkgroups(Math.ceil(SIZE / 4), 64),

@@ -4,17 +4,13 @@
  * and the filters laid out as `BINARY_FORWARD` takes them; `fusedReal` and `fusedSigns` any geometry. A matrix product is a
  * convolution of images of one pixel.
  */
-import fusedRealSource from '../../shaders/conv/fused_real.wgsl';
-import fusedRealQuadsSource from '../../shaders/conv/fused_real_quads.wgsl';
-import fusedRealTileSource from '../../shaders/conv/fused_real_tile.wgsl';
-import fusedSignsSource from '../../shaders/conv/fused_signs.wgsl';
-import fusedSignsQuadsSource from '../../shaders/conv/fused_signs_quads.wgsl';
-import fusedSignsTileSource from '../../shaders/conv/fused_signs_tile.wgsl';
-import planesFiltersSource from '../../shaders/conv/planes_filters.wgsl';
-import planesRealSource from '../../shaders/conv/planes_real.wgsl';
-import planesSignsSource from '../../shaders/conv/planes_signs.wgsl';
-import planesSplitSource from '../../shaders/conv/planes_split.wgsl';
-import { defineKernel, linearWorkgroups, type Workgroups, wordsFor } from '../gpu/index.ts';
+import {
+  defineKernel,
+  linearWorkgroups,
+  type ShaderSource,
+  type Workgroups,
+  wordsFor,
+} from '../gpu/index.ts';
 import { type ConvConstants, canTileForward, GEOMETRY, paddedSize } from './conv.ts';
 import { type Family, quadGroups, quadsCanApply, quadsPay, tileGroups } from './variants.ts';
 
@@ -28,7 +24,7 @@ const comparisons = (c: ConvConstants) =>
 /** bits * bits to finished f32, any geometry. */
 export const fusedReal = defineKernel({
   name: 'conv/fused_real',
-  source: fusedRealSource,
+  source: () => import('../../shaders/conv/fused_real.wgsl'),
   bindings: {
     a: 'read',
     w: 'read',
@@ -43,7 +39,11 @@ export const fusedReal = defineKernel({
 });
 
 /* @__NO_SIDE_EFFECTS__ */
-const realTile = (name: string, source: string, workgroups: (rows: number, columns: number) => Workgroups) =>
+const realTile = (
+  name: string,
+  source: ShaderSource,
+  workgroups: (rows: number, columns: number) => Workgroups,
+) =>
   defineKernel({
     name: `conv/${name}`,
     source,
@@ -61,7 +61,11 @@ const realTile = (name: string, source: string, workgroups: (rows: number, colum
     workgroups: (c) => workgroups(pixels(c), c.OUT_CHANNELS),
   });
 
-const fusedRealTile = realTile('fused_real_tile', fusedRealTileSource, tileGroups);
+const fusedRealTile = realTile(
+  'fused_real_tile',
+  () => import('../../shaders/conv/fused_real_tile.wgsl'),
+  tileGroups,
+);
 
 type Clamped = ConvConstants & Readonly<Record<'PADDED' | (typeof CLAMP)[number], number>>;
 
@@ -91,7 +95,11 @@ export const FUSED_REAL: Family<
   },
   variants: [
     {
-      kernel: realTile('fused_real_quads', fusedRealQuadsSource, quadGroups),
+      kernel: realTile(
+        'fused_real_quads',
+        () => import('../../shaders/conv/fused_real_quads.wgsl'),
+        quadGroups,
+      ),
       canApply: (c, device) => canTileForward(c) && quadsCanApply(device),
       isDefault: (c, device) => quadsPay(comparisons(c), device),
     },
@@ -102,14 +110,18 @@ export const FUSED_REAL: Family<
 /** bits * bits to bits, any geometry. */
 export const fusedSigns = defineKernel({
   name: 'conv/fused_signs',
-  source: fusedSignsSource,
+  source: () => import('../../shaders/conv/fused_signs.wgsl'),
   bindings: { a: 'read', w: 'read', direction: 'read', threshold: 'read', bits: 'write' },
   constants: [...GEOMETRY, ...CLAMP],
   workgroups: (c) => linearWorkgroups(pixels(c) * wordsFor(c.OUT_CHANNELS), 64),
 });
 
 /* @__NO_SIDE_EFFECTS__ */
-const signsTile = (name: string, source: string, workgroups: (rows: number, columns: number) => Workgroups) =>
+const signsTile = (
+  name: string,
+  source: ShaderSource,
+  workgroups: (rows: number, columns: number) => Workgroups,
+) =>
   defineKernel({
     name: `conv/${name}`,
     source,
@@ -118,8 +130,10 @@ const signsTile = (name: string, source: string, workgroups: (rows: number, colu
     workgroups: (c) => workgroups(pixels(c), c.OUT_CHANNELS),
   });
 
-const fusedSignsTile = signsTile('fused_signs_tile', fusedSignsTileSource, (rows, columns) =>
-  linearWorkgroups(Math.ceil(rows / 4) * wordsFor(columns), 64),
+const fusedSignsTile = signsTile(
+  'fused_signs_tile',
+  () => import('../../shaders/conv/fused_signs_tile.wgsl'),
+  (rows, columns) => linearWorkgroups(Math.ceil(rows / 4) * wordsFor(columns), 64),
 );
 
 /** padded bits * transposed bits to bits; none where `canTileForward` says no. */
@@ -140,8 +154,10 @@ export const FUSED_SIGNS: Family<typeof fusedSignsTile, Clamped> = {
   variants: [
     {
       // 64 rows of four words each.
-      kernel: signsTile('fused_signs_quads', fusedSignsQuadsSource, (rows, columns) =>
-        linearWorkgroups(Math.ceil(rows / 64) * Math.ceil(columns / 128), 1),
+      kernel: signsTile(
+        'fused_signs_quads',
+        () => import('../../shaders/conv/fused_signs_quads.wgsl'),
+        (rows, columns) => linearWorkgroups(Math.ceil(rows / 64) * Math.ceil(columns / 128), 1),
       ),
       canApply: (c, device) => canTileForward(c) && quadsCanApply(device),
       isDefault: (c, device) => quadsPay(comparisons(c), device),
@@ -153,7 +169,7 @@ export const FUSED_SIGNS: Family<typeof fusedSignsTile, Clamped> = {
 /** 8-bit images to the bit planes of their patches: words [pixels, 8 * ceil(patch / 32) + 4]. */
 export const planesSplit = defineKernel({
   name: 'conv/planes_split',
-  source: planesSplitSource,
+  source: () => import('../../shaders/conv/planes_split.wgsl'),
   bindings: { x: 'read', planes: 'write' },
   constants: [...GEOMETRY, 'REAL', 'SIGNED'],
   workgroups: (c) => linearWorkgroups(pixels(c), 64),
@@ -162,7 +178,7 @@ export const planesSplit = defineKernel({
 /** Binary filters to words [ceil(patch / 32), ceil(OUT_CHANNELS / 4) * 4]. */
 export const planesFilters = defineKernel({
   name: 'conv/planes_filters',
-  source: planesFiltersSource,
+  source: () => import('../../shaders/conv/planes_filters.wgsl'),
   bindings: { w: 'read', out: 'write' },
   constants: ['OUT_CHANNELS', 'TAPS', 'CHANNELS'],
   workgroups: ({ OUT_CHANNELS, TAPS, CHANNELS }) =>
@@ -172,7 +188,7 @@ export const planesFilters = defineKernel({
 /** Bit planes * filters to finished f32; without groups. */
 export const planesReal = defineKernel({
   name: 'conv/planes_real',
-  source: planesRealSource,
+  source: () => import('../../shaders/conv/planes_real.wgsl'),
   bindings: {
     planes: 'read',
     w: 'read',
@@ -189,7 +205,7 @@ export const planesReal = defineKernel({
 /** Bit planes * filters to bits; without groups. */
 export const planesSigns = defineKernel({
   name: 'conv/planes_signs',
-  source: planesSignsSource,
+  source: () => import('../../shaders/conv/planes_signs.wgsl'),
   bindings: { planes: 'read', w: 'read', direction: 'read', threshold: 'read', bits: 'write' },
   constants: [...GEOMETRY, 'SIGNED', ...CLAMP],
   workgroups: (c) => linearWorkgroups(Math.ceil(pixels(c) / 4) * wordsFor(c.OUT_CHANNELS), 64),

@@ -5,28 +5,13 @@
  * A kernel without a suffix takes any shape and makes one output an invocation. One named `...Tile` makes a tile of
  * outputs in registers; it reads vectors, so some extents must be multiples of 4.
  */
-import binarySource from '../../shaders/gemm/binary.wgsl';
-import binaryBytesSource from '../../shaders/gemm/binary_bytes.wgsl';
-import binaryCarryFoursSource from '../../shaders/gemm/binary_carry_fours.wgsl';
-import binaryCarryOnesSource from '../../shaders/gemm/binary_carry_ones.wgsl';
-import binaryCarryTwosSource from '../../shaders/gemm/binary_carry_twos.wgsl';
-import binaryColumnsSource from '../../shaders/gemm/binary_columns.wgsl';
-import binaryQuadsSource from '../../shaders/gemm/binary_quads.wgsl';
-import binarySharedSource from '../../shaders/gemm/binary_shared.wgsl';
-import binaryTileSource from '../../shaders/gemm/binary_tile.wgsl';
-import realSource from '../../shaders/gemm/real.wgsl';
-import realNtTileSource from '../../shaders/gemm/real_nt_tile.wgsl';
-import realTileSource from '../../shaders/gemm/real_tile.wgsl';
-import realTnTileSource from '../../shaders/gemm/real_tn_tile.wgsl';
-import signSource from '../../shaders/gemm/sign.wgsl';
-import signGradInputSource from '../../shaders/gemm/sign_grad_input.wgsl';
-import signGradInputSharedSource from '../../shaders/gemm/sign_grad_input_shared.wgsl';
-import signGradInputTileSource from '../../shaders/gemm/sign_grad_input_tile.wgsl';
-import signGradWeightsSource from '../../shaders/gemm/sign_grad_weights.wgsl';
-import signGradWeightsSharedSource from '../../shaders/gemm/sign_grad_weights_shared.wgsl';
-import signGradWeightsTileSource from '../../shaders/gemm/sign_grad_weights_tile.wgsl';
-import signTileSource from '../../shaders/gemm/sign_tile.wgsl';
-import { defineKernel, linearWorkgroups, type Workgroups, wordsFor } from '../gpu/index.ts';
+import {
+  defineKernel,
+  linearWorkgroups,
+  type ShaderSource,
+  type Workgroups,
+  wordsFor,
+} from '../gpu/index.ts';
 import {
   bytesCanApply,
   carryGroups,
@@ -50,7 +35,7 @@ const inFours = (extent: number) => extent % 4 === 0;
 
 const binary = defineKernel({
   name: 'gemm/binary',
-  source: binarySource,
+  source: () => import('../../shaders/gemm/binary.wgsl'),
   bindings: { a: 'read', w: 'read', out: 'write' },
   constants: ['M', 'N', 'K', 'INTEGER'],
   workgroups: ({ M, N }) => linearWorkgroups(M * N, 64),
@@ -58,7 +43,7 @@ const binary = defineKernel({
 
 const binaryTile = defineKernel({
   name: 'gemm/binary_tile',
-  source: binaryTileSource,
+  source: () => import('../../shaders/gemm/binary_tile.wgsl'),
   bindings: { a: 'read', w: 'read', out: 'write' },
   constants: ['M', 'N', 'K', 'INTEGER'],
   workgroups: ({ M, N }) => tiles(N, 4, M, 4),
@@ -82,7 +67,7 @@ export const BINARY: Family<typeof binary, Extents & { readonly INTEGER: number 
 /* @__NO_SIDE_EFFECTS__ */
 const binaryBySide = (
   name: string,
-  source: string,
+  source: ShaderSource,
   workgroups: (rows: number, columns: number) => Workgroups,
 ) =>
   defineKernel({
@@ -93,7 +78,11 @@ const binaryBySide = (
     workgroups: ({ M, N }) => workgroups(M, N),
   });
 
-const binaryColumns = binaryBySide('binary_columns', binaryColumnsSource, tileGroups);
+const binaryColumns = binaryBySide(
+  'binary_columns',
+  () => import('../../shaders/gemm/binary_columns.wgsl'),
+  tileGroups,
+);
 
 /** bits [M, K] x words [ceil(K / 32), N] to i32 or f32 [M, N]; N in fours. */
 export const BINARY_BY_SIDE: Family<typeof binaryColumns, Extents & { readonly INTEGER: number }> = {
@@ -106,29 +95,45 @@ export const BINARY_BY_SIDE: Family<typeof binaryColumns, Extents & { readonly I
   }),
   variants: [
     {
-      kernel: binaryBySide('binary_quads', binaryQuadsSource, quadGroups),
+      kernel: binaryBySide('binary_quads', () => import('../../shaders/gemm/binary_quads.wgsl'), quadGroups),
       canApply: ({ N }, device) => inFours(N) && quadsCanApply(device),
       isDefault: ({ M, N, K }, device) => quadsPay(M * N * wordsFor(K), device),
     },
     { kernel: binaryColumns, canApply: ({ N }) => inFours(N) },
     {
-      kernel: binaryBySide('binary_carry_ones', binaryCarryOnesSource, carryGroups),
+      kernel: binaryBySide(
+        'binary_carry_ones',
+        () => import('../../shaders/gemm/binary_carry_ones.wgsl'),
+        carryGroups,
+      ),
       canApply: ({ N }) => inFours(N),
     },
     {
-      kernel: binaryBySide('binary_carry_twos', binaryCarryTwosSource, carryGroups),
+      kernel: binaryBySide(
+        'binary_carry_twos',
+        () => import('../../shaders/gemm/binary_carry_twos.wgsl'),
+        carryGroups,
+      ),
       canApply: ({ N }) => inFours(N),
     },
     {
-      kernel: binaryBySide('binary_carry_fours', binaryCarryFoursSource, carryGroups),
+      kernel: binaryBySide(
+        'binary_carry_fours',
+        () => import('../../shaders/gemm/binary_carry_fours.wgsl'),
+        carryGroups,
+      ),
       canApply: ({ N }) => inFours(N),
     },
     {
-      kernel: binaryBySide('binary_shared', binarySharedSource, sharedGroups),
+      kernel: binaryBySide(
+        'binary_shared',
+        () => import('../../shaders/gemm/binary_shared.wgsl'),
+        sharedGroups,
+      ),
       canApply: ({ N }) => inFours(N),
     },
     {
-      kernel: binaryBySide('binary_bytes', binaryBytesSource, tileGroups),
+      kernel: binaryBySide('binary_bytes', () => import('../../shaders/gemm/binary_bytes.wgsl'), tileGroups),
       canApply: ({ N }, device) => inFours(N) && bytesCanApply(device),
     },
   ],
@@ -136,7 +141,7 @@ export const BINARY_BY_SIDE: Family<typeof binaryColumns, Extents & { readonly I
 
 const sign = defineKernel({
   name: 'gemm/sign',
-  source: signSource,
+  source: () => import('../../shaders/gemm/sign.wgsl'),
   bindings: { x: 'read', w: 'read', out: 'write' },
   constants: ['M', 'N', 'K'],
   workgroups: ({ M, N }) => linearWorkgroups(M * N, 64),
@@ -144,7 +149,7 @@ const sign = defineKernel({
 
 const signTile = defineKernel({
   name: 'gemm/sign_tile',
-  source: signTileSource,
+  source: () => import('../../shaders/gemm/sign_tile.wgsl'),
   bindings: { x: 'read', w: 'read', out: 'write' },
   constants: ['M', 'N', 'K'],
   workgroups: ({ M, N }) => tiles(N, 16, M, 4),
@@ -161,7 +166,7 @@ export const SIGN: Family<typeof sign, Extents> & { readonly general: typeof sig
 
 const signGradInput = defineKernel({
   name: 'gemm/sign_grad_input',
-  source: signGradInputSource,
+  source: () => import('../../shaders/gemm/sign_grad_input.wgsl'),
   bindings: { g: 'read', w: 'read', gate: 'read', out: 'write' },
   constants: ['M', 'N', 'K', 'GATED'],
   workgroups: ({ M, K }) => linearWorkgroups(M * K, 64),
@@ -169,7 +174,7 @@ const signGradInput = defineKernel({
 
 const signGradInputTile = defineKernel({
   name: 'gemm/sign_grad_input_tile',
-  source: signGradInputTileSource,
+  source: () => import('../../shaders/gemm/sign_grad_input_tile.wgsl'),
   bindings: { g: 'read', w: 'read', gate: 'read', out: 'write' },
   constants: ['M', 'N', 'K', 'GATED'],
   workgroups: ({ M, K }) => tiles(K, 16, M, 4),
@@ -177,7 +182,7 @@ const signGradInputTile = defineKernel({
 
 const signGradInputShared = defineKernel({
   name: 'gemm/sign_grad_input_shared',
-  source: signGradInputSharedSource,
+  source: () => import('../../shaders/gemm/sign_grad_input_shared.wgsl'),
   bindings: { g: 'read', w: 'read', gate: 'read', out: 'write' },
   constants: ['M', 'N', 'K', 'GATED'],
   workgroups: ({ M, K }) => tiles(K, 16, M, 4),
@@ -199,7 +204,7 @@ export const SIGN_GRAD_INPUT: Family<typeof signGradInput, Extents & { readonly 
 
 const signGradWeights = defineKernel({
   name: 'gemm/sign_grad_weights',
-  source: signGradWeightsSource,
+  source: () => import('../../shaders/gemm/sign_grad_weights.wgsl'),
   bindings: { g: 'read', a: 'read', out: 'write' },
   constants: ['M', 'N', 'K'],
   workgroups: ({ N, K }) => linearWorkgroups(N * K, 64),
@@ -207,7 +212,7 @@ const signGradWeights = defineKernel({
 
 const signGradWeightsTile = defineKernel({
   name: 'gemm/sign_grad_weights_tile',
-  source: signGradWeightsTileSource,
+  source: () => import('../../shaders/gemm/sign_grad_weights_tile.wgsl'),
   bindings: { g: 'read', a: 'read', out: 'write' },
   constants: ['M', 'N', 'K'],
   workgroups: ({ N, K }) => tiles(K, 16, N, 4),
@@ -215,7 +220,7 @@ const signGradWeightsTile = defineKernel({
 
 const signGradWeightsShared = defineKernel({
   name: 'gemm/sign_grad_weights_shared',
-  source: signGradWeightsSharedSource,
+  source: () => import('../../shaders/gemm/sign_grad_weights_shared.wgsl'),
   bindings: { g: 'read', a: 'read', out: 'write' },
   constants: ['M', 'N', 'K'],
   workgroups: ({ N, K }) => tiles(K, 16, N, 4),
@@ -239,7 +244,7 @@ export const SIGN_GRAD_WEIGHTS: Family<typeof signGradWeights, Extents> & {
 /** f32 x f32 to f32 [M, N], any shape, either operand transposed. */
 export const real = defineKernel({
   name: 'gemm/real',
-  source: realSource,
+  source: () => import('../../shaders/gemm/real.wgsl'),
   bindings: { a: 'read', c: 'read', out: 'write' },
   constants: ['M', 'N', 'K', 'TRANSPOSE_A', 'TRANSPOSE_B'],
   workgroups: ({ M, N }) => linearWorkgroups(M * N, 64),
@@ -247,7 +252,7 @@ export const real = defineKernel({
 
 const realTile = defineKernel({
   name: 'gemm/real_tile',
-  source: realTileSource,
+  source: () => import('../../shaders/gemm/real_tile.wgsl'),
   bindings: { a: 'read', c: 'read', out: 'write' },
   constants: ['M', 'N', 'K'],
   workgroups: ({ M, N }) => tiles(N, 8, M, 8),
@@ -255,7 +260,7 @@ const realTile = defineKernel({
 
 const realNtTile = defineKernel({
   name: 'gemm/real_nt_tile',
-  source: realNtTileSource,
+  source: () => import('../../shaders/gemm/real_nt_tile.wgsl'),
   bindings: { a: 'read', c: 'read', out: 'write' },
   constants: ['M', 'N', 'K'],
   workgroups: ({ M, N }) => tiles(N, 8, M, 8),
@@ -263,7 +268,7 @@ const realNtTile = defineKernel({
 
 const realTnTile = defineKernel({
   name: 'gemm/real_tn_tile',
-  source: realTnTileSource,
+  source: () => import('../../shaders/gemm/real_tn_tile.wgsl'),
   bindings: { a: 'read', c: 'read', out: 'write' },
   constants: ['M', 'N', 'K'],
   workgroups: ({ M, N }) => tiles(N, 8, M, 8),

@@ -1,26 +1,8 @@
 /** Statistics of latent filters. */
-import densitiesSource from '../../shaders/geometry/densities.wgsl';
-import densitiesBf16Source from '../../shaders/geometry/densities_bf16.wgsl';
-import densitiesF16Source from '../../shaders/geometry/densities_f16.wgsl';
-import hadamardSource from '../../shaders/geometry/hadamard.wgsl';
-import histogramSource from '../../shaders/geometry/histogram.wgsl';
-import mergeSource from '../../shaders/geometry/merge.wgsl';
-import pairsSource from '../../shaders/geometry/pairs.wgsl';
-import patternsSource from '../../shaders/geometry/patterns.wgsl';
-import signHistorySource from '../../shaders/geometry/sign_history.wgsl';
-import statisticsSource from '../../shaders/geometry/statistics.wgsl';
-import sumBinsSource from '../../shaders/geometry/sum_bins.wgsl';
-import sumsSource from '../../shaders/geometry/sums.wgsl';
-import sumsBf16Source from '../../shaders/geometry/sums_bf16.wgsl';
-import sumsBitsSource from '../../shaders/geometry/sums_bits.wgsl';
-import sumsF16Source from '../../shaders/geometry/sums_f16.wgsl';
-import sumsSource4 from '../../shaders/geometry/sums4.wgsl';
-import widenBf16Source from '../../shaders/geometry/widen_bf16.wgsl';
-import widenF16Source from '../../shaders/geometry/widen_f16.wgsl';
-import { defineKernel, linearWorkgroups } from '../gpu/index.ts';
+import { defineKernel, linearWorkgroups, type ShaderSource } from '../gpu/index.ts';
 
 /* @__NO_SIDE_EFFECTS__ */
-const sums = (name: string, source: string) =>
+const sums = (name: string, source: ShaderSource) =>
   defineKernel({
     name,
     source,
@@ -30,24 +12,27 @@ const sums = (name: string, source: string) =>
   });
 
 /** f32 [FILTERS, LENGTH] to CHUNKS parts of each filter, or to its statistics where CHUNKS is 1; any length. */
-export const filterSums = sums('geometry/sums', sumsSource);
+export const filterSums = sums('geometry/sums', () => import('../../shaders/geometry/sums.wgsl'));
 /** The same for lengths that are multiples of 4. */
-export const filterSums4 = sums('geometry/sums4', sumsSource4);
+export const filterSums4 = sums('geometry/sums4', () => import('../../shaders/geometry/sums4.wgsl'));
 /** The same for halves, two to a word, any length. */
-export const filterSumsF16 = sums('geometry/sums_f16', sumsF16Source);
-export const filterSumsBf16 = sums('geometry/sums_bf16', sumsBf16Source);
+export const filterSumsF16 = sums('geometry/sums_f16', () => import('../../shaders/geometry/sums_f16.wgsl'));
+export const filterSumsBf16 = sums(
+  'geometry/sums_bf16',
+  () => import('../../shaders/geometry/sums_bf16.wgsl'),
+);
 
 /** The same for bits [FILTERS, LENGTH / CHANNELS, CHANNELS]. */
 export const filterSumsBits = defineKernel({
   name: 'geometry/sums_bits',
-  source: sumsBitsSource,
+  source: () => import('../../shaders/geometry/sums_bits.wgsl'),
   bindings: { latent: 'read', parts: 'write' },
   constants: ['FILTERS', 'LENGTH', 'CHANNELS', 'CHUNKS', 'NEAR_ZERO'],
   workgroups: ({ FILTERS, CHUNKS }) => linearWorkgroups(FILTERS * CHUNKS, 64),
 });
 
 /* @__NO_SIDE_EFFECTS__ */
-const densities = (name: string, source: string) =>
+const densities = (name: string, source: ShaderSource) =>
   defineKernel({
     name,
     source,
@@ -61,15 +46,24 @@ const densities = (name: string, source: string) =>
   });
 
 /** f32 [FILTERS, LENGTH] and its statistics to counts of every STRIDE-th group of four weights in BINS bins. */
-export const densityParts = densities('geometry/densities', densitiesSource);
+export const densityParts = densities(
+  'geometry/densities',
+  () => import('../../shaders/geometry/densities.wgsl'),
+);
 /** The same for halves, two to a word. */
-export const densityPartsF16 = densities('geometry/densities_f16', densitiesF16Source);
-export const densityPartsBf16 = densities('geometry/densities_bf16', densitiesBf16Source);
+export const densityPartsF16 = densities(
+  'geometry/densities_f16',
+  () => import('../../shaders/geometry/densities_f16.wgsl'),
+);
+export const densityPartsBf16 = densities(
+  'geometry/densities_bf16',
+  () => import('../../shaders/geometry/densities_bf16.wgsl'),
+);
 
 /** PARTS parts of each filter to RESULTS = ceil(PARTS / SPAN). */
 export const mergeSums = defineKernel({
   name: 'geometry/merge',
-  source: mergeSource,
+  source: () => import('../../shaders/geometry/merge.wgsl'),
   bindings: { parts: 'read', merged: 'write' },
   constants: ['FILTERS', 'PARTS', 'SPAN', 'RESULTS'],
   workgroups: ({ FILTERS, RESULTS }) => linearWorkgroups(FILTERS * RESULTS, 64),
@@ -78,7 +72,7 @@ export const mergeSums = defineKernel({
 /** Parts of each filter to f32 [FILTERS, 12]. */
 export const filterStatistics = defineKernel({
   name: 'geometry/statistics',
-  source: statisticsSource,
+  source: () => import('../../shaders/geometry/statistics.wgsl'),
   bindings: { parts: 'read', statistics: 'write' },
   constants: ['FILTERS', 'PARTS'],
   workgroups: ({ FILTERS }) => linearWorkgroups(FILTERS, 64),
@@ -87,7 +81,7 @@ export const filterStatistics = defineKernel({
 /** Statistics to counts of angles in BINS bins, SPAN filters a part. */
 export const angleHistogramParts = defineKernel({
   name: 'geometry/histogram',
-  source: histogramSource,
+  source: () => import('../../shaders/geometry/histogram.wgsl'),
   bindings: { statistics: 'read', parts: 'write' },
   constants: ['FILTERS', 'SPAN', 'BINS'],
   workgroups: ({ FILTERS, SPAN }) => [Math.ceil(FILTERS / SPAN), 1, 1],
@@ -96,7 +90,7 @@ export const angleHistogramParts = defineKernel({
 /** u32 [ROWS, BINS] to u32 [BINS]. */
 export const sumBins = defineKernel({
   name: 'geometry/sum_bins',
-  source: sumBinsSource,
+  source: () => import('../../shaders/geometry/sum_bins.wgsl'),
   bindings: { parts: 'read', counts: 'write' },
   constants: ['ROWS', 'BINS'],
   workgroups: ({ BINS }) => [Math.ceil(BINS / 64), 1, 1],
@@ -105,7 +99,7 @@ export const sumBins = defineKernel({
 /** i32 [FILTERS, FILTERS] dot products of signs to f32 [FILTERS, 4]. */
 export const filterPairs = defineKernel({
   name: 'geometry/pairs',
-  source: pairsSource,
+  source: () => import('../../shaders/geometry/pairs.wgsl'),
   bindings: { dots: 'read', pairs: 'write' },
   constants: ['FILTERS', 'LENGTH'],
   workgroups: ({ FILTERS }) => [Math.ceil(FILTERS / 64), 1, 1],
@@ -114,7 +108,7 @@ export const filterPairs = defineKernel({
 /** f32 filters of 3 x 3 to counts of their 512 patterns, SPAN kernels a part. */
 export const patternParts = defineKernel({
   name: 'geometry/patterns',
-  source: patternsSource,
+  source: () => import('../../shaders/geometry/patterns.wgsl'),
   bindings: { latent: 'read', parts: 'write' },
   constants: ['KERNELS', 'CHANNELS', 'CHANNELS_LAST', 'SPAN'],
   workgroups: ({ KERNELS, SPAN }) => [Math.ceil(KERNELS / SPAN), 1, 1],
@@ -123,7 +117,7 @@ export const patternParts = defineKernel({
 /** f32 [ROWS, LENGTH] to f32 [ROWS, SIZE]: up to four stages of a Walsh-Hadamard transform. */
 export const hadamard = defineKernel({
   name: 'geometry/hadamard',
-  source: hadamardSource,
+  source: () => import('../../shaders/geometry/hadamard.wgsl'),
   bindings: { x: 'read', out: 'write' },
   constants: ['ROWS', 'LENGTH', 'SIZE', 'RADIX', 'STRIDE', 'SCALE', 'SIGNED', 'SEED', 'ROUND'],
   workgroups: ({ ROWS, SIZE, RADIX }) => linearWorkgroups((ROWS * SIZE) / RADIX, 64),
@@ -132,14 +126,14 @@ export const hadamard = defineKernel({
 /** Signs of filters against those before and at the start, to u32 [FILTERS, 4]; signs and ages are brought up to date. */
 export const signHistory = defineKernel({
   name: 'geometry/sign_history',
-  source: signHistorySource,
+  source: () => import('../../shaders/geometry/sign_history.wgsl'),
   bindings: { now: 'read', start: 'read', before: 'write', ages: 'write', history: 'write' },
   constants: ['FILTERS', 'ROWS', 'LENGTH'],
   workgroups: ({ FILTERS }) => linearWorkgroups(FILTERS, 64),
 });
 
 /* @__NO_SIDE_EFFECTS__ */
-const widen = (name: string, source: string) =>
+const widen = (name: string, source: ShaderSource) =>
   defineKernel({
     name,
     source,
@@ -149,5 +143,5 @@ const widen = (name: string, source: string) =>
   });
 
 /** Halves, two to a word, to f32 [FILTERS, LENGTH]. */
-export const widenF16 = widen('geometry/widen_f16', widenF16Source);
-export const widenBf16 = widen('geometry/widen_bf16', widenBf16Source);
+export const widenF16 = widen('geometry/widen_f16', () => import('../../shaders/geometry/widen_f16.wgsl'));
+export const widenBf16 = widen('geometry/widen_bf16', () => import('../../shaders/geometry/widen_bf16.wgsl'));

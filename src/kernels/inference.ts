@@ -1,13 +1,10 @@
 /** What trained networks need to run: thresholds in place of normalisation and sign, and per-channel scales. */
-import affineSource from '../../shaders/inference/affine.wgsl';
-import requantizeSource from '../../shaders/inference/requantize.wgsl';
-import thresholdSource from '../../shaders/inference/threshold.wgsl';
 import { defineKernel, linearWorkgroups, wordsFor } from '../gpu/index.ts';
 
 /** f32 or i32 [ROWS, CHANNELS] to sign bits [ROWS, CHANNELS]. */
 export const threshold = defineKernel({
   name: 'inference/threshold',
-  source: thresholdSource,
+  source: () => import('../../shaders/inference/threshold.wgsl'),
   bindings: { x: 'read', direction: 'read', threshold: 'read', bits: 'write' },
   constants: ['ROWS', 'CHANNELS', 'INTEGER'],
   workgroups: ({ ROWS, CHANNELS }) => linearWorkgroups(ROWS * wordsFor(CHANNELS), 64),
@@ -16,7 +13,7 @@ export const threshold = defineKernel({
 /** f32 [ROWS, CHANNELS], scaled and shifted by channel. */
 export const affine = defineKernel({
   name: 'inference/affine',
-  source: affineSource,
+  source: () => import('../../shaders/inference/affine.wgsl'),
   bindings: { x: 'read', scale: 'read', shift: 'read', y: 'write' },
   constants: ['ROWS', 'CHANNELS'],
   workgroups: ({ ROWS, CHANNELS }) => linearWorkgroups(ROWS * CHANNELS, 64),
@@ -25,7 +22,7 @@ export const affine = defineKernel({
 /** f32 [ROWS, CHANNELS], scaled and shifted by channel, to integers from LOW to HIGH, less OFFSET. */
 export const requantize = defineKernel({
   name: 'inference/requantize',
-  source: requantizeSource,
+  source: () => import('../../shaders/inference/requantize.wgsl'),
   bindings: { x: 'read', scale: 'read', shift: 'read', y: 'write' },
   constants: ['ROWS', 'CHANNELS', 'LOW', 'HIGH', 'OFFSET'],
   workgroups: ({ ROWS, CHANNELS }) => linearWorkgroups(ROWS * CHANNELS, 64),

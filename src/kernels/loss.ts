@@ -1,6 +1,4 @@
 /** Losses, their gradient and the step's metrics. */
-import reduceSource from '../../shaders/loss/reduce.wgsl';
-import rowsSource from '../../shaders/loss/rows.wgsl';
 import { defineKernel } from '../gpu/index.ts';
 
 /** Values of the constant KIND. */
@@ -9,7 +7,7 @@ export const LOSS_KINDS = { squaredHinge: 0, crossEntropy: 1 } as const;
 /** Loss, hit and gradient of every row of logits. */
 export const lossRows = defineKernel({
   name: 'loss/rows',
-  source: rowsSource,
+  source: () => import('../../shaders/loss/rows.wgsl'),
   bindings: { logits: 'read', labels: 'read', rowLosses: 'write', grad: 'write' },
   constants: ['BATCH', 'CLASSES', 'KIND', 'GRADIENT'],
   workgroups: ({ BATCH }) => [Math.ceil(BATCH / 64), 1, 1],
@@ -18,7 +16,7 @@ export const lossRows = defineKernel({
 /** Rows to one entry of the metrics ring. */
 export const lossReduce = defineKernel({
   name: 'loss/reduce',
-  source: reduceSource,
+  source: () => import('../../shaders/loss/reduce.wgsl'),
   bindings: { rowLosses: 'read', metrics: 'write', state: 'write' },
   constants: ['BATCH', 'RING', 'EVALUATE'],
   workgroups: () => [1, 1, 1],

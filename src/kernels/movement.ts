@@ -1,12 +1,10 @@
 /** Values that only move: axes in another order, frames around images. */
-import padSource from '../../shaders/movement/pad.wgsl';
-import permuteSource from '../../shaders/movement/permute.wgsl';
 import { defineKernel, linearWorkgroups } from '../gpu/index.ts';
 
 /** A tensor of up to five axes with its axes in another order. */
 export const permute = defineKernel({
   name: 'movement/permute',
-  source: permuteSource,
+  source: () => import('../../shaders/movement/permute.wgsl'),
   bindings: { x: 'read', y: 'write' },
   constants: [
     ...(['SIZE', 'EXTENT_1', 'EXTENT_2', 'EXTENT_3', 'EXTENT_4'] as const),
@@ -18,7 +16,7 @@ export const permute = defineKernel({
 /** f32 images with VALUE around them. */
 export const pad = defineKernel({
   name: 'movement/pad',
-  source: padSource,
+  source: () => import('../../shaders/movement/pad.wgsl'),
   bindings: { x: 'read', y: 'write' },
   constants: [
     ...(['SIZE', 'HEIGHT', 'WIDTH', 'CHANNELS', 'OUT_HEIGHT', 'OUT_WIDTH'] as const),

@@ -1,24 +1,11 @@
 /** Batch normalisation: two-stage statistics, application, gradients. Every kernel takes any channels, or four each. */
-import applySource from '../../shaders/norm/apply.wgsl';
-import applySource4 from '../../shaders/norm/apply4.wgsl';
-import combineSource from '../../shaders/norm/combine.wgsl';
-import combineSource4 from '../../shaders/norm/combine4.wgsl';
-import gradApplySource from '../../shaders/norm/grad-apply.wgsl';
-import gradApplySource4 from '../../shaders/norm/grad-apply4.wgsl';
-import gradCombineSource from '../../shaders/norm/grad-combine.wgsl';
-import gradCombineSource4 from '../../shaders/norm/grad-combine4.wgsl';
-import gradSumsSource from '../../shaders/norm/grad-sums.wgsl';
-import gradSumsSource4 from '../../shaders/norm/grad-sums4.wgsl';
-import momentsSource from '../../shaders/norm/moments.wgsl';
-import momentsSource4 from '../../shaders/norm/moments4.wgsl';
-import runningSource from '../../shaders/norm/running.wgsl';
-import { defineKernel, linearWorkgroups } from '../gpu/index.ts';
+import { defineKernel, linearWorkgroups, type ShaderSource } from '../gpu/index.ts';
 
 /** Channels an invocation takes. */
 type Width = 1 | 4;
 
 /* @__NO_SIDE_EFFECTS__ */
-const moments = (width: Width, name: string, source: string) =>
+const moments = (width: Width, name: string, source: ShaderSource) =>
   defineKernel({
     name,
     source,
@@ -28,7 +15,7 @@ const moments = (width: Width, name: string, source: string) =>
   });
 
 /* @__NO_SIDE_EFFECTS__ */
-const combine = (width: Width, name: string, source: string) =>
+const combine = (width: Width, name: string, source: ShaderSource) =>
   defineKernel({
     name,
     source,
@@ -45,7 +32,7 @@ const combine = (width: Width, name: string, source: string) =>
   });
 
 /* @__NO_SIDE_EFFECTS__ */
-const apply = (width: Width, name: string, source: string) =>
+const apply = (width: Width, name: string, source: ShaderSource) =>
   defineKernel({
     name,
     source,
@@ -56,7 +43,7 @@ const apply = (width: Width, name: string, source: string) =>
   });
 
 /* @__NO_SIDE_EFFECTS__ */
-const gradSums = (width: Width, name: string, source: string) =>
+const gradSums = (width: Width, name: string, source: ShaderSource) =>
   defineKernel({
     name,
     source,
@@ -66,7 +53,7 @@ const gradSums = (width: Width, name: string, source: string) =>
   });
 
 /* @__NO_SIDE_EFFECTS__ */
-const gradCombine = (width: Width, name: string, source: string) =>
+const gradCombine = (width: Width, name: string, source: ShaderSource) =>
   defineKernel({
     name,
     source,
@@ -76,7 +63,7 @@ const gradCombine = (width: Width, name: string, source: string) =>
   });
 
 /* @__NO_SIDE_EFFECTS__ */
-const gradApply = (width: Width, name: string, source: string) =>
+const gradApply = (width: Width, name: string, source: ShaderSource) =>
   defineKernel({
     name,
     source,
@@ -96,28 +83,48 @@ const gradApply = (width: Width, name: string, source: string) =>
   });
 
 /** Mean and sum of squared deviations of every chunk of rows. */
-export const normMoments = moments(1, 'norm/moments', momentsSource);
-export const normMoments4 = moments(4, 'norm/moments4', momentsSource4);
+export const normMoments = moments(1, 'norm/moments', () => import('../../shaders/norm/moments.wgsl'));
+export const normMoments4 = moments(4, 'norm/moments4', () => import('../../shaders/norm/moments4.wgsl'));
 /** Chunks to mean, variance and 1 / sqrt(variance + epsilon). */
-export const normCombine = combine(1, 'norm/combine', combineSource);
-export const normCombine4 = combine(4, 'norm/combine4', combineSource4);
+export const normCombine = combine(1, 'norm/combine', () => import('../../shaders/norm/combine.wgsl'));
+export const normCombine4 = combine(4, 'norm/combine4', () => import('../../shaders/norm/combine4.wgsl'));
 /** y = (x - mean) * gamma / sqrt(variance + epsilon) + beta. */
-export const normApply = apply(1, 'norm/apply', applySource);
-export const normApply4 = apply(4, 'norm/apply4', applySource4);
+export const normApply = apply(1, 'norm/apply', () => import('../../shaders/norm/apply.wgsl'));
+export const normApply4 = apply(4, 'norm/apply4', () => import('../../shaders/norm/apply4.wgsl'));
 /** Sums of g and g * (x - mean) of every chunk of rows. */
-export const normGradSums = gradSums(1, 'norm/grad-sums', gradSumsSource);
-export const normGradSums4 = gradSums(4, 'norm/grad-sums4', gradSumsSource4);
+export const normGradSums = gradSums(1, 'norm/grad-sums', () => import('../../shaders/norm/grad-sums.wgsl'));
+export const normGradSums4 = gradSums(
+  4,
+  'norm/grad-sums4',
+  () => import('../../shaders/norm/grad-sums4.wgsl'),
+);
 /** Chunks to the gradients of gamma and beta. */
-export const normGradCombine = gradCombine(1, 'norm/grad-combine', gradCombineSource);
-export const normGradCombine4 = gradCombine(4, 'norm/grad-combine4', gradCombineSource4);
+export const normGradCombine = gradCombine(
+  1,
+  'norm/grad-combine',
+  () => import('../../shaders/norm/grad-combine.wgsl'),
+);
+export const normGradCombine4 = gradCombine(
+  4,
+  'norm/grad-combine4',
+  () => import('../../shaders/norm/grad-combine4.wgsl'),
+);
 /** Gradient with respect to x. */
-export const normGradApply = gradApply(1, 'norm/grad-apply', gradApplySource);
-export const normGradApply4 = gradApply(4, 'norm/grad-apply4', gradApplySource4);
+export const normGradApply = gradApply(
+  1,
+  'norm/grad-apply',
+  () => import('../../shaders/norm/grad-apply.wgsl'),
+);
+export const normGradApply4 = gradApply(
+  4,
+  'norm/grad-apply4',
+  () => import('../../shaders/norm/grad-apply4.wgsl'),
+);
 
 /** Moves the running statistics towards the batch's, unless the run is halted. */
 export const normRunning = defineKernel({
   name: 'norm/running',
-  source: runningSource,
+  source: () => import('../../shaders/norm/running.wgsl'),
   bindings: {
     mean: 'read',
     variance: 'read',

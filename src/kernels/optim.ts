@@ -1,15 +1,5 @@
 /** Optimizers: every kernel takes any number of channels, or whole vec4s. */
-import adamSource from '../../shaders/optim/adam.wgsl';
-import adamBinarySource from '../../shaders/optim/adam-binary.wgsl';
-import adamBinarySource4 from '../../shaders/optim/adam-binary4.wgsl';
-import adamSource4 from '../../shaders/optim/adam4.wgsl';
-import bopSource from '../../shaders/optim/bop.wgsl';
-import bopSource4 from '../../shaders/optim/bop4.wgsl';
-import sgdSource from '../../shaders/optim/sgd.wgsl';
-import sgdBinarySource from '../../shaders/optim/sgd-binary.wgsl';
-import sgdBinarySource4 from '../../shaders/optim/sgd-binary4.wgsl';
-import sgdSource4 from '../../shaders/optim/sgd4.wgsl';
-import { defineKernel, linearWorkgroups, wordsFor } from '../gpu/index.ts';
+import { defineKernel, linearWorkgroups, type ShaderSource, wordsFor } from '../gpu/index.ts';
 
 /** Values of the constant GATE. */
 export const WEIGHT_GATES = { none: 0, steSign: 1, approxSign: 2, swishSign: 3 } as const;
@@ -22,7 +12,7 @@ const eachWord = ({ ROWS, CHANNELS }: Readonly<Record<'ROWS' | 'CHANNELS', numbe
 const eachLane = ({ LANES }: Readonly<Record<'LANES', number>>) => linearWorkgroups(LANES, 64);
 
 /* @__NO_SIDE_EFFECTS__ */
-const adamBinary = (name: string, source: string) =>
+const adamBinary = (name: string, source: ShaderSource) =>
   defineKernel({
     name,
     source,
@@ -40,7 +30,7 @@ const adamBinary = (name: string, source: string) =>
   });
 
 /* @__NO_SIDE_EFFECTS__ */
-const sgdBinary = (name: string, source: string) =>
+const sgdBinary = (name: string, source: ShaderSource) =>
   defineKernel({
     name,
     source,
@@ -57,7 +47,7 @@ const sgdBinary = (name: string, source: string) =>
   });
 
 /* @__NO_SIDE_EFFECTS__ */
-const bop = (name: string, source: string) =>
+const bop = (name: string, source: ShaderSource) =>
   defineKernel({
     name,
     source,
@@ -67,7 +57,7 @@ const bop = (name: string, source: string) =>
   });
 
 /* @__NO_SIDE_EFFECTS__ */
-const adam = (name: string, source: string) =>
+const adam = (name: string, source: ShaderSource) =>
   defineKernel({
     name,
     source,
@@ -77,7 +67,7 @@ const adam = (name: string, source: string) =>
   });
 
 /* @__NO_SIDE_EFFECTS__ */
-const sgd = (name: string, source: string) =>
+const sgd = (name: string, source: ShaderSource) =>
   defineKernel({
     name,
     source,
@@ -87,17 +77,29 @@ const sgd = (name: string, source: string) =>
   });
 
 /** Adam on latent weights and their packed signs. */
-export const updateAdamBinary = adamBinary('optim/adam-binary', adamBinarySource);
-export const updateAdamBinary4 = adamBinary('optim/adam-binary4', adamBinarySource4);
+export const updateAdamBinary = adamBinary(
+  'optim/adam-binary',
+  () => import('../../shaders/optim/adam-binary.wgsl'),
+);
+export const updateAdamBinary4 = adamBinary(
+  'optim/adam-binary4',
+  () => import('../../shaders/optim/adam-binary4.wgsl'),
+);
 /** SGD with momentum on latent weights and their packed signs. */
-export const updateSgdBinary = sgdBinary('optim/sgd-binary', sgdBinarySource);
-export const updateSgdBinary4 = sgdBinary('optim/sgd-binary4', sgdBinarySource4);
+export const updateSgdBinary = sgdBinary(
+  'optim/sgd-binary',
+  () => import('../../shaders/optim/sgd-binary.wgsl'),
+);
+export const updateSgdBinary4 = sgdBinary(
+  'optim/sgd-binary4',
+  () => import('../../shaders/optim/sgd-binary4.wgsl'),
+);
 /** Bop on packed weights. */
-export const updateBop = bop('optim/bop', bopSource);
-export const updateBop4 = bop('optim/bop4', bopSource4);
+export const updateBop = bop('optim/bop', () => import('../../shaders/optim/bop.wgsl'));
+export const updateBop4 = bop('optim/bop4', () => import('../../shaders/optim/bop4.wgsl'));
 /** Adam on real parameters. */
-export const updateAdam = adam('optim/adam', adamSource);
-export const updateAdam4 = adam('optim/adam4', adamSource4);
+export const updateAdam = adam('optim/adam', () => import('../../shaders/optim/adam.wgsl'));
+export const updateAdam4 = adam('optim/adam4', () => import('../../shaders/optim/adam4.wgsl'));
 /** SGD with momentum on real parameters. */
-export const updateSgd = sgd('optim/sgd', sgdSource);
-export const updateSgd4 = sgd('optim/sgd4', sgdSource4);
+export const updateSgd = sgd('optim/sgd', () => import('../../shaders/optim/sgd.wgsl'));
+export const updateSgd4 = sgd('optim/sgd4', () => import('../../shaders/optim/sgd4.wgsl'));

@@ -1,12 +1,4 @@
 /** Values one by one: clamps, slopes, arithmetic of two tensors, shares, and quantization to a few levels. */
-import clampSource from '../../shaders/pointwise/clamp.wgsl';
-import clampGradSource from '../../shaders/pointwise/clamp_grad.wgsl';
-import combineSource from '../../shaders/pointwise/combine.wgsl';
-import multiThresholdSource from '../../shaders/pointwise/multi_threshold.wgsl';
-import preluSource from '../../shaders/pointwise/prelu.wgsl';
-import preluGradSource from '../../shaders/pointwise/prelu_grad.wgsl';
-import quantizeSource from '../../shaders/pointwise/quantize.wgsl';
-import softmaxSource from '../../shaders/pointwise/softmax.wgsl';
 import { defineKernel, linearWorkgroups } from '../gpu/index.ts';
 
 const each = ({ SIZE }: { readonly SIZE: number }) => linearWorkgroups(SIZE, 64);
@@ -14,7 +6,7 @@ const each = ({ SIZE }: { readonly SIZE: number }) => linearWorkgroups(SIZE, 64)
 /** x between LOW and HIGH. */
 export const clamp = defineKernel({
   name: 'pointwise/clamp',
-  source: clampSource,
+  source: () => import('../../shaders/pointwise/clamp.wgsl'),
   bindings: { x: 'read', y: 'write' },
   constants: ['SIZE', 'LOW', 'HIGH'],
   workgroups: each,
@@ -23,7 +15,7 @@ export const clamp = defineKernel({
 /** Gradient of `clamp`. */
 export const clampGrad = defineKernel({
   name: 'pointwise/clamp_grad',
-  source: clampGradSource,
+  source: () => import('../../shaders/pointwise/clamp_grad.wgsl'),
   bindings: { g: 'read', x: 'read', out: 'write' },
   constants: ['SIZE', 'LOW', 'HIGH'],
   workgroups: each,
@@ -32,7 +24,7 @@ export const clampGrad = defineKernel({
 /** x, times its channel's slope below zero. */
 export const prelu = defineKernel({
   name: 'pointwise/prelu',
-  source: preluSource,
+  source: () => import('../../shaders/pointwise/prelu.wgsl'),
   bindings: { x: 'read', alpha: 'read', y: 'write' },
   constants: ['SIZE', 'CHANNELS'],
   workgroups: each,
@@ -41,7 +33,7 @@ export const prelu = defineKernel({
 /** Gradient of `prelu`, and the terms of its slopes' gradients. */
 export const preluGrad = defineKernel({
   name: 'pointwise/prelu_grad',
-  source: preluGradSource,
+  source: () => import('../../shaders/pointwise/prelu_grad.wgsl'),
   bindings: { g: 'read', x: 'read', alpha: 'read', grad_x: 'write', terms: 'write' },
   constants: ['SIZE', 'CHANNELS'],
   workgroups: each,
@@ -50,7 +42,7 @@ export const preluGrad = defineKernel({
 /** a + b, a − b, a·b or a/b with broadcasting. */
 export const combine = defineKernel({
   name: 'pointwise/combine',
-  source: combineSource,
+  source: () => import('../../shaders/pointwise/combine.wgsl'),
   bindings: { a: 'read', b: 'read', out: 'write' },
   constants: [
     ...(['SIZE', 'EXTENT_1', 'EXTENT_2', 'EXTENT_3', 'EXTENT_4', 'KIND'] as const),
@@ -63,7 +55,7 @@ export const combine = defineKernel({
 /** f32 [ROWS, CHANNELS] to shares of each row. */
 export const softmax = defineKernel({
   name: 'pointwise/softmax',
-  source: softmaxSource,
+  source: () => import('../../shaders/pointwise/softmax.wgsl'),
   bindings: { x: 'read', y: 'write' },
   constants: ['ROWS', 'CHANNELS'],
   workgroups: ({ ROWS }) => linearWorkgroups(ROWS, 64),
@@ -72,7 +64,7 @@ export const softmax = defineKernel({
 /** How many of its channel's thresholds a value reaches. */
 export const multiThreshold = defineKernel({
   name: 'pointwise/multi_threshold',
-  source: multiThresholdSource,
+  source: () => import('../../shaders/pointwise/multi_threshold.wgsl'),
   bindings: { x: 'read', thresholds: 'read', y: 'write' },
   constants: ['SIZE', 'CHANNELS', 'LEVELS'],
   workgroups: each,
@@ -81,7 +73,7 @@ export const multiThreshold = defineKernel({
 /** Values to a uniform grid. */
 export const quantize = defineKernel({
   name: 'pointwise/quantize',
-  source: quantizeSource,
+  source: () => import('../../shaders/pointwise/quantize.wgsl'),
   bindings: { x: 'read', scale: 'read', zero_point: 'read', y: 'write' },
   constants: ['SIZE', 'CHANNELS', 'LOW', 'HIGH', 'ROUNDING', 'INTEGERS'],
   workgroups: each,

@@ -1,11 +1,4 @@
 /** Pooling and its gradients. */
-import averageSource from '../../shaders/pool/average.wgsl';
-import averageGradSource from '../../shaders/pool/average_grad.wgsl';
-import globalAverageSource from '../../shaders/pool/global_average.wgsl';
-import globalAverageGradSource from '../../shaders/pool/global_average_grad.wgsl';
-import maxSource from '../../shaders/pool/max.wgsl';
-import maxGradSource from '../../shaders/pool/max_grad.wgsl';
-import signsSource from '../../shaders/pool/signs.wgsl';
 import { defineKernel, linearWorkgroups, wordsFor } from '../gpu/index.ts';
 
 /** The override constants of `lib/pool.wgsl`. */
@@ -31,7 +24,7 @@ const inputs = (c: PoolConstants) => c.BATCH * c.HEIGHT * c.WIDTH * c.CHANNELS;
 
 export const maxPool = defineKernel({
   name: 'pool/max',
-  source: maxSource,
+  source: () => import('../../shaders/pool/max.wgsl'),
   bindings: { x: 'read', out: 'write' },
   constants: GEOMETRY,
   workgroups: (c) => linearWorkgroups(outputs(c), 64),
@@ -39,7 +32,7 @@ export const maxPool = defineKernel({
 
 export const maxPoolGrad = defineKernel({
   name: 'pool/max_grad',
-  source: maxGradSource,
+  source: () => import('../../shaders/pool/max_grad.wgsl'),
   bindings: { g: 'read', x: 'read', out: 'write' },
   constants: GEOMETRY,
   workgroups: (c) => linearWorkgroups(inputs(c), 64),
@@ -48,7 +41,7 @@ export const maxPoolGrad = defineKernel({
 /** Of packed signs; the largest, or the smallest of the channels whose direction is −1. */
 export const signPool = defineKernel({
   name: 'pool/signs',
-  source: signsSource,
+  source: () => import('../../shaders/pool/signs.wgsl'),
   bindings: { x: 'read', direction: 'read', out: 'write' },
   constants: [...GEOMETRY, 'DIRECTED'],
   workgroups: (c) => linearWorkgroups(c.BATCH * c.OUT_HEIGHT * c.OUT_WIDTH * wordsFor(c.CHANNELS), 64),
@@ -56,7 +49,7 @@ export const signPool = defineKernel({
 
 export const averagePool = defineKernel({
   name: 'pool/average',
-  source: averageSource,
+  source: () => import('../../shaders/pool/average.wgsl'),
   bindings: { x: 'read', out: 'write' },
   constants: GEOMETRY,
   workgroups: (c) => linearWorkgroups(outputs(c), 64),
@@ -64,7 +57,7 @@ export const averagePool = defineKernel({
 
 export const averagePoolGrad = defineKernel({
   name: 'pool/average_grad',
-  source: averageGradSource,
+  source: () => import('../../shaders/pool/average_grad.wgsl'),
   bindings: { g: 'read', out: 'write' },
   constants: GEOMETRY,
   workgroups: (c) => linearWorkgroups(inputs(c), 64),
@@ -72,7 +65,7 @@ export const averagePoolGrad = defineKernel({
 
 export const globalAveragePool = defineKernel({
   name: 'pool/global_average',
-  source: globalAverageSource,
+  source: () => import('../../shaders/pool/global_average.wgsl'),
   bindings: { x: 'read', out: 'write' },
   constants: ['BATCH', 'PIXELS', 'CHANNELS'],
   workgroups: ({ BATCH, CHANNELS }) => linearWorkgroups(BATCH * CHANNELS, 64),
@@ -80,7 +73,7 @@ export const globalAveragePool = defineKernel({
 
 export const globalAveragePoolGrad = defineKernel({
   name: 'pool/global_average_grad',
-  source: globalAverageGradSource,
+  source: () => import('../../shaders/pool/global_average_grad.wgsl'),
   bindings: { g: 'read', out: 'write' },
   constants: ['BATCH', 'PIXELS', 'CHANNELS'],
   workgroups: ({ BATCH, PIXELS, CHANNELS }) => linearWorkgroups(BATCH * PIXELS * CHANNELS, 64),

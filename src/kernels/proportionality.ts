@@ -1,16 +1,11 @@
 /** Dot-product proportionality: pairs of dot products, and the data that they are taken with. */
-import mergePairMomentsSource from '../../shaders/geometry/merge_pair_moments.wgsl';
-import pairHistogramSource from '../../shaders/geometry/pair_histogram.wgsl';
-import pairMomentsSource from '../../shaders/geometry/pair_moments.wgsl';
-import permuteElementsSource from '../../shaders/geometry/permute_elements.wgsl';
-import samplePatchesSource from '../../shaders/geometry/sample_patches.wgsl';
 import { defineKernel, linearWorkgroups } from '../gpu/index.ts';
 import { realForward } from './conv.ts';
 
 /** f32 [ROWS, COLUMNS] twice to moments of SPAN rows a part. */
 export const pairMomentParts = defineKernel({
   name: 'geometry/pair_moments',
-  source: pairMomentsSource,
+  source: () => import('../../shaders/geometry/pair_moments.wgsl'),
   bindings: { x: 'read', y: 'read', parts: 'write' },
   constants: ['ROWS', 'COLUMNS', 'SPAN'],
   workgroups: ({ ROWS, COLUMNS, SPAN }) => linearWorkgroups(Math.ceil(ROWS / SPAN) * COLUMNS, 64),
@@ -19,7 +14,7 @@ export const pairMomentParts = defineKernel({
 /** Those parts to f32 [6, COLUMNS]. */
 export const mergePairMoments = defineKernel({
   name: 'geometry/merge_pair_moments',
-  source: mergePairMomentsSource,
+  source: () => import('../../shaders/geometry/merge_pair_moments.wgsl'),
   bindings: { parts: 'read', moments: 'write' },
   constants: ['ROWS', 'COLUMNS', 'SPAN'],
   workgroups: ({ COLUMNS }) => [Math.ceil(COLUMNS / 64), 1, 1],
@@ -28,7 +23,7 @@ export const mergePairMoments = defineKernel({
 /** f32 [SIZE] twice, added to u32 [BINS, BINS]. */
 export const pairHistogram = defineKernel({
   name: 'geometry/pair_histogram',
-  source: pairHistogramSource,
+  source: () => import('../../shaders/geometry/pair_histogram.wgsl'),
   bindings: { x: 'read', y: 'read', grid: 'read', counts: 'write' },
   constants: ['SIZE', 'BINS'],
   workgroups: ({ SIZE }) => linearWorkgroups(SIZE, 64),
@@ -37,7 +32,7 @@ export const pairHistogram = defineKernel({
 /** f32 [SIZE] in another order. */
 export const permuteElements = defineKernel({
   name: 'geometry/permute_elements',
-  source: permuteElementsSource,
+  source: () => import('../../shaders/geometry/permute_elements.wgsl'),
   bindings: { x: 'read', out: 'write' },
   constants: ['SIZE', 'SEED', 'HALF_BITS'],
   workgroups: ({ SIZE }) => linearWorkgroups(SIZE, 64),
@@ -46,7 +41,7 @@ export const permuteElements = defineKernel({
 /** f32 NHWC to f32 [PATCHES, patch]. */
 export const samplePatches = defineKernel({
   name: 'geometry/sample_patches',
-  source: samplePatchesSource,
+  source: () => import('../../shaders/geometry/sample_patches.wgsl'),
   bindings: { x: 'read', patches: 'write' },
   constants: [...realForward.constants, 'PATCHES', 'SEED', 'HALF_BITS'],
   workgroups: ({ PATCHES, KERNEL_HEIGHT, KERNEL_WIDTH }) =>

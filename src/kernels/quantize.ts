@@ -1,15 +1,10 @@
 /** Binarizing activations and the surrogate gradients of sign. */
-import approxSignGradSource from '../../shaders/quantize/approx_sign_grad.wgsl';
-import binarizeSource from '../../shaders/quantize/binarize.wgsl';
-import gateGradSource from '../../shaders/quantize/gate_grad.wgsl';
-import steSignGradSource from '../../shaders/quantize/ste_sign_grad.wgsl';
-import swishSignGradSource from '../../shaders/quantize/swish_sign_grad.wgsl';
 import { defineKernel, linearWorkgroups, wordsFor } from '../gpu/index.ts';
 
 /** f32 [ROWS, CHANNELS] to sign bits and gate bits [ROWS, CHANNELS]. */
 export const binarizeGated = defineKernel({
   name: 'quantize/binarize',
-  source: binarizeSource,
+  source: () => import('../../shaders/quantize/binarize.wgsl'),
   bindings: { x: 'read', bits: 'write', gate: 'write' },
   constants: ['ROWS', 'CHANNELS', 'CLIP'],
   workgroups: ({ ROWS, CHANNELS }) => linearWorkgroups(ROWS * wordsFor(CHANNELS), 64),
@@ -18,7 +13,7 @@ export const binarizeGated = defineKernel({
 /** f32 [ROWS, CHANNELS], passed where gate bits [ROWS, CHANNELS] are 1. */
 export const gateGrad = defineKernel({
   name: 'quantize/gate_grad',
-  source: gateGradSource,
+  source: () => import('../../shaders/quantize/gate_grad.wgsl'),
   bindings: { g: 'read', gate: 'read', out: 'write' },
   constants: ['ROWS', 'CHANNELS'],
   workgroups: ({ ROWS, CHANNELS }) => linearWorkgroups(ROWS * CHANNELS, 64),
@@ -27,7 +22,7 @@ export const gateGrad = defineKernel({
 /** f32 [SIZE], passed where |x| is at most CLIP. */
 export const steSignGrad = defineKernel({
   name: 'quantize/ste_sign_grad',
-  source: steSignGradSource,
+  source: () => import('../../shaders/quantize/ste_sign_grad.wgsl'),
   bindings: { g: 'read', x: 'read', out: 'write' },
   constants: ['SIZE', 'CLIP'],
   workgroups: ({ SIZE }) => linearWorkgroups(SIZE, 64),
@@ -35,7 +30,7 @@ export const steSignGrad = defineKernel({
 
 export const approxSignGrad = defineKernel({
   name: 'quantize/approx_sign_grad',
-  source: approxSignGradSource,
+  source: () => import('../../shaders/quantize/approx_sign_grad.wgsl'),
   bindings: { g: 'read', x: 'read', out: 'write' },
   constants: ['SIZE'],
   workgroups: ({ SIZE }) => linearWorkgroups(SIZE, 64),
@@ -43,7 +38,7 @@ export const approxSignGrad = defineKernel({
 
 export const swishSignGrad = defineKernel({
   name: 'quantize/swish_sign_grad',
-  source: swishSignGradSource,
+  source: () => import('../../shaders/quantize/swish_sign_grad.wgsl'),
   bindings: { g: 'read', x: 'read', out: 'write' },
   constants: ['SIZE', 'BETA'],
   workgroups: ({ SIZE }) => linearWorkgroups(SIZE, 64),
