@@ -7,8 +7,8 @@ import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
 import { linkShader, stripShader } from '../shaders/link.ts';
-import type { KernelSpec } from '../src/gpu/index.ts';
-import { loadSource } from '../src/gpu/kernel.ts';
+import type { KernelSpec, Shaders } from '../src/gpu/index.ts';
+import { loadShader } from '../src/gpu/kernel.ts';
 
 const ROOT = resolve(import.meta.dirname, '..', 'shaders');
 const files = readdirSync(ROOT, { recursive: true, encoding: 'utf8' })
@@ -34,7 +34,7 @@ function specificationsIn(value: unknown): KernelSpec[] {
 const modules = import.meta.glob<Record<string, unknown>>('../src/kernels/*.ts', { eager: true });
 const kernels = await Promise.all(
   [...new Set(Object.values(modules).flatMap((module) => specificationsIn({ ...module })))].map(
-    async (kernel) => ({ ...kernel, source: await loadSource(kernel) }),
+    async (kernel) => ({ ...kernel, source: await loadShader(kernel) }),
   ),
 );
 
@@ -74,6 +74,12 @@ describe('shaders and specifications', () => {
   test('every specification holds the shader that it is named by', () => {
     const wrong = kernels.filter(({ name, source }) => source !== linked(`${name}.wgsl`));
     expect(wrong.map(({ name }) => name)).toEqual([]);
+  });
+
+  test('every shader is in exactly one family', () => {
+    const families = import.meta.glob<Shaders>('../shaders/*.ts', { eager: true, import: 'default' });
+    const members = Object.values(families).flatMap((shaders) => Object.keys(shaders ?? {}));
+    expect(members.sort()).toEqual(shaders.map((path) => `./${path}`).sort());
   });
 
   test('only files of lib/ are included, and every one of them is', () => {

@@ -13,7 +13,7 @@ import {
   WebGpuUnavailableError,
 } from '../errors.ts';
 import { Choices, storageOf } from './choices.ts';
-import { type Constants, type KernelSpec, loadSource } from './kernel.ts';
+import { type Constants, type KernelSpec, loadShader } from './kernel.ts';
 import { MemoryLedger } from './memory.ts';
 import { type DType, describe, type Shape, Tensor } from './tensor.ts';
 
@@ -414,7 +414,7 @@ export class Gpu {
   }
 
   async #compile(kernel: KernelSpec, constants: Constants, label: string): Promise<GPUComputePipeline> {
-    const code = await loadSource(kernel);
+    const code = await loadShader(kernel);
     let module = this.#modules.get(kernel.name);
     if (module === undefined) {
       // What is wrong with the text is said below, by the pipeline and the module's own messages.

@@ -22,6 +22,7 @@ export {
   type KernelSpec,
   linearWorkgroups,
   type ShaderSource,
+  type Shaders,
   type Workgroups,
 } from './kernel.ts';
 export { MemoryLedger } from './memory.ts';

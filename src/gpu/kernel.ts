@@ -9,8 +9,11 @@ export type Constants = Readonly<Record<string, number>>;
 export type Workgroups = readonly [x: number, y: number, z: number];
 export type Access = 'read' | 'write';
 
-/** Linked WGSL, or the module that holds it, which is loaded when the kernel is first compiled. The entry point is `main`. */
-export type ShaderSource = string | (() => Promise<{ readonly default: string }>);
+/** Linked WGSL by path below `shaders/`: `./pack/pack.wgsl`. */
+export type Shaders = Readonly<Record<string, string>>;
+
+/** Linked WGSL, or the family of shaders that holds it, which is loaded when a kernel of it is first compiled. */
+export type ShaderSource = string | (() => Promise<{ readonly default: Shaders }>);
 
 export interface KernelSpec<
   Bindings extends Readonly<Record<string, Access>> = Readonly<Record<string, Access>>,
@@ -38,36 +41,39 @@ export function defineKernel<
   return spec;
 }
 
-/** Shaders that are here already, by the kernel's name. */
-const loaded = new Map<string, string>();
+/** Shaders that are here already. */
+const here = new Map<string, string>();
+
+/** Hands in shaders, for callers that can't wait for them. */
+export function provideShaders(shaders: Shaders): void {
+  for (const [path, text] of Object.entries(shaders)) here.set(path, text);
+}
 
 /** The text of a kernel's shader, where that is here already. */
-export function loadedSource({ name, source }: KernelSpec): string | undefined {
-  return typeof source === 'string' ? source : loaded.get(name);
+export function shaderOf({ name, source }: KernelSpec): string | undefined {
+  return typeof source === 'string' ? source : here.get(`./${name}.wgsl`);
 }
 
-/** Hands in shaders by their kernels' names, for callers that can't wait for them. */
-export function provideSources(sources: Readonly<Record<string, string>>): void {
-  for (const [name, text] of Object.entries(sources)) loaded.set(name, text);
-}
-
-/** The text of a kernel's shader, loaded once. @throws DataUnavailableError where it can't be loaded */
-export async function loadSource(kernel: KernelSpec): Promise<string> {
+/** The text of a kernel's shader, loaded with its family on first use. @throws DataUnavailableError where it can't be loaded */
+export async function loadShader(kernel: KernelSpec): Promise<string> {
   const { name, source } = kernel;
-  const known = loadedSource(kernel);
-  if (known !== undefined || typeof source === 'string') return known ?? '';
-  try {
-    const { default: text } = await source();
-    loaded.set(name, text);
-    return text;
-  } catch (cause) {
-    throw new DataUnavailableError("A kernel's shader can't be loaded.", {
-      given: cause instanceof Error ? cause.message : String(cause),
-      where: name,
-      remedy: 'serve all files that the bundler wrote, and reload the page where it is older than they are',
-      cause,
-    });
+  let cause: unknown;
+  if (shaderOf(kernel) === undefined && typeof source !== 'string') {
+    await source().then(
+      (module) => provideShaders(module.default),
+      (reason: unknown) => {
+        cause = reason;
+      },
+    );
   }
+  const text = shaderOf(kernel);
+  if (text !== undefined) return text;
+  throw new DataUnavailableError("A kernel's shader can't be loaded.", {
+    given: cause === undefined ? 'no such shader in its family' : String(cause),
+    where: name,
+    remedy: 'serve all files that the bundler wrote, and reload a page that is older than they are',
+    cause,
+  });
 }
 
 /** The most workgroups along one axis that every WebGPU device takes. */

@@ -13,7 +13,7 @@
  */
 import { DisposedError, OptionError, ShapeError } from '../errors.ts';
 import { BUFFER_USAGE, type Gpu } from './context.ts';
-import { type Access, type Constants, type KernelSpec, loadedSource, type Workgroups } from './kernel.ts';
+import { type Access, type Constants, type KernelSpec, shaderOf, type Workgroups } from './kernel.ts';
 import { type Lifetime, planSlots } from './plan.ts';
 import { Arena, ProgramBuilder } from './program.ts';
 import { describe, type Tensor } from './tensor.ts';
@@ -349,7 +349,7 @@ function pipelineNow(gpu: Gpu, kernel: KernelSpec, constants: Constants): GPUCom
   const key = `${kernel.name}(${kernel.constants.map((name) => `${name}=${constants[name]}`).join()})`;
   let pipeline = known.get(key);
   if (pipeline === undefined) {
-    const code = loadedSource(kernel);
+    const code = shaderOf(kernel);
     if (code === undefined) {
       throw new OptionError("A routine can't be encoded before the shaders of its kernels are loaded.", {
         where: kernel.name,

@@ -20,6 +20,12 @@ import {
   tileGroups,
 } from './variants.ts';
 
+const shaders = () => import('../../shaders/conv.ts');
+const layoutShaders = () => import('../../shaders/conv-layout.ts');
+const gradientShaders = () => import('../../shaders/conv-gradients.ts');
+const quadShaders = () => import('../../shaders/conv-quads.ts');
+const variantShaders = () => import('../../shaders/conv-variants.ts');
+
 /** The override constants of `lib/conv.wgsl`. */
 export const GEOMETRY = [
   'BATCH',
@@ -51,7 +57,7 @@ const weights = (c: ConvConstants) =>
 /** bits * bits to i32 or f32, any geometry. */
 export const binaryForward = defineKernel({
   name: 'conv/binary_forward',
-  source: () => import('../../shaders/conv/binary_forward.wgsl'),
+  source: shaders,
   bindings: { a: 'read', w: 'read', out: 'write' },
   constants: [...GEOMETRY, 'INTEGER'],
   workgroups: (c) => linearWorkgroups(outputs(c), 64),
@@ -60,7 +66,7 @@ export const binaryForward = defineKernel({
 /** f32 * bits to f32, any geometry. */
 export const signForward = defineKernel({
   name: 'conv/sign_forward',
-  source: () => import('../../shaders/conv/sign_forward.wgsl'),
+  source: shaders,
   bindings: { x: 'read', w: 'read', out: 'write' },
   constants: GEOMETRY,
   workgroups: (c) => linearWorkgroups(outputs(c), 64),
@@ -69,7 +75,7 @@ export const signForward = defineKernel({
 /** f32 * f32 to f32, any geometry. */
 export const realForward = defineKernel({
   name: 'conv/real_forward',
-  source: () => import('../../shaders/conv/real_forward.wgsl'),
+  source: shaders,
   bindings: { x: 'read', w: 'read', out: 'write' },
   constants: GEOMETRY,
   workgroups: (c) => linearWorkgroups(outputs(c), 64),
@@ -78,7 +84,7 @@ export const realForward = defineKernel({
 /** Input gradient through binary filters, any geometry. */
 export const binaryGradInput = defineKernel({
   name: 'conv/binary_grad_input',
-  source: () => import('../../shaders/conv/binary_grad_input.wgsl'),
+  source: gradientShaders,
   bindings: { g: 'read', w: 'read', gate: 'read', out: 'write' },
   constants: [...GEOMETRY, 'GATED'],
   workgroups: (c) => linearWorkgroups(inputs(c), 64),
@@ -87,7 +93,7 @@ export const binaryGradInput = defineKernel({
 /** Input gradient through real filters, any geometry. */
 export const realGradInput = defineKernel({
   name: 'conv/real_grad_input',
-  source: () => import('../../shaders/conv/real_grad_input.wgsl'),
+  source: gradientShaders,
   bindings: { g: 'read', w: 'read', out: 'write' },
   constants: GEOMETRY,
   workgroups: (c) => linearWorkgroups(inputs(c), 64),
@@ -96,7 +102,7 @@ export const realGradInput = defineKernel({
 /** Filter gradient from packed activations, any geometry, in slices. */
 export const binaryGradWeights = defineKernel({
   name: 'conv/binary_grad_weights',
-  source: () => import('../../shaders/conv/binary_grad_weights.wgsl'),
+  source: gradientShaders,
   bindings: { g: 'read', a: 'read', out: 'write' },
   constants: [...GEOMETRY, 'CHUNKS'],
   workgroups: (c) => linearWorkgroups(weights(c) * c.CHUNKS, 64),
@@ -105,7 +111,7 @@ export const binaryGradWeights = defineKernel({
 /** Filter gradient from real activations, any geometry, in slices. */
 export const realGradWeights = defineKernel({
   name: 'conv/real_grad_weights',
-  source: () => import('../../shaders/conv/real_grad_weights.wgsl'),
+  source: gradientShaders,
   bindings: { g: 'read', x: 'read', out: 'write' },
   constants: [...GEOMETRY, 'CHUNKS'],
   workgroups: (c) => linearWorkgroups(weights(c) * c.CHUNKS, 64),
@@ -114,7 +120,7 @@ export const realGradWeights = defineKernel({
 /** Adds the slices of a split sum in order. */
 export const sumSlices = defineKernel({
   name: 'conv/sum_slices',
-  source: () => import('../../shaders/conv/sum_slices.wgsl'),
+  source: gradientShaders,
   bindings: { slices: 'read', out: 'write' },
   constants: ['SIZE', 'CHUNKS'],
   workgroups: ({ SIZE }) => linearWorkgroups(SIZE, 64),
@@ -147,7 +153,7 @@ export function canTileRealGradWeights(c: ConvConstants): boolean {
 /** Filters with their outputs side by side, as the tiled forward kernels read them. */
 export const transposeFilters = defineKernel({
   name: 'conv/transpose_filters',
-  source: () => import('../../shaders/conv/transpose_filters.wgsl'),
+  source: layoutShaders,
   bindings: { w: 'read', out: 'write' },
   constants: ['ROWS', 'COLUMNS'],
   workgroups: ({ ROWS, COLUMNS }) => linearWorkgroups(ROWS * COLUMNS, 64),
@@ -156,7 +162,7 @@ export const transposeFilters = defineKernel({
 /** Binary filters as reals with their outputs side by side. */
 export const expandFilters = defineKernel({
   name: 'conv/expand_filters',
-  source: () => import('../../shaders/conv/expand_filters.wgsl'),
+  source: layoutShaders,
   bindings: { w: 'read', out: 'write' },
   constants: ['OUT_CHANNELS', 'TAPS', 'CHANNELS'],
   workgroups: ({ OUT_CHANNELS, TAPS, CHANNELS }) => linearWorkgroups(OUT_CHANNELS * TAPS * CHANNELS, 64),
@@ -165,7 +171,7 @@ export const expandFilters = defineKernel({
 /** Packed activations with their padding around them: words [BATCH, height, width, ceil(CHANNELS / 32)] of `paddedSize`. */
 export const pad = defineKernel({
   name: 'conv/pad',
-  source: () => import('../../shaders/conv/pad.wgsl'),
+  source: layoutShaders,
   bindings: { a: 'read', out: 'write' },
   constants: [...GEOMETRY, 'PADDED'],
   workgroups: (c) => {
@@ -191,7 +197,7 @@ export function needsPadding(c: ConvConstants): boolean {
 /** The sum of the signs of each tap of binary filters, [TAPS, OUT_CHANNELS]. */
 export const tapSums = defineKernel({
   name: 'conv/tap_sums',
-  source: () => import('../../shaders/conv/tap_sums.wgsl'),
+  source: layoutShaders,
   bindings: { w: 'read', out: 'write' },
   constants: ['OUT_CHANNELS', 'TAPS', 'CHANNELS'],
   workgroups: ({ OUT_CHANNELS, TAPS }) => linearWorkgroups(OUT_CHANNELS * TAPS, 64),
@@ -211,11 +217,7 @@ const forwardBySide = (
     workgroups: (c) => workgroups(outputs(c) / c.OUT_CHANNELS, c.OUT_CHANNELS),
   });
 
-const binaryForwardTile = forwardBySide(
-  'binary_forward_tile',
-  () => import('../../shaders/conv/binary_forward_tile.wgsl'),
-  tileGroups,
-);
+const binaryForwardTile = forwardBySide('binary_forward_tile', shaders, tileGroups);
 
 /** Words of activations that meet words of filters. */
 const comparisons = (c: ConvConstants) =>
@@ -240,11 +242,7 @@ export const BINARY_FORWARD: Family<
   },
   variants: [
     {
-      kernel: forwardBySide(
-        'binary_forward_quads',
-        () => import('../../shaders/conv/binary_forward_quads.wgsl'),
-        quadGroups,
-      ),
+      kernel: forwardBySide('binary_forward_quads', quadShaders, quadGroups),
       canApply: (c, device) => canTileForward(c) && quadsCanApply(device),
       // Short windows make too little of what is shared: 56 x 56 x 64 is faster by the tile.
       isDefault: (c, device) =>
@@ -252,43 +250,23 @@ export const BINARY_FORWARD: Family<
     },
     { kernel: binaryForwardTile, canApply: canTileForward },
     {
-      kernel: forwardBySide(
-        'binary_forward_carry_ones',
-        () => import('../../shaders/conv/binary_forward_carry_ones.wgsl'),
-        carryGroups,
-      ),
+      kernel: forwardBySide('binary_forward_carry_ones', variantShaders, carryGroups),
       canApply: canTileForward,
     },
     {
-      kernel: forwardBySide(
-        'binary_forward_carry_twos',
-        () => import('../../shaders/conv/binary_forward_carry_twos.wgsl'),
-        carryGroups,
-      ),
+      kernel: forwardBySide('binary_forward_carry_twos', variantShaders, carryGroups),
       canApply: canTileForward,
     },
     {
-      kernel: forwardBySide(
-        'binary_forward_carry_fours',
-        () => import('../../shaders/conv/binary_forward_carry_fours.wgsl'),
-        carryGroups,
-      ),
+      kernel: forwardBySide('binary_forward_carry_fours', variantShaders, carryGroups),
       canApply: canTileForward,
     },
     {
-      kernel: forwardBySide(
-        'binary_forward_shared',
-        () => import('../../shaders/conv/binary_forward_shared.wgsl'),
-        sharedGroups,
-      ),
+      kernel: forwardBySide('binary_forward_shared', variantShaders, sharedGroups),
       canApply: canTileForward,
     },
     {
-      kernel: forwardBySide(
-        'binary_forward_bytes',
-        () => import('../../shaders/conv/binary_forward_bytes.wgsl'),
-        tileGroups,
-      ),
+      kernel: forwardBySide('binary_forward_bytes', variantShaders, tileGroups),
       canApply: (c, device) => canTileForward(c) && bytesCanApply(device),
     },
   ],
@@ -297,7 +275,7 @@ export const BINARY_FORWARD: Family<
 /** f32 * transposed f32 to f32; `canTileForward`. */
 export const realForwardTile = defineKernel({
   name: 'conv/real_forward_tile',
-  source: () => import('../../shaders/conv/real_forward_tile.wgsl'),
+  source: shaders,
   bindings: { x: 'read', w: 'read', out: 'write' },
   constants: GEOMETRY,
   workgroups: (c) => tiles(outputs(c), c.OUT_CHANNELS, 8),
@@ -306,7 +284,7 @@ export const realForwardTile = defineKernel({
 /** Input gradient through binary filters; `canTileGradInput`. */
 export const binaryGradInputTile = defineKernel({
   name: 'conv/binary_grad_input_tile',
-  source: () => import('../../shaders/conv/binary_grad_input_tile.wgsl'),
+  source: gradientShaders,
   bindings: { g: 'read', w: 'read', gate: 'read', out: 'write' },
   constants: [...GEOMETRY, 'GATED'],
   workgroups: (c) => tiles(inputs(c), c.CHANNELS, 8),
@@ -315,7 +293,7 @@ export const binaryGradInputTile = defineKernel({
 /** Input gradient through real filters; `canTileGradInput`. */
 export const realGradInputTile = defineKernel({
   name: 'conv/real_grad_input_tile',
-  source: () => import('../../shaders/conv/real_grad_input_tile.wgsl'),
+  source: gradientShaders,
   bindings: { g: 'read', w: 'read', out: 'write' },
   constants: GEOMETRY,
   workgroups: (c) => tiles(inputs(c), c.CHANNELS, 8),
@@ -330,7 +308,7 @@ const filterTiles = (c: ConvConstants & { readonly CHUNKS: number }) =>
 /** Filter gradient from packed activations, in slices; `canTileGradWeights`. */
 export const binaryGradWeightsTile = defineKernel({
   name: 'conv/binary_grad_weights_tile',
-  source: () => import('../../shaders/conv/binary_grad_weights_tile.wgsl'),
+  source: gradientShaders,
   bindings: { g: 'read', a: 'read', out: 'write' },
   constants: [...GEOMETRY, 'CHUNKS'],
   workgroups: filterTiles,
@@ -339,7 +317,7 @@ export const binaryGradWeightsTile = defineKernel({
 /** Filter gradient from real activations, in slices; `canTileRealGradWeights`. */
 export const realGradWeightsTile = defineKernel({
   name: 'conv/real_grad_weights_tile',
-  source: () => import('../../shaders/conv/real_grad_weights_tile.wgsl'),
+  source: gradientShaders,
   bindings: { g: 'read', x: 'read', out: 'write' },
   constants: [...GEOMETRY, 'CHUNKS'],
   workgroups: filterTiles,
@@ -348,7 +326,7 @@ export const realGradWeightsTile = defineKernel({
 /** Filter gradient from real activations of few channels, in slices; `canTileGradWeights`. */
 export const realGradWeightsNarrow = defineKernel({
   name: 'conv/real_grad_weights_narrow',
-  source: () => import('../../shaders/conv/real_grad_weights_narrow.wgsl'),
+  source: gradientShaders,
   bindings: { g: 'read', x: 'read', out: 'write' },
   constants: [...GEOMETRY, 'CHUNKS'],
   workgroups: (c) =>

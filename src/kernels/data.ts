@@ -1,6 +1,9 @@
 /** Picking batches out of a data set in GPU memory, and the state of a training run. */
 import { defineKernel, linearWorkgroups } from '../gpu/index.ts';
 
+const shaders = () => import('../../shaders/data.ts');
+const trainingShaders = () => import('../../shaders/training.ts');
+
 const NORMALISATION = [
   'SCALE_0',
   'SCALE_1',
@@ -15,7 +18,7 @@ const NORMALISATION = [
 /** What each row of a batch holds: rows vec4u [BATCH] (sample, top, left, mirrored) and labels u32 [BATCH]. */
 export const batchRows = defineKernel({
   name: 'data/rows',
-  source: () => import('../../shaders/data/rows.wgsl'),
+  source: shaders,
   bindings: { labels: 'read', state: 'read', rows: 'write', rowLabels: 'write' },
   constants: ['SAMPLES', 'BATCH', 'SHUFFLE', 'HALF_BITS', 'PAD', 'AUGMENT', 'FLIP'],
   workgroups: ({ BATCH }) => [Math.ceil(BATCH / 64), 1, 1],
@@ -24,7 +27,7 @@ export const batchRows = defineKernel({
 /** Bytes to f32 [BATCH, HEIGHT, WIDTH, CHANNELS], any shape, with augmentation. */
 export const gather = defineKernel({
   name: 'data/gather',
-  source: () => import('../../shaders/data/gather.wgsl'),
+  source: trainingShaders,
   bindings: { images: 'read', rows: 'read', x: 'write' },
   constants: ['BATCH', 'HEIGHT', 'WIDTH', 'CHANNELS', 'PAD', ...NORMALISATION],
   workgroups: ({ BATCH, HEIGHT, WIDTH }) => linearWorkgroups(BATCH * HEIGHT * WIDTH, 64),
@@ -33,7 +36,7 @@ export const gather = defineKernel({
 /** Bytes to f32 [BATCH, 4 * WORDS], without augmentation. */
 export const gatherFlat = defineKernel({
   name: 'data/gather-flat',
-  source: () => import('../../shaders/data/gather-flat.wgsl'),
+  source: trainingShaders,
   bindings: { images: 'read', rows: 'read', x: 'write' },
   constants: ['BATCH', 'WORDS', 'CHANNELS', ...NORMALISATION],
   workgroups: ({ BATCH, WORDS }) => linearWorkgroups(BATCH * WORDS, 64),
@@ -42,7 +45,7 @@ export const gatherFlat = defineKernel({
 /** u8 [COUNT] to f32 [COUNT]. */
 export const realsOfBytes = defineKernel({
   name: 'data/bytes',
-  source: () => import('../../shaders/data/bytes.wgsl'),
+  source: shaders,
   bindings: { bytes: 'read', reals: 'write' },
   constants: ['COUNT', 'SCALE', 'SHIFT'],
   workgroups: ({ COUNT }) => linearWorkgroups(Math.ceil(COUNT / 4), 64),
@@ -51,7 +54,7 @@ export const realsOfBytes = defineKernel({
 /** Counts the step and takes the next hyper-parameters. */
 export const advance = defineKernel({
   name: 'data/advance',
-  source: () => import('../../shaders/data/advance.wgsl'),
+  source: trainingShaders,
   bindings: { table: 'read', state: 'write' },
   constants: ['ROWS'],
   workgroups: () => [1, 1, 1],

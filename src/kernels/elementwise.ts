@@ -1,6 +1,9 @@
 /** Sums, copies, bias and dropout. Most kernels take elements one by one, or four each where the shape allows. */
 import { defineKernel, linearWorkgroups, type ShaderSource } from '../gpu/index.ts';
 
+const shaders = () => import('../../shaders/elementwise.ts');
+const trainingShaders = () => import('../../shaders/training.ts');
+
 /** Elements an invocation takes. */
 type Width = 1 | 4;
 
@@ -67,58 +70,28 @@ const copyColumnsOf = (width: Width, name: string, source: ShaderSource) =>
   });
 
 /** out = x + y. */
-export const add1 = addOf('elementwise/add', () => import('../../shaders/elementwise/add.wgsl'));
-export const add4 = addOf('elementwise/add4', () => import('../../shaders/elementwise/add4.wgsl'));
+export const add1 = addOf('elementwise/add', shaders);
+export const add4 = addOf('elementwise/add4', shaders);
 /** sum += x. */
-export const addInto1 = addIntoOf(
-  'elementwise/add-into',
-  () => import('../../shaders/elementwise/add-into.wgsl'),
-);
-export const addInto4 = addIntoOf(
-  'elementwise/add-into4',
-  () => import('../../shaders/elementwise/add-into4.wgsl'),
-);
+export const addInto1 = addIntoOf('elementwise/add-into', shaders);
+export const addInto4 = addIntoOf('elementwise/add-into4', shaders);
 /** out = VALUE. */
-export const fill1 = fillOf('elementwise/fill', () => import('../../shaders/elementwise/fill.wgsl'));
-export const fill4 = fillOf('elementwise/fill4', () => import('../../shaders/elementwise/fill4.wgsl'));
+export const fill1 = fillOf('elementwise/fill', shaders);
+export const fill4 = fillOf('elementwise/fill4', shaders);
 /** out = x + bias, a bias a channel. */
-export const addBias1 = addBiasOf(
-  1,
-  'elementwise/add-bias',
-  () => import('../../shaders/elementwise/add-bias.wgsl'),
-);
-export const addBias4 = addBiasOf(
-  4,
-  'elementwise/add-bias4',
-  () => import('../../shaders/elementwise/add-bias4.wgsl'),
-);
+export const addBias1 = addBiasOf(1, 'elementwise/add-bias', shaders);
+export const addBias4 = addBiasOf(4, 'elementwise/add-bias4', shaders);
 /** Sums of each channel over chunks of rows. */
-export const columnSums1 = columnSumsOf(
-  1,
-  'elementwise/column-sums',
-  () => import('../../shaders/elementwise/column-sums.wgsl'),
-);
-export const columnSums4 = columnSumsOf(
-  4,
-  'elementwise/column-sums4',
-  () => import('../../shaders/elementwise/column-sums4.wgsl'),
-);
+export const columnSums1 = columnSumsOf(1, 'elementwise/column-sums', shaders);
+export const columnSums4 = columnSumsOf(4, 'elementwise/column-sums4', shaders);
 /** A block of columns from one matrix to another. */
-export const copyColumns1 = copyColumnsOf(
-  1,
-  'elementwise/copy-columns',
-  () => import('../../shaders/elementwise/copy-columns.wgsl'),
-);
-export const copyColumns4 = copyColumnsOf(
-  4,
-  'elementwise/copy-columns4',
-  () => import('../../shaders/elementwise/copy-columns4.wgsl'),
-);
+export const copyColumns1 = copyColumnsOf(1, 'elementwise/copy-columns', shaders);
+export const copyColumns4 = copyColumnsOf(4, 'elementwise/copy-columns4', shaders);
 
 /** Random zeros; the mask is drawn from (seed, STREAM, element, step). */
 export const dropoutMask = defineKernel({
   name: 'elementwise/dropout',
-  source: () => import('../../shaders/elementwise/dropout.wgsl'),
+  source: trainingShaders,
   bindings: { x: 'read', state: 'read', out: 'write' },
   constants: ['SIZE', 'STREAM', 'THRESHOLD', 'SCALE'],
   workgroups: ({ SIZE }) => linearWorkgroups(Math.ceil(SIZE / 4), 64),

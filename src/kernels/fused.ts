@@ -14,6 +14,10 @@ import {
 import { type ConvConstants, canTileForward, GEOMETRY, paddedSize } from './conv.ts';
 import { type Family, quadGroups, quadsCanApply, quadsPay, tileGroups } from './variants.ts';
 
+const fusedShaders = () => import('../../shaders/conv-fused.ts');
+const planeShaders = () => import('../../shaders/conv-planes.ts');
+const quadShaders = () => import('../../shaders/conv-quads.ts');
+
 const CLAMP = ['LOWEST', 'HIGHEST'] as const;
 const OPTIONAL = ['HAS_SCALE', 'HAS_RESIDUAL', 'HAS_SLOPE'] as const;
 const pixels = (c: ConvConstants) => c.BATCH * c.OUT_HEIGHT * c.OUT_WIDTH;
@@ -24,7 +28,7 @@ const comparisons = (c: ConvConstants) =>
 /** bits * bits to finished f32, any geometry. */
 export const fusedReal = defineKernel({
   name: 'conv/fused_real',
-  source: () => import('../../shaders/conv/fused_real.wgsl'),
+  source: fusedShaders,
   bindings: {
     a: 'read',
     w: 'read',
@@ -61,11 +65,7 @@ const realTile = (
     workgroups: (c) => workgroups(pixels(c), c.OUT_CHANNELS),
   });
 
-const fusedRealTile = realTile(
-  'fused_real_tile',
-  () => import('../../shaders/conv/fused_real_tile.wgsl'),
-  tileGroups,
-);
+const fusedRealTile = realTile('fused_real_tile', fusedShaders, tileGroups);
 
 type Clamped = ConvConstants & Readonly<Record<'PADDED' | (typeof CLAMP)[number], number>>;
 
@@ -95,11 +95,7 @@ export const FUSED_REAL: Family<
   },
   variants: [
     {
-      kernel: realTile(
-        'fused_real_quads',
-        () => import('../../shaders/conv/fused_real_quads.wgsl'),
-        quadGroups,
-      ),
+      kernel: realTile('fused_real_quads', quadShaders, quadGroups),
       canApply: (c, device) => canTileForward(c) && quadsCanApply(device),
       isDefault: (c, device) => quadsPay(comparisons(c), device),
     },
@@ -110,7 +106,7 @@ export const FUSED_REAL: Family<
 /** bits * bits to bits, any geometry. */
 export const fusedSigns = defineKernel({
   name: 'conv/fused_signs',
-  source: () => import('../../shaders/conv/fused_signs.wgsl'),
+  source: fusedShaders,
   bindings: { a: 'read', w: 'read', direction: 'read', threshold: 'read', bits: 'write' },
   constants: [...GEOMETRY, ...CLAMP],
   workgroups: (c) => linearWorkgroups(pixels(c) * wordsFor(c.OUT_CHANNELS), 64),
@@ -130,10 +126,8 @@ const signsTile = (
     workgroups: (c) => workgroups(pixels(c), c.OUT_CHANNELS),
   });
 
-const fusedSignsTile = signsTile(
-  'fused_signs_tile',
-  () => import('../../shaders/conv/fused_signs_tile.wgsl'),
-  (rows, columns) => linearWorkgroups(Math.ceil(rows / 4) * wordsFor(columns), 64),
+const fusedSignsTile = signsTile('fused_signs_tile', fusedShaders, (rows, columns) =>
+  linearWorkgroups(Math.ceil(rows / 4) * wordsFor(columns), 64),
 );
 
 /** padded bits * transposed bits to bits; none where `canTileForward` says no. */
@@ -154,10 +148,8 @@ export const FUSED_SIGNS: Family<typeof fusedSignsTile, Clamped> = {
   variants: [
     {
       // 64 rows of four words each.
-      kernel: signsTile(
-        'fused_signs_quads',
-        () => import('../../shaders/conv/fused_signs_quads.wgsl'),
-        (rows, columns) => linearWorkgroups(Math.ceil(rows / 64) * Math.ceil(columns / 128), 1),
+      kernel: signsTile('fused_signs_quads', quadShaders, (rows, columns) =>
+        linearWorkgroups(Math.ceil(rows / 64) * Math.ceil(columns / 128), 1),
       ),
       canApply: (c, device) => canTileForward(c) && quadsCanApply(device),
       isDefault: (c, device) => quadsPay(comparisons(c), device),
@@ -169,7 +161,7 @@ export const FUSED_SIGNS: Family<typeof fusedSignsTile, Clamped> = {
 /** 8-bit images to the bit planes of their patches: words [pixels, 8 * ceil(patch / 32) + 4]. */
 export const planesSplit = defineKernel({
   name: 'conv/planes_split',
-  source: () => import('../../shaders/conv/planes_split.wgsl'),
+  source: planeShaders,
   bindings: { x: 'read', planes: 'write' },
   constants: [...GEOMETRY, 'REAL', 'SIGNED'],
   workgroups: (c) => linearWorkgroups(pixels(c), 64),
@@ -178,7 +170,7 @@ export const planesSplit = defineKernel({
 /** Binary filters to words [ceil(patch / 32), ceil(OUT_CHANNELS / 4) * 4]. */
 export const planesFilters = defineKernel({
   name: 'conv/planes_filters',
-  source: () => import('../../shaders/conv/planes_filters.wgsl'),
+  source: planeShaders,
   bindings: { w: 'read', out: 'write' },
   constants: ['OUT_CHANNELS', 'TAPS', 'CHANNELS'],
   workgroups: ({ OUT_CHANNELS, TAPS, CHANNELS }) =>
@@ -188,7 +180,7 @@ export const planesFilters = defineKernel({
 /** Bit planes * filters to finished f32; without groups. */
 export const planesReal = defineKernel({
   name: 'conv/planes_real',
-  source: () => import('../../shaders/conv/planes_real.wgsl'),
+  source: planeShaders,
   bindings: {
     planes: 'read',
     w: 'read',
@@ -205,7 +197,7 @@ export const planesReal = defineKernel({
 /** Bit planes * filters to bits; without groups. */
 export const planesSigns = defineKernel({
   name: 'conv/planes_signs',
-  source: () => import('../../shaders/conv/planes_signs.wgsl'),
+  source: planeShaders,
   bindings: { planes: 'read', w: 'read', direction: 'read', threshold: 'read', bits: 'write' },
   constants: [...GEOMETRY, 'SIGNED', ...CLAMP],
   workgroups: (c) => linearWorkgroups(Math.ceil(pixels(c) / 4) * wordsFor(c.OUT_CHANNELS), 64),

@@ -23,6 +23,11 @@ import {
   tileGroups,
 } from './variants.ts';
 
+const shaders = () => import('../../shaders/gemm.ts');
+const gradientShaders = () => import('../../shaders/gemm-gradients.ts');
+const quadShaders = () => import('../../shaders/gemm-quads.ts');
+const variantShaders = () => import('../../shaders/gemm-variants.ts');
+
 /** Those of the forward product. */
 export type Extents = Readonly<Record<'M' | 'N' | 'K', number>>;
 
@@ -35,7 +40,7 @@ const inFours = (extent: number) => extent % 4 === 0;
 
 const binary = defineKernel({
   name: 'gemm/binary',
-  source: () => import('../../shaders/gemm/binary.wgsl'),
+  source: shaders,
   bindings: { a: 'read', w: 'read', out: 'write' },
   constants: ['M', 'N', 'K', 'INTEGER'],
   workgroups: ({ M, N }) => linearWorkgroups(M * N, 64),
@@ -43,7 +48,7 @@ const binary = defineKernel({
 
 const binaryTile = defineKernel({
   name: 'gemm/binary_tile',
-  source: () => import('../../shaders/gemm/binary_tile.wgsl'),
+  source: shaders,
   bindings: { a: 'read', w: 'read', out: 'write' },
   constants: ['M', 'N', 'K', 'INTEGER'],
   workgroups: ({ M, N }) => tiles(N, 4, M, 4),
@@ -78,11 +83,7 @@ const binaryBySide = (
     workgroups: ({ M, N }) => workgroups(M, N),
   });
 
-const binaryColumns = binaryBySide(
-  'binary_columns',
-  () => import('../../shaders/gemm/binary_columns.wgsl'),
-  tileGroups,
-);
+const binaryColumns = binaryBySide('binary_columns', shaders, tileGroups);
 
 /** bits [M, K] x words [ceil(K / 32), N] to i32 or f32 [M, N]; N in fours. */
 export const BINARY_BY_SIDE: Family<typeof binaryColumns, Extents & { readonly INTEGER: number }> = {
@@ -95,45 +96,29 @@ export const BINARY_BY_SIDE: Family<typeof binaryColumns, Extents & { readonly I
   }),
   variants: [
     {
-      kernel: binaryBySide('binary_quads', () => import('../../shaders/gemm/binary_quads.wgsl'), quadGroups),
+      kernel: binaryBySide('binary_quads', quadShaders, quadGroups),
       canApply: ({ N }, device) => inFours(N) && quadsCanApply(device),
       isDefault: ({ M, N, K }, device) => quadsPay(M * N * wordsFor(K), device),
     },
     { kernel: binaryColumns, canApply: ({ N }) => inFours(N) },
     {
-      kernel: binaryBySide(
-        'binary_carry_ones',
-        () => import('../../shaders/gemm/binary_carry_ones.wgsl'),
-        carryGroups,
-      ),
+      kernel: binaryBySide('binary_carry_ones', variantShaders, carryGroups),
       canApply: ({ N }) => inFours(N),
     },
     {
-      kernel: binaryBySide(
-        'binary_carry_twos',
-        () => import('../../shaders/gemm/binary_carry_twos.wgsl'),
-        carryGroups,
-      ),
+      kernel: binaryBySide('binary_carry_twos', variantShaders, carryGroups),
       canApply: ({ N }) => inFours(N),
     },
     {
-      kernel: binaryBySide(
-        'binary_carry_fours',
-        () => import('../../shaders/gemm/binary_carry_fours.wgsl'),
-        carryGroups,
-      ),
+      kernel: binaryBySide('binary_carry_fours', variantShaders, carryGroups),
       canApply: ({ N }) => inFours(N),
     },
     {
-      kernel: binaryBySide(
-        'binary_shared',
-        () => import('../../shaders/gemm/binary_shared.wgsl'),
-        sharedGroups,
-      ),
+      kernel: binaryBySide('binary_shared', variantShaders, sharedGroups),
       canApply: ({ N }) => inFours(N),
     },
     {
-      kernel: binaryBySide('binary_bytes', () => import('../../shaders/gemm/binary_bytes.wgsl'), tileGroups),
+      kernel: binaryBySide('binary_bytes', variantShaders, tileGroups),
       canApply: ({ N }, device) => inFours(N) && bytesCanApply(device),
     },
   ],
@@ -141,7 +126,7 @@ export const BINARY_BY_SIDE: Family<typeof binaryColumns, Extents & { readonly I
 
 const sign = defineKernel({
   name: 'gemm/sign',
-  source: () => import('../../shaders/gemm/sign.wgsl'),
+  source: shaders,
   bindings: { x: 'read', w: 'read', out: 'write' },
   constants: ['M', 'N', 'K'],
   workgroups: ({ M, N }) => linearWorkgroups(M * N, 64),
@@ -149,7 +134,7 @@ const sign = defineKernel({
 
 const signTile = defineKernel({
   name: 'gemm/sign_tile',
-  source: () => import('../../shaders/gemm/sign_tile.wgsl'),
+  source: shaders,
   bindings: { x: 'read', w: 'read', out: 'write' },
   constants: ['M', 'N', 'K'],
   workgroups: ({ M, N }) => tiles(N, 16, M, 4),
@@ -166,7 +151,7 @@ export const SIGN: Family<typeof sign, Extents> & { readonly general: typeof sig
 
 const signGradInput = defineKernel({
   name: 'gemm/sign_grad_input',
-  source: () => import('../../shaders/gemm/sign_grad_input.wgsl'),
+  source: gradientShaders,
   bindings: { g: 'read', w: 'read', gate: 'read', out: 'write' },
   constants: ['M', 'N', 'K', 'GATED'],
   workgroups: ({ M, K }) => linearWorkgroups(M * K, 64),
@@ -174,7 +159,7 @@ const signGradInput = defineKernel({
 
 const signGradInputTile = defineKernel({
   name: 'gemm/sign_grad_input_tile',
-  source: () => import('../../shaders/gemm/sign_grad_input_tile.wgsl'),
+  source: gradientShaders,
   bindings: { g: 'read', w: 'read', gate: 'read', out: 'write' },
   constants: ['M', 'N', 'K', 'GATED'],
   workgroups: ({ M, K }) => tiles(K, 16, M, 4),
@@ -182,7 +167,7 @@ const signGradInputTile = defineKernel({
 
 const signGradInputShared = defineKernel({
   name: 'gemm/sign_grad_input_shared',
-  source: () => import('../../shaders/gemm/sign_grad_input_shared.wgsl'),
+  source: gradientShaders,
   bindings: { g: 'read', w: 'read', gate: 'read', out: 'write' },
   constants: ['M', 'N', 'K', 'GATED'],
   workgroups: ({ M, K }) => tiles(K, 16, M, 4),
@@ -204,7 +189,7 @@ export const SIGN_GRAD_INPUT: Family<typeof signGradInput, Extents & { readonly 
 
 const signGradWeights = defineKernel({
   name: 'gemm/sign_grad_weights',
-  source: () => import('../../shaders/gemm/sign_grad_weights.wgsl'),
+  source: gradientShaders,
   bindings: { g: 'read', a: 'read', out: 'write' },
   constants: ['M', 'N', 'K'],
   workgroups: ({ N, K }) => linearWorkgroups(N * K, 64),
@@ -212,7 +197,7 @@ const signGradWeights = defineKernel({
 
 const signGradWeightsTile = defineKernel({
   name: 'gemm/sign_grad_weights_tile',
-  source: () => import('../../shaders/gemm/sign_grad_weights_tile.wgsl'),
+  source: gradientShaders,
   bindings: { g: 'read', a: 'read', out: 'write' },
   constants: ['M', 'N', 'K'],
   workgroups: ({ N, K }) => tiles(K, 16, N, 4),
@@ -220,7 +205,7 @@ const signGradWeightsTile = defineKernel({
 
 const signGradWeightsShared = defineKernel({
   name: 'gemm/sign_grad_weights_shared',
-  source: () => import('../../shaders/gemm/sign_grad_weights_shared.wgsl'),
+  source: gradientShaders,
   bindings: { g: 'read', a: 'read', out: 'write' },
   constants: ['M', 'N', 'K'],
   workgroups: ({ N, K }) => tiles(K, 16, N, 4),
@@ -244,7 +229,7 @@ export const SIGN_GRAD_WEIGHTS: Family<typeof signGradWeights, Extents> & {
 /** f32 x f32 to f32 [M, N], any shape, either operand transposed. */
 export const real = defineKernel({
   name: 'gemm/real',
-  source: () => import('../../shaders/gemm/real.wgsl'),
+  source: shaders,
   bindings: { a: 'read', c: 'read', out: 'write' },
   constants: ['M', 'N', 'K', 'TRANSPOSE_A', 'TRANSPOSE_B'],
   workgroups: ({ M, N }) => linearWorkgroups(M * N, 64),
@@ -252,7 +237,7 @@ export const real = defineKernel({
 
 const realTile = defineKernel({
   name: 'gemm/real_tile',
-  source: () => import('../../shaders/gemm/real_tile.wgsl'),
+  source: shaders,
   bindings: { a: 'read', c: 'read', out: 'write' },
   constants: ['M', 'N', 'K'],
   workgroups: ({ M, N }) => tiles(N, 8, M, 8),
@@ -260,7 +245,7 @@ const realTile = defineKernel({
 
 const realNtTile = defineKernel({
   name: 'gemm/real_nt_tile',
-  source: () => import('../../shaders/gemm/real_nt_tile.wgsl'),
+  source: shaders,
   bindings: { a: 'read', c: 'read', out: 'write' },
   constants: ['M', 'N', 'K'],
   workgroups: ({ M, N }) => tiles(N, 8, M, 8),
@@ -268,7 +253,7 @@ const realNtTile = defineKernel({
 
 const realTnTile = defineKernel({
   name: 'gemm/real_tn_tile',
-  source: () => import('../../shaders/gemm/real_tn_tile.wgsl'),
+  source: shaders,
   bindings: { a: 'read', c: 'read', out: 'write' },
   constants: ['M', 'N', 'K'],
   workgroups: ({ M, N }) => tiles(N, 8, M, 8),

@@ -1,6 +1,8 @@
 /** Statistics of latent filters. */
 import { defineKernel, linearWorkgroups, type ShaderSource } from '../gpu/index.ts';
 
+const shaders = () => import('../../shaders/geometry.ts');
+
 /* @__NO_SIDE_EFFECTS__ */
 const sums = (name: string, source: ShaderSource) =>
   defineKernel({
@@ -12,20 +14,17 @@ const sums = (name: string, source: ShaderSource) =>
   });
 
 /** f32 [FILTERS, LENGTH] to CHUNKS parts of each filter, or to its statistics where CHUNKS is 1; any length. */
-export const filterSums = sums('geometry/sums', () => import('../../shaders/geometry/sums.wgsl'));
+export const filterSums = sums('geometry/sums', shaders);
 /** The same for lengths that are multiples of 4. */
-export const filterSums4 = sums('geometry/sums4', () => import('../../shaders/geometry/sums4.wgsl'));
+export const filterSums4 = sums('geometry/sums4', shaders);
 /** The same for halves, two to a word, any length. */
-export const filterSumsF16 = sums('geometry/sums_f16', () => import('../../shaders/geometry/sums_f16.wgsl'));
-export const filterSumsBf16 = sums(
-  'geometry/sums_bf16',
-  () => import('../../shaders/geometry/sums_bf16.wgsl'),
-);
+export const filterSumsF16 = sums('geometry/sums_f16', shaders);
+export const filterSumsBf16 = sums('geometry/sums_bf16', shaders);
 
 /** The same for bits [FILTERS, LENGTH / CHANNELS, CHANNELS]. */
 export const filterSumsBits = defineKernel({
   name: 'geometry/sums_bits',
-  source: () => import('../../shaders/geometry/sums_bits.wgsl'),
+  source: shaders,
   bindings: { latent: 'read', parts: 'write' },
   constants: ['FILTERS', 'LENGTH', 'CHANNELS', 'CHUNKS', 'NEAR_ZERO'],
   workgroups: ({ FILTERS, CHUNKS }) => linearWorkgroups(FILTERS * CHUNKS, 64),
@@ -46,24 +45,15 @@ const densities = (name: string, source: ShaderSource) =>
   });
 
 /** f32 [FILTERS, LENGTH] and its statistics to counts of every STRIDE-th group of four weights in BINS bins. */
-export const densityParts = densities(
-  'geometry/densities',
-  () => import('../../shaders/geometry/densities.wgsl'),
-);
+export const densityParts = densities('geometry/densities', shaders);
 /** The same for halves, two to a word. */
-export const densityPartsF16 = densities(
-  'geometry/densities_f16',
-  () => import('../../shaders/geometry/densities_f16.wgsl'),
-);
-export const densityPartsBf16 = densities(
-  'geometry/densities_bf16',
-  () => import('../../shaders/geometry/densities_bf16.wgsl'),
-);
+export const densityPartsF16 = densities('geometry/densities_f16', shaders);
+export const densityPartsBf16 = densities('geometry/densities_bf16', shaders);
 
 /** PARTS parts of each filter to RESULTS = ceil(PARTS / SPAN). */
 export const mergeSums = defineKernel({
   name: 'geometry/merge',
-  source: () => import('../../shaders/geometry/merge.wgsl'),
+  source: shaders,
   bindings: { parts: 'read', merged: 'write' },
   constants: ['FILTERS', 'PARTS', 'SPAN', 'RESULTS'],
   workgroups: ({ FILTERS, RESULTS }) => linearWorkgroups(FILTERS * RESULTS, 64),
@@ -72,7 +62,7 @@ export const mergeSums = defineKernel({
 /** Parts of each filter to f32 [FILTERS, 12]. */
 export const filterStatistics = defineKernel({
   name: 'geometry/statistics',
-  source: () => import('../../shaders/geometry/statistics.wgsl'),
+  source: shaders,
   bindings: { parts: 'read', statistics: 'write' },
   constants: ['FILTERS', 'PARTS'],
   workgroups: ({ FILTERS }) => linearWorkgroups(FILTERS, 64),
@@ -81,7 +71,7 @@ export const filterStatistics = defineKernel({
 /** Statistics to counts of angles in BINS bins, SPAN filters a part. */
 export const angleHistogramParts = defineKernel({
   name: 'geometry/histogram',
-  source: () => import('../../shaders/geometry/histogram.wgsl'),
+  source: shaders,
   bindings: { statistics: 'read', parts: 'write' },
   constants: ['FILTERS', 'SPAN', 'BINS'],
   workgroups: ({ FILTERS, SPAN }) => [Math.ceil(FILTERS / SPAN), 1, 1],
@@ -90,7 +80,7 @@ export const angleHistogramParts = defineKernel({
 /** u32 [ROWS, BINS] to u32 [BINS]. */
 export const sumBins = defineKernel({
   name: 'geometry/sum_bins',
-  source: () => import('../../shaders/geometry/sum_bins.wgsl'),
+  source: shaders,
   bindings: { parts: 'read', counts: 'write' },
   constants: ['ROWS', 'BINS'],
   workgroups: ({ BINS }) => [Math.ceil(BINS / 64), 1, 1],
@@ -99,7 +89,7 @@ export const sumBins = defineKernel({
 /** i32 [FILTERS, FILTERS] dot products of signs to f32 [FILTERS, 4]. */
 export const filterPairs = defineKernel({
   name: 'geometry/pairs',
-  source: () => import('../../shaders/geometry/pairs.wgsl'),
+  source: shaders,
   bindings: { dots: 'read', pairs: 'write' },
   constants: ['FILTERS', 'LENGTH'],
   workgroups: ({ FILTERS }) => [Math.ceil(FILTERS / 64), 1, 1],
@@ -108,7 +98,7 @@ export const filterPairs = defineKernel({
 /** f32 filters of 3 x 3 to counts of their 512 patterns, SPAN kernels a part. */
 export const patternParts = defineKernel({
   name: 'geometry/patterns',
-  source: () => import('../../shaders/geometry/patterns.wgsl'),
+  source: shaders,
   bindings: { latent: 'read', parts: 'write' },
   constants: ['KERNELS', 'CHANNELS', 'CHANNELS_LAST', 'SPAN'],
   workgroups: ({ KERNELS, SPAN }) => [Math.ceil(KERNELS / SPAN), 1, 1],
@@ -117,7 +107,7 @@ export const patternParts = defineKernel({
 /** f32 [ROWS, LENGTH] to f32 [ROWS, SIZE]: up to four stages of a Walsh-Hadamard transform. */
 export const hadamard = defineKernel({
   name: 'geometry/hadamard',
-  source: () => import('../../shaders/geometry/hadamard.wgsl'),
+  source: shaders,
   bindings: { x: 'read', out: 'write' },
   constants: ['ROWS', 'LENGTH', 'SIZE', 'RADIX', 'STRIDE', 'SCALE', 'SIGNED', 'SEED', 'ROUND'],
   workgroups: ({ ROWS, SIZE, RADIX }) => linearWorkgroups((ROWS * SIZE) / RADIX, 64),
@@ -126,7 +116,7 @@ export const hadamard = defineKernel({
 /** Signs of filters against those before and at the start, to u32 [FILTERS, 4]; signs and ages are brought up to date. */
 export const signHistory = defineKernel({
   name: 'geometry/sign_history',
-  source: () => import('../../shaders/geometry/sign_history.wgsl'),
+  source: shaders,
   bindings: { now: 'read', start: 'read', before: 'write', ages: 'write', history: 'write' },
   constants: ['FILTERS', 'ROWS', 'LENGTH'],
   workgroups: ({ FILTERS }) => linearWorkgroups(FILTERS, 64),
@@ -143,5 +133,5 @@ const widen = (name: string, source: ShaderSource) =>
   });
 
 /** Halves, two to a word, to f32 [FILTERS, LENGTH]. */
-export const widenF16 = widen('geometry/widen_f16', () => import('../../shaders/geometry/widen_f16.wgsl'));
-export const widenBf16 = widen('geometry/widen_bf16', () => import('../../shaders/geometry/widen_bf16.wgsl'));
+export const widenF16 = widen('geometry/widen_f16', shaders);
+export const widenBf16 = widen('geometry/widen_bf16', shaders);

@@ -1,13 +1,15 @@
 /** Losses, their gradient and the step's metrics. */
 import { defineKernel } from '../gpu/index.ts';
 
+const shaders = () => import('../../shaders/training.ts');
+
 /** Values of the constant KIND. */
 export const LOSS_KINDS = { squaredHinge: 0, crossEntropy: 1 } as const;
 
 /** Loss, hit and gradient of every row of logits. */
 export const lossRows = defineKernel({
   name: 'loss/rows',
-  source: () => import('../../shaders/loss/rows.wgsl'),
+  source: shaders,
   bindings: { logits: 'read', labels: 'read', rowLosses: 'write', grad: 'write' },
   constants: ['BATCH', 'CLASSES', 'KIND', 'GRADIENT'],
   workgroups: ({ BATCH }) => [Math.ceil(BATCH / 64), 1, 1],
@@ -16,7 +18,7 @@ export const lossRows = defineKernel({
 /** Rows to one entry of the metrics ring. */
 export const lossReduce = defineKernel({
   name: 'loss/reduce',
-  source: () => import('../../shaders/loss/reduce.wgsl'),
+  source: shaders,
   bindings: { rowLosses: 'read', metrics: 'write', state: 'write' },
   constants: ['BATCH', 'RING', 'EVALUATE'],
   workgroups: () => [1, 1, 1],

@@ -1,10 +1,12 @@
 /** Values that only move: axes in another order, frames around images. */
 import { defineKernel, linearWorkgroups } from '../gpu/index.ts';
 
+const shaders = () => import('../../shaders/movement.ts');
+
 /** A tensor of up to five axes with its axes in another order. */
 export const permute = defineKernel({
   name: 'movement/permute',
-  source: () => import('../../shaders/movement/permute.wgsl'),
+  source: shaders,
   bindings: { x: 'read', y: 'write' },
   constants: [
     ...(['SIZE', 'EXTENT_1', 'EXTENT_2', 'EXTENT_3', 'EXTENT_4'] as const),
@@ -16,7 +18,7 @@ export const permute = defineKernel({
 /** f32 images with VALUE around them. */
 export const pad = defineKernel({
   name: 'movement/pad',
-  source: () => import('../../shaders/movement/pad.wgsl'),
+  source: shaders,
   bindings: { x: 'read', y: 'write' },
   constants: [
     ...(['SIZE', 'HEIGHT', 'WIDTH', 'CHANNELS', 'OUT_HEIGHT', 'OUT_WIDTH'] as const),

@@ -1,6 +1,9 @@
 /** Batch normalisation: two-stage statistics, application, gradients. Every kernel takes any channels, or four each. */
 import { defineKernel, linearWorkgroups, type ShaderSource } from '../gpu/index.ts';
 
+const shaders = () => import('../../shaders/norm.ts');
+const trainingShaders = () => import('../../shaders/norm-training.ts');
+
 /** Channels an invocation takes. */
 type Width = 1 | 4;
 
@@ -83,48 +86,28 @@ const gradApply = (width: Width, name: string, source: ShaderSource) =>
   });
 
 /** Mean and sum of squared deviations of every chunk of rows. */
-export const normMoments = moments(1, 'norm/moments', () => import('../../shaders/norm/moments.wgsl'));
-export const normMoments4 = moments(4, 'norm/moments4', () => import('../../shaders/norm/moments4.wgsl'));
+export const normMoments = moments(1, 'norm/moments', trainingShaders);
+export const normMoments4 = moments(4, 'norm/moments4', trainingShaders);
 /** Chunks to mean, variance and 1 / sqrt(variance + epsilon). */
-export const normCombine = combine(1, 'norm/combine', () => import('../../shaders/norm/combine.wgsl'));
-export const normCombine4 = combine(4, 'norm/combine4', () => import('../../shaders/norm/combine4.wgsl'));
+export const normCombine = combine(1, 'norm/combine', trainingShaders);
+export const normCombine4 = combine(4, 'norm/combine4', trainingShaders);
 /** y = (x - mean) * gamma / sqrt(variance + epsilon) + beta. */
-export const normApply = apply(1, 'norm/apply', () => import('../../shaders/norm/apply.wgsl'));
-export const normApply4 = apply(4, 'norm/apply4', () => import('../../shaders/norm/apply4.wgsl'));
+export const normApply = apply(1, 'norm/apply', shaders);
+export const normApply4 = apply(4, 'norm/apply4', shaders);
 /** Sums of g and g * (x - mean) of every chunk of rows. */
-export const normGradSums = gradSums(1, 'norm/grad-sums', () => import('../../shaders/norm/grad-sums.wgsl'));
-export const normGradSums4 = gradSums(
-  4,
-  'norm/grad-sums4',
-  () => import('../../shaders/norm/grad-sums4.wgsl'),
-);
+export const normGradSums = gradSums(1, 'norm/grad-sums', trainingShaders);
+export const normGradSums4 = gradSums(4, 'norm/grad-sums4', trainingShaders);
 /** Chunks to the gradients of gamma and beta. */
-export const normGradCombine = gradCombine(
-  1,
-  'norm/grad-combine',
-  () => import('../../shaders/norm/grad-combine.wgsl'),
-);
-export const normGradCombine4 = gradCombine(
-  4,
-  'norm/grad-combine4',
-  () => import('../../shaders/norm/grad-combine4.wgsl'),
-);
+export const normGradCombine = gradCombine(1, 'norm/grad-combine', trainingShaders);
+export const normGradCombine4 = gradCombine(4, 'norm/grad-combine4', trainingShaders);
 /** Gradient with respect to x. */
-export const normGradApply = gradApply(
-  1,
-  'norm/grad-apply',
-  () => import('../../shaders/norm/grad-apply.wgsl'),
-);
-export const normGradApply4 = gradApply(
-  4,
-  'norm/grad-apply4',
-  () => import('../../shaders/norm/grad-apply4.wgsl'),
-);
+export const normGradApply = gradApply(1, 'norm/grad-apply', trainingShaders);
+export const normGradApply4 = gradApply(4, 'norm/grad-apply4', trainingShaders);
 
 /** Moves the running statistics towards the batch's, unless the run is halted. */
 export const normRunning = defineKernel({
   name: 'norm/running',
-  source: () => import('../../shaders/norm/running.wgsl'),
+  source: trainingShaders,
   bindings: {
     mean: 'read',
     variance: 'read',

@@ -1,6 +1,8 @@
 /** Optimizers: every kernel takes any number of channels, or whole vec4s. */
 import { defineKernel, linearWorkgroups, type ShaderSource, wordsFor } from '../gpu/index.ts';
 
+const shaders = () => import('../../shaders/optim.ts');
+
 /** Values of the constant GATE. */
 export const WEIGHT_GATES = { none: 0, steSign: 1, approxSign: 2, swishSign: 3 } as const;
 
@@ -77,29 +79,17 @@ const sgd = (name: string, source: ShaderSource) =>
   });
 
 /** Adam on latent weights and their packed signs. */
-export const updateAdamBinary = adamBinary(
-  'optim/adam-binary',
-  () => import('../../shaders/optim/adam-binary.wgsl'),
-);
-export const updateAdamBinary4 = adamBinary(
-  'optim/adam-binary4',
-  () => import('../../shaders/optim/adam-binary4.wgsl'),
-);
+export const updateAdamBinary = adamBinary('optim/adam-binary', shaders);
+export const updateAdamBinary4 = adamBinary('optim/adam-binary4', shaders);
 /** SGD with momentum on latent weights and their packed signs. */
-export const updateSgdBinary = sgdBinary(
-  'optim/sgd-binary',
-  () => import('../../shaders/optim/sgd-binary.wgsl'),
-);
-export const updateSgdBinary4 = sgdBinary(
-  'optim/sgd-binary4',
-  () => import('../../shaders/optim/sgd-binary4.wgsl'),
-);
+export const updateSgdBinary = sgdBinary('optim/sgd-binary', shaders);
+export const updateSgdBinary4 = sgdBinary('optim/sgd-binary4', shaders);
 /** Bop on packed weights. */
-export const updateBop = bop('optim/bop', () => import('../../shaders/optim/bop.wgsl'));
-export const updateBop4 = bop('optim/bop4', () => import('../../shaders/optim/bop4.wgsl'));
+export const updateBop = bop('optim/bop', shaders);
+export const updateBop4 = bop('optim/bop4', shaders);
 /** Adam on real parameters. */
-export const updateAdam = adam('optim/adam', () => import('../../shaders/optim/adam.wgsl'));
-export const updateAdam4 = adam('optim/adam4', () => import('../../shaders/optim/adam4.wgsl'));
+export const updateAdam = adam('optim/adam', shaders);
+export const updateAdam4 = adam('optim/adam4', shaders);
 /** SGD with momentum on real parameters. */
-export const updateSgd = sgd('optim/sgd', () => import('../../shaders/optim/sgd.wgsl'));
-export const updateSgd4 = sgd('optim/sgd4', () => import('../../shaders/optim/sgd4.wgsl'));
+export const updateSgd = sgd('optim/sgd', shaders);
+export const updateSgd4 = sgd('optim/sgd4', shaders);

@@ -1,12 +1,14 @@
 /** Values one by one: clamps, slopes, arithmetic of two tensors, shares, and quantization to a few levels. */
 import { defineKernel, linearWorkgroups } from '../gpu/index.ts';
 
+const shaders = () => import('../../shaders/pointwise.ts');
+
 const each = ({ SIZE }: { readonly SIZE: number }) => linearWorkgroups(SIZE, 64);
 
 /** x between LOW and HIGH. */
 export const clamp = defineKernel({
   name: 'pointwise/clamp',
-  source: () => import('../../shaders/pointwise/clamp.wgsl'),
+  source: shaders,
   bindings: { x: 'read', y: 'write' },
   constants: ['SIZE', 'LOW', 'HIGH'],
   workgroups: each,
@@ -15,7 +17,7 @@ export const clamp = defineKernel({
 /** Gradient of `clamp`. */
 export const clampGrad = defineKernel({
   name: 'pointwise/clamp_grad',
-  source: () => import('../../shaders/pointwise/clamp_grad.wgsl'),
+  source: shaders,
   bindings: { g: 'read', x: 'read', out: 'write' },
   constants: ['SIZE', 'LOW', 'HIGH'],
   workgroups: each,
@@ -24,7 +26,7 @@ export const clampGrad = defineKernel({
 /** x, times its channel's slope below zero. */
 export const prelu = defineKernel({
   name: 'pointwise/prelu',
-  source: () => import('../../shaders/pointwise/prelu.wgsl'),
+  source: shaders,
   bindings: { x: 'read', alpha: 'read', y: 'write' },
   constants: ['SIZE', 'CHANNELS'],
   workgroups: each,
@@ -33,7 +35,7 @@ export const prelu = defineKernel({
 /** Gradient of `prelu`, and the terms of its slopes' gradients. */
 export const preluGrad = defineKernel({
   name: 'pointwise/prelu_grad',
-  source: () => import('../../shaders/pointwise/prelu_grad.wgsl'),
+  source: shaders,
   bindings: { g: 'read', x: 'read', alpha: 'read', grad_x: 'write', terms: 'write' },
   constants: ['SIZE', 'CHANNELS'],
   workgroups: each,
@@ -42,7 +44,7 @@ export const preluGrad = defineKernel({
 /** a + b, a − b, a·b or a/b with broadcasting. */
 export const combine = defineKernel({
   name: 'pointwise/combine',
-  source: () => import('../../shaders/pointwise/combine.wgsl'),
+  source: shaders,
   bindings: { a: 'read', b: 'read', out: 'write' },
   constants: [
     ...(['SIZE', 'EXTENT_1', 'EXTENT_2', 'EXTENT_3', 'EXTENT_4', 'KIND'] as const),
@@ -55,7 +57,7 @@ export const combine = defineKernel({
 /** f32 [ROWS, CHANNELS] to shares of each row. */
 export const softmax = defineKernel({
   name: 'pointwise/softmax',
-  source: () => import('../../shaders/pointwise/softmax.wgsl'),
+  source: shaders,
   bindings: { x: 'read', y: 'write' },
   constants: ['ROWS', 'CHANNELS'],
   workgroups: ({ ROWS }) => linearWorkgroups(ROWS, 64),
@@ -64,7 +66,7 @@ export const softmax = defineKernel({
 /** How many of its channel's thresholds a value reaches. */
 export const multiThreshold = defineKernel({
   name: 'pointwise/multi_threshold',
-  source: () => import('../../shaders/pointwise/multi_threshold.wgsl'),
+  source: shaders,
   bindings: { x: 'read', thresholds: 'read', y: 'write' },
   constants: ['SIZE', 'CHANNELS', 'LEVELS'],
   workgroups: each,
@@ -73,7 +75,7 @@ export const multiThreshold = defineKernel({
 /** Values to a uniform grid. */
 export const quantize = defineKernel({
   name: 'pointwise/quantize',
-  source: () => import('../../shaders/pointwise/quantize.wgsl'),
+  source: shaders,
   bindings: { x: 'read', scale: 'read', zero_point: 'read', y: 'write' },
   constants: ['SIZE', 'CHANNELS', 'LOW', 'HIGH', 'ROUNDING', 'INTEGERS'],
   workgroups: each,

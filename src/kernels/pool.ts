@@ -1,6 +1,9 @@
 /** Pooling and its gradients. */
 import { defineKernel, linearWorkgroups, wordsFor } from '../gpu/index.ts';
 
+const shaders = () => import('../../shaders/pool.ts');
+const gradientShaders = () => import('../../shaders/pool-gradients.ts');
+
 /** The override constants of `lib/pool.wgsl`. */
 const GEOMETRY = [
   'BATCH',
@@ -24,7 +27,7 @@ const inputs = (c: PoolConstants) => c.BATCH * c.HEIGHT * c.WIDTH * c.CHANNELS;
 
 export const maxPool = defineKernel({
   name: 'pool/max',
-  source: () => import('../../shaders/pool/max.wgsl'),
+  source: shaders,
   bindings: { x: 'read', out: 'write' },
   constants: GEOMETRY,
   workgroups: (c) => linearWorkgroups(outputs(c), 64),
@@ -32,7 +35,7 @@ export const maxPool = defineKernel({
 
 export const maxPoolGrad = defineKernel({
   name: 'pool/max_grad',
-  source: () => import('../../shaders/pool/max_grad.wgsl'),
+  source: gradientShaders,
   bindings: { g: 'read', x: 'read', out: 'write' },
   constants: GEOMETRY,
   workgroups: (c) => linearWorkgroups(inputs(c), 64),
@@ -41,7 +44,7 @@ export const maxPoolGrad = defineKernel({
 /** Of packed signs; the largest, or the smallest of the channels whose direction is −1. */
 export const signPool = defineKernel({
   name: 'pool/signs',
-  source: () => import('../../shaders/pool/signs.wgsl'),
+  source: shaders,
   bindings: { x: 'read', direction: 'read', out: 'write' },
   constants: [...GEOMETRY, 'DIRECTED'],
   workgroups: (c) => linearWorkgroups(c.BATCH * c.OUT_HEIGHT * c.OUT_WIDTH * wordsFor(c.CHANNELS), 64),
@@ -49,7 +52,7 @@ export const signPool = defineKernel({
 
 export const averagePool = defineKernel({
   name: 'pool/average',
-  source: () => import('../../shaders/pool/average.wgsl'),
+  source: shaders,
   bindings: { x: 'read', out: 'write' },
   constants: GEOMETRY,
   workgroups: (c) => linearWorkgroups(outputs(c), 64),
@@ -57,7 +60,7 @@ export const averagePool = defineKernel({
 
 export const averagePoolGrad = defineKernel({
   name: 'pool/average_grad',
-  source: () => import('../../shaders/pool/average_grad.wgsl'),
+  source: gradientShaders,
   bindings: { g: 'read', out: 'write' },
   constants: GEOMETRY,
   workgroups: (c) => linearWorkgroups(inputs(c), 64),
@@ -65,7 +68,7 @@ export const averagePoolGrad = defineKernel({
 
 export const globalAveragePool = defineKernel({
   name: 'pool/global_average',
-  source: () => import('../../shaders/pool/global_average.wgsl'),
+  source: shaders,
   bindings: { x: 'read', out: 'write' },
   constants: ['BATCH', 'PIXELS', 'CHANNELS'],
   workgroups: ({ BATCH, CHANNELS }) => linearWorkgroups(BATCH * CHANNELS, 64),
@@ -73,7 +76,7 @@ export const globalAveragePool = defineKernel({
 
 export const globalAveragePoolGrad = defineKernel({
   name: 'pool/global_average_grad',
-  source: () => import('../../shaders/pool/global_average_grad.wgsl'),
+  source: gradientShaders,
   bindings: { g: 'read', out: 'write' },
   constants: ['BATCH', 'PIXELS', 'CHANNELS'],
   workgroups: ({ BATCH, PIXELS, CHANNELS }) => linearWorkgroups(BATCH * PIXELS * CHANNELS, 64),

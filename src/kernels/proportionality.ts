@@ -2,10 +2,12 @@
 import { defineKernel, linearWorkgroups } from '../gpu/index.ts';
 import { realForward } from './conv.ts';
 
+const shaders = () => import('../../shaders/geometry.ts');
+
 /** f32 [ROWS, COLUMNS] twice to moments of SPAN rows a part. */
 export const pairMomentParts = defineKernel({
   name: 'geometry/pair_moments',
-  source: () => import('../../shaders/geometry/pair_moments.wgsl'),
+  source: shaders,
   bindings: { x: 'read', y: 'read', parts: 'write' },
   constants: ['ROWS', 'COLUMNS', 'SPAN'],
   workgroups: ({ ROWS, COLUMNS, SPAN }) => linearWorkgroups(Math.ceil(ROWS / SPAN) * COLUMNS, 64),
@@ -14,7 +16,7 @@ export const pairMomentParts = defineKernel({
 /** Those parts to f32 [6, COLUMNS]. */
 export const mergePairMoments = defineKernel({
   name: 'geometry/merge_pair_moments',
-  source: () => import('../../shaders/geometry/merge_pair_moments.wgsl'),
+  source: shaders,
   bindings: { parts: 'read', moments: 'write' },
   constants: ['ROWS', 'COLUMNS', 'SPAN'],
   workgroups: ({ COLUMNS }) => [Math.ceil(COLUMNS / 64), 1, 1],
@@ -23,7 +25,7 @@ export const mergePairMoments = defineKernel({
 /** f32 [SIZE] twice, added to u32 [BINS, BINS]. */
 export const pairHistogram = defineKernel({
   name: 'geometry/pair_histogram',
-  source: () => import('../../shaders/geometry/pair_histogram.wgsl'),
+  source: shaders,
   bindings: { x: 'read', y: 'read', grid: 'read', counts: 'write' },
   constants: ['SIZE', 'BINS'],
   workgroups: ({ SIZE }) => linearWorkgroups(SIZE, 64),
@@ -32,7 +34,7 @@ export const pairHistogram = defineKernel({
 /** f32 [SIZE] in another order. */
 export const permuteElements = defineKernel({
   name: 'geometry/permute_elements',
-  source: () => import('../../shaders/geometry/permute_elements.wgsl'),
+  source: shaders,
   bindings: { x: 'read', out: 'write' },
   constants: ['SIZE', 'SEED', 'HALF_BITS'],
   workgroups: ({ SIZE }) => linearWorkgroups(SIZE, 64),
@@ -41,7 +43,7 @@ export const permuteElements = defineKernel({
 /** f32 NHWC to f32 [PATCHES, patch]. */
 export const samplePatches = defineKernel({
   name: 'geometry/sample_patches',
-  source: () => import('../../shaders/geometry/sample_patches.wgsl'),
+  source: shaders,
   bindings: { x: 'read', patches: 'write' },
   constants: [...realForward.constants, 'PATCHES', 'SEED', 'HALF_BITS'],
   workgroups: ({ PATCHES, KERNEL_HEIGHT, KERNEL_WIDTH }) =>

@@ -1,10 +1,12 @@
 /** Binarizing activations and the surrogate gradients of sign. */
 import { defineKernel, linearWorkgroups, wordsFor } from '../gpu/index.ts';
 
+const shaders = () => import('../../shaders/quantize.ts');
+
 /** f32 [ROWS, CHANNELS] to sign bits and gate bits [ROWS, CHANNELS]. */
 export const binarizeGated = defineKernel({
   name: 'quantize/binarize',
-  source: () => import('../../shaders/quantize/binarize.wgsl'),
+  source: shaders,
   bindings: { x: 'read', bits: 'write', gate: 'write' },
   constants: ['ROWS', 'CHANNELS', 'CLIP'],
   workgroups: ({ ROWS, CHANNELS }) => linearWorkgroups(ROWS * wordsFor(CHANNELS), 64),
@@ -13,7 +15,7 @@ export const binarizeGated = defineKernel({
 /** f32 [ROWS, CHANNELS], passed where gate bits [ROWS, CHANNELS] are 1. */
 export const gateGrad = defineKernel({
   name: 'quantize/gate_grad',
-  source: () => import('../../shaders/quantize/gate_grad.wgsl'),
+  source: shaders,
   bindings: { g: 'read', gate: 'read', out: 'write' },
   constants: ['ROWS', 'CHANNELS'],
   workgroups: ({ ROWS, CHANNELS }) => linearWorkgroups(ROWS * CHANNELS, 64),
@@ -22,7 +24,7 @@ export const gateGrad = defineKernel({
 /** f32 [SIZE], passed where |x| is at most CLIP. */
 export const steSignGrad = defineKernel({
   name: 'quantize/ste_sign_grad',
-  source: () => import('../../shaders/quantize/ste_sign_grad.wgsl'),
+  source: shaders,
   bindings: { g: 'read', x: 'read', out: 'write' },
   constants: ['SIZE', 'CLIP'],
   workgroups: ({ SIZE }) => linearWorkgroups(SIZE, 64),
@@ -30,7 +32,7 @@ export const steSignGrad = defineKernel({
 
 export const approxSignGrad = defineKernel({
   name: 'quantize/approx_sign_grad',
-  source: () => import('../../shaders/quantize/approx_sign_grad.wgsl'),
+  source: shaders,
   bindings: { g: 'read', x: 'read', out: 'write' },
   constants: ['SIZE'],
   workgroups: ({ SIZE }) => linearWorkgroups(SIZE, 64),
@@ -38,7 +40,7 @@ export const approxSignGrad = defineKernel({
 
 export const swishSignGrad = defineKernel({
   name: 'quantize/swish_sign_grad',
-  source: () => import('../../shaders/quantize/swish_sign_grad.wgsl'),
+  source: shaders,
   bindings: { g: 'read', x: 'read', out: 'write' },
   constants: ['SIZE', 'BETA'],
   workgroups: ({ SIZE }) => linearWorkgroups(SIZE, 64),

@@ -20,7 +20,7 @@ import { registerOperatorKernels } from './operators.ts';
 import { Bop } from './optimizers.ts';
 import { registerProducts } from './products.ts';
 import { QUANTIZERS } from './quantizers.ts';
-import { provideShaders } from './shaders.ts';
+import { provideAll } from './shaders.ts';
 
 export * from '../../errors.ts';
 export {
@@ -99,4 +99,4 @@ register(Bop);
 registerLayers();
 registerProducts();
 registerOperatorKernels();
-provideShaders();
+provideAll();

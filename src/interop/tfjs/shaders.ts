@@ -2,19 +2,24 @@
  * The shaders that run on TensorFlow.js' backend. Its kernels can't wait, so these come along with this entry instead of
  * being loaded when they are compiled.
  */
-import { provideSources } from '../../gpu/kernel.ts';
+import conv from '../../../shaders/conv.ts';
+import convFused from '../../../shaders/conv-fused.ts';
+import convGradients from '../../../shaders/conv-gradients.ts';
+import convLayout from '../../../shaders/conv-layout.ts';
+import convQuads from '../../../shaders/conv-quads.ts';
+import convVariants from '../../../shaders/conv-variants.ts';
+import gemm from '../../../shaders/gemm.ts';
+import gemmGradients from '../../../shaders/gemm-gradients.ts';
+import gemmQuads from '../../../shaders/gemm-quads.ts';
+import gemmVariants from '../../../shaders/gemm-variants.ts';
+import pack from '../../../shaders/pack.ts';
+import pool from '../../../shaders/pool.ts';
+import quantize from '../../../shaders/quantize.ts';
+import { provideShaders } from '../../gpu/kernel.ts';
 
-const FOLDER = '../../../shaders/';
-const shaders = import.meta.glob<string>('../../../shaders/{conv,gemm,pack,pool,quantize}/*.wgsl', {
-  eager: true,
-  import: 'default',
-});
-
-/** Makes them known by the names of their kernels. */
-export function provideShaders(): void {
-  provideSources(
-    Object.fromEntries(
-      Object.entries(shaders).map(([path, text]) => [path.slice(FOLDER.length, -'.wgsl'.length), text]),
-    ),
-  );
+/** Has them ready. */
+export function provideAll(): void {
+  const convolutions = [conv, convFused, convGradients, convLayout, convQuads, convVariants];
+  const products = [gemm, gemmGradients, gemmQuads, gemmVariants];
+  for (const shaders of [...convolutions, ...products, pack, pool, quantize]) provideShaders(shaders);
 }

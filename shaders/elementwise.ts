@@ -1,0 +1,5 @@
+/** Sums, copies and bias. */
+export default import.meta.glob<string>(['./elementwise/*.wgsl', '!./elementwise/dropout.wgsl'], {
+  eager: true,
+  import: 'default',
+});

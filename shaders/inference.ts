@@ -1,0 +1,2 @@
+/** What normalisations are folded into. */
+export default import.meta.glob<string>('./inference/*.wgsl', { eager: true, import: 'default' });

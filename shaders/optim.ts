@@ -1,0 +1,2 @@
+/** Optimizers. */
+export default import.meta.glob<string>('./optim/*.wgsl', { eager: true, import: 'default' });
