@@ -21,6 +21,7 @@ import {
   subtract,
   transpose,
 } from '../src/layers/index.ts';
+import * as gradients from '../src/ops/gradients.ts';
 import { pad2d, permute } from '../src/ops/movement.ts';
 import {
   clamp,
@@ -340,7 +341,7 @@ describe('layers', () => {
       const forward = layer.forward(
         {
           ...{ builder: b, training: true, state: undefined, stream: 0 },
-          wantsInputGradient: inputs.map(() => true),
+          ...{ wantsInputGradient: inputs.map(() => true), gradients },
           parameter: () => ({ name: 'alpha', packed: undefined, value: alpha, spec }),
         },
         inputs.map((tensor) => ({ kind: 'real', tensor })),

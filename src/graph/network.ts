@@ -8,7 +8,7 @@ import { declareParameter, type Parameter, type ParameterSpec } from '../layers/
 import { packSigns, unpackSigns } from '../ops/dense.ts';
 import { normal, STREAMS, uniform01 } from '../reference/random.ts';
 import type { Model } from './model.ts';
-import { recordForward } from './record.ts';
+import { recordPass } from './record.ts';
 import { assertValue, floatValue, type ParameterValue, type ParameterValues, packedValue } from './values.ts';
 
 export interface NetworkOptions {
@@ -240,7 +240,7 @@ export class Network {
     const input = new Tensor('samples', [batch, ...this.model.inputShape], 'f32');
     // What depends on parameters alone has memory of its own, and runs when they are loaded.
     const preparing = new ProgramBuilder(this.gpu, `prepare ${this.model.name}`);
-    const pass = recordForward(builder, this.model, this.parameters, input, {
+    const pass = recordPass(builder, this.model, this.parameters, input, {
       training: false,
       prepare: (label, record) => preparing.keep(preparing.within(label, () => record(preparing))),
     });

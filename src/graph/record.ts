@@ -2,7 +2,7 @@
 import { OptionError } from '../errors.ts';
 import type { ProgramBuilder, Tensor } from '../gpu/index.ts';
 import type { Activation, Forward, Parameter } from '../layers/index.ts';
-import { add } from '../ops/elementwise.ts';
+import * as operations from '../ops/gradients.ts';
 import type { Model, ModelLayer } from './model.ts';
 
 export interface RecordedPass {
@@ -18,22 +18,35 @@ export interface RecordedPass {
   backward(gradOutput: Tensor, onGradient: (parameter: Parameter, gradient: Tensor) => void): void;
 }
 
+export interface RecordOptions {
+  readonly training: boolean;
+  /** The train state; needed when training. */
+  readonly state?: Tensor;
+  /** Keeps what depends on parameters alone; it goes into this pass when absent. */
+  readonly prepare?: (label: string, record: (builder: ProgramBuilder) => Tensor) => Tensor;
+}
+
 /**
  * @param input f32 [batch, ...inputShape]
  * @param parameters of the whole network, by `layer/parameter`
- * @param options.state the train state; needed when training
- * @param options.prepare keeps what depends on parameters alone; it goes into this pass when absent
  */
 export function recordForward(
   builder: ProgramBuilder,
   model: Model,
   parameters: ReadonlyMap<string, Parameter>,
   input: Tensor,
-  options: {
-    readonly training: boolean;
-    readonly state?: Tensor;
-    readonly prepare?: (label: string, record: (builder: ProgramBuilder) => Tensor) => Tensor;
-  },
+  options: RecordOptions,
+): RecordedPass {
+  return recordPass(builder, model, parameters, input, { ...options, gradients: operations });
+}
+
+/** `recordForward` of a pass that can only be reversed if it is handed the operations for it. */
+export function recordPass(
+  builder: ProgramBuilder,
+  model: Model,
+  parameters: ReadonlyMap<string, Parameter>,
+  input: Tensor,
+  options: RecordOptions & { readonly gradients?: typeof operations },
 ): RecordedPass {
   const forwards: Forward[] = [];
   const activations: Activation[] = [];
@@ -48,6 +61,7 @@ export function recordForward(
           training: options.training,
           state: options.state,
           stream: index,
+          gradients: options.gradients,
           ...(options.prepare === undefined ? {} : { prepare: options.prepare }),
           wantsInputGradient: entry.inputs.map((from) => from >= 0 && trained[from] === true),
           parameter(parameterName) {
@@ -72,8 +86,12 @@ export function recordForward(
   return {
     output,
     activations,
-    backward: (gradOutput, onGradient) =>
-      recordBackward(builder, model.layers, forwards, trained, parameters, gradOutput, onGradient),
+    backward(gradOutput, onGradient) {
+      const add = options.gradients?.add;
+      if (add === undefined)
+        throw new OptionError('Only a training pass can be reversed.', { where: model.name });
+      recordBackward(builder, model.layers, forwards, trained, parameters, gradOutput, onGradient, add);
+    },
   };
 }
 
@@ -85,6 +103,7 @@ function recordBackward(
   parameters: ReadonlyMap<string, Parameter>,
   gradOutput: Tensor,
   onGradient: (parameter: Parameter, gradient: Tensor) => void,
+  add: (typeof operations)['add'],
 ): void {
   const gradients: (Tensor | undefined)[] = layers.map(() => undefined);
   gradients[layers.length - 1] = gradOutput;

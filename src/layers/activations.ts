@@ -19,12 +19,12 @@ export function sign(options: SignOptions = {}): Layer {
     config: { ...options },
     outputShape: (inputs, name) => onlyInput(inputs, name),
     parameters: () => [],
-    forward({ builder, training, wantsInputGradient }, inputs) {
-      const quantized = quantizeInput(builder, onlyInput(inputs, where), quantizer, training);
+    forward(context, inputs) {
+      const quantized = quantizeInput(context, onlyInput(inputs, where), quantizer);
       return {
         output: { kind: 'sign', tensor: quantized.bits },
         backward: (gradOutput) => ({
-          inputs: [wantsInputGradient[0] ? quantized.gradient(gradOutput) : undefined],
+          inputs: [context.wantsInputGradient[0] ? quantized.gradient(gradOutput) : undefined],
         }),
       };
     },

@@ -4,20 +4,16 @@ import { OptionError } from '../errors.ts';
 import type { Shape, Tensor } from '../gpu/index.ts';
 import {
   binaryConv2d,
-  binaryConv2dGradInput,
-  binaryConv2dGradWeights,
   type Conv2dOptions,
-  conv2dGradInput,
   conv2d as conv2dOp,
   resolveConv2d,
   signConv2d,
-  signConv2dGradWeights,
 } from '../ops/conv.ts';
 import { unpackSigns } from '../ops/dense.ts';
-import { addBias, biasGrad } from '../ops/elementwise.ts';
+import { addBias } from '../ops/elementwise.ts';
 import { planeConv2d } from '../ops/fused.ts';
 import { type KernelOptions, kernelOf, type RotationOptions, usedWeights, zeroBias } from './kernels.ts';
-import { asReal, assertCount, assertRank, type Layer, onlyInput, real } from './layer.ts';
+import { asReal, assertCount, assertRank, gradientsOf, type Layer, onlyInput, real } from './layer.ts';
 import { quantizeInput } from './quantized-input.ts';
 import { type QuantizerLike, resolveQuantizer } from './quantizers.ts';
 
@@ -99,12 +95,13 @@ function makeConv2d(kind: string, options: QuantConv2dOptions): Layer {
       const macs = height * width * filters * kernelHeight * kernelWidth * filterShape(input)[3];
       return binaryWeights && inputQuantizer ? { binary: macs, float: 0 } : { binary: 0, float: macs };
     },
-    forward({ builder, training, parameter, wantsInputGradient }, inputs) {
+    forward(context, inputs) {
+      const { builder, training, parameter, wantsInputGradient } = context;
       const input = onlyInput(inputs, where);
       const inputShape = input.tensor.shape;
       const { value: latent, packed } = parameter('kernel');
       const value = usedWeights(builder, latent, options);
-      const quantized = inputQuantizer && quantizeInput(builder, input, inputQuantizer, training);
+      const quantized = inputQuantizer && quantizeInput(context, input, inputQuantizer);
       const bits = quantized?.bits ?? (input.kind === 'sign' ? input.tensor : undefined);
       const { x, output: product } = forwardProduct();
       const output = options.useBias ? addBias(builder, product, parameter('bias').value) : product;
@@ -136,17 +133,18 @@ function makeConv2d(kind: string, options: QuantConv2dOptions): Layer {
       return {
         output: real(output, again),
         backward(gradOutput) {
+          const ops = gradientsOf(context, where);
           const weights = { ...geometry, filterShape: parameter('kernel').spec.shape };
           const kernel =
             x !== undefined
-              ? signConv2dGradWeights(builder, gradOutput, x, weights)
-              : binaryConv2dGradWeights(builder, gradOutput, bits as Tensor, weights);
+              ? ops.signConv2dGradWeights(builder, gradOutput, x, weights)
+              : ops.binaryConv2dGradWeights(builder, gradOutput, bits as Tensor, weights);
           const gate = quantized?.gate;
           const gradInput = !wantsInputGradient[0]
             ? undefined
             : packed === undefined
-              ? conv2dGradInput(builder, gradOutput, value, { ...geometry, inputShape })
-              : binaryConv2dGradInput(builder, gradOutput, packed, {
+              ? ops.conv2dGradInput(builder, gradOutput, value, { ...geometry, inputShape })
+              : ops.binaryConv2dGradInput(builder, gradOutput, packed, {
                   ...geometry,
                   inputShape,
                   ...(gate === undefined ? {} : { gate }),
@@ -155,7 +153,7 @@ function makeConv2d(kind: string, options: QuantConv2dOptions): Layer {
             inputs: [
               gradInput && (quantized?.gradient(gradInput, { gated: packed !== undefined }) ?? gradInput),
             ],
-            parameters: options.useBias ? { kernel, bias: biasGrad(builder, gradOutput) } : { kernel },
+            parameters: options.useBias ? { kernel, bias: ops.biasGrad(builder, gradOutput) } : { kernel },
           };
         },
       };

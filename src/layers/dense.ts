@@ -1,17 +1,9 @@
 /** Fully connected layers: `quantDense` with binary weights or inputs, `dense` with real ones. */
 import type { Shape, Tensor } from '../gpu/index.ts';
-import {
-  binaryMatMul,
-  binaryMatMulGradInput,
-  binaryMatMulGradWeights,
-  matMul,
-  signMatMul,
-  signMatMulGradWeights,
-  unpackSigns,
-} from '../ops/dense.ts';
-import { addBias, biasGrad } from '../ops/elementwise.ts';
+import { binaryMatMul, matMul, signMatMul, unpackSigns } from '../ops/dense.ts';
+import { addBias } from '../ops/elementwise.ts';
 import { type KernelOptions, kernelOf, type RotationOptions, usedWeights, zeroBias } from './kernels.ts';
-import { asReal, assertCount, assertRank, type Layer, onlyInput, real } from './layer.ts';
+import { asReal, assertCount, assertRank, gradientsOf, type Layer, onlyInput, real } from './layer.ts';
 import { quantizeInput } from './quantized-input.ts';
 import { type QuantizerLike, resolveQuantizer } from './quantizers.ts';
 
@@ -65,11 +57,12 @@ function makeDense(kind: string, options: QuantDenseOptions): Layer {
       const macs = units * featuresOf(inputs);
       return binaryWeights && inputQuantizer ? { binary: macs, float: 0 } : { binary: 0, float: macs };
     },
-    forward({ builder, training, parameter, wantsInputGradient }, inputs) {
+    forward(context, inputs) {
+      const { builder, parameter, wantsInputGradient } = context;
       const input = onlyInput(inputs, where);
       const { value: latent, packed } = parameter('kernel');
       const value = usedWeights(builder, latent, options);
-      const quantized = inputQuantizer && quantizeInput(builder, input, inputQuantizer, training);
+      const quantized = inputQuantizer && quantizeInput(context, input, inputQuantizer);
       const bits = quantized?.bits ?? (input.kind === 'sign' ? input.tensor : undefined);
       const { x, output: product } = forwardProduct();
       const output = options.useBias ? addBias(builder, product, parameter('bias').value) : product;
@@ -89,21 +82,22 @@ function makeDense(kind: string, options: QuantDenseOptions): Layer {
       return {
         output: real(output),
         backward(gradOutput) {
+          const ops = gradientsOf(context, where);
           const kernel =
             x !== undefined
-              ? signMatMulGradWeights(builder, gradOutput, x)
-              : binaryMatMulGradWeights(builder, gradOutput, bits as Tensor);
+              ? ops.signMatMulGradWeights(builder, gradOutput, x)
+              : ops.binaryMatMulGradWeights(builder, gradOutput, bits as Tensor);
           const gate = quantized?.gate;
           const gradInput = !wantsInputGradient[0]
             ? undefined
             : packed !== undefined
-              ? binaryMatMulGradInput(builder, gradOutput, packed, gate === undefined ? {} : { gate })
+              ? ops.binaryMatMulGradInput(builder, gradOutput, packed, gate === undefined ? {} : { gate })
               : matMul(builder, gradOutput, value);
           return {
             inputs: [
               gradInput && (quantized?.gradient(gradInput, { gated: packed !== undefined }) ?? gradInput),
             ],
-            parameters: options.useBias ? { kernel, bias: biasGrad(builder, gradOutput) } : { kernel },
+            parameters: options.useBias ? { kernel, bias: ops.biasGrad(builder, gradOutput) } : { kernel },
           };
         },
       };

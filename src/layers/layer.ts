@@ -5,6 +5,7 @@
 import { OptionError, ShapeError } from '../errors.ts';
 import { describe, type ProgramBuilder, type Shape, Tensor } from '../gpu/index.ts';
 import { packSigns, unpackSigns } from '../ops/dense.ts';
+import type * as Gradients from '../ops/gradients.ts';
 import type { QuantizerName } from './quantizers.ts';
 
 /** How the values of a parameter are drawn before training. Fans are those of the parameter. */
@@ -69,6 +70,8 @@ export interface ForwardContext {
   readonly stream: number;
   /** Whether the gradient with respect to each input will be asked for. */
   readonly wantsInputGradient: readonly boolean[];
+  /** Operations that only training needs; absent where a pass is recorded to be run only. See `gradientsOf`. */
+  readonly gradients?: typeof Gradients | undefined;
   /** @throws OptionError when the layer declared no such parameter */
   parameter(name: string): Parameter;
   /**
@@ -85,6 +88,12 @@ export function prepared(
   record: (builder: ProgramBuilder) => Tensor,
 ): Tensor {
   return context.prepare?.(label, record) ?? record(context.builder);
+}
+
+/** Operations that only training needs. @throws OptionError where a pass is recorded to be run only */
+export function gradientsOf({ gradients }: ForwardContext, where: string): typeof Gradients {
+  if (gradients !== undefined) return gradients;
+  throw new OptionError('Only a training pass can be reversed.', { where });
 }
 
 /** The recorded forward pass of a layer. */

@@ -1,10 +1,10 @@
 /** Layers that join branches: arithmetic of two inputs, `add` first of all, and `concat`. */
 import { ShapeError } from '../errors.ts';
 import { describe, type ProgramBuilder, type Shape, type Tensor } from '../gpu/index.ts';
-import { add as addOp, concatGrad, concat as concatOp } from '../ops/elementwise.ts';
+import { add as addOp, concat as concatOp } from '../ops/elementwise.ts';
 import { type Combination, combine, combinedShape } from '../ops/pointwise.ts';
 import { assertInference, noGradient } from './inference.ts';
-import { type Activation, asReal, type Layer, real } from './layer.ts';
+import { type Activation, asReal, gradientsOf, type Layer, real } from './layer.ts';
 
 /**
  * Sum of two inputs of the same shape (a residual connection), or of extent 1 where they differ. The latter is for
@@ -76,6 +76,7 @@ function makeCombination(
 
 /** Inputs side by side along the last axis; all other axes must agree. */
 export function concat(options: { readonly name?: string } = {}): Layer {
+  const where = options.name ?? 'concat';
   return {
     name: options.name,
     kind: 'concat',
@@ -88,12 +89,13 @@ export function concat(options: { readonly name?: string } = {}): Layer {
       return [...first.slice(0, -1), inputs.reduce((sum, shape) => sum + (shape.at(-1) ?? 1), 0)];
     },
     parameters: () => [],
-    forward({ builder, wantsInputGradient }, inputs) {
+    forward(context, inputs) {
+      const { builder, wantsInputGradient } = context;
       const parts = inputs.map((input) => asReal(builder, input));
       return {
         output: real(concatOp(builder, parts)),
         backward(gradOutput) {
-          const grads = concatGrad(
+          const grads = gradientsOf(context, where).concatGrad(
             builder,
             gradOutput,
             parts.map((part) => part.shape.at(-1) ?? 1),

@@ -1,15 +1,8 @@
 /** What follows a sum: `relu` with bounds, `prelu` with a slope a channel, `softmax`. */
 import { OptionError } from '../errors.ts';
-import {
-  assertBounds,
-  clampGrad,
-  clamp as clampOp,
-  preluGrad,
-  prelu as preluOp,
-  softmax as softmaxOp,
-} from '../ops/pointwise.ts';
+import { assertBounds, clamp as clampOp, prelu as preluOp, softmax as softmaxOp } from '../ops/pointwise.ts';
 import { assertInference, noGradient } from './inference.ts';
-import { asReal, type Layer, onlyInput, real } from './layer.ts';
+import { asReal, gradientsOf, type Layer, onlyInput, real } from './layer.ts';
 
 export interface ReluOptions {
   readonly name?: string;
@@ -41,13 +34,16 @@ export function relu(options: ReluOptions = {}): Layer {
     config: { ...options },
     outputShape: (inputs, name) => onlyInput(inputs, name),
     parameters: () => [],
-    forward({ builder, wantsInputGradient }, inputs) {
+    forward(context, inputs) {
+      const { builder, wantsInputGradient } = context;
       const x = asReal(builder, onlyInput(inputs, where));
       return {
         output: real(clampOp(builder, x, { minimum, maximum })),
         backward: (gradOutput) => ({
           inputs: [
-            wantsInputGradient[0] ? clampGrad(builder, gradOutput, x, { minimum, maximum }) : undefined,
+            wantsInputGradient[0]
+              ? gradientsOf(context, where).clampGrad(builder, gradOutput, x, { minimum, maximum })
+              : undefined,
           ],
         }),
       };
@@ -71,13 +67,19 @@ export function prelu(options: { readonly name?: string } = {}): Layer {
       const initializer = { kind: 'constant', value: 0.25 } as const;
       return [{ name: 'alpha', shape: [channels], role: 'real', initializer, fanIn: 1, fanOut: channels }];
     },
-    forward({ builder, parameter }, inputs) {
+    forward(context, inputs) {
+      const { builder, parameter } = context;
       const x = asReal(builder, onlyInput(inputs, where));
       const alpha = parameter('alpha').value;
       return {
         output: real(preluOp(builder, x, alpha)),
         backward(gradOutput) {
-          const { gradInput, gradAlpha } = preluGrad(builder, gradOutput, x, alpha);
+          const { gradInput, gradAlpha } = gradientsOf(context, where).preluGrad(
+            builder,
+            gradOutput,
+            x,
+            alpha,
+          );
           return { inputs: [gradInput], parameters: { alpha: gradAlpha } };
         },
       };

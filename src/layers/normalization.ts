@@ -1,8 +1,9 @@
 /** Batch normalisation. */
 import { OptionError } from '../errors.ts';
-import { batchNorm, batchNormGrad, updateRunningStatistics } from '../ops/norm.ts';
+import { normalize } from '../ops/norm.ts';
 import {
   asReal,
+  gradientsOf,
   type Initializer,
   type Layer,
   onlyInput,
@@ -57,31 +58,31 @@ export function batchNormalization(options: BatchNormalizationOptions = {}): Lay
         spec('runningVariance', 'statistic', 1),
       ];
     },
-    forward({ builder, training, state, parameter, wantsInputGradient }, inputs) {
+    forward(context, inputs) {
+      const { builder, training, state, parameter, wantsInputGradient } = context;
       const input = onlyInput(inputs, where);
       const x = asReal(builder, input);
       const gamma = scale ? parameter('gamma').value : undefined;
       const beta = center ? parameter('beta').value : undefined;
-      const running = {
-        runningMean: parameter('runningMean').value,
-        runningVariance: parameter('runningVariance').value,
-        momentum,
-      };
-      const { y, saved } = batchNorm(builder, {
-        x,
-        ...(gamma && { gamma }),
-        ...(beta && { beta }),
-        ...running,
-        epsilon,
-        training,
-        deferRunning: true,
-      });
+      const affine = { x, ...(gamma && { gamma }), ...(beta && { beta }), epsilon };
+      const [mean, variance] = [parameter('runningMean').value, parameter('runningVariance').value];
+      const irreversible = () => new OptionError('Only a training pass can be reversed.', { where });
+      if (!training) {
+        const y = normalize(builder, { ...affine, mean, variance });
+        return {
+          output: real(y),
+          backward() {
+            throw irreversible();
+          },
+        };
+      }
+      const running = { runningMean: mean, runningVariance: variance, momentum };
+      const { batchNorm, batchNormGrad, updateRunningStatistics } = gradientsOf(context, where);
+      const { y, saved } = batchNorm(builder, { ...affine, ...running, training, deferRunning: true });
       return {
         output: real(y),
         backward(gradOutput) {
-          if (saved === undefined || state === undefined) {
-            throw new OptionError('Only a training pass can be reversed.', { where });
-          }
+          if (saved === undefined || state === undefined) throw irreversible();
           // Here and not in the forward pass: a batch whose loss isn't finite must leave no trace.
           updateRunningStatistics(builder, { saved, ...running, state });
           const grads = batchNormGrad(builder, {

@@ -2,18 +2,25 @@
 import type { ProgramBuilder, Shape, Tensor } from '../gpu/index.ts';
 import { packSigns } from '../ops/dense.ts';
 import {
-  averagePool2dGrad,
   averagePool2d as averagePool2dOp,
-  globalAveragePool2dGrad,
   globalAveragePool2d as globalAveragePool2dOp,
-  maxPool2dGrad,
   maxPool2d as maxPool2dOp,
   type Pool2dOptions,
   resolvePool2d,
   signPool2d as signPool2dOp,
 } from '../ops/pool.ts';
 import { assertInference, noGradient, perChannel } from './inference.ts';
-import { asReal, asSigns, assertRank, type Layer, onlyInput, prepared, real, valuesAgain } from './layer.ts';
+import {
+  asReal,
+  asSigns,
+  assertRank,
+  gradientsOf,
+  type Layer,
+  onlyInput,
+  prepared,
+  real,
+  valuesAgain,
+} from './layer.ts';
 
 export interface Pool2dLayerOptions extends Pool2dOptions {
   readonly name?: string;
@@ -25,7 +32,7 @@ export interface Pool2dLayerOptions extends Pool2dOptions {
  */
 export function maxPool2d(options: Pool2dLayerOptions): Layer {
   const { name, ...window } = options;
-  const layer = makePool('maxPool2d', options, maxPool2dOp, maxPool2dGrad);
+  const layer = makePool('maxPool2d', options, maxPool2dOp, 'maxPool2dGrad');
   return {
     ...layer,
     forward(context, inputs) {
@@ -69,7 +76,7 @@ export function signPool2d(options: Pool2dLayerOptions): Layer {
 
 /** Mean of each window; padding doesn't count (TensorFlow's rule). */
 export function averagePool2d(options: Pool2dLayerOptions): Layer {
-  return makePool('averagePool2d', options, averagePool2dOp, averagePool2dGrad);
+  return makePool('averagePool2d', options, averagePool2dOp, 'averagePool2dGrad');
 }
 
 /** Mean over height and width: [height, width, channels] to [channels]. */
@@ -85,12 +92,17 @@ export function globalAveragePool2d(options: { readonly name?: string } = {}): L
       return input.slice(2);
     },
     parameters: () => [],
-    forward({ builder, wantsInputGradient }, inputs) {
+    forward(context, inputs) {
+      const { builder, wantsInputGradient } = context;
       const x = asReal(builder, onlyInput(inputs, where));
       return {
         output: real(globalAveragePool2dOp(builder, x)),
         backward: (gradOutput) => ({
-          inputs: [wantsInputGradient[0] ? globalAveragePool2dGrad(builder, gradOutput, x) : undefined],
+          inputs: [
+            wantsInputGradient[0]
+              ? gradientsOf(context, where).globalAveragePool2dGrad(builder, gradOutput, x)
+              : undefined,
+          ],
         }),
       };
     },
@@ -106,7 +118,7 @@ function makePool(
   kind: string,
   options: Pool2dLayerOptions,
   pool: (builder: ProgramBuilder, x: Tensor, options: Pool2dOptions) => Tensor,
-  poolGrad: (builder: ProgramBuilder, gradOutput: Tensor, x: Tensor, options: Pool2dOptions) => Tensor,
+  gradient: 'maxPool2dGrad' | 'averagePool2dGrad',
 ): Layer {
   const { name: given, ...window } = options;
   const where = given ?? kind;
@@ -116,7 +128,8 @@ function makePool(
     config: { ...options },
     outputShape: (inputs, name) => pooledShape(onlyInput(inputs, name), window, name),
     parameters: () => [],
-    forward({ builder, wantsInputGradient }, inputs) {
+    forward(context, inputs) {
+      const { builder, wantsInputGradient } = context;
       const input = onlyInput(inputs, where);
       const x = asReal(builder, input);
       const { again } = input;
@@ -124,7 +137,9 @@ function makePool(
         output: real(pool(builder, x, window), again && (() => pool(builder, again(), window))),
         backward: (gradOutput) => ({
           inputs: [
-            wantsInputGradient[0] ? poolGrad(builder, gradOutput, valuesAgain(input, x), window) : undefined,
+            wantsInputGradient[0]
+              ? gradientsOf(context, where)[gradient](builder, gradOutput, valuesAgain(input, x), window)
+              : undefined,
           ],
         }),
       };

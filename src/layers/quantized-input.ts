@@ -2,10 +2,9 @@
  * The input side that `quantDense`, `quantConv2d` and the `sign` layer share: binarize an activation, keep for the
  * backward pass one gate bit a value where the surrogate allows it, and gate the gradient on the way back.
  */
-import type { ProgramBuilder, Tensor } from '../gpu/index.ts';
+import type { Tensor } from '../gpu/index.ts';
 import { packSigns } from '../ops/dense.ts';
-import { binarize, binarizeGrad } from '../ops/quantize.ts';
-import type { Activation } from './layer.ts';
+import { type Activation, type ForwardContext, gradientsOf } from './layer.ts';
 import type { Quantizer } from './quantizers.ts';
 
 export interface QuantizedInput {
@@ -16,21 +15,22 @@ export interface QuantizedInput {
   gradient(gradient: Tensor, options?: { gated: boolean }): Tensor;
 }
 
-/** @param training false skips what only a backward pass needs */
+/** Binarizes an input; what only a backward pass needs is recorded when training. */
 export function quantizeInput(
-  builder: ProgramBuilder,
+  context: ForwardContext,
   input: Activation,
   quantizer: Quantizer,
-  training: boolean,
 ): QuantizedInput {
+  const { builder } = context;
   // The sign of a sign is itself; the surrogate was applied where the sign was taken.
   if (input.kind === 'sign') return { bits: input.tensor, gate: undefined, gradient: (gradient) => gradient };
   const x = input.tensor;
-  if (!training) {
+  if (!context.training) {
     return { bits: packSigns(builder, x), gate: undefined, gradient: (gradient) => gradient };
   }
   const { name, clip, beta } = quantizer;
   const options = { quantizer: name, ...(clip === undefined ? {} : { clip }) };
+  const { binarize, binarizeGrad } = gradientsOf(context, 'binarize');
   const { bits, gate } = binarize(builder, x, options);
   return {
     bits,

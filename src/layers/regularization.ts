@@ -1,7 +1,6 @@
 /** `dropout`: sets a random share of the values to zero while training, and scales the rest up. */
 import { OptionError } from '../errors.ts';
-import { dropoutGrad, dropout as dropoutOp } from '../ops/elementwise.ts';
-import { asReal, type Layer, onlyInput, real } from './layer.ts';
+import { asReal, gradientsOf, type Layer, onlyInput, real } from './layer.ts';
 
 export interface DropoutOptions {
   readonly name?: string;
@@ -22,17 +21,19 @@ export function dropout(options: DropoutOptions): Layer {
     config: { ...options },
     outputShape: (inputs, name) => onlyInput(inputs, name),
     parameters: () => [],
-    forward({ builder, training, state, stream, wantsInputGradient }, inputs) {
+    forward(context, inputs) {
+      const { builder, training, state, stream, wantsInputGradient } = context;
       const input = onlyInput(inputs, where);
       if (!training || rate === 0 || state === undefined) {
         return { output: input, backward: (gradOutput) => ({ inputs: [gradOutput] }) };
       }
+      const ops = gradientsOf(context, where);
       const x = asReal(builder, input);
       return {
-        output: real(dropoutOp(builder, { x, rate, state, stream, training })),
+        output: real(ops.dropout(builder, { x, rate, state, stream, training })),
         backward: (gradOutput) => ({
           inputs: [
-            wantsInputGradient[0] ? dropoutGrad(builder, { gradOutput, rate, state, stream }) : undefined,
+            wantsInputGradient[0] ? ops.dropoutGrad(builder, { gradOutput, rate, state, stream }) : undefined,
           ],
         }),
       };

@@ -69,34 +69,18 @@ export function batchNorm(
   b: ProgramBuilder,
   options: BatchNormOptions,
 ): { y: Tensor; saved?: SavedStatistics } {
-  const { x, gamma, beta, runningMean, runningVariance, momentum, epsilon, training, state } = options;
+  const { x, runningMean, runningVariance, momentum, epsilon, training, state } = options;
   const where = 'batchNorm';
   const { rows, channels, vec4 } = matrixOf(x, where);
-  for (const tensor of [gamma, beta, runningMean, runningVariance]) assertChannels(tensor, channels, where);
-  if (!(momentum >= 0 && momentum <= 1) || !(epsilon > 0) || !Number.isFinite(epsilon)) {
-    throw new OptionError('Batch normalisation has a momentum from 0 to 1 and a positive epsilon.', {
-      given: `momentum = ${momentum}, epsilon = ${epsilon}`,
+  for (const tensor of [runningMean, runningVariance]) assertChannels(tensor, channels, where);
+  if (!(momentum >= 0 && momentum <= 1)) {
+    throw new OptionError('Batch normalisation has a momentum from 0 to 1.', {
+      given: `momentum = ${momentum}`,
       where,
     });
   }
-  const y = b.transient('normalised', x.shape, 'f32');
+  if (!training) return { y: normalize(b, { ...options, mean: runningMean, variance: runningVariance }) };
   const shape = { ROWS: rows, CHANNELS: channels };
-  const apply = (mean: Tensor, variance: Tensor) =>
-    b.dispatch(
-      vec4 ? normApply4 : normApply,
-      { x, mean, variance, gamma: gamma ?? mean, beta: beta ?? mean, y },
-      {
-        ...shape,
-        ROWS_EACH: rowsEach(rows),
-        EPSILON: epsilon,
-        HAS_GAMMA: gamma === undefined ? 0 : 1,
-        HAS_BETA: beta === undefined ? 0 : 1,
-      },
-    );
-  if (!training) {
-    apply(runningMean, runningVariance);
-    return { y };
-  }
   const CHUNKS = chunksFor(rows);
   const means = b.transient('chunk means', [CHUNKS, channels], 'f32');
   const deviations = b.transient('chunk deviations', [CHUNKS, channels], 'f32');
@@ -124,8 +108,46 @@ export function batchNorm(
     }
     updateRunningStatistics(b, { saved, runningMean, runningVariance, momentum, state });
   }
-  apply(saved.mean, saved.variance);
-  return { y, saved };
+  return { y: normalize(b, { ...options, ...saved }), saved };
+}
+
+/**
+ * y = gamma * (x - mean) / sqrt(variance + epsilon) + beta per channel, with statistics that are there: what `batchNorm`
+ * does when it isn't training.
+ * @param options.mean f32 [C]
+ * @param options.variance f32 [C]
+ * @returns f32 [..., C]
+ * @throws ShapeError, OptionError
+ */
+export function normalize(
+  b: ProgramBuilder,
+  options: Pick<BatchNormOptions, 'x' | 'gamma' | 'beta' | 'epsilon'> &
+    Pick<SavedStatistics, 'mean' | 'variance'>,
+): Tensor {
+  const { x, gamma, beta, mean, variance, epsilon } = options;
+  const where = 'batchNorm';
+  const { rows, channels, vec4 } = matrixOf(x, where);
+  for (const tensor of [gamma, beta, mean, variance]) assertChannels(tensor, channels, where);
+  if (!(epsilon > 0) || !Number.isFinite(epsilon)) {
+    throw new OptionError('Batch normalisation has a positive epsilon.', {
+      given: `epsilon = ${epsilon}`,
+      where,
+    });
+  }
+  const y = b.transient('normalised', x.shape, 'f32');
+  b.dispatch(
+    vec4 ? normApply4 : normApply,
+    { x, mean, variance, gamma: gamma ?? mean, beta: beta ?? mean, y },
+    {
+      ROWS: rows,
+      CHANNELS: channels,
+      ROWS_EACH: rowsEach(rows),
+      EPSILON: epsilon,
+      HAS_GAMMA: gamma === undefined ? 0 : 1,
+      HAS_BETA: beta === undefined ? 0 : 1,
+    },
+  );
+  return y;
 }
 
 /**

@@ -1,0 +1,16 @@
+/**
+ * Operations that only training needs: gradients, and forward passes that keep what those read. Layers are handed them by
+ * who trains, so that a page that only runs networks doesn't carry them.
+ */
+export {
+  binaryConv2dGradInput,
+  binaryConv2dGradWeights,
+  conv2dGradInput,
+  signConv2dGradWeights,
+} from './conv.ts';
+export { binaryMatMulGradInput, binaryMatMulGradWeights, signMatMulGradWeights } from './dense.ts';
+export { add, biasGrad, concatGrad, dropout, dropoutGrad } from './elementwise.ts';
+export { batchNorm, batchNormGrad, updateRunningStatistics } from './norm.ts';
+export { clampGrad, preluGrad } from './pointwise.ts';
+export { averagePool2dGrad, globalAveragePool2dGrad, maxPool2dGrad } from './pool.ts';
+export { binarize, binarizeGrad } from './quantize.ts';
