@@ -11,6 +11,16 @@ const external = [
   ...Object.keys(manifest.peerDependencies),
 ];
 
+/** Rooms of which a page may need a part: each of their modules stays a file, so that bundlers can leave others away. */
+const ROOMS =
+  /\/src\/((?:gpu|kernels|ops|layers|graph|reference|formats|data|train|geometry)\/.+|errors)\.ts$/;
+
+/** Name of the file that a module becomes; null where it goes with those that import it. */
+function moduleName(id: string): string | null {
+  const path = ROOMS.exec(id)?.[1];
+  return path === undefined || path.endsWith('/index') ? null : path.replaceAll('/', '-');
+}
+
 export default defineConfig(({ command }) => ({
   plugins: [wgsl({ strip: command === 'build' })],
   build: {
@@ -31,6 +41,14 @@ export default defineConfig(({ command }) => ({
       formats: ['es'],
     },
     rolldownOptions: {
+      // A dependency is a file of its own too.
+      preserveEntrySignatures: 'allow-extension',
+      output: {
+        codeSplitting: {
+          includeDependenciesRecursively: false,
+          groups: [{ debugName: 'modules', name: moduleName }],
+        },
+      },
       external: (id: string) => external.some((name) => id === name || id.startsWith(`${name}/`)),
     },
   },

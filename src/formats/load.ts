@@ -9,11 +9,9 @@
 import { DataUnavailableError, FormatError } from '../errors.ts';
 import type { Gpu } from '../gpu/index.ts';
 import { type FoldedModel, foldForInference, type Model, type ParameterValues } from '../graph/index.ts';
-import { readBnnPynq } from './bnn-pynq.ts';
 import { Classifier } from './classifier.ts';
-import { decodeModel } from './model-file.ts';
+import { readModelFile } from './model-file.ts';
 import { encodePixels, type PixelEncoding, type PixelRange, resolvePixels } from './pixels.ts';
-import { readZip } from './zip.ts';
 
 export type ModelFormat = 'webgpu-bnn' | 'ONNX' | 'TFLite' | 'BNN-PYNQ';
 
@@ -109,6 +107,7 @@ export function compileContent(content: ModelContent, bytes: number, options: Lo
 /** What files hold: one model, alone or among others that are none. @throws FormatError */
 export async function readContent(files: ModelFiles): Promise<ModelContent> {
   if ([...files.keys()].some((name) => /(^|\/)\d+-\d+-weights\.bin$/.test(name))) {
+    const { readBnnPynq } = await import('./bnn-pynq.ts');
     return { format: 'BNN-PYNQ', folded: [], ...readBnnPynq(files) };
   }
   const candidates = [...files].filter(([, bytes]) => detect(bytes) !== undefined);
@@ -134,6 +133,7 @@ type FileKind = 'zip' | 'safetensors' | 'onnx' | 'tflite';
 async function readFile(name: string, bytes: Bytes): Promise<ModelContent> {
   switch (detect(bytes)) {
     case 'zip': {
+      const { readZip } = await import('./zip.ts');
       const files = await readZip(bytes, name);
       const nested = [...files].find(([, content]) => detect(content) === 'zip');
       if (nested !== undefined) {
@@ -151,7 +151,7 @@ async function readFile(name: string, bytes: Bytes): Promise<ModelContent> {
         folded: [],
         classes: undefined,
         pixels: undefined,
-        ...decodeModel(bytes, name),
+        ...(await readModelFile(bytes, name)),
       };
     case 'tflite': {
       const { importTflite } = await import('./tflite/index.ts');

@@ -17,11 +17,13 @@ import {
   type ParameterValues,
   packedValue,
 } from '../graph/index.ts';
+import { loadMaker, type MakeLayer } from '../layers/common.ts';
 import { makeLayer, type ParameterSpec } from '../layers/index.ts';
 import { type PixelEncoding, parsePixels } from './pixels.ts';
 import {
   decodeSafetensors,
   encodeSafetensors,
+  type SafetensorsFile,
   type SafetensorsInput,
   type SafetensorsTensor,
 } from './safetensors.ts';
@@ -112,6 +114,22 @@ export function encodeModel(
  * @throws FormatError for a file that is damaged, no model of this library, or has layers that aren't known here
  */
 export function decodeModel(bytes: Uint8Array<ArrayBuffer>, where = 'model file'): StoredModel {
+  return buildStored(parseFile(bytes, where), makeLayer, where);
+}
+
+/** `decodeModel` that loads the layers which most networks don't have only if the file has them. */
+export async function readModelFile(bytes: Uint8Array<ArrayBuffer>, where: string): Promise<StoredModel> {
+  const parsed = parseFile(bytes, where);
+  const make = await loadMaker(parsed.description.layers.map(({ kind }) => kind));
+  return buildStored(parsed, make, where);
+}
+
+/** What a file says before a model is made of it. */
+interface ParsedFile extends SafetensorsFile {
+  readonly description: Description;
+}
+
+function parseFile(bytes: Uint8Array<ArrayBuffer>, where: string): ParsedFile {
   const { tensors, metadata } = decodeSafetensors(bytes, where);
   if (metadata.kind !== KIND || metadata.version !== VERSION) {
     throw new FormatError('This safetensors file is no model of webgpu-bnn.', {
@@ -124,7 +142,16 @@ export function decodeModel(bytes: Uint8Array<ArrayBuffer>, where = 'model file'
           : 'only files that say their graph can be run; tensors alone can be measured: webgpu-bnn geometry',
     });
   }
-  const built = buildModel(parseJson(metadata.model, 'model', where), where);
+  const description = parseDescription(parseJson(metadata.model, 'model', where), where);
+  return { tensors, metadata, description };
+}
+
+function buildStored(
+  { tensors, metadata, description }: ParsedFile,
+  make: MakeLayer,
+  where: string,
+): StoredModel {
+  const built = buildModel(description, make, where);
   const values = readValues(built, tensors, where);
   const classes = metadata.classes === undefined ? undefined : parseClasses(metadata.classes, built, where);
   const pixels =
@@ -165,8 +192,7 @@ function isPlain(value: unknown): boolean {
   );
 }
 
-function buildModel(value: unknown, where: string): Model {
-  const { name, input: shape, layers } = parseDescription(value, where);
+function buildModel({ name, input: shape, layers }: Description, makeLayer: MakeLayer, where: string): Model {
   const start = input(shape);
   const nodes: GraphNode[] = [];
   try {

@@ -1,0 +1,31 @@
+/** Factories of the layers that few networks have, by the `kind` of the layers that they make. */
+import { quantDepthwiseConv2d, quantSeparableConv2d } from './depthwise.ts';
+import { add, concat, divide, multiply, subtract } from './merging.ts';
+import { prelu, relu, softmax } from './nonlinearities.ts';
+import { averagePool2d, globalAveragePool2d } from './pooling.ts';
+import { multiThreshold, quantize } from './quantization.ts';
+import { dropout } from './regularization.ts';
+import { requantize } from './requantize.ts';
+import { pad2d, reshape, transpose } from './reshaping.ts';
+
+export const OTHERS = {
+  add,
+  averagePool2d,
+  concat,
+  divide,
+  dropout,
+  globalAveragePool2d,
+  multiThreshold,
+  multiply,
+  pad2d,
+  prelu,
+  quantDepthwiseConv2d,
+  quantSeparableConv2d,
+  quantize,
+  relu,
+  requantize,
+  reshape,
+  softmax,
+  subtract,
+  transpose,
+};
