@@ -30,6 +30,7 @@ export default defineConfig(({ command }) => ({
     lib: {
       entry: {
         index: 'src/index.ts',
+        inference: 'src/inference.ts',
         node: 'src/node/index.ts',
         onnx: 'src/formats/onnx.ts',
         tflite: 'src/formats/tflite/index.ts',

@@ -34,6 +34,7 @@ export interface KernelSpec<
 }
 
 /** Declares a kernel; exists so that binding and constant names are inferred as literal types. */
+/* @__NO_SIDE_EFFECTS__ */
 export function defineKernel<
   const Bindings extends Readonly<Record<string, Access>>,
   const Constant extends string,
