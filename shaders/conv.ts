@@ -1,5 +1,5 @@
-/** Convolutions. */
-export default import.meta.glob<string>(
-  ['./conv/{binary,sign,real}_forward.wgsl', './conv/{binary,real}_forward_tile.wgsl'],
-  { eager: true, import: 'default' },
-);
+/** Convolutions of signs. */
+export default import.meta.glob<string>(['./conv/binary_forward.wgsl', './conv/binary_forward_tile.wgsl'], {
+  eager: true,
+  import: 'default',
+});

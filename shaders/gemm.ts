@@ -1,10 +1,5 @@
-/** Matrix products. */
-export default import.meta.glob<string>(
-  [
-    './gemm/{binary,sign,real}.wgsl',
-    './gemm/{binary,sign,real}_tile.wgsl',
-    './gemm/real_{nt,tn}_tile.wgsl',
-    './gemm/binary_columns.wgsl',
-  ],
-  { eager: true, import: 'default' },
-);
+/** Matrix products of signs. */
+export default import.meta.glob<string>(['./gemm/binary.wgsl', './gemm/binary_{tile,columns}.wgsl'], {
+  eager: true,
+  import: 'default',
+});

@@ -123,11 +123,12 @@ export class Network {
   /** Derives every packed mirror from its latent weights; a network for inference has none to derive it from. */
   async repack(): Promise<void> {
     if (this.forInference || this.binaryParameters.length === 0) return;
-    using _ = await runOnce(this.gpu, 'pack weights', (builder) => {
+    const packing = await runOnce(this.gpu, 'pack weights', (builder) => {
       for (const { value, packed } of this.binaryParameters) {
         if (packed !== undefined) packSigns(builder, value, { out: packed });
       }
     });
+    packing[Symbol.dispose]();
   }
 
   /** Parameters on the host, as floats; binary ones of a network for inference are ±1. */

@@ -21,6 +21,7 @@ import {
 } from './variants.ts';
 
 const shaders = () => import('../../shaders/conv.ts');
+const realShaders = () => import('../../shaders/conv-real.ts');
 const layoutShaders = () => import('../../shaders/conv-layout.ts');
 const gradientShaders = () => import('../../shaders/conv-gradients.ts');
 const quadShaders = () => import('../../shaders/conv-quads.ts');
@@ -66,7 +67,7 @@ export const binaryForward = defineKernel({
 /** f32 * bits to f32, any geometry. */
 export const signForward = defineKernel({
   name: 'conv/sign_forward',
-  source: shaders,
+  source: realShaders,
   bindings: { x: 'read', w: 'read', out: 'write' },
   constants: GEOMETRY,
   workgroups: (c) => linearWorkgroups(outputs(c), 64),
@@ -75,7 +76,7 @@ export const signForward = defineKernel({
 /** f32 * f32 to f32, any geometry. */
 export const realForward = defineKernel({
   name: 'conv/real_forward',
-  source: shaders,
+  source: realShaders,
   bindings: { x: 'read', w: 'read', out: 'write' },
   constants: GEOMETRY,
   workgroups: (c) => linearWorkgroups(outputs(c), 64),
@@ -275,7 +276,7 @@ export const BINARY_FORWARD: Family<
 /** f32 * transposed f32 to f32; `canTileForward`. */
 export const realForwardTile = defineKernel({
   name: 'conv/real_forward_tile',
-  source: shaders,
+  source: realShaders,
   bindings: { x: 'read', w: 'read', out: 'write' },
   constants: GEOMETRY,
   workgroups: (c) => tiles(outputs(c), c.OUT_CHANNELS, 8),

@@ -24,6 +24,7 @@ import {
 } from './variants.ts';
 
 const shaders = () => import('../../shaders/gemm.ts');
+const realShaders = () => import('../../shaders/gemm-real.ts');
 const gradientShaders = () => import('../../shaders/gemm-gradients.ts');
 const quadShaders = () => import('../../shaders/gemm-quads.ts');
 const variantShaders = () => import('../../shaders/gemm-variants.ts');
@@ -126,7 +127,7 @@ export const BINARY_BY_SIDE: Family<typeof binaryColumns, Extents & { readonly I
 
 const sign = defineKernel({
   name: 'gemm/sign',
-  source: shaders,
+  source: realShaders,
   bindings: { x: 'read', w: 'read', out: 'write' },
   constants: ['M', 'N', 'K'],
   workgroups: ({ M, N }) => linearWorkgroups(M * N, 64),
@@ -134,7 +135,7 @@ const sign = defineKernel({
 
 const signTile = defineKernel({
   name: 'gemm/sign_tile',
-  source: shaders,
+  source: realShaders,
   bindings: { x: 'read', w: 'read', out: 'write' },
   constants: ['M', 'N', 'K'],
   workgroups: ({ M, N }) => tiles(N, 16, M, 4),
@@ -229,7 +230,7 @@ export const SIGN_GRAD_WEIGHTS: Family<typeof signGradWeights, Extents> & {
 /** f32 x f32 to f32 [M, N], any shape, either operand transposed. */
 export const real = defineKernel({
   name: 'gemm/real',
-  source: shaders,
+  source: realShaders,
   bindings: { a: 'read', c: 'read', out: 'write' },
   constants: ['M', 'N', 'K', 'TRANSPOSE_A', 'TRANSPOSE_B'],
   workgroups: ({ M, N }) => linearWorkgroups(M * N, 64),
@@ -237,7 +238,7 @@ export const real = defineKernel({
 
 const realTile = defineKernel({
   name: 'gemm/real_tile',
-  source: shaders,
+  source: realShaders,
   bindings: { a: 'read', c: 'read', out: 'write' },
   constants: ['M', 'N', 'K'],
   workgroups: ({ M, N }) => tiles(N, 8, M, 8),
@@ -245,7 +246,7 @@ const realTile = defineKernel({
 
 const realNtTile = defineKernel({
   name: 'gemm/real_nt_tile',
-  source: shaders,
+  source: realShaders,
   bindings: { a: 'read', c: 'read', out: 'write' },
   constants: ['M', 'N', 'K'],
   workgroups: ({ M, N }) => tiles(N, 8, M, 8),
@@ -253,7 +254,7 @@ const realNtTile = defineKernel({
 
 const realTnTile = defineKernel({
   name: 'gemm/real_tn_tile',
-  source: shaders,
+  source: realShaders,
   bindings: { a: 'read', c: 'read', out: 'write' },
   constants: ['M', 'N', 'K'],
   workgroups: ({ M, N }) => tiles(N, 8, M, 8),

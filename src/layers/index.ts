@@ -30,6 +30,7 @@ export {
   type ParameterSpec,
 } from './layer.ts';
 export { add, concat, divide, multiply, subtract } from './merging.ts';
+export { type Pad2dOptions, pad2d, type TransposeOptions, transpose } from './moving.ts';
 export { prelu, type ReluOptions, relu, softmax } from './nonlinearities.ts';
 export { type BatchNormalizationOptions, batchNormalization, DEFAULT_EPSILON } from './normalization.ts';
 export {
@@ -55,12 +56,4 @@ export {
 export { LAYER_KINDS, type LayerKind, makeLayer } from './registry.ts';
 export { type DropoutOptions, dropout } from './regularization.ts';
 export { type RequantizeOptions, requantize } from './requantize.ts';
-export {
-  flatten,
-  type Pad2dOptions,
-  pad2d,
-  type ReshapeOptions,
-  reshape,
-  type TransposeOptions,
-  transpose,
-} from './reshaping.ts';
+export { flatten, type ReshapeOptions, reshape } from './reshaping.ts';

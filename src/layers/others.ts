@@ -1,12 +1,13 @@
 /** Factories of the layers that few networks have, by the `kind` of the layers that they make. */
 import { quantDepthwiseConv2d, quantSeparableConv2d } from './depthwise.ts';
 import { add, concat, divide, multiply, subtract } from './merging.ts';
+import { pad2d, transpose } from './moving.ts';
 import { prelu, relu, softmax } from './nonlinearities.ts';
 import { averagePool2d, globalAveragePool2d } from './pooling.ts';
 import { multiThreshold, quantize } from './quantization.ts';
 import { dropout } from './regularization.ts';
 import { requantize } from './requantize.ts';
-import { pad2d, reshape, transpose } from './reshaping.ts';
+import { reshape } from './reshaping.ts';
 
 export const OTHERS = {
   add,
