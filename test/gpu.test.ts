@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import {
+  DataUnavailableError,
   DisposedError,
   GpuValidationError,
   MemoryPlanError,
@@ -185,6 +186,37 @@ describe('the GPU host', () => {
       expect(timings?.map(({ kernel, label }) => [kernel, label])).toEqual([
         ['pack/pack', 'layer (pack/pack)'],
       ]);
+  });
+
+  test('a shader is loaded when a kernel is first compiled, and once', async () => {
+    let asked = 0;
+    const source = async () => {
+      asked += 1;
+      return { default: { './test/loaded.wgsl': increment.source as string } };
+    };
+    const loaded = defineKernel({ ...increment, name: 'test/loaded', source });
+    await Promise.all([gpu().pipeline(loaded, { COUNT: 1 }), gpu().pipeline(loaded, { COUNT: 1 })]);
+    await gpu().pipeline(loaded, { COUNT: 2 });
+    expect(asked).toBe(1);
+  });
+
+  test('a shader that can not be loaded is a typed error with a remedy, and may be there the next time', async () => {
+    let isOnline = false;
+    const source = async () => {
+      if (!isOnline) throw new TypeError('Failed to fetch');
+      return { default: { './test/remote.wgsl': increment.source as string } };
+    };
+    const remote = defineKernel({ ...increment, name: 'test/remote', source });
+    const failure = await gpu()
+      .pipeline(remote, { COUNT: 1 })
+      .catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(DataUnavailableError);
+    expect(failure).toMatchObject({ where: 'test/remote', given: 'TypeError: Failed to fetch' });
+    expect(failure).toHaveProperty('remedy', expect.stringContaining('reload'));
+    isOnline = true;
+    await gpu().pipeline(remote, { COUNT: 1 });
+    const absent = defineKernel({ ...increment, name: 'test/absent', source: async () => ({ default: {} }) });
+    await expect(gpu().pipeline(absent, { COUNT: 1 })).rejects.toThrow('no such shader in its family');
   });
 
   test('pipelines are compiled once', async () => {
