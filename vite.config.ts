@@ -11,14 +11,15 @@ const external = [
   ...Object.keys(manifest.peerDependencies),
 ];
 
-/** Rooms of which a page may need a part: each of their modules stays a file, so that bundlers can leave others away. */
-const ROOMS =
-  /\/src\/((?:gpu|kernels|ops|layers|graph|reference|formats|data|train|geometry)\/.+|errors)\.ts$/;
+/** Rooms that a page needs whole or not at all: a file each. */
+const WHOLE = /\/src\/(gpu|train|geometry|data|formats\/onnx|formats\/tflite)\/(?!index)/;
+/** Rooms of which a page may need a part: a file for each module, so that bundlers can leave the others away. */
+const IN_PARTS = /\/src\/((?:kernels|ops|layers|graph|reference|formats)\/.+|errors)(?<!\/index)\.ts$/;
 
-/** Name of the file that a module becomes; null where it goes with those that import it. */
-function moduleName(id: string): string | null {
-  const path = ROOMS.exec(id)?.[1];
-  return path === undefined || path.endsWith('/index') ? null : path.replaceAll('/', '-');
+/** Name of the file that a module goes into; null where that is the one of who imports it. */
+function fileOf(id: string): string | null {
+  const [, name] = WHOLE.exec(id) ?? IN_PARTS.exec(id) ?? [];
+  return name?.replaceAll('/', '-') ?? null;
 }
 
 export default defineConfig(({ command }) => ({
@@ -47,7 +48,7 @@ export default defineConfig(({ command }) => ({
       output: {
         codeSplitting: {
           includeDependenciesRecursively: false,
-          groups: [{ debugName: 'modules', name: moduleName }],
+          groups: [{ debugName: 'modules', name: fileOf }],
         },
       },
       external: (id: string) => external.some((name) => id === name || id.startsWith(`${name}/`)),

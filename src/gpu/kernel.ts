@@ -55,17 +55,20 @@ export function shaderOf({ name, source }: KernelSpec): string | undefined {
   return typeof source === 'string' ? source : here.get(`./${name}.wgsl`);
 }
 
+/** Families that are on their way. */
+const loading = new Map<ShaderSource, Promise<void>>();
+
 /** The text of a kernel's shader, loaded with its family on first use. @throws DataUnavailableError where it can't be loaded */
 export async function loadShader(kernel: KernelSpec): Promise<string> {
   const { name, source } = kernel;
   let cause: unknown;
   if (shaderOf(kernel) === undefined && typeof source !== 'string') {
-    await source().then(
-      (module) => provideShaders(module.default),
-      (reason: unknown) => {
-        cause = reason;
-      },
-    );
+    const family = loading.get(source) ?? source().then((module) => provideShaders(module.default));
+    loading.set(source, family);
+    await family.catch((reason: unknown) => {
+      cause = reason;
+    });
+    loading.delete(source);
   }
   const text = shaderOf(kernel);
   if (text !== undefined) return text;
