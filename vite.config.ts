@@ -32,6 +32,7 @@ export default defineConfig(({ command }) => ({
       entry: {
         index: 'src/index.ts',
         inference: 'src/inference.ts',
+        training: 'src/training.ts',
         node: 'src/node/index.ts',
         onnx: 'src/formats/onnx.ts',
         tflite: 'src/formats/tflite/index.ts',

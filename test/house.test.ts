@@ -3,6 +3,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { parseSync } from 'vite';
 import { describe, expect, test } from 'vitest';
+import * as main from '../src/index.ts';
+import * as inference from '../src/inference.ts';
+import * as training from '../src/training.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 
@@ -24,6 +27,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   'src/bench': 7,
   'src/index.ts': 7.5,
   'src/inference.ts': 7.5,
+  'src/training.ts': 7.5,
   'src/node': 7.8,
   'src/cli': 8,
 };
@@ -147,6 +151,13 @@ describe('the house', () => {
 
   test('the browser entry reaches no package and nothing of Node', () => {
     expect([...reachedFrom('src/index.ts')].filter((path) => !isOurs(path))).toEqual([]);
+  });
+
+  test('the entries for one task have names of it, and the same things by them', () => {
+    for (const entry of [inference, training]) {
+      expect(Object.keys(entry).length).toBeGreaterThan(15);
+      expect(main).toMatchObject(entry);
+    }
   });
 
   test('it loads readers and rare layers when a file asks for them, and nothing else', () => {

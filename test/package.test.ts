@@ -177,6 +177,7 @@ interface Task {
 const everythingOf = (entry: string) => `import * as all from '${entry}'; window.start = all;`;
 const TASKS: Readonly<Record<string, Task>> = {
   'run models, and nothing else': { code: everythingOf('webgpu-bnn/inference'), vite: 40, esbuild: 40 },
+  'train networks, and nothing else': { code: everythingOf('webgpu-bnn/training'), vite: 60, esbuild: 60 },
   'run a model': {
     code: "import { Gpu, loadModel } from 'webgpu-bnn'; window.start = { Gpu, loadModel };",
     vite: 40,
@@ -190,7 +191,11 @@ const TASKS: Readonly<Record<string, Task>> = {
   'use everything of webgpu-bnn': { code: everythingOf('webgpu-bnn'), vite: 90, esbuild: 95 },
   'read ONNX': { code: everythingOf('webgpu-bnn/onnx'), vite: 40, esbuild: 42 },
   'read and write TensorFlow Lite': { code: everythingOf('webgpu-bnn/tflite'), vite: 45, esbuild: 47 },
+  'use it in TensorFlow.js': { code: everythingOf('webgpu-bnn/tfjs'), vite: 60, esbuild: 72 },
 };
+
+/** What a page that uses them has anyway. */
+const PEERS = Object.keys(manifest.peerDependencies);
 
 /** What a page does in Chrome, and the most that it may have downloaded when it is done. */
 const PAGES: Readonly<Record<string, { readonly code: string; readonly limit: number }>> = {
@@ -243,7 +248,11 @@ describe('what a page downloads', () => {
       configFile: false,
       root: app,
       logLevel: 'error',
-      build: { target: 'es2023', write: false, rolldownOptions: { input: join(app, file) } },
+      build: {
+        target: 'es2023',
+        write: false,
+        rolldownOptions: { input: join(app, file), external: PEERS },
+      },
     });
     const chunks = [result]
       .flat()
@@ -268,6 +277,7 @@ describe('what a page downloads', () => {
       metafile: true,
       outdir: 'out',
       logLevel: 'error',
+      external: PEERS,
     });
     const byName = new Map(outputFiles.map(({ path, text }) => [relative(app, path), text]));
     const loaded = new Set(
