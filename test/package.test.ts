@@ -351,7 +351,10 @@ describe('a blank Node project', () => {
     const types = {
       'types.ts': `
         import { BnnError, Gpu, mlp, Network, ops } from 'webgpu-bnn';
+        import { loadModel } from 'webgpu-bnn/inference';
         import { requestGpu } from 'webgpu-bnn/node';
+        import { Trainer } from 'webgpu-bnn/training';
+        export const [load, create] = [loadModel, Trainer.create];
         export const gpu: Gpu = await requestGpu({ adapter: 'software' });
         export const network: Network = await Network.create(gpu, mlp({ input: [28, 28, 1], classes: 10 }), { seed: 1 });
         export const logits: Float32Array = await network.predict(new Float32Array(784));
