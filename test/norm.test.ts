@@ -2,9 +2,19 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { OptionError, ShapeError } from '../src/errors.ts';
 import { ProgramBuilder, runOnce, type Shape, sizeOf, type Tensor } from '../src/gpu/index.ts';
+import { apply, input, model, Network, recordForward } from '../src/graph/index.ts';
+import {
+  batchNormalization,
+  concat,
+  flatten,
+  globalAveragePool2d,
+  quantConv2d,
+  quantDense,
+} from '../src/layers/index.ts';
 import { encodeTrainState, STATE_WORDS } from '../src/ops/data.ts';
-import { batchNorm, batchNormGrad, updateRunningStatistics } from '../src/ops/norm.ts';
+import { batchNorm, batchNormGrad, normalizedSigns, updateRunningStatistics } from '../src/ops/norm.ts';
 import * as reference from '../src/reference/norm.ts';
+import { binarize } from '../src/reference/quantize.ts';
 import { normal, uniform01 } from '../src/reference/random.ts';
 import { expectClose, expectSame, Scratch, useGpu } from './helpers/gpu.ts';
 
@@ -58,6 +68,7 @@ describe('batch normalisation', () => {
       using scratch = new Scratch(gpu());
       const b = new ProgramBuilder(gpu(), 'batch norm');
       const checks: { name: string; got: Tensor; expected: ArrayLike<number> }[] = [];
+      const binarized: { name: string; y: Tensor; bits: Tensor; gate: Tensor; clip: number }[] = [];
       const state = scratch.tensor('state', [STATE_WORDS], 'u32', encodeTrainState({}));
       cases.forEach((one, i) => {
         const { shape, mean, deviation, affine } = one;
@@ -75,7 +86,7 @@ describe('batch normalisation', () => {
 
         const vector = (label: string, data: Float32Array<ArrayBuffer>) =>
           scratch.tensor(label, [channels], 'f32', data);
-        const input = scratch.tensor('x', shape, 'f32', x);
+        const images = scratch.tensor('x', shape, 'f32', x);
         const gammaTensor = gamma && vector('gamma', gamma);
         const affineTensors = {
           ...(gammaTensor && { gamma: gammaTensor }),
@@ -85,7 +96,7 @@ describe('batch normalisation', () => {
           runningMean: vector('running mean', means),
           runningVariance: vector('running variance', variances),
         };
-        const common = { x: input, momentum: MOMENTUM, epsilon: EPSILON, state, ...affineTensors };
+        const common = { x: images, momentum: MOMENTUM, epsilon: EPSILON, state, ...affineTensors };
         // Inference comes first, so that it reads the old running statistics.
         const inference = batchNorm(b, { ...common, ...running, training: false });
         expect(inference.saved).toBeUndefined();
@@ -93,10 +104,15 @@ describe('batch normalisation', () => {
         if (saved === undefined) throw new Error('nothing saved');
         const grads = batchNormGrad(b, {
           gradOutput: scratch.tensor('g', shape, 'f32', g),
-          x: input,
+          x: images,
           saved,
           ...(gammaTensor && { gamma: gammaTensor }),
         });
+
+        const clip = 0.25 + uniform01(i, 7, 0);
+        const signs = normalizedSigns(b, { x: images, ...affineTensors, ...saved, clip });
+        for (const tensor of Object.values(signs)) b.keep(tensor);
+        binarized.push({ name, y, clip, ...signs });
 
         const rows = size / channels;
         const statistics = reference.batchStatistics(x, rows, channels);
@@ -133,8 +149,45 @@ describe('batch normalisation', () => {
       program.run();
       for (const { name, got, expected } of checks)
         expectClose(await gpu().readFloats(got), expected, 1e-4, name);
+      for (const { name, y, bits, gate, clip } of binarized) {
+        const channels = y.shape.at(-1) ?? 1;
+        const expected = binarize(await gpu().readFloats(y), y.size / channels, channels, clip);
+        expectSame(await gpu().readWords(bits), expected.bits, `${name} signs`);
+        expectSame(await gpu().readWords(gate), expected.gate, `${name} gate`);
+      }
     });
   }
+
+  test.each([
+    ['bits only, where only their signs are used', false],
+    ['both, where a layer uses the values too', true],
+  ])('between binary layers it writes %s', async (_, branch) => {
+    const x = input([4, 4, 32]);
+    const binary = { kernelQuantizer: 'steSign', inputQuantizer: 'steSign' } as const;
+    const convolution = () => quantConv2d({ filters: 32, kernelSize: 3, padding: 'same', ...binary });
+    const normal = apply(batchNormalization(), apply(convolution(), x));
+    const conv = apply(convolution(), normal);
+    const output = apply(
+      quantDense({ units: 4, ...binary }),
+      apply(flatten(), apply(batchNormalization(), conv)),
+    );
+    const other = apply(quantDense({ units: 4, ...binary }), apply(flatten(), normal));
+    const net = model({
+      input: x,
+      output: branch ? apply(concat(), output, other, apply(globalAveragePool2d(), normal)) : output,
+    });
+    using scratch = new Scratch(gpu());
+    using network = await Network.create(gpu(), net, { seed: 1 });
+    const b = new ProgramBuilder(gpu(), 'fused');
+    const state = scratch.tensor('state', [STATE_WORDS], 'u32', encodeTrainState({}));
+    const images = scratch.tensor('x', [2, 4, 4, 32], 'f32');
+    const pass = recordForward(b, net, network.parameters, images, { training: true, state });
+    b.keep(pass.output.tensor);
+    using program = await b.compile();
+    const count = (kernel: RegExp) => program.kernels.filter((name) => kernel.test(name)).length;
+    expect(count(/^norm\/apply/)).toBe(branch ? 1 : 0);
+    expect(count(/^norm\/signs/)).toBe(branch ? 3 : 2);
+  });
 
   test('the reference gradient agrees with central differences', () => {
     const [rows, channels] = [7, 3];
@@ -262,6 +315,8 @@ describe('batch normalisation', () => {
     expect(() => batchNorm(b, { ...good, momentum: 1.5 })).toThrow(OptionError);
     expect(() => batchNorm(b, { ...good, training: true })).toThrow(OptionError);
     const saved = { mean: vector, inverseStd: vector };
+    expect(() => normalizedSigns(b, { x: good.x, ...saved, clip: 0 })).toThrow(OptionError);
+    expect(() => normalizedSigns(b, { x: good.x, ...saved, beta: short })).toThrow(ShapeError);
     expect(() => batchNormGrad(b, { gradOutput: vector, x: good.x, saved })).toThrow(ShapeError);
   });
 });

@@ -20,6 +20,8 @@ interface Dispatch {
   readonly tensors: readonly Tensor[];
   readonly constants: Readonly<Record<string, number>>;
   readonly workgroups: Workgroups;
+  /** Left out unless something reads what it writes. */
+  readonly optional: boolean;
 }
 
 export interface MemoryPlan extends SlotPlan {
@@ -109,6 +111,7 @@ export class ProgramBuilder {
   readonly #transients: Tensor[] = [];
   readonly #kept = new Set<Tensor>();
   #scope = '';
+  #optional = false;
 
   constructor(gpu: Gpu, label: string) {
     this.gpu = gpu;
@@ -129,6 +132,41 @@ export class ProgramBuilder {
     } finally {
       this.#scope = outer;
     }
+  }
+
+  /**
+   * Runs `body`; what it records is left out of the program, unless something else in it reads a result or `keep` asks for
+   * one. For values that consumers may have made in a cheaper way.
+   */
+  ifRead<T>(body: () => T): T {
+    const outer = this.#optional;
+    this.#optional = true;
+    try {
+      return body();
+    } finally {
+      this.#optional = outer;
+    }
+  }
+
+  /**
+   * Records once more the one dispatch that wrote a tensor, whose operands must hold what they held then.
+   * @returns a transient tensor with the same values
+   * @throws OptionError unless one dispatch wrote the tensor, and nothing else
+   */
+  repeat(tensor: Tensor): Tensor {
+    const [writer, ...others] = this.#dispatches.filter((dispatch) => written(dispatch).includes(tensor));
+    if (writer === undefined || others.length > 0 || written(writer).length > 1) {
+      throw new OptionError('Only what one dispatch wrote, and nothing else, can be repeated.', {
+        given: tensor.label,
+        where: this.label,
+      });
+    }
+    const out = this.transient(tensor.label.split('/').at(-1) ?? '', tensor.shape, tensor.dtype);
+    const names = Object.keys(writer.kernel.bindings);
+    const operands = writer.tensors.map((operand) => (operand === tensor ? out : operand));
+    const bindings = Object.fromEntries(operands.map((operand, i) => [names[i] ?? '', operand]));
+    this.dispatch(writer.kernel, bindings, writer.constants);
+    return out;
   }
 
   /** A tensor that lives inside the program only; its first use must write all of it. */
@@ -188,14 +226,31 @@ export class ProgramBuilder {
       tensors,
       constants,
       workgroups,
+      optional: this.#optional,
     });
+  }
+
+  /** What runs: all dispatches but the optional ones whose results nobody reads. */
+  #needed(): Dispatch[] {
+    const read = new Set(this.#kept);
+    const transients = new Set(this.#transients);
+    return this.#dispatches
+      .toReversed()
+      .filter((dispatch) => {
+        const unread = written(dispatch).every(({ base }) => transients.has(base) && !read.has(base));
+        if (dispatch.optional && unread) return false;
+        for (const { base } of dispatch.tensors) read.add(base);
+        return true;
+      })
+      .reverse();
   }
 
   /** Memory the program will need, before any is allocated. */
   plan(): MemoryPlan {
     const first = new Map<Tensor, number>();
     const last = new Map<Tensor, number>();
-    this.#dispatches.forEach(({ tensors }, index) => {
+    const needed = this.#needed();
+    needed.forEach(({ tensors }, index) => {
       for (const { base: tensor } of tensors) {
         if (!first.has(tensor)) first.set(tensor, index);
         last.set(tensor, index);
@@ -206,7 +261,7 @@ export class ProgramBuilder {
       (tensor): Lifetime => ({
         bytes: tensor.byteLength,
         first: first.get(tensor) ?? 0,
-        last: this.#kept.has(tensor) ? this.#dispatches.length : (last.get(tensor) ?? 0),
+        last: this.#kept.has(tensor) ? needed.length : (last.get(tensor) ?? 0),
       }),
     );
     return { ...planSlots(lifetimes), tensors: used, lifetimes };
@@ -231,8 +286,9 @@ export class ProgramBuilder {
         remedy: 'use a smaller batch or a smaller model',
       });
     }
+    const needed = this.#needed();
     const pipelines = await Promise.all(
-      this.#dispatches.map(({ kernel, constants }) => this.gpu.pipeline(kernel, constants)),
+      needed.map(({ kernel, constants }) => this.gpu.pipeline(kernel, constants)),
     );
     const arena = options.arena ?? new Arena(this.gpu);
     let undo = () => {};
@@ -244,7 +300,7 @@ export class ProgramBuilder {
         const buffer = buffers[plan.assignment[index] ?? -1];
         if (buffer !== undefined) tensor.place({ buffer, offset: 0 });
       });
-      return this.#dispatches.map((dispatch, index): Step => {
+      return needed.map((dispatch, index): Step => {
         const bindGroup = this.gpu.device.createBindGroup({
           label: dispatch.label,
           layout: this.gpu.bindGroupLayout(dispatch.kernel),
@@ -266,6 +322,12 @@ export class ProgramBuilder {
     });
     return new Program(this.gpu, this.label, steps, plan, options.arena === undefined ? arena : undefined);
   }
+}
+
+/** The tensors that a dispatch writes. */
+function written({ kernel, tensors }: Dispatch): Tensor[] {
+  const access = Object.values(kernel.bindings);
+  return tensors.filter((_, i) => access[i] === 'write');
 }
 
 interface Step {

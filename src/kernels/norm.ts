@@ -1,5 +1,5 @@
 /** Batch normalisation: two-stage statistics, application, gradients. Every kernel takes any channels, or four each. */
-import { defineKernel, linearWorkgroups, type ShaderSource } from '../gpu/index.ts';
+import { defineKernel, linearWorkgroups, type ShaderSource, wordsFor } from '../gpu/index.ts';
 
 const shaders = () => import('../../shaders/norm.ts');
 const trainingShaders = () => import('../../shaders/norm-training.ts');
@@ -43,6 +43,24 @@ const apply = (width: Width, name: string, source: ShaderSource) =>
     constants: ['ROWS', 'CHANNELS', 'ROWS_EACH', 'EPSILON', 'HAS_GAMMA', 'HAS_BETA'],
     workgroups: ({ ROWS, CHANNELS, ROWS_EACH }) =>
       linearWorkgroups((CHANNELS / width) * Math.ceil(ROWS / ROWS_EACH), 64),
+  });
+
+/* @__NO_SIDE_EFFECTS__ */
+const signs = (name: string, source: ShaderSource) =>
+  defineKernel({
+    name,
+    source,
+    bindings: {
+      x: 'read',
+      mean: 'read',
+      inverseStd: 'read',
+      gamma: 'read',
+      beta: 'read',
+      bits: 'write',
+      gate: 'write',
+    },
+    constants: ['ROWS', 'CHANNELS', 'CLIP', 'HAS_GAMMA', 'HAS_BETA'],
+    workgroups: ({ ROWS, CHANNELS }) => linearWorkgroups(ROWS * wordsFor(CHANNELS), 64),
   });
 
 /* @__NO_SIDE_EFFECTS__ */
@@ -94,6 +112,9 @@ export const normCombine4 = combine(4, 'norm/combine4', trainingShaders);
 /** y = (x - mean) * gamma / sqrt(variance + epsilon) + beta. */
 export const normApply = apply(1, 'norm/apply', shaders);
 export const normApply4 = apply(4, 'norm/apply4', shaders);
+/** Signs and gates of what `normApply` would write. */
+export const normSigns = signs('norm/signs', trainingShaders);
+export const normSigns4 = signs('norm/signs4', trainingShaders);
 /** Sums of g and g * (x - mean) of every chunk of rows. */
 export const normGradSums = gradSums(1, 'norm/grad-sums', trainingShaders);
 export const normGradSums4 = gradSums(4, 'norm/grad-sums4', trainingShaders);

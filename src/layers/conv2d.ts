@@ -129,7 +129,7 @@ function makeConv2d(kind: string, options: QuantConv2dOptions): Layer {
       const again =
         bits === undefined || packed === undefined || options.useBias
           ? undefined
-          : () => binaryConv2d(builder, bits, packed, geometry);
+          : () => builder.repeat(product);
       return {
         output: real(output, again),
         backward(gradOutput) {

@@ -58,6 +58,19 @@ export interface Activation {
    * asks for them doesn't hold the tensor in memory from the forward pass on. To the bit the same; see `valuesAgain`.
    */
   readonly again?: () => Tensor;
+  /**
+   * Records the signs of the values and the gate of `steSign`, as `binarize` does, in the kernel that computes them. Where
+   * every layer asks for those alone, the values themselves are never written; see `ProgramBuilder.ifRead`.
+   * @param clip half width of the gate's window; 1 when absent
+   */
+  readonly binarized?: (clip: number | undefined) => Binarized;
+}
+
+/** Signs of an activation, and what a gradient passes; bits of the activation's shape both. */
+export interface Binarized {
+  readonly bits: Tensor;
+  /** `steSign` only: 1 where the gradient passes. */
+  readonly gate?: Tensor;
 }
 
 /** Everything a layer may use while it records its forward pass. */

@@ -77,12 +77,19 @@ export function batchNormalization(options: BatchNormalizationOptions = {}): Lay
         };
       }
       const running = { runningMean: mean, runningVariance: variance, momentum };
-      const { batchNorm, batchNormGrad, updateRunningStatistics } = gradientsOf(context, where);
-      const { y, saved } = batchNorm(builder, { ...affine, ...running, training, deferRunning: true });
+      const { batchNormGrad, batchStatistics, normalizedSigns, updateRunningStatistics } = gradientsOf(
+        context,
+        where,
+      );
+      const saved = batchStatistics(builder, { x, epsilon });
+      const y = builder.ifRead(() => normalize(builder, { ...affine, ...saved }));
       return {
-        output: real(y),
+        output: {
+          ...real(y),
+          binarized: (clip) => normalizedSigns(builder, { ...affine, ...saved, clip }),
+        },
         backward(gradOutput) {
-          if (saved === undefined || state === undefined) throw irreversible();
+          if (state === undefined) throw irreversible();
           // Here and not in the forward pass: a batch whose loss isn't finite must leave no trace.
           updateRunningStatistics(builder, { saved, ...running, state });
           const grads = batchNormGrad(builder, {

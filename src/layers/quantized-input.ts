@@ -31,7 +31,8 @@ export function quantizeInput(
   const { name, clip, beta } = quantizer;
   const options = { quantizer: name, ...(clip === undefined ? {} : { clip }) };
   const { binarize, binarizeGrad } = gradientsOf(context, 'binarize');
-  const { bits, gate } = binarize(builder, x, options);
+  const { bits, gate } =
+    (name === 'steSign' ? input.binarized?.(clip) : undefined) ?? binarize(builder, x, options);
   return {
     bits,
     gate,

@@ -65,10 +65,23 @@ function reshaped(
   const [batch = 1] = before;
   // Packed rows stay aligned to words only if the channels fill them, or are the same.
   const [from, to] = [before.at(-1) ?? 1, shape.at(-1) ?? 1];
-  const staysPacked = input.kind === 'sign' && (from === to || (from % 32 === 0 && to % 32 === 0));
+  const sameWords = from === to || (from % 32 === 0 && to % 32 === 0);
+  const staysPacked = input.kind === 'sign' && sameWords;
   const source = staysPacked ? input.tensor : asReal(builder, input);
+  const after = [batch, ...shape];
+  const { binarized } = input;
   return {
-    output: { kind: staysPacked ? 'sign' : 'real', tensor: source.reshape([batch, ...shape]) },
+    output: {
+      kind: staysPacked ? 'sign' : 'real',
+      tensor: source.reshape(after),
+      ...(binarized &&
+        sameWords && {
+          binarized(clip) {
+            const { bits, gate } = binarized(clip);
+            return { bits: bits.reshape(after), ...(gate && { gate: gate.reshape(after) }) };
+          },
+        }),
+    },
     backward: (gradOutput) => ({ inputs: [wantsGradient ? gradOutput.reshape(before) : undefined] }),
   };
 }

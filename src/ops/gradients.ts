@@ -10,7 +10,12 @@ export {
 } from './conv.ts';
 export { binaryMatMulGradInput, binaryMatMulGradWeights, signMatMulGradWeights } from './dense.ts';
 export { add, biasGrad, concatGrad, dropout, dropoutGrad } from './elementwise.ts';
-export { batchNorm, batchNormGrad, updateRunningStatistics } from './norm.ts';
+export {
+  batchNormGrad,
+  batchStatistics,
+  normalizedSigns,
+  updateRunningStatistics,
+} from './norm.ts';
 export { clampGrad, preluGrad } from './pointwise.ts';
 export { averagePool2dGrad, globalAveragePool2dGrad, maxPool2dGrad } from './pool.ts';
 export { binarize, binarizeGrad } from './quantize.ts';

@@ -15,7 +15,10 @@ import {
   normMoments,
   normMoments4,
   normRunning,
+  normSigns,
+  normSigns4,
 } from '../kernels/norm.ts';
+import { DEFAULT_CLIP } from '../reference/quantize.ts';
 import { assertState } from './data.ts';
 
 /** Chunks of rows of a reduction: never so many that merging them is slower than making them. */
@@ -71,7 +74,7 @@ export function batchNorm(
 ): { y: Tensor; saved?: SavedStatistics } {
   const { x, runningMean, runningVariance, momentum, epsilon, training, state } = options;
   const where = 'batchNorm';
-  const { rows, channels, vec4 } = matrixOf(x, where);
+  const { channels } = matrixOf(x, where);
   for (const tensor of [runningMean, runningVariance]) assertChannels(tensor, channels, where);
   if (!(momentum >= 0 && momentum <= 1)) {
     throw new OptionError('Batch normalisation has a momentum from 0 to 1.', {
@@ -80,21 +83,7 @@ export function batchNorm(
     });
   }
   if (!training) return { y: normalize(b, { ...options, mean: runningMean, variance: runningVariance }) };
-  const shape = { ROWS: rows, CHANNELS: channels };
-  const CHUNKS = chunksFor(rows);
-  const means = b.transient('chunk means', [CHUNKS, channels], 'f32');
-  const deviations = b.transient('chunk deviations', [CHUNKS, channels], 'f32');
-  const saved = {
-    mean: b.transient('mean', [channels], 'f32'),
-    variance: b.transient('variance', [channels], 'f32'),
-    inverseStd: b.transient('inverse standard deviation', [channels], 'f32'),
-  };
-  b.dispatch(vec4 ? normMoments4 : normMoments, { x, means, deviations }, { ...shape, CHUNKS });
-  b.dispatch(
-    vec4 ? normCombine4 : normCombine,
-    { x, means, deviations, ...saved },
-    { ...shape, CHUNKS, EPSILON: epsilon },
-  );
+  const saved = batchStatistics(b, { x, epsilon });
   if (!options.deferRunning) {
     if (state === undefined) {
       throw new OptionError(
@@ -109,6 +98,36 @@ export function batchNorm(
     updateRunningStatistics(b, { saved, runningMean, runningVariance, momentum, state });
   }
   return { y: normalize(b, { ...options, ...saved }), saved };
+}
+
+/**
+ * Mean, biased variance and 1 / sqrt(variance + epsilon) of each channel of a batch.
+ * @param options.x f32 [..., C]
+ * @returns f32 [C] each
+ * @throws ShapeError, OptionError
+ */
+export function batchStatistics(
+  b: ProgramBuilder,
+  { x, epsilon }: Pick<BatchNormOptions, 'x' | 'epsilon'>,
+): SavedStatistics {
+  const where = 'batchNorm';
+  const { rows: ROWS, channels: CHANNELS, vec4 } = matrixOf(x, where);
+  assertEpsilon(epsilon, where);
+  const CHUNKS = chunksFor(ROWS);
+  const means = b.transient('chunk means', [CHUNKS, CHANNELS], 'f32');
+  const deviations = b.transient('chunk deviations', [CHUNKS, CHANNELS], 'f32');
+  const saved = {
+    mean: b.transient('mean', [CHANNELS], 'f32'),
+    variance: b.transient('variance', [CHANNELS], 'f32'),
+    inverseStd: b.transient('inverse standard deviation', [CHANNELS], 'f32'),
+  };
+  b.dispatch(vec4 ? normMoments4 : normMoments, { x, means, deviations }, { ROWS, CHANNELS, CHUNKS });
+  b.dispatch(
+    vec4 ? normCombine4 : normCombine,
+    { x, means, deviations, ...saved },
+    { ROWS, CHANNELS, CHUNKS, EPSILON: epsilon },
+  );
+  return saved;
 }
 
 /**
@@ -128,12 +147,7 @@ export function normalize(
   const where = 'batchNorm';
   const { rows, channels, vec4 } = matrixOf(x, where);
   for (const tensor of [gamma, beta, mean, variance]) assertChannels(tensor, channels, where);
-  if (!(epsilon > 0) || !Number.isFinite(epsilon)) {
-    throw new OptionError('Batch normalisation has a positive epsilon.', {
-      given: `epsilon = ${epsilon}`,
-      where,
-    });
-  }
+  assertEpsilon(epsilon, where);
   const y = b.transient('normalised', x.shape, 'f32');
   b.dispatch(
     vec4 ? normApply4 : normApply,
@@ -148,6 +162,42 @@ export function normalize(
     },
   );
   return y;
+}
+
+/**
+ * What `binarize` with `steSign` makes of `normalize`'s result, without that result: signs, and where the gradient passes.
+ * @param options.mean f32 [C]
+ * @param options.inverseStd f32 [C]
+ * @param options.clip half width of the gate's window; 1 when absent
+ * @returns bits [..., C] and gate bits [..., C], 1 where |y| <= clip
+ * @throws ShapeError, OptionError
+ */
+export function normalizedSigns(
+  b: ProgramBuilder,
+  options: Pick<BatchNormOptions, 'x' | 'gamma' | 'beta'> &
+    Pick<SavedStatistics, 'mean' | 'inverseStd'> & { readonly clip?: number | undefined },
+): { bits: Tensor; gate: Tensor } {
+  const { x, gamma, beta, mean, inverseStd, clip = DEFAULT_CLIP } = options;
+  const where = 'normalizedSigns';
+  const { rows: ROWS, channels: CHANNELS, vec4 } = matrixOf(x, where);
+  for (const tensor of [gamma, beta, mean, inverseStd]) assertChannels(tensor, CHANNELS, where);
+  if (!(clip > 0) || !Number.isFinite(clip)) {
+    throw new OptionError('The option clip is a positive number.', { given: `${clip}`, where });
+  }
+  const bits = b.transient('signs', x.shape, 'bits');
+  const gate = b.transient('gate', x.shape, 'bits');
+  b.dispatch(
+    vec4 ? normSigns4 : normSigns,
+    { x, mean, inverseStd, gamma: gamma ?? mean, beta: beta ?? mean, bits, gate },
+    {
+      ROWS,
+      CHANNELS,
+      CLIP: clip,
+      HAS_GAMMA: gamma === undefined ? 0 : 1,
+      HAS_BETA: beta === undefined ? 0 : 1,
+    },
+  );
+  return { bits, gate };
 }
 
 /**
@@ -256,6 +306,14 @@ function matrixOf(x: Tensor, where: string): { rows: number; channels: number; v
     });
   }
   return { rows: x.size / channels, channels, vec4: channels % 4 === 0 };
+}
+
+function assertEpsilon(epsilon: number, where: string): void {
+  if (epsilon > 0 && Number.isFinite(epsilon)) return;
+  throw new OptionError('Batch normalisation has a positive epsilon.', {
+    given: `epsilon = ${epsilon}`,
+    where,
+  });
 }
 
 function assertChannels(tensor: Tensor | undefined, channels: number, where: string): void {
