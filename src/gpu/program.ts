@@ -249,8 +249,11 @@ export class ProgramBuilder {
   plan(): MemoryPlan {
     const first = new Map<Tensor, number>();
     const last = new Map<Tensor, number>();
-    const needed = this.#needed();
-    needed.forEach(({ tensors }, index) => {
+    const needed = new Set(this.#needed());
+    // Times are places among all dispatches, so that they can be compared with `dispatches`.
+    this.#dispatches.forEach((dispatch, index) => {
+      if (!needed.has(dispatch)) return;
+      const { tensors } = dispatch;
       for (const { base: tensor } of tensors) {
         if (!first.has(tensor)) first.set(tensor, index);
         last.set(tensor, index);
@@ -261,7 +264,7 @@ export class ProgramBuilder {
       (tensor): Lifetime => ({
         bytes: tensor.byteLength,
         first: first.get(tensor) ?? 0,
-        last: this.#kept.has(tensor) ? needed.length : (last.get(tensor) ?? 0),
+        last: this.#kept.has(tensor) ? this.#dispatches.length : (last.get(tensor) ?? 0),
       }),
     );
     return { ...planSlots(lifetimes), tensors: used, lifetimes };
