@@ -12,10 +12,11 @@ import { openOnnxWasm, openOnnxWebGpu } from '../src/bench/peers/onnxruntime.ts'
 import type { Peer } from '../src/bench/peers/peer.ts';
 import { openTensorFlow } from '../src/bench/peers/tensorflow.ts';
 import { assertSame, benchProduct, inParts, tuneFor } from '../src/bench/products.ts';
-import { planBench, runBench } from '../src/bench/run.ts';
+import { type BenchFigures, planBench, runBench } from '../src/bench/run.ts';
 import { convProduct, matMulProduct, pick, residualConvolutions } from '../src/bench/shapes.ts';
 import { benchTraining } from '../src/bench/training.ts';
 import { renderBench } from '../src/cli/bench-report.ts';
+import { tablesOf } from '../src/cli/bench-tables.ts';
 import { GpuValidationError, OptionError } from '../src/errors.ts';
 import { Gpu } from '../src/gpu/index.ts';
 import * as ops from '../src/ops/index.ts';
@@ -200,9 +201,43 @@ describe('peers', () => {
         expect(Math.abs(loss / (own.losses[step] ?? 0) - 1)).toBeLessThan(0.05);
       });
     }
+    const both = await peer.trainBothWays?.({ model: 'mlp', batch: 4, ...task }, 1);
+    expect([both?.with.step.runs, both?.without.step.runs]).toEqual([1, 1]);
+    both?.with.losses.slice(0, 2).forEach((loss, step) => {
+      expect(Math.abs(loss / (both.without.losses[step] ?? 0) - 1)).toBeLessThan(0.05);
+    });
     await peer.dispose();
   }, 300_000);
+
+  test('a step of TensorFlow.js with this import stands beside one without, and both losses', () => {
+    const [table] = tablesOf('training', {
+      ...NOTHING,
+      importTraining: [
+        {
+          ...{ peer: 'TensorFlow.js', model: 'mlp', batch: 4, ratio: 2.5 },
+          ...{ with: timing([2]), without: timing([5]) },
+          losses: { with: [1, 0.5], without: [1, 0.25] },
+        },
+      ],
+    });
+    expect(table?.title).toBe('TensorFlow.js with this import and without');
+    const cells = Object.fromEntries(table?.rows[0]?.map((cell, i) => [table.head[i], cell]) ?? []);
+    expect(cells).toMatchObject({
+      without: '5.00 ms',
+      'with webgpu-bnn/tfjs': '2.00 ms',
+      ratio: '2.5x',
+      'losses without': '1.0000, 0.25000',
+    });
+  });
 });
+
+/** What a run finds that measures nothing. */
+const NOTHING: BenchFigures = {
+  ...{ version: 1, timestamps: false, quick: true, leftOut: [], missingPeers: [] },
+  adapter: { vendor: '', architecture: '', device: '', description: '', software: true },
+  ...{ kernels: [], backward: [], peers: [], layers: [], cnv: [], geometry: [], memory: [] },
+  ...{ training: [], peerTraining: [], importTraining: [] },
+};
 
 /** Ceilings that make every product short. */
 function anyCeilings(): Ceilings {

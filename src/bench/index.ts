@@ -11,6 +11,7 @@ export {
   type BenchFigures,
   type BenchHooks,
   type BenchOptions,
+  type ImportTrainingResult,
   type PeerResult,
   type PeerTrainingResult,
   planBench,

@@ -69,6 +69,19 @@ export interface PeerTrainingResult {
   readonly firstLoss: { readonly peer: number; readonly binary: number };
 }
 
+/** A step of TensorFlow.js with `webgpu-bnn/tfjs` imported, and the same layers without its kernels. */
+export interface ImportTrainingResult {
+  readonly peer: string;
+  readonly model: ModelName;
+  readonly batch: number;
+  readonly with: Timing;
+  readonly without: Timing;
+  /** Median step without over the one with, both by the host's clock. */
+  readonly ratio: number;
+  /** Of the first step, and of the second, to which the gradients of the first have led. */
+  readonly losses: { readonly with: readonly number[]; readonly without: readonly number[] };
+}
+
 /** What a run found; plain JSON. */
 export interface BenchFigures {
   readonly version: 1;
@@ -87,6 +100,7 @@ export interface BenchFigures {
   readonly geometry: readonly GeometryResult[];
   readonly training: readonly TrainingResult[];
   readonly peerTraining: readonly PeerTrainingResult[];
+  readonly importTraining: readonly ImportTrainingResult[];
   readonly memory: readonly KeptActivations[];
   /** Shapes that a software adapter would take minutes over, and that nobody named. */
   readonly leftOut: readonly string[];
@@ -196,6 +210,7 @@ export async function runBench(
     geometry: [] as GeometryResult[],
     training: [] as TrainingResult[],
     peerTraining: [] as PeerTrainingResult[],
+    importTraining: [] as ImportTrainingResult[],
     memory: [] as KeptActivations[],
     leftOut: work.leftOut,
   };
@@ -291,6 +306,13 @@ export async function runBench(
             trainBeside(gpu, peer, model, task),
           );
           if (result !== undefined) figures.peerTraining.push(result);
+          measuring(`training step of ${model}, ${peer.name} with this import`);
+          const both = await attempt(
+            `${peer.name} with this import, training step of ${model}`,
+            missingPeers,
+            () => trainWithImport(peer, model, task),
+          );
+          if (both !== undefined) figures.importTraining.push(both);
         }
       });
     }
@@ -317,6 +339,16 @@ function peerTask(model: ModelName, software: boolean, quick: boolean): Training
 /** Losses of the same step by both: signs of values near 0 may fall either way, which moves a loss a little. */
 const LOSS_TOLERANCE = 0.05;
 
+/** @throws GpuValidationError where losses of the same step differ by more than a few signs do */
+function assertSameLoss(own: number, theirs: number, whose: string, where: string): void {
+  if (Math.abs(theirs / own - 1) < LOSS_TOLERANCE) return;
+  throw new GpuValidationError('The loss of a training step is another than the peer finds.', {
+    given: String(own),
+    expected: `${theirs}, by ${whose}`,
+    where,
+  });
+}
+
 async function trainBeside(
   gpu: Gpu,
   peer: Peer,
@@ -328,13 +360,12 @@ async function trainBeside(
   const theirs = await peer.train({ model, batch, seed, learningRate }, steps);
   const own = await benchTraining(gpu, model, options);
   const firstLoss = { peer: theirs.losses[0] ?? Number.NaN, binary: own.losses[0] ?? Number.NaN };
-  if (!(Math.abs(firstLoss.peer / firstLoss.binary - 1) < LOSS_TOLERANCE)) {
-    throw new GpuValidationError('The loss of the first step is another than the peer finds.', {
-      given: String(firstLoss.binary),
-      expected: `${firstLoss.peer}, by ${peer.name}`,
-      where: `training step of ${model}, batch ${batch}`,
-    });
-  }
+  assertSameLoss(
+    firstLoss.binary,
+    firstLoss.peer,
+    peer.name,
+    `training step of ${model}, batch ${batch}, first step`,
+  );
   return {
     peer: peer.name,
     model,
@@ -343,6 +374,31 @@ async function trainBeside(
     binary: own.step,
     ratio: theirs.step.median / own.step.median,
     firstLoss,
+  };
+}
+
+async function trainWithImport(
+  peer: Peer,
+  model: ModelName,
+  { batch, steps, seed = 1, learningRate = 0.001 }: TrainingOptions,
+): Promise<ImportTrainingResult> {
+  if (peer.trainBothWays === undefined) {
+    throw new OptionError('There is no import for this peer.', { given: peer.name });
+  }
+  const both = await peer.trainBothWays({ model, batch, seed, learningRate }, steps);
+  const losses = { with: both.with.losses.slice(0, 2), without: both.without.losses.slice(0, 2) };
+  losses.with.forEach((own, step) => {
+    const where = `training step of ${model} with webgpu-bnn/tfjs, batch ${batch}, step ${step + 1}`;
+    assertSameLoss(own, losses.without[step] ?? Number.NaN, `${peer.name} without it`, where);
+  });
+  return {
+    peer: peer.name,
+    model,
+    batch,
+    with: both.with.step,
+    without: both.without.step,
+    ratio: both.without.step.median / both.with.step.median,
+    losses,
   };
 }
 

@@ -5,6 +5,7 @@ import type {
   Ceilings,
   CnvResult,
   GeometryResult,
+  ImportTrainingResult,
   KeptActivations,
   PeerResult,
   PeerTrainingResult,
@@ -52,6 +53,7 @@ export function tablesOf(section: Section, figures: BenchFigures): TextTable[] {
     training: () => [
       trainingTable(figures.training),
       peerTrainingTable(figures.peerTraining),
+      importTrainingTable(figures),
       memoryTable(figures.memory),
     ],
   };
@@ -258,6 +260,46 @@ function peerTrainingTable(results: readonly PeerTrainingResult[]): TextTable {
       `${firstLoss.peer.toPrecision(5)} and ${firstLoss.binary.toPrecision(5)}`,
     ]),
     note: 'The same weights, batch, loss and optimizer; the first loss of both is compared.',
+  };
+}
+
+function importTrainingTable({ importTraining, peerTraining }: BenchFigures): TextTable {
+  const ownOf = ({ model, batch }: ImportTrainingResult) =>
+    peerTraining.find((result) => result.model === model && result.batch === batch)?.binary;
+  const both = ([first = Number.NaN, second = Number.NaN]: readonly number[]) =>
+    `${first.toPrecision(5)}, ${second.toPrecision(5)}`;
+  return {
+    title: 'TensorFlow.js with this import and without',
+    head: [
+      'training step',
+      'library',
+      'batch',
+      'without',
+      'spread',
+      'with webgpu-bnn/tfjs',
+      'spread',
+      'ratio',
+      'this library alone',
+      'losses without',
+      'losses with',
+    ],
+    rows: importTraining.map((result) => {
+      const own = ownOf(result);
+      return [
+        result.model,
+        result.peer,
+        String(result.batch),
+        milliseconds(result.without.median),
+        spread(result.without),
+        milliseconds(result.with.median),
+        spread(result.with),
+        times(result.ratio),
+        own === undefined ? '-' : milliseconds(own.median),
+        both(result.losses.without),
+        both(result.losses.with),
+      ];
+    }),
+    note: "The same layers, weights, batch, loss and optimizer, step by step in turns: once in TensorFlow.js' own operations, once in this library's kernels. The losses of the first two steps of both are compared; gradients led to the second.",
   };
 }
 

@@ -146,7 +146,8 @@ async function bundle(entry: string, outfile: string): Promise<void> {
     platform: 'node',
     format: 'esm',
     target: 'node20',
-    external: ['webgpu'],
+    // What TensorFlow.js gets from this library is of no use where TensorFlow.js is not.
+    external: ['webgpu', './tfjs.js'],
     minifySyntax: true,
     minifyWhitespace: true,
     legalComments: 'eof',

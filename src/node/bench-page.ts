@@ -200,6 +200,7 @@ async function bundleTensorFlow(dist: string): Promise<string> {
   const { outputFiles } = await build({
     stdin: {
       contents: `export * from '@tensorflow/tfjs-core';
+export * from '@tensorflow/tfjs-layers';
 import '@tensorflow/tfjs-core/dist/register_all_gradients';
 export { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';`,
       resolveDir: dist,

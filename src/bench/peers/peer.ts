@@ -19,6 +19,8 @@ export interface Peer {
   time(product: Product, expected: Float32Array<ArrayBuffer>, runs: number): Promise<Timing>;
   /** Trains one of this library's models with float signs, where it can train. */
   readonly train?: (task: TrainingTask, steps: number) => Promise<PeerTraining>;
+  /** Trains the same with this library's layers in it, by turns in this library's kernels and in its own operations. */
+  readonly trainBothWays?: (task: TrainingTask, steps: number) => Promise<BothWays>;
   dispose(): void | Promise<void>;
 }
 
@@ -35,6 +37,11 @@ export interface PeerTraining {
   readonly step: Timing;
   /** Losses of the steps, from the first. */
   readonly losses: readonly number[];
+}
+
+export interface BothWays {
+  readonly with: PeerTraining;
+  readonly without: PeerTraining;
 }
 
 /** Why a peer, or one of its figures, can't be had. */

@@ -4,7 +4,7 @@ import { initialValues, type Model } from '../../graph/index.ts';
 import { modelByName } from '../../train/index.ts';
 import { timing } from '../measure.ts';
 import { imageOf, noise, normalised } from '../noise.ts';
-import { outputsLast, type PeerTraining, type TrainingTask } from './peer.ts';
+import { type BothWays, outputsLast, type PeerTraining, type TrainingTask } from './peer.ts';
 import type { TensorFlow, TfTensor, TfVariable } from './tensorflow.ts';
 
 /** Running statistics are left out, in the peer's favour. */
@@ -13,16 +13,10 @@ export async function trainTensorFlow(
   task: TrainingTask,
   steps: number,
 ): Promise<PeerTraining> {
-  const data = noise(task.model, task.batch, 1);
-  const model = modelByName(task.model, { input: imageOf(task.model), classes: 10 });
+  const { model, images, targets } = batchOf(task);
   const network = networkOf(tf, model, task.seed);
-  const x = tf.tensor(normalised(data), [task.batch, ...data.image]);
-  const classes = data.classes.length;
-  const targets = new Float32Array(task.batch * classes).fill(-1);
-  data.train.labels.forEach((label, row) => {
-    targets[row * classes + label] = 1;
-  });
-  const t = tf.tensor(targets, [task.batch, classes]);
+  const x = tf.tensor(images, [task.batch, ...model.inputShape]);
+  const t = tf.tensor(targets, [task.batch, ...model.outputShape]);
   const optimizer = tf.train.adam(task.learningRate, 0.9, 0.999, 1e-8);
   const variables = [...network.variables.values()];
   try {
@@ -49,6 +43,29 @@ export async function trainTensorFlow(
     for (const tensor of [x, t, ...variables]) tensor.dispose();
     optimizer.dispose();
   }
+}
+
+/** The same step by layers of `webgpu-bnn/tfjs`, by turns in this library's kernels and in TensorFlow.js' own operations. */
+export async function trainBothWays(task: TrainingTask, steps: number): Promise<BothWays> {
+  // Loaded when it is needed, since TensorFlow.js may be missing.
+  const { compareTraining } = await import('../../interop/tfjs/index.ts');
+  const { model, images, targets } = batchOf(task);
+  const { batch, seed, learningRate } = task;
+  const result = await compareTraining(model, images, targets, { batch, steps, seed, learningRate });
+  const summary = ({ times, losses }: typeof result.with) => ({ step: timing(times), losses });
+  return { with: summary(result.with), without: summary(result.without) };
+}
+
+/** Images [batch, ...image] as reals, and targets [batch, classes] of ±1. */
+function batchOf({ model: name, batch }: TrainingTask) {
+  const data = noise(name, batch, 1);
+  const classes = data.classes.length;
+  const targets = new Float32Array(batch * classes).fill(-1);
+  data.train.labels.forEach((label, row) => {
+    targets[row * classes + label] = 1;
+  });
+  const model = modelByName(name, { input: imageOf(name), classes });
+  return { model, images: normalised(data), targets };
 }
 
 function networkOf(tf: TensorFlow, model: Model, seed: number) {

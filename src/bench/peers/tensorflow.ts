@@ -12,7 +12,7 @@ import {
   type Peer,
   sampled,
 } from './peer.ts';
-import { trainTensorFlow } from './tensorflow-training.ts';
+import { trainBothWays, trainTensorFlow } from './tensorflow-training.ts';
 
 /** The parts of TensorFlow.js that are used here. */
 export interface TensorFlow {
@@ -95,6 +95,7 @@ export async function openTensorFlow(gpu: Gpu): Promise<Peer | MissingPeer> {
         await optional('@tensorflow/tfjs-layers');
         return trainTensorFlow(tf, task, steps);
       },
+      trainBothWays,
       dispose: () => tf.removeBackend(BACKEND),
     };
   } catch (cause) {
