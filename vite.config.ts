@@ -38,6 +38,7 @@ export default defineConfig(({ command }) => ({
         tflite: 'src/formats/tflite/index.ts',
         bench: 'src/bench/index.ts',
         tfjs: 'src/interop/tfjs/index.ts',
+        onnxruntime: 'src/interop/onnxruntime/index.ts',
         cli: 'src/cli/main.ts',
         'kit-launch': 'src/cli/kit-launch.ts',
       },

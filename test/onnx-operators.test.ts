@@ -34,6 +34,46 @@ type Case = readonly [
 
 /** Operators that ONNX defines: ONNX Runtime evaluates them too. */
 const STANDARD: readonly Case[] = [
+  ...['GreaterOrEqual', 'Greater', 'LessOrEqual', 'Less'].flatMap((operator): Case[] => [
+    [
+      `signs by ${operator}, as numbers`,
+      // Some of the limits are values of the input.
+      {
+        c: [
+          [3, 1, 1],
+          [0, 0.25, -0.5],
+        ],
+        two: scalar(2),
+        one: scalar(1),
+      },
+      [
+        [operator, ['x', 'c']],
+        ['Cast', ['n0'], { to: 1 }],
+        ['Mul', ['n1', 'two']],
+        ['Sub', ['n2', 'one']],
+      ],
+    ],
+    [
+      `${operator} of a constant and a value with a scale`,
+      {
+        s: [
+          [3, 1, 1],
+          [2, -1, 0.5],
+        ],
+        t: scalar(0.125),
+        c: scalar(0.25),
+        a: reals([3, 1, 1], 41),
+        b: scalar(-1),
+      },
+      [
+        ['Mul', ['x', 's']],
+        ['Add', ['n0', 't']],
+        [operator, ['c', 'n1']],
+        ['Not', ['n2']],
+        ['Where', ['n3', 'a', 'b']],
+      ],
+    ],
+  ]),
   ['Conv with bias', { w: reals([4, 3, 3, 2], 1), b: reals([4], 2) }, [['Conv', ['x', 'w', 'b']]]],
   [
     'Conv with strides, dilations and uneven pads',
@@ -518,7 +558,7 @@ describe('operators against float64', () => {
   for (const [name, constants, nodes, input = IMAGE] of [...STANDARD, ...CUSTOM, ...DRAWN]) {
     test(name, async () => {
       const file = fileOf({ input, constants, nodes, single: true });
-      const compares = nodes.some(([operator]) => /Quant|Sign|Threshold/.test(operator));
+      const compares = nodes.some(([operator]) => /Quant|Sign|Threshold|Greater|Less/.test(operator));
       const x = inputFor(input, 1, compares);
       expectClose(await ours(file, input, x), channelsLast(evaluateOnnx(file, x)), 2e-5, 'scores');
     });

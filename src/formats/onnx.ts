@@ -5,4 +5,5 @@
  * NCHW to NHWC. An entry of its own, `webgpu-bnn/onnx`, because it needs a package.
  */
 export { importOnnx, type OnnxNetwork } from './onnx/read.ts';
+export { type OnnxSplit, type OnnxSplitOptions, type OnnxValue, splitOnnx } from './onnx/split.ts';
 export { exportOnnx, type OnnxExportOptions } from './onnx/write.ts';

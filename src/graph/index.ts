@@ -8,7 +8,7 @@ export {
 } from './fold.ts';
 export { type FusedLayer, type FuseOptions, fuseLayers } from './fuse.ts';
 export { apply, type GraphNode, input, type Model, type ModelLayer, model, sequential } from './model.ts';
-export { initialValues, Network, type NetworkOptions } from './network.ts';
+export { initialValues, Network, type NetworkOptions, type Predictor } from './network.ts';
 export { type RecordedPass, recordForward } from './record.ts';
 export { type LayerSummary, type ModelSummary, summarize, summaryText } from './summary.ts';
 export {

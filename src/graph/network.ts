@@ -2,7 +2,7 @@
  * A network: a model with parameters on a GPU. Parameters are declared when the network is made, so that a memory plan
  * can count them, and get their memory with `allocate`.
  */
-import { DisposedError, FormatError, ShapeError } from '../errors.ts';
+import { DisposedError, FormatError, OptionError, ShapeError } from '../errors.ts';
 import { Arena, describe, Gpu, type Program, ProgramBuilder, runOnce, sizeOf, Tensor } from '../gpu/index.ts';
 import { declareParameter, type Parameter, type ParameterSpec } from '../layers/index.ts';
 import { packSigns, unpackSigns } from '../ops/dense.ts';
@@ -173,6 +173,31 @@ export class Network {
   }
 
   /**
+   * The network compiled for a batch, for who has samples on the GPU already: fill `input`, encode or run `program`, take
+   * `output`. It belongs to the network, which makes one for each batch, and frees it.
+   * @param batch samples that run at once
+   * @throws OptionError unless a whole number of samples is asked for; MemoryPlanError, OutOfMemoryError
+   */
+  predictor(batch: number): Promise<Predictor> {
+    if (!Number.isSafeInteger(batch) || batch < 1) {
+      return Promise.reject(
+        new OptionError('A batch is a whole number of samples.', {
+          given: String(batch),
+          expected: '1 or more',
+          where: this.model.name,
+        }),
+      );
+    }
+    let predictor = this.#predictors.get(batch);
+    if (predictor === undefined) {
+      predictor = this.#compilePredictor(batch);
+      this.#predictors.set(batch, predictor);
+      predictor.catch(() => this.#predictors.delete(batch));
+    }
+    return predictor;
+  }
+
+  /**
    * Runs the network on samples, in inference mode.
    * @param samples f32 [count, ...inputShape], normalised as in training
    * @returns f32 [count, ...outputShape]
@@ -189,7 +214,7 @@ export class Network {
       });
     }
     const batch = Math.min(count, PREDICT_BATCH);
-    const predictor = await this.#predictor(batch);
+    const predictor = await this.predictor(batch);
     const outputs: Float32Array<ArrayBuffer>[] = [];
     for (let first = 0; first < count; first += batch) {
       const here = Math.min(batch, count - first);
@@ -224,16 +249,6 @@ export class Network {
 
   [Symbol.dispose](): void {
     if (!this.#disposed) this.dispose();
-  }
-
-  #predictor(batch: number): Promise<Predictor> {
-    let predictor = this.#predictors.get(batch);
-    if (predictor === undefined) {
-      predictor = this.#compilePredictor(batch);
-      this.#predictors.set(batch, predictor);
-      predictor.catch(() => this.#predictors.delete(batch));
-    }
-    return predictor;
   }
 
   async #compilePredictor(batch: number): Promise<Predictor> {
@@ -271,8 +286,11 @@ export class Network {
   }
 }
 
-interface Predictor {
+/** A network compiled for a batch. */
+export interface Predictor {
+  /** f32 [batch, ...inputShape], to be filled before each run. */
   readonly input: Tensor;
+  /** f32 [batch, ...outputShape]; overwritten by the next run. */
   readonly output: Tensor;
   /** What the program reads that depends on parameters alone; to be run after every change of them. */
   readonly preparation: Program;

@@ -192,6 +192,21 @@ function run(node: OnnxNode, inputs: readonly (Nd | undefined)[]): Nd {
       return binary(x, input(1), (a, b) => a * b);
     case 'Div':
       return binary(x, input(1), (a, b) => a / b);
+    case 'GreaterOrEqual':
+      return binary(x, input(1), (a, b) => Number(a >= b));
+    case 'Greater':
+      return binary(x, input(1), (a, b) => Number(a > b));
+    case 'LessOrEqual':
+      return binary(x, input(1), (a, b) => Number(a <= b));
+    case 'Less':
+      return binary(x, input(1), (a, b) => Number(a < b));
+    case 'Not':
+      return { dims: x.dims, data: x.data.map((value) => 1 - value) };
+    case 'Where': {
+      const then = binary(x, input(1), (condition, a) => (condition === 0 ? 0 : a));
+      const otherwise = binary(x, input(2), (condition, b) => (condition === 0 ? b : 0));
+      return binary(then, otherwise, (a, b) => a + b);
+    }
     case 'Pow':
       return binary(x, input(1), (a, b) => a ** b);
     case 'Relu':

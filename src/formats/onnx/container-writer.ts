@@ -23,8 +23,8 @@ export interface WrittenTensor {
 
 export interface WrittenValue {
   readonly name: string;
-  /** Without the batch, whose extent is left open. */
-  readonly dims: readonly number[];
+  /** Without the batch, whose extent is left open; undefined where the file needn't say it. */
+  readonly dims: readonly number[] | undefined;
 }
 
 export interface WrittenGraph {
@@ -42,10 +42,13 @@ const ELEMENT = { float32: 1, int64: 7 } as const;
 /** Numbers of AttributeProto's types. */
 const ATTRIBUTE = { float: 1, int: 2, string: 3, ints: 7 } as const;
 
-type Field = readonly [number: number, value: number | string | Uint8Array | { readonly float: number }];
+export type Field = readonly [
+  number: number,
+  value: number | string | Uint8Array | { readonly float: number },
+];
 
 /** A message from its fields: integers are varints, `{ float }` is four bytes, the rest has its length before it. */
-function message(fields: readonly Field[]): Uint8Array<ArrayBuffer> {
+export function message(fields: readonly Field[]): Uint8Array<ArrayBuffer> {
   const writer = new BinaryWriter();
   for (const [number, value] of fields) {
     if (typeof value === 'number') writer.tag(number, WireType.Varint).int64(value);
@@ -127,13 +130,13 @@ function tensorOf({ name, dims, data }: WrittenTensor): Uint8Array {
   return message([...dims.map((extent): Field => [1, extent]), [2, type], [8, name], [9, raw]]);
 }
 
-/** ValueInfoProto > TypeProto > tensor_type > shape > dim. */
-function typed({ name, dims }: WrittenValue): Uint8Array {
+/** ValueInfoProto > TypeProto > tensor_type > shape > dim; of float32. */
+export function typed({ name, dims }: WrittenValue): Uint8Array<ArrayBuffer> {
   const batch: Field = [1, message([[2, 'batch']])];
-  const shape = message([batch, ...dims.map((extent): Field => [1, message([[1, extent]])])]);
+  const extents = dims?.map((extent): Field => [1, message([[1, extent]])]);
   const tensor = message([
     [1, ELEMENT.float32],
-    [2, shape],
+    ...(extents === undefined ? [] : [[2, message([batch, ...extents])] satisfies Field]),
   ]);
   return message([
     [1, name],

@@ -38,6 +38,31 @@ export interface OnnxGraph {
   readonly opset: number;
 }
 
+/** A field of a message as it stands in the file. */
+export interface RawField {
+  readonly number: number;
+  /** Tag, length and content: what a copy of the message takes over. */
+  readonly whole: Uint8Array;
+  /** The content of a message or a string; empty for a number. */
+  readonly content: Uint8Array;
+}
+
+/** The fields of a message, none read: for who takes a file apart and must lose nothing. @throws FormatError */
+export function rawFields(bytes: Uint8Array): RawField[] {
+  return readable(bytes, () => {
+    const reader = new BinaryReader(bytes);
+    const fields: RawField[] = [];
+    while (reader.pos < reader.len) {
+      const start = reader.pos;
+      const [number, wire] = reader.tag();
+      const content = wire === WireType.LengthDelimited ? reader.bytes() : new Uint8Array();
+      if (wire !== WireType.LengthDelimited) reader.skip(wire, number);
+      fields.push({ number, whole: bytes.subarray(start, reader.pos), content });
+    }
+    return fields;
+  });
+}
+
 type Field = (reader: BinaryReader, wire: WireType) => void;
 
 /** Calls `fields[number]` for every field of a message and skips the others. */
@@ -70,7 +95,7 @@ const int64 = (reader: BinaryReader) => Number(reader.int64());
  * @throws FormatError when it isn't one, or is damaged
  */
 export function parseOnnx(bytes: Uint8Array): OnnxGraph {
-  try {
+  return readable(bytes, () => {
     let graph: Omit<OnnxGraph, 'opset'> | undefined;
     let opset = 13;
     readMessage(bytes, {
@@ -84,6 +109,13 @@ export function parseOnnx(bytes: Uint8Array): OnnxGraph {
     });
     if (graph === undefined) throw new FormatError('There is no graph in this file.', { where: 'ONNX' });
     return { ...(graph as Omit<OnnxGraph, 'opset'>), opset };
+  });
+}
+
+/** What `read` makes of bytes. @throws FormatError where they are damaged */
+function readable<T>(bytes: Uint8Array, read: () => T): T {
+  try {
+    return read();
   } catch (cause) {
     if (cause instanceof FormatError) throw cause;
     throw new FormatError('This is no ONNX file, or a damaged one.', {
@@ -170,7 +202,8 @@ function readNode(bytes: Uint8Array, place: number): OnnxNode {
   return { name: name || `${operator}_${place}`, operator, domain, inputs, outputs, numbers, texts, tensors };
 }
 
-function readValueInfo(bytes: Uint8Array): OnnxValueInfo {
+/** Name and shape of a value. */
+export function readValueInfo(bytes: Uint8Array): OnnxValueInfo {
   let name = '';
   const dims: number[] = [];
   const dimension: Field = (reader) => {

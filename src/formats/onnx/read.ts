@@ -3,6 +3,7 @@ import { FormatError } from '../../errors.ts';
 import { sizeOf } from '../../gpu/index.ts';
 import { input, type Model, model } from '../../graph/index.ts';
 import { ARITHMETIC_RULES } from './arithmetic.ts';
+import { COMPARISON_RULES } from './comparisons.ts';
 import { type OnnxGraph, type OnnxNode, parseOnnx } from './container.ts';
 import { Importer, type Rule } from './importer.ts';
 import { POOL_RULES } from './pools.ts';
@@ -22,6 +23,7 @@ export interface OnnxNetwork {
 
 const RULES: Readonly<Record<string, Rule>> = {
   ...ARITHMETIC_RULES,
+  ...COMPARISON_RULES,
   ...POOL_RULES,
   ...PRODUCT_RULES,
   ...QUANTIZATION_RULES,
@@ -44,9 +46,7 @@ const NUMBERS_A_BYTE = 8;
  */
 export function importOnnx(bytes: Uint8Array): OnnxNetwork {
   const graph = parseOnnx(bytes);
-  const unsupported = graph.nodes.filter(
-    ({ operator, domain }) => !Object.hasOwn(RULES, operator) || !DOMAINS.includes(domain),
-  );
+  const unsupported = graph.nodes.filter((node) => !isSupported(node));
   if (unsupported.length > 0) {
     throw new FormatError('This ONNX file has operators that are not supported.', {
       given: unsupported
@@ -56,11 +56,44 @@ export function importOnnx(bytes: Uint8Array): OnnxNetwork {
       where: unsupported[0]?.name,
     });
   }
-  return build(graph, FREE_NUMBERS + NUMBERS_A_BYTE * bytes.length);
+  return build(graph, mostOf(bytes));
 }
 
-/** @param most constants, and scales and shifts by channel, that may be made */
-function build({ nodes, initializers, inputs, outputs, opset }: OnnxGraph, most: number): OnnxNetwork {
+/** Whether there is a rule for a node's operator. */
+export function isSupported({ operator, domain }: OnnxNode): boolean {
+  return Object.hasOwn(RULES, operator) && DOMAINS.includes(domain);
+}
+
+/**
+ * Shapes of the values that depend on the input, as far as reading the nodes tells them: up to the first operator that has
+ * no rule.
+ * @returns dims of ONNX, the batch first, by name
+ */
+export function inferShapes(bytes: Uint8Array): ReadonlyMap<string, readonly number[]> {
+  const shapes = new Map<string, readonly number[]>();
+  const graph = parseOnnx(bytes);
+  const known = graph.nodes.findIndex((node) => !isSupported(node));
+  const nodes = known < 0 ? graph.nodes : graph.nodes.slice(0, known);
+  try {
+    build({ ...graph, nodes }, mostOf(bytes), (name, dims) => shapes.set(name, dims));
+  } catch (cause) {
+    // What came before is known all the same.
+    if (!(cause instanceof FormatError)) throw cause;
+  }
+  return shapes;
+}
+
+const mostOf = (bytes: Uint8Array) => FREE_NUMBERS + NUMBERS_A_BYTE * bytes.length;
+
+/**
+ * @param most constants, and scales and shifts by channel, that may be made
+ * @param onValue is told the shape of every value that depends on the input
+ */
+function build(
+  { nodes, initializers, inputs, outputs, opset }: OnnxGraph,
+  most: number,
+  onValue: (name: string, dims: readonly number[]) => void = () => {},
+): OnnxNetwork {
   const importer = new Importer(opset);
   const names = new Map<string, Value>();
   for (const [name, tensor] of initializers) names.set(name, { kind: 'constant', ...tensor });
@@ -87,6 +120,7 @@ function build({ nodes, initializers, inputs, outputs, opset }: OnnxGraph, most:
   }
   const start = input(shape);
   names.set(only.name, activation(start, dims, axes, shape, 'reals'));
+  onValue(only.name, dims);
 
   let made = 0;
   for (const node of nodes) {
@@ -104,7 +138,10 @@ function build({ nodes, initializers, inputs, outputs, opset }: OnnxGraph, most:
         ? value.data.length
         : 2 * value.scale.length;
     if (made > most) throw refused(node, `more than ${most} numbers would be made while reading`);
-    for (const name of node.outputs) names.set(name, value);
+    for (const name of node.outputs) {
+      names.set(name, value);
+      if (value.kind === 'activation') onValue(name, value.dims);
+    }
   }
   const last = names.get(result.name);
   if (last?.kind !== 'activation') {

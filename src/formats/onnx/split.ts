@@ -1,0 +1,445 @@
+/**
+ * One ONNX file as three: what comes before the binary layers and what comes after them, for a runtime such as ONNX Runtime
+ * Web, and the binary layers themselves, for this library. Nodes, constants and versions are copied as they stand in the
+ * file, so operators that this library knows nothing of stay what they are.
+ */
+import { FormatError, OptionError } from '../../errors.ts';
+import {
+  type OnnxGraph,
+  type OnnxNode,
+  type OnnxTensor,
+  parseOnnx,
+  type RawField,
+  rawFields,
+  readValueInfo,
+} from './container.ts';
+import { type Field, message, typed } from './container-writer.ts';
+import { importOnnx, inferShapes, isSupported } from './read.ts';
+
+/** A value that passes from one file to the next. */
+export interface OnnxValue {
+  readonly name: string;
+  /** As in ONNX, [batch, channels, height, width] or [batch, features]; the batch is 0 where it is open. */
+  readonly dims: readonly number[];
+}
+
+export interface OnnxSplit {
+  /** What comes before: an ONNX file. Undefined where the network begins with the binary layers. */
+  readonly head: Uint8Array<ArrayBuffer> | undefined;
+  /** The binary layers: an ONNX file that `importOnnx` and `loadModel` read. */
+  readonly binary: Uint8Array<ArrayBuffer>;
+  /** What comes after. Undefined where the network ends with the binary layers. */
+  readonly tail: Uint8Array<ArrayBuffer> | undefined;
+  /** What the binary layers take: the head's output, or the network's input. */
+  readonly input: OnnxValue;
+  /** What they give: the tail's input, or the network's output. */
+  readonly output: OnnxValue;
+  /** Names of the nodes in each file; nodes that only make constants may be in several. */
+  readonly nodes: Readonly<Record<'head' | 'binary' | 'tail', readonly string[]>>;
+}
+
+/** Where to cut, instead of around what is found to be binary. */
+export interface OnnxSplitOptions {
+  /** Name of the value that the binary layers take. */
+  readonly from?: string;
+  /** Name of the value that they give. */
+  readonly to?: string;
+}
+
+/**
+ * Takes the binary layers out of an ONNX file. Binary are products whose weights have one magnitude (in the whole tensor,
+ * or in each of its channels), the signs that are taken before them, operators of QONNX, FINN and Brevitas, which other
+ * runtimes lack, and whatever lies between two of those. They must be one piece: one value goes in, one comes out.
+ *
+ *   const { head, binary, tail } = splitOnnx(file);
+ *
+ * A value that goes around the binary layers becomes another output of the head and another input of the tail.
+ * @throws FormatError where the file is damaged, has no binary layers, or they aren't one piece, naming what is in the way;
+ *   OptionError where `from` or `to` is no value of the network
+ */
+export function splitOnnx(bytes: Uint8Array, options: OnnxSplitOptions = {}): OnnxSplit {
+  const graph = new Dataflow(parseOnnx(bytes));
+  const binary = options.from || options.to ? between(graph, options) : binaryPiece(graph);
+  const [inputName, outputName] = boundary(graph, binary);
+
+  const before = graph.ancestors(binary);
+  const head = new Set(graph.nodes.filter((node) => before.has(node) && !binary.has(node)));
+  const tail = new Set(graph.nodes.filter((node) => !head.has(node) && !binary.has(node)));
+  const written = new Files(bytes, graph);
+  const made = (part: ReadonlySet<OnnxNode>) => new Set([...part].flatMap(({ outputs }) => outputs));
+  const taken = (part: ReadonlySet<OnnxNode>) => new Set([...part].flatMap((node) => graph.inputsOf(node)));
+  const fromHead = made(head);
+  const inTail = made(tail);
+  const isResult = (name: string) => graph.outputs.some((output) => output.name === name);
+  const leaves = (name: string) => name === inputName || taken(tail).has(name) || isResult(name);
+
+  const parts = {
+    head: { nodes: head, inputs: graph.given, outputs: [...fromHead].filter(leaves) },
+    binary: { nodes: binary, inputs: [inputName], outputs: [outputName] },
+    tail: {
+      nodes: tail,
+      inputs: [...taken(tail)].filter((name) => !inTail.has(name)),
+      outputs: [...inTail].filter(isResult),
+    },
+  };
+  const shapeOf = (name: string) => written.dims.get(name) ?? inferred().get(name);
+  let walked: ReadonlyMap<string, readonly number[]> | undefined;
+  const inferred = () => {
+    walked ??= inferShapes(bytes);
+    return walked;
+  };
+  const inputDims = shapeOf(inputName);
+  if (inputDims === undefined || inputDims.length < 2) {
+    throw new FormatError("The file doesn't say the shape of what the binary layers take.", {
+      given: inputDims === undefined ? 'no shape' : `[${inputDims.join(', ')}]`,
+      where: inputName,
+      remedy: 'write the shapes into it, as onnx.shape_inference.infer_shapes of the ONNX package does',
+    });
+  }
+  const file = written.file('binary', parts.binary, new Map([[inputName, inputDims]]));
+  // What can't be read must be said here, and not when half of the network runs already.
+  importOnnx(file);
+  const outputDims = shapeOf(outputName) ?? inferShapes(file).get(outputName) ?? [];
+  const dims = new Map([
+    [inputName, inputDims],
+    [outputName, outputDims],
+  ]);
+  return {
+    head: head.size === 0 ? undefined : written.file('head', parts.head, dims),
+    binary: file,
+    tail: tail.size === 0 ? undefined : written.file('tail', parts.tail, dims),
+    input: { name: inputName, dims: inputDims },
+    output: { name: outputName, dims: outputDims },
+    nodes: {
+      head: written.namesOf(parts.head),
+      binary: written.namesOf(parts.binary),
+      tail: written.namesOf(parts.tail),
+    },
+  };
+}
+
+/** The nodes that depend on the network's input, and how values flow between them. */
+class Dataflow {
+  /** All, in the file's order. */
+  readonly all: readonly OnnxNode[];
+  /** Those of them that depend on the input. */
+  readonly nodes: readonly OnnxNode[];
+  readonly initializers: OnnxGraph['initializers'];
+  readonly outputs: OnnxGraph['outputs'];
+  /** Names of the network's inputs. */
+  readonly given: readonly string[];
+  readonly #makers = new Map<string, OnnxNode>();
+  readonly #active: Set<string>;
+
+  constructor({ nodes, initializers, inputs, outputs }: OnnxGraph) {
+    this.all = nodes;
+    this.initializers = initializers;
+    this.outputs = outputs;
+    this.given = inputs.map(({ name }) => name).filter((name) => !initializers.has(name));
+    this.#active = new Set(this.given);
+    for (const node of nodes) {
+      for (const name of node.outputs) this.#makers.set(name, node);
+      if (node.inputs.some((name) => this.#active.has(name))) {
+        for (const name of node.outputs) this.#active.add(name);
+      }
+    }
+    this.nodes = nodes.filter((node) => this.inputsOf(node).length > 0);
+  }
+
+  /** The inputs of a node that depend on the network's input. */
+  inputsOf(node: OnnxNode): readonly string[] {
+    return node.inputs.filter((name) => this.#active.has(name));
+  }
+
+  isActive(name: string): boolean {
+    return this.#active.has(name);
+  }
+
+  /** The node that makes a value; undefined for inputs and constants of the file. */
+  maker(name: string): OnnxNode | undefined {
+    return this.#makers.get(name);
+  }
+
+  /** Nodes that given ones depend on, and these. */
+  ancestors(of: ReadonlySet<OnnxNode>): Set<OnnxNode> {
+    const found = new Set(of);
+    for (const node of found) {
+      for (const name of this.inputsOf(node)) {
+        const maker = this.#makers.get(name);
+        if (maker !== undefined) found.add(maker);
+      }
+    }
+    return found;
+  }
+
+  /** Nodes that depend on given ones, and these. */
+  descendants(of: ReadonlySet<OnnxNode>): Set<OnnxNode> {
+    const found = new Set(of);
+    // The file's order is topological.
+    for (const node of this.nodes) {
+      const makers = this.inputsOf(node).map((name) => this.#makers.get(name));
+      if (makers.some((maker) => maker !== undefined && found.has(maker))) found.add(node);
+    }
+    return found;
+  }
+}
+
+const STANDARD = ['', 'ai.onnx'];
+const CUSTOM = /^(qonnx|finn|onnx\.brevitas)/;
+const PRODUCTS = ['Conv', 'MatMul', 'Gemm'];
+/** What signs are made by, and what may stand between them and a product. */
+const COMPARISONS = ['Sign', 'GreaterOrEqual', 'Greater', 'LessOrEqual', 'Less'];
+const AROUND_SIGNS = [
+  ...['Where', 'Cast', 'Not', 'Mul', 'Add', 'Sub', 'Identity'],
+  ...['Pad', 'Flatten', 'Reshape', 'Transpose', 'MaxPool'],
+];
+
+/** What is found to be binary, with all that lies between. */
+function binaryPiece(graph: Dataflow): Set<OnnxNode> {
+  const seeds = new Set<OnnxNode>();
+  for (const node of graph.nodes) {
+    if (CUSTOM.test(node.domain)) seeds.add(node);
+    if (!STANDARD.includes(node.domain) || !PRODUCTS.includes(node.operator)) continue;
+    const [x = '', weights = ''] = node.inputs;
+    if (graph.isActive(weights) || !isBinary(graph, weights)) continue;
+    seeds.add(node);
+    for (const taken of signsBefore(graph, x)) seeds.add(taken);
+  }
+  if (seeds.size === 0) {
+    throw new FormatError('There are no binary layers in this file.', {
+      given: `${graph.nodes.length} nodes`,
+      expected: 'Conv, MatMul or Gemm with weights of one magnitude, or operators of QONNX, FINN or Brevitas',
+      where: 'ONNX',
+      remedy: 'name the values to cut at: splitOnnx(bytes, { from, to })',
+    });
+  }
+  return closed(graph, seeds);
+}
+
+/** All that lies between nodes, with them. @throws FormatError where something in it only another runtime can run */
+function closed(graph: Dataflow, seeds: ReadonlySet<OnnxNode>): Set<OnnxNode> {
+  const after = graph.descendants(seeds);
+  const piece = new Set([...graph.ancestors(seeds)].filter((node) => after.has(node)));
+  const foreign = [...piece].find((node) => !isSupported(node));
+  if (foreign !== undefined) {
+    throw new FormatError('The binary layers are not one piece: between them is what this library has not.', {
+      given: `${foreign.operator} (${foreign.name})`,
+      where: foreign.name,
+      remedy: 'name the values to cut at: splitOnnx(bytes, { from, to })',
+    });
+  }
+  return new Set(graph.nodes.filter((node) => piece.has(node)));
+}
+
+/** What lies between two named values. */
+function between(graph: Dataflow, { from, to }: OnnxSplitOptions): Set<OnnxNode> {
+  for (const [option, name] of Object.entries({ from, to })) {
+    if (name === undefined || graph.isActive(name)) continue;
+    throw new OptionError('There is no such value in this network.', {
+      given: `${option}: ${JSON.stringify(name)}`,
+      expected: `one of ${[...graph.given, ...graph.nodes.flatMap(({ outputs }) => outputs)].join(', ')}`,
+      where: 'splitOnnx',
+    });
+  }
+  const takes = graph.nodes.filter((node) => from === undefined || node.inputs.includes(from));
+  const gives = graph.nodes.filter((node) => to === undefined || node.outputs.includes(to));
+  const after = graph.descendants(new Set(takes));
+  const before = graph.ancestors(new Set(gives));
+  const piece = new Set(graph.nodes.filter((node) => after.has(node) && before.has(node)));
+  if (piece.size === 0) {
+    throw new OptionError('Nothing lies between these values.', {
+      given: `from ${from ?? 'the input'} to ${to ?? 'the output'}`,
+      where: 'splitOnnx',
+    });
+  }
+  return closed(graph, piece);
+}
+
+/** The one value that goes into a piece, and the one that comes out. @throws FormatError */
+function boundary(graph: Dataflow, piece: ReadonlySet<OnnxNode>): [input: string, output: string] {
+  const made = new Set([...piece].flatMap(({ outputs }) => outputs));
+  const inside = [...piece].flatMap((node) => graph.inputsOf(node));
+  const outside = graph.nodes.filter((node) => !piece.has(node)).flatMap((node) => graph.inputsOf(node));
+  const results = [...outside, ...graph.outputs.map(({ name }) => name)];
+  const ins = [...new Set(inside.filter((name) => !made.has(name)))];
+  const outs = [...made].filter((name) => results.includes(name));
+  const [input, output] = [ins[0], outs[0]];
+  if (input === undefined || output === undefined || ins.length > 1 || outs.length > 1) {
+    throw new FormatError('The binary layers are not one piece with one input and one output.', {
+      given: `in: ${ins.join(', ')}; out: ${outs.join(', ')}`,
+      where: [...piece][0]?.name,
+      remedy: 'name the values to cut at: splitOnnx(bytes, { from, to })',
+    });
+  }
+  return [input, output];
+}
+
+/** The nodes from the comparison that makes signs to the product that takes them; none where no signs are taken. */
+function signsBefore(graph: Dataflow, name: string): readonly OnnxNode[] {
+  const node = graph.maker(name);
+  if (node === undefined || !STANDARD.includes(node.domain)) return [];
+  if (COMPARISONS.includes(node.operator)) return [node];
+  if (!AROUND_SIGNS.includes(node.operator)) return [];
+  const inputs = graph.inputsOf(node);
+  const before = inputs.map((input) => signsBefore(graph, input));
+  return inputs.length > 0 && before.every(({ length }) => length > 0) ? [...before.flat(), node] : [];
+}
+
+/** Whether a constant is signs times one magnitude, or one a channel. */
+function isBinary(graph: Dataflow, name: string): boolean {
+  const tensor = graph.initializers.get(name);
+  if (tensor !== undefined) return hasOneMagnitude(tensor);
+  const node = graph.maker(name);
+  if (node === undefined) return false;
+  const [x = '', , , width = ''] = node.inputs;
+  switch (node.operator) {
+    case 'BipolarQuant':
+    case 'Sign':
+      return true;
+    case 'Quant':
+    case 'IntQuant':
+      return graph.initializers.get(width)?.data[0] === 1;
+    case 'Constant': {
+      const value = node.tensors.get('value');
+      return value !== undefined && hasOneMagnitude(value);
+    }
+    case 'Mul':
+    case 'Div':
+    case 'Transpose':
+    case 'Reshape':
+    case 'Identity':
+      return isBinary(graph, x);
+    default:
+      return false;
+  }
+}
+
+/** In all of a tensor, in each slice of its first axis (filters), or in each column of its last (a MatMul's). */
+function hasOneMagnitude({ dims, data }: OnnxTensor): boolean {
+  const hasBoth = data.some((value) => value > 0) && data.some((value) => value < 0);
+  if (!hasBoth) return false;
+  const columns = dims.at(-1) ?? 1;
+  const slice = data.length / (dims[0] ?? 1);
+  const groups: ((i: number) => number)[] = [() => 0];
+  // One weight alone has one magnitude always.
+  if (slice > 1) groups.push((i: number) => Math.floor(i / slice));
+  if (dims.length === 2 && columns < data.length) groups.push((i: number) => i % columns);
+  return groups.some((groupOf) => {
+    const sizes = new Map<number, number>();
+    return data.every((value, i) => {
+      const size = Math.abs(value);
+      const known = sizes.get(groupOf(i)) ?? size;
+      sizes.set(groupOf(i), known);
+      return size === known && size > 0;
+    });
+  });
+}
+
+interface Part {
+  readonly nodes: ReadonlySet<OnnxNode>;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+}
+
+/** Fields of ModelProto and GraphProto, by their numbers in onnx.proto3. */
+const MODEL = { graph: 7 } as const;
+const GRAPH = { node: 1, name: 2, initializer: 5, input: 11, output: 12, value: 13 } as const;
+
+/** Writes parts of a file, from the file's own bytes. */
+class Files {
+  /** Shapes that the file tells. */
+  readonly dims = new Map<string, readonly number[]>();
+  readonly #model: readonly RawField[];
+  readonly #fields: readonly RawField[];
+  /** Values that the file describes, by name. */
+  readonly #infos = new Map<string, Uint8Array>();
+  readonly #all: readonly OnnxNode[];
+
+  constructor(bytes: Uint8Array, graph: Dataflow) {
+    this.#model = rawFields(bytes);
+    this.#fields = this.#model
+      .filter(({ number }) => number === MODEL.graph)
+      .flatMap(({ content }) => rawFields(content));
+    this.#all = graph.all;
+    for (const { number, content } of this.#fields) {
+      if (number !== GRAPH.input && number !== GRAPH.output && number !== GRAPH.value) continue;
+      const { name, dims } = readValueInfo(content);
+      this.#infos.set(name, content);
+      if (dims.length > 0) this.dims.set(name, dims);
+    }
+  }
+
+  namesOf(part: Part): string[] {
+    return [...this.#needed(part)].map(({ name }) => name);
+  }
+
+  /** The bytes of a file with this part of the graph. */
+  file(name: string, part: Part, dims: ReadonlyMap<string, readonly number[]>): Uint8Array<ArrayBuffer> {
+    const needed = this.#needed(part);
+    const used = new Set([...needed].flatMap(({ inputs }) => inputs));
+    const made = new Set([...needed].flatMap(({ outputs }) => outputs));
+    const describe = (value: string): Uint8Array =>
+      this.#infos.get(value) ?? typed({ name: value, dims: dims.get(value)?.slice(1) });
+    let place = 0;
+    const parts = this.#fields.flatMap(({ number, whole, content }): Uint8Array[] => {
+      switch (number) {
+        case GRAPH.node: {
+          const node = this.#all[place++];
+          return node !== undefined && needed.has(node) ? [whole] : [];
+        }
+        case GRAPH.initializer:
+          return used.has(initializerName(content)) ? [whole] : [];
+        case GRAPH.value:
+          return made.has(readValueInfo(content).name) ? [whole] : [];
+        case GRAPH.name:
+        case GRAPH.input:
+        case GRAPH.output:
+          return [];
+        default:
+          return [whole];
+      }
+    });
+    // Before version 4 of the format, constants were inputs too.
+    const constants = this.#fields
+      .filter(({ number }) => number === GRAPH.input)
+      .map(({ content }) => readValueInfo(content).name)
+      .filter((input) => used.has(input) && !part.inputs.includes(input) && !made.has(input));
+    const head: Field[] = [[GRAPH.name, name]];
+    for (const value of [...part.inputs, ...constants]) head.push([GRAPH.input, describe(value)]);
+    for (const value of part.outputs) head.push([GRAPH.output, describe(value)]);
+    const graph = joined([message(head), ...parts]);
+    return joined([
+      ...this.#model.filter(({ number }) => number !== MODEL.graph).map(({ whole }) => whole),
+      message([[MODEL.graph, graph]]),
+    ]);
+  }
+
+  /** A part's nodes, and those that make its constants, in the file's order. */
+  #needed({ nodes, inputs }: Part): Set<OnnxNode> {
+    const makers = new Map(this.#all.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
+    const found = new Set(nodes);
+    for (const node of found) {
+      for (const name of node.inputs) {
+        const maker = makers.get(name);
+        if (maker !== undefined && !inputs.includes(name)) found.add(maker);
+      }
+    }
+    return new Set(this.#all.filter((node) => found.has(node)));
+  }
+}
+
+/** TensorProto's name. */
+function initializerName(content: Uint8Array): string {
+  const name = rawFields(content).find(({ number }) => number === 8);
+  return name === undefined ? '' : new TextDecoder().decode(name.content);
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
