@@ -60,3 +60,9 @@ test('TensorFlow.js trains binary layers on its WebGPU backend, and keeps no ten
   expect(new Set(counts).size).toBe(1);
   expect(Number(/held out: (\d+) of 100/.exec(text)?.[1])).toBeGreaterThan(80);
 });
+
+test('ONNX Runtime runs the floats of a file, and the library its binary layers, on one device', async () => {
+  const text = await outcome('onnxruntime');
+  expect(text).toContain('between the sessions: gpu-buffer, read back 0 times');
+  expect(Number(/largest difference .*: (\S+)/.exec(text)?.[1])).toBeLessThan(1e-3);
+});
