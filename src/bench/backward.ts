@@ -1,6 +1,7 @@
 /** The two backward products, of real gradients with signs, beside this library's own f32 products of the same shapes. */
 import { type Gpu, ProgramBuilder, type Tensor } from '../gpu/index.ts';
 import * as ops from '../ops/index.ts';
+import type { Ceilings } from './ceilings.ts';
 import { Job, type SampleOptions, type Timing, timeJob, timeOnGpu } from './measure.ts';
 import { assertSame, compared, outputOf, packInto } from './products.ts';
 import { type Product, SALT, signs, wholeNumbers } from './shapes.ts';
@@ -19,12 +20,15 @@ export interface BackwardResult {
   readonly ratio: number;
   /** Bytes of the operands. */
   readonly bytesRead: { readonly binary: number; readonly float: number };
+  /** Multiply-adds a second, of which a gradient that a sign is applied to counts as one, over the ceiling. */
+  readonly shares: { readonly binary: number; readonly float: number };
 }
 
 /** @throws GpuValidationError where the forms differ: gradients are small whole numbers, so all sums are exact */
 export async function benchBackward(
   gpu: Gpu,
   product: Product,
+  ceilings: Pick<Ceilings, 'multiplyAdds'>,
   options: SampleOptions,
 ): Promise<BackwardResult[]> {
   const outShape = outputOf(product);
@@ -68,6 +72,7 @@ export async function benchBackward(
     const [float, floatOnGpu, expected] = await timed(gpu, name, form.float, options);
     assertSame(name, values, expected, "this library's f32 kernel");
     const [binaryBest, floatBest] = compared(gpu, [binary, float], [binaryOnGpu, floatOnGpu]);
+    const share = ({ median }: Timing) => (1000 * product.macs) / median / ceilings.multiplyAdds.perSecond;
     results.push({
       id: product.id,
       name,
@@ -82,6 +87,7 @@ export async function benchBackward(
         binary: g.byteLength + form.signs.byteLength,
         float: g.byteLength + form.reals.byteLength,
       },
+      shares: { binary: share(binaryBest), float: share(floatBest) },
     });
   }
   return results;

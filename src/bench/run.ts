@@ -245,7 +245,7 @@ export async function runBench(
     }
     for (const product of work.backward) {
       measuring(`${product.name}, backward`);
-      figures.backward.push(...(await benchBackward(gpu, product, { runs: software ? 3 : runs })));
+      figures.backward.push(...(await benchBackward(gpu, product, ceilings, { runs: software ? 3 : runs })));
     }
     if (options.peers) {
       for (const open of [openTensorFlow, openOnnxWebGpu, openOnnxWasm, openJax]) {

@@ -1,8 +1,8 @@
 /** The report of `webgpu-bnn bench` as one self-contained page: rooflines, ratios, and every table. */
 import type { Ceilings, ProductResult } from '../bench/index.ts';
 import type { BenchReport } from './bench.ts';
-import { SECTIONS, type TextTable, tablesOf } from './bench-tables.ts';
-import { AXIS, colourOf, draw, escapeHtml, factRows, figure, HEIGHT, INK, page, SOFT } from './html.ts';
+import { leftOutOf, SECTIONS, seconds, type TextTable, tablesOf } from './bench-tables.ts';
+import { AXIS, colourOf, draw, escapeHtml, factRows, figure, HEIGHT, INK, page, SOFT, SORT } from './html.ts';
 
 export function renderBench(report: BenchReport): string {
   const { ceilings, kernels, layers, peers, adapter } = report;
@@ -47,6 +47,7 @@ export function renderBench(report: BenchReport): string {
     } Medians and spreads of repeated runs, warm-up apart; every timed output was compared in the same run.</p>`,
     body: `<section class="charts">${charts.join('\n')}</section>
 ${tables.map(htmlTable).join('\n')}
+<script>${SORT}</script>
 <h2>Run</h2>
 ${factRows([
   ['adapter', adapter.name],
@@ -54,10 +55,11 @@ ${factRows([
   ['ran in', report.host],
   ['toggles', report.toggles.join(', ') || 'none (the defaults, as in a browser)'],
   ["the GPU's own clock", report.timestamps ? 'read beside the clock of the host' : 'not offered'],
+  ['took', seconds(report.seconds)],
   ['repetitions', report.quick ? 'few (--quick)' : 'as many as by default'],
   ['date', report.date],
   ...report.missingPeers.map(({ name, reason }) => [`not measured: ${name}`, reason] as const),
-  ...(report.leftOut.length === 0 ? [] : [['left out', report.leftOut.join(', ')] as const]),
+  ...(report.leftOut.length === 0 ? [] : [['left out', leftOutOf(report)] as const]),
 ])}`,
   });
 }
@@ -65,27 +67,58 @@ ${factRows([
 function htmlTable({ title, head, rows, note }: TextTable): string {
   const cells = (row: readonly string[]) =>
     row.map((cell, i) =>
-      i === 0 ? `<th scope="row">${escapeHtml(cell)}</th>` : `<td>${escapeHtml(cell)}</td>`,
+      i === 0
+        ? `<th scope="row">${escapeHtml(cell)}</th>`
+        : `<td data-sort="${escapeHtml(sortKey(cell))}">${escapeHtml(cell)}</td>`,
     );
+  // Of one or two rows there is nothing to sort.
+  const sortable = rows.length > 2;
+  const heads = head.map((name) =>
+    sortable
+      ? `<th aria-sort="none"><button type="button">${escapeHtml(name)}</button></th>`
+      : `<th>${escapeHtml(name)}</th>`,
+  );
   return `<h2>${escapeHtml(title)}</h2>
-<div class="scroll"><table><thead><tr>${head.map((name) => `<th>${escapeHtml(name)}</th>`).join('')}</tr></thead>
+<div class="scroll"><table class="dense${sortable ? ' sortable' : ''}"><thead><tr>${heads.join('')}</tr></thead>
 <tbody>${rows.map((row) => `<tr>${cells(row).join('')}</tr>`).join('\n')}</tbody></table></div>
 ${note === undefined ? '' : `<p>${escapeHtml(note)}</p>`}`;
 }
 
-const PLOT = { left: 64, right: 20, top: 28, bottom: 48 };
+/** What a cell is sorted by: its first figure, times in milliseconds; text as it stands, nothing before everything. */
+function sortKey(cell: string): string {
+  const [, figure, unit] = /^(\d[\d.]*)(?: (us))?/.exec(cell) ?? [];
+  if (figure === undefined) return cell === '-' || cell === '' ? '-1' : cell;
+  return String(unit === 'us' ? Number(figure) / 1000 : Number(figure));
+}
+
+const PLOT = { left: 64, right: 24, top: 52, bottom: 52 };
+/** Readable where a page is as narrow as a phone, too. */
+const LETTERS = 14;
+const AXIS_OF_PLOT = {
+  ...AXIS,
+  axisLabel: { ...AXIS.axisLabel, fontSize: LETTERS },
+  nameTextStyle: { ...AXIS.nameTextStyle, fontSize: LETTERS },
+};
+
+/** Kinds of products, by their ids, as the points of a roofline are coloured. */
+const KINDS = [
+  ['matmul', /^matmul/],
+  ['conv, batch 1', /^conv.*-b1(-|$)/],
+  ['conv, larger batches', /^conv.*-b(?!1(-|$))/],
+] as const;
 
 /** Operations a second over operations a byte, both logarithmic. */
 function roofline(products: readonly ProductResult[], ceilings: Ceilings, form: 'binary' | 'float'): string {
   const binary = form === 'binary';
-  const points = products.map(({ macs, bytes, floatBytes, binary: own, float }) => {
+  const points = products.map(({ id, macs, bytes, floatBytes, binary: own, float }) => {
     const time = binary ? own.median : float.median;
-    return [(2 * macs) / (binary ? bytes : floatBytes), (2 * macs) / time / 1e6] as const;
+    const at = [(2 * macs) / (binary ? bytes : floatBytes), (2 * macs) / time / 1e6] as const;
+    return { id, at };
   });
   // A word of 32 signs is 64 operations; a multiply-add is 2.
   const top = (binary ? 64 * ceilings.popcounts.perSecond : 2 * ceilings.multiplyAdds.perSecond) / 1e9;
   const slope = ceilings.copy.perSecond / 1e9;
-  const intensities = points.map(([intensity]) => intensity);
+  const intensities = points.map(({ at }) => at[0]);
   const ridge = top / slope;
   const from = 10 ** Math.floor(Math.log10(Math.min(...intensities, ridge) / 1.5));
   const to = 10 ** Math.ceil(Math.log10(Math.max(...intensities, ridge) * 1.5));
@@ -94,21 +127,46 @@ function roofline(products: readonly ProductResult[], ceilings: Ceilings, form: 
     [ridge, top],
     [to, top],
   ];
-  const logarithmic = { ...AXIS, type: 'log', logBase: 10 };
-  return draw(HEIGHT, {
+  const logarithmic = { ...AXIS_OF_PLOT, type: 'log', logBase: 10 };
+  // Names for the ends only: elsewhere points lie close, and the tables have all.
+  const byRate = [...points].sort((a, b) => a.at[1] - b.at[1]);
+  const ends = new Map([
+    [byRate[0], 'bottom'],
+    [byRate.at(-1), 'top'],
+  ]);
+  const pointOf = (point: (typeof points)[number]) => ({
+    value: [...point.at],
+    label: {
+      ...{ show: ends.has(point), position: ends.get(point), distance: 4 },
+      // Away from the edges.
+      align: point.at[0] ** 2 < from * to ? 'left' : 'right',
+      ...{ formatter: point.id, color: INK, fontSize: 12 },
+    },
+  });
+  const kinds = KINDS.map(([name, ids], kind) => {
+    const data = points.filter(({ id }) => ids.test(id)).map(pointOf);
+    return { name, kind, data };
+  }).filter(({ data }) => data.length > 0);
+  return draw(HEIGHT + 40, {
     grid: PLOT,
     xAxis: {
       ...logarithmic,
       name: 'operations a byte',
       nameLocation: 'middle',
-      nameGap: 28,
+      nameGap: 30,
       min: from,
       max: to,
     },
     yAxis: {
       ...logarithmic,
       name: binary ? 'binary GOPS' : 'GFLOPS',
-      nameTextStyle: { color: INK, align: 'left' },
+      nameGap: 10,
+      nameTextStyle: { ...AXIS_OF_PLOT.nameTextStyle, align: 'left' },
+    },
+    legend: {
+      data: kinds.map(({ name }) => name),
+      ...{ left: 56, top: 0, itemWidth: 12, itemGap: 26 },
+      textStyle: { color: INK, fontSize: 12 },
     },
     series: [
       {
@@ -117,15 +175,16 @@ function roofline(products: readonly ProductResult[], ceilings: Ceilings, form: 
         data: roof,
         lineStyle: { color: SOFT, type: 'dashed', width: 1.5 },
       },
-      {
+      ...kinds.map(({ name, kind, data }) => ({
+        name,
         type: 'line',
         symbol: 'circle',
         symbolSize: 8,
         showAllSymbol: true,
-        data: points,
-        itemStyle: { color: colourOf(binary ? 0 : 1) },
+        data,
+        itemStyle: { color: colourOf(kind) },
         lineStyle: { width: 0 },
-      },
+      })),
     ],
   });
 }
@@ -150,22 +209,23 @@ function ratioChart({ peers }: BenchReport): string {
 
 /** Bars that lie, with their names beside them. */
 function bars(names: readonly string[], values: readonly number[], unit: string, colour: number): string {
-  return draw(Math.max(HEIGHT, 70 + 18 * names.length), {
-    grid: { ...PLOT, left: 170, right: 56 },
-    xAxis: { ...AXIS, type: 'value', name: unit, nameLocation: 'middle', nameGap: 28 },
+  // As high as the bars need: few bars would grow thick.
+  return draw(Math.max(140, 80 + 22 * names.length), {
+    grid: { ...PLOT, top: 16, left: 200, right: 56 },
+    xAxis: { ...AXIS_OF_PLOT, type: 'value', name: unit, nameLocation: 'middle', nameGap: 30 },
     yAxis: {
-      ...AXIS,
+      ...AXIS_OF_PLOT,
       type: 'category',
       data: names,
       inverse: true,
-      axisLabel: { color: INK, interval: 0, fontSize: 11 },
+      axisLabel: { color: INK, interval: 0, fontSize: 13 },
     },
     series: [
       {
         type: 'bar',
         data: values.map((value) => Number(value.toPrecision(3))),
         itemStyle: { color: colourOf(colour) },
-        label: { show: true, position: 'right', color: INK, fontSize: 11 },
+        label: { show: true, position: 'right', color: INK, fontSize: 13 },
       },
     ],
   });

@@ -125,19 +125,33 @@ function productTable(title: string, what: string, results: readonly ProductResu
 function backwardTable(results: readonly BackwardResult[]): TextTable {
   return {
     title: 'Backward products with signs',
-    head: ['product', 'with signs', 'spread', 'GPU clock', 'reads', 'f32', 'GPU clock', 'reads', 'ratio'],
-    rows: results.map(({ name, binary, binaryOnGpu, float, floatOnGpu, bytesRead, ratio }) => [
+    head: [
+      'product',
+      'with signs',
+      'spread',
+      'GPU clock',
+      'reads',
+      'of multiply-add',
+      'f32',
+      'GPU clock',
+      'reads',
+      'of multiply-add',
+      'ratio',
+    ],
+    rows: results.map(({ name, binary, binaryOnGpu, float, floatOnGpu, bytesRead, shares, ratio }) => [
       name,
       milliseconds(binary.median),
       spread(binary),
       onGpu(binaryOnGpu),
       megabytes(bytesRead.binary),
+      percent(shares.binary),
       milliseconds(float.median),
       onGpu(floatOnGpu),
       megabytes(bytesRead.float),
+      percent(shares.float),
       times(ratio),
     ]),
-    note: `${SAME_BITS} The f32 form is this library's own; gradients are whole numbers, so that sums are exact.`,
+    note: `${SAME_BITS} A sum of signed gradients counts as many multiply-adds as the product of floats. The f32 form is this library's own; gradients are whole numbers, so that sums are exact.`,
   };
 }
 
@@ -324,6 +338,23 @@ export function milliseconds(value: number): string {
 
 function microseconds(value: number): string {
   return `${(1000 * value).toFixed(1)} us`;
+}
+
+export function seconds(value: number): string {
+  return value < 120 ? `${value.toFixed(0)} s` : `${(value / 60).toFixed(1)} min`;
+}
+
+/** What was not measured though it belongs to the suites, and why; `--shapes` measures it all the same. */
+export function leftOutOf({
+  leftOut,
+  adapter,
+  quick,
+}: Pick<BenchFigures, 'leftOut' | 'adapter' | 'quick'>): string {
+  const reasons = [
+    ...(adapter.software ? ['a software adapter takes minutes over the largest'] : []),
+    ...(quick ? ['--quick leaves large batches out'] : []),
+  ];
+  return `${leftOut.join(', ')} (${reasons.join('; ')}; name them with --shapes to measure them)`;
 }
 
 export function percent(share: number): string {

@@ -16,7 +16,7 @@ import { type Gpu, MODEL_NAMES, type ModelName } from '../index.ts';
 import { benchInChrome } from '../node/bench-page.ts';
 import { writeFileAtomic } from '../node/index.ts';
 import { renderBench } from './bench-report.ts';
-import { SECTIONS, type TextTable, tablesOf } from './bench-tables.ts';
+import { leftOutOf, SECTIONS, seconds, type TextTable, tablesOf } from './bench-tables.ts';
 import { type AdapterOptions, acquire, describeAdapter, withAdapter } from './options.ts';
 import { emit } from './output.ts';
 
@@ -40,6 +40,8 @@ export interface BenchReport extends BenchFigures {
   readonly host: string;
   readonly toggles: readonly string[];
   readonly date: string;
+  /** How long the whole run took. */
+  readonly seconds: number;
 }
 
 export function benchCommand(): Command {
@@ -100,7 +102,10 @@ async function bench(flags: Flags): Promise<void> {
   const say = (text: string) => {
     if (flags.json !== '-') console.log(text);
   };
-  const report = await (flags.in === 'chrome' ? inChrome : inNode)(flags, options, say);
+  const start = performance.now();
+  const measured = await (flags.in === 'chrome' ? inChrome : inNode)(flags, options, say);
+  const report: BenchReport = { ...measured, seconds: (performance.now() - start) / 1000 };
+  say(`Took ${seconds(report.seconds)}.`);
   await emit(`${JSON.stringify(report, null, 2)}\n`, flags.json);
   if (flags.html !== undefined) await writeFileAtomic(flags.html, renderBench(report));
   if (flags.markdown !== undefined) await writeFileAtomic(flags.markdown, markdownOf(report));
@@ -110,7 +115,7 @@ async function inNode(
   flags: Flags,
   options: BenchOptions,
   say: (text: string) => void,
-): Promise<BenchReport> {
+): Promise<Omit<BenchReport, 'seconds'>> {
   using gpu = await acquire(flags);
   const about = {
     adapter: { name: describeAdapter(gpu), ...gpu.adapter },
@@ -131,7 +136,7 @@ async function inChrome(
   flags: Flags,
   options: BenchOptions,
   say: (text: string) => void,
-): Promise<BenchReport> {
+): Promise<Omit<BenchReport, 'seconds'>> {
   const run = aboutRun(flags);
   const figures = await benchInChrome(
     { ...options, adapter: flags.adapter, toggles: run.toggles },
@@ -165,22 +170,24 @@ function sayWhere(
   );
 }
 
-function saySkipped({ leftOut, missingPeers }: BenchFigures, say: (text: string) => void): void {
+function saySkipped(figures: BenchFigures, say: (text: string) => void): void {
+  const { leftOut, missingPeers } = figures;
   for (const { name, reason } of missingPeers) say(`Not measured: ${name}: ${reason}`);
   if (leftOut.length > 0) {
-    say(
-      `Left out, since it would take long here: ${leftOut.join(', ')}. To measure them, name them with --shapes.`,
-    );
+    say(`Left out: ${leftOutOf(figures)}.`);
   }
 }
 
 /** Where it ran and every table, as the pages below `docs/results` have them. */
 function markdownOf(report: BenchReport): string {
-  const { adapter, host, toggles, date } = report;
+  const { adapter, host, toggles, date, timestamps, leftOut } = report;
   const facts = [
     `- Adapter: ${adapter.name}.`,
     `- Ran in ${host}, Dawn toggles: ${toggles.join(', ') || 'none (the defaults, as in a browser)'}.`,
-    `- ${date}. Medians and spread by the host's clock, warm-up apart; what was timed was checked in the same run.`,
+    `- ${date}${report.quick ? ', with --quick' : ''}; took ${seconds(report.seconds)}. Medians and spread by the host's clock${
+      timestamps ? ", the GPU's own beside it" : ''
+    }, warm-up apart; what was timed was checked in the same run.`,
+    ...(leftOut.length === 0 ? [] : [`- Left out: ${leftOutOf(report)}.`]),
   ];
   const tables = SECTIONS.flatMap((section) => tablesOf(section, report)).map(
     ({ title, head, rows, note }) => {

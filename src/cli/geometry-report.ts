@@ -14,6 +14,7 @@ import {
   INK,
   page,
   SOFT,
+  SORT,
   whole,
 } from './html.ts';
 import { megabytes } from './output.ts';
@@ -321,22 +322,3 @@ function layerTable(layers: readonly LayerSurvey[]): string {
   return `<div class="scroll"><table class="sortable"><thead><tr>${buttons.join('')}</tr></thead>
 <tbody>${rows.join('\n')}</tbody></table></div>`;
 }
-
-/** Sorts the table by the column whose head is pressed, and the other way round when it is pressed again. */
-const SORT = `
-for (const button of document.querySelectorAll('.sortable button')) {
-  button.addEventListener('click', () => {
-    const head = button.parentElement;
-    const up = head.getAttribute('aria-sort') !== 'ascending';
-    for (const other of head.parentElement.children) other.setAttribute('aria-sort', 'none');
-    head.setAttribute('aria-sort', up ? 'ascending' : 'descending');
-    const at = head.cellIndex;
-    const body = head.closest('table').tBodies[0];
-    const key = (row) => row.cells[at].dataset.sort ?? row.cells[at].textContent;
-    const order = (a, b) => key(a) - key(b) || row0(a).localeCompare(row0(b));
-    const row0 = (row) => row.cells[0].textContent;
-    const rows = [...body.rows].sort(at === 0 ? (a, b) => row0(a).localeCompare(row0(b)) : order);
-    body.append(...(up ? rows : rows.reverse()));
-  });
-}
-`;

@@ -150,6 +150,26 @@ export function figure(title: string, caption: string, svg: string, className = 
   return `<figure class="${className}"><figcaption><b>${escapeHtml(title)}</b><span>${escapeHtml(caption)}</span></figcaption>${labelled}</figure>`;
 }
 
+/** Sorts a `sortable` table by the column whose head is pressed, and the other way round when it is pressed again. */
+export const SORT = `
+for (const button of document.querySelectorAll('.sortable button')) {
+  button.addEventListener('click', () => {
+    const head = button.parentElement;
+    const up = head.getAttribute('aria-sort') !== 'ascending';
+    for (const other of head.parentElement.children) other.setAttribute('aria-sort', 'none');
+    head.setAttribute('aria-sort', up ? 'ascending' : 'descending');
+    const at = head.cellIndex;
+    const body = head.closest('table').tBodies[0];
+    const key = (row) => row.cells[at].dataset.sort ?? row.cells[at].textContent;
+    const byText = (a, b) => a.localeCompare(b, 'en', { numeric: true });
+    const order = (a, b) => key(a) - key(b) || byText(key(a), key(b)) || byText(row0(a), row0(b));
+    const row0 = (row) => row.cells[0].textContent;
+    const rows = [...body.rows].sort(order);
+    body.append(...(up ? rows : rows.reverse()));
+  });
+}
+`;
+
 /** With separators between thousands. */
 export function whole(value: number): string {
   return Math.round(value).toLocaleString('en-US');
@@ -185,7 +205,14 @@ th, td { padding: .35rem 1.25rem .35rem 0; text-align: left; border-bottom: 1px 
 summary { cursor: pointer; color: var(--soft); }
 thead th { color: var(--soft); font-weight: 600; }
 tbody th { font-weight: 600; }
-th button { padding: 0; border: 0; background: none; color: inherit; font: inherit; cursor: pointer; }
+th button { padding: 0; text-align: inherit; border: 0; background: none; color: inherit; font: inherit; cursor: pointer; }
 th[aria-sort=ascending] button::after { content: ' ↑'; }
 th[aria-sort=descending] button::after { content: ' ↓'; }
+.dense { font-size: .875rem; }
+.dense :is(th, td) { padding-right: .9rem; }
+@media (max-width: 600px) {
+  main { padding-inline: .75rem; }
+  figure { padding: .5rem; }
+  .dense tr > :first-child { position: sticky; left: 0; max-width: 9rem; background: var(--page); white-space: normal; }
+}
 `;
