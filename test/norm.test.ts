@@ -4,15 +4,28 @@ import { OptionError, ShapeError } from '../src/errors.ts';
 import { ProgramBuilder, runOnce, type Shape, sizeOf, type Tensor } from '../src/gpu/index.ts';
 import { apply, input, model, Network, recordForward } from '../src/graph/index.ts';
 import {
+  add as addLayer,
   batchNormalization,
   concat,
+  conv2d,
+  dense,
   flatten,
   globalAveragePool2d,
+  type Layer,
+  maxPool2d as maxPoolLayer,
   quantConv2d,
   quantDense,
 } from '../src/layers/index.ts';
 import { encodeTrainState, STATE_WORDS } from '../src/ops/data.ts';
-import { batchNorm, batchNormGrad, normalizedSigns, updateRunningStatistics } from '../src/ops/norm.ts';
+import {
+  batchNorm,
+  batchNormGrad,
+  batchStatistics,
+  canPoolInGradient,
+  normalizedSigns,
+  updateRunningStatistics,
+} from '../src/ops/norm.ts';
+import { maxPool2d, maxPool2dGrad, type Pool2dOptions } from '../src/ops/pool.ts';
 import * as reference from '../src/reference/norm.ts';
 import { binarize } from '../src/reference/quantize.ts';
 import { normal, uniform01 } from '../src/reference/random.ts';
@@ -266,6 +279,104 @@ describe('batch normalisation', () => {
     });
   }
 
+  const pooledCases: { shape: Shape; pooling: Pool2dOptions; affine: boolean }[] = [
+    { shape: [3, 8, 8, 8], pooling: { poolSize: 2 }, affine: true },
+    { shape: [2, 7, 9, 12], pooling: { poolSize: [2, 3] }, affine: false },
+    { shape: [2, 7, 9, 5], pooling: { poolSize: [3, 2], padding: 'same' }, affine: true },
+    {
+      shape: [4, 5, 6, 4],
+      pooling: {
+        poolSize: 4,
+        padding: [
+          [1, 2],
+          [3, 0],
+        ],
+      },
+      affine: true,
+    },
+    { shape: [1, 6, 5, 3], pooling: { poolSize: [1, 5], strides: [1, 5] }, affine: false },
+  ];
+
+  test('the gradient through max pooling is, to the bit, that of both in turn', async () => {
+    using scratch = new Scratch(gpu());
+    const b = new ProgramBuilder(gpu(), 'pooled');
+    const pairs: { name: string; got: Tensor; expected: Tensor }[] = [];
+    pooledCases.forEach(({ shape, pooling, affine }, i) => {
+      const channels = shape.at(-1) ?? 1;
+      // Few different values: windows have several maxima.
+      const values = Float32Array.from({ length: sizeOf(shape) }, (_, j) => Math.round(2 * normal(i, 1, j)));
+      const x = scratch.tensor('x', shape, 'f32', values);
+      const pooled = maxPool2d(b, x, pooling);
+      const draw = (stream: number, count: number) =>
+        Float32Array.from({ length: count }, (_, j) => normal(i, stream, j));
+      const gradOutput = scratch.tensor('g', pooled.shape, 'f32', draw(2, pooled.size));
+      const gamma = affine ? { gamma: scratch.tensor('gamma', [channels], 'f32', draw(3, channels)) } : {};
+      const saved = batchStatistics(b, { x: pooled, epsilon: EPSILON });
+      expect(canPoolInGradient(shape, pooling)).toBe(true);
+      const fused = batchNormGrad(b, { gradOutput, x, saved, pooling, ...gamma });
+      const { gradInput, gradGamma, gradBeta } = batchNormGrad(b, { gradOutput, x: pooled, saved, ...gamma });
+      const expected = { gradGamma, gradBeta, gradInput: maxPool2dGrad(b, gradInput, x, pooling) };
+      for (const name of ['gradInput', 'gradGamma', 'gradBeta'] as const) {
+        pairs.push({ name: `${i} ${name}`, got: b.keep(fused[name]), expected: b.keep(expected[name]) });
+      }
+    });
+    using program = await b.compile();
+    program.run();
+    for (const { name, got, expected } of pairs)
+      expectSame(await gpu().readFloats(got), await gpu().readFloats(expected), name);
+  });
+
+  test.each([
+    ['side by side, in one kernel', { poolSize: 2 }, false],
+    ['side by side whose values are used elsewhere too, in two', { poolSize: 2 }, true],
+    ['that overlap, in two', { poolSize: 3, strides: 2 }, false],
+  ])('gradients go through windows %s', async (_, pooling, branch) => {
+    const build = (norm: Layer) => {
+      const x = input([8, 8, 3]);
+      const first = apply(conv2d({ name: 'first', filters: 4, kernelSize: 3 }), x);
+      const pool = apply(maxPoolLayer({ name: 'pool', ...pooling }), first);
+      const centred = apply(globalAveragePool2d({ name: 'mean' }), apply(norm, pool));
+      const other = apply(globalAveragePool2d({ name: 'other' }), pool);
+      const both = apply(addLayer({ name: 'add' }), centred, branch ? other : centred);
+      return model({ input: x, output: apply(dense({ name: 'last', units: 2 }), both) });
+    };
+    const layer = batchNormalization({ name: 'norm' });
+    // The same layer, to which the pooled values come as if nothing were known of them.
+    const apart: Layer = {
+      ...layer,
+      forward: (context, inputs) =>
+        layer.forward(
+          context,
+          inputs.map(({ kind, tensor }) => ({ kind, tensor })),
+        ),
+    };
+    using scratch = new Scratch(gpu());
+    const draw = (size: number) => Float32Array.from({ length: size }, (_, i) => normal(1, 2, i));
+    const state = scratch.tensor('state', [STATE_WORDS], 'u32', encodeTrainState({}));
+    const images = scratch.tensor('x', [2, 8, 8, 3], 'f32', draw(2 * 8 * 8 * 3));
+    const gradOutput = scratch.tensor('g', [2, 2], 'f32', draw(4));
+    const results: { kernels: readonly string[]; gradients: Map<string, number[]> }[] = [];
+    for (const norm of [layer, apart]) {
+      const net = build(norm);
+      using network = await Network.create(gpu(), net, { seed: 1 });
+      const b = new ProgramBuilder(gpu(), 'through');
+      const kept = new Map<string, Tensor>();
+      const pass = recordForward(b, net, network.parameters, images, { training: true, state });
+      pass.backward(gradOutput, ({ name }, gradient) => kept.set(name, b.keep(gradient)));
+      using program = await b.compile();
+      program.run();
+      const gradients = new Map<string, number[]>();
+      for (const [name, tensor] of kept) gradients.set(name, [...(await gpu().readFloats(tensor))]);
+      results.push({ kernels: program.kernels, gradients });
+    }
+    const [fused, plain] = results;
+    expect(fused?.gradients).toEqual(plain?.gradients);
+    expect(fused?.gradients.size).toBe(4);
+    expect(plain?.kernels).toContain('pool/max_grad');
+    expect(fused?.kernels.includes('pool/max_grad')).toBe(branch || 'strides' in pooling);
+    expect(fused?.kernels.includes('norm/grad-apply-pooled4')).toBe(!branch && !('strides' in pooling));
+  });
+
   test('the same batch gives the same bits', async () => {
     using scratch = new Scratch(gpu());
     const values = Float32Array.from({ length: 999 * 12 }, (_, i) => normal(2, 3, i));
@@ -315,6 +426,14 @@ describe('batch normalisation', () => {
     expect(() => batchNorm(b, { ...good, momentum: 1.5 })).toThrow(OptionError);
     expect(() => batchNorm(b, { ...good, training: true })).toThrow(OptionError);
     const saved = { mean: vector, inverseStd: vector };
+    const pooling = { poolSize: 3, strides: 2 };
+    const image = scratch.tensor('image', [1, 5, 5, 4], 'f32');
+    const gradOutput = scratch.tensor('g', [1, 2, 2, 4], 'f32');
+    expect(canPoolInGradient(image.shape, pooling)).toBe(false);
+    expect(() => batchNormGrad(b, { gradOutput, x: image, saved, pooling })).toThrow(OptionError);
+    expect(() => batchNormGrad(b, { gradOutput, x: image, saved, pooling: { poolSize: 5 } })).toThrow(
+      ShapeError,
+    );
     expect(() => normalizedSigns(b, { x: good.x, ...saved, clip: 0 })).toThrow(OptionError);
     expect(() => normalizedSigns(b, { x: good.x, ...saved, beta: short })).toThrow(ShapeError);
     expect(() => batchNormGrad(b, { gradOutput: vector, x: good.x, saved })).toThrow(ShapeError);

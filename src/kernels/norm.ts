@@ -103,6 +103,56 @@ const gradApply = (width: Width, name: string, source: ShaderSource) =>
       linearWorkgroups((CHANNELS / width) * Math.ceil(ROWS / ROWS_EACH), 64),
   });
 
+/** The override constants of `lib/norm/pooled.wgsl`. */
+const POOLED = [
+  'BATCH',
+  'IMAGE_HEIGHT',
+  'IMAGE_WIDTH',
+  'CHANNELS',
+  'OUT_HEIGHT',
+  'OUT_WIDTH',
+  'POOL_HEIGHT',
+  'POOL_WIDTH',
+  'PAD_TOP',
+  'PAD_LEFT',
+] as const;
+
+export type PooledConstants = Readonly<Record<(typeof POOLED)[number], number>>;
+
+/* @__NO_SIDE_EFFECTS__ */
+const gradSumsPooled = (width: Width, name: string, source: ShaderSource) =>
+  defineKernel({
+    name,
+    source,
+    bindings: { grad: 'read', x: 'read', mean: 'read', grads: 'write', products: 'write' },
+    constants: [...POOLED, 'CHUNKS'],
+    workgroups: ({ CHANNELS, CHUNKS }) => linearWorkgroups((CHANNELS / width) * CHUNKS, 64),
+  });
+
+/* @__NO_SIDE_EFFECTS__ */
+const gradApplyPooled = (width: Width, name: string, source: ShaderSource) =>
+  defineKernel({
+    name,
+    source,
+    bindings: {
+      grad: 'read',
+      x: 'read',
+      mean: 'read',
+      inverseStd: 'read',
+      gamma: 'read',
+      gradGamma: 'read',
+      gradBeta: 'read',
+      gradX: 'write',
+    },
+    constants: [...POOLED, 'HAS_GAMMA'],
+    workgroups: (c) => {
+      const cells =
+        Math.ceil((c.IMAGE_HEIGHT + c.PAD_TOP) / c.POOL_HEIGHT) *
+        Math.ceil((c.IMAGE_WIDTH + c.PAD_LEFT) / c.POOL_WIDTH);
+      return linearWorkgroups(c.BATCH * cells * (c.CHANNELS / width), 64);
+    },
+  });
+
 /** Mean and sum of squared deviations of every chunk of rows. */
 export const normMoments = moments(1, 'norm/moments', trainingShaders);
 export const normMoments4 = moments(4, 'norm/moments4', trainingShaders);
@@ -124,6 +174,11 @@ export const normGradCombine4 = gradCombine(4, 'norm/grad-combine4', trainingSha
 /** Gradient with respect to x. */
 export const normGradApply = gradApply(1, 'norm/grad-apply', trainingShaders);
 export const normGradApply4 = gradApply(4, 'norm/grad-apply4', trainingShaders);
+/** The same for rows that max pooling made, from what was pooled. */
+export const normGradSumsPooled = gradSumsPooled(1, 'norm/grad-sums-pooled', trainingShaders);
+export const normGradSumsPooled4 = gradSumsPooled(4, 'norm/grad-sums-pooled4', trainingShaders);
+export const normGradApplyPooled = gradApplyPooled(1, 'norm/grad-apply-pooled', trainingShaders);
+export const normGradApplyPooled4 = gradApplyPooled(4, 'norm/grad-apply-pooled4', trainingShaders);
 
 /** Moves the running statistics towards the batch's, unless the run is halted. */
 export const normRunning = defineKernel({

@@ -6,6 +6,7 @@ import { OptionError, ShapeError } from '../errors.ts';
 import { describe, type ProgramBuilder, type Shape, Tensor } from '../gpu/index.ts';
 import { packSigns, unpackSigns } from '../ops/dense.ts';
 import type * as Gradients from '../ops/gradients.ts';
+import type { Pool2dOptions } from '../ops/pool.ts';
 import type { QuantizerName } from './quantizers.ts';
 
 /** How the values of a parameter are drawn before training. Fans are those of the parameter. */
@@ -64,6 +65,19 @@ export interface Activation {
    * @param clip half width of the gate's window; 1 when absent
    */
   readonly binarized?: (clip: number | undefined) => Binarized;
+  /** How these reals were pooled, for a layer whose gradient can go through the pooling in the same kernel. */
+  readonly maxPooled?: MaxPooled;
+}
+
+export interface MaxPooled {
+  readonly pooling: Pool2dOptions;
+  /** What was pooled, in the backward pass; see `valuesAgain`. */
+  values(): Tensor;
+  /**
+   * Says what the gradient with respect to what was pooled is, should `gradient` be all that comes back with respect to the
+   * pooled values. Both are recorded by `ProgramBuilder.ifRead`: the one that isn't used costs nothing.
+   */
+  offer(gradient: Tensor, through: Tensor): void;
 }
 
 /** Signs of an activation, and what a gradient passes; bits of the activation's shape both. */

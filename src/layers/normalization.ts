@@ -1,6 +1,6 @@
 /** Batch normalisation. */
 import { OptionError } from '../errors.ts';
-import { normalize } from '../ops/norm.ts';
+import { type BatchNormGradOptions, normalize } from '../ops/norm.ts';
 import {
   asReal,
   gradientsOf,
@@ -77,32 +77,37 @@ export function batchNormalization(options: BatchNormalizationOptions = {}): Lay
         };
       }
       const running = { runningMean: mean, runningVariance: variance, momentum };
-      const { batchNormGrad, batchStatistics, normalizedSigns, updateRunningStatistics } = gradientsOf(
-        context,
-        where,
-      );
-      const saved = batchStatistics(builder, { x, epsilon });
+      const gradients = gradientsOf(context, where);
+      const saved = gradients.batchStatistics(builder, { x, epsilon });
       const y = builder.ifRead(() => normalize(builder, { ...affine, ...saved }));
       return {
         output: {
           ...real(y),
-          binarized: (clip) => normalizedSigns(builder, { ...affine, ...saved, clip }),
+          binarized: (clip) => gradients.normalizedSigns(builder, { ...affine, ...saved, clip }),
         },
         backward(gradOutput) {
           if (state === undefined) throw irreversible();
           // Here and not in the forward pass: a batch whose loss isn't finite must leave no trace.
-          updateRunningStatistics(builder, { saved, ...running, state });
-          const grads = batchNormGrad(builder, {
-            gradOutput,
-            x: valuesAgain(input, x),
-            saved,
-            ...(gamma && { gamma }),
-          });
+          gradients.updateRunningStatistics(builder, { saved, ...running, state });
+          const { maxPooled } = input;
+          const given = { gradOutput, saved, ...(gamma && { gamma }) };
+          const plain = () => ({ ...given, x: valuesAgain(input, x) });
+          const pooled = maxPooled && { ...given, x: maxPooled.values(), pooling: maxPooled.pooling };
+          const sums = gradients.batchNormGradSums(builder, pooled ?? plain());
+          // What is pooled by `plain` and not read is left out with what reads it.
+          const gradInput = (options: () => BatchNormGradOptions) =>
+            builder.ifRead(() => gradients.batchNormGradInput(builder, { ...options(), ...sums }));
+          const input0 = wantsInputGradient[0] ? gradInput(plain) : undefined;
+          if (input0 !== undefined && pooled !== undefined)
+            maxPooled?.offer(
+              input0,
+              gradInput(() => pooled),
+            );
           return {
-            inputs: [wantsInputGradient[0] ? grads.gradInput : undefined],
+            inputs: [input0],
             parameters: {
-              ...(scale && grads.gradGamma && { gamma: grads.gradGamma }),
-              ...(center && grads.gradBeta && { beta: grads.gradBeta }),
+              ...(scale && { gamma: sums.gradGamma }),
+              ...(center && { beta: sums.gradBeta }),
             },
           };
         },

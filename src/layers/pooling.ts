@@ -16,6 +16,7 @@ import {
   assertRank,
   gradientsOf,
   type Layer,
+  type MaxPooled,
   onlyInput,
   prepared,
   real,
@@ -133,15 +134,28 @@ function makePool(
       const input = onlyInput(inputs, where);
       const x = asReal(builder, input);
       const { again } = input;
+      const values = () => valuesAgain(input, x);
+      const offers = new Map<Tensor, Tensor>();
+      const maxPooled: MaxPooled = {
+        pooling: window,
+        values,
+        offer: (offered, through) => offers.set(offered, through),
+      };
+      const passes =
+        gradient === 'maxPool2dGrad' &&
+        wantsInputGradient[0] &&
+        context.gradients?.canPoolInGradient(x.shape, window);
       return {
-        output: real(pool(builder, x, window), again && (() => pool(builder, again(), window))),
-        backward: (gradOutput) => ({
-          inputs: [
-            wantsInputGradient[0]
-              ? gradientsOf(context, where)[gradient](builder, gradOutput, valuesAgain(input, x), window)
-              : undefined,
-          ],
-        }),
+        output: {
+          ...real(pool(builder, x, window), again && (() => pool(builder, again(), window))),
+          ...(passes && { maxPooled }),
+        },
+        backward(gradOutput) {
+          if (!wantsInputGradient[0]) return { inputs: [undefined] };
+          const through = offers.get(gradOutput);
+          if (through !== undefined) return { inputs: [through] };
+          return { inputs: [gradientsOf(context, where)[gradient](builder, gradOutput, values(), window)] };
+        },
       };
     },
   };

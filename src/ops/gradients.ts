@@ -11,8 +11,10 @@ export {
 export { binaryMatMulGradInput, binaryMatMulGradWeights, signMatMulGradWeights } from './dense.ts';
 export { add, biasGrad, concatGrad, dropout, dropoutGrad } from './elementwise.ts';
 export {
-  batchNormGrad,
+  batchNormGradInput,
+  batchNormGradSums,
   batchStatistics,
+  canPoolInGradient,
   normalizedSigns,
   updateRunningStatistics,
 } from './norm.ts';

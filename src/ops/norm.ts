@@ -1,6 +1,6 @@
 /** Batch normalisation over all axes but the last, and its gradient. */
 import { OptionError, ShapeError } from '../errors.ts';
-import { describe, type ProgramBuilder, type Tensor } from '../gpu/index.ts';
+import { describe, type ProgramBuilder, type Shape, sizeOf, type Tensor } from '../gpu/index.ts';
 import {
   normApply,
   normApply4,
@@ -8,18 +8,24 @@ import {
   normCombine4,
   normGradApply,
   normGradApply4,
+  normGradApplyPooled,
+  normGradApplyPooled4,
   normGradCombine,
   normGradCombine4,
   normGradSums,
   normGradSums4,
+  normGradSumsPooled,
+  normGradSumsPooled4,
   normMoments,
   normMoments4,
   normRunning,
   normSigns,
   normSigns4,
+  type PooledConstants,
 } from '../kernels/norm.ts';
 import { DEFAULT_CLIP } from '../reference/quantize.ts';
 import { assertState } from './data.ts';
+import { type Pool2dOptions, resolvePool2d } from './pool.ts';
 
 /** Chunks of rows of a reduction: never so many that merging them is slower than making them. */
 const MOST_CHUNKS = 256;
@@ -233,57 +239,144 @@ export function updateRunningStatistics(
 export interface BatchNormGradOptions {
   /** f32 [..., C], with respect to y. */
   readonly gradOutput: Tensor;
-  /** f32 [..., C], as given to `batchNorm`. */
+  /** f32 [..., C], as given to `batchNorm`; with `pooling` f32 [N, H, W, C], what was pooled for it. */
   readonly x: Tensor;
   readonly saved: Pick<SavedStatistics, 'mean' | 'inverseStd'>;
   /** f32 [C]; 1 when absent. */
   readonly gamma?: Tensor;
+  /**
+   * `batchNorm` was given `maxPool2d` of x with these options. The gradient goes through both, and the pooled values aren't
+   * needed. For windows that don't overlap; see `canPoolInGradient`.
+   */
+  readonly pooling?: Pool2dOptions;
+}
+
+/** What a gradient through batch normalisation subtracts; f32 [C] each. */
+export interface NormGradSums {
+  readonly gradGamma: Tensor;
+  readonly gradBeta: Tensor;
+}
+
+/** Whether `batchNormGrad` can go through a pooling. */
+export function canPoolInGradient(inputShape: Shape, pooling: Pool2dOptions): boolean {
+  const { strideX, strideY, poolWidth, poolHeight } = resolvePool2d(inputShape, pooling, 'batchNormGrad');
+  return strideX === poolWidth && strideY === poolHeight;
 }
 
 /**
  * Gradients through `batchNorm` in training, where mean and variance depend on x.
- * @returns gradInput f32 [..., C], gradGamma and gradBeta f32 [C]
- * @throws ShapeError
+ * @returns gradInput f32, shape of x; gradGamma and gradBeta f32 [C]
+ * @throws ShapeError, OptionError
  */
 export function batchNormGrad(
   b: ProgramBuilder,
   options: BatchNormGradOptions,
-): { gradInput: Tensor; gradGamma: Tensor; gradBeta: Tensor } {
-  const { gradOutput, x, saved, gamma } = options;
+): NormGradSums & { readonly gradInput: Tensor } {
+  const sums = batchNormGradSums(b, options);
+  return { ...sums, gradInput: batchNormGradInput(b, { ...options, ...sums }) };
+}
+
+/**
+ * The first half of `batchNormGrad`: the gradients of gamma and beta.
+ * @throws ShapeError, OptionError
+ */
+export function batchNormGradSums(
+  b: ProgramBuilder,
+  options: Omit<BatchNormGradOptions, 'gamma'>,
+): NormGradSums {
+  const { gradOutput, x, saved } = options;
+  const { rows, channels: CHANNELS, vec4, pooled } = gradMatrixOf(options);
+  const CHUNKS = chunksFor(rows);
+  const grads = b.transient('chunk gradients', [CHUNKS, CHANNELS], 'f32');
+  const products = b.transient('chunk products', [CHUNKS, CHANNELS], 'f32');
+  const gradGamma = b.transient('gradient of gamma', [CHANNELS], 'f32');
+  const gradBeta = b.transient('gradient of beta', [CHANNELS], 'f32');
+  const { mean, inverseStd } = saved;
+  const bindings = { grad: gradOutput, x, mean, grads, products };
+  if (pooled === undefined) {
+    b.dispatch(vec4 ? normGradSums4 : normGradSums, bindings, { ROWS: rows, CHANNELS, CHUNKS });
+  } else {
+    b.dispatch(vec4 ? normGradSumsPooled4 : normGradSumsPooled, bindings, { ...pooled, CHUNKS });
+  }
+  b.dispatch(
+    vec4 ? normGradCombine4 : normGradCombine,
+    { grads, products, inverseStd, gradGamma, gradBeta },
+    { CHANNELS, CHUNKS },
+  );
+  return { gradGamma, gradBeta };
+}
+
+/**
+ * The second half of `batchNormGrad`.
+ * @returns f32, shape of x
+ * @throws ShapeError, OptionError
+ */
+export function batchNormGradInput(b: ProgramBuilder, options: BatchNormGradOptions & NormGradSums): Tensor {
+  const { gradOutput, x, saved, gamma, gradGamma, gradBeta } = options;
+  const { rows: ROWS, channels: CHANNELS, vec4, pooled } = gradMatrixOf(options);
+  const gradX = b.transient('gradient', x.shape, 'f32');
+  const { mean, inverseStd } = saved;
+  const bindings = {
+    grad: gradOutput,
+    x,
+    mean,
+    inverseStd,
+    gamma: gamma ?? mean,
+    gradGamma,
+    gradBeta,
+    gradX,
+  };
+  const HAS_GAMMA = gamma === undefined ? 0 : 1;
+  if (pooled === undefined) {
+    const ROWS_EACH = rowsEach(ROWS);
+    b.dispatch(vec4 ? normGradApply4 : normGradApply, bindings, { ROWS, CHANNELS, ROWS_EACH, HAS_GAMMA });
+  } else {
+    b.dispatch(vec4 ? normGradApplyPooled4 : normGradApplyPooled, bindings, { ...pooled, HAS_GAMMA });
+  }
+  return gradX;
+}
+
+/** Rows and channels of what was normalised, once the shapes are found to fit. */
+function gradMatrixOf({ gradOutput, x, saved, gamma, pooling }: BatchNormGradOptions): {
+  rows: number;
+  channels: number;
+  vec4: boolean;
+  pooled: PooledConstants | undefined;
+} {
   const where = 'batchNormGrad';
-  const { rows, channels, vec4 } = matrixOf(x, where);
   const matrix = matrixOf(gradOutput, where);
+  const { channels } = matrixOf(x, where);
+  const window = pooling && resolvePool2d(x.shape, pooling, where);
+  const rows = window === undefined ? x.size / channels : sizeOf(window.outputShape) / channels;
   if (matrix.rows !== rows || matrix.channels !== channels) {
     throw new ShapeError('The gradient has another shape than what was normalised.', {
       given: describe(gradOutput.shape),
-      expected: describe(x.shape),
+      expected: describe(window?.outputShape ?? x.shape),
       where,
     });
   }
   for (const tensor of [saved.mean, saved.inverseStd, gamma]) assertChannels(tensor, channels, where);
-  const CHUNKS = chunksFor(rows);
-  const grads = b.transient('chunk gradients', [CHUNKS, channels], 'f32');
-  const products = b.transient('chunk products', [CHUNKS, channels], 'f32');
-  const gradGamma = b.transient('gradient of gamma', [channels], 'f32');
-  const gradBeta = b.transient('gradient of beta', [channels], 'f32');
-  const gradInput = b.transient('gradient', x.shape, 'f32');
-  const { mean, inverseStd } = saved;
-  b.dispatch(
-    vec4 ? normGradSums4 : normGradSums,
-    { grad: gradOutput, x, mean, grads, products },
-    { ROWS: rows, CHANNELS: channels, CHUNKS },
-  );
-  b.dispatch(
-    vec4 ? normGradCombine4 : normGradCombine,
-    { grads, products, inverseStd, gradGamma, gradBeta },
-    { CHANNELS: channels, CHUNKS },
-  );
-  b.dispatch(
-    vec4 ? normGradApply4 : normGradApply,
-    { grad: gradOutput, x, mean, inverseStd, gamma: gamma ?? mean, gradGamma, gradBeta, gradX: gradInput },
-    { ROWS: rows, CHANNELS: channels, ROWS_EACH: rowsEach(rows), HAS_GAMMA: gamma === undefined ? 0 : 1 },
-  );
-  return { gradInput, gradGamma, gradBeta };
+  if (pooling === undefined || window === undefined) return { ...matrix, pooled: undefined };
+  if (!canPoolInGradient(x.shape, pooling)) {
+    throw new OptionError('The gradient goes through windows that lie side by side.', {
+      given: `windows of ${window.poolHeight}x${window.poolWidth}, strides ${window.strideY}x${window.strideX}`,
+      where,
+      remedy: 'take maxPool2dGrad of batchNormGrad',
+    });
+  }
+  const pooled = {
+    BATCH: window.batch,
+    IMAGE_HEIGHT: window.height,
+    IMAGE_WIDTH: window.width,
+    CHANNELS: channels,
+    OUT_HEIGHT: window.outHeight,
+    OUT_WIDTH: window.outWidth,
+    POOL_HEIGHT: window.poolHeight,
+    POOL_WIDTH: window.poolWidth,
+    PAD_TOP: window.padTop,
+    PAD_LEFT: window.padLeft,
+  };
+  return { ...matrix, pooled };
 }
 
 /** Rows that one invocation normalises: what it reads of its channels is read once for all of them. */
