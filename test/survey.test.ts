@@ -20,6 +20,7 @@ import { openModel } from '../src/node/safetensors.ts';
 
 import * as reference from '../src/reference/geometry.ts';
 import { normal } from '../src/reference/random.ts';
+import * as structure from '../src/reference/structure.ts';
 import { buildCli, runCli } from './helpers/cli.ts';
 import { useGpu } from './helpers/gpu.ts';
 
@@ -242,6 +243,41 @@ describe('measuring', () => {
       expect(rest.meanAngle).toBeGreaterThan(75);
       expect(Math.abs((rotatedAngle ?? 0) - 36.99)).toBeLessThan(0.5);
     }
+  });
+
+  test('filters against each other and patterns of kernels are those of the reference, in every format', async () => {
+    const plain = new FilterSurvey(gpu(), { memory: 16 * 2 ** 20 });
+    const comparing = new FilterSurvey(gpu(), { memory: 16 * 2 ** 20, structure: true });
+    using _both = { [Symbol.dispose]: () => [plain, comparing].map((survey) => survey.dispose()) };
+    const values = gaussian(21, 30 * 9 * 5);
+    // A filter twice, and once the other way round.
+    values.copyWithin(45, 0, 45);
+    for (let i = 0; i < 45; i++) values[90 + i] = -(values[i] ?? 0);
+    const rows = structure.filterPairs(
+      Array.from(values, (value) => (value < 0 ? -1 : 1)),
+      30,
+      45,
+    );
+    for (const format of ['f32', 'bf16'] as const) {
+      const data = format === 'f32' ? values : halvesOf(values);
+      for (const [shape, layout] of [
+        [[30, 5, 3, 3], 'OIHW'],
+        [[30, 3, 3, 5], 'OHWI'],
+      ] as const) {
+        const { pairs, patterns, ...rest } = await measure(comparing, [...shape], format, data);
+        expect(rest).toEqual(await measure(plain, [...shape], format, data));
+        const expected = structure.summarizePairs(rows, 30);
+        expect(pairs).toMatchObject({ duplicates: 1, negatedDuplicates: 1, largestCosine: 1 });
+        expect(pairs?.participation).toBeCloseTo(expected.participation, 3);
+        expect(pairs?.sdCosine).toBeCloseTo(expected.sdCosine, 5);
+        expect(patterns).toEqual(structure.kernelPatterns(values, 30, 5, layout));
+      }
+    }
+    // Whose axes are the kernel's can't be told, and there are no kernels.
+    expect((await measure(comparing, [30, 3, 3, 3], 'f32', values.slice(0, 810))).patterns).toBeUndefined();
+    expect((await measure(comparing, [30, 45], 'f32', values)).patterns).toBeUndefined();
+    // More filters than are compared.
+    expect((await measure(comparing, [5000, 4], 'f32', gaussian(22, 20000))).pairs).toBeUndefined();
   });
 
   test('filters along any axis are those of the transposed tensor, in pieces', async () => {

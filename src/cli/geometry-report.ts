@@ -44,6 +44,7 @@ export function renderGeometry(report: GeometryReport): string {
       ),
     );
   const shown = [...largest].slice(0, MOST_CURVES);
+  const patterned = shown.filter(({ patterns }) => patterns !== undefined);
   const drawn = shown.length < layers.length ? `the ${shown.length} largest layers` : 'all layers';
   const missing = layers.length - histograms.length;
   const slope =
@@ -62,6 +63,7 @@ ${figure('Weights', `Density of the weights in units of the root mean square of 
 ${figure('Ternary weights', `Angle between the weights and 1[|w| > a]·sign(w), against the threshold a, ${drawn}; dashes mark the normal law, which is nearest (25.86°) at a = 0.612.`, ternaryChart(shown))}
 ${figure('More bits', `Angle between the weights and the greedy residual version of 1 to 4 bits, ${drawn}; dashes mark the normal law.`, bitsChart(shown))}
 ${layers.some(({ rotatedAngle }) => rotatedAngle !== undefined) ? figure('Rotation before the signs are taken', 'Mean angle of each layer as it is (filled) and after a random rotation (hollow): sign(Rx) brings any filter near the 37.07° of random directions.', rotationChart(layers)) : ''}
+${patterned.length > 0 ? figure('Patterns of 3 × 3 kernels', `The 512 patterns of signs from the most to the least frequent, with the share of each among the kernels, of ${patterned.length === 1 ? 'the layer' : 'the largest layers'} that has them; the dashed line is 1/512, as of random signs.`, patternChart(patterned)) : ''}
 </section>
 <h2>Angles</h2>
 <p>Each filter turns by an angle when its weights are replaced by their signs. The dotted lines mark the mean of uniform weights
@@ -98,7 +100,14 @@ function anglePerLayer(layers: readonly LayerSurvey[]) {
       nameGap: 28,
       data: layers.map((_, i) => i + 1),
     },
-    yAxis: { ...AXIS, type: 'value', name: 'degrees', scale: true },
+    // The line at 37.07 degrees is always in the picture.
+    yAxis: {
+      ...AXIS,
+      type: 'value',
+      name: 'degrees',
+      scale: true,
+      max: ({ max }: { readonly max: number }) => Math.ceil(Math.max(max, 37.5)),
+    },
   };
 }
 
@@ -176,6 +185,7 @@ function curves(
       top: 18 * row,
       left: 'center',
       itemWidth: 16,
+      itemGap: 24,
       textStyle: { color: INK, width: 110, overflow: 'truncate' },
       data: all.slice(row * LEGEND_COLUMNS, (row + 1) * LEGEND_COLUMNS).map(({ name }) => name),
     })),
@@ -253,6 +263,23 @@ function rotationChart(layers: readonly LayerSurvey[]): string {
   });
 }
 
+function patternChart(layers: readonly LayerSurvey[]): string {
+  const ranked = (counts: readonly number[]): Curve => {
+    const total = counts.reduce((sum, count) => sum + count, 0);
+    const sorted = [...counts].sort((a, b) => b - a);
+    return sorted.map((count, rank) => [rank + 1, (100 * count) / total]);
+  };
+  return curves(
+    { name: 'pattern, by how often it occurs', min: 1, max: 512, interval: 73 },
+    { name: '% of the kernels' },
+    layers.map(({ name, patterns = [] }) => ({ name, data: ranked(patterns) })),
+    [
+      [1, 100 / 512],
+      [512, 100 / 512],
+    ],
+  );
+}
+
 /** A line chart that draws its points only. */
 function points(index: number) {
   const color = colourOf(index);
@@ -264,6 +291,18 @@ function points(index: number) {
     itemStyle: { color },
     lineStyle: { width: 0 },
   };
+}
+
+/** What filters have to do with each other: the sort key and the text of each cell. */
+function pairCells({ pairs }: LayerSurvey): [sortBy: number, text: string][] {
+  if (pairs === undefined) return Array.from({ length: 4 }, () => [-1, '–']);
+  const { largestCosine, participation, duplicates, negatedDuplicates } = pairs;
+  return [
+    [largestCosine, largestCosine.toFixed(3)],
+    [participation, participation.toFixed(1)],
+    [duplicates, whole(duplicates)],
+    [negatedDuplicates, whole(negatedDuplicates)],
+  ];
 }
 
 function layerTable(layers: readonly LayerSurvey[]): string {
@@ -284,6 +323,10 @@ function layerTable(layers: readonly LayerSurvey[]): string {
     'entropy',
     'near 0',
     'saturated',
+    'largest |cos|',
+    'directions',
+    'equal',
+    'opposite',
     'zero filters',
     'NaN or infinite',
   ];
@@ -308,6 +351,7 @@ function layerTable(layers: readonly LayerSurvey[]): string {
       [layer.signEntropy, layer.signEntropy.toFixed(4)],
       [layer.nearZeroShare, `${(100 * layer.nearZeroShare).toFixed(1)} %`],
       [layer.saturatedShare, `${(100 * layer.saturatedShare).toFixed(1)} %`],
+      ...pairCells(layer),
       [layer.zeroFilters, whole(layer.zeroFilters)],
       [layer.nonFinite, whole(layer.nonFinite)],
     ];

@@ -5,10 +5,12 @@ import Table from 'cli-table3';
 import { Command, InvalidArgumentError } from 'commander';
 import { FormatError, MemoryPlanError, OptionError } from '../errors.ts';
 import { filtersAlong } from '../geometry/axis.ts';
+import { randomGramParticipation } from '../geometry/closed-forms.ts';
 import { FilterSurvey, type LayerSurvey, type StoredFormat } from '../geometry/survey.ts';
 import { readFileChecked, writeFileAtomic } from '../node/index.ts';
 import { openModel, type StoredTensor } from '../node/safetensors.ts';
 import { spreadSlope } from '../reference/geometry.ts';
+import { entropyOf, type PairStructure } from '../reference/structure.ts';
 import { EXIT } from './exit.ts';
 import { renderGeometry } from './geometry-report.ts';
 import { type AdapterOptions, acquire, byteCount, describeAdapter, withAdapter } from './options.ts';
@@ -19,6 +21,7 @@ interface Flags extends AdapterOptions {
   readonly nearZero: number;
   readonly axis: number;
   readonly rotate: boolean;
+  readonly pairs: boolean;
   readonly resume?: string;
   readonly json?: string;
   readonly csv?: string;
@@ -37,6 +40,7 @@ export interface GeometryReport {
   /** Of log sd(angle) against log d over the layers; null where there are too few. */
   readonly spreadSlope: number | null;
   readonly nearZero: number;
+  /** Of this run; layers that --resume had are not measured again. */
   readonly seconds: number;
   readonly bytesPerSecond: number;
   readonly peakGpuBytes: number;
@@ -50,6 +54,11 @@ export function geometryCommand(): Command {
     .option('--near-zero <number>', 'weights smaller than this count as near zero', Number, 0.01)
     .option('--axis <n>', 'axis that counts the filters, or "last"', axisNumber, 0)
     .option('--rotate', 'measure the angles after a random rotation too', false)
+    .option(
+      '--pairs',
+      'compare the filters of each layer with each other, and count patterns of 3x3 kernels',
+      false,
+    )
     .option('--resume <file>', 'keep finished layers in this file, and go on from it')
     .option('--json <file>', "write everything here as well ('-' for standard output)")
     .option('--csv <file>', 'write the table here as well')
@@ -63,7 +72,7 @@ Keras counts filters along the last one.
 
 Examples:
   $ webgpu-bnn geometry model.safetensors
-  $ webgpu-bnn geometry runs/mnist-mlp --html geometry.html
+  $ webgpu-bnn geometry runs/mnist-mlp --pairs --html geometry.html
   $ webgpu-bnn geometry keras.safetensors --axis last --rotate
   $ webgpu-bnn geometry llama/ --memory 512MB --json geometry.json --resume llama.geometry`,
     )
@@ -82,9 +91,9 @@ async function run(path: string, flags: Flags): Promise<void> {
     const bar = progressBar(plain ? 0 : total);
     const layers: LayerSurvey[] = [];
     const started = performance.now();
-    const { memory, nearZero, rotate, axis } = flags;
-    using survey = new FilterSurvey(gpu, { memory, nearZero, rotate });
-    const saved = await Saved.open(flags.resume, { model: path, nearZero, rotate, axis });
+    const { memory, nearZero, rotate, pairs, axis } = flags;
+    using survey = new FilterSurvey(gpu, { memory, nearZero, rotate, structure: pairs });
+    const saved = await Saved.open(flags.resume, { model: path, nearZero, rotate, pairs, axis });
     const onSignal = () => {
       bar?.stop();
       const done = saved?.write() ?? Promise.resolve();
@@ -92,13 +101,14 @@ async function run(path: string, flags: Flags): Promise<void> {
     };
     process.once('SIGINT', onSignal);
     let bytes = 0;
+    let kept = 0;
     try {
       for (const { name, entry, file } of chosen) {
         const format = FORMATS[entry.dtype] ?? 'f32';
         const read = (offset: number, into: Uint8Array<ArrayBuffer>) => file.read(entry, offset, into);
         const done = saved?.layer(name, entry.shape);
         if (done !== undefined) {
-          bytes += entry.end - entry.begin;
+          kept += entry.end - entry.begin;
           layers.push(done);
           continue;
         }
@@ -106,7 +116,7 @@ async function run(path: string, flags: Flags): Promise<void> {
           const filters = filtersAlong({ name, shape: entry.shape, format, read }, axis);
           const layer = await survey.measure(filters, (chunk) => {
             bytes += chunk;
-            bar?.update(bytes / 2 ** 20, { name });
+            bar?.update((kept + bytes) / 2 ** 20, { name });
           });
           layers.push(layer);
           await saved?.add(layer, entry.shape);
@@ -165,6 +175,7 @@ interface SurveyKey {
   readonly model: string;
   readonly nearZero: number;
   readonly rotate: boolean;
+  readonly pairs: boolean;
   readonly axis: number;
 }
 
@@ -238,17 +249,24 @@ function notASurvey(path: string, cause?: unknown): FormatError {
   });
 }
 
+/** What a training keeps of a weight beside it, by the end of the name: moments of Adam, counts of flips. */
+const KEPT_BESIDE = /\.(m|v|flips)$/;
+
 function sortOut(tensors: readonly StoredTensor[]) {
+  const names = new Set(tensors.map(({ name }) => name));
   const skipped: { name: string; reason: string }[] = [];
   const chosen = tensors.filter(({ name, entry: { shape, dtype } }) => {
+    const weight = name.replace(KEPT_BESIDE, '');
     const reason =
-      shape.length < 2
-        ? 'fewer than two dimensions'
-        : shape.includes(0)
-          ? 'empty'
-          : FORMATS[dtype] === undefined
-            ? `${dtype}: only F32, F16 and BF16 are measured`
-            : undefined;
+      weight !== name && names.has(weight)
+        ? 'what a training keeps beside its weights'
+        : shape.length < 2
+          ? 'fewer than two dimensions'
+          : shape.includes(0)
+            ? 'empty'
+            : FORMATS[dtype] === undefined
+              ? `${dtype}: only F32, F16 and BF16 are measured`
+              : undefined;
     if (reason !== undefined) skipped.push({ name, reason });
     return reason === undefined;
   });
@@ -264,6 +282,9 @@ function progressBar(bytes: number): SingleBar | undefined {
   bar.start(Math.ceil(bytes / 2 ** 20), 0, { name: '' });
   return bar;
 }
+
+/** Tensors that are named where many were left out for one reason. */
+const MOST_NAMED = 4;
 
 function print(report: GeometryReport): void {
   console.log(`adapter  ${report.adapter.name}`);
@@ -306,7 +327,14 @@ function print(report: GeometryReport): void {
     if (zeroFilters > 0)
       console.log(`${name}: ${zeroFilters} of ${filters} filters are all zeros and have no angle`);
   }
-  for (const { name, reason } of report.skipped) console.log(`left out: ${name} (${reason})`);
+  const compared = report.layers.filter(({ pairs }) => pairs !== undefined);
+  if (compared.length > 0) console.log(pairTable(compared));
+  const leftOut = new Map<string, string[]>();
+  for (const { name, reason } of report.skipped) leftOut.set(reason, [...(leftOut.get(reason) ?? []), name]);
+  for (const [reason, names] of leftOut) {
+    const more = names.length > MOST_NAMED ? ` and ${names.length - MOST_NAMED} more` : '';
+    console.log(`left out: ${names.slice(0, MOST_NAMED).join(', ')}${more} (${reason})`);
+  }
   if (report.spreadSlope !== null) {
     console.log(
       `spread of angles against length: slope ${report.spreadSlope.toFixed(3)} in logarithms (theory -0.5)`,
@@ -316,6 +344,40 @@ function print(report: GeometryReport): void {
     `${report.weights} weights in ${report.seconds.toFixed(1)} s, ${(report.bytesPerSecond / 1e6).toFixed(0)} MB/s, ` +
       `${megabytes(report.peakGpuBytes)} of GPU memory at most`,
   );
+}
+
+/** The filters of each layer against each other. */
+function pairTable(layers: readonly LayerSurvey[]): string {
+  const table = new Table({
+    head: [
+      'layer',
+      'largest |cos|',
+      'sd of cos',
+      'random',
+      'directions',
+      'random',
+      'equal',
+      'opposite',
+      'patterns',
+    ],
+    colAligns: ['left', ...Array.from({ length: 8 }, () => 'right' as const)],
+    style: { head: [], border: [] },
+  });
+  for (const { name, filters, dimension, pairs, patterns } of layers) {
+    if (pairs === undefined) continue;
+    table.push([
+      name,
+      pairs.largestCosine.toFixed(3),
+      pairs.sdCosine.toFixed(4),
+      (1 / Math.sqrt(dimension)).toFixed(4),
+      pairs.participation.toFixed(1),
+      randomGramParticipation(filters, dimension).toFixed(1),
+      pairs.duplicates,
+      pairs.negatedDuplicates,
+      patterns === undefined ? '-' : `${entropyOf(patterns).toFixed(2)} of 9 bits`,
+    ]);
+  }
+  return table.toString();
 }
 
 const CSV = [
@@ -342,12 +404,29 @@ const CSV = [
   'nonFinite',
 ] as const satisfies readonly (keyof LayerSurvey)[];
 
+const PAIRS_CSV = [
+  'largestCosine',
+  'meanCosine',
+  'sdCosine',
+  'participation',
+  'duplicates',
+  'negatedDuplicates',
+] as const satisfies readonly (keyof PairStructure)[];
+
 /** RFC 4180, a line a layer. */
 function csvOf(layers: readonly LayerSurvey[]): string {
   const cell = (value: unknown) => {
     const text = value === undefined ? '' : Array.isArray(value) ? value.join('x') : String(value);
     return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
-  const lines = layers.map((layer) => CSV.map((column) => cell(layer[column])).join(','));
-  return `${[CSV.join(','), ...lines].join('\r\n')}\r\n`;
+  const lines = layers.map((layer) =>
+    [
+      ...CSV.map((column) => layer[column]),
+      ...PAIRS_CSV.map((column) => layer.pairs?.[column]),
+      layer.patterns && entropyOf(layer.patterns),
+    ]
+      .map(cell)
+      .join(','),
+  );
+  return `${[[...CSV, ...PAIRS_CSV, 'patternEntropy'].join(','), ...lines].join('\r\n')}\r\n`;
 }

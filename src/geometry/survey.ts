@@ -4,6 +4,7 @@
  */
 import { MemoryPlanError, OptionError } from '../errors.ts';
 import { Arena, type Gpu, ProgramBuilder, sizeOf, Tensor } from '../gpu/index.ts';
+import { packSigns } from '../ops/dense.ts';
 import {
   ANGLE_BINS,
   angleHistogram,
@@ -17,6 +18,13 @@ import {
   widenFilters,
 } from '../ops/geometry.ts';
 import { rotateFilters } from '../ops/rotation.ts';
+import {
+  type FilterLayout,
+  filterPairs,
+  kernelPatterns,
+  type PairStructure,
+  summarizePairs,
+} from '../ops/structure.ts';
 import { paddedLength } from '../reference/rotation.ts';
 import { expectedAngleDegrees, sdAngleDegrees } from './closed-forms.ts';
 import { bestTernary, type Density, leastSquaresTwoBits, residualAngles } from './curves.ts';
@@ -59,6 +67,13 @@ export interface LayerSurvey {
   readonly twoBitAngle: number;
   /** Mean angle after a random rotation; only where it was asked for. */
   readonly rotatedAngle?: number;
+  /** The signs of filters against each other; where that was asked for, and the filters fit into the memory together. */
+  readonly pairs?: PairStructure;
+  /**
+   * How often each of the 512 patterns of signs occurs among 3x3 kernels; where that was asked for, and the shape tells
+   * which axes are those of the kernels. Bit 3y + x of a pattern is 1 where the weight is negative.
+   */
+  readonly patterns?: readonly number[];
   /** Scale of the signs that is best for a filter: mean |w|. */
   readonly meanScale: number;
   /** 1 - cos^2: the share of a filter's square that binarizing it loses. */
@@ -82,6 +97,8 @@ export interface SurveyOptions {
   readonly nearZero?: number | undefined;
   /** Measure the angles after a random rotation too; false when absent, since it takes several times as long. */
   readonly rotate?: boolean | undefined;
+  /** Compare the filters of a layer with each other, and count patterns of 3x3 kernels; false when absent. */
+  readonly structure?: boolean | undefined;
 }
 
 const MEGABYTE = 2 ** 20;
@@ -90,6 +107,8 @@ const BYTES: Readonly<Record<StoredFormat, number>> = { f32: 4, f16: 2, bf16: 2 
 /** What a part of a filter takes, and its statistics again; parts and bins that are there anyway. */
 const FILTER_BYTES = 2 * 48;
 const OVERHEAD = 6 * MEGABYTE;
+/** Filters that are compared with each other: all pairs of them take a second or so. */
+const MOST_COMPARED = 4096;
 
 /** Measures one tensor after the other; holds its memory until it is disposed. */
 export class FilterSurvey {
@@ -100,9 +119,11 @@ export class FilterSurvey {
   readonly #memory: number;
   readonly #nearZero: number | undefined;
   readonly #rotate: boolean;
+  readonly #structure: boolean;
 
   /** @throws OptionError */
-  constructor(gpu: Gpu, { memory = 256 * MEGABYTE, nearZero, rotate = false }: SurveyOptions = {}) {
+  constructor(gpu: Gpu, options: SurveyOptions = {}) {
+    const { memory = 256 * MEGABYTE, nearZero, rotate = false, structure = false } = options;
     if (!(memory >= 16 * MEGABYTE)) {
       throw new OptionError('There is too little memory to measure filters in.', {
         given: `${memory} bytes`,
@@ -113,6 +134,7 @@ export class FilterSurvey {
     this.#memory = memory;
     this.#nearZero = nearZero;
     this.#rotate = rotate;
+    this.#structure = structure;
     // A quarter: the driver holds as much again while a chunk is on its way.
     const most = Math.min(memory / 4, LARGEST_CHUNK, gpu.limits.maxStorageBufferBindingSize);
     const bytes = 16 * Math.floor(most / 16);
@@ -147,6 +169,10 @@ export class FilterSurvey {
       });
     }
     const tally = new Tally(this.#rotate);
+    const wanted: Structure = {
+      pairs: this.#structure && rows === filters && this.#comparable(filters),
+      kernels: this.#structure ? kernelsOf(shape) : undefined,
+    };
     const chunkOf = (turn: number, first: number) => {
       const count = Math.min(rows, filters - first);
       const into = this.#chunks[turn % 2 === 0 ? 0 : 1].subarray(0, count * rowBytes);
@@ -162,7 +188,7 @@ export class FilterSurvey {
         // It is awaited in the next turn; if this one fails, nobody does.
         next.done.catch(() => undefined);
       }
-      await this.#measureChunk(into, count, dimension, format, tally);
+      await this.#measureChunk(into, count, dimension, format, wanted, tally);
       onChunk?.(into.length);
     }
     return { name, shape, format, filters, dimension, ...tally.summary(dimension) };
@@ -180,7 +206,9 @@ export class FilterSurvey {
   #rowsFor(dimension: number, format: StoredFormat): number {
     // A rotation goes to and fro between two tensors, from a widened one.
     const rotated = this.#rotate ? 4 * (2 * paddedLength(dimension) + dimension) : 0;
-    const transient = FILTER_BYTES + rotated;
+    // Comparisons take f32, and packed signs of it.
+    const compared = this.#structure ? 4 * dimension + 4 * Math.ceil(dimension / 32) : 0;
+    const transient = FILTER_BYTES + rotated + compared;
     return Math.floor(
       Math.min(
         this.#latent.byteLength / (dimension * BYTES[format]),
@@ -190,11 +218,16 @@ export class FilterSurvey {
     );
   }
 
+  #comparable(filters: number): boolean {
+    return filters > 1 && filters <= MOST_COMPARED && 4 * filters ** 2 <= this.#memory / 4;
+  }
+
   async #measureChunk(
     bytes: Uint8Array<ArrayBuffer>,
     count: number,
     length: number,
     format: StoredFormat,
+    { pairs, kernels }: Structure,
     tally: Tally,
   ): Promise<void> {
     const { buffer } = this.#latent.placement;
@@ -217,16 +250,40 @@ export class FilterSurvey {
     const turned = this.#rotate
       ? b.keep(filterGeometry(b, { latent: rotateFilters(b, { x: widenFilters(b, options) }) }))
       : undefined;
+    const widened = pairs || kernels !== undefined ? widenFilters(b, options) : undefined;
+    const compared = widened && pairs ? b.keep(filterPairs(b, packSigns(b, widened))) : undefined;
+    const patterns =
+      widened && kernels
+        ? b.keep(kernelPatterns(b, widened.reshape([count, ...kernels.shape]), kernels.layout))
+        : undefined;
     using program = await b.compile({ arena: this.#arena });
     program.run();
-    const [rows, counts, values, rotated] = await Promise.all([
+    const [rows, counts, values, rotated, pairRows, patternCounts] = await Promise.all([
       this.#gpu.readFloats(statistics),
       this.#gpu.readWords(bins),
       this.#gpu.readWords(density),
       turned && this.#gpu.readFloats(turned),
+      compared && this.#gpu.readFloats(compared),
+      patterns && this.#gpu.readWords(patterns),
     ]);
     tally.add(rows, counts, values, rotated);
+    if (pairRows !== undefined) tally.pairs = summarizePairs(pairRows, count);
+    if (patternCounts !== undefined) tally.addPatterns(patternCounts);
   }
+}
+
+/** What is asked of the signs of a layer beside the statistics of each filter. */
+interface Structure {
+  readonly pairs: boolean;
+  readonly kernels: { readonly shape: readonly number[]; readonly layout: FilterLayout } | undefined;
+}
+
+/** The 3x3 kernels of a layer of filters [O, I, 3, 3] or [O, 3, 3, I]; undefined where there are none, or both fit. */
+function kernelsOf([, ...shape]: readonly number[]): Structure['kernels'] {
+  const [a, b, c] = shape;
+  const [first, last] = [b === 3 && c === 3, a === 3 && b === 3];
+  if (shape.length !== 3 || first === last) return undefined;
+  return { shape, layout: first ? 'OIHW' : 'OHWI' };
 }
 
 /** Columns whose means a layer keeps. */
@@ -253,6 +310,8 @@ class Tally {
   readonly #angles = new Array<number>(ANGLE_BINS).fill(0);
   readonly #density = new Array<number>(DENSITY_BINS).fill(0);
   readonly #rotate: boolean;
+  pairs: PairStructure | undefined;
+  #patterns: number[] | undefined;
   #rotated = 0;
   #counted = 0;
   #zero = 0;
@@ -296,6 +355,11 @@ class Tally {
     addTo(this.#density, density);
   }
 
+  addPatterns(counts: ArrayLike<number>): void {
+    this.#patterns ??= new Array<number>(counts.length).fill(0);
+    addTo(this.#patterns, counts);
+  }
+
   summary(dimension: number) {
     const n = this.#counted;
     const mean = (name: (typeof AVERAGED)[number]) => (this.#sums.get(name) ?? 0) / n;
@@ -305,6 +369,8 @@ class Tally {
       ternary: bestTernary(density),
       residualAngles: residualAngles(density, RESIDUAL_BITS),
       twoBitAngle: leastSquaresTwoBits(density).angle,
+      ...(this.pairs && { pairs: this.pairs }),
+      ...(this.#patterns && { patterns: this.#patterns }),
       ...(this.#rotate ? { rotatedAngle: n > 0 ? this.#rotated / n : Number.NaN } : {}),
       meanAngle: n > 0 ? this.#mean : Number.NaN,
       sdAngle: Math.sqrt(this.#squares / n),
