@@ -86,7 +86,7 @@ ${note === undefined ? '' : `<p>${escapeHtml(note)}</p>`}`;
 
 /** What a cell is sorted by: its first figure, times in milliseconds; text as it stands, nothing before everything. */
 function sortKey(cell: string): string {
-  const [, figure, unit] = /^(\d[\d.]*)(?: (us))?/.exec(cell) ?? [];
+  const [, figure, unit] = /^(\d[\d.]*)(?:(?: to [\d.]+)? (us))?/.exec(cell) ?? [];
   if (figure === undefined) return cell === '-' || cell === '' ? '-1' : cell;
   return String(unit === 'us' ? Number(figure) / 1000 : Number(figure));
 }

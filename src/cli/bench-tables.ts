@@ -370,5 +370,7 @@ function onGpu(time: Timing | undefined): string {
 }
 
 function spread({ fastest, slowest }: Timing, format: (value: number) => string = milliseconds): string {
-  return `${format(fastest)} to ${format(slowest)}`;
+  const [from, to] = [format(fastest), format(slowest)];
+  const unit = to.slice(to.indexOf(' '));
+  return `${from.endsWith(unit) ? from.slice(0, -unit.length) : from} to ${to}`;
 }

@@ -124,7 +124,9 @@ async function inNode(
   };
   sayWhere(about, say);
   const figures = await runBench(gpu, options, {
+    measuring: sayMeasuring,
     done(section, soFar) {
+      sayMeasuring();
       for (const table of tablesOf(section, soFar)) say(textOf(table));
     },
   });
@@ -143,7 +145,9 @@ async function inChrome(
     {
       started: ({ adapter, browser }) =>
         sayWhere({ ...run, host: browser, adapter: { name: describeAdapter({ adapter }), ...adapter } }, say),
+      measuring: sayMeasuring,
       done(section, soFar) {
+        sayMeasuring();
         for (const table of tablesOf(section, soFar)) say(textOf(table));
       },
     },
@@ -168,6 +172,11 @@ function sayWhere(
   say(
     'times    medians and spread by the clock of this machine, warm-up apart; what kernels compute is checked\n',
   );
+}
+
+/** What is being measured, for somebody who waits: a line of the terminal, which the next one replaces. */
+function sayMeasuring(what = ''): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[2K${what}`);
 }
 
 function saySkipped(figures: BenchFigures, say: (text: string) => void): void {

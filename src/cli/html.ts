@@ -208,11 +208,12 @@ tbody th { font-weight: 600; }
 th button { padding: 0; text-align: inherit; border: 0; background: none; color: inherit; font: inherit; cursor: pointer; }
 th[aria-sort=ascending] button::after { content: ' ↑'; }
 th[aria-sort=descending] button::after { content: ' ↓'; }
-.dense { font-size: .875rem; }
+.dense { font-size: .875rem; border-collapse: separate; border-spacing: 0; }
 .dense :is(th, td) { padding-right: .9rem; }
+.dense thead th { white-space: normal; vertical-align: bottom; }
 @media (max-width: 600px) {
   main { padding-inline: .75rem; }
   figure { padding: .5rem; }
-  .dense tr > :first-child { position: sticky; left: 0; max-width: 9rem; background: var(--page); white-space: normal; }
+  .dense tr > :first-child { position: sticky; left: 0; min-width: 7.5rem; max-width: 9rem; background: var(--page); white-space: normal; }
 }
 `;

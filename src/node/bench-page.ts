@@ -26,6 +26,8 @@ export interface ChromeBenchHooks {
   /** Called once the page has its GPU. */
   readonly started?: (where: Pick<ChromeFigures, 'browser' | 'adapter'>) => void;
   readonly done?: (section: Section, figures: BenchFigures) => void;
+  /** Called before a figure is taken. */
+  readonly measuring?: (what: string) => void;
 }
 
 /** What the page answers. */
@@ -65,6 +67,7 @@ export async function benchInChrome(
     await page.exposeFunction('reportSection', (section: Section, text: string) =>
       hooks.done?.(section, JSON.parse(text) as BenchFigures),
     );
+    await page.exposeFunction('reportMeasuring', (what: string) => hooks.measuring?.(what));
     await page.goto(server.url, { waitUntil: 'load' });
     const request = JSON.stringify({ ...bench, requireHardware: adapter === 'hardware' });
     const answer = JSON.parse((await page.evaluate(`bench(${request})`)) as string) as Answer;
@@ -109,7 +112,7 @@ window.bench = async ({ requireHardware, ...options }) => {
     const gpu = await Gpu.request({ requireHardware });
     await reportStart(JSON.stringify(gpu.adapter));
     const done = (section, figures) => reportSection(section, JSON.stringify(figures));
-    const figures = await runBench(gpu, options, { done });
+    const figures = await runBench(gpu, options, { done, measuring: reportMeasuring });
     gpu.dispose();
     return JSON.stringify({ figures });
   } catch (error) {

@@ -47,11 +47,13 @@ export async function trainTensorFlow(
 
 /** The same step by layers of `webgpu-bnn/tfjs`, by turns in this library's kernels and in TensorFlow.js' own operations. */
 export async function trainBothWays(task: TrainingTask, steps: number): Promise<BothWays> {
+  // A step of a large network takes a software adapter half a minute.
+  const warmUp = task.model === 'binarynet' ? 1 : 2;
   // Loaded when it is needed, since TensorFlow.js may be missing.
   const { compareTraining } = await import('../../interop/tfjs/index.ts');
   const { model, images, targets } = batchOf(task);
   const { batch, seed, learningRate } = task;
-  const result = await compareTraining(model, images, targets, { batch, steps, seed, learningRate });
+  const result = await compareTraining(model, images, targets, { batch, steps, warmUp, seed, learningRate });
   const summary = ({ times, losses }: typeof result.with) => ({ step: timing(times), losses });
   return { with: summary(result.with), without: summary(result.without) };
 }

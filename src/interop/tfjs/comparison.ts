@@ -10,8 +10,10 @@ import { toLayersModel } from './models.ts';
 
 export interface ComparisonOptions {
   readonly batch: number;
-  /** Timed steps of each; the first ones, which compile, apart. */
+  /** Timed steps of each. */
   readonly steps: number;
+  /** Steps of each before those, which compile and fill the pools of buffers. Default: 2. */
+  readonly warmUp?: number;
   /** Of the weights, which are the same in both. */
   readonly seed?: number;
   readonly learningRate?: number;
@@ -30,9 +32,6 @@ export interface Comparison {
   readonly without: ComparedTraining;
 }
 
-/** Steps of each that compile and fill the pools of buffers. */
-const WARM = 2;
-
 /**
  * Trains both by turns on one batch, with Adam and the squared hinge loss, on TensorFlow.js' current backend.
  * @param images f32 [batch, ...input]
@@ -43,7 +42,7 @@ export async function compareTraining(
   model: Model,
   images: Float32Array,
   targets: Float32Array,
-  { batch, steps, seed = 1, learningRate = 0.001 }: ComparisonOptions,
+  { batch, steps, warmUp = 2, seed = 1, learningRate = 0.001 }: ComparisonOptions,
 ): Promise<Comparison> {
   if (webgpuBackend() === undefined) {
     throw new OptionError('The comparison is of kernels on the WebGPU backend.', {
@@ -65,7 +64,7 @@ export async function compareTraining(
   }));
   const usual = tf.env().getBool(KERNELS_FLAG);
   try {
-    for (let step = 0; step < WARM + steps; step++) {
+    for (let step = 0; step < warmUp + steps; step++) {
       for (const { kernels, network, optimizer, times, losses } of contestants) {
         tf.env().set(KERNELS_FLAG, kernels);
         const start = performance.now();
@@ -79,7 +78,7 @@ export async function compareTraining(
           weights,
         );
         losses.push((await loss?.data())?.[0] ?? Number.NaN);
-        if (step >= WARM) times.push(performance.now() - start);
+        if (step >= warmUp) times.push(performance.now() - start);
         loss?.dispose();
       }
     }
