@@ -14,6 +14,8 @@ const scratch = join(ROOT, 'node_modules', '.cache', `webgpu-bnn-readme-${proces
 const names = {
   'webgpu-bnn': join(ROOT, 'src', 'index.ts'),
   'webgpu-bnn/node': join(ROOT, 'src', 'node', 'index.ts'),
+  'webgpu-bnn/onnx': join(ROOT, 'src', 'formats', 'onnx.ts'),
+  'webgpu-bnn/onnxruntime': join(ROOT, 'src', 'interop', 'onnxruntime', 'index.ts'),
   'webgpu-bnn/tfjs': join(ROOT, 'src', 'interop', 'tfjs', 'index.ts'),
 };
 
@@ -30,7 +32,7 @@ beforeAll(() => {
   for (const [index, [, code]] of [...page.matchAll(/```ts\n([\s\S]*?)```/g)].entries()) {
     writeFileSync(join(scratch, `coming-from-${index}.ts`), code ?? '');
   }
-  for (const kind of ['browser', 'load', 'tfjs']) {
+  for (const kind of ['browser', 'load', 'tfjs', 'onnxruntime']) {
     writeFileSync(join(scratch, `${kind}.ts`), `export {};\n${example(kind)}`);
   }
 });

@@ -1,6 +1,7 @@
 /** An ONNX file of which ONNX Runtime Web runs the floats, and the library the binary layers between them. */
-import * as ort from 'onnxruntime-web/webgpu';
+
 import wasm from 'onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm?url';
+import * as ort from 'onnxruntime-web/webgpu';
 import { exportOnnx, splitOnnx } from '../../src/formats/onnx.ts';
 import {
   batchNormalization,
@@ -44,7 +45,8 @@ await run(async () => {
   ort.env.logLevel = 'error';
   const file = networkFile();
   const { head, binary, tail, input, output, nodes } = splitOnnx(file);
-  if (head === undefined || tail === undefined) throw new Error('the file has no floats around its binary layers');
+  if (head === undefined || tail === undefined)
+    throw new Error('the file has no floats around its binary layers');
   log(`nodes: ${nodes.head.length} before, ${nodes.binary.length} binary, ${nodes.tail.length} after`);
 
   const onGpu = { executionProviders: ['webgpu'], preferredOutputLocation: 'gpu-buffer' } as const;
