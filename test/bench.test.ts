@@ -154,6 +154,7 @@ describe('products', () => {
     const ceilings = await measureCeilings(gpu(), { runs: 1, sample: 1 });
     const results = await benchGeometry(gpu(), ceilings, 1);
     expect(results.map(({ bytes }) => bytes)).toEqual([512 * 4608 * 4, 1024 * 8192 * 4]);
+    for (const { onGpu } of results) expect(onGpu !== undefined).toBe(gpu().features.has('timestamp-query'));
   });
 });
 
@@ -395,7 +396,7 @@ describe('the command', () => {
     ]);
     expect(code).toBe(0);
     expect(readFileSync(markdown, 'utf8')).toMatch(
-      /^- Adapter: .*## Ceilings\n\n\| ceiling .*\n\| --- \| ---: .*\| 512 filters of 4608 \|/s,
+      /^# The benchmark on .*\n- Adapter: .*## Ceilings\n\n\| ceiling .*\n\| --- \| ---: .*\| 512 filters of 4608 \|/s,
     );
     const figures = JSON.parse(stdout) as Record<string, unknown>;
     expect(figures).toMatchObject({

@@ -3,7 +3,7 @@ import { GpuValidationError } from '../errors.ts';
 import { type Gpu, ProgramBuilder } from '../gpu/index.ts';
 import * as ops from '../ops/index.ts';
 import type { Ceilings } from './ceilings.ts';
-import { type Timing, timeJob } from './measure.ts';
+import { Job, type Timing, timeJob, timeOnGpu } from './measure.ts';
 import { signs } from './shapes.ts';
 
 export interface GeometryResult {
@@ -11,6 +11,8 @@ export interface GeometryResult {
   readonly name: string;
   readonly bytes: number;
   readonly time: Timing;
+  /** By the timestamps of the GPU, where there are any. */
+  readonly onGpu?: Timing | undefined;
   /** Bytes of weights a second over the copy's. */
   readonly share: number;
 }
@@ -38,8 +40,9 @@ export async function benchGeometry(
     using latent = gpu.tensor('latent', [filters, length], 'f32', signs([filters, length], 3));
     const builder = new ProgramBuilder(gpu, 'geometry');
     const statistics = builder.keep(ops.filterGeometry(builder, { latent }));
-    using program = await builder.compile();
-    const time = await timeJob(gpu, program, { runs });
+    using job = new Job([await builder.compile()]);
+    const time = await timeJob(gpu, job, { runs });
+    const onGpu = await timeOnGpu(job, Math.min(runs, 3));
     const values = await gpu.readFloats(statistics);
     const cosine = ops.FILTER_STATISTICS.indexOf('cosine');
     for (let filter = 0; filter < filters; filter++) {
@@ -53,7 +56,8 @@ export async function benchGeometry(
       }
     }
     const share = latent.byteLength / (time.median / 1000) / ceilings.copy.perSecond;
-    results.push({ id, name: `${filters} filters of ${length}`, bytes: latent.byteLength, time, share });
+    const name = `${filters} filters of ${length}`;
+    results.push({ id, name, bytes: latent.byteLength, time, onGpu, share });
   }
   return results;
 }

@@ -1,5 +1,5 @@
 /** How times are taken: warm-up apart, samples long enough for the clock, the median and the spread of several. */
-import type { Gpu, Program } from '../gpu/index.ts';
+import type { DispatchTiming, Gpu, Program } from '../gpu/index.ts';
 
 /** Milliseconds of one run, from several samples. */
 export interface Timing {
@@ -31,6 +31,11 @@ export function timing(times: readonly number[]): Timing {
   return { median, fastest: sorted[0] ?? 0, slowest: sorted.at(-1) ?? 0, runs: sorted.length };
 }
 
+/** Milliseconds of all dispatches together; undefined where the GPU has no timestamps. */
+export function sumOf(dispatches: readonly DispatchTiming[] | undefined): number | undefined {
+  return dispatches?.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
+}
+
 /** Programs that together do one job. Each has a submit of its own, so that a long job doesn't look like a hang. */
 export class Job {
   readonly #programs: readonly Program[];
@@ -60,9 +65,9 @@ export class Job {
   async onGpu(): Promise<number | undefined> {
     let sum = 0;
     for (const program of this.#programs) {
-      const dispatches = await program.profile();
-      if (dispatches === undefined) return undefined;
-      for (const { milliseconds } of dispatches) sum += milliseconds;
+      const time = sumOf(await program.profile());
+      if (time === undefined) return undefined;
+      sum += time;
     }
     return sum;
   }
@@ -107,7 +112,7 @@ const QUANTUM = 100_000;
  * Times a job by the timestamps of the GPU: the sum over its dispatches.
  * @returns undefined where the adapter has no timestamps, or rounds them so much that they say little
  */
-export async function timeOnGpu(job: Job, runs: number): Promise<Timing | undefined> {
+export async function timeOnGpu(job: Pick<Job, 'onGpu'>, runs: number): Promise<Timing | undefined> {
   const times: number[] = [];
   for (let i = 0; i < runs; i++) {
     const time = await job.onGpu();

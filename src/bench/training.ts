@@ -1,7 +1,7 @@
 /** The training step of a model, as a trainer runs it. */
 import type { Gpu } from '../gpu/index.ts';
 import { type ModelName, modelByName, Trainer } from '../train/index.ts';
-import { type Timing, timing } from './measure.ts';
+import { sumOf, type Timing, timeOnGpu, timing } from './measure.ts';
 import { imageOf, noise } from './noise.ts';
 
 export interface TrainingResult {
@@ -10,6 +10,8 @@ export interface TrainingResult {
   readonly imagesPerSecond: number;
   /** From the call to the loss of the step: each sample is a submit and a readback. */
   readonly step: Timing;
+  /** The dispatches of a step by the timestamps of the GPU, where there are any. */
+  readonly onGpu?: Timing | undefined;
   readonly dispatches: number;
   readonly submitsPerStep: number;
   readonly readbacksPerStep: number;
@@ -59,7 +61,8 @@ export async function benchTraining(
   name: ModelName,
   { batch, steps, seed = 1, learningRate = 0.001, sameBatch = false }: TrainingOptions,
 ): Promise<TrainingResult> {
-  const data = noise(name, batch, sameBatch ? 1 : steps + 1);
+  const profiled = sameBatch ? 0 : gpu.adapter.software ? 1 : 3;
+  const data = noise(name, batch, sameBatch ? 1 : 1 + steps + profiled);
   const model = modelByName(name, { input: imageOf(name), classes: data.classes.length });
 
   const start = performance.now();
@@ -78,7 +81,10 @@ export async function benchTraining(
     losses.push(lossOf(await done));
     times.push(performance.now() - begun);
   }
+  const after = { ...gpu.counters };
   const step = timing(times);
+  const sum = async () => sumOf(await trainer.profile());
+  const onGpu = profiled === 0 ? undefined : await timeOnGpu({ onGpu: sum }, profiled);
   // The first ones are interpreted yet.
   trainer.timeEncoding(ENCODINGS);
   const encoding = timing(Array.from({ length: 7 }, () => trainer.timeEncoding(ENCODINGS)));
@@ -87,9 +93,10 @@ export async function benchTraining(
     batch,
     imagesPerSecond: (1000 * batch) / step.median,
     step,
+    onGpu,
     dispatches: trainer.dispatches,
-    submitsPerStep: (gpu.counters.submits - before.submits) / steps,
-    readbacksPerStep: (gpu.counters.readbacks - before.readbacks) / steps,
+    submitsPerStep: (after.submits - before.submits) / steps,
+    readbacksPerStep: (after.readbacks - before.readbacks) / steps,
     javascript: timing(javascript),
     encoding,
     firstStep,

@@ -204,11 +204,12 @@ function cnvTable(results: readonly CnvResult[]): TextTable {
 function geometryTable(results: readonly GeometryResult[]): TextTable {
   return {
     title: 'Statistics of latent filters',
-    head: ['geometry', 'time', 'spread', 'GB/s', 'of memory'],
-    rows: results.map(({ name, bytes, time, share }) => [
+    head: ['geometry', 'time', 'spread', 'GPU clock', 'GB/s', 'of memory'],
+    rows: results.map(({ name, bytes, time, onGpu: stamped, share }) => [
       name,
       milliseconds(time.median),
       spread(time),
+      onGpu(stamped),
       (bytes / time.median / 1e6).toFixed(1),
       percent(share),
     ]),
@@ -224,6 +225,7 @@ function trainingTable(results: readonly TrainingResult[]): TextTable {
       'images/s',
       'step',
       'spread',
+      'GPU clock',
       'dispatches',
       'submits',
       'readbacks',
@@ -238,6 +240,7 @@ function trainingTable(results: readonly TrainingResult[]): TextTable {
       result.imagesPerSecond.toFixed(0),
       milliseconds(result.step.median),
       spread(result.step),
+      onGpu(result.onGpu),
       String(result.dispatches),
       result.submitsPerStep.toFixed(2),
       result.readbacksPerStep.toFixed(2),

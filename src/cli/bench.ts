@@ -191,7 +191,7 @@ function saySkipped(figures: BenchFigures, say: (text: string) => void): void {
 function markdownOf(report: BenchReport): string {
   const { adapter, host, toggles, date, timestamps, leftOut } = report;
   const facts = [
-    `- Adapter: ${adapter.name}.`,
+    `- Adapter: ${adapter.name}.${adapter.software ? ' These figures say nothing about hardware.' : ''}`,
     `- Ran in ${host}, Dawn toggles: ${toggles.join(', ') || 'none (the defaults, as in a browser)'}.`,
     `- ${date}${report.quick ? ', with --quick' : ''}; took ${seconds(report.seconds)}. Medians and spread by the host's clock${
       timestamps ? ", the GPU's own beside it" : ''
@@ -206,7 +206,7 @@ function markdownOf(report: BenchReport): string {
     },
   );
   const missing = report.missingPeers.map(({ name, reason }) => `Not measured: ${name}: ${reason}\n`);
-  return `${facts.join('\n')}\n\n${[...tables, ...missing].join('\n')}`;
+  return `# The benchmark on a ${adapter.software ? 'software' : 'hardware'} adapter\n\n${facts.join('\n')}\n\n${[...tables, ...missing].join('\n')}`;
 }
 
 function textOf({ title, head, rows, note }: TextTable): string {
