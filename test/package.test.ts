@@ -358,8 +358,10 @@ describe('a blank Node project', () => {
         import { BnnError, Gpu, mlp, Network, ops } from 'webgpu-bnn';
         import { loadModel } from 'webgpu-bnn/inference';
         import { requestGpu } from 'webgpu-bnn/node';
+        import { splitOnnx } from 'webgpu-bnn/onnx';
+        import { BinarySession } from 'webgpu-bnn/onnxruntime';
         import { Trainer } from 'webgpu-bnn/training';
-        export const [load, create] = [loadModel, Trainer.create];
+        export const [load, create, split, open] = [loadModel, Trainer.create, splitOnnx, BinarySession.create];
         export const gpu: Gpu = await requestGpu({ adapter: 'software' });
         export const network: Network = await Network.create(gpu, mlp({ input: [28, 28, 1], classes: 10 }), { seed: 1 });
         export const logits: Float32Array = await network.predict(new Float32Array(784));
