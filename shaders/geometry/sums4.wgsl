@@ -6,3 +6,7 @@
 fn weights_at(row: u32, quad: u32) -> vec4u {
   return latent[row * (LENGTH / 4u) + quad];
 }
+
+fn whole_at(row: u32, quad: u32) -> vec4u {
+  return weights_at(row, quad);
+}

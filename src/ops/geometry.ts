@@ -31,7 +31,7 @@ export {
 /** Invocations that keep a large GPU busy; fewer, longer filters are cut into more parts. */
 const INVOCATIONS = 65_536;
 /** Weights that are worth an invocation of their own. */
-const TURN = 64;
+const TURN = 256;
 /** Parts that one invocation merges. */
 const SPAN = 32;
 

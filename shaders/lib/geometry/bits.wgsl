@@ -19,3 +19,7 @@ fn weights_at(row: u32, quad: u32) -> vec4u {
     sign_at(min(first + 3u, last)),
   );
 }
+
+fn whole_at(row: u32, quad: u32) -> vec4u {
+  return weights_at(row, quad);
+}

@@ -12,3 +12,8 @@ fn weights_at(row: u32, quad: u32) -> vec4u {
     latent[start + min(i + 3u, last)],
   );
 }
+
+fn whole_at(row: u32, quad: u32) -> vec4u {
+  let at = row * LENGTH + quad * 4u;
+  return vec4u(latent[at], latent[at + 1u], latent[at + 2u], latent[at + 3u]);
+}

@@ -14,3 +14,7 @@ fn weights_at(row: u32, quad: u32) -> vec4u {
   }
   return widen(vec4u(a & 0xffffu, a >> 16u, b & 0xffffu, b >> 16u));
 }
+
+fn whole_at(row: u32, quad: u32) -> vec4u {
+  return weights_at(row, quad);
+}

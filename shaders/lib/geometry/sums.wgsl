@@ -1,8 +1,9 @@
 // CHUNKS invocations share a filter. Chunk k takes the groups of four weights k, k + CHUNKS, ..., so that neighbours
-// read neighbours. Sums are taken about the mean of the first weights of the chunk (the pivot), BLOCK groups at a time:
-// few enough that they lose no digits, and many enough that merging costs little. Where one invocation has the whole
-// filter, it writes its statistics at once. It needs, of the kernel that includes it:
+// read neighbours. Sums are taken BLOCK groups at a time, about the mean of what the chunk has seen (the pivot), at first
+// of one group: blocks are short enough that they lose no digits, and long enough that merging costs little. Where one
+// invocation has the whole filter, it writes its statistics at once. It needs, of the kernel that includes it:
 //   weights_at(row, quad): four weights of a filter as the bits of f32, anything beyond its end
+//   whole_at(row, quad): the same where all four are the filter's
 //!include "lib/index.wgsl"
 //!include "lib/geometry/moments.wgsl"
 //!include "lib/geometry/columns.wgsl"
@@ -16,13 +17,14 @@ override NEAR_ZERO: f32;
 @group(0) @binding(1) var<storage, read_write> parts: array<vec4u>;
 
 const BLOCK = 64u; // groups of four weights
-const SATURATED = 0x3f7fffefu; // 1 - 1e-6 as f32
+const SATURATED = 0.999999f;
 const INFINITE = 0x7f800000u;
-const MINUS_ZERO = 0x80000000u;
+const MINUS_ZERO = vec4u(0x80000000u);
 const SIZE = vec4u(0x7fffffffu); // bits of |w|
 
 // Sums over some weights. They are scalars, though a group of four is added at a time: compilers without a register
-// allocator to speak of lose more by keeping four of each than they win.
+// allocator to speak of lose more by keeping four of each than they win. For the same compilers counts are floats, and
+// conditions are told by step: shifts by vectors are taken apart there, and a select is three instructions.
 struct Sums {
   s1: f32, // of the powers of w - pivot
   s2: f32,
@@ -30,26 +32,41 @@ struct Sums {
   s4: f32,
   t1: f32, // of |w| - size_pivot
   t2: f32,
-  counts: u32, // ten bits each: signs -1, |w| >= 1 - 1e-6, |w| < NEAR_ZERO
-  count: u32,
+  minus: f32, // signs -1
+  saturated: f32, // |w| >= 1 - 1e-6
+  large: f32, // |w| >= NEAR_ZERO
+  count: f32,
+}
+
+// What four weights bring to the sums.
+struct Terms {
+  v: vec4f, // w - pivot
+  a: vec4f, // |w| - size_pivot
+  minus: vec4f, // 1 where it holds
+  saturated: vec4f,
+  large: vec4f,
 }
 
 fn total(v: vec4f) -> f32 {
   return (v.x + v.y) + (v.z + v.w);
 }
 
-fn sum_of(v: vec4u) -> u32 {
-  return (v.x + v.y) + (v.z + v.w);
+fn terms_of(bits: vec4u, pivot: f32, size_pivot: f32) -> Terms {
+  let size = bitcast<vec4f>(bits & SIZE);
+  return Terms(
+    bitcast<vec4f>(bits) - pivot,
+    size - size_pivot,
+    // By the raw bits: above those of -0, as a signed number above 0, which stays above 0 as a float.
+    step(vec4f(0.5), vec4f(bitcast<vec4i>(bits ^ MINUS_ZERO))),
+    step(vec4f(SATURATED), size),
+    step(vec4f(NEAR_ZERO), size),
+  );
 }
 
-fn add(sums: Sums, bits: vec4u, pivot: f32, size_pivot: f32, chosen: vec4<bool>) -> Sums {
-  let size = bits & SIZE;
-  let v = select(vec4f(0.0), bitcast<vec4f>(bits) - pivot, chosen);
-  let a = select(vec4f(0.0), bitcast<vec4f>(size) - size_pivot, chosen);
+fn add(sums: Sums, terms: Terms, count: f32) -> Sums {
+  let v = terms.v;
+  let a = terms.a;
   let q = v * v;
-  let counts = select(vec4u(0u), vec4u(1u), bits > vec4u(MINUS_ZERO))
-    + select(vec4u(0u), vec4u(1u << 10u), size >= vec4u(SATURATED))
-    + select(vec4u(0u), vec4u(1u << 20u), size < vec4u(bitcast<u32>(NEAR_ZERO)));
   return Sums(
     sums.s1 + total(v),
     sums.s2 + total(q),
@@ -57,9 +74,28 @@ fn add(sums: Sums, bits: vec4u, pivot: f32, size_pivot: f32, chosen: vec4<bool>)
     sums.s4 + dot(q, q),
     sums.t1 + total(a),
     sums.t2 + dot(a, a),
-    sums.counts + sum_of(select(vec4u(0u), counts, chosen)),
-    sums.count + sum_of(select(vec4u(0u), vec4u(1u), chosen)),
+    sums.minus + total(terms.minus),
+    sums.saturated + total(terms.saturated),
+    sums.large + total(terms.large),
+    sums.count + count,
   );
+}
+
+fn add_whole(sums: Sums, bits: vec4u, pivot: f32, size_pivot: f32) -> Sums {
+  return add(sums, terms_of(bits, pivot, size_pivot), 4.0);
+}
+
+fn add_chosen(sums: Sums, bits: vec4u, pivot: f32, size_pivot: f32, chosen: vec4<bool>) -> Sums {
+  let none = vec4f(0.0);
+  let terms = terms_of(select(vec4u(0u), bits, chosen), pivot, size_pivot);
+  let kept = Terms(
+    select(none, terms.v, chosen),
+    select(none, terms.a, chosen),
+    terms.minus,
+    terms.saturated,
+    select(none, terms.large, chosen),
+  );
+  return add(sums, kept, total(select(none, vec4f(1.0), chosen)));
 }
 
 // Which places of a group hold a finite weight of the filter.
@@ -70,7 +106,7 @@ fn usable(bits: vec4u, quad: u32) -> vec4<bool> {
 
 // From sums about the pivot to moments about the mean, d away from it.
 fn centred(sums: Sums, pivot: f32, size_pivot: f32, seen: u32) -> Moments {
-  let count = f32(sums.count);
+  let count = sums.count;
   let share = 1.0 / max(count, 1.0);
   let d = sums.s1 * share;
   let e = sums.t1 * share;
@@ -78,8 +114,7 @@ fn centred(sums: Sums, pivot: f32, size_pivot: f32, seen: u32) -> Moments {
   let m3 = sums.s3 - d * (3.0 * m2 + count * d * d);
   let m4 = max(sums.s4 - d * (4.0 * m3 + d * (6.0 * m2 + count * d * d)), 0.0);
   let size_m2 = max(sums.t2 - count * e * e, 0.0);
-  let counts = sums.counts;
-  let tally = vec4u(counts & 1023u, (counts >> 10u) & 1023u, counts >> 20u, seen - sums.count);
+  let tally = vec4u(vec4f(sums.minus, sums.saturated, count - sums.large, f32(seen) - count));
   return Moments(count, pivot + d, m2, m3, m4, size_pivot + e, size_m2, tally);
 }
 
@@ -94,42 +129,45 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let whole = LENGTH / 4u; // groups of four
   let quads = (LENGTH + 3u) / 4u;
 
-  var first = Sums();
-  for (var quad = start; quad < min(quads, start + 4u * CHUNKS); quad += CHUNKS) {
-    let bits = weights_at(row, quad);
-    first = add(first, bits, 0.0, 0.0, usable(bits, quad));
-  }
-  let share = 1.0 / max(f32(first.count), 1.0);
-  let pivot = first.s1 * share;
-  let size_pivot = first.t1 * share;
+  let head = weights_at(row, start);
+  let first = add_chosen(Sums(), head, 0.0, 0.0, usable(head, start));
+  let share = 1.0 / max(first.count, 1.0);
+  var pivot = first.s1 * share;
+  var size_pivot = first.t1 * share;
 
   var sum = Moments();
   for (var block = start; block < quads; block += BLOCK * CHUNKS) {
     let end = block + BLOCK * CHUNKS;
+    let stop = min(end, whole);
     var sums = Sums();
-    var largest = vec4u(0u);
+    var broken = 0u; // its highest bit tells of NaN or infinity
     var quad = block;
-    for (; quad < min(end, whole); quad += CHUNKS) {
-      let bits = weights_at(row, quad);
-      largest = max(largest, bits & SIZE);
-      sums = add(sums, bits, pivot, size_pivot, vec4<bool>(true));
+    for (; quad < stop; quad += CHUNKS) {
+      let bits = whole_at(row, quad);
+      let size = (bits & SIZE) + (MINUS_ZERO - vec4u(INFINITE));
+      broken |= (size.x | size.y) | (size.z | size.w);
+      sums = add_whole(sums, bits, pivot, size_pivot);
     }
-    var seen = sums.count;
-    if (any(largest >= vec4u(INFINITE))) {
+    var seen = u32(sums.count);
+    if (broken >= MINUS_ZERO.x) {
       // NaN or infinity got into the sums: once more without them.
       sums = Sums();
-      for (quad = block; quad < min(end, whole); quad += CHUNKS) {
+      for (quad = block; quad < stop; quad += CHUNKS) {
         let bits = weights_at(row, quad);
-        sums = add(sums, bits, pivot, size_pivot, usable(bits, quad));
+        sums = add_chosen(sums, bits, pivot, size_pivot, usable(bits, quad));
       }
     }
     if (quad == whole && whole < min(end, quads)) {
       // The last one to three weights.
       let bits = weights_at(row, quad);
-      sums = add(sums, bits, pivot, size_pivot, usable(bits, quad));
+      sums = add_chosen(sums, bits, pivot, size_pivot, usable(bits, quad));
       seen += LENGTH % 4u;
     }
     sum = merge(sum, centred(sums, pivot, size_pivot, seen));
+    if (sum.count > 0.0) {
+      pivot = sum.mean;
+      size_pivot = sum.size_mean;
+    }
   }
   let at = index * PART_WORDS;
   if (CHUNKS == 1u) {
