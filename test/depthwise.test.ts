@@ -1,14 +1,19 @@
 /** Depthwise and separable convolutions: whole training passes against the twins. */
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { OptionError, ShapeError } from '../src/errors.ts';
-import { ProgramBuilder } from '../src/gpu/index.ts';
+import { ProgramBuilder, sizeOf, type Tensor } from '../src/gpu/index.ts';
 import { type Model, Network, recordForward, sequential, summarize } from '../src/graph/index.ts';
 import { batchNormalization, quantDepthwiseConv2d, quantSeparableConv2d } from '../src/layers/index.ts';
-import { resolveConv2d } from '../src/ops/conv.ts';
+import { binaryConv2d, type Conv2dOptions, resolveConv2d } from '../src/ops/conv.ts';
 import { encodeTrainState } from '../src/ops/data.ts';
+import { FUSED_ACTIVATIONS, fusedBinaryConv2d } from '../src/ops/fused.ts';
+import * as reference from '../src/reference/conv.ts';
 import { conv2d, conv2dGradInput, conv2dGradWeights } from '../src/reference/conv.ts';
+import { finishReals, finishSigns } from '../src/reference/fused.ts';
+import { packSigns } from '../src/reference/pack.ts';
 import { uniform01 } from '../src/reference/random.ts';
-import { expectClose, Scratch, useGpu } from './helpers/gpu.ts';
+import { expectClose, expectSame, Scratch, useGpu } from './helpers/gpu.ts';
 
 const draw = (count: number, stream: number) =>
   Float32Array.from({ length: count }, (_, i) => 2.4 * (uniform01(6, stream, i) - 0.5));
@@ -135,5 +140,132 @@ describe('depthwise layers', () => {
     expect(() =>
       sequential([quantSeparableConv2d({ filters: 2, kernelSize: 3 })], { input: [2, 2, 4] }),
     ).toThrow(ShapeError);
+  });
+});
+
+interface Case extends Conv2dOptions {
+  readonly input: readonly [n: number, h: number, w: number, c: number];
+  readonly kernel: readonly [height: number, width: number];
+}
+
+const resolve = ({ input, kernel, ...options }: Case) =>
+  resolveConv2d(input, [input[3], ...kernel, 1], { ...options, groups: input[3] });
+
+describe('binary convolution of each channel with its own filter', () => {
+  const gpu = useGpu();
+
+  /** Every case to integers, to reals and to signs with each clamp in turn, in one program, against the twins. */
+  async function runCases(cases: readonly Case[]): Promise<void> {
+    using scratch = new Scratch(gpu());
+    const b = new ProgramBuilder(gpu(), 'depthwise');
+    const checks: { name: string; out: Tensor; expected: ArrayLike<number> }[] = [];
+    for (const [index, shape] of cases.entries()) {
+      const geometry = resolve(shape);
+      const { inputShape, filterShape, outputShape, channels } = geometry;
+      const taps = sizeOf(shape.kernel);
+      const aWords = packSigns(draw(sizeOf(inputShape), 10 * index), sizeOf(inputShape) / channels, channels);
+      const wWords = packSigns(draw(channels * taps, 10 * index + 1), channels * taps, 1);
+      const a = scratch.tensor('a', inputShape, 'bits', aWords);
+      const w = scratch.tensor('w', filterShape, 'bits', wWords);
+      const options = { ...shape, groups: channels };
+      const sums = reference.binaryConv2d(aWords, wWords, geometry);
+      const name = JSON.stringify(shape);
+      const add = (what: string, out: Tensor, expected: ArrayLike<number>) =>
+        checks.push({ name: `${what} ${name}`, out: b.keep(out), expected });
+      add('integers', binaryConv2d(b, a, w, { ...options, dtype: 'i32' }), sums);
+      const activation = [undefined, ...FUSED_ACTIVATIONS][index % 4];
+      // Every direction; thresholds between sums, on them, and beyond them all.
+      const vectors = {
+        direction: Float32Array.from({ length: channels }, (_, c) => [1, -1, 1, -1, 0][c % 5] ?? 1),
+        threshold: draw(channels, 10 * index + 2).map((u, c) =>
+          c % 9 === 8 ? (u < 0 ? -1000 : 1000) : c % 2 === 0 ? Math.round(u * taps * 0.6) : u * taps,
+        ),
+        multiplier: draw(channels, 10 * index + 3),
+        bias: draw(channels, 10 * index + 4),
+        slope: draw(channels, 10 * index + 5),
+      };
+      const tensorOf = (key: keyof typeof vectors) => scratch.tensor(key, [channels], 'f32', vectors[key]);
+      const [direction, threshold] = [tensorOf('direction'), tensorOf('threshold')];
+      const signsOut = { output: 'signs', direction, threshold } as const;
+      add(
+        'signs',
+        fusedBinaryConv2d(b, a, w, { ...options, activation, epilogue: signsOut }),
+        finishSigns(sums, { ...vectors, activation }),
+      );
+      const residual = draw(sizeOf(outputShape), 10 * index + 6);
+      const realsOut = {
+        output: 'real',
+        multiplier: tensorOf('multiplier'),
+        bias: tensorOf('bias'),
+        slope: tensorOf('slope'),
+        residual: scratch.tensor('residual', outputShape, 'f32', residual),
+      } as const;
+      add(
+        'reals',
+        fusedBinaryConv2d(b, a, w, { ...options, activation, epilogue: realsOut }),
+        finishReals(sums, { ...vectors, activation, residual }),
+      );
+    }
+    using program = await b.compile();
+    await gpu().scoped('depthwise', () => program.run());
+    for (const { name, out, expected } of checks) {
+      if (out.dtype === 'f32') expectClose(await gpu().read(out), expected, 1e-5, name);
+      else expectSame(await gpu().read(out), expected, name);
+    }
+  }
+
+  test('one tap to 63, and 64, which are counted one channel at a time', () =>
+    runCases([
+      { input: [2, 3, 4, 5], kernel: [1, 1] },
+      { input: [1, 9, 11, 40], kernel: [7, 9], padding: 'same' },
+      { input: [1, 8, 8, 33], kernel: [7, 7], padding: 'same', padValue: -1 },
+      { input: [1, 64, 1, 35], kernel: [63, 1] },
+      { input: [1, 8, 9, 35], kernel: [8, 8] },
+      {
+        input: [1, 1, 1, 64],
+        kernel: [3, 3],
+        padding: [
+          [1, 1],
+          [1, 1],
+        ],
+      },
+    ]));
+
+  test('signs that all agree, or all differ, over a window of 63 taps', async () => {
+    using scratch = new Scratch(gpu());
+    const b = new ProgramBuilder(gpu(), 'extremes');
+    const ones = new Uint32Array(63).fill(1);
+    const minus = scratch.tensor('minus', [1, 7, 9, 1], 'bits', ones);
+    const plus = scratch.tensor('plus', [1, 7, 9, 1], 'bits');
+    const agree = b.keep(binaryConv2d(b, minus, minus, { dtype: 'i32' }));
+    const differ = b.keep(binaryConv2d(b, minus, plus, { dtype: 'i32' }));
+    using program = await b.compile();
+    program.run();
+    expect([...(await gpu().read(agree)), ...(await gpu().read(differ))]).toEqual([63, -63]);
+  });
+
+  test('16 random geometries, seed 1', () => {
+    const axis = (least: number, most: number) => fc.integer({ min: least, max: most });
+    const cases = fc
+      .record({
+        input: fc.tuple(axis(1, 3), axis(1, 7), axis(1, 7), fc.constantFrom(1, 3, 31, 32, 33, 64, 97)),
+        kernel: fc.constantFrom([3, 3] as const, [1, 1] as const, [2, 3] as const, [5, 4] as const),
+        strides: fc.tuple(axis(1, 3), axis(1, 3)),
+        dilations: fc.tuple(axis(1, 2), axis(1, 3)),
+        padding: fc.oneof(
+          fc.constantFrom('valid' as const, 'same' as const),
+          fc.tuple(fc.tuple(axis(0, 3), axis(0, 3)), fc.tuple(axis(0, 3), axis(0, 3))),
+        ),
+        padValue: fc.constantFrom(0 as const, 1 as const, -1 as const),
+      })
+      .filter((shape) => {
+        try {
+          resolve(shape);
+          return true;
+        } catch {
+          return false;
+        }
+      });
+    return runCases(fc.sample(cases, { seed: 1, numRuns: 16 }));
   });
 });

@@ -32,6 +32,7 @@ import {
   tapSums,
   transposeFilters,
 } from '../kernels/conv.ts';
+import { canCountChannels, depthwiseForward, depthwiseWords } from '../kernels/depthwise.ts';
 import { choose } from '../kernels/variants.ts';
 import type { Conv2dGeometry, Padding } from '../reference/conv.ts';
 import { realInput } from './bytes.ts';
@@ -175,6 +176,8 @@ export function binaryConv2d(
     // Something has to be bound; where padding counts as what it is, or there is none, it isn't read.
     const sums = PADDED === 1 && geometry.padValue === 0 ? sumsOfTaps(b, w, geometry) : transposed;
     b.dispatch(kernel, { a: input, w: transposed, sums, out }, all);
+  } else if (canCountChannels(constants)) {
+    b.dispatch(depthwiseForward, { a, w: channelFilters(b, w, geometry), out }, { ...constants, INTEGER });
   } else {
     b.dispatch(binaryForward, { a, w, out }, { ...constants, INTEGER });
   }
@@ -461,6 +464,15 @@ function inSlices(
   record(slices, chunks);
   b.dispatch(sumSlices, { slices, out: result }, { SIZE: size, CHUNKS: chunks });
   return result;
+}
+
+/** Filters of a channel each with their channels side by side: words [taps, ceil(channels / 32)]. */
+export function channelFilters(b: ProgramBuilder, w: Tensor, geometry: Conv2dGeometry): Tensor {
+  const { channels: CHANNELS, kernelHeight, kernelWidth } = geometry;
+  const TAPS = kernelHeight * kernelWidth;
+  const out = b.transient('filters by channel', [TAPS, wordsFor(CHANNELS)], 'u32');
+  b.dispatch(depthwiseWords, { w, out }, { CHANNELS, TAPS });
+  return out;
 }
 
 /** A geometry as the override constants of the kernels. */

@@ -13,6 +13,7 @@ import {
   wordsFor,
 } from '../gpu/index.ts';
 import { needsPadding } from '../kernels/conv.ts';
+import { canCountChannels, depthwiseLimits, depthwiseReal, depthwiseSigns } from '../kernels/depthwise.ts';
 import {
   FUSED_REAL,
   FUSED_SIGNS,
@@ -28,6 +29,7 @@ import { clampRange, type FusedActivation } from '../reference/fused.ts';
 import { assertDType, assertFloats, type OutOption, resultTensor } from './checks.ts';
 import {
   type Conv2dOptions,
+  channelFilters,
   conv2dConstants,
   paddedInput,
   type ResolvedConv2d,
@@ -64,7 +66,7 @@ export interface FusedOptions extends OutOption {
   readonly activation?: FusedActivation | undefined;
   readonly epilogue: RealOutput | SignOutput;
   /**
-   * Records what depends on the filters alone, their layout for the kernel, and gives it back. By default it goes into the
+   * Records what depends on parameters alone, their layout for the kernel, and gives it back. By default it goes into the
    * program; who runs the program again and again may keep it instead.
    */
   readonly prepare?: ((label: string, record: (builder: ProgramBuilder) => Tensor) => Tensor) | undefined;
@@ -132,6 +134,24 @@ function record(
   const constants = { ...windows, ...clampOf(options, where) };
   const bindings = epilogueOf(epilogue, outChannels, outputShape, w, where);
   const out = resultTensor(b, where, outputShape, epilogue.output === 'signs' ? 'bits' : 'f32', options.out);
+  if (options.variant === undefined && canCountChannels(windows)) {
+    const filters = prepare('filters', (builder) => channelFilters(builder, w, geometry));
+    if (bindings.output === 'signs') {
+      const limits = prepare('limits', (builder) => {
+        const words = builder.transient('limits', [8, wordsFor(outChannels)], 'u32');
+        const { LOWEST, HIGHEST } = constants;
+        const TAPS = geometry.kernelHeight * geometry.kernelWidth;
+        const channels = { CHANNELS: outChannels, TAPS, LOWEST, HIGHEST };
+        builder.dispatch(depthwiseLimits, { ...bindings.tensors, out: words }, channels);
+        return words;
+      });
+      b.dispatch(depthwiseSigns, { a, w: filters, limits, bits: out }, windows);
+    } else {
+      const all = { ...constants, ...bindings.flags };
+      b.dispatch(depthwiseReal, { a, w: filters, ...bindings.tensors, out }, all);
+    }
+    return out;
+  }
   const PADDED = needsPadding(windows) ? 1 : 0;
   // What the families of kernels share is laid out when one of them takes the geometry.
   const operands = () => {

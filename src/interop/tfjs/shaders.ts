@@ -3,6 +3,7 @@
  * being loaded when they are compiled.
  */
 import conv from '../../../shaders/conv.ts';
+import convDepthwise from '../../../shaders/conv-depthwise.ts';
 import convFused from '../../../shaders/conv-fused.ts';
 import convGradients from '../../../shaders/conv-gradients.ts';
 import convLayout from '../../../shaders/conv-layout.ts';
@@ -21,7 +22,16 @@ import { provideShaders } from '../../gpu/kernel.ts';
 
 /** Has them ready. */
 export function provideAll(): void {
-  const convolutions = [conv, convFused, convGradients, convLayout, convQuads, convReal, convVariants];
+  const convolutions = [
+    conv,
+    convDepthwise,
+    convFused,
+    convGradients,
+    convLayout,
+    convQuads,
+    convReal,
+    convVariants,
+  ];
   const products = [gemm, gemmGradients, gemmQuads, gemmReal, gemmVariants];
   for (const shaders of [...convolutions, ...products, pack, pool, quantize]) provideShaders(shaders);
 }
