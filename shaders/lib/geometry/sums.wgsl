@@ -118,6 +118,56 @@ fn centred(sums: Sums, pivot: f32, size_pivot: f32, seen: u32) -> Moments {
   return Moments(count, pivot + d, m2, m3, m4, size_pivot + e, size_m2, tally);
 }
 
+// One or the other, without a branch: where both sides of a branch are run, joining ten values costs more.
+fn chosen_of(a: Sums, b: Sums, second: bool) -> Sums {
+  let powers = select(vec4f(a.s1, a.s2, a.s3, a.s4), vec4f(b.s1, b.s2, b.s3, b.s4), second);
+  let sizes = select(vec3f(a.t1, a.t2, a.count), vec3f(b.t1, b.t2, b.count), second);
+  let counts = select(
+    vec3f(a.minus, a.saturated, a.large),
+    vec3f(b.minus, b.saturated, b.large),
+    second,
+  );
+  return Sums(powers.x, powers.y, powers.z, powers.w, sizes.x, sizes.y, counts.x, counts.y, counts.z, sizes.z);
+}
+
+// The groups first, first + CHUNKS, ... of a filter, as many as belong to a block.
+fn moments_of_block(row: u32, first: u32, pivot: f32, size_pivot: f32) -> Moments {
+  let whole = LENGTH / 4u; // groups of four
+  let end = first + BLOCK * CHUNKS;
+  let stop = min(end, whole);
+  var sums = Sums();
+  var broken = 0u; // its highest bit tells of NaN or infinity
+  var quad = first;
+  for (; quad < stop; quad += CHUNKS) {
+    let bits = whole_at(row, quad);
+    let size = (bits & SIZE) + (MINUS_ZERO - vec4u(INFINITE));
+    broken |= (size.x | size.y) | (size.z | size.w);
+    sums = add_whole(sums, bits, pivot, size_pivot);
+  }
+  var seen = u32(sums.count);
+  // Where NaN or infinity got into the sums: once more without them.
+  let again = broken >= MINUS_ZERO.x;
+  var finite = Sums();
+  for (var k = select(stop, first, again); k < stop; k += CHUNKS) {
+    let bits = weights_at(row, k);
+    finite = add_chosen(finite, bits, pivot, size_pivot, usable(bits, k));
+  }
+  sums = chosen_of(sums, finite, again);
+  if (LENGTH % 4u != 0u) {
+    // The last one to three weights.
+    if (CHUNKS == 1u && whole < BLOCK) {
+      let bits = weights_at(row, whole);
+      sums = add_chosen(sums, bits, pivot, size_pivot, usable(bits, whole));
+      seen += LENGTH % 4u;
+    } else if (quad == whole && whole < end) {
+      let bits = weights_at(row, whole);
+      sums = add_chosen(sums, bits, pivot, size_pivot, usable(bits, whole));
+      seen += LENGTH % 4u;
+    }
+  }
+  return centred(sums, pivot, size_pivot, seen);
+}
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let index = linear_index(id, groups, 64u);
@@ -126,47 +176,15 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   }
   let row = index / CHUNKS;
   let start = index % CHUNKS;
-  let whole = LENGTH / 4u; // groups of four
   let quads = (LENGTH + 3u) / 4u;
 
   let head = weights_at(row, start);
   let first = add_chosen(Sums(), head, 0.0, 0.0, usable(head, start));
   let share = 1.0 / max(first.count, 1.0);
-  var pivot = first.s1 * share;
-  var size_pivot = first.t1 * share;
-
-  var sum = Moments();
-  for (var block = start; block < quads; block += BLOCK * CHUNKS) {
-    let end = block + BLOCK * CHUNKS;
-    let stop = min(end, whole);
-    var sums = Sums();
-    var broken = 0u; // its highest bit tells of NaN or infinity
-    var quad = block;
-    for (; quad < stop; quad += CHUNKS) {
-      let bits = whole_at(row, quad);
-      let size = (bits & SIZE) + (MINUS_ZERO - vec4u(INFINITE));
-      broken |= (size.x | size.y) | (size.z | size.w);
-      sums = add_whole(sums, bits, pivot, size_pivot);
-    }
-    var seen = u32(sums.count);
-    if (broken >= MINUS_ZERO.x) {
-      // NaN or infinity got into the sums: once more without them.
-      sums = Sums();
-      for (quad = block; quad < stop; quad += CHUNKS) {
-        let bits = weights_at(row, quad);
-        sums = add_chosen(sums, bits, pivot, size_pivot, usable(bits, quad));
-      }
-    }
-    if (quad == whole && whole < min(end, quads)) {
-      // The last one to three weights.
-      let bits = weights_at(row, quad);
-      sums = add_chosen(sums, bits, pivot, size_pivot, usable(bits, quad));
-      seen += LENGTH % 4u;
-    }
-    sum = merge(sum, centred(sums, pivot, size_pivot, seen));
-    if (sum.count > 0.0) {
-      pivot = sum.mean;
-      size_pivot = sum.size_mean;
+  var sum = moments_of_block(row, start, first.s1 * share, first.t1 * share);
+  if (quads > BLOCK * CHUNKS) {
+    for (var block = start + BLOCK * CHUNKS; block < quads; block += BLOCK * CHUNKS) {
+      sum = merge(sum, moments_of_block(row, block, sum.mean, sum.size_mean));
     }
   }
   let at = index * PART_WORDS;
