@@ -64,5 +64,6 @@ test('TensorFlow.js trains binary layers on its WebGPU backend, and keeps no ten
 test('ONNX Runtime runs the floats of a file, and the library its binary layers, on one device', async () => {
   const text = await outcome('onnxruntime');
   expect(text).toContain('between the sessions: gpu-buffer, read back 0 times');
+  expect(text).toContain('with the scores: read back 1 times');
   expect(Number(/largest difference .*: (\S+)/.exec(text)?.[1])).toBeLessThan(1e-3);
 });

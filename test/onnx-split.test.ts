@@ -275,6 +275,9 @@ describe('BinarySession', () => {
     const own = await gpuOf(runtime());
     expect(own.device).toBe(gpu().device);
     expect(await gpuOf(runtime())).toBe(own);
+    own.dispose();
+    const next = await gpuOf(runtime());
+    expect([next.disposed, next.device]).toEqual([false, gpu().device]);
     await expect(gpuOf({ ...runtime(), env: {} })).rejects.toThrow(DataUnavailableError);
     await expect(gpuOf(runtime('a name'))).rejects.toThrow(/executionProviders: \['webgpu'\]/);
   });

@@ -117,9 +117,10 @@ export class BinarySession<T extends OrtTensor = OrtTensor> {
     if (fetched !== undefined && this.#batchOf(fetched, this.#output) !== batch) {
       throw wrongShape(fetched, dims, this.#output);
     }
-    const uploaded = fed.location === 'cpu' ? this.#upload(fed) : undefined;
     const result = fetched ?? this.#newOutput(dims);
+    let uploaded: ReturnType<Gpu['createBuffer']> | undefined;
     try {
+      if (fed.location === 'cpu') uploaded = this.#upload(fed);
       const source = uploaded?.buffer ?? bufferOf(fed, this.#input);
       const target = bufferOf(result, this.#output);
       const { input, output, program } = predictor;
@@ -148,7 +149,7 @@ export class BinarySession<T extends OrtTensor = OrtTensor> {
   }
 
   /** A copy on the GPU. */
-  #upload(tensor: OrtTensor): { buffer: GPUBuffer; release: () => void } {
+  #upload(tensor: OrtTensor): ReturnType<Gpu['createBuffer']> {
     const { gpu } = this.network;
     const { data } = tensor;
     if (!(data instanceof Float32Array)) throw wrongType(tensor, this.#input);

@@ -48,7 +48,10 @@ export async function gpuOf(ort: OrtLike): Promise<Gpu> {
       ...(cause === undefined ? {} : { cause }),
     });
   }
-  const gpu = known.get(device) ?? Gpu.fromDevice(device);
+  const before = known.get(device);
+  // One that its user disposed is of no more use, but the device is.
+  if (before !== undefined && !before.disposed) return before;
+  const gpu = Gpu.fromDevice(device);
   known.set(device, gpu);
   return gpu;
 }
