@@ -150,10 +150,12 @@ describe('products', () => {
     }
   });
 
-  test('filters of signs have the cosine 1 in the geometry suite', async () => {
+  test('filters of any length are measured as by a plain loop in the geometry suite', async () => {
     const ceilings = await measureCeilings(gpu(), { runs: 1, sample: 1 });
     const results = await benchGeometry(gpu(), ceilings, 1);
-    expect(results.map(({ bytes }) => bytes)).toEqual([512 * 4608 * 4, 1024 * 8192 * 4]);
+    const weights = [131_072 * 27, 512 * 4608, 1024 * 8192, 4_000_000];
+    expect(results.map(({ bytes }) => bytes)).toEqual(weights.map((count) => 4 * count));
+    for (const { ratio, plain, time } of results) expect(ratio).toBe(plain.median / time.median);
     for (const { onGpu } of results) expect(onGpu !== undefined).toBe(gpu().features.has('timestamp-query'));
   });
 });
@@ -396,14 +398,19 @@ describe('the command', () => {
     ]);
     expect(code).toBe(0);
     expect(readFileSync(markdown, 'utf8')).toMatch(
-      /^# The benchmark on .*\n- Adapter: .*## Ceilings\n\n\| ceiling .*\n\| --- \| ---: .*\| 512 filters of 4608 \|/s,
+      /^# The benchmark on .*\n- Adapter: .*## Ceilings\n\n\| ceiling .*\n\| --- \| ---: .*\| 131072 filters of 27 \|/s,
     );
     const figures = JSON.parse(stdout) as Record<string, unknown>;
     expect(figures).toMatchObject({
       adapter: { name: expect.any(String), software: expect.any(Boolean) },
       toggles: [],
       ceilings: { popcounts: { perSecond: expect.any(Number) }, dispatch: { median: expect.any(Number) } },
-      geometry: [{ name: '512 filters of 4608' }, { name: '1024 filters of 8192' }],
+      geometry: [
+        { name: '131072 filters of 27' },
+        { name: '512 filters of 4608' },
+        { name: '1024 filters of 8192' },
+        { name: '4 filters of 1000000' },
+      ],
       kernels: [],
       training: [],
     });

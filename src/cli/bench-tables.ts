@@ -204,15 +204,18 @@ function cnvTable(results: readonly CnvResult[]): TextTable {
 function geometryTable(results: readonly GeometryResult[]): TextTable {
   return {
     title: 'Statistics of latent filters',
-    head: ['geometry', 'time', 'spread', 'GPU clock', 'GB/s', 'of memory'],
-    rows: results.map(({ name, bytes, time, onGpu: stamped, share }) => [
+    head: ['geometry', 'time', 'spread', 'GPU clock', 'GB/s', 'of memory', 'plain loop', 'ratio'],
+    rows: results.map(({ name, bytes, time, onGpu: stamped, share, plain, ratio }) => [
       name,
       milliseconds(time.median),
       spread(time),
       onGpu(stamped),
       (bytes / time.median / 1e6).toFixed(1),
       percent(share),
+      milliseconds(plain.median),
+      times(ratio),
     ]),
+    note: 'The plain loop takes the same statistics of a typed array, on one thread of JavaScript.',
   };
 }
 
