@@ -1,4 +1,6 @@
 // The geometry of pooling: NHWC images, windows of POOL_HEIGHT x POOL_WIDTH pixels that may overlap and reach into padding.
+//!include "lib/windows.wgsl"
+
 override BATCH: u32;
 override HEIGHT: u32;
 override WIDTH: u32;
@@ -23,18 +25,6 @@ struct Place {
 fn place_of(index: u32, height: u32, width: u32) -> Place {
   let pixel = index / CHANNELS;
   return Place(pixel / (width * height), pixel / width % height, pixel % width, index % CHANNELS);
-}
-
-// Half-open range of pixels, or of windows, along one axis.
-struct Range {
-  first: u32,
-  end: u32,
-}
-
-// The pixels of a window that lie in the image. Padding is smaller than a window, so there is at least one.
-fn window_pixels(window: u32, stride: u32, size: u32, pad: u32, extent: u32) -> Range {
-  let start = window * stride;
-  return Range(max(start, pad) - pad, min(start + size, extent + pad) - pad);
 }
 
 // The windows that contain a pixel; none where strides leave pixels out.

@@ -4,6 +4,7 @@
  */
 import { defineKernel, linearWorkgroups, wordsFor } from '../gpu/index.ts';
 import { type ConvConstants, GEOMETRY } from './conv.ts';
+import { CLAMP, EPILOGUE, OPTIONAL } from './fused.ts';
 
 const shaders = () => import('../../shaders/conv-depthwise.ts');
 
@@ -35,13 +36,10 @@ export const depthwiseReal = defineKernel({
   bindings: {
     a: 'read',
     w: 'read',
-    multiplier: 'read',
-    bias: 'read',
-    slope: 'read',
-    residual: 'read',
+    ...EPILOGUE,
     out: 'write',
   },
-  constants: [...GEOMETRY, 'LOWEST', 'HIGHEST', 'HAS_SCALE', 'HAS_RESIDUAL', 'HAS_SLOPE'],
+  constants: [...GEOMETRY, ...CLAMP, ...OPTIONAL],
   workgroups: (c) => linearWorkgroups(outputWords(c), 64),
 });
 
@@ -68,6 +66,6 @@ export const depthwiseLimits = defineKernel({
   name: 'conv/depthwise_limits',
   source: shaders,
   bindings: { direction: 'read', threshold: 'read', out: 'write' },
-  constants: ['CHANNELS', 'TAPS', 'LOWEST', 'HIGHEST'],
+  constants: ['CHANNELS', 'TAPS', ...CLAMP],
   workgroups: ({ CHANNELS }) => linearWorkgroups(wordsFor(CHANNELS), 64),
 });

@@ -18,8 +18,10 @@ const fusedShaders = () => import('../../shaders/conv-fused.ts');
 const planeShaders = () => import('../../shaders/conv-planes.ts');
 const quadShaders = () => import('../../shaders/conv-quads.ts');
 
-const CLAMP = ['LOWEST', 'HIGHEST'] as const;
-const OPTIONAL = ['HAS_SCALE', 'HAS_RESIDUAL', 'HAS_SLOPE'] as const;
+/** Bounds of what is made; what reals are finished with, and which of it is there. */
+export const CLAMP = ['LOWEST', 'HIGHEST'] as const;
+export const EPILOGUE = { multiplier: 'read', bias: 'read', slope: 'read', residual: 'read' } as const;
+export const OPTIONAL = ['HAS_SCALE', 'HAS_RESIDUAL', 'HAS_SLOPE'] as const;
 const pixels = (c: ConvConstants) => c.BATCH * c.OUT_HEIGHT * c.OUT_WIDTH;
 /** Words of activations that meet words of filters. */
 const comparisons = (c: ConvConstants) =>
@@ -32,10 +34,7 @@ export const fusedReal = defineKernel({
   bindings: {
     a: 'read',
     w: 'read',
-    multiplier: 'read',
-    bias: 'read',
-    slope: 'read',
-    residual: 'read',
+    ...EPILOGUE,
     out: 'write',
   },
   constants: [...GEOMETRY, ...CLAMP, ...OPTIONAL],
@@ -54,10 +53,7 @@ const realTile = (
     bindings: {
       a: 'read',
       w: 'read',
-      multiplier: 'read',
-      bias: 'read',
-      slope: 'read',
-      residual: 'read',
+      ...EPILOGUE,
       sums: 'read',
       out: 'write',
     },
@@ -184,10 +180,7 @@ export const planesReal = defineKernel({
   bindings: {
     planes: 'read',
     w: 'read',
-    multiplier: 'read',
-    bias: 'read',
-    slope: 'read',
-    residual: 'read',
+    ...EPILOGUE,
     out: 'write',
   },
   constants: [...GEOMETRY, 'SIGNED', ...CLAMP, ...OPTIONAL],

@@ -63,12 +63,25 @@ const signs = (name: string, source: ShaderSource) =>
     workgroups: ({ ROWS, CHANNELS }) => linearWorkgroups(ROWS * wordsFor(CHANNELS), 64),
   });
 
+/** The bindings of both stages of the gradient, with pooling before and without. */
+const GRAD_SUMS = { grad: 'read', x: 'read', mean: 'read', grads: 'write', products: 'write' } as const;
+const GRAD_APPLY = {
+  grad: 'read',
+  x: 'read',
+  mean: 'read',
+  inverseStd: 'read',
+  gamma: 'read',
+  gradGamma: 'read',
+  gradBeta: 'read',
+  gradX: 'write',
+} as const;
+
 /* @__NO_SIDE_EFFECTS__ */
 const gradSums = (width: Width, name: string, source: ShaderSource) =>
   defineKernel({
     name,
     source,
-    bindings: { grad: 'read', x: 'read', mean: 'read', grads: 'write', products: 'write' },
+    bindings: GRAD_SUMS,
     constants: ['ROWS', 'CHANNELS', 'CHUNKS'],
     workgroups: ({ CHANNELS, CHUNKS }) => linearWorkgroups((CHANNELS / width) * CHUNKS, 64),
   });
@@ -88,22 +101,13 @@ const gradApply = (width: Width, name: string, source: ShaderSource) =>
   defineKernel({
     name,
     source,
-    bindings: {
-      grad: 'read',
-      x: 'read',
-      mean: 'read',
-      inverseStd: 'read',
-      gamma: 'read',
-      gradGamma: 'read',
-      gradBeta: 'read',
-      gradX: 'write',
-    },
+    bindings: GRAD_APPLY,
     constants: ['ROWS', 'CHANNELS', 'ROWS_EACH', 'HAS_GAMMA'],
     workgroups: ({ ROWS, CHANNELS, ROWS_EACH }) =>
       linearWorkgroups((CHANNELS / width) * Math.ceil(ROWS / ROWS_EACH), 64),
   });
 
-/** The override constants of `lib/norm/pooled.wgsl`. */
+/** The override constants of `lib/norm/pooled.wgsl`. They aren't those of `lib/pool.wgsl`: WIDTH is that of a lane here. */
 const POOLED = [
   'BATCH',
   'IMAGE_HEIGHT',
@@ -124,7 +128,7 @@ const gradSumsPooled = (width: Width, name: string, source: ShaderSource) =>
   defineKernel({
     name,
     source,
-    bindings: { grad: 'read', x: 'read', mean: 'read', grads: 'write', products: 'write' },
+    bindings: GRAD_SUMS,
     constants: [...POOLED, 'CHUNKS'],
     workgroups: ({ CHANNELS, CHUNKS }) => linearWorkgroups((CHANNELS / width) * CHUNKS, 64),
   });
@@ -134,16 +138,7 @@ const gradApplyPooled = (width: Width, name: string, source: ShaderSource) =>
   defineKernel({
     name,
     source,
-    bindings: {
-      grad: 'read',
-      x: 'read',
-      mean: 'read',
-      inverseStd: 'read',
-      gamma: 'read',
-      gradGamma: 'read',
-      gradBeta: 'read',
-      gradX: 'write',
-    },
+    bindings: GRAD_APPLY,
     constants: [...POOLED, 'HAS_GAMMA'],
     workgroups: (c) => {
       const cells =

@@ -32,21 +32,15 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let window = window_of(n, cell_y, cell_x);
 
   if (cell_y >= OUT_HEIGHT || cell_x >= OUT_WIDTH) {
-    for (var row = window.top; row < window.bottom; row++) {
-      for (var column = window.left; column < window.right; column++) {
+    for (var row = window.rows.first; row < window.rows.end; row++) {
+      for (var column = window.columns.first; column < window.columns.end; column++) {
         grad_x[pixel_at(n, row, column, lane)] = Lane(0.0);
       }
     }
     return;
   }
 
-  var largest = x[pixel_at(n, window.top, window.left, lane)];
-  for (var row = window.top; row < window.bottom; row++) {
-    for (var column = window.left; column < window.right; column++) {
-      largest = max(largest, x[pixel_at(n, row, column, lane)]);
-    }
-  }
-
+  let largest = largest_of(window, lane);
   let rows = f32(BATCH * OUT_HEIGHT * OUT_WIDTH);
   let inverse = inverse_std[lane];
   let mean_grad = grad_beta[lane] / rows;
@@ -57,8 +51,8 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   }
   let g = grad[((n * OUT_HEIGHT + cell_y) * OUT_WIDTH + cell_x) * lanes + lane];
   var left = scale * (g - mean_grad - (largest - mean[lane]) * slope);
-  for (var row = window.top; row < window.bottom; row++) {
-    for (var column = window.left; column < window.right; column++) {
+  for (var row = window.rows.first; row < window.rows.end; row++) {
+    for (var column = window.columns.first; column < window.columns.end; column++) {
       let at = pixel_at(n, row, column, lane);
       let here = x[at] == largest;
       grad_x[at] = select(Lane(0.0), left, here);

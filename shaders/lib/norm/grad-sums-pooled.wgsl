@@ -10,16 +10,6 @@ override CHUNKS: u32;
 @group(0) @binding(3) var<storage, read_write> grads: array<Lane>; // f32 [CHUNKS, CHANNELS]
 @group(0) @binding(4) var<storage, read_write> products: array<Lane>; // f32 [CHUNKS, CHANNELS]
 
-fn largest_of(window: Window, lane: u32) -> Lane {
-  var largest = x[pixel_at(window.n, window.top, window.left, lane)];
-  for (var row = window.top; row < window.bottom; row++) {
-    for (var column = window.left; column < window.right; column++) {
-      largest = max(largest, x[pixel_at(window.n, row, column, lane)]);
-    }
-  }
-  return largest;
-}
-
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let lanes = CHANNELS / WIDTH;
