@@ -247,7 +247,7 @@ describe('measuring', () => {
 
   test('filters against each other and patterns of kernels are those of the reference, in every format', async () => {
     const plain = new FilterSurvey(gpu(), { memory: 16 * 2 ** 20 });
-    const comparing = new FilterSurvey(gpu(), { memory: 16 * 2 ** 20, structure: true });
+    const comparing = new FilterSurvey(gpu(), { memory: 16 * 2 ** 20, pairs: true });
     using _both = { [Symbol.dispose]: () => [plain, comparing].map((survey) => survey.dispose()) };
     const values = gaussian(21, 30 * 9 * 5);
     // A filter twice, and once the other way round.

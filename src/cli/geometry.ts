@@ -92,7 +92,7 @@ async function run(path: string, flags: Flags): Promise<void> {
     const layers: LayerSurvey[] = [];
     const started = performance.now();
     const { memory, nearZero, rotate, pairs, axis } = flags;
-    using survey = new FilterSurvey(gpu, { memory, nearZero, rotate, structure: pairs });
+    using survey = new FilterSurvey(gpu, { memory, nearZero, rotate, pairs });
     const saved = await Saved.open(flags.resume, { model: path, nearZero, rotate, pairs, axis });
     const onSignal = () => {
       bar?.stop();

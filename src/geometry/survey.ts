@@ -98,7 +98,7 @@ export interface SurveyOptions {
   /** Measure the angles after a random rotation too; false when absent, since it takes several times as long. */
   readonly rotate?: boolean | undefined;
   /** Compare the filters of a layer with each other, and count patterns of 3x3 kernels; false when absent. */
-  readonly structure?: boolean | undefined;
+  readonly pairs?: boolean | undefined;
 }
 
 const MEGABYTE = 2 ** 20;
@@ -119,11 +119,11 @@ export class FilterSurvey {
   readonly #memory: number;
   readonly #nearZero: number | undefined;
   readonly #rotate: boolean;
-  readonly #structure: boolean;
+  readonly #pairs: boolean;
 
   /** @throws OptionError */
   constructor(gpu: Gpu, options: SurveyOptions = {}) {
-    const { memory = 256 * MEGABYTE, nearZero, rotate = false, structure = false } = options;
+    const { memory = 256 * MEGABYTE, nearZero, rotate = false, pairs = false } = options;
     if (!(memory >= 16 * MEGABYTE)) {
       throw new OptionError('There is too little memory to measure filters in.', {
         given: `${memory} bytes`,
@@ -134,7 +134,7 @@ export class FilterSurvey {
     this.#memory = memory;
     this.#nearZero = nearZero;
     this.#rotate = rotate;
-    this.#structure = structure;
+    this.#pairs = pairs;
     // A quarter: the driver holds as much again while a chunk is on its way.
     const most = Math.min(memory / 4, LARGEST_CHUNK, gpu.limits.maxStorageBufferBindingSize);
     const bytes = 16 * Math.floor(most / 16);
@@ -169,9 +169,9 @@ export class FilterSurvey {
       });
     }
     const tally = new Tally(this.#rotate);
-    const wanted: Structure = {
-      pairs: this.#structure && rows === filters && this.#comparable(filters),
-      kernels: this.#structure ? kernelsOf(shape) : undefined,
+    const wanted: Comparisons = {
+      pairs: this.#pairs && rows === filters && this.#comparable(filters),
+      kernels: this.#pairs ? kernelsOf(shape) : undefined,
     };
     const chunkOf = (turn: number, first: number) => {
       const count = Math.min(rows, filters - first);
@@ -207,7 +207,7 @@ export class FilterSurvey {
     // A rotation goes to and fro between two tensors, from a widened one.
     const rotated = this.#rotate ? 4 * (2 * paddedLength(dimension) + dimension) : 0;
     // Comparisons take f32, and packed signs of it.
-    const compared = this.#structure ? 4 * dimension + 4 * Math.ceil(dimension / 32) : 0;
+    const compared = this.#pairs ? 4 * dimension + 4 * Math.ceil(dimension / 32) : 0;
     const transient = FILTER_BYTES + rotated + compared;
     return Math.floor(
       Math.min(
@@ -227,7 +227,7 @@ export class FilterSurvey {
     count: number,
     length: number,
     format: StoredFormat,
-    { pairs, kernels }: Structure,
+    { pairs, kernels }: Comparisons,
     tally: Tally,
   ): Promise<void> {
     const { buffer } = this.#latent.placement;
@@ -273,13 +273,13 @@ export class FilterSurvey {
 }
 
 /** What is asked of the signs of a layer beside the statistics of each filter. */
-interface Structure {
+interface Comparisons {
   readonly pairs: boolean;
   readonly kernels: { readonly shape: readonly number[]; readonly layout: FilterLayout } | undefined;
 }
 
 /** The 3x3 kernels of a layer of filters [O, I, 3, 3] or [O, 3, 3, I]; undefined where there are none, or both fit. */
-function kernelsOf([, ...shape]: readonly number[]): Structure['kernels'] {
+function kernelsOf([, ...shape]: readonly number[]): Comparisons['kernels'] {
   const [a, b, c] = shape;
   const [first, last] = [b === 3 && c === 3, a === 3 && b === 3];
   if (shape.length !== 3 || first === last) return undefined;

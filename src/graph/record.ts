@@ -2,6 +2,7 @@
 import { OptionError } from '../errors.ts';
 import type { ProgramBuilder, Tensor } from '../gpu/index.ts';
 import type { Activation, Forward, Parameter } from '../layers/index.ts';
+import { irreversible } from '../layers/layer.ts';
 import * as operations from '../ops/gradients.ts';
 import type { Model, ModelLayer } from './model.ts';
 
@@ -88,8 +89,7 @@ export function recordPass(
     activations,
     backward(gradOutput, onGradient) {
       const add = options.gradients?.add;
-      if (add === undefined)
-        throw new OptionError('Only a training pass can be reversed.', { where: model.name });
+      if (add === undefined) throw irreversible(model.name);
       recordBackward(builder, model.layers, forwards, trained, parameters, gradOutput, onGradient, add);
     },
   };

@@ -120,7 +120,12 @@ export function prepared(
 /** Operations that only training needs. @throws OptionError where a pass is recorded to be run only */
 export function gradientsOf({ gradients }: ForwardContext, where: string): typeof Gradients {
   if (gradients !== undefined) return gradients;
-  throw new OptionError('Only a training pass can be reversed.', { where });
+  throw irreversible(where);
+}
+
+/** A backward pass was asked for where only a forward pass was recorded. */
+export function irreversible(where: string): OptionError {
+  return new OptionError('Only a training pass can be reversed.', { where });
 }
 
 /** The recorded forward pass of a layer. */

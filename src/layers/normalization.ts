@@ -5,6 +5,7 @@ import {
   asReal,
   gradientsOf,
   type Initializer,
+  irreversible,
   type Layer,
   onlyInput,
   type ParameterSpec,
@@ -66,13 +67,12 @@ export function batchNormalization(options: BatchNormalizationOptions = {}): Lay
       const beta = center ? parameter('beta').value : undefined;
       const affine = { x, ...(gamma && { gamma }), ...(beta && { beta }), epsilon };
       const [mean, variance] = [parameter('runningMean').value, parameter('runningVariance').value];
-      const irreversible = () => new OptionError('Only a training pass can be reversed.', { where });
       if (!training) {
         const y = normalize(builder, { ...affine, mean, variance });
         return {
           output: real(y),
           backward() {
-            throw irreversible();
+            throw irreversible(where);
           },
         };
       }
@@ -86,7 +86,7 @@ export function batchNormalization(options: BatchNormalizationOptions = {}): Lay
           binarized: (clip) => gradients.normalizedSigns(builder, { ...affine, ...saved, clip }),
         },
         backward(gradOutput) {
-          if (state === undefined) throw irreversible();
+          if (state === undefined) throw irreversible(where);
           // Here and not in the forward pass: a batch whose loss isn't finite must leave no trace.
           gradients.updateRunningStatistics(builder, { saved, ...running, state });
           const { maxPooled } = input;
