@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import * as ort from 'onnxruntime-web';
 import { describe, expect, test } from 'vitest';
 import {
+  BnnError,
   DataUnavailableError,
   DisposedError,
   FormatError,
@@ -11,6 +12,7 @@ import {
   ShapeError,
 } from '../src/errors.ts';
 import { loadModel } from '../src/formats/index.ts';
+import { rawFields } from '../src/formats/onnx/container.ts';
 import { exportOnnx, type OnnxSplit, splitOnnx } from '../src/formats/onnx.ts';
 import { BUFFER_USAGE, sizeOf, Tensor } from '../src/gpu/index.ts';
 import { initialValues, type Model, sequential } from '../src/graph/index.ts';
@@ -27,10 +29,10 @@ import {
   relu,
 } from '../src/layers/index.ts';
 import { requestGpu } from '../src/node/index.ts';
-import { normal } from '../src/reference/random.ts';
+import { normal, uniform01 } from '../src/reference/random.ts';
 import { expectClose, useGpu } from './helpers/gpu.ts';
 import { evaluateOnnx } from './helpers/onnx-evaluator.ts';
-import { fileOf } from './helpers/onnx-file.ts';
+import { fileOf, message } from './helpers/onnx-file.ts';
 
 const gpu = useGpu();
 const BINARY = { inputQuantizer: 'steSign', kernelQuantizer: 'steSign' } as const;
@@ -190,6 +192,39 @@ describe('splitOnnx', () => {
     });
     expect(() => splitOnnx(forked)).toThrow(/one input and one output.*out: n0, n1/s);
     expect(() => splitOnnx(new Uint8Array([9, 9, 9]))).toThrow(FormatError);
+  });
+
+  test('of damaged files makes parts, or an error of ours', () => {
+    // With a value described, as other writers do it.
+    const info = message(
+      [1, 'first'],
+      [2, message([1, message([1, 1], [2, message([1, message([1, 6])])])])],
+    );
+    const model = rawFields(written(MIXED, 'standard'));
+    const described = Uint8Array.from(
+      model.flatMap(({ number, whole, content }) => [
+        ...(number === 7 ? message([7, Uint8Array.from([...content, ...message([13, info])])]) : whole),
+      ]),
+    );
+    expect(splitOnnx(described).nodes.binary.length).toBeGreaterThan(5);
+    const outcomes = { parts: 0, errors: 0 };
+    for (let i = 0; i < 1500; i++) {
+      const bytes = described.slice();
+      for (let flip = 0; flip <= i % 3; flip++) {
+        // Half of the damage near the ends, where the structure is; the middle is weights.
+        const draw = uniform01(17, flip, i);
+        const at = i % 2 === 0 ? bytes.length - 1 - Math.floor(draw * 90) : Math.floor(draw * bytes.length);
+        bytes[at] = Math.floor(256 * uniform01(18, flip, i));
+      }
+      try {
+        splitOnnx(bytes);
+        outcomes.parts += 1;
+      } catch (error) {
+        expect(error).toBeInstanceOf(BnnError);
+        outcomes.errors += 1;
+      }
+    }
+    expect(Math.min(outcomes.parts, outcomes.errors)).toBeGreaterThan(50);
   });
 
   test('the parts of any chain give what the whole gives', () => {

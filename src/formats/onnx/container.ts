@@ -202,8 +202,12 @@ function readNode(bytes: Uint8Array, place: number): OnnxNode {
   return { name: name || `${operator}_${place}`, operator, domain, inputs, outputs, numbers, texts, tensors };
 }
 
-/** Name and shape of a value. */
-export function readValueInfo(bytes: Uint8Array): OnnxValueInfo {
+/** Name and shape of a value. @throws FormatError */
+export function parseValueInfo(bytes: Uint8Array): OnnxValueInfo {
+  return readable(bytes, () => readValueInfo(bytes));
+}
+
+function readValueInfo(bytes: Uint8Array): OnnxValueInfo {
   let name = '';
   const dims: number[] = [];
   const dimension: Field = (reader) => {

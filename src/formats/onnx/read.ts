@@ -45,7 +45,15 @@ const NUMBERS_A_BYTE = 8;
  * @throws FormatError when the file is damaged, or listing every operator that isn't supported, before anything else
  */
 export function importOnnx(bytes: Uint8Array): OnnxNetwork {
-  const graph = parseOnnx(bytes);
+  return importGraph(parseOnnx(bytes), bytes.length);
+}
+
+/**
+ * `importOnnx` of a file that was parsed.
+ * @param size bytes of the file, which bound what reading it may take
+ * @param onValue is told the shape of every value that depends on the input: dims of ONNX, the batch first
+ */
+export function importGraph(graph: OnnxGraph, size: number, onValue?: OnValue): OnnxNetwork {
   const unsupported = graph.nodes.filter((node) => !isSupported(node));
   if (unsupported.length > 0) {
     throw new FormatError('This ONNX file has operators that are not supported.', {
@@ -56,8 +64,10 @@ export function importOnnx(bytes: Uint8Array): OnnxNetwork {
       where: unsupported[0]?.name,
     });
   }
-  return build(graph, mostOf(bytes));
+  return build(graph, FREE_NUMBERS + NUMBERS_A_BYTE * size, onValue);
 }
+
+type OnValue = (name: string, dims: readonly number[]) => void;
 
 /** Whether there is a rule for a node's operator. */
 export function isSupported({ operator, domain }: OnnxNode): boolean {
@@ -69,13 +79,12 @@ export function isSupported({ operator, domain }: OnnxNode): boolean {
  * no rule.
  * @returns dims of ONNX, the batch first, by name
  */
-export function inferShapes(bytes: Uint8Array): ReadonlyMap<string, readonly number[]> {
+export function inferShapes(graph: OnnxGraph, size: number): ReadonlyMap<string, readonly number[]> {
   const shapes = new Map<string, readonly number[]>();
-  const graph = parseOnnx(bytes);
   const known = graph.nodes.findIndex((node) => !isSupported(node));
   const nodes = known < 0 ? graph.nodes : graph.nodes.slice(0, known);
   try {
-    build({ ...graph, nodes }, mostOf(bytes), (name, dims) => shapes.set(name, dims));
+    importGraph({ ...graph, nodes }, size, (name, dims) => shapes.set(name, dims));
   } catch (cause) {
     // What came before is known all the same.
     if (!(cause instanceof FormatError)) throw cause;
@@ -83,16 +92,11 @@ export function inferShapes(bytes: Uint8Array): ReadonlyMap<string, readonly num
   return shapes;
 }
 
-const mostOf = (bytes: Uint8Array) => FREE_NUMBERS + NUMBERS_A_BYTE * bytes.length;
-
-/**
- * @param most constants, and scales and shifts by channel, that may be made
- * @param onValue is told the shape of every value that depends on the input
- */
+/** @param most constants, and scales and shifts by channel, that may be made */
 function build(
   { nodes, initializers, inputs, outputs, opset }: OnnxGraph,
   most: number,
-  onValue: (name: string, dims: readonly number[]) => void = () => {},
+  onValue: OnValue = () => {},
 ): OnnxNetwork {
   const importer = new Importer(opset);
   const names = new Map<string, Value>();

@@ -9,12 +9,12 @@ import {
   type OnnxNode,
   type OnnxTensor,
   parseOnnx,
+  parseValueInfo,
   type RawField,
   rawFields,
-  readValueInfo,
 } from './container.ts';
 import { type Field, message, typed } from './container-writer.ts';
-import { importOnnx, inferShapes, isSupported } from './read.ts';
+import { importGraph, inferShapes, isSupported } from './read.ts';
 
 /** A value that passes from one file to the next. */
 export interface OnnxValue {
@@ -58,64 +58,62 @@ export interface OnnxSplitOptions {
  *   OptionError where `from` or `to` is no value of the network
  */
 export function splitOnnx(bytes: Uint8Array, options: OnnxSplitOptions = {}): OnnxSplit {
-  const graph = new Dataflow(parseOnnx(bytes));
-  const binary = options.from || options.to ? between(graph, options) : binaryPiece(graph);
-  const [inputName, outputName] = boundary(graph, binary);
+  const parsed = parseOnnx(bytes);
+  const graph = new Dataflow(parsed);
+  const piece = options.from || options.to ? between(graph, options) : binaryPiece(graph);
+  const [input, output] = boundary(graph, piece);
 
-  const before = graph.ancestors(binary);
-  const head = new Set(graph.nodes.filter((node) => before.has(node) && !binary.has(node)));
-  const tail = new Set(graph.nodes.filter((node) => !head.has(node) && !binary.has(node)));
+  const before = graph.ancestors(piece);
+  const ahead = new Set(graph.nodes.filter((node) => before.has(node) && !piece.has(node)));
+  const rest = new Set(graph.nodes.filter((node) => !ahead.has(node) && !piece.has(node)));
+  const made = (nodes: ReadonlySet<OnnxNode>) => new Set([...nodes].flatMap(({ outputs }) => outputs));
+  const taken = (nodes: ReadonlySet<OnnxNode>) => new Set([...nodes].flatMap((node) => graph.inputsOf(node)));
+  const [wanted, inTail] = [taken(rest), made(rest)];
+  const isResult = (name: string) => graph.outputs.some((result) => result.name === name);
+
+  const head = graph.part(
+    ahead,
+    graph.given,
+    [...made(ahead)].filter((name) => name === input || wanted.has(name) || isResult(name)),
+  );
+  const binary = graph.part(piece, [input], [output]);
+  const tail = graph.part(
+    rest,
+    [...wanted].filter((name) => !inTail.has(name)),
+    [...inTail].filter(isResult),
+  );
+
   const written = new Files(bytes, graph);
-  const made = (part: ReadonlySet<OnnxNode>) => new Set([...part].flatMap(({ outputs }) => outputs));
-  const taken = (part: ReadonlySet<OnnxNode>) => new Set([...part].flatMap((node) => graph.inputsOf(node)));
-  const fromHead = made(head);
-  const inTail = made(tail);
-  const isResult = (name: string) => graph.outputs.some((output) => output.name === name);
-  const leaves = (name: string) => name === inputName || taken(tail).has(name) || isResult(name);
-
-  const parts = {
-    head: { nodes: head, inputs: graph.given, outputs: [...fromHead].filter(leaves) },
-    binary: { nodes: binary, inputs: [inputName], outputs: [outputName] },
-    tail: {
-      nodes: tail,
-      inputs: [...taken(tail)].filter((name) => !inTail.has(name)),
-      outputs: [...inTail].filter(isResult),
-    },
-  };
-  const shapeOf = (name: string) => written.dims.get(name) ?? inferred().get(name);
-  let walked: ReadonlyMap<string, readonly number[]> | undefined;
-  const inferred = () => {
-    walked ??= inferShapes(bytes);
-    return walked;
-  };
-  const inputDims = shapeOf(inputName);
+  const inputDims = written.dims.get(input) ?? inferShapes(parsed, bytes.length).get(input);
   if (inputDims === undefined || inputDims.length < 2) {
     throw new FormatError("The file doesn't say the shape of what the binary layers take.", {
       given: inputDims === undefined ? 'no shape' : `[${inputDims.join(', ')}]`,
-      where: inputName,
+      where: input,
       remedy: 'write the shapes into it, as onnx.shape_inference.infer_shapes of the ONNX package does',
     });
   }
-  const file = written.file('binary', parts.binary, new Map([[inputName, inputDims]]));
+  const dims = new Map([[input, inputDims]]);
+  const file = written.file('binary', binary, dims);
   // What can't be read must be said here, and not when half of the network runs already.
-  importOnnx(file);
-  const outputDims = shapeOf(outputName) ?? inferShapes(file).get(outputName) ?? [];
-  const dims = new Map([
-    [inputName, inputDims],
-    [outputName, outputDims],
-  ]);
+  importGraph(parseOnnx(file), file.length, (name, own) => {
+    if (name === output) dims.set(name, written.dims.get(name) ?? own);
+  });
+  const namesOf = ({ nodes }: Part) => [...nodes].map(({ name }) => name);
   return {
-    head: head.size === 0 ? undefined : written.file('head', parts.head, dims),
+    head: ahead.size === 0 ? undefined : written.file('head', head, dims),
     binary: file,
-    tail: tail.size === 0 ? undefined : written.file('tail', parts.tail, dims),
-    input: { name: inputName, dims: inputDims },
-    output: { name: outputName, dims: outputDims },
-    nodes: {
-      head: written.namesOf(parts.head),
-      binary: written.namesOf(parts.binary),
-      tail: written.namesOf(parts.tail),
-    },
+    tail: rest.size === 0 ? undefined : written.file('tail', tail, dims),
+    input: { name: input, dims: inputDims },
+    output: { name: output, dims: dims.get(output) ?? [] },
+    nodes: { head: namesOf(head), binary: namesOf(binary), tail: namesOf(tail) },
   };
+}
+
+/** What goes into a file. */
+interface Part {
+  readonly nodes: ReadonlySet<OnnxNode>;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
 }
 
 /** The nodes that depend on the network's input, and how values flow between them. */
@@ -158,6 +156,18 @@ class Dataflow {
   /** The node that makes a value; undefined for inputs and constants of the file. */
   maker(name: string): OnnxNode | undefined {
     return this.#makers.get(name);
+  }
+
+  /** Nodes with those that make their constants, in the file's order. */
+  part(nodes: ReadonlySet<OnnxNode>, inputs: readonly string[], outputs: readonly string[]): Part {
+    const found = new Set(nodes);
+    for (const node of found) {
+      for (const name of node.inputs) {
+        const maker = this.#makers.get(name);
+        if (maker !== undefined && !inputs.includes(name)) found.add(maker);
+      }
+    }
+    return { nodes: new Set(this.all.filter((node) => found.has(node))), inputs, outputs };
   }
 
   /** Nodes that given ones depend on, and these. */
@@ -335,12 +345,6 @@ function hasOneMagnitude({ dims, data }: OnnxTensor): boolean {
   });
 }
 
-interface Part {
-  readonly nodes: ReadonlySet<OnnxNode>;
-  readonly inputs: readonly string[];
-  readonly outputs: readonly string[];
-}
-
 /** Fields of ModelProto and GraphProto, by their numbers in onnx.proto3. */
 const MODEL = { graph: 7 } as const;
 const GRAPH = { node: 1, name: 2, initializer: 5, input: 11, output: 12, value: 13 } as const;
@@ -363,21 +367,17 @@ class Files {
     this.#all = graph.all;
     for (const { number, content } of this.#fields) {
       if (number !== GRAPH.input && number !== GRAPH.output && number !== GRAPH.value) continue;
-      const { name, dims } = readValueInfo(content);
+      const { name, dims } = parseValueInfo(content);
       this.#infos.set(name, content);
       if (dims.length > 0) this.dims.set(name, dims);
     }
   }
 
-  namesOf(part: Part): string[] {
-    return [...this.#needed(part)].map(({ name }) => name);
-  }
-
   /** The bytes of a file with this part of the graph. */
   file(name: string, part: Part, dims: ReadonlyMap<string, readonly number[]>): Uint8Array<ArrayBuffer> {
-    const needed = this.#needed(part);
-    const used = new Set([...needed].flatMap(({ inputs }) => inputs));
-    const made = new Set([...needed].flatMap(({ outputs }) => outputs));
+    const { nodes } = part;
+    const used = new Set([...nodes].flatMap(({ inputs }) => inputs));
+    const made = new Set([...nodes].flatMap(({ outputs }) => outputs));
     const describe = (value: string): Uint8Array =>
       this.#infos.get(value) ?? typed({ name: value, dims: dims.get(value)?.slice(1) });
     let place = 0;
@@ -385,12 +385,12 @@ class Files {
       switch (number) {
         case GRAPH.node: {
           const node = this.#all[place++];
-          return node !== undefined && needed.has(node) ? [whole] : [];
+          return node !== undefined && nodes.has(node) ? [whole] : [];
         }
         case GRAPH.initializer:
           return used.has(initializerName(content)) ? [whole] : [];
         case GRAPH.value:
-          return made.has(readValueInfo(content).name) ? [whole] : [];
+          return made.has(parseValueInfo(content).name) ? [whole] : [];
         case GRAPH.name:
         case GRAPH.input:
         case GRAPH.output:
@@ -402,7 +402,7 @@ class Files {
     // Before version 4 of the format, constants were inputs too.
     const constants = this.#fields
       .filter(({ number }) => number === GRAPH.input)
-      .map(({ content }) => readValueInfo(content).name)
+      .map(({ content }) => parseValueInfo(content).name)
       .filter((input) => used.has(input) && !part.inputs.includes(input) && !made.has(input));
     const head: Field[] = [[GRAPH.name, name]];
     for (const value of [...part.inputs, ...constants]) head.push([GRAPH.input, describe(value)]);
@@ -412,19 +412,6 @@ class Files {
       ...this.#model.filter(({ number }) => number !== MODEL.graph).map(({ whole }) => whole),
       message([[MODEL.graph, graph]]),
     ]);
-  }
-
-  /** A part's nodes, and those that make its constants, in the file's order. */
-  #needed({ nodes, inputs }: Part): Set<OnnxNode> {
-    const makers = new Map(this.#all.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
-    const found = new Set(nodes);
-    for (const node of found) {
-      for (const name of node.inputs) {
-        const maker = makers.get(name);
-        if (maker !== undefined && !inputs.includes(name)) found.add(maker);
-      }
-    }
-    return new Set(this.#all.filter((node) => found.has(node)));
   }
 }
 
