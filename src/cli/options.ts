@@ -16,7 +16,11 @@ export function withAdapter(command: Command): Command {
         .choices(['auto', 'hardware', 'software'])
         .default('auto'),
     )
-    .option('--toggles <list>', 'Dawn toggles to switch on, e.g. disable_robustness');
+    .addOption(
+      new Option('--toggles <list>', 'Dawn toggles to switch on, e.g. disable_robustness').env(
+        'WEBGPU_BNN_TOGGLES',
+      ),
+    );
 }
 
 export function acquire(options: AdapterOptions): Promise<Gpu> {

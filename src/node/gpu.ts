@@ -1,6 +1,7 @@
 /**
  * WebGPU in Node, without a display: Dawn (the npm package `webgpu`) on the machine's own driver, or, where there is
- * none, on SwiftShader, the software Vulkan driver that `@sparticuz/chromium` carries.
+ * none, on SwiftShader, the software Vulkan driver that `@sparticuz/chromium` carries. A driver that the Vulkan loader's
+ * own variables name is taken even where it is software, Mesa's lavapipe for one.
  */
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -17,7 +18,10 @@ import { choicesFile } from './choices.ts';
 export interface NodeGpuOptions {
   /** `auto` (default) takes hardware where there is some and else the bundled software adapter. */
   readonly adapter?: 'auto' | 'hardware' | 'software';
-  /** Dawn toggles to switch on, e.g. `disable_robustness`. Name them wherever a number is reported. */
+  /**
+   * Dawn toggles to switch on, e.g. `disable_robustness`; those of WEBGPU_BNN_TOGGLES (with commas between them) when absent.
+   * Name them wherever a number is reported.
+   */
   readonly toggles?: readonly string[];
 }
 
@@ -33,7 +37,8 @@ export async function requestGpu(options: NodeGpuOptions = {}): Promise<Gpu> {
 
 async function findGpu(options: NodeGpuOptions): Promise<Gpu> {
   const wanted = options.adapter ?? 'auto';
-  const flags = options.toggles?.length ? [`enable-dawn-features=${options.toggles.join(',')}`] : [];
+  const toggles = options.toggles ?? defaultToggles();
+  const flags = toggles.length > 0 ? [`enable-dawn-features=${toggles.join(',')}`] : [];
   const dawn = await loadDawn();
 
   if (wanted !== 'software' && hasSystemDriver()) {
@@ -44,8 +49,9 @@ async function findGpu(options: NodeGpuOptions): Promise<Gpu> {
       adapter === null || adapter.info.isFallbackAdapter === true || adapter.info.vendor === 'google';
     if (!software || wanted === 'hardware')
       return Gpu.request({ gpu, requireHardware: wanted === 'hardware' });
-    // Where no software adapter is bundled, the system's own will do.
-    if (adapter !== null && !isBundledPlatform()) return Gpu.request({ gpu });
+    // The system's own software adapter will do where it was asked for by name, and where none is bundled.
+    if (adapter !== null && (namedDrivers() !== undefined || !isBundledPlatform()))
+      return Gpu.request({ gpu });
   }
   if (wanted === 'hardware') {
     throw new NoAdapterError('No GPU driver was found on this machine.', {
@@ -69,6 +75,11 @@ async function findGpu(options: NodeGpuOptions): Promise<Gpu> {
   }
 }
 
+/** Dawn toggles that the environment asks for. */
+function defaultToggles(): string[] {
+  return (process.env.WEBGPU_BNN_TOGGLES ?? '').split(',').filter(Boolean);
+}
+
 /** Whether `@sparticuz/chromium` carries a software adapter for this machine. */
 function isBundledPlatform(): boolean {
   return process.platform === 'linux' && process.arch === 'x64';
@@ -76,6 +87,11 @@ function isBundledPlatform(): boolean {
 
 /** The variables by which the Vulkan loader is told what drivers there are, when an instance is made. */
 const DRIVER_VARIABLES = ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES'] as const;
+
+/** Drivers that were named to the Vulkan loader, with colons between them. */
+function namedDrivers(): string | undefined {
+  return DRIVER_VARIABLES.map((name) => process.env[name]).find(Boolean);
+}
 
 /** Leaves the Vulkan loader one driver to find. @returns how to undo it, so that a later request sees the machine as it is */
 function nameDriver(file: string): () => void {
@@ -183,8 +199,7 @@ async function loadDawn(): Promise<Dawn> {
 /** Whether a Vulkan driver is installed. Asking Dawn without one makes it print warnings. */
 export function hasSystemDriver(): boolean {
   if (process.platform !== 'linux') return true;
-  const { VK_ICD_FILENAMES, VK_DRIVER_FILES } = process.env;
-  const named = VK_DRIVER_FILES ?? VK_ICD_FILENAMES;
+  const named = namedDrivers();
   if (named) return named.split(':').some((path) => existsSync(path));
   const folders = ['/usr/share', '/usr/local/share', '/etc'].map((root) => join(root, 'vulkan', 'icd.d'));
   return folders.some((folder) => existsSync(folder) && readdirSync(folder).length > 0);
