@@ -18,7 +18,7 @@ import {
   Tensor,
 } from '../src/gpu/index.ts';
 import { pack } from '../src/kernels/pack.ts';
-import { requestGpu } from '../src/node/gpu.ts';
+import { isFastSoftware, requestGpu } from '../src/node/gpu.ts';
 import { expectSame, Scratch, useGpu } from './helpers/gpu.ts';
 
 const increment = defineKernel({
@@ -298,6 +298,15 @@ describe('lifetimes', () => {
       expect(gpu.adapter.software).toBe(true);
     }
     expect({ ...process.env }).toEqual(before);
+  });
+
+  test.each([
+    ['llvmpipe: Mesa 26.2.6-1 (LLVM 22.1.8)', true],
+    ['llvmpipe: Mesa 25.0.7-2+deb13u1 (LLVM 19.1.7) 0.0.1', false],
+    ['SwiftShader driver 5.0.0', false],
+    ['', false],
+  ])('of software adapters, %o is the fast one: %o', (description, fast) => {
+    expect(isFastSoftware({ description })).toBe(fast);
   });
 
   test('what is used after its Gpu was disposed says so', async () => {

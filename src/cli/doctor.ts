@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { BnnError } from '../errors.ts';
 import { type Gpu, ops, runOnce } from '../index.ts';
+import { isFastSoftware } from '../node/gpu.ts';
 import { binaryMatMul } from '../reference/matmul.ts';
 import { packSigns } from '../reference/pack.ts';
 import { pcg4d } from '../reference/random.ts';
@@ -64,6 +65,12 @@ export async function examine(options: AdapterOptions): Promise<DoctorReport> {
   return await examineGpu(gpu);
 }
 
+function remedyForSoftware({ adapter }: Gpu): string {
+  const remedy = "it is right, but slow: a GPU needs its maker's driver installed";
+  const faster = "; without a GPU, Mesa's software driver from version 26 on is the faster one";
+  return isFastSoftware(adapter) || process.platform !== 'linux' ? remedy : remedy + faster;
+}
+
 /** Examines a GPU by what it is and by what its kernels compute; never throws for what is wrong with it. */
 export async function examineGpu(gpu: Gpu): Promise<DoctorReport> {
   const { software } = gpu.adapter;
@@ -72,7 +79,7 @@ export async function examineGpu(gpu: Gpu): Promise<DoctorReport> {
       probe: 'adapter',
       ok: true,
       finding: describeAdapter(gpu),
-      ...(software ? { remedy: "it is right, but slow: a GPU needs its maker's driver installed" } : {}),
+      ...(software ? { remedy: remedyForSoftware(gpu) } : {}),
     },
     {
       probe: 'timestamps',

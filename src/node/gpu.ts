@@ -1,7 +1,7 @@
 /**
  * WebGPU in Node, without a display: Dawn (the npm package `webgpu`) on the machine's own driver, or, where there is
  * none, on SwiftShader, the software Vulkan driver that `@sparticuz/chromium` carries. A driver that the Vulkan loader's
- * own variables name is taken even where it is software, Mesa's lavapipe for one.
+ * own variables name is taken even where it is software; so is Mesa's llvmpipe, which is the faster of the two.
  */
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -16,7 +16,10 @@ import { adapterKey, Gpu } from '../gpu/index.ts';
 import { choicesFile } from './choices.ts';
 
 export interface NodeGpuOptions {
-  /** `auto` (default) takes hardware where there is some and else the bundled software adapter. */
+  /**
+   * `auto` (default) takes hardware where there is some, else a driver that VK_DRIVER_FILES or VK_ICD_FILENAMES names or Mesa's
+   * llvmpipe (26 or newer), else the bundled software adapter, SwiftShader; `software` takes that one.
+   */
   readonly adapter?: 'auto' | 'hardware' | 'software';
   /**
    * Dawn toggles to switch on, e.g. `disable_robustness`; those of WEBGPU_BNN_TOGGLES (with commas between them) when absent.
@@ -78,6 +81,15 @@ async function findGpu(options: NodeGpuOptions): Promise<Gpu> {
 /** Dawn toggles that the environment asks for. */
 function defaultToggles(): string[] {
   return (process.env.WEBGPU_BNN_TOGGLES ?? '').split(',').filter(Boolean);
+}
+
+/**
+ * Whether it is Mesa's llvmpipe, of a version that passes the tests: 26 does, and is several times as fast as SwiftShader; 25.0
+ * stops while it compiles a product of matrices.
+ */
+export function isFastSoftware({ description }: Pick<GPUAdapterInfo, 'description'>): boolean {
+  const [, major = '0'] = /llvmpipe: Mesa (\d+)\./.exec(description) ?? [];
+  return Number(major) >= 26;
 }
 
 /** Whether `@sparticuz/chromium` carries a software adapter for this machine. */
