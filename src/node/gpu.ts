@@ -52,8 +52,9 @@ async function findGpu(options: NodeGpuOptions): Promise<Gpu> {
       adapter === null || adapter.info.isFallbackAdapter === true || adapter.info.vendor === 'google';
     if (!software || wanted === 'hardware')
       return Gpu.request({ gpu, requireHardware: wanted === 'hardware' });
-    // The system's own software adapter will do where it was asked for by name, and where none is bundled.
-    if (adapter !== null && (namedDrivers() !== undefined || !isBundledPlatform()))
+    // The system's own software adapter will do where it was asked for by name, is the faster one, or none is bundled.
+    const named = namedDrivers() !== undefined;
+    if (adapter !== null && (named || isFastSoftware(adapter.info) || !isBundledPlatform()))
       return Gpu.request({ gpu });
   }
   if (wanted === 'hardware') {
