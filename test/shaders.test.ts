@@ -46,12 +46,17 @@ function defaultsIn(source: string): string[] {
 }
 
 /**
- * Reflects a shader; the parser takes the name `block`, which WGSL leaves free, for a keyword.
+ * Reflects a shader; the parser takes the name `block`, which WGSL leaves free, for a keyword, and doesn't know the types of
+ * matrix units, which shaders name by an alias.
  * @throws Error that blames the parser, with the linked line: it does not know all of WGSL, so Tint may well be content
  */
 function reflect(name: string, source: string): WgslReflect {
   try {
-    return new WgslReflect(source.replace(/\bblock\b/g, 'block_'));
+    const known = source
+      .replace(/\bblock\b/g, 'block_')
+      .replace(/^(alias \w+ =) subgroup_matrix_\w+<[^;]*>;/gm, '$1 u32;')
+      .replace(/\b(subgroupMatrix\w+)<[^>]*>\(/g, '$1(');
+    return new WgslReflect(known);
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
     const line = Number(/Line: (\d+)/.exec(message)?.[1]);

@@ -24,6 +24,16 @@ export interface AdapterSummary {
   readonly description: string;
   /** True when there is no GPU behind it: numbers from it say nothing about hardware. */
   readonly software: boolean;
+  /** What subgroups of one size multiply on matrix units: types, M x N x K and invocations, as `i8 16x16x32 i32 by 32`. */
+  readonly matrices?: readonly string[];
+}
+
+/** What Chromium adds to what is known of an adapter. */
+interface MatrixInfo {
+  readonly subgroupMatrixConfigs?: readonly (Readonly<
+    Record<'componentType' | 'resultComponentType', string>
+  > &
+    Readonly<Record<'M' | 'N' | 'K', number>>)[];
 }
 
 export interface RequestOptions {
@@ -481,7 +491,9 @@ export function adapterKey({ vendor, architecture, device, description }: Adapte
   return [vendor, architecture, device, description].join(' / ');
 }
 
-function summarize(info: GPUAdapterInfo): AdapterSummary {
+function summarize(info: GPUAdapterInfo & MatrixInfo): AdapterSummary {
+  const lanes = info.subgroupMinSize;
+  const matrices = lanes === info.subgroupMaxSize ? info.subgroupMatrixConfigs : undefined;
   const text = `${info.architecture} ${info.device} ${info.description}`.toLowerCase();
   return {
     vendor: info.vendor,
@@ -489,6 +501,12 @@ function summarize(info: GPUAdapterInfo): AdapterSummary {
     device: info.device,
     description: info.description,
     software: info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|warp|basic render/.test(text),
+    ...(matrices && {
+      matrices: matrices.map(
+        ({ componentType, M, N, K, resultComponentType }) =>
+          `${componentType} ${M}x${N}x${K} ${resultComponentType} by ${lanes}`,
+      ),
+    }),
   };
 }
 

@@ -13,14 +13,18 @@ import {
   wordsFor,
 } from '../gpu/index.ts';
 import {
+  type Abilities,
   bytesCanApply,
   carryGroups,
   type Family,
+  matricesCanApply,
+  never,
   quadGroups,
   quadsCanApply,
   quadsPay,
   sharedGroups,
   tileGroups,
+  wideGroups,
 } from './variants.ts';
 
 const shaders = () => import('../../shaders/gemm.ts');
@@ -28,6 +32,7 @@ const realShaders = () => import('../../shaders/gemm-real.ts');
 const gradientShaders = () => import('../../shaders/gemm-gradients.ts');
 const quadShaders = () => import('../../shaders/gemm-quads.ts');
 const variantShaders = () => import('../../shaders/gemm-variants.ts');
+const matrixShaders = () => import('../../shaders/gemm-matrix.ts');
 
 /** Those of the forward product. */
 export type Extents = Readonly<Record<'M' | 'N' | 'K', number>>;
@@ -84,6 +89,13 @@ const binaryBySide = (
     workgroups: ({ M, N }) => workgroups(M, N),
   });
 
+/* @__NO_SIDE_EFFECTS__ */
+const onMatrices = (name: string, workgroups: typeof quadGroups, matrices: string) => ({
+  kernel: binaryBySide(`binary_matrix_${name}`, matrixShaders, workgroups),
+  canApply: ({ N }: Extents, device: Abilities) => inFours(N) && matricesCanApply(`i8 ${matrices}`, device),
+  isDefault: never,
+});
+
 const binaryColumns = binaryBySide('binary_columns', shaders, tileGroups);
 
 /** bits [M, K] x words [ceil(K / 32), N] to i32 or f32 [M, N]; N in fours. */
@@ -122,6 +134,9 @@ export const BINARY_BY_SIDE: Family<typeof binaryColumns, Extents & { readonly I
       kernel: binaryBySide('binary_bytes', variantShaders, tileGroups),
       canApply: ({ N }, device) => inFours(N) && bytesCanApply(device),
     },
+    onMatrices('16x16x32_wide', wideGroups, '16x16x32 i32 by 32'),
+    onMatrices('16x16x32', quadGroups, '16x16x32 i32 by 32'),
+    onMatrices('8x8x8', quadGroups, '8x8x8 i32 by 8'),
   ],
 };
 

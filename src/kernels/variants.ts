@@ -127,6 +127,26 @@ export function sharedGroups(rows: number, columns: number): Workgroups {
   return linearWorkgroups(Math.ceil(rows / 32) * Math.ceil(columns / 64), 1);
 }
 
+/** Workgroups of `lib/binary_matrix.wgsl` whose TILE is 128: 128 rows of 128 columns each. */
+export function wideGroups(rows: number, columns: number): Workgroups {
+  return linearWorkgroups(Math.ceil(rows / 128) * Math.ceil(columns / 128), 1);
+}
+
+/**
+ * Whether a device multiplies these matrices, as `lib/matrix_*.wgsl` ask for.
+ * @param matrices as `AdapterSummary` has them
+ */
+export function matricesCanApply(matrices: string, { features, adapter }: Abilities): boolean {
+  return (
+    features.has('subgroups') &&
+    features.has('chromium-experimental-subgroup-matrix') &&
+    adapter.matrices?.includes(matrices) === true
+  );
+}
+
+/** Never untried: for kernels that run only where they were measured, and their bits with them, or pinned. */
+export const never = () => false;
+
 /** Whether an implementation knows the dot products that `lib/binary_bytes.wgsl` needs. */
 export function bytesCanApply(device: Abilities): boolean {
   return device.languageFeatures.has('packed_4x8_integer_dot_product');

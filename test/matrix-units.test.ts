@@ -1,0 +1,168 @@
+/**
+ * Products on matrix units. Few adapters have any, so each kernel is compiled as it is by Dawn for an adapter that runs
+ * nothing and has every feature; run with plain arithmetic in place of the units, against the twin; and run as it is, in this
+ * file and in the grids of the operations, where the adapter at hand has the units.
+ */
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { Gpu, type KernelSpec, ProgramBuilder, wordsFor } from '../src/gpu/index.ts';
+import { loadShader } from '../src/gpu/kernel.ts';
+import { BINARY_BY_SIDE } from '../src/kernels/gemm.ts';
+import { candidates, defaultOf } from '../src/kernels/variants.ts';
+import { binaryMatMul } from '../src/reference/matmul.ts';
+import { packSigns } from '../src/reference/pack.ts';
+import { uniform01 } from '../src/reference/random.ts';
+import { expectSame, Scratch, useGpu } from './helpers/gpu.ts';
+
+const onUnits = (kernel: { readonly name: string }) => kernel.name.includes('_matrix_');
+
+/** What `AdapterSummary` says of an adapter with all the matrix units that there are kernels for. */
+const MATRICES = ['i8 16x16x32 i32 by 32', 'i8 8x8x8 i32 by 8'];
+
+const fileOf = (path: string) => readFileSync(resolve(import.meta.dirname, '..', 'shaders', path), 'utf8');
+
+/** `lib/matrix_bytes.wgsl` without matrix units: an invocation computes eight neighbours of the sums of its subgroup. */
+const PLAIN_BYTES = `
+const LINE_WORDS = MATRIX_DEPTH / 4u;
+alias Left = u32;
+alias Right = u32;
+struct Sums {
+  a: vec4i,
+  b: vec4i,
+}
+var<private> lane: u32;
+var<private> depth: u32;
+fn load_left(at: u32) -> Left {
+  return at;
+}
+fn load_right(at: u32) -> Right {
+  return at;
+}
+fn element(at: u32, k: u32) -> i32 {
+  return extractBits(shared_words[at + k / 4u], 8u * (k % 4u), 8u);
+}
+fn column(at: u32, k: u32) -> vec4i {
+  return vec4i(
+    element(at, k),
+    element(at + LINE_WORDS, k),
+    element(at + 2u * LINE_WORDS, k),
+    element(at + 3u * LINE_WORDS, k),
+  );
+}
+fn multiply_add(left: Left, right: Right, sums: Sums) -> Sums {
+  var added = sums;
+  let row = left + 8u * lane / MATRIX_COLUMNS * LINE_WORDS;
+  let at = right + 8u * lane % MATRIX_COLUMNS * LINE_WORDS;
+  for (var k = 0u; k < depth; k++) {
+    let x = element(row, k);
+    added.a += x * column(at, k);
+    added.b += x * column(at + 4u * LINE_WORDS, k);
+  }
+  return added;
+}
+fn store_sums(at: u32, sums: Sums) {
+  for (var i = 0u; i < 4u; i++) {
+    shared_words[at + 8u * lane + i] = sums.a[i];
+    shared_words[at + 8u * lane + 4u + i] = sums.b[i];
+  }
+}
+fn own_subgroup(local: u32, subgroup: u32) -> u32 {
+  lane = local % LANES;
+  depth = MATRIX_DEPTH + local / 256u;
+  return local / LANES;
+}
+`;
+
+/** A kernel that asks plain arithmetic where it asked matrix units. */
+async function withoutUnits(kernel: KernelSpec): Promise<KernelSpec> {
+  const text = await loadShader(kernel);
+  const units = fileOf('lib/matrix_bytes.wgsl');
+  expect(text).toContain(units);
+  const source = text
+    .replace(units, () => PLAIN_BYTES)
+    .replace('enable chromium_experimental_subgroup_matrix;\n', '')
+    .replace(/^alias \w+ = subgroup_matrix_.*$/gm, '');
+  expect(source).not.toMatch(/subgroup_?matrix/i);
+  return { ...kernel, name: `${kernel.name}_plain`, source };
+}
+
+describe('products on matrix units', () => {
+  const gpu = useGpu();
+  const kernels = BINARY_BY_SIDE.variants.map(({ kernel }) => kernel).filter(onUnits);
+  /** A device as the one at hand, but with every kind of matrix unit. */
+  const able = () => ({
+    features: new Set(['subgroups', 'chromium-experimental-subgroup-matrix']),
+    languageFeatures: new Set(['subgroup_id']),
+    limits: gpu().limits,
+    adapter: { ...gpu().adapter, matrices: MATRICES },
+  });
+
+  test('compile where there are matrix units', async () => {
+    const { create } = await import('webgpu');
+    const entry = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis']);
+    const device = await Gpu.request({ gpu: entry });
+    try {
+      expect(device.features).toContain('chromium-experimental-subgroup-matrix');
+      const compiled = kernels.map(async (kernel) => {
+        // As many invocations as the largest subgroups of this adapter have: that is all that it finds fault with.
+        const text = await loadShader(kernel);
+        const source = text.replace('@workgroup_size(INVOCATIONS)', '@workgroup_size(128)');
+        return device.pipeline({ ...kernel, source }, { M: 100, N: 68, K: 70, INTEGER: 1 });
+      });
+      expect(await Promise.all(compiled)).toHaveLength(kernels.length);
+    } finally {
+      device.dispose();
+    }
+  });
+
+  test('are offered where the adapter has them, and never by default', () => {
+    const extents = { M: 64, N: 64, K: 64, INTEGER: 1 };
+    const offered = (device: ReturnType<typeof able>) =>
+      candidates(BINARY_BY_SIDE, extents, device)
+        .filter(onUnits)
+        .map(({ name }) => name);
+    expect(offered(able())).toEqual(kernels.map(({ name }) => name));
+    expect(offered({ ...able(), features: new Set(['subgroups']) })).toEqual([]);
+    expect(offered({ ...able(), adapter: { ...gpu().adapter, matrices: [] } })).toEqual([]);
+    const one = { ...able(), adapter: { ...gpu().adapter, matrices: ['i8 8x8x8 i32 by 8'] } };
+    expect(offered(one)).toEqual(['gemm/binary_matrix_8x8x8']);
+    expect(onUnits(defaultOf(BINARY_BY_SIDE, extents, able()) ?? { name: '' })).toBe(false);
+  });
+
+  test('expand, place and finish as the twin does, at the edges of tiles and words', async () => {
+    using scratch = new Scratch(gpu());
+    const b = new ProgramBuilder(gpu(), 'matrix units');
+    // Two tiles of 128 each way, the last ones narrow; two steps along K, the second less than half full.
+    const [M, N, K] = [130, 136, 70];
+    const extents = { M, N, K, INTEGER: 0 };
+    const draw = (rows: number, stream: number) => {
+      const values = Float64Array.from({ length: rows * K }, (_, i) => uniform01(1, stream, i) - 0.5);
+      return packSigns(values, rows, K);
+    };
+    const a = draw(M, 1);
+    const w = draw(N, 2);
+    const words = wordsFor(K);
+    const side = Uint32Array.from(
+      { length: words * N },
+      (_, i) => w[(i % N) * words + Math.floor(i / N)] ?? 0,
+    );
+    const operands = {
+      a: scratch.tensor('a', [M, K], 'bits', a),
+      w: scratch.tensor('w', [words, N], 'u32', side),
+    };
+    // A compilation takes software adapters seconds, so of those of one body it is the one of the largest tiles.
+    const wide = kernels.filter(({ name }) => name.endsWith('_wide'));
+    const plain = await Promise.all(wide.map(withoutUnits));
+    const real = candidates(BINARY_BY_SIDE, extents, gpu()).filter(onUnits);
+    const outs = [...plain, ...real].map((kernel) => {
+      const out = b.keep(b.transient(kernel.name, [M, N], 'f32'));
+      b.dispatch(kernel, { ...operands, out }, extents);
+      return out;
+    });
+    using program = await b.compile();
+    await gpu().scoped('matrix units', () => program.run());
+    const expected = binaryMatMul(a, w, { m: M, n: N, k: K });
+    for (const out of outs) expectSame(await gpu().read(out), expected, out.label);
+  });
+});
