@@ -14,13 +14,12 @@ import {
   realGradWeightsNarrow,
   signForward,
 } from '../src/kernels/conv.ts';
-import { candidates, choiceKey } from '../src/kernels/variants.ts';
+import { choiceKey } from '../src/kernels/variants.ts';
 import {
   binaryConv2d,
   binaryConv2dConstants,
   binaryConv2dGradInput,
   binaryConv2dGradWeights,
-  type Conv2dOptions,
   conv2d,
   conv2dConstants,
   conv2dGradInput,
@@ -32,29 +31,19 @@ import {
 } from '../src/ops/conv.ts';
 import * as reference from '../src/reference/conv.ts';
 import { packSigns } from '../src/reference/pack.ts';
+import {
+  type ConvolutionCase,
+  LARQ_CORNERS,
+  LARQ_GRID,
+  LARQ_LONG_SUMS,
+  nameOf,
+  resolveCase as resolve,
+} from './helpers/convolutions.ts';
 import { expectClose, expectSame, Scratch, useGpu } from './helpers/gpu.ts';
-import { turns } from './helpers/variants.ts';
+import { ShapesAtRunTime } from './helpers/shapes-at-run-time.ts';
+import { Crossing, EVERY_VARIANT } from './helpers/variants.ts';
 
-const inTurn = turns();
-
-interface Case extends Conv2dOptions {
-  readonly input: readonly [n: number, h: number, w: number, c: number];
-  readonly filter: readonly [o: number, kh: number, kw: number];
-}
-
-/** `I1x4x4x64_K3x3x4_G1_S1x1_D1x1_same_V1`, after Larq Compute Engine's test names. */
-function nameOf({ input, filter, strides, dilations, groups, padding, padValue }: Case): string {
-  const [o, kh, kw] = filter;
-  const pair = (value: Conv2dOptions['strides']) =>
-    value === undefined || typeof value === 'number' ? `${value ?? 1}x${value ?? 1}` : value.join('x');
-  const pad = typeof padding === 'object' ? `pad${padding.flat().join('-')}` : (padding ?? 'valid');
-  return `I${input.join('x')}_K${kh}x${kw}x${o}_G${groups ?? 1}_S${pair(strides)}_D${pair(dilations)}_${pad}_V${padValue ?? 0}`;
-}
-
-function resolve(shape: Case): ResolvedConv2d {
-  const [o, kh, kw] = shape.filter;
-  return resolveConv2d(shape.input, [o, kh, kw, shape.input[3] / (shape.groups ?? 1)], shape);
-}
+type Case = ConvolutionCase;
 
 /** Uniform in [−1, 1), from a counter (the finaliser of MurmurHash3). */
 function noise(count: number, seed: number): Float32Array<ArrayBuffer> {
@@ -90,23 +79,35 @@ interface Check {
   readonly out: Tensor;
   readonly expected: ArrayLike<number>;
   readonly exact: boolean;
+  /** Where it counts in a crossing. */
+  readonly kernel?: string;
+}
+
+type Record = (
+  b: ProgramBuilder,
+  scratch: Scratch,
+  shape: Case,
+  geometry: ResolvedConv2d,
+  seed: number,
+) => Check[];
+
+interface Grid {
+  readonly crossing?: Crossing;
+  /** Whether pipelines are compiled for the shape of each case, as programs have them, or read it from a buffer. */
+  readonly shapes: 'compiled' | 'at run time';
 }
 
 /** Records the checks of many cases into one program, runs it once and compares everything. */
 async function runCases(
   gpu: Gpu,
   cases: readonly Case[],
-  record: (
-    b: ProgramBuilder,
-    scratch: Scratch,
-    shape: Case,
-    geometry: ResolvedConv2d,
-    seed: number,
-  ) => Check[],
+  record: Record,
+  { shapes, crossing }: Grid,
 ): Promise<void> {
   for (let start = 0; start < cases.length; start += 64) {
     using scratch = new Scratch(gpu);
-    const b = new ProgramBuilder(gpu, 'conv');
+    using shared = shapes === 'at run time' ? new ShapesAtRunTime(gpu, 'conv') : undefined;
+    const b = shared ?? new ProgramBuilder(gpu, 'conv');
     const checks = cases.slice(start, start + 64).flatMap((shape, i) => {
       const geometry = resolve(shape);
       return record(b, scratch, shape, geometry, 7 * (start + i)).map((check) => {
@@ -116,63 +117,75 @@ async function runCases(
     });
     using program = await b.compile();
     await gpu.scoped('conv', () => program.run());
-    for (const { name, out, expected, exact } of checks) {
+    for (const { name, out, expected, exact, kernel } of checks) {
       const actual = await gpu.read(out);
       if (exact) expectSame(actual, expected, name);
       else expectClose(actual, expected, 1e-4, name);
+      if (kernel !== undefined) crossing?.compared(kernel);
     }
   }
 }
 
-/** The op by its default, by the kernel for any geometry, and by the variants, pinned in turn. */
-function variantChecks(
+interface BinaryCase {
+  readonly dtype: 'f32' | 'i32';
+  /** Records the kernel for any geometry. */
+  general(): Check;
+  /** Records the operation, as it chooses. */
+  byOp(): Check;
+}
+
+/** Operands and the twin's result, once for all that a case runs. */
+function binaryCase(
   b: ProgramBuilder,
   scratch: Scratch,
   shape: Case,
   geometry: ResolvedConv2d,
   seed: number,
-  variants: 'default' | 'in turn' = 'in turn',
-): Check[] {
+): BinaryCase {
   const a = operand(scratch, geometry.inputShape, 'bits', seed);
   const w = operand(scratch, geometry.filterShape, 'bits', seed + 1);
   const expected = reference.binaryConv2d(a.words, w.words, geometry);
-  const general = b.transient('general', geometry.outputShape, 'i32');
-  b.dispatch(
-    binaryForward,
-    { a: a.tensor, w: w.tensor, out: general },
-    { ...conv2dConstants(geometry), INTEGER: 1 },
-  );
   const dtype = seed % 2 === 0 ? 'f32' : 'i32';
-  const byOp = (name: string): Check => ({
-    name: `${name} to ${dtype}`,
-    out: binaryConv2d(b, a.tensor, w.tensor, { ...shape, dtype }),
-    expected,
-    exact: true,
-  });
-  const checks = [{ name: 'any geometry', out: general, expected, exact: true }, byOp('binaryConv2d')];
-  if (variants === 'default') return checks;
-  const constants = binaryConv2dConstants(geometry, dtype);
-  for (const kernel of inTurn(candidates(BINARY_FORWARD, constants, b.gpu))) {
-    const key = choiceKey(BINARY_FORWARD.name, constants);
-    b.gpu.choices.pin(key, kernel.name);
-    checks.push(byOp(kernel.name));
-    b.gpu.choices.clear(key);
-  }
-  return checks;
+  const check = (name: string, out: Tensor) => ({ name: `${name} to ${dtype}`, out, expected, exact: true });
+  return {
+    dtype,
+    general: () => {
+      const out = b.transient('general', geometry.outputShape, dtype);
+      const constants = { ...conv2dConstants(geometry), INTEGER: dtype === 'i32' ? 1 : 0 };
+      b.dispatch(binaryForward, { a: a.tensor, w: w.tensor, out }, constants);
+      return check('any geometry', out);
+    },
+    byOp: () => check('binaryConv2d', binaryConv2d(b, a.tensor, w.tensor, { ...shape, dtype })),
+  };
 }
 
-/** The same, but by the default only: to compile is what takes the time. */
-const binaryChecks: typeof variantChecks = (b, scratch, shape, geometry, seed) =>
-  variantChecks(b, scratch, shape, geometry, seed, 'default');
+/** The kernel for any geometry, and those of the family, pinned one after the other; the operation where there are none. */
+const variantChecks =
+  (crossing: Crossing): Record =>
+  (b, scratch, shape, geometry, seed) => {
+    const { dtype, general, byOp } = binaryCase(b, scratch, shape, geometry, seed);
+    crossing.always(binaryForward);
+    const checks: Check[] = [{ ...general(), kernel: binaryForward.name }];
+    const constants = binaryConv2dConstants(geometry, dtype);
+    const kernels = crossing.pick(BINARY_FORWARD, constants, b.gpu);
+    if (kernels.length === 0) return [...checks, byOp()];
+    const key = choiceKey(BINARY_FORWARD.name, constants);
+    for (const { name } of kernels) {
+      b.gpu.choices.pin(key, name);
+      checks.push({ ...byOp(), name: `${name} to ${dtype}`, kernel: name });
+      b.gpu.choices.clear(key);
+    }
+    return checks;
+  };
+
+/** The kernel for any geometry, and what the operation chooses. */
+const binaryChecks: Record = (b, scratch, shape, geometry, seed) => {
+  const { general, byOp } = binaryCase(b, scratch, shape, geometry, seed);
+  return [general(), byOp()];
+};
 
 /** Every gradient, and the forward passes that see reals: the ops and the variants for any geometry. */
-function realChecks(
-  b: ProgramBuilder,
-  scratch: Scratch,
-  shape: Case,
-  geometry: ResolvedConv2d,
-  seed: number,
-): Check[] {
+const realChecks: Record = (b, scratch, shape, geometry, seed) => {
   const { inputShape, filterShape, outputShape } = geometry;
   const constants = conv2dConstants(geometry);
   const x = operand(scratch, inputShape, 'f32', seed);
@@ -244,7 +257,7 @@ function realChecks(
   }
   check('signConv2dGradWeights', realWeights, [signConv2dGradWeights(b, g.tensor, x.tensor, backWeights)]);
   return checks;
-}
+};
 
 /** Geometries that the tiled variants take, at the edges of their tiles. */
 const TILED: readonly Case[] = [
@@ -324,88 +337,68 @@ function geometries(batches: readonly number[], count: number, seed: number): Ca
 describe('convolution of bits', () => {
   const gpu = useGpu();
 
-  describe("Larq Compute Engine's grid", () => {
-    const grid: Case[] = [];
-    for (const channels of [4, 64, 96, 128, 192, 256]) {
-      for (const filter of [
-        [1, 1, 1],
-        [4, 3, 3],
-        [64, 3, 3],
-      ] as const) {
-        for (const groups of [1, 2]) {
-          for (const padding of ['valid', 'same'] as const) {
-            if (filter[0] % groups !== 0) continue;
-            grid.push({
-              input: [1, 4, 4, channels],
-              filter,
-              groups,
-              padding,
-              padValue: padding === 'same' ? 1 : 0,
-            });
-          }
-        }
-      }
-    }
-    for (const batch of [1, 5]) {
-      for (const channels of [4, 64, 128]) {
-        for (const outputs of [4, 32]) {
-          for (const groups of [1, 2, 4]) {
-            for (const strides of [1, [2, 3]] as const) {
-              for (const dilations of [1, [3, 2]] as const) {
-                for (const [padding, padValue] of [
-                  ['valid', 0],
-                  ['same', 0],
-                  ['same', 1],
-                ] as const) {
-                  grid.push({
-                    input: [batch, 7, 7, channels],
-                    filter: [outputs, 2, 3],
-                    groups,
-                    strides,
-                    dilations,
-                    padding,
-                    padValue,
-                  });
-                }
-              }
-            }
-          }
-        }
-      }
-    }
-    for (let start = 0; start < grid.length; start += 64) {
-      const cases = grid.slice(start, start + 64);
-      test(`${cases.length} cases from ${nameOf(cases[0] as Case)}`, async () => {
-        await runCases(gpu(), cases, variantChecks);
+  const RANDOM = {
+    'random geometries': [1, 2, 3, 4].flatMap((seed) => geometries([1, 1, 2, 3, 5], 250, seed)),
+    'random geometries with batches of up to 64': [5, 6].flatMap((seed) =>
+      geometries([9, 16, 33, 64], 160, seed),
+    ),
+  };
+
+  describe('every kernel on every case, its shapes at run time', () => {
+    const crossing = new Crossing(true);
+    const checks = variantChecks(crossing);
+    const grids = {
+      "Larq Compute Engine's grid": LARQ_GRID,
+      'sums beyond 16 bits': LARQ_LONG_SUMS,
+      'the edges of tiles': TILED,
+      ...RANDOM,
+    };
+    test.each(Object.entries(grids))('%s', async (_, cases) => {
+      await runCases(gpu(), cases, checks, { crossing, shapes: 'at run time' });
+    });
+
+    test('all of it', () => {
+      crossing.assertWhole('binary convolutions, shapes at run time', {
+        'conv/binary_forward': 492 + 2 + 14 + 1000 + 320,
+        binaryConv2d: 689,
+      });
+    });
+  });
+
+  describe('kernels compiled for each shape', () => {
+    const crossing = new Crossing();
+    const checks = variantChecks(crossing);
+    const compiled = { crossing, shapes: 'compiled' } as const;
+    const larq = EVERY_VARIANT ? LARQ_GRID : LARQ_CORNERS;
+    for (let start = 0; start < larq.length; start += 64) {
+      const cases = larq.slice(start, start + 64);
+      test(`Larq Compute Engine's grid, ${cases.length} cases from ${nameOf(cases[0] as Case)}`, async () => {
+        await runCases(gpu(), cases, checks, compiled);
       });
     }
     test('I1x6x6x3072_K5x5x4: sums beyond 16 bits', async () => {
-      const cases = (['valid', 'same'] as const).map(
-        (padding): Case => ({ input: [1, 6, 6, 3072], filter: [4, 5, 5], padding, padValue: 1 }),
-      );
-      await runCases(gpu(), cases, variantChecks);
+      await runCases(gpu(), LARQ_LONG_SUMS, checks, compiled);
+    });
+
+    test('the edges of tiles', async () => {
+      await runCases(gpu(), TILED, checks, compiled);
+    });
+
+    test('100 random geometries', async () => {
+      await runCases(gpu(), geometries([1, 2, 5], 100, 10), checks, compiled);
+    });
+
+    test('all of it', () => {
+      crossing.assertWhole('binary convolutions', {
+        'conv/binary_forward': (EVERY_VARIANT ? 492 : 132) + 2 + 14 + 100,
+        binaryConv2d: (EVERY_VARIANT ? 168 : 48) + 2 + 14 + 33,
+      });
     });
   });
 
-  test('the edges of tiles', async () => {
-    await runCases(gpu(), TILED, variantChecks);
+  test('250 random geometries, by what the operation chooses', async () => {
+    await runCases(gpu(), geometries([1, 1, 2, 3, 5], 250, 1), binaryChecks, { shapes: 'compiled' });
   });
-
-  test('100 random geometries by all variants', async () => {
-    await runCases(gpu(), geometries([1, 2, 5], 100, 10), variantChecks);
-  });
-
-  for (const seed of [1, 2, 3, 4]) {
-    test(`250 random geometries, seed ${seed}`, async () => {
-      await runCases(gpu(), geometries([1, 1, 2, 3, 5], 250, seed), binaryChecks);
-    });
-  }
-
-  for (const seed of [5, 6]) {
-    test(`160 random geometries with batches of up to 64, seed ${seed}`, async () => {
-      await runCases(gpu(), geometries([9, 16, 33, 64], 160, seed), binaryChecks);
-    });
-  }
 
   test('padding with -1 is padding with the other sign', async () => {
     const shape: Case = { input: [1, 3, 3, 40], filter: [4, 3, 3], padding: 'same' };
@@ -423,7 +416,7 @@ describe('convolution with reals, and gradients', () => {
   const gpu = useGpu();
 
   test('the edges of tiles', async () => {
-    await runCases(gpu(), TILED, realChecks);
+    await runCases(gpu(), TILED, realChecks, { shapes: 'compiled' });
   });
 
   test('a gradient split into slices has the same bits whenever it runs', async () => {
@@ -443,15 +436,18 @@ describe('convolution with reals, and gradients', () => {
     expectClose(first, reference.conv2dGradWeights(g.values, a.values, geometry));
   });
 
-  for (const [seed, batches] of [
-    [7, [1, 2, 3]],
-    [8, [1, 2, 3]],
-    [9, [5, 16]],
-  ] as const) {
-    test(`20 random geometries, seed ${seed}`, async () => {
-      await runCases(gpu(), geometries(batches, 20, seed), realChecks);
-    });
-  }
+  test('60 random geometries, shapes at run time', async () => {
+    const cases = [
+      ...geometries([1, 2, 3], 20, 7),
+      ...geometries([1, 2, 3], 20, 8),
+      ...geometries([5, 16], 20, 9),
+    ];
+    await runCases(gpu(), cases, realChecks, { shapes: 'at run time' });
+  });
+
+  test('20 random geometries', async () => {
+    await runCases(gpu(), geometries([1, 2, 5], 20, 7), realChecks, { shapes: 'compiled' });
+  });
 
   test('the gradients are those of the forward pass', () => {
     const cases: Case[] = [

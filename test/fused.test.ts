@@ -12,8 +12,16 @@ import {
   Network,
   sequential,
 } from '../src/graph/index.ts';
+import { needsPadding } from '../src/kernels/conv.ts';
+import { FUSED_REAL, FUSED_SIGNS, fusedReal, fusedSigns } from '../src/kernels/fused.ts';
 import { batchNormalization, binaryConv2d, binaryDense, flatten, quantConv2d } from '../src/layers/index.ts';
-import { type Conv2dOptions, resolveConv2d, signConv2d } from '../src/ops/conv.ts';
+import {
+  type Conv2dOptions,
+  conv2dConstants,
+  type ResolvedConv2d,
+  resolveConv2d,
+  signConv2d,
+} from '../src/ops/conv.ts';
 import {
   FUSED_ACTIVATIONS,
   type FusedActivation,
@@ -24,14 +32,27 @@ import {
   type SignOutput,
 } from '../src/ops/fused.ts';
 import * as reference from '../src/reference/conv.ts';
-import { finishReals, finishSigns, planeConv2d as planeConv2dTwin } from '../src/reference/fused.ts';
+import {
+  clampRange,
+  finishReals,
+  finishSigns,
+  planeConv2d as planeConv2dTwin,
+} from '../src/reference/fused.ts';
 import { packSigns } from '../src/reference/pack.ts';
 import { uniform01 } from '../src/reference/random.ts';
+import {
+  type ConvolutionCase,
+  nameOf as convolutionName,
+  LARQ_CORNERS,
+  LARQ_GRID,
+  LARQ_LONG_SUMS,
+  resolveCase as resolve,
+} from './helpers/convolutions.ts';
 import { expectClose, expectSame, Scratch, useGpu } from './helpers/gpu.ts';
+import { ShapesAtRunTime } from './helpers/shapes-at-run-time.ts';
+import { Crossing, EVERY_VARIANT } from './helpers/variants.ts';
 
-interface Case extends Conv2dOptions {
-  readonly input: readonly [n: number, h: number, w: number, c: number];
-  readonly filter: readonly [o: number, kh: number, kw: number];
+interface Case extends ConvolutionCase {
   readonly output: 'real' | 'signs';
   readonly activation?: FusedActivation | undefined;
   /** Real outputs only: with a residual, and with a PReLU. */
@@ -39,18 +60,9 @@ interface Case extends Conv2dOptions {
   readonly prelu?: boolean;
 }
 
-/** After Larq Compute Engine's test names. */
 function nameOf(shape: Case): string {
-  const { input, filter, groups = 1, padding = 'valid', padValue = 0, output, activation = 'none' } = shape;
-  const axes = [shape.strides ?? 1, shape.dilations ?? 1].map((pair) => [pair].flat().join('x'));
-  const [o, kh, kw] = filter;
   const extras = `${shape.residual ? '_residual' : ''}${shape.prelu ? '_prelu' : ''}`;
-  return `I${input.join('x')}_K${kh}x${kw}x${o}_G${groups}_S${axes[0]}_D${axes[1]}_${[padding].flat(3).join('-')}_V${padValue}_${activation}_${output}${extras}`;
-}
-
-function resolve(shape: Case) {
-  const [o, kh, kw] = shape.filter;
-  return resolveConv2d(shape.input, [o, kh, kw, shape.input[3] / (shape.groups ?? 1)], shape);
+  return `${convolutionName(shape)}_${shape.activation ?? 'none'}_${shape.output}${extras}`;
 }
 
 const words = (count: number, seed: number, channels: number): Uint32Array<ArrayBuffer> => {
@@ -76,10 +88,19 @@ function parametersOf(channels: number, spread: number, seed: number) {
   };
 }
 
-/** Runs cases through the kernel for any geometry and the others, all or one in turn, in one program, against the twin. */
-async function runCases(gpu: Gpu, cases: readonly Case[], how: 'all' | 'in turn' = 'all'): Promise<void> {
+/**
+ * Runs cases through the kernels for any geometry and those of the families, in one program, against the twin.
+ * @param shapes whether pipelines are compiled for the shape of each case, as programs have them, or read it from a buffer
+ */
+async function runCases(
+  gpu: Gpu,
+  cases: readonly Case[],
+  crossing: Crossing,
+  shapes: 'compiled' | 'at run time' = 'compiled',
+): Promise<void> {
   using scratch = new Scratch(gpu);
-  const b = new ProgramBuilder(gpu, 'fused');
+  using shared = shapes === 'at run time' ? new ShapesAtRunTime(gpu, 'fused') : undefined;
+  const b = shared ?? new ProgramBuilder(gpu, 'fused');
   const checks = cases.flatMap((shape, index) => {
     const { output, activation, input } = shape;
     const geometry = resolve(shape);
@@ -120,92 +141,153 @@ async function runCases(gpu: Gpu, cases: readonly Case[], how: 'all' | 'in turn'
       scratch.tensor('a', inputShape, 'bits', a),
       scratch.tensor('w', filterShape, 'bits', w),
     ] as const;
-    // Kernels that share loads take longest to compile.
-    const tiles = ['tile', 'quads'].map((kind) => `conv/fused_${output}_${kind}`);
-    const variants = how === 'all' ? tiles : [tiles[index % 5 === 4 ? 1 : 0] ?? ''];
-    return [...variants, 'general'].map((variant) => ({
-      name: `${variant} ${nameOf(shape)}`,
-      out: b.keep(fusedBinaryConv2d(b, ...tensors, { ...shape, epilogue, variant })),
+    const kernels = kernelsOf(shape, geometry, gpu, crossing);
+    return kernels.map((kernel) => ({
+      name: `${kernel} ${nameOf(shape)}`,
+      kernel,
+      out: b.keep(fusedBinaryConv2d(b, ...tensors, { ...shape, epilogue, variant: kernel })),
       expected,
     }));
   });
   using program = await b.compile();
   await gpu.scoped('fused', () => program.run());
-  for (const { name, out, expected } of checks) {
+  for (const { name, kernel, out, expected } of checks) {
     if (out.dtype === 'bits') expectSame(await gpu.read(out), expected, name);
     else expectClose(await gpu.read(out), expected, 1e-5, name);
+    crossing.compared(kernel);
   }
 }
 
-/** The variants of Larq Compute Engine's grid: every second case is real or packed, with and without RELU. */
-function larqGrid(): Case[] {
-  const geometries: Omit<Case, 'output'>[] = [];
-  for (const channels of [4, 64, 96, 128, 192, 256]) {
-    for (const filter of [
-      [1, 1, 1],
-      [4, 3, 3],
-      [64, 3, 3],
-    ] as const) {
-      for (const groups of [1, 2]) {
-        for (const padding of ['valid', 'same'] as const) {
-          if (filter[0] % groups !== 0) continue;
-          geometries.push({ input: [1, 4, 4, channels], filter, groups, padding, padValue: 1 });
-        }
+/** Names of the kernels that are to run a case: the one for any geometry, and those of the family. */
+function kernelsOf(shape: Case, geometry: ResolvedConv2d, gpu: Gpu, crossing: Crossing): string[] {
+  const windows = conv2dConstants(geometry);
+  const [LOWEST, HIGHEST] = clampRange(shape.activation);
+  const constants = { ...windows, PADDED: needsPadding(windows) ? 1 : 0, LOWEST, HIGHEST };
+  const general = shape.output === 'signs' ? fusedSigns : fusedReal;
+  crossing.always(general);
+  const kernels =
+    shape.output === 'signs'
+      ? crossing.pick(FUSED_SIGNS, constants, gpu)
+      : crossing.pick(
+          FUSED_REAL,
+          {
+            ...constants,
+            HAS_SCALE: 1,
+            HAS_RESIDUAL: shape.residual ? 1 : 0,
+            HAS_SLOPE: shape.prelu ? 1 : 0,
+          },
+          gpu,
+        );
+  return [general, ...kernels].map(({ name }) => name);
+}
+
+/** Geometries with each activation to reals and to signs, or each with one of the four, in turn. */
+function withEpilogues(geometries: readonly ConvolutionCase[], how: 'all' | 'in turn'): Case[] {
+  const epilogues = ([undefined, 'relu'] as const).flatMap((activation) =>
+    (['real', 'signs'] as const).map((output) => ({ activation, output })),
+  );
+  return geometries.flatMap((geometry, index) =>
+    epilogues
+      .filter((_, i) => how === 'all' || i === index % 4)
+      .map((epilogue) => ({ ...geometry, ...epilogue })),
+  );
+}
+
+function randomCases(count: number, seed: number): Case[] {
+  const axis = (least: number, most: number) => fc.integer({ min: least, max: most });
+  const cases = fc
+    .record({
+      size: fc.tuple(axis(1, 3), axis(1, 7), axis(1, 7)),
+      groupChannels: fc.constantFrom(1, 3, 31, 32, 33, 64, 65, 160),
+      kernel: fc.constantFrom([1, 1], [3, 3], [2, 3], [1, 5]),
+      groups: fc.constantFrom(1, 1, 1, 2, 3),
+      groupOutputs: fc.constantFrom(1, 4, 8, 31, 32, 68),
+      strides: fc.tuple(axis(1, 3), axis(1, 3)),
+      dilations: fc.tuple(axis(1, 3), axis(1, 3)),
+      padding: fc.oneof(
+        fc.constantFrom('valid' as const, 'same' as const),
+        fc.tuple(fc.tuple(axis(0, 3), axis(0, 3)), fc.tuple(axis(0, 3), axis(0, 3))),
+      ),
+      padValue: fc.constantFrom(0 as const, 1 as const, -1 as const),
+      output: fc.constantFrom('real' as const, 'signs' as const),
+      activation: fc.constantFrom(undefined, ...FUSED_ACTIVATIONS),
+      residual: fc.boolean(),
+      prelu: fc.boolean(),
+    })
+    .map(
+      ({ size, groupChannels, kernel, groups, groupOutputs, ...rest }): Case => ({
+        ...rest,
+        groups,
+        input: [...size, groupChannels * groups],
+        filter: [groupOutputs * groups, kernel[0] ?? 1, kernel[1] ?? 1],
+      }),
+    )
+    .filter((shape) => {
+      try {
+        resolve(shape);
+        return true;
+      } catch {
+        return false;
       }
-    }
-  }
-  for (const [batch, channels, outputs] of [
-    [1, 4, 4],
-    [5, 128, 32],
-  ] as const) {
-    for (const groups of [1, 2, 4]) {
-      for (const strides of [1, [2, 3]] as const) {
-        for (const dilations of [1, [3, 2]] as const) {
-          for (const [padding, padValue] of [
-            ['valid', 0],
-            ['same', 0],
-            ['same', 1],
-          ] as const) {
-            const filter = [outputs, 2, 3] as const;
-            geometries.push({
-              input: [batch, 7, 7, channels],
-              filter,
-              groups,
-              strides,
-              dilations,
-              padding,
-              padValue,
-            });
-          }
-        }
-      }
-    }
-  }
-  return geometries.map((geometry, index) => ({
-    ...geometry,
-    output: index % 2 === 0 ? 'real' : 'signs',
-    activation: index % 4 < 2 ? undefined : 'relu',
-  }));
+    });
+  return fc.sample(cases, { seed, numRuns: count });
 }
 
 describe('binary convolution with its epilogue', () => {
   const gpu = useGpu();
 
-  describe("Larq Compute Engine's grid", () => {
-    const grid = larqGrid();
-    for (let start = 0; start < grid.length; start += 90) {
-      const cases = grid.slice(start, start + 90);
-      test(`${cases.length} cases from ${nameOf(cases[0] as Case)}`, () => runCases(gpu(), cases, 'in turn'));
+  describe('every kernel on every case, its shapes at run time', () => {
+    const crossing = new Crossing(true);
+    const grid = withEpilogues([...LARQ_GRID, ...LARQ_LONG_SUMS], 'all');
+    for (let start = 0; start < grid.length; start += 494) {
+      const cases = grid.slice(start, start + 494);
+      test(`Larq Compute Engine's grid, ${cases.length} cases from ${nameOf(cases[0] as Case)}`, async () => {
+        await runCases(gpu(), cases, crossing, 'at run time');
+      });
     }
 
-    test('I1x6x6x3072_K5x5x4: sums beyond 16 bits', () => {
-      const cases = (['real', 'signs'] as const).flatMap((output) =>
-        (['valid', 'same'] as const).map(
-          (padding): Case => ({ input: [1, 6, 6, 3072], filter: [4, 5, 5], padding, padValue: 1, output }),
-        ),
-      );
-      return runCases(gpu(), cases);
+    test('150 random geometries', async () => {
+      await runCases(gpu(), randomCases(150, 2), crossing, 'at run time');
     });
+
+    test('all of it', () => {
+      crossing.assertWhole('fused binary convolutions, shapes at run time', {
+        'conv/fused_real': 2 * 494 + 61,
+        'conv/fused_signs': 2 * 494 + 89,
+        'fusedBinaryConv2d to reals': 2 * 170 + 24,
+        'fusedBinaryConv2d to signs': 2 * 170 + 38,
+      });
+    });
+  });
+
+  describe('kernels compiled for each shape', () => {
+    const crossing = new Crossing();
+    const grid = EVERY_VARIANT ? withEpilogues(LARQ_GRID, 'all') : withEpilogues(LARQ_CORNERS, 'in turn');
+    for (let start = 0; start < grid.length; start += 90) {
+      const cases = grid.slice(start, start + 90);
+      test(`Larq Compute Engine's grid, ${cases.length} cases from ${nameOf(cases[0] as Case)}`, async () => {
+        await runCases(gpu(), cases, crossing);
+      });
+    }
+
+    test('40 random geometries, seed 1', async () => {
+      await runCases(gpu(), randomCases(40, 1), crossing);
+    });
+
+    test('all of it', () => {
+      const [each, taken] = EVERY_VARIANT ? [984, 336] : [66, 24];
+      crossing.assertWhole('fused binary convolutions', {
+        'conv/fused_real': each + 21,
+        'conv/fused_signs': each + 19,
+        'fusedBinaryConv2d to reals': taken + 10,
+        'fusedBinaryConv2d to signs': taken + 8,
+      });
+    });
+  });
+
+  test('I1x6x6x3072_K5x5x4: sums beyond 16 bits', async () => {
+    const cases = withEpilogues(LARQ_LONG_SUMS, 'all').filter(({ activation }) => activation === undefined);
+    await runCases(gpu(), cases, new Crossing(true));
   });
 
   test('every epilogue: clamps, residuals and PReLU, at the edges of tiles and words', () => {
@@ -223,47 +305,7 @@ describe('binary convolution with its epilogue', () => {
         },
       ];
     });
-    return runCases(gpu(), cases);
-  });
-
-  test('40 random geometries, seed 1', () => {
-    const axis = (least: number, most: number) => fc.integer({ min: least, max: most });
-    const cases = fc
-      .record({
-        size: fc.tuple(axis(1, 3), axis(1, 7), axis(1, 7)),
-        groupChannels: fc.constantFrom(1, 3, 31, 32, 33, 64, 65, 160),
-        kernel: fc.constantFrom([1, 1], [3, 3], [2, 3], [1, 5]),
-        groups: fc.constantFrom(1, 1, 1, 2, 3),
-        groupOutputs: fc.constantFrom(1, 4, 8, 31, 32, 68),
-        strides: fc.tuple(axis(1, 3), axis(1, 3)),
-        dilations: fc.tuple(axis(1, 3), axis(1, 3)),
-        padding: fc.oneof(
-          fc.constantFrom('valid' as const, 'same' as const),
-          fc.tuple(fc.tuple(axis(0, 3), axis(0, 3)), fc.tuple(axis(0, 3), axis(0, 3))),
-        ),
-        padValue: fc.constantFrom(0 as const, 1 as const, -1 as const),
-        output: fc.constantFrom('real' as const, 'signs' as const),
-        activation: fc.constantFrom(undefined, ...FUSED_ACTIVATIONS),
-        residual: fc.boolean(),
-        prelu: fc.boolean(),
-      })
-      .map(
-        ({ size, groupChannels, kernel, groups, groupOutputs, ...rest }): Case => ({
-          ...rest,
-          groups,
-          input: [...size, groupChannels * groups],
-          filter: [groupOutputs * groups, kernel[0] ?? 1, kernel[1] ?? 1],
-        }),
-      )
-      .filter((shape) => {
-        try {
-          resolve(shape);
-          return true;
-        } catch {
-          return false;
-        }
-      });
-    return runCases(gpu(), fc.sample(cases, { seed: 1, numRuns: 40 }), 'in turn');
+    return runCases(gpu(), cases, new Crossing(true));
   });
 
   test('products of matrices', async () => {
@@ -292,7 +334,11 @@ describe('binary convolution with its epilogue', () => {
         threshold: vector('threshold'),
       } as const;
       const reals = { output: 'real', multiplier: vector('multiplier'), bias: vector('bias') } as const;
-      for (const variant of [undefined, 'conv/fused_signs_quads', 'conv/fused_real_quads', 'general']) {
+      for (const variant of [
+        undefined,
+        ...[FUSED_SIGNS, FUSED_REAL].flatMap(({ variants }) => variants.map(({ kernel }) => kernel.name)),
+        'general',
+      ]) {
         const name = `${variant} ${M}x${N}x${K}`;
         const bits = b.keep(fusedBinaryMatMul(b, ...operands, { variant, epilogue: signs }));
         checks.push({ name, out: bits, expected: finishSigns(sums, parameters) });

@@ -11,7 +11,7 @@ import {
   SIGN_GRAD_INPUT,
   SIGN_GRAD_WEIGHTS,
 } from '../src/kernels/gemm.ts';
-import { candidates, type Family } from '../src/kernels/variants.ts';
+import type { Family } from '../src/kernels/variants.ts';
 import {
   binaryMatMul,
   binaryMatMulGradInput,
@@ -23,9 +23,8 @@ import {
 import * as reference from '../src/reference/matmul.ts';
 import { packSigns } from '../src/reference/pack.ts';
 import { expectClose, expectSame, Scratch, useGpu } from './helpers/gpu.ts';
-import { turns } from './helpers/variants.ts';
-
-const inTurn = turns();
+import { ShapesAtRunTime } from './helpers/shapes-at-run-time.ts';
+import { Crossing, EVERY_VARIANT } from './helpers/variants.ts';
 
 interface Case {
   readonly m: number;
@@ -50,6 +49,8 @@ interface Check {
   readonly out: Tensor;
   readonly expected: ArrayLike<number>;
   readonly exact: boolean;
+  /** Where it counts in a crossing. */
+  readonly kernel?: string | undefined;
 }
 
 /** Makes operands of a case, each from a seed of its own. */
@@ -77,11 +78,23 @@ class Operands {
 
 type Record = (b: ProgramBuilder, operands: Operands, shape: Case) => Check[];
 
+interface Grid {
+  readonly crossing?: Crossing;
+  /** Whether pipelines are compiled for the shape of each case, as programs have them, or read it from a buffer. */
+  readonly shapes: 'compiled' | 'at run time';
+}
+
 /** Records the checks of many cases into one program, runs it once and compares everything. */
-async function runCases(gpu: Gpu, cases: readonly Case[], record: Record): Promise<void> {
+async function runCases(
+  gpu: Gpu,
+  cases: readonly Case[],
+  record: Record,
+  { shapes, crossing }: Grid,
+): Promise<void> {
   for (let start = 0; start < cases.length; start += 64) {
     using scratch = new Scratch(gpu);
-    const b = new ProgramBuilder(gpu, 'matmul');
+    using shared = shapes === 'at run time' ? new ShapesAtRunTime(gpu, 'matmul') : undefined;
+    const b = shared ?? new ProgramBuilder(gpu, 'matmul');
     const checks = cases.slice(start, start + 64).flatMap((shape, i) =>
       record(b, new Operands(scratch, 10 * (start + i)), shape).map((check) => {
         b.keep(check.out);
@@ -90,10 +103,11 @@ async function runCases(gpu: Gpu, cases: readonly Case[], record: Record): Promi
     );
     using program = await b.compile();
     await gpu.scoped('matmul', () => program.run());
-    for (const { name, out, expected, exact } of checks) {
+    for (const { name, out, expected, exact, kernel } of checks) {
       const actual = await gpu.read(out);
       if (exact) expectSame(actual, expected, name);
       else expectClose(actual, expected, 1e-4, name);
+      if (kernel !== undefined) crossing?.compared(kernel);
     }
   }
 }
@@ -107,106 +121,126 @@ function bySide(words: Uint32Array, { n, k }: Case): Uint32Array<ArrayBuffer> {
   );
 }
 
-/** The operation, and every kernel of its families. */
-const variantChecks: Record = (b, operands, shape) => recordBinary(b, operands, shape, inTurn);
-
-/** The same by what is chosen without measuring: to compile is what takes the time. */
-const binaryChecks: Record = (b, operands, shape) => recordBinary(b, operands, shape, () => []);
-
-function recordBinary(b: ProgramBuilder, operands: Operands, shape: Case, pick: typeof inTurn): Check[] {
-  const { m, n, k } = shape;
-  const a = operands.signs([m, k]);
-  const w = operands.signs([n, k]);
-  const beside = operands.words([wordsFor(k), n], bySide(w.words, shape));
-  const expected = reference.binaryMatMul(a.words, w.words, shape);
-  const dtype = (m + k) % 2 === 0 ? 'f32' : 'i32';
-  const constants = { M: m, N: n, K: k, INTEGER: dtype === 'i32' ? 1 : 0 };
-  const by = [
-    ...candidates(BINARY, constants, b.gpu).map((kernel) => ({ kernel, weights: w.tensor })),
-    ...pick(candidates(BINARY_BY_SIDE, constants, b.gpu)).map((kernel) => ({ kernel, weights: beside })),
-  ];
-  const kernels = by.map(({ kernel, weights }) => {
-    const out = b.transient(kernel.name, [m, n], dtype);
-    b.dispatch(kernel, { a: a.tensor, w: weights, out }, constants);
-    return out;
-  });
-  return [binaryMatMul(b, a.tensor, w.tensor, { dtype }), ...kernels].map((out) => ({
-    name: `${dtype} by ${out.label}`,
-    out,
-    expected,
-    exact: true,
-  }));
-}
-
-/** Every operation, and the kernels of its family in turn. */
-const realChecks: Record = (b, operands, shape) => {
-  const { m, n, k } = shape;
-  const constants = { M: m, N: n, K: k };
-  const x = operands.reals([m, k]);
-  const a = operands.signs([m, k]);
-  const w = operands.signs([n, k]);
-  const g = operands.reals([m, n]);
-  const open = operands.signs([m, k]);
-  const checks: Check[] = [];
-  const check = (name: string, expected: ArrayLike<number>, outs: readonly Tensor[]) => {
-    for (const out of outs) checks.push({ name: `${name} by ${out.label}`, out, expected, exact: false });
-  };
-  const each = <Kernel extends { readonly name: string }, E extends Extents>(
-    family: Family<Kernel, E>,
-    values: E,
-    extents: readonly [number, number],
-    record: (kernel: Kernel, out: Tensor) => void,
-  ): Tensor[] =>
-    inTurn(candidates(family, values, b.gpu)).map((kernel) => {
-      const out = b.transient(kernel.name, extents, 'f32');
-      record(kernel, out);
-      return out;
+/** The operation, and the kernels of its families. */
+const variantChecks =
+  (crossing: Crossing): Record =>
+  (b, operands, shape) => {
+    const { m, n, k } = shape;
+    const a = operands.signs([m, k]);
+    const w = operands.signs([n, k]);
+    const beside = operands.words([wordsFor(k), n], bySide(w.words, shape));
+    const expected = reference.binaryMatMul(a.words, w.words, shape);
+    const dtype = (m + k) % 2 === 0 ? 'f32' : 'i32';
+    const constants = { M: m, N: n, K: k, INTEGER: dtype === 'i32' ? 1 : 0 };
+    const by = [
+      ...crossing.pick(BINARY, constants, b.gpu).map((kernel) => ({
+        kernel,
+        weights: w.tensor,
+      })),
+      ...crossing.pick(BINARY_BY_SIDE, constants, b.gpu).map((kernel) => ({
+        kernel,
+        weights: beside,
+      })),
+    ];
+    const check = (name: string, out: Tensor) => ({
+      name: `${dtype} by ${name}`,
+      out,
+      expected,
+      exact: true,
     });
+    const kernels = by.map(({ kernel, weights }) => {
+      const out = b.transient(kernel.name, [m, n], dtype);
+      b.dispatch(kernel, { a: a.tensor, w: weights, out }, constants);
+      return { ...check(kernel.name, out), kernel: kernel.name };
+    });
+    return [check('binaryMatMul', binaryMatMul(b, a.tensor, w.tensor, { dtype })), ...kernels];
+  };
 
-  check('signMatMul', reference.signMatMul(x.values, w.words, shape), [
-    signMatMul(b, x.tensor, w.tensor),
-    ...each(SIGN, constants, [m, n], (kernel, out) =>
-      b.dispatch(kernel, { x: x.tensor, w: w.tensor, out }, constants),
-    ),
-  ]);
-  for (const gate of [undefined, open]) {
-    const name = `${gate === undefined ? '' : 'gated '}binaryMatMulGradInput`;
-    const gated = { ...constants, GATED: gate === undefined ? 0 : 1 };
-    check(name, reference.signMatMulGradInput(g.values, w.words, shape, gate?.words), [
-      binaryMatMulGradInput(b, g.tensor, w.tensor, { gate: gate?.tensor }),
-      ...each(SIGN_GRAD_INPUT, gated, [m, k], (kernel, out) =>
-        b.dispatch(kernel, { g: g.tensor, w: w.tensor, gate: (gate ?? w).tensor, out }, gated),
+/** Every operation, and the kernels of its family. */
+const realChecks =
+  (crossing: Crossing): Record =>
+  (b, operands, shape) => {
+    const { m, n, k } = shape;
+    const constants = { M: m, N: n, K: k };
+    const x = operands.reals([m, k]);
+    const a = operands.signs([m, k]);
+    const w = operands.signs([n, k]);
+    const g = operands.reals([m, n]);
+    const open = operands.signs([m, k]);
+    const checks: Check[] = [];
+    const check = (
+      name: string,
+      expected: ArrayLike<number>,
+      ops: readonly Tensor[],
+      kernels: readonly Tensor[] = [],
+    ) => {
+      for (const out of [...ops, ...kernels]) {
+        const kernel = kernels.includes(out) ? out.label : undefined;
+        checks.push({ name: `${name} by ${out.label}`, out, expected, exact: false, kernel });
+      }
+    };
+    const each = <Kernel extends { readonly name: string }, E extends Extents>(
+      family: Family<Kernel, E>,
+      values: E,
+      extents: readonly [number, number],
+      record: (kernel: Kernel, out: Tensor) => void,
+    ): Tensor[] =>
+      crossing.pick(family, values, b.gpu).map((kernel) => {
+        const out = b.transient(kernel.name, extents, 'f32');
+        record(kernel, out);
+        return out;
+      });
+
+    check(
+      'signMatMul',
+      reference.signMatMul(x.values, w.words, shape),
+      [signMatMul(b, x.tensor, w.tensor)],
+      each(SIGN, constants, [m, n], (kernel, out) =>
+        b.dispatch(kernel, { x: x.tensor, w: w.tensor, out }, constants),
       ),
-    ]);
-  }
-  check('binaryMatMulGradWeights', reference.binaryMatMulGradWeights(g.values, a.words, shape), [
-    binaryMatMulGradWeights(b, g.tensor, a.tensor),
-    ...each(SIGN_GRAD_WEIGHTS, constants, [n, k], (kernel, out) =>
-      b.dispatch(kernel, { g: g.tensor, a: a.tensor, out }, constants),
-    ),
-  ]);
-  check(
-    'signMatMulGradWeights',
-    reference.matMul(g.values, x.values, { m: n, n: k, k: m }, { transposeA: true }),
-    [signMatMulGradWeights(b, g.tensor, x.tensor)],
-  );
-  for (const transposeA of [false, true]) {
-    for (const transposeB of [false, true]) {
-      const left = operands.reals(transposeA ? [k, m] : [m, k]);
-      const right = operands.reals(transposeB ? [n, k] : [k, n]);
-      const options = { transposeA, transposeB };
-      const general = b.transient(real.name, [m, n], 'f32');
-      const transposes = { TRANSPOSE_A: transposeA ? 1 : 0, TRANSPOSE_B: transposeB ? 1 : 0 };
-      b.dispatch(real, { a: left.tensor, c: right.tensor, out: general }, { ...constants, ...transposes });
+    );
+    for (const gate of [undefined, open]) {
+      const name = `${gate === undefined ? '' : 'gated '}binaryMatMulGradInput`;
+      const gated = { ...constants, GATED: gate === undefined ? 0 : 1 };
       check(
-        `matMul ${transposeA ? 'T' : 'N'}${transposeB ? 'T' : 'N'}`,
-        reference.matMul(left.values, right.values, shape, options),
-        [matMul(b, left.tensor, right.tensor, options), general],
+        name,
+        reference.signMatMulGradInput(g.values, w.words, shape, gate?.words),
+        [binaryMatMulGradInput(b, g.tensor, w.tensor, { gate: gate?.tensor })],
+        each(SIGN_GRAD_INPUT, gated, [m, k], (kernel, out) =>
+          b.dispatch(kernel, { g: g.tensor, w: w.tensor, gate: (gate ?? w).tensor, out }, gated),
+        ),
       );
     }
-  }
-  return checks;
-};
+    check(
+      'binaryMatMulGradWeights',
+      reference.binaryMatMulGradWeights(g.values, a.words, shape),
+      [binaryMatMulGradWeights(b, g.tensor, a.tensor)],
+      each(SIGN_GRAD_WEIGHTS, constants, [n, k], (kernel, out) =>
+        b.dispatch(kernel, { g: g.tensor, a: a.tensor, out }, constants),
+      ),
+    );
+    check(
+      'signMatMulGradWeights',
+      reference.matMul(g.values, x.values, { m: n, n: k, k: m }, { transposeA: true }),
+      [signMatMulGradWeights(b, g.tensor, x.tensor)],
+    );
+    for (const transposeA of [false, true]) {
+      for (const transposeB of [false, true]) {
+        const left = operands.reals(transposeA ? [k, m] : [m, k]);
+        const right = operands.reals(transposeB ? [n, k] : [k, n]);
+        const options = { transposeA, transposeB };
+        const general = b.transient(real.name, [m, n], 'f32');
+        const transposes = { TRANSPOSE_A: transposeA ? 1 : 0, TRANSPOSE_B: transposeB ? 1 : 0 };
+        b.dispatch(real, { a: left.tensor, c: right.tensor, out: general }, { ...constants, ...transposes });
+        check(
+          `matMul ${transposeA ? 'T' : 'N'}${transposeB ? 'T' : 'N'}`,
+          reference.matMul(left.values, right.values, shape, options),
+          [matMul(b, left.tensor, right.tensor, options), general],
+        );
+      }
+    }
+    return checks;
+  };
 
 /** A number near a multiple of `step`, from 1 to `most`. */
 function around(step: number, most: number): fc.Arbitrary<number> {
@@ -232,11 +266,29 @@ describe('product of packed signs', () => {
   const gpu = useGpu();
 
   const inputs = fc.oneof(around(32, 512), around(128, 1024), fc.integer({ min: 1, max: 20_000 }));
-  for (const seed of [1, 2, 3, 4]) {
-    test(`200 random shapes, K up to 20,000, seed ${seed}`, async () => {
-      await runCases(gpu(), shapes(200, seed, inputs), seed === 1 ? variantChecks : binaryChecks);
+  describe('every kernel on every case, its shapes at run time', () => {
+    const crossing = new Crossing(true);
+    for (const seed of [1, 2, 3, 4]) {
+      test(`200 random shapes, K up to 20,000, seed ${seed}`, async () => {
+        const cases = shapes(200, seed, inputs);
+        await runCases(gpu(), cases, variantChecks(crossing), { crossing, shapes: 'at run time' });
+      });
+    }
+
+    test('all of it', () => {
+      crossing.assertWhole('binary products, shapes at run time', {
+        binaryMatMul: 800,
+        binaryMatMulBySide: 188,
+      });
     });
-  }
+  });
+
+  test('200 random shapes, K up to 20,000, kernels compiled for each shape', async () => {
+    const crossing = new Crossing();
+    const cases = shapes(200, 1, inputs);
+    await runCases(gpu(), cases, variantChecks(crossing), { crossing, shapes: 'compiled' });
+    crossing.assertWhole('binary products', { binaryMatMul: 200, binaryMatMulBySide: 36 });
+  });
 
   test('sums beyond 16 bits: K 70,000 of one sign', async () => {
     const words = packSigns(new Float32Array(4 * 70_000).fill(-1), 4, 70_000);
@@ -256,25 +308,34 @@ describe('product of packed signs', () => {
 describe('products with reals, and gradients', () => {
   const gpu = useGpu();
 
-  for (const shape of [
+  const EDGES: readonly Case[] = [
     { m: 1, n: 1, k: 1 },
     { m: 4, n: 4, k: 4 },
     { m: 100, n: 10, k: 512 },
     { m: 99, n: 64, k: 784 },
-  ]) {
-    test(nameOf(shape), async () => {
-      await runCases(gpu(), [shape], realChecks);
-    });
-  }
+  ];
 
-  test('60 random shapes', async () => {
-    const inputs = fc.oneof(
-      around(4, 150),
-      around(4, 150),
-      around(32, 150),
-      fc.integer({ min: 1, max: 300 }),
-    );
-    await runCases(gpu(), shapes(60, 2, inputs), realChecks);
+  const RANDOM = shapes(
+    60,
+    2,
+    fc.oneof(around(4, 150), around(4, 150), around(32, 150), fc.integer({ min: 1, max: 300 })),
+  );
+
+  test.each([
+    ['every kernel on every case, its shapes at run time', 'at run time', [...EDGES, ...RANDOM]],
+    [
+      'kernels compiled for each shape',
+      'compiled',
+      EVERY_VARIANT ? [...EDGES, ...RANDOM] : [...EDGES, ...RANDOM.slice(0, 20)],
+    ],
+  ] as const)('%s', async (name, shapes, cases) => {
+    const crossing = new Crossing(EVERY_VARIANT || shapes === 'at run time');
+    await runCases(gpu(), cases, realChecks(crossing), { crossing, shapes });
+    crossing.assertWhole(`products with reals, and gradients: ${name}`, {
+      signMatMul: cases.length,
+      binaryMatMulGradInput: 2 * cases.length,
+      binaryMatMulGradWeights: cases.length,
+    });
   });
 
   test('the gradients are those of the forward pass', () => {
