@@ -6,14 +6,30 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { Gpu, type KernelSpec, ProgramBuilder, wordsFor } from '../src/gpu/index.ts';
+import { Gpu, type KernelSpec, ProgramBuilder, type Tensor, wordsFor } from '../src/gpu/index.ts';
 import { loadShader } from '../src/gpu/kernel.ts';
+import { BINARY_FORWARD } from '../src/kernels/conv.ts';
 import { BINARY_BY_SIDE } from '../src/kernels/gemm.ts';
-import { candidates, defaultOf } from '../src/kernels/variants.ts';
+import { candidates, defaultOf, type Family } from '../src/kernels/variants.ts';
+import {
+  binaryConv2dConstants,
+  conv2dConstants,
+  paddedInput,
+  resolveConv2d,
+  sumsOfTaps,
+  transposedFilters,
+} from '../src/ops/conv.ts';
+import { binaryConv2d } from '../src/reference/conv.ts';
 import { binaryMatMul } from '../src/reference/matmul.ts';
 import { packSigns } from '../src/reference/pack.ts';
 import { uniform01 } from '../src/reference/random.ts';
 import { expectSame, Scratch, useGpu } from './helpers/gpu.ts';
+
+/** Signs that look random, packed by rows. */
+function draw(rows: number, channels: number, stream: number): Uint32Array<ArrayBuffer> {
+  const values = Float64Array.from({ length: rows * channels }, (_, i) => uniform01(1, stream, i) - 0.5);
+  return packSigns(values, rows, channels);
+}
 
 const onUnits = (kernel: { readonly name: string }) => kernel.name.includes('_matrix_');
 
@@ -75,7 +91,7 @@ fn own_subgroup(local: u32, subgroup: u32) -> u32 {
 `;
 
 /** A kernel that asks plain arithmetic where it asked matrix units. */
-async function withoutUnits(kernel: KernelSpec): Promise<KernelSpec> {
+async function withoutUnits<Kernel extends KernelSpec>(kernel: Kernel): Promise<Kernel> {
   const text = await loadShader(kernel);
   const units = fileOf('lib/matrix_bytes.wgsl');
   expect(text).toContain(units);
@@ -89,7 +105,20 @@ async function withoutUnits(kernel: KernelSpec): Promise<KernelSpec> {
 
 describe('products on matrix units', () => {
   const gpu = useGpu();
-  const kernels = BINARY_BY_SIDE.variants.map(({ kernel }) => kernel).filter(onUnits);
+  const unitsOf = <Kernel extends KernelSpec, Extents>({ variants }: Family<Kernel, Extents>) =>
+    variants.map(({ kernel }) => kernel).filter(onUnits);
+  const kernels = unitsOf(BINARY_BY_SIDE);
+  /** Runs kernels that give the same out of the same. */
+  const runAll = async <Kernel extends KernelSpec>(
+    kernels: readonly Kernel[],
+    record: (b: ProgramBuilder, kernel: Kernel) => Tensor,
+  ) => {
+    const b = new ProgramBuilder(gpu(), 'matrix units');
+    const outs = kernels.map((kernel) => b.keep(record(b, kernel)));
+    using program = await b.compile();
+    await gpu().scoped('matrix units', () => program.run());
+    return Promise.all(outs.map(async (out) => ({ name: out.label, values: await gpu().read(out) })));
+  };
   /** A device as the one at hand, but with every kind of matrix unit. */
   const able = () => ({
     features: new Set(['subgroups', 'chromium-experimental-subgroup-matrix']),
@@ -104,13 +133,15 @@ describe('products on matrix units', () => {
     const device = await Gpu.request({ gpu: entry });
     try {
       expect(device.features).toContain('chromium-experimental-subgroup-matrix');
-      const compiled = kernels.map(async (kernel) => {
+      const all: readonly KernelSpec[] = [...kernels, ...unitsOf(BINARY_FORWARD)];
+      const compiled = all.map(async (kernel) => {
         // As many invocations as the largest subgroups of this adapter have: that is all that it finds fault with.
         const text = await loadShader(kernel);
         const source = text.replace('@workgroup_size(INVOCATIONS)', '@workgroup_size(128)');
-        return device.pipeline({ ...kernel, source }, { M: 100, N: 68, K: 70, INTEGER: 1 });
+        const constants = kernel.constants.map((name) => [name, 1]);
+        return device.pipeline({ ...kernel, source }, Object.fromEntries(constants));
       });
-      expect(await Promise.all(compiled)).toHaveLength(kernels.length);
+      expect(await Promise.all(compiled)).toHaveLength(all.length);
     } finally {
       device.dispose();
     }
@@ -130,39 +161,63 @@ describe('products on matrix units', () => {
     expect(onUnits(defaultOf(BINARY_BY_SIDE, extents, able()) ?? { name: '' })).toBe(false);
   });
 
+  // A compilation of plain arithmetic takes software adapters seconds: of the kernels of one body one is enough.
+
   test('expand, place and finish as the twin does, at the edges of tiles and words', async () => {
     using scratch = new Scratch(gpu());
-    const b = new ProgramBuilder(gpu(), 'matrix units');
     // Two tiles of 128 each way, the last ones narrow; two steps along K, the second less than half full.
     const [M, N, K] = [130, 136, 70];
     const extents = { M, N, K, INTEGER: 0 };
-    const draw = (rows: number, stream: number) => {
-      const values = Float64Array.from({ length: rows * K }, (_, i) => uniform01(1, stream, i) - 0.5);
-      return packSigns(values, rows, K);
-    };
-    const a = draw(M, 1);
-    const w = draw(N, 2);
+    const rows = draw(M, K, 1);
+    const columns = draw(N, K, 2);
     const words = wordsFor(K);
     const side = Uint32Array.from(
       { length: words * N },
-      (_, i) => w[(i % N) * words + Math.floor(i / N)] ?? 0,
+      (_, i) => columns[(i % N) * words + Math.floor(i / N)] ?? 0,
     );
-    const operands = {
-      a: scratch.tensor('a', [M, K], 'bits', a),
-      w: scratch.tensor('w', [words, N], 'u32', side),
-    };
-    // A compilation takes software adapters seconds, so of those of one body it is the one of the largest tiles.
+    const a = scratch.tensor('a', [M, K], 'bits', rows);
+    const w = scratch.tensor('w', [words, N], 'u32', side);
     const wide = kernels.filter(({ name }) => name.endsWith('_wide'));
-    const plain = await Promise.all(wide.map(withoutUnits));
-    const real = candidates(BINARY_BY_SIDE, extents, gpu()).filter(onUnits);
-    const outs = [...plain, ...real].map((kernel) => {
-      const out = b.keep(b.transient(kernel.name, [M, N], 'f32'));
-      b.dispatch(kernel, { ...operands, out }, extents);
+    const run = [
+      ...(await Promise.all(wide.map(withoutUnits))),
+      ...candidates(BINARY_BY_SIDE, extents, gpu()).filter(onUnits),
+    ];
+    const results = await runAll(run, (b, kernel) => {
+      const out = b.transient(kernel.name, [M, N], 'f32');
+      b.dispatch(kernel, { a, w, out }, extents);
       return out;
     });
-    using program = await b.compile();
-    await gpu().scoped('matrix units', () => program.run());
-    const expected = binaryMatMul(a, w, { m: M, n: N, k: K });
-    for (const out of outs) expectSame(await gpu().read(out), expected, out.label);
+    expect(results.length).toBeGreaterThan(0);
+    const expected = binaryMatMul(rows, columns, { m: M, n: N, k: K });
+    for (const { name, values } of results) expectSame(values, expected, name);
+  });
+
+  test('walk windows as the twin does, where padding counts as nothing', async () => {
+    using scratch = new Scratch(gpu());
+    const geometry = resolveConv2d([2, 9, 8, 40], [12, 3, 2, 40], { padding: 'same', strides: [1, 2] }, '');
+    const extents = binaryConv2dConstants(geometry, 'i32');
+    const pixels = draw(2 * 9 * 8, 40, 3);
+    const filters = draw(12 * 3 * 2, 40, 4);
+    const a = scratch.tensor('a', geometry.inputShape, 'bits', pixels);
+    const w = scratch.tensor('w', geometry.filterShape, 'bits', filters);
+    const narrow = unitsOf(BINARY_FORWARD).filter(({ name }) => name.endsWith('_16x16x32'));
+    const run = [
+      ...(await Promise.all(narrow.map(withoutUnits))),
+      ...candidates(BINARY_FORWARD, extents, gpu()).filter(onUnits),
+    ];
+    const results = await runAll(run, (b, kernel) => {
+      const out = b.transient(kernel.name, geometry.outputShape, 'i32');
+      const operands = {
+        a: paddedInput(b, a, conv2dConstants(geometry)),
+        w: transposedFilters(b, w, 12, 3 * 2 * wordsFor(40), 'u32'),
+        sums: sumsOfTaps(b, w, geometry),
+        out,
+      };
+      b.dispatch(kernel, operands, extents);
+      return out;
+    });
+    expect(results.length).toBeGreaterThan(0);
+    const expected = binaryConv2d(pixels, filters, geometry);
+    for (const { name, values } of results) expectSame(values, expected, name);
   });
 });

@@ -13,11 +13,13 @@ import {
   bytesCanApply,
   carryGroups,
   type Family,
+  onMatrices,
   quadGroups,
   quadsCanApply,
   quadsPay,
   sharedGroups,
   tileGroups,
+  wideGroups,
 } from './variants.ts';
 
 const shaders = () => import('../../shaders/conv.ts');
@@ -26,6 +28,7 @@ const layoutShaders = () => import('../../shaders/conv-layout.ts');
 const gradientShaders = () => import('../../shaders/conv-gradients.ts');
 const quadShaders = () => import('../../shaders/conv-quads.ts');
 const variantShaders = () => import('../../shaders/conv-variants.ts');
+const matrixShaders = () => import('../../shaders/conv-matrix.ts');
 
 /** The override constants of `lib/conv.wgsl`. */
 export const GEOMETRY = [
@@ -218,6 +221,14 @@ const forwardBySide = (
     workgroups: (c) => workgroups(outputs(c) / c.OUT_CHANNELS, c.OUT_CHANNELS),
   });
 
+/* @__NO_SIDE_EFFECTS__ */
+const forwardOnMatrices = (name: string, workgroups: typeof quadGroups, matrices: string) =>
+  onMatrices(
+    forwardBySide(`binary_forward_matrix_${name}`, matrixShaders, workgroups),
+    matrices,
+    canTileForward,
+  );
+
 const binaryForwardTile = forwardBySide('binary_forward_tile', shaders, tileGroups);
 
 /** Words of activations that meet words of filters. */
@@ -270,6 +281,9 @@ export const BINARY_FORWARD: Family<
       kernel: forwardBySide('binary_forward_bytes', variantShaders, tileGroups),
       canApply: (c, device) => canTileForward(c) && bytesCanApply(device),
     },
+    forwardOnMatrices('16x16x32_wide', wideGroups, 'i8 16x16x32 i32 by 32'),
+    forwardOnMatrices('16x16x32', quadGroups, 'i8 16x16x32 i32 by 32'),
+    forwardOnMatrices('8x8x8', quadGroups, 'i8 8x8x8 i32 by 8'),
   ],
 };
 

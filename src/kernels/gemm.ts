@@ -13,12 +13,10 @@ import {
   wordsFor,
 } from '../gpu/index.ts';
 import {
-  type Abilities,
   bytesCanApply,
   carryGroups,
   type Family,
-  matricesCanApply,
-  never,
+  onMatrices,
   quadGroups,
   quadsCanApply,
   quadsPay,
@@ -90,11 +88,10 @@ const binaryBySide = (
   });
 
 /* @__NO_SIDE_EFFECTS__ */
-const onMatrices = (name: string, workgroups: typeof quadGroups, matrices: string) => ({
-  kernel: binaryBySide(`binary_matrix_${name}`, matrixShaders, workgroups),
-  canApply: ({ N }: Extents, device: Abilities) => inFours(N) && matricesCanApply(`i8 ${matrices}`, device),
-  isDefault: never,
-});
+const binaryOnMatrices = (name: string, workgroups: typeof quadGroups, matrices: string) =>
+  onMatrices(binaryBySide(`binary_matrix_${name}`, matrixShaders, workgroups), matrices, ({ N }: Extents) =>
+    inFours(N),
+  );
 
 const binaryColumns = binaryBySide('binary_columns', shaders, tileGroups);
 
@@ -134,9 +131,9 @@ export const BINARY_BY_SIDE: Family<typeof binaryColumns, Extents & { readonly I
       kernel: binaryBySide('binary_bytes', variantShaders, tileGroups),
       canApply: ({ N }, device) => inFours(N) && bytesCanApply(device),
     },
-    onMatrices('16x16x32_wide', wideGroups, '16x16x32 i32 by 32'),
-    onMatrices('16x16x32', quadGroups, '16x16x32 i32 by 32'),
-    onMatrices('8x8x8', quadGroups, '8x8x8 i32 by 8'),
+    binaryOnMatrices('16x16x32_wide', wideGroups, 'i8 16x16x32 i32 by 32'),
+    binaryOnMatrices('16x16x32', quadGroups, 'i8 16x16x32 i32 by 32'),
+    binaryOnMatrices('8x8x8', quadGroups, 'i8 8x8x8 i32 by 8'),
   ],
 };
 

@@ -133,19 +133,26 @@ export function wideGroups(rows: number, columns: number): Workgroups {
 }
 
 /**
- * Whether a device multiplies these matrices, as `lib/matrix_*.wgsl` ask for.
- * @param matrices as `AdapterSummary` has them
+ * A kernel that includes one of `lib/matrix_*.wgsl`. It runs where it was measured, and its results with it, or pinned; never
+ * untried.
+ * @param matrices that it multiplies, as `AdapterSummary` has them
  */
-export function matricesCanApply(matrices: string, { features, adapter }: Abilities): boolean {
-  return (
-    features.has('subgroups') &&
-    features.has('chromium-experimental-subgroup-matrix') &&
-    adapter.matrices?.includes(matrices) === true
-  );
+/* @__NO_SIDE_EFFECTS__ */
+export function onMatrices<Kernel, Extents>(
+  kernel: Kernel,
+  matrices: string,
+  canApply: (extents: Extents) => boolean,
+): Variant<Kernel, Extents> {
+  return {
+    kernel,
+    canApply: (extents, { features, adapter }) =>
+      canApply(extents) &&
+      features.has('subgroups') &&
+      features.has('chromium-experimental-subgroup-matrix') &&
+      adapter.matrices?.includes(matrices) === true,
+    isDefault: () => false,
+  };
 }
-
-/** Never untried: for kernels that run only where they were measured, and their bits with them, or pinned. */
-export const never = () => false;
 
 /** Whether an implementation knows the dot products that `lib/binary_bytes.wgsl` needs. */
 export function bytesCanApply(device: Abilities): boolean {
