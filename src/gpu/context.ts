@@ -15,6 +15,7 @@ import {
 import { Choices, storageOf } from './choices.ts';
 import { type Constants, type KernelSpec, loadShader } from './kernel.ts';
 import { MemoryLedger } from './memory.ts';
+import { Pace } from './pace.ts';
 import { type DType, describe, type Shape, Tensor } from './tensor.ts';
 
 export interface AdapterSummary {
@@ -81,6 +82,8 @@ export class Gpu {
   readonly memory = new MemoryLedger();
   /** Which of several kernels runs for which extents, where that was measured or pinned. */
   readonly choices = new Choices();
+  /** How much of a program goes into one submit. */
+  readonly pace: Pace;
   /** Features of WGSL beyond the first edition that this implementation knows. */
   readonly languageFeatures: ReadonlySet<string>;
   /** Resolves when the device is lost, for whatever reason; never rejects. */
@@ -104,6 +107,7 @@ export class Gpu {
   private constructor(device: GPUDevice, adapter: AdapterSummary, owned: boolean, entry: GPU | undefined) {
     this.device = device;
     this.adapter = adapter;
+    this.pace = new Pace(adapter.software);
     this.languageFeatures = entry?.wgslLanguageFeatures ?? new Set();
     this.#owned = owned;
     this.lost = device.lost.then((info) => {

@@ -31,6 +31,11 @@ export interface KernelSpec<
   readonly constants: readonly Constant[];
   /** How many workgroups cover the problem. */
   workgroups(constants: Readonly<Record<Constant, number>>): Workgroups;
+  /**
+   * Multiply-adds, or comparisons of words, that it does: an estimate, so that long programs are submitted in parts. When
+   * absent, the elements that it is bound to.
+   */
+  work?(constants: Readonly<Record<Constant, number>>): number;
 }
 
 /** Declares a kernel; exists so that binding and constant names are inferred as literal types. */

@@ -315,6 +315,7 @@ export class ProgramBuilder {
           workgroups: dispatch.workgroups,
           label: dispatch.label,
           kernel: dispatch.kernel.name,
+          work: workOf(dispatch),
         };
       });
     });
@@ -325,6 +326,11 @@ export class ProgramBuilder {
     });
     return new Program(this.gpu, this.label, steps, plan, options.arena === undefined ? arena : undefined);
   }
+}
+
+/** What a dispatch does, as far as it is known before it runs; 1 at least. */
+function workOf({ kernel, constants, tensors }: Dispatch): number {
+  return Math.max(1, kernel.work?.(constants) ?? tensors.reduce((sum, { size }) => sum + size, 0));
 }
 
 /** The tensors that a dispatch writes. */
@@ -339,6 +345,26 @@ interface Step {
   readonly workgroups: Workgroups;
   readonly label: string;
   readonly kernel: string;
+  readonly work: number;
+}
+
+/** Steps one after the other, cut where a part would hold more work, or more steps, than it may. */
+function inParts(
+  steps: readonly Step[],
+  mostWork: number,
+  mostSteps = Number.POSITIVE_INFINITY,
+): { readonly steps: readonly Step[]; readonly work: number }[] {
+  const parts: { steps: Step[]; work: number }[] = [];
+  for (const step of steps) {
+    const part = parts.at(-1);
+    if (part === undefined || part.work + step.work > mostWork || part.steps.length === mostSteps) {
+      parts.push({ steps: [step], work: step.work });
+    } else {
+      part.steps.push(step);
+      part.work += step.work;
+    }
+  }
+  return parts;
 }
 
 export class Program {
@@ -372,11 +398,20 @@ export class Program {
     return this.#steps.map(({ kernel }) => kernel);
   }
 
+  /** An estimate of what one run does, in what `KernelSpec.work` counts. */
+  get work(): number {
+    return this.#steps.reduce((sum, { work }) => sum + work, 0);
+  }
+
   /** Writes the dispatches into a pass of a caller's encoder; nothing is submitted. */
   encode(encoder: GPUCommandEncoder): void {
     this.#assertUsable();
+    this.#encode(encoder, this.#steps);
+  }
+
+  #encode(encoder: GPUCommandEncoder, steps: readonly Step[]): void {
     const pass = encoder.beginComputePass();
-    for (const { pipeline, bindGroup, workgroups } of this.#steps) {
+    for (const { pipeline, bindGroup, workgroups } of steps) {
       pass.setPipeline(pipeline);
       pass.setBindGroup(0, bindGroup);
       pass.dispatchWorkgroups(workgroups[0], workgroups[1], workgroups[2]);
@@ -384,11 +419,32 @@ export class Program {
     pass.end();
   }
 
-  /** Submits the program, `times` over in one submit. Doesn't wait. */
-  run(times = 1): void {
-    const encoder = this.#gpu.device.createCommandEncoder();
-    for (let i = 0; i < times; i++) this.encode(encoder);
-    this.#gpu.submit(encoder);
+  /** Submits the program, `times` over: in one submit, or in several where that would take long. Doesn't wait. */
+  run(times?: number): void;
+  /** @param last encodes what is to follow in the last of the submits. @returns what it returns */
+  run<T>(times: number, last: (encoder: GPUCommandEncoder) => T): T;
+  run<T>(times = 1, last?: (encoder: GPUCommandEncoder) => T): T | undefined {
+    this.#assertUsable();
+    const { device, pace } = this.#gpu;
+    const parts = inParts(this.#steps, pace.workOfSubmit);
+    let encoder = device.createCommandEncoder();
+    const encoders = [encoder];
+    let work = 0;
+    for (let i = 0; i < times; i++) {
+      for (const part of parts) {
+        if (work > 0 && work + part.work > pace.workOfSubmit) {
+          encoder = device.createCommandEncoder();
+          encoders.push(encoder);
+          work = 0;
+        }
+        this.#encode(encoder, part.steps);
+        work += part.work;
+      }
+    }
+    const result = last?.(encoder);
+    // Only now, so that all of it is submitted or nothing.
+    for (const each of encoders) this.#gpu.submit(each);
+    return result;
   }
 
   /**
@@ -398,11 +454,10 @@ export class Program {
   async profile(): Promise<DispatchTiming[] | undefined> {
     this.#assertUsable();
     if (!this.#gpu.features.has('timestamp-query') || this.#steps.length === 0) return undefined;
-    const { device } = this.#gpu;
+    const { device, pace } = this.#gpu;
     const timings: DispatchTiming[] = [];
     // A query set holds 4,096 entries at most.
-    for (let start = 0; start < this.#steps.length; start += 2048) {
-      const steps = this.#steps.slice(start, start + 2048);
+    for (const { steps } of inParts(this.#steps, pace.workOfSubmit, 2048)) {
       const querySet = device.createQuerySet({ type: 'timestamp', count: 2 * steps.length });
       const bytes = 16 * steps.length;
       const resolved = this.#gpu.createBuffer(

@@ -58,12 +58,20 @@ const inputs = (c: ConvConstants) => c.BATCH * c.HEIGHT * c.WIDTH * c.CHANNELS;
 const weights = (c: ConvConstants) =>
   (c.OUT_CHANNELS * c.KERNEL_HEIGHT * c.KERNEL_WIDTH * c.CHANNELS) / c.GROUPS;
 
+/** Products of an activation and a weight. */
+const products = (c: ConvConstants) =>
+  (outputs(c) * c.KERNEL_HEIGHT * c.KERNEL_WIDTH * c.CHANNELS) / c.GROUPS;
+/** Words of activations that meet words of filters. */
+const comparisons = (c: ConvConstants) =>
+  outputs(c) * c.KERNEL_HEIGHT * c.KERNEL_WIDTH * wordsFor(c.CHANNELS / c.GROUPS);
+
 /** bits * bits to i32 or f32, any geometry. */
 export const binaryForward = defineKernel({
   name: 'conv/binary_forward',
   source: shaders,
   bindings: { a: 'read', w: 'read', out: 'write' },
   constants: [...GEOMETRY, 'INTEGER'],
+  work: comparisons,
   workgroups: (c) => linearWorkgroups(outputs(c), 64),
 });
 
@@ -73,6 +81,7 @@ export const signForward = defineKernel({
   source: realShaders,
   bindings: { x: 'read', w: 'read', out: 'write' },
   constants: GEOMETRY,
+  work: products,
   workgroups: (c) => linearWorkgroups(outputs(c), 64),
 });
 
@@ -82,6 +91,7 @@ export const realForward = defineKernel({
   source: realShaders,
   bindings: { x: 'read', w: 'read', out: 'write' },
   constants: GEOMETRY,
+  work: products,
   workgroups: (c) => linearWorkgroups(outputs(c), 64),
 });
 
@@ -91,6 +101,7 @@ export const binaryGradInput = defineKernel({
   source: gradientShaders,
   bindings: { g: 'read', w: 'read', gate: 'read', out: 'write' },
   constants: [...GEOMETRY, 'GATED'],
+  work: products,
   workgroups: (c) => linearWorkgroups(inputs(c), 64),
 });
 
@@ -100,6 +111,7 @@ export const realGradInput = defineKernel({
   source: gradientShaders,
   bindings: { g: 'read', w: 'read', out: 'write' },
   constants: GEOMETRY,
+  work: products,
   workgroups: (c) => linearWorkgroups(inputs(c), 64),
 });
 
@@ -109,6 +121,7 @@ export const binaryGradWeights = defineKernel({
   source: gradientShaders,
   bindings: { g: 'read', a: 'read', out: 'write' },
   constants: [...GEOMETRY, 'CHUNKS'],
+  work: products,
   workgroups: (c) => linearWorkgroups(weights(c) * c.CHUNKS, 64),
 });
 
@@ -118,6 +131,7 @@ export const realGradWeights = defineKernel({
   source: gradientShaders,
   bindings: { g: 'read', x: 'read', out: 'write' },
   constants: [...GEOMETRY, 'CHUNKS'],
+  work: products,
   workgroups: (c) => linearWorkgroups(weights(c) * c.CHUNKS, 64),
 });
 
@@ -218,6 +232,7 @@ const forwardBySide = (
     source,
     bindings: { a: 'read', w: 'read', sums: 'read', out: 'write' },
     constants: [...GEOMETRY, 'PADDED', 'INTEGER'],
+    work: comparisons,
     workgroups: (c) => workgroups(outputs(c) / c.OUT_CHANNELS, c.OUT_CHANNELS),
   });
 
@@ -230,10 +245,6 @@ const forwardOnMatrices = (name: string, workgroups: typeof quadGroups, matrices
   );
 
 const binaryForwardTile = forwardBySide('binary_forward_tile', shaders, tileGroups);
-
-/** Words of activations that meet words of filters. */
-const comparisons = (c: ConvConstants) =>
-  outputs(c) * c.KERNEL_HEIGHT * c.KERNEL_WIDTH * wordsFor(c.CHANNELS);
 
 /** padded bits * transposed bits to i32 or f32; `canTileForward`. */
 export const BINARY_FORWARD: Family<
@@ -293,6 +304,7 @@ export const realForwardTile = defineKernel({
   source: realShaders,
   bindings: { x: 'read', w: 'read', out: 'write' },
   constants: GEOMETRY,
+  work: products,
   workgroups: (c) => tiles(outputs(c), c.OUT_CHANNELS, 8),
 });
 
@@ -302,6 +314,7 @@ export const binaryGradInputTile = defineKernel({
   source: gradientShaders,
   bindings: { g: 'read', w: 'read', gate: 'read', out: 'write' },
   constants: [...GEOMETRY, 'GATED'],
+  work: products,
   workgroups: (c) => tiles(inputs(c), c.CHANNELS, 8),
 });
 
@@ -311,6 +324,7 @@ export const realGradInputTile = defineKernel({
   source: gradientShaders,
   bindings: { g: 'read', w: 'read', out: 'write' },
   constants: GEOMETRY,
+  work: products,
   workgroups: (c) => tiles(inputs(c), c.CHANNELS, 8),
 });
 
@@ -326,6 +340,7 @@ export const binaryGradWeightsTile = defineKernel({
   source: gradientShaders,
   bindings: { g: 'read', a: 'read', out: 'write' },
   constants: [...GEOMETRY, 'CHUNKS'],
+  work: products,
   workgroups: filterTiles,
 });
 
@@ -335,6 +350,7 @@ export const realGradWeightsTile = defineKernel({
   source: gradientShaders,
   bindings: { g: 'read', x: 'read', out: 'write' },
   constants: [...GEOMETRY, 'CHUNKS'],
+  work: products,
   workgroups: filterTiles,
 });
 
@@ -344,6 +360,7 @@ export const realGradWeightsNarrow = defineKernel({
   source: gradientShaders,
   bindings: { g: 'read', x: 'read', out: 'write' },
   constants: [...GEOMETRY, 'CHUNKS'],
+  work: products,
   workgroups: (c) =>
     linearWorkgroups(
       Math.ceil((c.KERNEL_WIDTH * c.CHANNELS) / 4) *

@@ -25,7 +25,7 @@ export const OPTIONAL = ['HAS_SCALE', 'HAS_RESIDUAL', 'HAS_SLOPE'] as const;
 const pixels = (c: ConvConstants) => c.BATCH * c.OUT_HEIGHT * c.OUT_WIDTH;
 /** Words of activations that meet words of filters. */
 const comparisons = (c: ConvConstants) =>
-  pixels(c) * c.OUT_CHANNELS * c.KERNEL_HEIGHT * c.KERNEL_WIDTH * wordsFor(c.CHANNELS);
+  pixels(c) * c.OUT_CHANNELS * c.KERNEL_HEIGHT * c.KERNEL_WIDTH * wordsFor(c.CHANNELS / c.GROUPS);
 
 /** bits * bits to finished f32, any geometry. */
 export const fusedReal = defineKernel({
@@ -38,6 +38,7 @@ export const fusedReal = defineKernel({
     out: 'write',
   },
   constants: [...GEOMETRY, ...CLAMP, ...OPTIONAL],
+  work: comparisons,
   workgroups: (c) => linearWorkgroups(pixels(c) * c.OUT_CHANNELS, 64),
 });
 
@@ -58,6 +59,7 @@ const realTile = (
       out: 'write',
     },
     constants: [...GEOMETRY, 'PADDED', ...CLAMP, ...OPTIONAL],
+    work: comparisons,
     workgroups: (c) => workgroups(pixels(c), c.OUT_CHANNELS),
   });
 
@@ -105,6 +107,7 @@ export const fusedSigns = defineKernel({
   source: fusedShaders,
   bindings: { a: 'read', w: 'read', direction: 'read', threshold: 'read', bits: 'write' },
   constants: [...GEOMETRY, ...CLAMP],
+  work: comparisons,
   workgroups: (c) => linearWorkgroups(pixels(c) * wordsFor(c.OUT_CHANNELS), 64),
 });
 
@@ -119,6 +122,7 @@ const signsTile = (
     source,
     bindings: { a: 'read', w: 'read', direction: 'read', threshold: 'read', sums: 'read', bits: 'write' },
     constants: [...GEOMETRY, 'PADDED', ...CLAMP],
+    work: comparisons,
     workgroups: (c) => workgroups(pixels(c), c.OUT_CHANNELS),
   });
 
@@ -184,6 +188,7 @@ export const planesReal = defineKernel({
     out: 'write',
   },
   constants: [...GEOMETRY, 'SIGNED', ...CLAMP, ...OPTIONAL],
+  work: (c) => 8 * comparisons(c),
   workgroups: (c) => linearWorkgroups(Math.ceil(pixels(c) / 4) * Math.ceil(c.OUT_CHANNELS / 4), 64),
 });
 
@@ -193,5 +198,6 @@ export const planesSigns = defineKernel({
   source: planeShaders,
   bindings: { planes: 'read', w: 'read', direction: 'read', threshold: 'read', bits: 'write' },
   constants: [...GEOMETRY, 'SIGNED', ...CLAMP],
+  work: (c) => 8 * comparisons(c),
   workgroups: (c) => linearWorkgroups(Math.ceil(pixels(c) / 4) * wordsFor(c.OUT_CHANNELS), 64),
 });

@@ -40,6 +40,10 @@ function tiles(width: number, columns: number, height: number, rows: number): Wo
   return [Math.ceil(width / (8 * columns)), Math.ceil(height / (8 * rows)), 1];
 }
 
+const products = ({ M, N, K }: Extents) => M * N * K;
+/** Words that meet words. */
+const comparisons = ({ M, N, K }: Extents) => M * N * wordsFor(K);
+
 const inFours = (extent: number) => extent % 4 === 0;
 
 const binary = defineKernel({
@@ -47,6 +51,7 @@ const binary = defineKernel({
   source: shaders,
   bindings: { a: 'read', w: 'read', out: 'write' },
   constants: ['M', 'N', 'K', 'INTEGER'],
+  work: comparisons,
   workgroups: ({ M, N }) => linearWorkgroups(M * N, 64),
 });
 
@@ -55,6 +60,7 @@ const binaryTile = defineKernel({
   source: shaders,
   bindings: { a: 'read', w: 'read', out: 'write' },
   constants: ['M', 'N', 'K', 'INTEGER'],
+  work: comparisons,
   workgroups: ({ M, N }) => tiles(N, 4, M, 4),
 });
 
@@ -84,6 +90,7 @@ const binaryBySide = (
     source,
     bindings: { a: 'read', w: 'read', out: 'write' },
     constants: ['M', 'N', 'K', 'INTEGER'],
+    work: comparisons,
     workgroups: ({ M, N }) => workgroups(M, N),
   });
 
@@ -142,6 +149,7 @@ const sign = defineKernel({
   source: realShaders,
   bindings: { x: 'read', w: 'read', out: 'write' },
   constants: ['M', 'N', 'K'],
+  work: products,
   workgroups: ({ M, N }) => linearWorkgroups(M * N, 64),
 });
 
@@ -150,6 +158,7 @@ const signTile = defineKernel({
   source: realShaders,
   bindings: { x: 'read', w: 'read', out: 'write' },
   constants: ['M', 'N', 'K'],
+  work: products,
   workgroups: ({ M, N }) => tiles(N, 16, M, 4),
 });
 
@@ -167,6 +176,7 @@ const signGradInput = defineKernel({
   source: gradientShaders,
   bindings: { g: 'read', w: 'read', gate: 'read', out: 'write' },
   constants: ['M', 'N', 'K', 'GATED'],
+  work: products,
   workgroups: ({ M, K }) => linearWorkgroups(M * K, 64),
 });
 
@@ -175,6 +185,7 @@ const signGradInputTile = defineKernel({
   source: gradientShaders,
   bindings: { g: 'read', w: 'read', gate: 'read', out: 'write' },
   constants: ['M', 'N', 'K', 'GATED'],
+  work: products,
   workgroups: ({ M, K }) => tiles(K, 16, M, 4),
 });
 
@@ -183,6 +194,7 @@ const signGradInputShared = defineKernel({
   source: gradientShaders,
   bindings: { g: 'read', w: 'read', gate: 'read', out: 'write' },
   constants: ['M', 'N', 'K', 'GATED'],
+  work: products,
   workgroups: ({ M, K }) => tiles(K, 16, M, 4),
 });
 
@@ -205,6 +217,7 @@ const signGradWeights = defineKernel({
   source: gradientShaders,
   bindings: { g: 'read', a: 'read', out: 'write' },
   constants: ['M', 'N', 'K'],
+  work: products,
   workgroups: ({ N, K }) => linearWorkgroups(N * K, 64),
 });
 
@@ -213,6 +226,7 @@ const signGradWeightsTile = defineKernel({
   source: gradientShaders,
   bindings: { g: 'read', a: 'read', out: 'write' },
   constants: ['M', 'N', 'K'],
+  work: products,
   workgroups: ({ N, K }) => tiles(K, 16, N, 4),
 });
 
@@ -221,6 +235,7 @@ const signGradWeightsShared = defineKernel({
   source: gradientShaders,
   bindings: { g: 'read', a: 'read', out: 'write' },
   constants: ['M', 'N', 'K'],
+  work: products,
   workgroups: ({ N, K }) => tiles(K, 16, N, 4),
 });
 
@@ -245,6 +260,7 @@ export const real = defineKernel({
   source: realShaders,
   bindings: { a: 'read', c: 'read', out: 'write' },
   constants: ['M', 'N', 'K', 'TRANSPOSE_A', 'TRANSPOSE_B'],
+  work: products,
   workgroups: ({ M, N }) => linearWorkgroups(M * N, 64),
 });
 
@@ -253,6 +269,7 @@ const realTile = defineKernel({
   source: realShaders,
   bindings: { a: 'read', c: 'read', out: 'write' },
   constants: ['M', 'N', 'K'],
+  work: products,
   workgroups: ({ M, N }) => tiles(N, 8, M, 8),
 });
 
@@ -261,6 +278,7 @@ const realNtTile = defineKernel({
   source: realShaders,
   bindings: { a: 'read', c: 'read', out: 'write' },
   constants: ['M', 'N', 'K'],
+  work: products,
   workgroups: ({ M, N }) => tiles(N, 8, M, 8),
 });
 
@@ -269,6 +287,7 @@ const realTnTile = defineKernel({
   source: realShaders,
   bindings: { a: 'read', c: 'read', out: 'write' },
   constants: ['M', 'N', 'K'],
+  work: products,
   workgroups: ({ M, N }) => tiles(N, 8, M, 8),
 });
 

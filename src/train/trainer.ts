@@ -493,11 +493,16 @@ export class Trainer {
     steps: number,
     tap?: StepTap,
   ): { read: () => Promise<StepMetrics[]>; tapped: Promise<void> | undefined } {
-    const encoder = this.gpu.device.createCommandEncoder();
-    for (let i = 0; i < steps; i++) program.encode(encoder);
-    const submitted = tap?.encode(encoder, first + steps);
-    const read = this.#parts.metrics.copy(encoder, first, steps);
-    this.gpu.submit(encoder);
+    const { submitted, metrics } = program.run(steps, (encoder) => ({
+      submitted: tap?.encode(encoder, first + steps),
+      metrics: this.#parts.metrics.copy(encoder, first, steps),
+    }));
+    const start = performance.now();
+    const read = async () => {
+      const latest = await metrics();
+      this.gpu.pace.note(steps * program.work, performance.now() - start);
+      return latest;
+    };
     const tapped = submitted?.();
     // It is awaited at the end of the epoch; a failure before that must not count as unhandled.
     tapped?.catch(() => undefined);

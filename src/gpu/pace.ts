@@ -1,0 +1,36 @@
+/**
+ * How fast the adapter works, as far as it decides how much goes into one submit: drivers take a submit of several
+ * seconds for a hang and reset the device, and a page's frames wait for it.
+ */
+
+/** Multiply-adds, or comparisons of words, in a second: what slow hardware and slow software reach. */
+const GUESS = { hardware: 2e10, software: 1e9 };
+
+/** Slower than this part of the guess is nothing but a time that was taken while something else held up the work. */
+const SLOWEST = 0.1;
+
+/** Milliseconds below which a time says more about the way to the GPU and back than about its pace. */
+const SHORTEST_TIME = 50;
+
+export class Pace {
+  /** How long a submit should take at most; by estimate, which may be off by a factor. A page that draws may want less. */
+  secondsOfSubmit = 0.25;
+  readonly #slowest: number;
+  #perSecond: number;
+
+  constructor(software: boolean) {
+    this.#perSecond = software ? GUESS.software : GUESS.hardware;
+    this.#slowest = SLOWEST * this.#perSecond;
+  }
+
+  /** The most work that one submit should hold, in what `KernelSpec.work` counts. */
+  get workOfSubmit(): number {
+    return this.secondsOfSubmit * this.#perSecond;
+  }
+
+  /** Notes how long some work took, from its submit to its end; what comes later goes by it. */
+  note(work: number, milliseconds: number): void {
+    if (milliseconds < SHORTEST_TIME) return;
+    this.#perSecond = Math.max(this.#slowest, (1000 * work) / milliseconds);
+  }
+}
