@@ -9,7 +9,7 @@ import { describe, expect, test } from 'vitest';
 import { Gpu, type KernelSpec, ProgramBuilder, type Tensor, wordsFor } from '../src/gpu/index.ts';
 import { loadShader } from '../src/gpu/kernel.ts';
 import { BINARY_FORWARD } from '../src/kernels/conv.ts';
-import { BINARY_BY_SIDE } from '../src/kernels/gemm.ts';
+import { BINARY_BY_SIDE, SIGN_GRAD_INPUT, SIGN_GRAD_WEIGHTS } from '../src/kernels/gemm.ts';
 import { candidates, defaultOf, type Family } from '../src/kernels/variants.ts';
 import {
   binaryConv2dConstants,
@@ -20,10 +20,10 @@ import {
   transposedFilters,
 } from '../src/ops/conv.ts';
 import { binaryConv2d } from '../src/reference/conv.ts';
-import { binaryMatMul } from '../src/reference/matmul.ts';
+import { binaryMatMul, binaryMatMulGradWeights } from '../src/reference/matmul.ts';
 import { packSigns } from '../src/reference/pack.ts';
 import { uniform01 } from '../src/reference/random.ts';
-import { expectSame, Scratch, useGpu } from './helpers/gpu.ts';
+import { expectClose, expectSame, Scratch, useGpu } from './helpers/gpu.ts';
 
 /** Signs that look random, packed by rows. */
 function draw(rows: number, channels: number, stream: number): Uint32Array<ArrayBuffer> {
@@ -34,7 +34,12 @@ function draw(rows: number, channels: number, stream: number): Uint32Array<Array
 const onUnits = (kernel: { readonly name: string }) => kernel.name.includes('_matrix_');
 
 /** What `AdapterSummary` says of an adapter with all the matrix units that there are kernels for. */
-const MATRICES = ['i8 16x16x32 i32 by 32', 'i8 8x8x8 i32 by 8'];
+const MATRICES = [
+  'i8 16x16x32 i32 by 32',
+  'i8 8x8x8 i32 by 8',
+  'f16 16x16x16 f32 by 32',
+  'f16 8x8x8 f32 by 8',
+];
 
 const fileOf = (path: string) => readFileSync(resolve(import.meta.dirname, '..', 'shaders', path), 'utf8');
 
@@ -90,16 +95,65 @@ fn own_subgroup(local: u32, subgroup: u32) -> u32 {
 }
 `;
 
+/** `lib/matrix_halves.wgsl` likewise. */
+const PLAIN_HALVES = `
+alias Left = u32;
+alias Right = u32;
+struct Sums {
+  a: vec4f,
+  b: vec4f,
+}
+var<private> lane: u32;
+var<private> depth: u32;
+fn load_left(at: u32) -> Left {
+  return at;
+}
+fn load_right(at: u32) -> Right {
+  return at;
+}
+fn four(at: u32) -> vec4f {
+  return vec4f(signs[at], signs[at + 1u], signs[at + 2u], signs[at + 3u]);
+}
+fn multiply_add(left: Left, right: Right, sums: Sums) -> Sums {
+  var added = sums;
+  let row = left + 8u * lane / MATRIX_COLUMNS * MATRIX_DEPTH;
+  let column = right + 8u * lane % MATRIX_COLUMNS;
+  for (var k = 0u; k < depth; k++) {
+    added.a += parts[row + k] * four(column + k * MATRIX_COLUMNS);
+    added.b += parts[row + k] * four(column + k * MATRIX_COLUMNS + 4u);
+  }
+  return added;
+}
+fn rescale(sums: Sums, factor: f32) -> Sums {
+  return Sums(sums.a * factor, sums.b * factor);
+}
+fn store_sums(at: u32, sums: Sums) {
+  for (var i = 0u; i < 4u; i++) {
+    products[at + 8u * lane + i] = sums.a[i];
+    products[at + 8u * lane + 4u + i] = sums.b[i];
+  }
+}
+fn own_subgroup(local: u32, subgroup: u32) -> u32 {
+  lane = local % LANES;
+  depth = MATRIX_DEPTH + local / 256u;
+  return local / LANES;
+}
+`;
+
 /** A kernel that asks plain arithmetic where it asked matrix units. */
 async function withoutUnits<Kernel extends KernelSpec>(kernel: Kernel): Promise<Kernel> {
   const text = await loadShader(kernel);
-  const units = fileOf('lib/matrix_bytes.wgsl');
-  expect(text).toContain(units);
   const source = text
-    .replace(units, () => PLAIN_BYTES)
+    .replace(fileOf('lib/matrix_bytes.wgsl'), () => PLAIN_BYTES)
+    .replace(fileOf('lib/matrix_halves.wgsl'), () => PLAIN_HALVES)
     .replace('enable chromium_experimental_subgroup_matrix;\n', '')
-    .replace(/^alias \w+ = subgroup_matrix_.*$/gm, '');
-  expect(source).not.toMatch(/subgroup_?matrix/i);
+    .replace(/^alias \w+ = subgroup_matrix_.*$/gm, '')
+    .replace(/^diagnostic\(off, chromium.*$/gm, '')
+    // Few adapters that lack the units know halves.
+    .replace('enable f16;\n', '')
+    .replace(/bitcast<vec2<f16>>\(.*\);/, '1.0 - 2.0 * vec2f(vec2u(bits, bits >> 1u) & vec2u(1u));')
+    .replace(/\bf16\b/g, 'f32');
+  expect(source).not.toMatch(/subgroup_?matrix|\bf16\b/i);
   return { ...kernel, name: `${kernel.name}_plain`, source };
 }
 
@@ -121,7 +175,7 @@ describe('products on matrix units', () => {
   };
   /** A device as the one at hand, but with every kind of matrix unit. */
   const able = () => ({
-    features: new Set(['subgroups', 'chromium-experimental-subgroup-matrix']),
+    features: new Set(['subgroups', 'shader-f16', 'chromium-experimental-subgroup-matrix']),
     languageFeatures: new Set(['subgroup_id']),
     limits: gpu().limits,
     adapter: { ...gpu().adapter, matrices: MATRICES },
@@ -133,7 +187,12 @@ describe('products on matrix units', () => {
     const device = await Gpu.request({ gpu: entry });
     try {
       expect(device.features).toContain('chromium-experimental-subgroup-matrix');
-      const all: readonly KernelSpec[] = [...kernels, ...unitsOf(BINARY_FORWARD)];
+      const all: readonly KernelSpec[] = [
+        ...kernels,
+        ...unitsOf(BINARY_FORWARD),
+        ...unitsOf(SIGN_GRAD_INPUT),
+        ...unitsOf(SIGN_GRAD_WEIGHTS),
+      ];
       const compiled = all.map(async (kernel) => {
         // As many invocations as the largest subgroups of this adapter have: that is all that it finds fault with.
         const text = await loadShader(kernel);
@@ -154,7 +213,7 @@ describe('products on matrix units', () => {
         .filter(onUnits)
         .map(({ name }) => name);
     expect(offered(able())).toEqual(kernels.map(({ name }) => name));
-    expect(offered({ ...able(), features: new Set(['subgroups']) })).toEqual([]);
+    expect(offered({ ...able(), features: new Set(['subgroups', 'shader-f16']) })).toEqual([]);
     expect(offered({ ...able(), adapter: { ...gpu().adapter, matrices: [] } })).toEqual([]);
     const one = { ...able(), adapter: { ...gpu().adapter, matrices: ['i8 8x8x8 i32 by 8'] } };
     expect(offered(one)).toEqual(['gemm/binary_matrix_8x8x8']);
@@ -165,8 +224,8 @@ describe('products on matrix units', () => {
 
   test('expand, place and finish as the twin does, at the edges of tiles and words', async () => {
     using scratch = new Scratch(gpu());
-    // Two tiles of 128 each way, the last ones narrow; two steps along K, the second less than half full.
-    const [M, N, K] = [130, 136, 70];
+    // A low tile of 128 and a narrow one beside it; two steps along K, the second less than half full.
+    const [M, N, K] = [20, 136, 70];
     const extents = { M, N, K, INTEGER: 0 };
     const rows = draw(M, K, 1);
     const columns = draw(N, K, 2);
@@ -219,5 +278,42 @@ describe('products on matrix units', () => {
     expect(results.length).toBeGreaterThan(0);
     const expected = binaryConv2d(pixels, filters, geometry);
     for (const { name, values } of results) expectSame(values, expected, name);
+  });
+
+  /** Gradients of all magnitudes, that grow along rows and columns; one is infinite. */
+  const gradients = (m: number, n: number) =>
+    Float32Array.from({ length: m * n }, (_, i) => {
+      if (i === 5 * n) return Number.POSITIVE_INFINITY;
+      const [row, column] = [Math.floor(i / n), i % n];
+      return (uniform01(1, 5, i) - 0.5) * 2 ** (((row * 7) % 20) - 30 + (column % 16));
+    });
+
+  test('sum gradients as accurately as floats do, band by band, whatever their scale', async () => {
+    using scratch = new Scratch(gpu());
+    const [M, N, K] = [68, 70, 132];
+    const shape = { m: M, n: N, k: K };
+    const reals = gradients(M, N);
+    const rows = draw(M, K, 6);
+    const g = scratch.tensor('g', [M, N], 'f32', reals);
+    const a = scratch.tensor('a', [M, K], 'bits', rows);
+    const large = unitsOf(SIGN_GRAD_WEIGHTS).filter(({ name }) => name.endsWith('_16x16x16'));
+    const run = [
+      ...(await Promise.all(large.map(withoutUnits))),
+      ...candidates(SIGN_GRAD_WEIGHTS, { M, N, K }, gpu()).filter(onUnits),
+    ];
+    const results = await runAll(run, (b, kernel) => {
+      const out = b.transient(kernel.name, [N, K], 'f32');
+      b.dispatch(kernel, { g, a, out }, { M, N, K });
+      return out;
+    });
+    expect(results.length).toBeGreaterThan(0);
+    const expected = binaryMatMulGradWeights(reals, rows, shape);
+    for (const { name, values } of results) {
+      expect(values.subarray(0, K).some(Number.isFinite), name).toBe(false);
+      for (let row = 1; row < N; row++) {
+        const [from, to] = [row * K, row * K + K];
+        expectClose(values.subarray(from, to), expected.slice(from, to), 1e-5, `${name}, row ${row}`);
+      }
+    }
   });
 });

@@ -13,6 +13,7 @@ import {
   wordsFor,
 } from '../gpu/index.ts';
 import {
+  bandGroups,
   bytesCanApply,
   carryGroups,
   type Family,
@@ -198,6 +199,20 @@ const signGradInputShared = defineKernel({
   workgroups: ({ M, K }) => tiles(K, 16, M, 4),
 });
 
+/* @__NO_SIDE_EFFECTS__ */
+const signGradInputOnMatrices = (name: string, matrices: string) =>
+  onMatrices(
+    defineKernel({
+      name: `gemm/sign_grad_input_matrix_${name}`,
+      source: matrixShaders,
+      bindings: { g: 'read', w: 'read', gate: 'read', out: 'write' },
+      constants: ['M', 'N', 'K', 'GATED'],
+      workgroups: ({ M, K }) => bandGroups(M, K),
+    }),
+    matrices,
+    ({ N, K }: Extents) => inFours(N) && inFours(K),
+  );
+
 /** f32 [M, N] x bits [N, K] to f32 [M, K], gated. */
 export const SIGN_GRAD_INPUT: Family<typeof signGradInput, Extents & { readonly GATED: number }> & {
   readonly general: typeof signGradInput;
@@ -209,6 +224,8 @@ export const SIGN_GRAD_INPUT: Family<typeof signGradInput, Extents & { readonly 
   variants: [
     { kernel: signGradInputTile, canApply: ({ M, N, K }) => M >= 4 && inFours(N) && inFours(K) },
     { kernel: signGradInputShared, canApply: ({ M, N, K }) => M >= 4 && inFours(N) && inFours(K) },
+    signGradInputOnMatrices('16x16x16', 'f16 16x16x16 f32 by 32'),
+    signGradInputOnMatrices('8x8x8', 'f16 8x8x8 f32 by 8'),
   ],
 };
 
@@ -239,6 +256,20 @@ const signGradWeightsShared = defineKernel({
   workgroups: ({ N, K }) => tiles(K, 16, N, 4),
 });
 
+/* @__NO_SIDE_EFFECTS__ */
+const signGradWeightsOnMatrices = (name: string, matrices: string) =>
+  onMatrices(
+    defineKernel({
+      name: `gemm/sign_grad_weights_matrix_${name}`,
+      source: matrixShaders,
+      bindings: { g: 'read', a: 'read', out: 'write' },
+      constants: ['M', 'N', 'K'],
+      workgroups: ({ N, K }) => bandGroups(N, K),
+    }),
+    matrices,
+    ({ M, K }: Extents) => inFours(M) && inFours(K),
+  );
+
 /** Transposed f32 [M, N] x bits [M, K] to f32 [N, K]. */
 export const SIGN_GRAD_WEIGHTS: Family<typeof signGradWeights, Extents> & {
   readonly general: typeof signGradWeights;
@@ -251,6 +282,8 @@ export const SIGN_GRAD_WEIGHTS: Family<typeof signGradWeights, Extents> & {
     { kernel: signGradWeightsTile, canApply: ({ K }) => inFours(K) },
     // In fours, since the tile adds what is left over one by one.
     { kernel: signGradWeightsShared, canApply: ({ M, K }) => inFours(M) && inFours(K) },
+    signGradWeightsOnMatrices('16x16x16', 'f16 16x16x16 f32 by 32'),
+    signGradWeightsOnMatrices('8x8x8', 'f16 8x8x8 f32 by 8'),
   ],
 };
 

@@ -132,6 +132,13 @@ export function wideGroups(rows: number, columns: number): Workgroups {
   return linearWorkgroups(Math.ceil(rows / 128) * Math.ceil(columns / 128), 1);
 }
 
+/** Workgroups of `lib/sign_matrix.wgsl`: 64 rows of 128 columns each. */
+export function bandGroups(rows: number, columns: number): Workgroups {
+  return linearWorkgroups(Math.ceil(rows / 64) * Math.ceil(columns / 128), 1);
+}
+
+const MATRIX_FEATURES = ['subgroups', 'shader-f16', 'chromium-experimental-subgroup-matrix'];
+
 /**
  * A kernel that includes one of `lib/matrix_*.wgsl`. It runs where it was measured, and its results with it, or pinned; never
  * untried.
@@ -147,8 +154,7 @@ export function onMatrices<Kernel, Extents>(
     kernel,
     canApply: (extents, { features, adapter }) =>
       canApply(extents) &&
-      features.has('subgroups') &&
-      features.has('chromium-experimental-subgroup-matrix') &&
+      MATRIX_FEATURES.every((name) => features.has(name)) &&
       adapter.matrices?.includes(matrices) === true,
     isDefault: () => false,
   };

@@ -19,6 +19,8 @@ export class Crossing {
   readonly #every: boolean;
   /** Cases that at least one kernel of a family takes, by family; all cases, by kernel that runs them all. */
   readonly #taken = new Map<string, number>();
+  /** Cases by kernel that it was picked for in turn. */
+  readonly #picked = new Map<string, number>();
   /** Cases by kernel: those that it takes, and those that it was compared on. */
   readonly #takes = new Map<string, number>();
   readonly #compared = new Map<string, number>();
@@ -42,8 +44,13 @@ export class Crossing {
     const able = candidates(family, extents, gpu);
     for (const { name } of able) count(this.#takes, name);
     if (able.length === 0) return able;
-    const turn = count(this.#taken, family.name);
-    return this.#every ? able : able.filter((_, i) => i === turn % able.length);
+    count(this.#taken, family.name);
+    if (this.#every) return able;
+    // Whichever ran least, so that none is left out, however many kernels an adapter has.
+    const runs = ({ name }: Named) => this.#picked.get(name) ?? 0;
+    const next = able.reduce((least, kernel) => (runs(kernel) < runs(least) ? kernel : least));
+    count(this.#picked, next.name);
+    return [next];
   }
 
   /** Says that a kernel runs a case whatever the others do: the one for any shape. */
