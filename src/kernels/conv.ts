@@ -13,13 +13,12 @@ import {
   bytesCanApply,
   carryGroups,
   type Family,
-  onMatrices,
+  onByteMatrices,
   quadGroups,
   quadsCanApply,
   quadsPay,
   sharedGroups,
   tileGroups,
-  wideGroups,
 } from './variants.ts';
 
 const shaders = () => import('../../shaders/conv.ts');
@@ -236,14 +235,6 @@ const forwardBySide = (
     workgroups: (c) => workgroups(outputs(c) / c.OUT_CHANNELS, c.OUT_CHANNELS),
   });
 
-/* @__NO_SIDE_EFFECTS__ */
-const forwardOnMatrices = (name: string, workgroups: typeof quadGroups, matrices: string) =>
-  onMatrices(
-    forwardBySide(`binary_forward_matrix_${name}`, matrixShaders, workgroups),
-    matrices,
-    canTileForward,
-  );
-
 const binaryForwardTile = forwardBySide('binary_forward_tile', shaders, tileGroups);
 
 /** padded bits * transposed bits to i32 or f32; `canTileForward`. */
@@ -292,9 +283,10 @@ export const BINARY_FORWARD: Family<
       kernel: forwardBySide('binary_forward_bytes', variantShaders, tileGroups),
       canApply: (c, device) => canTileForward(c) && bytesCanApply(device),
     },
-    forwardOnMatrices('16x16x32_wide', wideGroups, 'i8 16x16x32 i32 by 32'),
-    forwardOnMatrices('16x16x32', quadGroups, 'i8 16x16x32 i32 by 32'),
-    forwardOnMatrices('8x8x8', quadGroups, 'i8 8x8x8 i32 by 8'),
+    ...onByteMatrices(
+      (ending, workgroups) => forwardBySide(`binary_forward_matrix_${ending}`, matrixShaders, workgroups),
+      canTileForward,
+    ),
   ],
 };
 

@@ -17,13 +17,13 @@ import {
   bytesCanApply,
   carryGroups,
   type Family,
+  onByteMatrices,
   onMatrices,
   quadGroups,
   quadsCanApply,
   quadsPay,
   sharedGroups,
   tileGroups,
-  wideGroups,
 } from './variants.ts';
 
 const shaders = () => import('../../shaders/gemm.ts');
@@ -95,12 +95,6 @@ const binaryBySide = (
     workgroups: ({ M, N }) => workgroups(M, N),
   });
 
-/* @__NO_SIDE_EFFECTS__ */
-const binaryOnMatrices = (name: string, workgroups: typeof quadGroups, matrices: string) =>
-  onMatrices(binaryBySide(`binary_matrix_${name}`, matrixShaders, workgroups), matrices, ({ N }: Extents) =>
-    inFours(N),
-  );
-
 const binaryColumns = binaryBySide('binary_columns', shaders, tileGroups);
 
 /** bits [M, K] x words [ceil(K / 32), N] to i32 or f32 [M, N]; N in fours. */
@@ -139,9 +133,10 @@ export const BINARY_BY_SIDE: Family<typeof binaryColumns, Extents & { readonly I
       kernel: binaryBySide('binary_bytes', variantShaders, tileGroups),
       canApply: ({ N }, device) => inFours(N) && bytesCanApply(device),
     },
-    binaryOnMatrices('16x16x32_wide', wideGroups, 'i8 16x16x32 i32 by 32'),
-    binaryOnMatrices('16x16x32', quadGroups, 'i8 16x16x32 i32 by 32'),
-    binaryOnMatrices('8x8x8', quadGroups, 'i8 8x8x8 i32 by 8'),
+    ...onByteMatrices(
+      (ending, workgroups) => binaryBySide(`binary_matrix_${ending}`, matrixShaders, workgroups),
+      ({ N }: Extents) => inFours(N),
+    ),
   ],
 };
 

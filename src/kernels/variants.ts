@@ -127,14 +127,14 @@ export function sharedGroups(rows: number, columns: number): Workgroups {
   return linearWorkgroups(Math.ceil(rows / 32) * Math.ceil(columns / 64), 1);
 }
 
-/** Workgroups of `lib/binary_matrix.wgsl` whose TILE is 128: 128 rows of 128 columns each. */
-export function wideGroups(rows: number, columns: number): Workgroups {
-  return linearWorkgroups(Math.ceil(rows / 128) * Math.ceil(columns / 128), 1);
-}
-
 /** Workgroups of `lib/sign_matrix.wgsl`: 64 rows of 128 columns each. */
 export function bandGroups(rows: number, columns: number): Workgroups {
-  return linearWorkgroups(Math.ceil(rows / 64) * Math.ceil(columns / 128), 1);
+  return quadGroups(rows, columns / 2);
+}
+
+/** Workgroups of `lib/binary_matrix.wgsl` whose TILE is 128: 128 rows of 128 columns each. */
+function wideGroups(rows: number, columns: number): Workgroups {
+  return quadGroups(rows / 2, columns / 2);
 }
 
 const MATRIX_FEATURES = ['subgroups', 'shader-f16', 'chromium-experimental-subgroup-matrix'];
@@ -158,6 +158,22 @@ export function onMatrices<Kernel, Extents>(
       adapter.matrices?.includes(matrices) === true,
     isDefault: () => false,
   };
+}
+
+/**
+ * The kernels of a family that include `lib/binary_matrix.wgsl`.
+ * @param kernelOf makes one of its ending and its workgroups
+ */
+/* @__NO_SIDE_EFFECTS__ */
+export function onByteMatrices<Kernel, Extents>(
+  kernelOf: (ending: string, workgroups: typeof wideGroups) => Kernel,
+  canApply: (extents: Extents) => boolean,
+): Variant<Kernel, Extents>[] {
+  return [
+    onMatrices(kernelOf('16x16x32_wide', wideGroups), 'i8 16x16x32 i32 by 32', canApply),
+    onMatrices(kernelOf('16x16x32', quadGroups), 'i8 16x16x32 i32 by 32', canApply),
+    onMatrices(kernelOf('8x8x8', quadGroups), 'i8 8x8x8 i32 by 8', canApply),
+  ];
 }
 
 /** Whether an implementation knows the dot products that `lib/binary_bytes.wgsl` needs. */
