@@ -7,8 +7,9 @@ import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
 import { linkShader, stripShader } from '../shaders/link.ts';
-import type { KernelSpec, Shaders } from '../src/gpu/index.ts';
+import type { Shaders } from '../src/gpu/index.ts';
 import { loadShader } from '../src/gpu/kernel.ts';
+import { SPECIFICATIONS } from './helpers/specifications.ts';
 
 const ROOT = resolve(import.meta.dirname, '..', 'shaders');
 const files = readdirSync(ROOT, { recursive: true, encoding: 'utf8' })
@@ -24,18 +25,8 @@ function includesOf(path: string): string[] {
   return [...textOf(path).matchAll(/^\s*\/\/!include\s+"([^"]+)"\s*$/gm)].map((match) => match[1] ?? '');
 }
 
-/** Every specification that a module of `src/kernels` exports, however deep in its families of variants. */
-function specificationsIn(value: unknown): KernelSpec[] {
-  if (typeof value !== 'object' || value === null) return [];
-  if ('source' in value && 'bindings' in value && 'workgroups' in value) return [value as KernelSpec];
-  return Object.values(value).flatMap(specificationsIn);
-}
-
-const modules = import.meta.glob<Record<string, unknown>>('../src/kernels/*.ts', { eager: true });
 const kernels = await Promise.all(
-  [...new Set(Object.values(modules).flatMap((module) => specificationsIn({ ...module })))].map(
-    async (kernel) => ({ ...kernel, source: await loadShader(kernel) }),
-  ),
+  SPECIFICATIONS.map(async (kernel) => ({ ...kernel, source: await loadShader(kernel) })),
 );
 
 /** Overrides of a module that have a default, which a specification need not name. */
@@ -116,6 +107,12 @@ describe.each(kernels)('$name', (kernel) => {
     const needed = overrides.map(({ name }) => name).filter((name) => !defaults.includes(name));
     expect(needed.sort()).toEqual([...kernel.constants].sort());
     expect(needed.filter((name) => !/^[A-Z][A-Z0-9_]*$/.test(name))).toEqual([]);
+  });
+
+  test('starts at the first row of a part, where its dispatches are done in parts', () => {
+    const finds = { line: 'linear_index', rows: 'tile_row' } as const;
+    const used = kernel.splits === undefined ? [] : [finds[kernel.splits]];
+    expect(used.filter((name) => !new RegExp(`(?<!fn )\\b${name}\\(`).test(kernel.source))).toEqual([]);
   });
 
   test('has one entry point, `main`, of at most 256 invocations', () => {

@@ -1,5 +1,6 @@
 // Product of reals: out = a * c. One invocation makes 8 rows x 8 columns in registers: each value it loads is used 8 times.
 // N and K are multiples of 4; M is any.
+//!include "lib/tile_row.wgsl"
 
 override M: u32;
 override N: u32;
@@ -24,7 +25,7 @@ fn store(row: u32, column: u32, sums: vec4f) {
 @compute @workgroup_size(8, 8)
 fn main(@builtin(global_invocation_id) id: vec3u) {
   let n = id.x * 8u;
-  let m = id.y * 8u;
+  let m = tile_row(id) * 8u;
   if (n >= N || m >= M) {
     return;
   }

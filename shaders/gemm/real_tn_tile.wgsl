@@ -1,5 +1,6 @@
 // Product of reals: out = transpose(a) * c. One invocation makes 8 rows x 8 columns in registers, adding the outer products
 // of two rows of the operands at a time: each value it loads is used 8 times. M and N are multiples of 4; K is any.
+//!include "lib/tile_row.wgsl"
 
 override M: u32;
 override N: u32;
@@ -18,7 +19,7 @@ fn store(row: u32, column: u32, sums: vec4f) {
 @compute @workgroup_size(8, 8)
 fn main(@builtin(global_invocation_id) id: vec3u) {
   let n = id.x * 8u;
-  let m = id.y * 8u;
+  let m = tile_row(id) * 8u;
   if (n >= N || m >= M) {
     return;
   }

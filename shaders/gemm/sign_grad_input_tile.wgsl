@@ -1,5 +1,6 @@
 // Gradient of a product with packed signs with respect to its input: out = g * sign(w), gated. One invocation makes 4 rows x
 // 16 columns in registers, the signs of which are one half of a word. N and K are multiples of 4; M is any.
+//!include "lib/tile_row.wgsl"
 //!include "lib/sign_tile.wgsl"
 
 override M: u32;
@@ -18,7 +19,7 @@ override WORDS = (K + 31u) / 32u; // of a packed row
 @compute @workgroup_size(8, 8)
 fn main(@builtin(global_invocation_id) id: vec3u) {
   let k = id.x * 16u;
-  let m = id.y * 4u;
+  let m = tile_row(id) * 4u;
   if (k >= K || m >= M) {
     return;
   }

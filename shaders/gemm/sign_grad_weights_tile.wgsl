@@ -1,6 +1,7 @@
 // Gradient of a product of packed signs with respect to its (sign) weights: out = transpose(g) * sign(a). One invocation
 // makes 4 rows x 16 columns in registers, adding the outer products of four samples at a time; the signs of the columns
 // are one half of a word. K is a multiple of 4; M and N are any.
+//!include "lib/tile_row.wgsl"
 //!include "lib/sign_tile.wgsl"
 
 override M: u32;
@@ -28,7 +29,7 @@ fn store(row: u32, column: u32, sums: vec4f) {
 @compute @workgroup_size(8, 8)
 fn main(@builtin(global_invocation_id) id: vec3u) {
   let k = id.x * 16u;
-  let n = id.y * 4u;
+  let n = tile_row(id) * 4u;
   if (k >= K || n >= N) {
     return;
   }

@@ -1,5 +1,6 @@
 // Product of reals with packed signs: out = x * transpose(sign(w)). One invocation makes 4 rows x 16 columns in registers:
 // each real it loads is used 16 times and each sign it expands 4 times. N and K are multiples of 4; M is any.
+//!include "lib/tile_row.wgsl"
 //!include "lib/sign_tile.wgsl"
 
 override M: u32;
@@ -27,7 +28,7 @@ fn store(row: u32, column: u32, sums: vec4f) {
 @compute @workgroup_size(8, 8)
 fn main(@builtin(global_invocation_id) id: vec3u) {
   let n = id.x * 16u;
-  let m = id.y * 4u;
+  let m = tile_row(id) * 4u;
   if (n >= N || m >= M) {
     return;
   }

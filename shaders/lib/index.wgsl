@@ -1,4 +1,7 @@
-// Index of an invocation in a dispatch that `linearWorkgroups` (src/gpu/kernel.ts) laid out: along x, wrapped into y.
+// Where an invocation is in a dispatch, which may be a part of a larger one: some of its rows of workgroups.
+override FIRST_ROW: u32 = 0u; // of the part
+
+// Its index where `linearWorkgroups` (src/gpu/kernel.ts) laid out the dispatch: along x, wrapped into y.
 fn linear_index(invocation: vec3u, groups: vec3u, group_size: u32) -> u32 {
-  return invocation.y * groups.x * group_size + invocation.x;
+  return (invocation.y + FIRST_ROW) * groups.x * group_size + invocation.x;
 }

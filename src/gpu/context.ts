@@ -474,7 +474,8 @@ export class Gpu {
 
 /** A stable name for a kernel and its constants. */
 function pipelineKey(kernel: KernelSpec, constants: Constants): string {
-  const values = kernel.constants.map((name) => `${name}=${constants[name]}`);
+  const names = 'FIRST_ROW' in constants ? [...kernel.constants, 'FIRST_ROW'] : kernel.constants;
+  const values = names.map((name) => `${name}=${constants[name]}`);
   return `${kernel.name}(${values.join(',')})`;
 }
 

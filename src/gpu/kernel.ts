@@ -36,6 +36,30 @@ export interface KernelSpec<
    * absent, the elements that it is bound to.
    */
   work?(constants: Readonly<Record<Constant, number>>): number;
+  /**
+   * How a dispatch that would take long may be done in parts, some rows of its workgroups each, whose first one the shader
+   * takes for FIRST_ROW: by `linear_index` (`lib/index.wgsl`) workgroups are a line that may be laid out in any number
+   * of rows; by `tile_row` they have the rows that `workgroups` says. Absent where it can't be parted.
+   */
+  readonly splits?: 'line' | 'rows';
+}
+
+/** A part of a dispatch: rows of its workgroups from `firstRow` on. */
+export interface DispatchPart {
+  readonly workgroups: Workgroups;
+  readonly firstRow: number;
+}
+
+/** A dispatch in parts, as many as are wanted where its kernel can have so many; the whole of it where it can't. */
+export function partsOf({ splits }: KernelSpec, workgroups: Workgroups, wanted: number): DispatchPart[] {
+  const [x, y, z] = workgroups;
+  if (splits === undefined || wanted <= 1) return [{ workgroups, firstRow: 0 }];
+  const [width, rows] = splits === 'line' && y < wanted ? [Math.ceil((x * y) / wanted), wanted] : [x, y];
+  const height = Math.ceil(rows / wanted);
+  return Array.from({ length: Math.ceil(rows / height) }, (_, i): DispatchPart => {
+    const firstRow = i * height;
+    return { workgroups: [width, Math.min(height, rows - firstRow), z], firstRow };
+  });
 }
 
 /** Declares a kernel; exists so that binding and constant names are inferred as literal types. */

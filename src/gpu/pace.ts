@@ -12,9 +12,14 @@ const SLOWEST = 0.1;
 /** Milliseconds below which a time says more about the way to the GPU and back than about its pace. */
 const SHORTEST_TIME = 50;
 
+/** The most parts of a dispatch: each has a pipeline of its own. */
+const MOST_PARTS = 16;
+
 export class Pace {
   /** How long a submit should take at most; by estimate, which may be off by a factor. A page that draws may want less. */
   secondsOfSubmit = 0.25;
+  /** The most work of one dispatch. It is done in parts beyond, which are compiled before anything was timed. */
+  workOfDispatch = 2 ** 33;
   readonly #slowest: number;
   #perSecond: number;
 
@@ -26,6 +31,11 @@ export class Pace {
   /** The most work that one submit should hold, in what `KernelSpec.work` counts. */
   get workOfSubmit(): number {
     return this.secondsOfSubmit * this.#perSecond;
+  }
+
+  /** In how many parts a dispatch should be done. */
+  partsOfDispatch(work: number): number {
+    return Math.min(MOST_PARTS, Math.ceil(work / this.workOfDispatch));
   }
 
   /** Notes how long some work took, from its submit to its end; what comes later goes by it. */

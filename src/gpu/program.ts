@@ -10,7 +10,8 @@
  */
 import { DisposedError, GpuValidationError, MemoryPlanError, OptionError } from '../errors.ts';
 import { BUFFER_USAGE, Gpu } from './context.ts';
-import type { Access, KernelSpec, Workgroups } from './kernel.ts';
+import { type Access, type KernelSpec, partsOf, type Workgroups } from './kernel.ts';
+import type { Pace } from './pace.ts';
 import { type Lifetime, matchSlots, planSlots, type SlotPlan } from './plan.ts';
 import { type DType, type Shape, Tensor } from './tensor.ts';
 
@@ -289,7 +290,7 @@ export class ProgramBuilder {
         remedy: 'use a smaller batch or a smaller model',
       });
     }
-    const needed = this.#needed();
+    const needed = this.#needed().flatMap((dispatch) => inParts(dispatch, this.gpu.pace));
     const pipelines = await Promise.all(
       needed.map(({ kernel, constants }) => this.gpu.pipeline(kernel, constants)),
     );
@@ -315,7 +316,7 @@ export class ProgramBuilder {
           workgroups: dispatch.workgroups,
           label: dispatch.label,
           kernel: dispatch.kernel.name,
-          work: workOf(dispatch),
+          work: dispatch.work,
         };
       });
     });
@@ -331,6 +332,19 @@ export class ProgramBuilder {
 /** What a dispatch does, as far as it is known before it runs; 1 at least. */
 function workOf({ kernel, constants, tensors }: Dispatch): number {
   return Math.max(1, kernel.work?.(constants) ?? tensors.reduce((sum, { size }) => sum + size, 0));
+}
+
+/** A dispatch that would take long as several, each with its share of the work. */
+function inParts(dispatch: Dispatch, pace: Pace): (Dispatch & { readonly work: number })[] {
+  const work = workOf(dispatch);
+  const parts = partsOf(dispatch.kernel, dispatch.workgroups, pace.partsOfDispatch(work));
+  return parts.map(({ workgroups, firstRow }) => ({
+    ...dispatch,
+    workgroups,
+    // A pipeline without it is the one that others have, too.
+    constants: firstRow === 0 ? dispatch.constants : { ...dispatch.constants, FIRST_ROW: firstRow },
+    work: work / parts.length,
+  }));
 }
 
 /** The tensors that a dispatch writes. */
@@ -349,7 +363,7 @@ interface Step {
 }
 
 /** Steps one after the other, cut where a part would hold more work, or more steps, than it may. */
-function inParts(
+function cut(
   steps: readonly Step[],
   mostWork: number,
   mostSteps = Number.POSITIVE_INFINITY,
@@ -426,7 +440,7 @@ export class Program {
   run<T>(times = 1, last?: (encoder: GPUCommandEncoder) => T): T | undefined {
     this.#assertUsable();
     const { device, pace } = this.#gpu;
-    const parts = inParts(this.#steps, pace.workOfSubmit);
+    const parts = cut(this.#steps, pace.workOfSubmit);
     let encoder = device.createCommandEncoder();
     const encoders = [encoder];
     let work = 0;
@@ -457,7 +471,7 @@ export class Program {
     const { device, pace } = this.#gpu;
     const timings: DispatchTiming[] = [];
     // A query set holds 4,096 entries at most.
-    for (const { steps } of inParts(this.#steps, pace.workOfSubmit, 2048)) {
+    for (const { steps } of cut(this.#steps, pace.workOfSubmit, 2048)) {
       const querySet = device.createQuerySet({ type: 'timestamp', count: 2 * steps.length });
       const bytes = 16 * steps.length;
       const resolved = this.#gpu.createBuffer(

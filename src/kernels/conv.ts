@@ -71,6 +71,7 @@ export const binaryForward = defineKernel({
   bindings: { a: 'read', w: 'read', out: 'write' },
   constants: [...GEOMETRY, 'INTEGER'],
   work: comparisons,
+  splits: 'line',
   workgroups: (c) => linearWorkgroups(outputs(c), 64),
 });
 
@@ -81,6 +82,7 @@ export const signForward = defineKernel({
   bindings: { x: 'read', w: 'read', out: 'write' },
   constants: GEOMETRY,
   work: products,
+  splits: 'line',
   workgroups: (c) => linearWorkgroups(outputs(c), 64),
 });
 
@@ -91,6 +93,7 @@ export const realForward = defineKernel({
   bindings: { x: 'read', w: 'read', out: 'write' },
   constants: GEOMETRY,
   work: products,
+  splits: 'line',
   workgroups: (c) => linearWorkgroups(outputs(c), 64),
 });
 
@@ -101,6 +104,7 @@ export const binaryGradInput = defineKernel({
   bindings: { g: 'read', w: 'read', gate: 'read', out: 'write' },
   constants: [...GEOMETRY, 'GATED'],
   work: products,
+  splits: 'line',
   workgroups: (c) => linearWorkgroups(inputs(c), 64),
 });
 
@@ -111,6 +115,7 @@ export const realGradInput = defineKernel({
   bindings: { g: 'read', w: 'read', out: 'write' },
   constants: GEOMETRY,
   work: products,
+  splits: 'line',
   workgroups: (c) => linearWorkgroups(inputs(c), 64),
 });
 
@@ -121,6 +126,7 @@ export const binaryGradWeights = defineKernel({
   bindings: { g: 'read', a: 'read', out: 'write' },
   constants: [...GEOMETRY, 'CHUNKS'],
   work: products,
+  splits: 'line',
   workgroups: (c) => linearWorkgroups(weights(c) * c.CHUNKS, 64),
 });
 
@@ -131,6 +137,7 @@ export const realGradWeights = defineKernel({
   bindings: { g: 'read', x: 'read', out: 'write' },
   constants: [...GEOMETRY, 'CHUNKS'],
   work: products,
+  splits: 'line',
   workgroups: (c) => linearWorkgroups(weights(c) * c.CHUNKS, 64),
 });
 
@@ -297,6 +304,7 @@ export const realForwardTile = defineKernel({
   bindings: { x: 'read', w: 'read', out: 'write' },
   constants: GEOMETRY,
   work: products,
+  splits: 'line',
   workgroups: (c) => tiles(outputs(c), c.OUT_CHANNELS, 8),
 });
 
@@ -307,6 +315,7 @@ export const binaryGradInputTile = defineKernel({
   bindings: { g: 'read', w: 'read', gate: 'read', out: 'write' },
   constants: [...GEOMETRY, 'GATED'],
   work: products,
+  splits: 'line',
   workgroups: (c) => tiles(inputs(c), c.CHANNELS, 8),
 });
 
@@ -317,6 +326,7 @@ export const realGradInputTile = defineKernel({
   bindings: { g: 'read', w: 'read', out: 'write' },
   constants: GEOMETRY,
   work: products,
+  splits: 'line',
   workgroups: (c) => tiles(inputs(c), c.CHANNELS, 8),
 });
 
@@ -333,6 +343,7 @@ export const binaryGradWeightsTile = defineKernel({
   bindings: { g: 'read', a: 'read', out: 'write' },
   constants: [...GEOMETRY, 'CHUNKS'],
   work: products,
+  splits: 'line',
   workgroups: filterTiles,
 });
 
@@ -343,6 +354,7 @@ export const realGradWeightsTile = defineKernel({
   bindings: { g: 'read', x: 'read', out: 'write' },
   constants: [...GEOMETRY, 'CHUNKS'],
   work: products,
+  splits: 'line',
   workgroups: filterTiles,
 });
 
@@ -353,6 +365,7 @@ export const realGradWeightsNarrow = defineKernel({
   bindings: { g: 'read', x: 'read', out: 'write' },
   constants: [...GEOMETRY, 'CHUNKS'],
   work: products,
+  splits: 'line',
   workgroups: (c) =>
     linearWorkgroups(
       Math.ceil((c.KERNEL_WIDTH * c.CHANNELS) / 4) *

@@ -53,6 +53,7 @@ const binary = defineKernel({
   bindings: { a: 'read', w: 'read', out: 'write' },
   constants: ['M', 'N', 'K', 'INTEGER'],
   work: comparisons,
+  splits: 'line',
   workgroups: ({ M, N }) => linearWorkgroups(M * N, 64),
 });
 
@@ -146,6 +147,7 @@ const sign = defineKernel({
   bindings: { x: 'read', w: 'read', out: 'write' },
   constants: ['M', 'N', 'K'],
   work: products,
+  splits: 'line',
   workgroups: ({ M, N }) => linearWorkgroups(M * N, 64),
 });
 
@@ -155,6 +157,7 @@ const signTile = defineKernel({
   bindings: { x: 'read', w: 'read', out: 'write' },
   constants: ['M', 'N', 'K'],
   work: products,
+  splits: 'rows',
   workgroups: ({ M, N }) => tiles(N, 16, M, 4),
 });
 
@@ -173,6 +176,7 @@ const signGradInput = defineKernel({
   bindings: { g: 'read', w: 'read', gate: 'read', out: 'write' },
   constants: ['M', 'N', 'K', 'GATED'],
   work: products,
+  splits: 'line',
   workgroups: ({ M, K }) => linearWorkgroups(M * K, 64),
 });
 
@@ -182,6 +186,7 @@ const signGradInputTile = defineKernel({
   bindings: { g: 'read', w: 'read', gate: 'read', out: 'write' },
   constants: ['M', 'N', 'K', 'GATED'],
   work: products,
+  splits: 'rows',
   workgroups: ({ M, K }) => tiles(K, 16, M, 4),
 });
 
@@ -230,6 +235,7 @@ const signGradWeights = defineKernel({
   bindings: { g: 'read', a: 'read', out: 'write' },
   constants: ['M', 'N', 'K'],
   work: products,
+  splits: 'line',
   workgroups: ({ N, K }) => linearWorkgroups(N * K, 64),
 });
 
@@ -239,6 +245,7 @@ const signGradWeightsTile = defineKernel({
   bindings: { g: 'read', a: 'read', out: 'write' },
   constants: ['M', 'N', 'K'],
   work: products,
+  splits: 'rows',
   workgroups: ({ N, K }) => tiles(K, 16, N, 4),
 });
 
@@ -289,6 +296,7 @@ export const real = defineKernel({
   bindings: { a: 'read', c: 'read', out: 'write' },
   constants: ['M', 'N', 'K', 'TRANSPOSE_A', 'TRANSPOSE_B'],
   work: products,
+  splits: 'line',
   workgroups: ({ M, N }) => linearWorkgroups(M * N, 64),
 });
 
@@ -298,6 +306,7 @@ const realTile = defineKernel({
   bindings: { a: 'read', c: 'read', out: 'write' },
   constants: ['M', 'N', 'K'],
   work: products,
+  splits: 'rows',
   workgroups: ({ M, N }) => tiles(N, 8, M, 8),
 });
 
@@ -307,6 +316,7 @@ const realNtTile = defineKernel({
   bindings: { a: 'read', c: 'read', out: 'write' },
   constants: ['M', 'N', 'K'],
   work: products,
+  splits: 'rows',
   workgroups: ({ M, N }) => tiles(N, 8, M, 8),
 });
 
@@ -316,6 +326,7 @@ const realTnTile = defineKernel({
   bindings: { a: 'read', c: 'read', out: 'write' },
   constants: ['M', 'N', 'K'],
   work: products,
+  splits: 'rows',
   workgroups: ({ M, N }) => tiles(N, 8, M, 8),
 });
 

@@ -1,0 +1,134 @@
+/** Dispatches that would take long are done in parts, by every kernel that can be parted: the same bits. */
+import { describe, expect, test } from 'vitest';
+import { type KernelSpec, ProgramBuilder, sizeOf, type Tensor } from '../src/gpu/index.ts';
+import { partsOf } from '../src/gpu/kernel.ts';
+import {
+  binaryConv2d,
+  binaryConv2dGradInput,
+  binaryConv2dGradWeights,
+  conv2d,
+  conv2dGradInput,
+  conv2dGradWeights,
+  signConv2d,
+} from '../src/ops/conv.ts';
+import {
+  binaryMatMul,
+  binaryMatMulGradInput,
+  binaryMatMulGradWeights,
+  matMul,
+  signMatMul,
+} from '../src/ops/dense.ts';
+import { packSigns } from '../src/reference/pack.ts';
+import { uniform01 } from '../src/reference/random.ts';
+import { expectSame, Scratch, useGpu } from './helpers/gpu.ts';
+import { SPECIFICATIONS } from './helpers/specifications.ts';
+
+const PARTED = SPECIFICATIONS.filter(({ splits }) => splits !== undefined).map(({ name }) => name);
+
+/** Convolutions and products of all kinds, tiled and not. */
+function recordAll(b: ProgramBuilder, scratch: Scratch): Tensor[] {
+  const reals = (shape: readonly number[]) => {
+    const values = Float32Array.from(
+      { length: sizeOf(shape) },
+      (_, i) => 2 * uniform01(1, shape.length, i) - 1,
+    );
+    return scratch.tensor('reals', shape, 'f32', values);
+  };
+  const signs = (shape: readonly number[]) => {
+    const values = Float32Array.from(
+      { length: sizeOf(shape) },
+      (_, i) => uniform01(2, shape.length, i) - 0.5,
+    );
+    const channels = shape.at(-1) ?? 1;
+    return scratch.tensor('signs', shape, 'bits', packSigns(values, values.length / channels, channels));
+  };
+  const convolutions = (
+    [
+      [8, 8, 1],
+      [3, 12, 1],
+      [130, 6, 2],
+    ] as const
+  ).flatMap(([channels, outputs, groups]) => {
+    const inputShape = [2, 7, 6, channels];
+    const filterShape = [outputs, 3, 3, channels / groups];
+    const [x, a, w, s, g] = [
+      reals(inputShape),
+      signs(inputShape),
+      reals(filterShape),
+      signs(filterShape),
+      reals([2, 7, 6, outputs]),
+    ];
+    const options = { padding: 'same', groups } as const;
+    return [
+      binaryConv2d(b, a, s, options),
+      signConv2d(b, x, s, options),
+      conv2d(b, x, w, options),
+      binaryConv2dGradInput(b, g, s, { ...options, inputShape, gate: a }),
+      conv2dGradInput(b, g, w, { ...options, inputShape }),
+      binaryConv2dGradWeights(b, g, a, { ...options, filterShape }),
+      conv2dGradWeights(b, g, x, { ...options, filterShape }),
+    ];
+  });
+  const products = (
+    [
+      [76, 84, 36],
+      [70, 37, 135],
+    ] as const
+  ).flatMap(([m, n, k]) => {
+    const [x, a, w, s, g] = [reals([m, k]), signs([m, k]), reals([n, k]), signs([n, k]), reals([m, n])];
+    return [
+      binaryMatMul(b, a, s),
+      signMatMul(b, x, s),
+      binaryMatMulGradInput(b, g, s, { gate: a }),
+      binaryMatMulGradWeights(b, g, a),
+      matMul(b, x, w, { transposeB: true }),
+      matMul(b, g, w),
+      matMul(b, g, x, { transposeA: true }),
+    ];
+  });
+  return [...convolutions, ...products];
+}
+
+describe('dispatches in parts', () => {
+  const gpu = useGpu();
+
+  test('give the same bits, by every kernel that can be parted', async () => {
+    using scratch = new Scratch(gpu());
+    const { workOfDispatch } = gpu().pace;
+    const run = async (most: number) => {
+      const b = new ProgramBuilder(gpu(), 'parts');
+      const outs = recordAll(b, scratch).map((out) => b.keep(out));
+      gpu().pace.workOfDispatch = most;
+      using program = await b.compile();
+      await gpu().scoped('parts', () => program.run());
+      const results: Uint32Array[] = [];
+      for (const out of outs) results.push(new Uint32Array(await gpu().readBytes(out)));
+      return { results, kernels: program.kernels };
+    };
+    const whole = await run(workOfDispatch);
+    const parted = await run(12_000);
+    gpu().pace.workOfDispatch = workOfDispatch;
+    for (const [i, result] of parted.results.entries()) expectSame(result, whole.results[i] ?? [], `${i}`);
+    const times = (names: readonly string[], kernel: string) =>
+      names.filter((name) => name === kernel).length;
+    const more = PARTED.filter((kernel) => times(parted.kernels, kernel) > times(whole.kernels, kernel));
+    expect(more.sort()).toEqual(PARTED.sort());
+  });
+
+  test('cover its workgroups once each', () => {
+    const kernel = (splits?: 'line' | 'rows') => ({ splits }) as KernelSpec;
+    expect(partsOf(kernel(), [100, 3, 1], 4)).toEqual([{ workgroups: [100, 3, 1], firstRow: 0 }]);
+    expect(partsOf(kernel('rows'), [100, 3, 2], 1)).toEqual([{ workgroups: [100, 3, 2], firstRow: 0 }]);
+    expect(partsOf(kernel('rows'), [100, 3, 1], 2)).toEqual([
+      { workgroups: [100, 2, 1], firstRow: 0 },
+      { workgroups: [100, 1, 1], firstRow: 2 },
+    ]);
+    expect(partsOf(kernel('rows'), [100, 1, 1], 4)).toEqual([{ workgroups: [100, 1, 1], firstRow: 0 }]);
+    expect(partsOf(kernel('line'), [10, 1, 1], 3)).toEqual(
+      [0, 1, 2].map((firstRow) => ({ workgroups: [4, 1, 1], firstRow })),
+    );
+    expect(partsOf(kernel('line'), [60_000, 30, 1], 15)).toEqual(
+      Array.from({ length: 15 }, (_, i) => ({ workgroups: [60_000, 2, 1], firstRow: 2 * i })),
+    );
+  });
+});
