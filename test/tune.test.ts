@@ -3,12 +3,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { OptionError } from '../src/errors.ts';
-import { Choices, type Gpu, ProgramBuilder, parseChoices, storageOf } from '../src/gpu/index.ts';
-import { BINARY_BY_SIDE } from '../src/kernels/gemm.ts';
+import {
+  Choices,
+  type Gpu,
+  type KernelSpec,
+  ProgramBuilder,
+  parseChoices,
+  storageOf,
+} from '../src/gpu/index.ts';
+import { loadShader } from '../src/gpu/kernel.ts';
+import { BINARY_BY_SIDE, SIGN_GRAD_WEIGHTS } from '../src/kernels/gemm.ts';
 import { candidates, choiceKey, choose } from '../src/kernels/variants.ts';
 import { choicesFile } from '../src/node/choices.ts';
-import { binaryMatMul } from '../src/ops/dense.ts';
-import { pinKernel, tune } from '../src/ops/tune.ts';
+import { binaryMatMul, binaryMatMulGradWeights } from '../src/ops/dense.ts';
+import { pinKernel, type Tuning, tune } from '../src/ops/tune.ts';
 import { Scratch, useGpu } from './helpers/gpu.ts';
 
 const EXTENTS = { M: 32, N: 16, K: 70, INTEGER: 0 };
@@ -49,6 +57,38 @@ describe('tuning', () => {
     expect(choose(BINARY_BY_SIDE, EXTENTS, gpu())?.name).toBe(tuning?.kernel);
     expect(parseChoices(kept.at(-1) ?? null)).toEqual(choices.list());
     expect(await tune(gpu(), { samples: 1 })).toEqual([]);
+  });
+
+  test('a kernel that rounds sums otherwise is measured, and chosen only where that is asked for', async () => {
+    const { variants } = SIGN_GRAD_WEIGHTS;
+    const { kernel } = variants[0] ?? expect.fail('no kernel');
+    const text = await loadShader(kernel as unknown as KernelSpec);
+    /** The first kernel of the family with results that are off by a factor. */
+    const off = (name: string, factor: string) => {
+      const source = text.replace(/= sums;/, `= ${factor} * sums;`);
+      expect(source).not.toBe(text);
+      return { kernel: { ...kernel, name, source }, canApply: () => true };
+    };
+    const known = variants.length;
+    const list = variants as (typeof variants)[number][];
+    list.push(off('gemm/rounds', '1.000001'), off('gemm/errs', '1.001'));
+    try {
+      using scratch = new Scratch(gpu());
+      const g = scratch.tensor('g', [64, 16], 'f32');
+      const a = scratch.tensor('a', [64, 128], 'bits');
+      binaryMatMulGradWeights(new ProgramBuilder(gpu(), 'asking'), g, a);
+      const find = (made: readonly Tuning[]) =>
+        made.find(({ key }) => key === 'binaryMatMulGradWeights(M=64,N=16,K=128)');
+      const strict = find(await tune(gpu(), { samples: 1 }));
+      expect(strict?.rejected).toEqual(['gemm/errs']);
+      expect(strict?.rounded).toContain('gemm/rounds');
+      expect(strict?.measured).toHaveProperty(['gemm/rounds']);
+      expect(strict?.rounded).not.toContain(strict?.kernel);
+      const free = find(await tune(gpu(), { samples: 1, again: true, rounding: true }));
+      expect(free?.measured?.[free.kernel]).toBe(Math.min(...Object.values(free?.measured ?? {})));
+    } finally {
+      list.length = known;
+    }
   });
 
   test('a pinned kernel runs, and measurements leave it alone', async () => {

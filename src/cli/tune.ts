@@ -16,6 +16,7 @@ interface Flags extends AdapterOptions {
   readonly model: ModelName;
   readonly batch: number;
   readonly again: boolean;
+  readonly rounding: boolean;
   readonly list: boolean;
   readonly clear?: string | true;
   readonly pin?: { readonly key: string; readonly kernel: string };
@@ -28,6 +29,7 @@ export function tuneCommand(): Command {
     .addOption(modelOption())
     .option('--batch <count>', 'images a training step', positiveInteger, 100)
     .option('--again', 'measure also what was measured before', false)
+    .option('--rounding', 'choose also kernels that round the sums of gradients otherwise', false)
     .option('--list', 'list the choices, and measure nothing', false)
     .option('--clear [key]', 'forget one choice, or all of this adapter')
     .option('--pin <key:kernel>', 'choose a kernel by name, whatever was measured', pinned)
@@ -36,7 +38,7 @@ export function tuneCommand(): Command {
       'after',
       `
 Choices change how long something takes, and no bit of a result: a kernel is chosen only where its results are those of
-the default, to the bit, on this adapter.
+the default, to the bit, on this adapter. With --rounding they may change the last bits of gradients.
 
 Examples:
   $ webgpu-bnn tune --model binarynet --batch 50
@@ -68,7 +70,7 @@ async function act(gpu: Gpu, flags: Flags): Promise<void> {
     const onChoice = ({ key, kernel }: Choice) => {
       if (!flags.json) console.log(`${key}\n  ${kernel}`);
     };
-    const made = await ops.tune(gpu, { again: flags.again, onChoice });
+    const made = await ops.tune(gpu, { again: flags.again, rounding: flags.rounding, onChoice });
     if (!flags.json) console.log(made.length === 0 ? 'nothing new to choose\n' : '');
   }
 }

@@ -1,7 +1,8 @@
 /**
  * Tuning: where several kernels compute the same, a short measurement on this adapter says which is fastest for the
  * extents at hand. A kernel is taken only where its results are those of the default to the bit, on this adapter and for
- * these extents; so a choice changes how long something takes, and nothing else.
+ * these extents; so a choice changes how long something takes, and nothing else. Kernels that round sums otherwise, as those
+ * of gradients on matrix units do, are measured too, and taken where that is asked for.
  */
 import { OptionError } from '../errors.ts';
 import {
@@ -38,6 +39,11 @@ const FAMILIES: readonly AnyFamily[] = [
 export interface TuneOptions {
   /** Measures also what was measured before; what is pinned stays. */
   readonly again?: boolean | undefined;
+  /**
+   * Takes also kernels that round sums of floats otherwise than the default, where results agree to 1e-5 of the largest. A
+   * choice then changes the last bits of gradients; which kernel ran is a matter of measurement.
+   */
+  readonly rounding?: boolean | undefined;
   /** Timed samples of each kernel; 5 when absent. */
   readonly samples?: number | undefined;
   /** Told of each choice as it is made. */
@@ -48,6 +54,8 @@ export interface TuneOptions {
 export interface Tuning extends Choice {
   /** Kernels whose results differ from the default's on this adapter, or that it doesn't compile. */
   readonly rejected: readonly string[];
+  /** Kernels whose results are those of the default but for rounding; not to be chosen without `rounding`. */
+  readonly rounded: readonly string[];
 }
 
 /**
@@ -61,10 +69,10 @@ export async function tune(gpu: Gpu, options: TuneOptions = {}): Promise<Tuning[
   for (const [key, { family, extents }] of [...gpu.choices.asked]) {
     const known = gpu.choices.get(key);
     if (known?.pinned === true || (known !== undefined && options.again !== true)) continue;
-    const tuning = await tuneOne(gpu, familyNamed(family), extents, options.samples ?? 5);
+    const tuning = await tuneOne(gpu, familyNamed(family), extents, options);
     if (tuning === undefined) continue;
-    const { rejected: _, ...choice } = tuning;
-    gpu.choices.set(choice);
+    const { kernel, pinned, measured } = tuning;
+    gpu.choices.set({ key, kernel, pinned, ...(measured && { measured }) });
     tunings.push(tuning);
     options.onChoice?.(tuning);
   }
@@ -143,7 +151,7 @@ async function tuneOne(
   gpu: Gpu,
   family: AnyFamily,
   extents: Constants,
-  samples: number,
+  { samples = 5, rounding = false }: TuneOptions,
 ): Promise<Tuning | undefined> {
   const first = defaultOf(family, extents, gpu);
   const others = candidates(family, extents, gpu).filter((kernel) => kernel !== first);
@@ -164,8 +172,9 @@ async function tuneOne(
   const result = family.operands(extents).out;
   if (result === undefined) return undefined;
   const rejected: string[] = [];
+  const rounded: string[] = [];
   const entrants: Entrant[] = [];
-  let expected: Uint32Array | undefined;
+  let expected: Uint32Array<ArrayBuffer> | undefined;
   for (const kernel of [first, ...rivals]) {
     const out = owned.add(gpu.tensor(`tuning ${kernel.name}`, result.shape, result.dtype));
     const builder = new ProgramBuilder(gpu, `tuning ${kernel.name}`);
@@ -175,7 +184,9 @@ async function tuneOne(
       await gpu.scoped(kernel.name, () => program.run());
       const words = new Uint32Array(await gpu.readBytes(out));
       expected ??= words;
-      if (words.every((word, i) => word === expected?.[i])) entrants.push({ kernel, program, times: [] });
+      const same = words.every((word, i) => word === expected?.[i]);
+      if (!same && !family.exact && isClose(words, expected)) rounded.push(kernel.name);
+      if (same || rounded.includes(kernel.name)) entrants.push({ kernel, program, times: [] });
       else rejected.push(kernel.name);
     } catch (error) {
       gpu.assertUsable();
@@ -188,8 +199,18 @@ async function tuneOne(
     for (const { program, times } of entrants) times.push(await timeOf(gpu, program));
   }
   const measured = Object.fromEntries(entrants.map(({ kernel, times }) => [kernel.name, median(times)]));
-  const [best = first.name] = Object.keys(measured).sort((a, b) => (measured[a] ?? 0) - (measured[b] ?? 0));
-  return { key: choiceKey(family.name, extents), kernel: best, pinned: false, measured, rejected };
+  const [best = first.name] = Object.keys(measured)
+    .filter((name) => rounding || !rounded.includes(name))
+    .sort((a, b) => (measured[a] ?? 0) - (measured[b] ?? 0));
+  return { key: choiceKey(family.name, extents), kernel: best, pinned: false, measured, rejected, rounded };
+}
+
+/** Whether two results that are floats agree to 1e-5 of the largest. */
+function isClose(words: Uint32Array<ArrayBuffer>, expected: Uint32Array<ArrayBuffer>): boolean {
+  const floats = new Float32Array(words.buffer);
+  const others = new Float32Array(expected.buffer);
+  const largest = others.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  return floats.every((value, i) => Math.abs(value - (others[i] ?? Number.NaN)) <= 1e-5 * largest);
 }
 
 /** Milliseconds of one run, from as many as take long enough for the host's clock. */
