@@ -115,6 +115,14 @@ describe('dispatches in parts', () => {
     expect(more.sort()).toEqual(PARTED.sort());
   });
 
+  test('go by the work that every kernel of a product says it does', () => {
+    const products = SPECIFICATIONS.filter(
+      ({ name }) => /^(gemm|conv)\//.test(name) && !/pad|filters|sum|planes_split|depthwise/.test(name),
+    );
+    expect(products.length).toBeGreaterThan(40);
+    expect(products.filter(({ work }) => work === undefined).map(({ name }) => name)).toEqual([]);
+  });
+
   test('cover its workgroups once each', () => {
     const kernel = (splits?: 'line' | 'rows') => ({ splits }) as KernelSpec;
     expect(partsOf(kernel(), [100, 3, 1], 4)).toEqual([{ workgroups: [100, 3, 1], firstRow: 0 }]);
