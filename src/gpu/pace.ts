@@ -6,10 +6,16 @@
 /** Multiply-adds, or comparisons of words, in a second: what slow hardware and slow software reach. */
 const GUESS = { hardware: 2e10, software: 1e9 };
 
+/** The most work of a dispatch that is done as one: a second or two, at worst. */
+const WHOLE_DISPATCH = { hardware: 2 ** 33, software: 2 ** 31 };
+
 /** Slower than this part of the guess is nothing but a time that was taken while something else held up the work. */
 const SLOWEST = 0.1;
 
-/** Milliseconds below which a time says more about the way to the GPU and back than about its pace. */
+/**
+ * Milliseconds below which a time says more about the way to the GPU and back than about its pace: only that it is at least
+ * what these would make it.
+ */
 const SHORTEST_TIME = 50;
 
 /** The most parts of a dispatch: each has a pipeline of its own. */
@@ -18,13 +24,15 @@ const MOST_PARTS = 16;
 export class Pace {
   /** How long a submit should take at most; by estimate, which may be off by a factor. A page that draws may want less. */
   secondsOfSubmit = 0.25;
-  /** The most work of one dispatch. It is done in parts beyond, which are compiled before anything was timed. */
-  workOfDispatch = 2 ** 33;
+  /** The most work of one dispatch; beyond, it is done in parts. Fixed, since programs are compiled before they are timed. */
+  workOfDispatch: number;
   readonly #slowest: number;
   #perSecond: number;
 
   constructor(software: boolean) {
-    this.#perSecond = software ? GUESS.software : GUESS.hardware;
+    const kind = software ? 'software' : 'hardware';
+    this.workOfDispatch = WHOLE_DISPATCH[kind];
+    this.#perSecond = GUESS[kind];
     this.#slowest = SLOWEST * this.#perSecond;
   }
 
@@ -40,7 +48,8 @@ export class Pace {
 
   /** Notes how long some work took, from its submit to its end; what comes later goes by it. */
   note(work: number, milliseconds: number): void {
-    if (milliseconds < SHORTEST_TIME) return;
-    this.#perSecond = Math.max(this.#slowest, (1000 * work) / milliseconds);
+    const perSecond = (1000 * work) / Math.max(milliseconds, SHORTEST_TIME);
+    const least = milliseconds < SHORTEST_TIME ? this.#perSecond : this.#slowest;
+    this.#perSecond = Math.max(least, perSecond);
   }
 }

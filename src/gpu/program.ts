@@ -362,12 +362,14 @@ interface Step {
   readonly work: number;
 }
 
+/** Steps that one submit may hold. */
+interface Part {
+  readonly steps: readonly Step[];
+  readonly work: number;
+}
+
 /** Steps one after the other, cut where a part would hold more work, or more steps, than it may. */
-function cut(
-  steps: readonly Step[],
-  mostWork: number,
-  mostSteps = Number.POSITIVE_INFINITY,
-): { readonly steps: readonly Step[]; readonly work: number }[] {
+function cut(steps: readonly Step[], mostWork: number, mostSteps = Number.POSITIVE_INFINITY): Part[] {
   const parts: { steps: Step[]; work: number }[] = [];
   for (const step of steps) {
     const part = parts.at(-1);
@@ -384,9 +386,13 @@ function cut(
 export class Program {
   readonly label: string;
   readonly plan: MemoryPlan;
+  /** An estimate of what one run does, in what `KernelSpec.work` counts. */
+  readonly work: number;
   readonly #gpu: Gpu;
   readonly #steps: readonly Step[];
   readonly #ownArena: Arena | undefined;
+  /** The steps of each submit, as they were cut last: the pace seldom changes. */
+  #cut: { readonly mostWork: number; readonly parts: readonly Part[] } | undefined;
   #disposed = false;
 
   constructor(
@@ -399,6 +405,7 @@ export class Program {
     this.#gpu = gpu;
     this.label = label;
     this.#steps = steps;
+    this.work = steps.reduce((sum, { work }) => sum + work, 0);
     this.plan = plan;
     this.#ownArena = ownArena;
   }
@@ -410,11 +417,6 @@ export class Program {
   /** Names of the kernels that it dispatches, in order. */
   get kernels(): readonly string[] {
     return this.#steps.map(({ kernel }) => kernel);
-  }
-
-  /** An estimate of what one run does, in what `KernelSpec.work` counts. */
-  get work(): number {
-    return this.#steps.reduce((sum, { work }) => sum + work, 0);
   }
 
   /** Writes the dispatches into a pass of a caller's encoder; nothing is submitted. */
@@ -440,13 +442,15 @@ export class Program {
   run<T>(times = 1, last?: (encoder: GPUCommandEncoder) => T): T | undefined {
     this.#assertUsable();
     const { device, pace } = this.#gpu;
-    const parts = cut(this.#steps, pace.workOfSubmit);
+    const mostWork = pace.workOfSubmit;
+    if (this.#cut?.mostWork !== mostWork) this.#cut = { mostWork, parts: cut(this.#steps, mostWork) };
+    const { parts } = this.#cut;
     let encoder = device.createCommandEncoder();
     const encoders = [encoder];
     let work = 0;
     for (let i = 0; i < times; i++) {
       for (const part of parts) {
-        if (work > 0 && work + part.work > pace.workOfSubmit) {
+        if (work > 0 && work + part.work > mostWork) {
           encoder = device.createCommandEncoder();
           encoders.push(encoder);
           work = 0;
