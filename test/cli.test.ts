@@ -148,7 +148,7 @@ describe('what goes wrong', () => {
     ],
     [
       'a batch beyond the memory limit',
-      'train --batch 50000 --memory-limit 500MB',
+      'train --batch 40000 --memory-limit 300MB',
       1,
       /nothing was allocated/,
     ],
