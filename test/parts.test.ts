@@ -1,7 +1,8 @@
-/** Dispatches that would take long are done in parts, by every kernel that can be parted: the same bits. */
+/** What would take long is done in parts: submits by the pace of the adapter, and dispatches of every kernel that can be parted. */
 import { describe, expect, test } from 'vitest';
 import { type KernelSpec, ProgramBuilder, sizeOf, type Tensor } from '../src/gpu/index.ts';
 import { partsOf } from '../src/gpu/kernel.ts';
+import { Pace } from '../src/gpu/pace.ts';
 import {
   binaryConv2d,
   binaryConv2dGradInput,
@@ -88,6 +89,21 @@ function recordAll(b: ProgramBuilder, scratch: Scratch): Tensor[] {
   });
   return [...convolutions, ...products];
 }
+
+describe('submits in parts', () => {
+  test('go by the time that the work before took', () => {
+    const pace = new Pace(true);
+    const guess = pace.workOfSubmit;
+    pace.note(10 * guess, 1000);
+    expect(pace.workOfSubmit / guess).toBeCloseTo(10 * pace.secondsOfSubmit, 9);
+    // What is over at once says nothing of the pace, and what was held up not much.
+    pace.note(1, 1);
+    expect(pace.workOfSubmit / guess).toBeCloseTo(10 * pace.secondsOfSubmit, 9);
+    pace.note(1, 1000);
+    expect(pace.workOfSubmit / guess).toBeCloseTo(0.1, 9);
+    expect(pace.workOfSubmit).toBeLessThan(new Pace(false).workOfSubmit);
+  });
+});
 
 describe('dispatches in parts', () => {
   const gpu = useGpu();
