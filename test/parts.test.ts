@@ -96,9 +96,11 @@ describe('submits in parts', () => {
     const guess = pace.workOfSubmit;
     pace.note(10 * guess, 1000);
     expect(pace.workOfSubmit / guess).toBeCloseTo(10 * pace.secondsOfSubmit, 9);
-    // What is over at once says nothing of the pace, and what was held up not much.
+    // What is over at once says only how fast it is at least, and what was held up not much.
     pace.note(1, 1);
     expect(pace.workOfSubmit / guess).toBeCloseTo(10 * pace.secondsOfSubmit, 9);
+    pace.note(10 * guess, 1);
+    expect(pace.workOfSubmit / guess).toBeCloseTo(200 * pace.secondsOfSubmit, 9);
     pace.note(1, 1000);
     expect(pace.workOfSubmit / guess).toBeCloseTo(0.1, 9);
     expect(pace.workOfSubmit).toBeLessThan(new Pace(false).workOfSubmit);
