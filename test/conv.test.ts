@@ -4,8 +4,8 @@ import { OptionError, ShapeError } from '../src/errors.ts';
 import { type Gpu, ProgramBuilder, sizeOf, type Tensor, wordsFor } from '../src/gpu/index.ts';
 import {
   BINARY_FORWARD,
+  BINARY_GRAD_INPUT,
   binaryForward,
-  binaryGradInput,
   binaryGradWeights,
   canTileGradWeights,
   realForward,
@@ -14,7 +14,7 @@ import {
   realGradWeightsNarrow,
   signForward,
 } from '../src/kernels/conv.ts';
-import { choiceKey } from '../src/kernels/variants.ts';
+import { candidates, choiceKey } from '../src/kernels/variants.ts';
 import {
   binaryConv2d,
   binaryConv2dConstants,
@@ -217,16 +217,15 @@ const realChecks: Record = (b, scratch, shape, geometry, seed) => {
   ]);
   // Every second case has a gate.
   const gated = seed % 2 === 1;
+  const gating = { ...constants, GATED: gated ? 1 : 0 };
   check(
     gated ? 'gated binaryConv2dGradInput' : 'binaryConv2dGradInput',
     reference.conv2dGradInput(g.values, s.values, geometry, gated ? passes : undefined),
     [
       binaryConv2dGradInput(b, g.tensor, s.tensor, { ...backInput, gate: gated ? gate.tensor : undefined }),
-      general(inputShape, (out) =>
-        b.dispatch(
-          binaryGradInput,
-          { g: g.tensor, w: s.tensor, gate: gate.tensor, out },
-          { ...constants, GATED: gated ? 1 : 0 },
+      ...candidates(BINARY_GRAD_INPUT, gating, b.gpu).map((kernel) =>
+        general(inputShape, (out) =>
+          b.dispatch(kernel, { g: g.tensor, w: s.tensor, gate: gate.tensor, out }, gating),
         ),
       ),
     ],

@@ -10,10 +10,12 @@ import {
   wordsFor,
 } from '../gpu/index.ts';
 import {
+  bandGroups,
   bytesCanApply,
   carryGroups,
   type Family,
   onByteMatrices,
+  onMatrices,
   quadGroups,
   quadsCanApply,
   quadsPay,
@@ -309,7 +311,7 @@ export const realForwardTile = defineKernel({
 });
 
 /** Input gradient through binary filters; `canTileGradInput`. */
-export const binaryGradInputTile = defineKernel({
+const binaryGradInputTile = defineKernel({
   name: 'conv/binary_grad_input_tile',
   source: gradientShaders,
   bindings: { g: 'read', w: 'read', gate: 'read', out: 'write' },
@@ -318,6 +320,45 @@ export const binaryGradInputTile = defineKernel({
   splits: 'line',
   workgroups: (c) => tiles(inputs(c), c.CHANNELS, 8),
 });
+
+/* @__NO_SIDE_EFFECTS__ */
+const gradInputOnMatrices = (name: string, matrices: string) =>
+  onMatrices(
+    defineKernel({
+      name: `conv/binary_grad_input_matrix_${name}`,
+      source: matrixShaders,
+      bindings: { g: 'read', w: 'read', gate: 'read', out: 'write' },
+      constants: [...GEOMETRY, 'GATED'],
+      work: products,
+      workgroups: (c) => bandGroups(inputs(c) / c.CHANNELS, c.CHANNELS),
+    }),
+    matrices,
+    canTileGradInput,
+  );
+
+/** f32 * bits to f32, gated: the input gradient through binary filters. */
+export const BINARY_GRAD_INPUT: Family<typeof binaryGradInput, ConvConstants & { readonly GATED: number }> & {
+  readonly general: typeof binaryGradInput;
+} = {
+  general: binaryGradInput,
+  name: 'binaryConv2dGradInput',
+  exact: false,
+  operands: (c) => {
+    const input = [c.BATCH, c.HEIGHT, c.WIDTH, c.CHANNELS];
+    const filters = [c.OUT_CHANNELS, c.KERNEL_HEIGHT, c.KERNEL_WIDTH, c.CHANNELS / c.GROUPS];
+    return {
+      g: { shape: [c.BATCH, c.OUT_HEIGHT, c.OUT_WIDTH, c.OUT_CHANNELS], dtype: 'f32' },
+      w: { shape: filters, dtype: 'bits' },
+      gate: { shape: input, dtype: 'bits' },
+      out: { shape: input, dtype: 'f32' },
+    };
+  },
+  variants: [
+    { kernel: binaryGradInputTile, canApply: canTileGradInput },
+    gradInputOnMatrices('16x16x16', 'f16 16x16x16 f32 by 32'),
+    gradInputOnMatrices('8x8x8', 'f16 8x8x8 f32 by 8'),
+  ],
+};
 
 /** Input gradient through real filters; `canTileGradInput`. */
 export const realGradInputTile = defineKernel({

@@ -6,9 +6,8 @@ import { OptionError, ShapeError } from '../errors.ts';
 import { describe, type ProgramBuilder, type Shape, sizeOf, type Tensor, wordsFor } from '../gpu/index.ts';
 import {
   BINARY_FORWARD,
+  BINARY_GRAD_INPUT,
   binaryForward,
-  binaryGradInput,
-  binaryGradInputTile,
   binaryGradWeights,
   binaryGradWeightsTile,
   type ConvConstants,
@@ -210,13 +209,10 @@ export function binaryConv2dGradInput(
     assertShapeIs(gate, geometry.inputShape, where);
   }
   const out = resultTensor(b, where, geometry.inputShape, 'f32', options.out);
-  const constants = conv2dConstants(geometry);
-  b.dispatch(
-    canTileGradInput(constants) ? binaryGradInputTile : binaryGradInput,
-    // Something has to be bound; without a gate it isn't read.
-    { g: gradOutput, w, gate: gate ?? w, out },
-    { ...constants, GATED: gate === undefined ? 0 : 1 },
-  );
+  const constants = { ...conv2dConstants(geometry), GATED: gate === undefined ? 0 : 1 };
+  // Something has to be bound; without a gate it isn't read.
+  const operands = { g: gradOutput, w, gate: gate ?? w, out };
+  b.dispatch(choose(BINARY_GRAD_INPUT, constants, b.gpu), operands, constants);
   return out;
 }
 

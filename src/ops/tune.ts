@@ -17,7 +17,7 @@ import {
   sizeOf,
   wordsFor,
 } from '../gpu/index.ts';
-import { BINARY_FORWARD } from '../kernels/conv.ts';
+import { BINARY_FORWARD, BINARY_GRAD_INPUT } from '../kernels/conv.ts';
 import { FUSED_REAL, FUSED_SIGNS } from '../kernels/fused.ts';
 import { BINARY, BINARY_BY_SIDE, SIGN, SIGN_GRAD_INPUT, SIGN_GRAD_WEIGHTS } from '../kernels/gemm.ts';
 import { candidates, choiceKey, defaultOf, type Family } from '../kernels/variants.ts';
@@ -29,6 +29,7 @@ const FAMILIES: readonly AnyFamily[] = [
   BINARY,
   BINARY_BY_SIDE,
   BINARY_FORWARD,
+  BINARY_GRAD_INPUT,
   FUSED_REAL,
   FUSED_SIGNS,
   SIGN,
