@@ -14,7 +14,7 @@ import {
   realGradWeightsNarrow,
   signForward,
 } from '../src/kernels/conv.ts';
-import { candidates, choiceKey } from '../src/kernels/variants.ts';
+import { choiceKey } from '../src/kernels/variants.ts';
 import {
   binaryConv2d,
   binaryConv2dConstants,
@@ -80,7 +80,7 @@ interface Check {
   readonly expected: ArrayLike<number>;
   readonly exact: boolean;
   /** Where it counts in a crossing. */
-  readonly kernel?: string;
+  readonly kernel?: string | undefined;
 }
 
 type Record = (
@@ -185,78 +185,83 @@ const binaryChecks: Record = (b, scratch, shape, geometry, seed) => {
 };
 
 /** Every gradient, and the forward passes that see reals: the ops and the variants for any geometry. */
-const realChecks: Record = (b, scratch, shape, geometry, seed) => {
-  const { inputShape, filterShape, outputShape } = geometry;
-  const constants = conv2dConstants(geometry);
-  const x = operand(scratch, inputShape, 'f32', seed);
-  const a = operand(scratch, inputShape, 'bits', seed + 1);
-  const w = operand(scratch, filterShape, 'f32', seed + 2);
-  const s = operand(scratch, filterShape, 'bits', seed + 3);
-  const g = operand(scratch, outputShape, 'f32', seed + 4);
-  const gate = operand(scratch, inputShape, 'bits', seed + 5);
-  const passes = Array.from(gate.values, (sign) => (sign < 0 ? 1 : 0));
-  const checks: Check[] = [];
-  const check = (name: string, expected: ArrayLike<number>, outs: readonly Tensor[]) => {
-    for (const out of outs) checks.push({ name, out, expected, exact: false });
-  };
-  const general = (like: readonly number[], record: (out: Tensor) => void): Tensor => {
-    const out = b.transient('general', like, 'f32');
-    record(out);
-    return out;
-  };
-  const backInput = { ...shape, inputShape };
-  const backWeights = { ...shape, filterShape };
+const realChecks =
+  (crossing: Crossing): Record =>
+  (b, scratch, shape, geometry, seed) => {
+    const { inputShape, filterShape, outputShape } = geometry;
+    const constants = conv2dConstants(geometry);
+    const x = operand(scratch, inputShape, 'f32', seed);
+    const a = operand(scratch, inputShape, 'bits', seed + 1);
+    const w = operand(scratch, filterShape, 'f32', seed + 2);
+    const s = operand(scratch, filterShape, 'bits', seed + 3);
+    const g = operand(scratch, outputShape, 'f32', seed + 4);
+    const gate = operand(scratch, inputShape, 'bits', seed + 5);
+    const passes = Array.from(gate.values, (sign) => (sign < 0 ? 1 : 0));
+    const checks: Check[] = [];
+    const crossed = new Map<Tensor, string>();
+    const check = (name: string, expected: ArrayLike<number>, outs: readonly Tensor[]) => {
+      for (const out of outs) checks.push({ name, out, expected, exact: false, kernel: crossed.get(out) });
+    };
+    const general = (like: readonly number[], record: (out: Tensor) => void): Tensor => {
+      const out = b.transient('general', like, 'f32');
+      record(out);
+      return out;
+    };
+    const backInput = { ...shape, inputShape };
+    const backWeights = { ...shape, filterShape };
 
-  check('signConv2d', reference.conv2d(x.values, s.values, geometry), [
-    signConv2d(b, x.tensor, s.tensor, shape),
-    general(outputShape, (out) => b.dispatch(signForward, { x: x.tensor, w: s.tensor, out }, constants)),
-  ]);
-  check('conv2d', reference.conv2d(x.values, w.values, geometry), [
-    conv2d(b, x.tensor, w.tensor, shape),
-    general(outputShape, (out) => b.dispatch(realForward, { x: x.tensor, w: w.tensor, out }, constants)),
-  ]);
-  // Every second case has a gate.
-  const gated = seed % 2 === 1;
-  const gating = { ...constants, GATED: gated ? 1 : 0 };
-  check(
-    gated ? 'gated binaryConv2dGradInput' : 'binaryConv2dGradInput',
-    reference.conv2dGradInput(g.values, s.values, geometry, gated ? passes : undefined),
-    [
-      binaryConv2dGradInput(b, g.tensor, s.tensor, { ...backInput, gate: gated ? gate.tensor : undefined }),
-      ...candidates(BINARY_GRAD_INPUT, gating, b.gpu).map((kernel) =>
-        general(inputShape, (out) =>
-          b.dispatch(kernel, { g: g.tensor, w: s.tensor, gate: gate.tensor, out }, gating),
-        ),
-      ),
-    ],
-  );
-  check('conv2dGradInput', reference.conv2dGradInput(g.values, w.values, geometry), [
-    conv2dGradInput(b, g.tensor, w.tensor, backInput),
-    general(inputShape, (out) => b.dispatch(realGradInput, { g: g.tensor, w: w.tensor, out }, constants)),
-  ]);
-  check('binaryConv2dGradWeights', reference.conv2dGradWeights(g.values, a.values, geometry), [
-    binaryConv2dGradWeights(b, g.tensor, a.tensor, backWeights),
-    general(filterShape, (out) =>
-      b.dispatch(binaryGradWeights, { g: g.tensor, a: a.tensor, out }, { ...constants, CHUNKS: 1 }),
-    ),
-  ]);
-  const realWeights = reference.conv2dGradWeights(g.values, x.values, geometry);
-  check('conv2dGradWeights', realWeights, [
-    conv2dGradWeights(b, g.tensor, x.tensor, backWeights),
-    general(filterShape, (out) =>
-      b.dispatch(realGradWeights, { g: g.tensor, x: x.tensor, out }, { ...constants, CHUNKS: 1 }),
-    ),
-  ]);
-  if (canTileGradWeights(constants)) {
-    check('narrow conv2dGradWeights', realWeights, [
+    check('signConv2d', reference.conv2d(x.values, s.values, geometry), [
+      signConv2d(b, x.tensor, s.tensor, shape),
+      general(outputShape, (out) => b.dispatch(signForward, { x: x.tensor, w: s.tensor, out }, constants)),
+    ]);
+    check('conv2d', reference.conv2d(x.values, w.values, geometry), [
+      conv2d(b, x.tensor, w.tensor, shape),
+      general(outputShape, (out) => b.dispatch(realForward, { x: x.tensor, w: w.tensor, out }, constants)),
+    ]);
+    // Every second case has a gate.
+    const gated = seed % 2 === 1;
+    const gating = { ...constants, GATED: gated ? 1 : 0 };
+    check(
+      gated ? 'gated binaryConv2dGradInput' : 'binaryConv2dGradInput',
+      reference.conv2dGradInput(g.values, s.values, geometry, gated ? passes : undefined),
+      [
+        binaryConv2dGradInput(b, g.tensor, s.tensor, { ...backInput, gate: gated ? gate.tensor : undefined }),
+        ...crossing.pick(BINARY_GRAD_INPUT, gating, b.gpu).map((kernel) => {
+          const out = general(inputShape, (out) =>
+            b.dispatch(kernel, { g: g.tensor, w: s.tensor, gate: gate.tensor, out }, gating),
+          );
+          crossed.set(out, kernel.name);
+          return out;
+        }),
+      ],
+    );
+    check('conv2dGradInput', reference.conv2dGradInput(g.values, w.values, geometry), [
+      conv2dGradInput(b, g.tensor, w.tensor, backInput),
+      general(inputShape, (out) => b.dispatch(realGradInput, { g: g.tensor, w: w.tensor, out }, constants)),
+    ]);
+    check('binaryConv2dGradWeights', reference.conv2dGradWeights(g.values, a.values, geometry), [
+      binaryConv2dGradWeights(b, g.tensor, a.tensor, backWeights),
       general(filterShape, (out) =>
-        b.dispatch(realGradWeightsNarrow, { g: g.tensor, x: x.tensor, out }, { ...constants, CHUNKS: 1 }),
+        b.dispatch(binaryGradWeights, { g: g.tensor, a: a.tensor, out }, { ...constants, CHUNKS: 1 }),
       ),
     ]);
-  }
-  check('signConv2dGradWeights', realWeights, [signConv2dGradWeights(b, g.tensor, x.tensor, backWeights)]);
-  return checks;
-};
+    const realWeights = reference.conv2dGradWeights(g.values, x.values, geometry);
+    check('conv2dGradWeights', realWeights, [
+      conv2dGradWeights(b, g.tensor, x.tensor, backWeights),
+      general(filterShape, (out) =>
+        b.dispatch(realGradWeights, { g: g.tensor, x: x.tensor, out }, { ...constants, CHUNKS: 1 }),
+      ),
+    ]);
+    if (canTileGradWeights(constants)) {
+      check('narrow conv2dGradWeights', realWeights, [
+        general(filterShape, (out) =>
+          b.dispatch(realGradWeightsNarrow, { g: g.tensor, x: x.tensor, out }, { ...constants, CHUNKS: 1 }),
+        ),
+      ]);
+    }
+    check('signConv2dGradWeights', realWeights, [signConv2dGradWeights(b, g.tensor, x.tensor, backWeights)]);
+    return checks;
+  };
 
 /** Geometries that the tiled variants take, at the edges of their tiles. */
 const TILED: readonly Case[] = [
@@ -414,8 +419,26 @@ describe('convolution of bits', () => {
 describe('convolution with reals, and gradients', () => {
   const gpu = useGpu();
 
-  test('the edges of tiles', async () => {
-    await runCases(gpu(), TILED, realChecks, { shapes: 'compiled' });
+  test.each([
+    [
+      'every kernel on every case, its shapes at run time',
+      'at run time',
+      [
+        ...TILED,
+        ...geometries([1, 2, 3], 20, 7),
+        ...geometries([1, 2, 3], 20, 8),
+        ...geometries([5, 16], 20, 9),
+      ],
+    ],
+    ['the edges of tiles, kernels compiled for each shape', 'compiled', TILED],
+    ['20 random geometries, kernels compiled for each shape', 'compiled', geometries([1, 2, 5], 20, 7)],
+  ] as const)('%s', async (name, shapes, cases) => {
+    const crossing = new Crossing(EVERY_VARIANT || shapes === 'at run time');
+    await runCases(gpu(), cases, realChecks(crossing), { crossing, shapes });
+    expect(TILED.length).toBe(14);
+    crossing.assertWhole(`convolutions with reals, and gradients: ${name}`, {
+      binaryConv2dGradInput: cases.length,
+    });
   });
 
   test('a gradient split into slices has the same bits whenever it runs', async () => {
@@ -433,19 +456,6 @@ describe('convolution with reals, and gradients', () => {
     program.run();
     expectSame(await gpu().read(out), first);
     expectClose(first, reference.conv2dGradWeights(g.values, a.values, geometry));
-  });
-
-  test('60 random geometries, shapes at run time', async () => {
-    const cases = [
-      ...geometries([1, 2, 3], 20, 7),
-      ...geometries([1, 2, 3], 20, 8),
-      ...geometries([5, 16], 20, 9),
-    ];
-    await runCases(gpu(), cases, realChecks, { shapes: 'at run time' });
-  });
-
-  test('20 random geometries', async () => {
-    await runCases(gpu(), geometries([1, 2, 5], 20, 7), realChecks, { shapes: 'compiled' });
   });
 
   test('the gradients are those of the forward pass', () => {
