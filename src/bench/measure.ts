@@ -1,5 +1,5 @@
 /** How times are taken: warm-up apart, samples long enough for the clock, the median and the spread of several. */
-import type { DispatchTiming, Gpu, Program } from '../gpu/index.ts';
+import { type DispatchTiming, type Gpu, type Program, profile } from '../gpu/index.ts';
 
 /** Milliseconds of one run, from several samples. */
 export interface Timing {
@@ -65,7 +65,7 @@ export class Job {
   async onGpu(): Promise<number | undefined> {
     let sum = 0;
     for (const program of this.#programs) {
-      const time = sumOf(await program.profile());
+      const time = sumOf(await profile(program));
       if (time === undefined) return undefined;
       sum += time;
     }

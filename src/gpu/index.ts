@@ -27,6 +27,7 @@ export {
 } from './kernel.ts';
 export { MemoryLedger } from './memory.ts';
 export { planSlots, type SlotPlan, sharedSlots } from './plan.ts';
-export { Arena, type DispatchTiming, type MemoryPlan, Program, ProgramBuilder, runOnce } from './program.ts';
+export { type DispatchTiming, profile } from './profile.ts';
+export { Arena, type MemoryPlan, Program, ProgramBuilder, runOnce } from './program.ts';
 export { BoundRoutine, type Operand, Routine } from './routine.ts';
 export { byteLengthOf, type DType, describe, type Shape, sizeOf, Tensor, wordsFor } from './tensor.ts';

@@ -13,6 +13,7 @@ import { BUFFER_USAGE, Gpu } from './context.ts';
 import { type Access, type KernelSpec, partsOf, type Workgroups } from './kernel.ts';
 import type { Pace } from './pace.ts';
 import { type Lifetime, matchSlots, planSlots, type SlotPlan } from './plan.ts';
+import { cut, type Part, type Step } from './steps.ts';
 import { type DType, type Shape, Tensor } from './tensor.ts';
 
 interface Dispatch {
@@ -30,13 +31,6 @@ export interface MemoryPlan extends SlotPlan {
   readonly tensors: readonly Tensor[];
   /** When each of them is in use. */
   readonly lifetimes: readonly Lifetime[];
-}
-
-/** Milliseconds of one dispatch, measured on the GPU. */
-export interface DispatchTiming {
-  readonly kernel: string;
-  readonly label: string;
-  readonly milliseconds: number;
 }
 
 /**
@@ -353,43 +347,14 @@ function written({ kernel, tensors }: Dispatch): Tensor[] {
   return tensors.filter((_, i) => access[i] === 'write');
 }
 
-interface Step {
-  readonly pipeline: GPUComputePipeline;
-  readonly bindGroup: GPUBindGroup;
-  readonly workgroups: Workgroups;
-  readonly label: string;
-  readonly kernel: string;
-  readonly work: number;
-}
-
-/** Steps that one submit may hold. */
-interface Part {
-  readonly steps: readonly Step[];
-  readonly work: number;
-}
-
-/** Steps one after the other, cut where a part would hold more work, or more steps, than it may. */
-function cut(steps: readonly Step[], mostWork: number, mostSteps = Number.POSITIVE_INFINITY): Part[] {
-  const parts: { steps: Step[]; work: number }[] = [];
-  for (const step of steps) {
-    const part = parts.at(-1);
-    if (part === undefined || part.work + step.work > mostWork || part.steps.length === mostSteps) {
-      parts.push({ steps: [step], work: step.work });
-    } else {
-      part.steps.push(step);
-      part.work += step.work;
-    }
-  }
-  return parts;
-}
-
 export class Program {
   readonly label: string;
   readonly plan: MemoryPlan;
   /** An estimate of what one run does, in what `KernelSpec.work` counts. */
   readonly work: number;
-  readonly #gpu: Gpu;
-  readonly #steps: readonly Step[];
+  readonly gpu: Gpu;
+  /** What it dispatches, in order. */
+  readonly steps: readonly Step[];
   readonly #ownArena: Arena | undefined;
   /** The steps of each submit, as they were cut last: the pace seldom changes. */
   #cut: { readonly mostWork: number; readonly parts: readonly Part[] } | undefined;
@@ -402,27 +367,27 @@ export class Program {
     plan: MemoryPlan,
     ownArena: Arena | undefined,
   ) {
-    this.#gpu = gpu;
+    this.gpu = gpu;
     this.label = label;
-    this.#steps = steps;
+    this.steps = steps;
     this.work = steps.reduce((sum, { work }) => sum + work, 0);
     this.plan = plan;
     this.#ownArena = ownArena;
   }
 
   get dispatches(): number {
-    return this.#steps.length;
+    return this.steps.length;
   }
 
   /** Names of the kernels that it dispatches, in order. */
   get kernels(): readonly string[] {
-    return this.#steps.map(({ kernel }) => kernel);
+    return this.steps.map(({ kernel }) => kernel);
   }
 
   /** Writes the dispatches into a pass of a caller's encoder; nothing is submitted. */
   encode(encoder: GPUCommandEncoder): void {
-    this.#assertUsable();
-    this.#encode(encoder, this.#steps);
+    this.assertUsable();
+    this.#encode(encoder, this.steps);
   }
 
   #encode(encoder: GPUCommandEncoder, steps: readonly Step[]): void {
@@ -440,10 +405,10 @@ export class Program {
   /** @param last encodes what is to follow in the last of the submits. @returns what it returns */
   run<T>(times: number, last: (encoder: GPUCommandEncoder) => T): T;
   run<T>(times = 1, last?: (encoder: GPUCommandEncoder) => T): T | undefined {
-    this.#assertUsable();
-    const { device, pace } = this.#gpu;
+    this.assertUsable();
+    const { device, pace } = this.gpu;
     const mostWork = pace.workOfSubmit;
-    if (this.#cut?.mostWork !== mostWork) this.#cut = { mostWork, parts: cut(this.#steps, mostWork) };
+    if (this.#cut?.mostWork !== mostWork) this.#cut = { mostWork, parts: cut(this.steps, mostWork) };
     const { parts } = this.#cut;
     let encoder = device.createCommandEncoder();
     const encoders = [encoder];
@@ -461,60 +426,8 @@ export class Program {
     }
     const result = last?.(encoder);
     // Only now, so that all of it is submitted or nothing.
-    for (const each of encoders) this.#gpu.submit(each);
+    for (const each of encoders) this.gpu.submit(each);
     return result;
-  }
-
-  /**
-   * Runs once with a timestamp around each dispatch, and waits.
-   * @returns one entry per dispatch, in order; undefined where the device has no timestamps
-   */
-  async profile(): Promise<DispatchTiming[] | undefined> {
-    this.#assertUsable();
-    if (!this.#gpu.features.has('timestamp-query') || this.#steps.length === 0) return undefined;
-    const { device, pace } = this.#gpu;
-    const timings: DispatchTiming[] = [];
-    // A query set holds 4,096 entries at most.
-    for (const { steps } of cut(this.#steps, pace.workOfSubmit, 2048)) {
-      const querySet = device.createQuerySet({ type: 'timestamp', count: 2 * steps.length });
-      const bytes = 16 * steps.length;
-      const resolved = this.#gpu.createBuffer(
-        'timestamps',
-        bytes,
-        BUFFER_USAGE.QUERY_RESOLVE | BUFFER_USAGE.COPY_SRC,
-      );
-      const staging = this.#gpu.createBuffer(
-        'timestamps',
-        bytes,
-        BUFFER_USAGE.MAP_READ | BUFFER_USAGE.COPY_DST,
-      );
-      try {
-        const encoder = device.createCommandEncoder();
-        steps.forEach(({ pipeline, bindGroup, workgroups }, i) => {
-          const pass = encoder.beginComputePass({
-            timestampWrites: { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 },
-          });
-          pass.setPipeline(pipeline);
-          pass.setBindGroup(0, bindGroup);
-          pass.dispatchWorkgroups(workgroups[0], workgroups[1], workgroups[2]);
-          pass.end();
-        });
-        encoder.resolveQuerySet(querySet, 0, 2 * steps.length, resolved.buffer, 0);
-        encoder.copyBufferToBuffer(resolved.buffer, 0, staging.buffer, 0, bytes);
-        this.#gpu.submit(encoder);
-        await this.#gpu.orLost(staging.buffer.mapAsync(1));
-        const ticks = new BigUint64Array(staging.buffer.getMappedRange(0, bytes));
-        steps.forEach(({ kernel, label }, i) => {
-          const nanoseconds = Number((ticks[2 * i + 1] ?? 0n) - (ticks[2 * i] ?? 0n));
-          timings.push({ kernel, label, milliseconds: nanoseconds / 1e6 });
-        });
-      } finally {
-        querySet.destroy();
-        resolved.release();
-        staging.release();
-      }
-    }
-    return timings;
   }
 
   /** Frees the program's own memory; an arena that was handed in stays. @throws DisposedError the second time */
@@ -528,7 +441,8 @@ export class Program {
     if (!this.#disposed) this.dispose();
   }
 
-  #assertUsable(): void {
+  /** @throws DisposedError */
+  assertUsable(): void {
     if (this.#disposed) throw new DisposedError('This program was disposed.', { where: this.label });
   }
 }

@@ -17,6 +17,7 @@ import {
   type Gpu,
   type Program,
   ProgramBuilder,
+  profile,
   type Shape,
   type Tensor,
 } from '../gpu/index.ts';
@@ -313,7 +314,7 @@ export class Trainer {
       }
       this.#writeState();
       this.#onGpu = undefined;
-      const timings = await this.#train.profile();
+      const timings = await profile(this.#train);
       if (timings === undefined) return undefined;
       // The step counts like any other.
       const encoder = this.gpu.device.createCommandEncoder();
