@@ -2,33 +2,32 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { OptionError, ShapeError } from '../src/errors.ts';
 import { type Gpu, ProgramBuilder, sizeOf, type Tensor, wordsFor } from '../src/gpu/index.ts';
+import { BINARY_FORWARD, binaryForward, realForward, signForward } from '../src/kernels/conv.ts';
 import {
-  BINARY_FORWARD,
   BINARY_GRAD_INPUT,
-  binaryForward,
-  binaryGradWeights,
+  BINARY_GRAD_WEIGHTS,
   canTileGradWeights,
-  realForward,
   realGradInput,
   realGradWeights,
   realGradWeightsNarrow,
-  signForward,
-} from '../src/kernels/conv.ts';
+} from '../src/kernels/conv-gradients.ts';
 import { choiceKey } from '../src/kernels/variants.ts';
 import {
   binaryConv2d,
   binaryConv2dConstants,
-  binaryConv2dGradInput,
-  binaryConv2dGradWeights,
   conv2d,
   conv2dConstants,
-  conv2dGradInput,
-  conv2dGradWeights,
   type ResolvedConv2d,
   resolveConv2d,
   signConv2d,
-  signConv2dGradWeights,
 } from '../src/ops/conv.ts';
+import {
+  binaryConv2dGradInput,
+  binaryConv2dGradWeights,
+  conv2dGradInput,
+  conv2dGradWeights,
+  signConv2dGradWeights,
+} from '../src/ops/conv-gradients.ts';
 import * as reference from '../src/reference/conv.ts';
 import { packSigns } from '../src/reference/pack.ts';
 import {
@@ -239,11 +238,16 @@ const realChecks =
       conv2dGradInput(b, g.tensor, w.tensor, backInput),
       general(inputShape, (out) => b.dispatch(realGradInput, { g: g.tensor, w: w.tensor, out }, constants)),
     ]);
+    const slicing = { ...constants, CHUNKS: 1 };
     check('binaryConv2dGradWeights', reference.conv2dGradWeights(g.values, a.values, geometry), [
       binaryConv2dGradWeights(b, g.tensor, a.tensor, backWeights),
-      general(filterShape, (out) =>
-        b.dispatch(binaryGradWeights, { g: g.tensor, a: a.tensor, out }, { ...constants, CHUNKS: 1 }),
-      ),
+      ...crossing.pick(BINARY_GRAD_WEIGHTS, slicing, b.gpu).map((kernel) => {
+        const out = general(filterShape, (out) =>
+          b.dispatch(kernel, { g: g.tensor, a: a.tensor, out }, slicing),
+        );
+        crossed.set(out, kernel.name);
+        return out;
+      }),
     ]);
     const realWeights = reference.conv2dGradWeights(g.values, x.values, geometry);
     check('conv2dGradWeights', realWeights, [
@@ -438,6 +442,7 @@ describe('convolution with reals, and gradients', () => {
     expect(TILED.length).toBe(14);
     crossing.assertWhole(`convolutions with reals, and gradients: ${name}`, {
       binaryConv2dGradInput: cases.length,
+      binaryConv2dGradWeights: cases.length,
     });
   });
 

@@ -8,7 +8,8 @@ import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Gpu, type KernelSpec, ProgramBuilder, type Tensor, wordsFor } from '../src/gpu/index.ts';
 import { loadShader } from '../src/gpu/kernel.ts';
-import { BINARY_FORWARD, BINARY_GRAD_INPUT } from '../src/kernels/conv.ts';
+import { BINARY_FORWARD } from '../src/kernels/conv.ts';
+import { BINARY_GRAD_INPUT } from '../src/kernels/conv-gradients.ts';
 import { BINARY_BY_SIDE, SIGN_GRAD_INPUT, SIGN_GRAD_WEIGHTS } from '../src/kernels/gemm.ts';
 import { candidates, defaultOf, type Family } from '../src/kernels/variants.ts';
 import {

@@ -186,7 +186,7 @@ const TASKS: Readonly<Record<string, Task>> = {
   'train a network': {
     code: "import { Gpu, Trainer, mlp, fetchMnist, measureGeometry } from 'webgpu-bnn'; window.start = { Gpu, Trainer, mlp, fetchMnist, measureGeometry };",
     vite: 40,
-    esbuild: 60,
+    esbuild: 62,
   },
   'use everything of webgpu-bnn': { code: everythingOf('webgpu-bnn'), vite: 90, esbuild: 95 },
   'read ONNX': { code: everythingOf('webgpu-bnn/onnx'), vite: 40, esbuild: 42 },

@@ -3,15 +3,13 @@ import { describe, expect, test } from 'vitest';
 import { type KernelSpec, ProgramBuilder, sizeOf, type Tensor } from '../src/gpu/index.ts';
 import { partsOf } from '../src/gpu/kernel.ts';
 import { Pace } from '../src/gpu/pace.ts';
+import { binaryConv2d, conv2d, signConv2d } from '../src/ops/conv.ts';
 import {
-  binaryConv2d,
   binaryConv2dGradInput,
   binaryConv2dGradWeights,
-  conv2d,
   conv2dGradInput,
   conv2dGradWeights,
-  signConv2d,
-} from '../src/ops/conv.ts';
+} from '../src/ops/conv-gradients.ts';
 import {
   binaryMatMul,
   binaryMatMulGradInput,

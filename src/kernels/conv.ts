@@ -1,6 +1,6 @@
 /**
- * Convolutions and their gradients. The kernels without a suffix take any geometry; those named `…Tile` and
- * `…Narrow` compute several results an invocation in registers, and take the geometries that their `canTile…` names.
+ * Convolutions; their gradients are in `conv-gradients.ts`. The kernels without a suffix take any geometry; those named `…Tile`
+ * compute several results an invocation in registers, and take the geometries that their `canTile…` names.
  */
 import {
   defineKernel,
@@ -10,12 +10,10 @@ import {
   wordsFor,
 } from '../gpu/index.ts';
 import {
-  bandGroups,
   bytesCanApply,
   carryGroups,
   type Family,
   onByteMatrices,
-  onMatrices,
   quadGroups,
   quadsCanApply,
   quadsPay,
@@ -26,7 +24,6 @@ import {
 const shaders = () => import('../../shaders/conv.ts');
 const realShaders = () => import('../../shaders/conv-real.ts');
 const layoutShaders = () => import('../../shaders/conv-layout.ts');
-const gradientShaders = () => import('../../shaders/conv-gradients.ts');
 const quadShaders = () => import('../../shaders/conv-quads.ts');
 const variantShaders = () => import('../../shaders/conv-variants.ts');
 const matrixShaders = () => import('../../shaders/conv-matrix.ts');
@@ -54,13 +51,10 @@ export const GEOMETRY = [
 
 export type ConvConstants = Readonly<Record<(typeof GEOMETRY)[number], number>>;
 
-const outputs = (c: ConvConstants) => c.BATCH * c.OUT_HEIGHT * c.OUT_WIDTH * c.OUT_CHANNELS;
-const inputs = (c: ConvConstants) => c.BATCH * c.HEIGHT * c.WIDTH * c.CHANNELS;
-const weights = (c: ConvConstants) =>
-  (c.OUT_CHANNELS * c.KERNEL_HEIGHT * c.KERNEL_WIDTH * c.CHANNELS) / c.GROUPS;
+export const outputs = (c: ConvConstants) => c.BATCH * c.OUT_HEIGHT * c.OUT_WIDTH * c.OUT_CHANNELS;
 
 /** Products of an activation and a weight. */
-const products = (c: ConvConstants) =>
+export const products = (c: ConvConstants) =>
   (outputs(c) * c.KERNEL_HEIGHT * c.KERNEL_WIDTH * c.CHANNELS) / c.GROUPS;
 /** Words of activations that meet words of filters. */
 const comparisons = (c: ConvConstants) =>
@@ -99,81 +93,13 @@ export const realForward = defineKernel({
   workgroups: (c) => linearWorkgroups(outputs(c), 64),
 });
 
-/** Input gradient through binary filters, any geometry. */
-export const binaryGradInput = defineKernel({
-  name: 'conv/binary_grad_input',
-  source: gradientShaders,
-  bindings: { g: 'read', w: 'read', gate: 'read', out: 'write' },
-  constants: [...GEOMETRY, 'GATED'],
-  work: products,
-  splits: 'line',
-  workgroups: (c) => linearWorkgroups(inputs(c), 64),
-});
-
-/** Input gradient through real filters, any geometry. */
-export const realGradInput = defineKernel({
-  name: 'conv/real_grad_input',
-  source: gradientShaders,
-  bindings: { g: 'read', w: 'read', out: 'write' },
-  constants: GEOMETRY,
-  work: products,
-  splits: 'line',
-  workgroups: (c) => linearWorkgroups(inputs(c), 64),
-});
-
-/** Filter gradient from packed activations, any geometry, in slices. */
-export const binaryGradWeights = defineKernel({
-  name: 'conv/binary_grad_weights',
-  source: gradientShaders,
-  bindings: { g: 'read', a: 'read', out: 'write' },
-  constants: [...GEOMETRY, 'CHUNKS'],
-  work: products,
-  splits: 'line',
-  workgroups: (c) => linearWorkgroups(weights(c) * c.CHUNKS, 64),
-});
-
-/** Filter gradient from real activations, any geometry, in slices. */
-export const realGradWeights = defineKernel({
-  name: 'conv/real_grad_weights',
-  source: gradientShaders,
-  bindings: { g: 'read', x: 'read', out: 'write' },
-  constants: [...GEOMETRY, 'CHUNKS'],
-  work: products,
-  splits: 'line',
-  workgroups: (c) => linearWorkgroups(weights(c) * c.CHUNKS, 64),
-});
-
-/** Adds the slices of a split sum in order. */
-export const sumSlices = defineKernel({
-  name: 'conv/sum_slices',
-  source: gradientShaders,
-  bindings: { slices: 'read', out: 'write' },
-  constants: ['SIZE', 'CHUNKS'],
-  workgroups: ({ SIZE }) => linearWorkgroups(SIZE, 64),
-});
-
 /** Eight outputs, or a last four, of a number of pixels an invocation. */
-const tiles = (values: number, channels: number, pixels: number) =>
+export const tiles = (values: number, channels: number, pixels: number) =>
   linearWorkgroups(Math.ceil(values / channels / pixels) * Math.ceil(channels / 8), 64);
 
 /** Whether the tiled forward kernels take a geometry: no groups, outputs in fours. */
 export function canTileForward(c: ConvConstants): boolean {
   return c.GROUPS === 1 && c.OUT_CHANNELS % 4 === 0;
-}
-
-/** Whether the tiled input gradients take a geometry: no groups, both kinds of channels in fours. */
-export function canTileGradInput(c: ConvConstants): boolean {
-  return c.GROUPS === 1 && c.OUT_CHANNELS % 4 === 0 && c.CHANNELS % 4 === 0;
-}
-
-/** Whether `binaryGradWeightsTile` and `realGradWeightsNarrow` take a geometry: no groups, outputs in fours. */
-export function canTileGradWeights(c: ConvConstants): boolean {
-  return c.GROUPS === 1 && c.OUT_CHANNELS % 4 === 0;
-}
-
-/** Whether `realGradWeightsTile` takes a geometry: no groups, both kinds of channels in fours. */
-export function canTileRealGradWeights(c: ConvConstants): boolean {
-  return canTileGradInput(c);
 }
 
 /** Filters with their outputs side by side, as the tiled forward kernels read them. */
@@ -308,111 +234,4 @@ export const realForwardTile = defineKernel({
   work: products,
   splits: 'line',
   workgroups: (c) => tiles(outputs(c), c.OUT_CHANNELS, 8),
-});
-
-/** Input gradient through binary filters; `canTileGradInput`. */
-const binaryGradInputTile = defineKernel({
-  name: 'conv/binary_grad_input_tile',
-  source: gradientShaders,
-  bindings: { g: 'read', w: 'read', gate: 'read', out: 'write' },
-  constants: [...GEOMETRY, 'GATED'],
-  work: products,
-  splits: 'line',
-  workgroups: (c) => tiles(inputs(c), c.CHANNELS, 8),
-});
-
-/* @__NO_SIDE_EFFECTS__ */
-const gradInputOnMatrices = (name: string, matrices: string) =>
-  onMatrices(
-    defineKernel({
-      name: `conv/binary_grad_input_matrix_${name}`,
-      source: matrixShaders,
-      bindings: { g: 'read', w: 'read', gate: 'read', out: 'write' },
-      constants: [...GEOMETRY, 'GATED'],
-      work: products,
-      workgroups: (c) => bandGroups(inputs(c) / c.CHANNELS, c.CHANNELS),
-    }),
-    matrices,
-    canTileGradInput,
-  );
-
-/** f32 * bits to f32, gated: the input gradient through binary filters. */
-export const BINARY_GRAD_INPUT: Family<typeof binaryGradInput, ConvConstants & { readonly GATED: number }> & {
-  readonly general: typeof binaryGradInput;
-} = {
-  general: binaryGradInput,
-  name: 'binaryConv2dGradInput',
-  exact: false,
-  operands: (c) => {
-    const input = [c.BATCH, c.HEIGHT, c.WIDTH, c.CHANNELS];
-    const filters = [c.OUT_CHANNELS, c.KERNEL_HEIGHT, c.KERNEL_WIDTH, c.CHANNELS / c.GROUPS];
-    return {
-      g: { shape: [c.BATCH, c.OUT_HEIGHT, c.OUT_WIDTH, c.OUT_CHANNELS], dtype: 'f32' },
-      w: { shape: filters, dtype: 'bits' },
-      gate: { shape: input, dtype: 'bits' },
-      out: { shape: input, dtype: 'f32' },
-    };
-  },
-  variants: [
-    { kernel: binaryGradInputTile, canApply: canTileGradInput },
-    gradInputOnMatrices('16x16x16', 'f16 16x16x16 f32 by 32'),
-    gradInputOnMatrices('8x8x8', 'f16 8x8x8 f32 by 8'),
-  ],
-};
-
-/** Input gradient through real filters; `canTileGradInput`. */
-export const realGradInputTile = defineKernel({
-  name: 'conv/real_grad_input_tile',
-  source: gradientShaders,
-  bindings: { g: 'read', w: 'read', out: 'write' },
-  constants: GEOMETRY,
-  work: products,
-  splits: 'line',
-  workgroups: (c) => tiles(inputs(c), c.CHANNELS, 8),
-});
-
-const filterTiles = (c: ConvConstants & { readonly CHUNKS: number }) =>
-  linearWorkgroups(
-    Math.ceil(c.CHANNELS / 8) * c.KERNEL_HEIGHT * c.KERNEL_WIDTH * Math.ceil(c.OUT_CHANNELS / 8) * c.CHUNKS,
-    64,
-  );
-
-/** Filter gradient from packed activations, in slices; `canTileGradWeights`. */
-export const binaryGradWeightsTile = defineKernel({
-  name: 'conv/binary_grad_weights_tile',
-  source: gradientShaders,
-  bindings: { g: 'read', a: 'read', out: 'write' },
-  constants: [...GEOMETRY, 'CHUNKS'],
-  work: products,
-  splits: 'line',
-  workgroups: filterTiles,
-});
-
-/** Filter gradient from real activations, in slices; `canTileRealGradWeights`. */
-export const realGradWeightsTile = defineKernel({
-  name: 'conv/real_grad_weights_tile',
-  source: gradientShaders,
-  bindings: { g: 'read', x: 'read', out: 'write' },
-  constants: [...GEOMETRY, 'CHUNKS'],
-  work: products,
-  splits: 'line',
-  workgroups: filterTiles,
-});
-
-/** Filter gradient from real activations of few channels, in slices; `canTileGradWeights`. */
-export const realGradWeightsNarrow = defineKernel({
-  name: 'conv/real_grad_weights_narrow',
-  source: gradientShaders,
-  bindings: { g: 'read', x: 'read', out: 'write' },
-  constants: [...GEOMETRY, 'CHUNKS'],
-  work: products,
-  splits: 'line',
-  workgroups: (c) =>
-    linearWorkgroups(
-      Math.ceil((c.KERNEL_WIDTH * c.CHANNELS) / 4) *
-        c.KERNEL_HEIGHT *
-        Math.ceil(c.OUT_CHANNELS / 8) *
-        c.CHUNKS,
-      64,
-    ),
 });

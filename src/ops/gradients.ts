@@ -7,7 +7,7 @@ export {
   binaryConv2dGradWeights,
   conv2dGradInput,
   signConv2dGradWeights,
-} from './conv.ts';
+} from './conv-gradients.ts';
 export { binaryMatMulGradInput, binaryMatMulGradWeights, signMatMulGradWeights } from './dense.ts';
 export { add, biasGrad, concatGrad, dropout, dropoutGrad } from './elementwise.ts';
 export {

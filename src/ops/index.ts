@@ -2,6 +2,7 @@
 export { realsFromBytes } from './bytes.ts';
 export type { OutOption } from './checks.ts';
 export * from './conv.ts';
+export * from './conv-gradients.ts';
 export * from './data.ts';
 export * from './dense.ts';
 export * from './elementwise.ts';

@@ -17,7 +17,8 @@ import {
   sizeOf,
   wordsFor,
 } from '../gpu/index.ts';
-import { BINARY_FORWARD, BINARY_GRAD_INPUT } from '../kernels/conv.ts';
+import { BINARY_FORWARD } from '../kernels/conv.ts';
+import { BINARY_GRAD_INPUT, BINARY_GRAD_WEIGHTS } from '../kernels/conv-gradients.ts';
 import { FUSED_REAL, FUSED_SIGNS } from '../kernels/fused.ts';
 import { BINARY, BINARY_BY_SIDE, SIGN, SIGN_GRAD_INPUT, SIGN_GRAD_WEIGHTS } from '../kernels/gemm.ts';
 import { candidates, choiceKey, defaultOf, type Family } from '../kernels/variants.ts';
@@ -30,6 +31,7 @@ const FAMILIES: readonly AnyFamily[] = [
   BINARY_BY_SIDE,
   BINARY_FORWARD,
   BINARY_GRAD_INPUT,
+  BINARY_GRAD_WEIGHTS,
   FUSED_REAL,
   FUSED_SIGNS,
   SIGN,

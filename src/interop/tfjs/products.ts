@@ -5,15 +5,12 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { type ProgramBuilder, Routine, Tensor } from '../../gpu/index.ts';
+import { binaryConv2d, type Conv2dOptions, resolveConv2d, signConv2d } from '../../ops/conv.ts';
 import {
-  binaryConv2d,
   binaryConv2dGradInput,
   binaryConv2dGradWeights,
-  type Conv2dOptions,
-  resolveConv2d,
-  signConv2d,
   signConv2dGradWeights,
-} from '../../ops/conv.ts';
+} from '../../ops/conv-gradients.ts';
 import {
   binaryMatMul,
   binaryMatMulGradInput,

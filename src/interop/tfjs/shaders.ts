@@ -5,6 +5,7 @@
 import conv from '../../../shaders/conv.ts';
 import convDepthwise from '../../../shaders/conv-depthwise.ts';
 import convFused from '../../../shaders/conv-fused.ts';
+import convGradientQuads from '../../../shaders/conv-gradient-quads.ts';
 import convGradients from '../../../shaders/conv-gradients.ts';
 import convLayout from '../../../shaders/conv-layout.ts';
 import convQuads from '../../../shaders/conv-quads.ts';
@@ -26,6 +27,7 @@ export function provideAll(): void {
     conv,
     convDepthwise,
     convFused,
+    convGradientQuads,
     convGradients,
     convLayout,
     convQuads,

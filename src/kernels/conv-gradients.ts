@@ -1,0 +1,227 @@
+/**
+ * Gradients of convolutions. The kernels without a suffix take any geometry; those named `…Tile` and `…Narrow` compute several
+ * results an invocation in registers, and take the geometries that their `canTile…` names.
+ */
+import { defineKernel, linearWorkgroups, wordsFor } from '../gpu/index.ts';
+import { type ConvConstants, GEOMETRY, products, tiles } from './conv.ts';
+import { bandGroups, type Family, onMatrices, quadsCanApply, quadsPay } from './variants.ts';
+
+const gradientShaders = () => import('../../shaders/conv-gradients.ts');
+const quadShaders = () => import('../../shaders/conv-gradient-quads.ts');
+const matrixShaders = () => import('../../shaders/conv-matrix.ts');
+
+const inputs = (c: ConvConstants) => c.BATCH * c.HEIGHT * c.WIDTH * c.CHANNELS;
+const weights = (c: ConvConstants) =>
+  (c.OUT_CHANNELS * c.KERNEL_HEIGHT * c.KERNEL_WIDTH * c.CHANNELS) / c.GROUPS;
+
+/** Input gradient through binary filters, any geometry. */
+export const binaryGradInput = defineKernel({
+  name: 'conv/binary_grad_input',
+  source: gradientShaders,
+  bindings: { g: 'read', w: 'read', gate: 'read', out: 'write' },
+  constants: [...GEOMETRY, 'GATED'],
+  work: products,
+  splits: 'line',
+  workgroups: (c) => linearWorkgroups(inputs(c), 64),
+});
+
+/** Input gradient through real filters, any geometry. */
+export const realGradInput = defineKernel({
+  name: 'conv/real_grad_input',
+  source: gradientShaders,
+  bindings: { g: 'read', w: 'read', out: 'write' },
+  constants: GEOMETRY,
+  work: products,
+  splits: 'line',
+  workgroups: (c) => linearWorkgroups(inputs(c), 64),
+});
+
+/** Filter gradient from packed activations, any geometry, in slices. */
+export const binaryGradWeights = defineKernel({
+  name: 'conv/binary_grad_weights',
+  source: gradientShaders,
+  bindings: { g: 'read', a: 'read', out: 'write' },
+  constants: [...GEOMETRY, 'CHUNKS'],
+  work: products,
+  splits: 'line',
+  workgroups: (c) => linearWorkgroups(weights(c) * c.CHUNKS, 64),
+});
+
+/** Filter gradient from real activations, any geometry, in slices. */
+export const realGradWeights = defineKernel({
+  name: 'conv/real_grad_weights',
+  source: gradientShaders,
+  bindings: { g: 'read', x: 'read', out: 'write' },
+  constants: [...GEOMETRY, 'CHUNKS'],
+  work: products,
+  splits: 'line',
+  workgroups: (c) => linearWorkgroups(weights(c) * c.CHUNKS, 64),
+});
+
+/** Adds the slices of a split sum in order. */
+export const sumSlices = defineKernel({
+  name: 'conv/sum_slices',
+  source: gradientShaders,
+  bindings: { slices: 'read', out: 'write' },
+  constants: ['SIZE', 'CHUNKS'],
+  workgroups: ({ SIZE }) => linearWorkgroups(SIZE, 64),
+});
+
+/** Whether the tiled input gradients take a geometry: no groups, both kinds of channels in fours. */
+export function canTileGradInput(c: ConvConstants): boolean {
+  return c.GROUPS === 1 && c.OUT_CHANNELS % 4 === 0 && c.CHANNELS % 4 === 0;
+}
+
+/** Whether `binaryGradWeightsTile` and `realGradWeightsNarrow` take a geometry: no groups, outputs in fours. */
+export function canTileGradWeights(c: ConvConstants): boolean {
+  return c.GROUPS === 1 && c.OUT_CHANNELS % 4 === 0;
+}
+
+/** Whether `realGradWeightsTile` takes a geometry: no groups, both kinds of channels in fours. */
+export function canTileRealGradWeights(c: ConvConstants): boolean {
+  return canTileGradInput(c);
+}
+
+/** Input gradient through binary filters; `canTileGradInput`. */
+const binaryGradInputTile = defineKernel({
+  name: 'conv/binary_grad_input_tile',
+  source: gradientShaders,
+  bindings: { g: 'read', w: 'read', gate: 'read', out: 'write' },
+  constants: [...GEOMETRY, 'GATED'],
+  work: products,
+  splits: 'line',
+  workgroups: (c) => tiles(inputs(c), c.CHANNELS, 8),
+});
+
+/* @__NO_SIDE_EFFECTS__ */
+const gradInputOnMatrices = (name: string, matrices: string) =>
+  onMatrices(
+    defineKernel({
+      name: `conv/binary_grad_input_matrix_${name}`,
+      source: matrixShaders,
+      bindings: { g: 'read', w: 'read', gate: 'read', out: 'write' },
+      constants: [...GEOMETRY, 'GATED'],
+      work: products,
+      workgroups: (c) => bandGroups(inputs(c) / c.CHANNELS, c.CHANNELS),
+    }),
+    matrices,
+    canTileGradInput,
+  );
+
+/** f32 * bits to f32, gated: the input gradient through binary filters. */
+export const BINARY_GRAD_INPUT: Family<typeof binaryGradInput, ConvConstants & { readonly GATED: number }> & {
+  readonly general: typeof binaryGradInput;
+} = {
+  general: binaryGradInput,
+  name: 'binaryConv2dGradInput',
+  exact: false,
+  operands: (c) => {
+    const input = [c.BATCH, c.HEIGHT, c.WIDTH, c.CHANNELS];
+    const filters = [c.OUT_CHANNELS, c.KERNEL_HEIGHT, c.KERNEL_WIDTH, c.CHANNELS / c.GROUPS];
+    return {
+      g: { shape: [c.BATCH, c.OUT_HEIGHT, c.OUT_WIDTH, c.OUT_CHANNELS], dtype: 'f32' },
+      w: { shape: filters, dtype: 'bits' },
+      gate: { shape: input, dtype: 'bits' },
+      out: { shape: input, dtype: 'f32' },
+    };
+  },
+  variants: [
+    { kernel: binaryGradInputTile, canApply: canTileGradInput },
+    gradInputOnMatrices('16x16x16', 'f16 16x16x16 f32 by 32'),
+    gradInputOnMatrices('8x8x8', 'f16 8x8x8 f32 by 8'),
+  ],
+};
+
+/** Input gradient through real filters; `canTileGradInput`. */
+export const realGradInputTile = defineKernel({
+  name: 'conv/real_grad_input_tile',
+  source: gradientShaders,
+  bindings: { g: 'read', w: 'read', out: 'write' },
+  constants: GEOMETRY,
+  work: products,
+  splits: 'line',
+  workgroups: (c) => tiles(inputs(c), c.CHANNELS, 8),
+});
+
+const filterTiles = (c: ConvConstants & { readonly CHUNKS: number }) =>
+  linearWorkgroups(
+    Math.ceil(c.CHANNELS / 8) * c.KERNEL_HEIGHT * c.KERNEL_WIDTH * Math.ceil(c.OUT_CHANNELS / 8) * c.CHUNKS,
+    64,
+  );
+
+/** Filter gradient from packed activations, in slices; `canTileGradWeights`. */
+const binaryGradWeightsTile = defineKernel({
+  name: 'conv/binary_grad_weights_tile',
+  source: gradientShaders,
+  bindings: { g: 'read', a: 'read', out: 'write' },
+  constants: [...GEOMETRY, 'CHUNKS'],
+  work: products,
+  splits: 'line',
+  workgroups: filterTiles,
+});
+
+/** The same, shared by subgroups, which take the channels of a word together; `canTileRealGradWeights`. */
+const binaryGradWeightsQuads = defineKernel({
+  name: 'conv/binary_grad_weights_quads',
+  source: quadShaders,
+  bindings: { g: 'read', a: 'read', out: 'write' },
+  constants: [...GEOMETRY, 'CHUNKS'],
+  work: products,
+  workgroups: (c) => filterTiles({ ...c, CHANNELS: 32 * wordsFor(c.CHANNELS) }),
+});
+
+/** f32 * bits to f32, summed over pixels in slices: the gradient of filters from packed activations. */
+export const BINARY_GRAD_WEIGHTS: Family<
+  typeof binaryGradWeights,
+  ConvConstants & { readonly CHUNKS: number }
+> & { readonly general: typeof binaryGradWeights } = {
+  general: binaryGradWeights,
+  name: 'binaryConv2dGradWeights',
+  exact: false,
+  operands: (c) => {
+    const filters = [c.OUT_CHANNELS, c.KERNEL_HEIGHT, c.KERNEL_WIDTH, c.CHANNELS / c.GROUPS];
+    return {
+      g: { shape: [c.BATCH, c.OUT_HEIGHT, c.OUT_WIDTH, c.OUT_CHANNELS], dtype: 'f32' },
+      a: { shape: [c.BATCH, c.HEIGHT, c.WIDTH, c.CHANNELS], dtype: 'bits' },
+      out: { shape: [c.CHUNKS, ...filters], dtype: 'f32' },
+    };
+  },
+  variants: [
+    {
+      kernel: binaryGradWeightsQuads,
+      canApply: (c, device) => canTileRealGradWeights(c) && quadsCanApply(device),
+      // With part of a word some of a quad have nothing to do.
+      isDefault: (c, device) => c.CHANNELS % 32 === 0 && quadsPay(products(c), device),
+    },
+    { kernel: binaryGradWeightsTile, canApply: canTileGradWeights },
+  ],
+};
+
+/** Filter gradient from real activations, in slices; `canTileRealGradWeights`. */
+export const realGradWeightsTile = defineKernel({
+  name: 'conv/real_grad_weights_tile',
+  source: gradientShaders,
+  bindings: { g: 'read', x: 'read', out: 'write' },
+  constants: [...GEOMETRY, 'CHUNKS'],
+  work: products,
+  splits: 'line',
+  workgroups: filterTiles,
+});
+
+/** Filter gradient from real activations of few channels, in slices; `canTileGradWeights`. */
+export const realGradWeightsNarrow = defineKernel({
+  name: 'conv/real_grad_weights_narrow',
+  source: gradientShaders,
+  bindings: { g: 'read', x: 'read', out: 'write' },
+  constants: [...GEOMETRY, 'CHUNKS'],
+  work: products,
+  splits: 'line',
+  workgroups: (c) =>
+    linearWorkgroups(
+      Math.ceil((c.KERNEL_WIDTH * c.CHANNELS) / 4) *
+        c.KERNEL_HEIGHT *
+        Math.ceil(c.OUT_CHANNELS / 8) *
+        c.CHUNKS,
+      64,
+    ),
+});
