@@ -11,10 +11,11 @@ import { openJax } from '../src/bench/peers/jax.ts';
 import { openOnnxWasm, openOnnxWebGpu } from '../src/bench/peers/onnxruntime.ts';
 import type { Peer } from '../src/bench/peers/peer.ts';
 import { openTensorFlow } from '../src/bench/peers/tensorflow.ts';
-import { assertSame, benchProduct, inParts, tuneFor } from '../src/bench/products.ts';
+import { assertSame, benchProduct, inParts } from '../src/bench/products.ts';
 import { type BenchFigures, planBench, runBench } from '../src/bench/run.ts';
 import { convProduct, matMulProduct, pick, residualConvolutions } from '../src/bench/shapes.ts';
 import { benchTraining } from '../src/bench/training.ts';
+import { tuneFor } from '../src/bench/tune.ts';
 import { renderBench } from '../src/cli/bench-report.ts';
 import { tablesOf } from '../src/cli/bench-tables.ts';
 import { GpuValidationError, OptionError } from '../src/errors.ts';
@@ -126,13 +127,18 @@ describe('products', () => {
     expect(results[2]).toEqual(results[0]);
   });
 
-  test('tuning asks for the kernels of the products, keeps what it chose, and leaves no memory behind', async () => {
+  test('tuning asks for the kernels of products and of gradients, keeps what it chose, and leaves no memory behind', async () => {
     // A device that is borrowed keeps its choices for itself.
     const own = Gpu.fromDevice(gpu().device);
     const product = matMulProduct(64, 256, 64);
-    expect(await tuneFor(own, [product])).toBe(1);
+    await tuneFor(own, [product], [product]);
     expect(own.memory.bytes).toBe(0);
-    const [choice] = own.choices.list();
+    const choices = own.choices.list();
+    const families = choices.map(({ key }) => key.slice(0, key.indexOf('(')));
+    expect(new Set(families)).toEqual(
+      new Set(['binaryMatMulBySide', 'binaryMatMulGradInput', 'binaryMatMulGradWeights']),
+    );
+    const choice = choices.find(({ key }) => key.startsWith('binaryMatMulBySide('));
     const result = await benchProduct(own, product, anyCeilings(), { runs: 1, sample: 1 });
     expect(result.kernels).toContain(choice?.kernel);
     own.dispose();

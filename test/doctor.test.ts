@@ -37,6 +37,7 @@ describe('what the doctor finds', () => {
     expect(report.findings.map(({ probe, ok }) => [probe, ok])).toEqual([
       ['adapter', true],
       ['timestamps', true],
+      ['matrix units', true],
       ['packing', true],
       ['XNOR-popcount', true],
     ]);

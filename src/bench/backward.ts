@@ -6,11 +6,13 @@ import { Job, type SampleOptions, type Timing, timeJob, timeOnGpu } from './meas
 import { assertSame, compared, outputOf, packInto } from './products.ts';
 import { type Product, SALT, signs, wholeNumbers } from './shapes.ts';
 
+/** With respect to which operand of the forward product a gradient is. */
+export type Operand = 'input' | 'weights';
+
 export interface BackwardResult {
   readonly id: string;
   readonly name: string;
-  /** With respect to which operand of the forward product. */
-  readonly gradientOf: 'input' | 'weights';
+  readonly gradientOf: Operand;
   readonly macs: number;
   readonly binary: Timing;
   readonly binaryOnGpu?: Timing | undefined;
@@ -41,25 +43,21 @@ export async function benchBackward(
     [a, aBits],
     [w, wBits],
   ]);
-  const geometry = { padding: 'same', padValue: product.padValue } as const;
-  const input = { ...geometry, inputShape: product.a };
-  const weights = { ...geometry, filterShape: product.w };
+  const { input, weights } = geometryOf(product);
   const conv = product.kind === 'conv';
   const forms = [
     {
       gradientOf: 'input',
       signs: wBits,
       reals: w,
-      binary: (b: ProgramBuilder) =>
-        conv ? ops.binaryConv2dGradInput(b, g, wBits, input) : ops.binaryMatMulGradInput(b, g, wBits),
+      binary: (b: ProgramBuilder) => recordGradient(b, product, 'input', g, wBits),
       float: (b: ProgramBuilder) => (conv ? ops.conv2dGradInput(b, g, w, input) : ops.matMul(b, g, w)),
     },
     {
       gradientOf: 'weights',
       signs: aBits,
       reals: a,
-      binary: (b: ProgramBuilder) =>
-        conv ? ops.binaryConv2dGradWeights(b, g, aBits, weights) : ops.binaryMatMulGradWeights(b, g, aBits),
+      binary: (b: ProgramBuilder) => recordGradient(b, product, 'weights', g, aBits),
       float: (b: ProgramBuilder) =>
         conv ? ops.conv2dGradWeights(b, g, a, weights) : ops.matMul(b, g, a, { transposeA: true }),
     },
@@ -91,6 +89,36 @@ export async function benchBackward(
     });
   }
   return results;
+}
+
+/**
+ * Records the form with signs.
+ * @param g the gradient of the forward product's result
+ * @param other bits, the forward product's other operand
+ */
+export function recordGradient(
+  b: ProgramBuilder,
+  product: Product,
+  gradientOf: Operand,
+  g: Tensor,
+  other: Tensor,
+): Tensor {
+  const { input, weights } = geometryOf(product);
+  if (product.kind !== 'conv') {
+    const record = gradientOf === 'input' ? ops.binaryMatMulGradInput : ops.binaryMatMulGradWeights;
+    return record(b, g, other);
+  }
+  return gradientOf === 'input'
+    ? ops.binaryConv2dGradInput(b, g, other, input)
+    : ops.binaryConv2dGradWeights(b, g, other, weights);
+}
+
+function geometryOf(product: Product) {
+  const geometry = { padding: 'same', padValue: product.padValue } as const;
+  return {
+    input: { ...geometry, inputShape: product.a },
+    weights: { ...geometry, filterShape: product.w },
+  };
 }
 
 async function timed(

@@ -78,10 +78,7 @@ export async function benchProduct(
     `binary ${product.name}`,
     [aBits, binaryOut],
     milliseconds(product, ceilings, 'binary'),
-    (builder, [x, out]) => {
-      if (product.kind === 'conv') ops.binaryConv2d(builder, x, wBits, { ...geometry, out });
-      else ops.binaryMatMul(builder, x, wBits, { out });
-    },
+    (builder, [x, out]) => recordProduct(builder, product, x, wBits, out),
   );
   using floatJob = await inParts(
     gpu,
@@ -127,18 +124,16 @@ export async function benchProduct(
   };
 }
 
-/** Measures which kernels are the fastest here for the products, so that what is timed later is the best there is. */
-export async function tuneFor(gpu: Gpu, products: readonly Product[]): Promise<number> {
-  for (const product of products) {
-    // Only recorded, which is what asks for the kernels; nothing is allocated.
-    const builder = new ProgramBuilder(gpu, product.name);
-    const a = new Tensor('a', product.a, 'bits');
-    const w = new Tensor('w', product.w, 'bits');
-    const geometry = { padding: 'same', padValue: product.padValue } as const;
-    if (product.kind === 'conv') ops.binaryConv2d(builder, a, w, geometry);
-    else ops.binaryMatMul(builder, a, w);
-  }
-  return (await ops.tune(gpu)).length;
+/** Records the binary form. */
+export function recordProduct(
+  b: ProgramBuilder,
+  product: Product,
+  a: Tensor,
+  w: Tensor,
+  out?: Tensor,
+): Tensor {
+  const geometry = { padding: 'same', padValue: product.padValue, out } as const;
+  return product.kind === 'conv' ? ops.binaryConv2d(b, a, w, geometry) : ops.binaryMatMul(b, a, w, { out });
 }
 
 export function outputOf({ kind, a, w }: Product): Shape {

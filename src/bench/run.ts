@@ -15,7 +15,7 @@ import { openJax } from './peers/jax.ts';
 import { openOnnxWasm, openOnnxWebGpu } from './peers/onnxruntime.ts';
 import { firstLine, type MissingPeer, type Peer } from './peers/peer.ts';
 import { openTensorFlow } from './peers/tensorflow.ts';
-import { benchProduct, type ProductResult, tuneFor } from './products.ts';
+import { benchProduct, type ProductResult } from './products.ts';
 import {
   binarynetLayers,
   matMulProduct,
@@ -26,6 +26,7 @@ import {
   residualConvolutions,
 } from './shapes.ts';
 import { benchTraining, type TrainingOptions, type TrainingResult, trainingOptions } from './training.ts';
+import { tuneFor } from './tune.ts';
 
 export const SUITES = ['kernels', 'layers', 'training', 'geometry'] as const;
 export type Suite = (typeof SUITES)[number];
@@ -230,7 +231,7 @@ export async function runBench(
   const { ceilings } = figures;
   if (options.tune ?? (!software && !quick)) {
     measuring('kernels to choose from');
-    await tuneFor(gpu, products);
+    await tuneFor(gpu, products, work.backward);
   }
 
   if (ceilings !== undefined && work.kernels.length > 0) {

@@ -71,6 +71,13 @@ function remedyForSoftware({ adapter }: Gpu): string {
   return isFastSoftware(adapter) || process.platform !== 'linux' ? remedy : remedy + faster;
 }
 
+function matricesOf({ adapter, features }: Gpu): string {
+  if (!features.has('chromium-experimental-subgroup-matrix')) {
+    return 'not offered; an experiment that --toggles allow_unsafe_apis asks for where there are any';
+  }
+  return adapter.matrices?.join(', ') || 'none for subgroups of one size';
+}
+
 /** Examines a GPU by what it is and by what its kernels compute; never throws for what is wrong with it. */
 export async function examineGpu(gpu: Gpu): Promise<DoctorReport> {
   const { software } = gpu.adapter;
@@ -88,6 +95,7 @@ export async function examineGpu(gpu: Gpu): Promise<DoctorReport> {
         ? 'the GPU can time its own work'
         : 'not offered: times are wall times',
     },
+    { probe: 'matrix units', ok: true, finding: matricesOf(gpu) },
     await probe('packing', () => probePacking(gpu)),
     await probe('XNOR-popcount', () => probeProduct(gpu)),
   ];
