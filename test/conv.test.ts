@@ -10,6 +10,7 @@ import {
   realGradInput,
   realGradWeights,
   realGradWeightsNarrow,
+  sumSlices,
 } from '../src/kernels/conv-gradients.ts';
 import { choiceKey } from '../src/kernels/variants.ts';
 import {
@@ -238,13 +239,14 @@ const realChecks =
       conv2dGradInput(b, g.tensor, w.tensor, backInput),
       general(inputShape, (out) => b.dispatch(realGradInput, { g: g.tensor, w: w.tensor, out }, constants)),
     ]);
-    const slicing = { ...constants, CHUNKS: 1 };
+    const slicing = { ...constants, CHUNKS: Math.min(1 + (seed % 3), geometry.batch * geometry.outHeight) };
     check('binaryConv2dGradWeights', reference.conv2dGradWeights(g.values, a.values, geometry), [
       binaryConv2dGradWeights(b, g.tensor, a.tensor, backWeights),
       ...crossing.pick(BINARY_GRAD_WEIGHTS, slicing, b.gpu).map((kernel) => {
-        const out = general(filterShape, (out) =>
-          b.dispatch(kernel, { g: g.tensor, a: a.tensor, out }, slicing),
-        );
+        const slices = b.transient('slices', [slicing.CHUNKS, ...filterShape], 'f32');
+        b.dispatch(kernel, { g: g.tensor, a: a.tensor, out: slices }, slicing);
+        const sizes = { SIZE: sizeOf(filterShape), CHUNKS: slicing.CHUNKS };
+        const out = general(filterShape, (out) => b.dispatch(sumSlices, { slices, out }, sizes));
         crossed.set(out, kernel.name);
         return out;
       }),

@@ -11,6 +11,7 @@ override ROWS = M;
 override COLUMNS = K;
 override TERMS = KERNEL_HEIGHT * KERNEL_WIDTH * OUT_CHANNELS;
 override WORDS = (K + 31u) / 32u; // of a pixel
+const CHUNKS = 1u;
 
 @group(0) @binding(0) var<storage, read> g: array<vec4f>; // [BATCH, OUT_HEIGHT, OUT_WIDTH, OUT_CHANNELS]
 @group(0) @binding(1) var<storage, read> w: array<u32>; // bits [OUT_CHANNELS, KERNEL_HEIGHT, KERNEL_WIDTH, CHANNELS]
@@ -31,7 +32,7 @@ fn reals_at(row: u32, term: u32) -> vec4f {
   return g[(pixel * OUT_CHANNELS + term % OUT_CHANNELS) / 4u];
 }
 
-fn word_at(term: u32, word: u32) -> u32 {
+fn signs_at(term: u32, word: u32) -> Signs {
   let tap = term % OUT_CHANNELS * (KERNEL_HEIGHT * KERNEL_WIDTH) + term / OUT_CHANNELS;
-  return w[tap * WORDS + word];
+  return Signs(w[tap * WORDS + word], ONE);
 }

@@ -5,28 +5,19 @@
 //!include "lib/expand.wgsl"
 //!include "lib/conv_grad_input_tile.wgsl"
 
-override GATED: u32; // 1: gate decides what passes; 0: everything passes, gate is not read
+override M = BATCH * HEIGHT * WIDTH;
+override K = CHANNELS;
+override WORDS = (K + 31u) / 32u; // of a pixel
 
 @group(0) @binding(0) var<storage, read> g: array<vec4f>; // [BATCH, OUT_HEIGHT, OUT_WIDTH, OUT_CHANNELS]
 @group(0) @binding(1) var<storage, read> w: array<u32>; // bits [OUT_CHANNELS, KERNEL_HEIGHT, KERNEL_WIDTH, CHANNELS]
 @group(0) @binding(2) var<storage, read> gate: array<u32>; // bits [BATCH, HEIGHT, WIDTH, CHANNELS], 1 = passes
 @group(0) @binding(3) var<storage, read_write> out: array<vec4f>; // [BATCH, HEIGHT, WIDTH, CHANNELS]
 
+//!include "lib/sign_gate.wgsl"
+
 // Two quads from an even one on lie in the same word.
 fn filter_at(o: u32, tap: u32, quad: u32, second: u32) -> mat2x4f {
-  let words = (CHANNELS + 31u) / 32u;
-  let word = w[(o * KERNEL_HEIGHT * KERNEL_WIDTH + tap) * words + (quad >> 3u)] >> ((quad & 7u) * 4u);
+  let word = w[(o * KERNEL_HEIGHT * KERNEL_WIDTH + tap) * WORDS + (quad >> 3u)] >> ((quad & 7u) * 4u);
   return mat2x4f(signs_from(word, 0u), signs_from(word, 4u));
-}
-
-fn store(pixel: u32, quad: u32, sum: vec4f) {
-  if (pixel >= BATCH * HEIGHT * WIDTH) {
-    return;
-  }
-  var passed = sum;
-  if (GATED == 1u) {
-    let word = gate[pixel * ((CHANNELS + 31u) / 32u) + (quad >> 3u)] >> ((quad & 7u) * 4u);
-    passed = select(vec4f(), sum, (vec4u(word) & vec4u(1u, 2u, 4u, 8u)) != vec4u());
-  }
-  out[pixel * (CHANNELS / 4u) + quad] = passed;
 }

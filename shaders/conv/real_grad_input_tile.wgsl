@@ -13,8 +13,8 @@ fn filter_at(o: u32, tap: u32, quad: u32, second: u32) -> mat2x4f {
   return mat2x4f(w[row], w[row + second]);
 }
 
-fn store(pixel: u32, quad: u32, sum: vec4f) {
+fn store(pixel: u32, channel: u32, sums: vec4f) {
   if (pixel < BATCH * HEIGHT * WIDTH) {
-    out[pixel * (CHANNELS / 4u) + quad] = sum;
+    out[(pixel * CHANNELS + channel) / 4u] = sums;
   }
 }

@@ -11,6 +11,7 @@ override ROWS = M;
 override COLUMNS = K;
 override TERMS = N;
 override WORDS = (K + 31u) / 32u; // of a packed row
+const CHUNKS = 1u;
 
 @group(0) @binding(0) var<storage, read> g: array<vec4f>; // [M, N]
 @group(0) @binding(1) var<storage, read> w: array<u32>; // bits [N, K]
@@ -23,6 +24,6 @@ fn reals_at(row: u32, term: u32) -> vec4f {
   return g[(row * N + term) / 4u];
 }
 
-fn word_at(term: u32, word: u32) -> u32 {
-  return w[term * WORDS + word];
+fn signs_at(term: u32, word: u32) -> Signs {
+  return Signs(w[term * WORDS + word], ONE);
 }

@@ -11,6 +11,7 @@ override ROWS = N;
 override COLUMNS = K;
 override TERMS = M;
 override WORDS = (K + 31u) / 32u; // of a packed row
+const CHUNKS = 1u;
 
 @group(0) @binding(0) var<storage, read> g: array<f32>; // [M, N]
 @group(0) @binding(1) var<storage, read> a: array<u32>; // bits [M, K]
@@ -21,8 +22,8 @@ fn reals_at(row: u32, term: u32) -> vec4f {
   return vec4f(g[first], g[first + N], g[first + 2u * N], g[first + 3u * N]);
 }
 
-fn word_at(term: u32, word: u32) -> u32 {
-  return a[term * WORDS + word];
+fn signs_at(term: u32, word: u32) -> Signs {
+  return Signs(a[term * WORDS + word], ONE);
 }
 
 fn store(row: u32, column: u32, sums: vec4f) {

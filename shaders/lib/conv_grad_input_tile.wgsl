@@ -2,32 +2,10 @@
 // channels. It needs, of the kernel that includes it:
 //   g: array<vec4f>, f32 [BATCH, OUT_HEIGHT, OUT_WIDTH, OUT_CHANNELS]
 //   filter_at(o, tap, quad, second): the weights of output o at a tap, for the channels of quad and of quad + second
-//   store(pixel, quad, sum)
+//   store(pixel, channel, sums): takes the sums of four channels
+//!include "lib/conv_readers.wgsl"
+
 const PIXELS = 8u;
-
-struct Place {
-  y: u32,
-  x: u32,
-  image: u32, // first output pixel of the image
-}
-
-fn place_at(index: u32) -> Place {
-  let flat = min(index, BATCH * HEIGHT * WIDTH - 1u); // a tile may reach beyond the last pixel
-  return Place(flat / WIDTH % HEIGHT, flat % WIDTH, flat / (WIDTH * HEIGHT) * OUT_HEIGHT * OUT_WIDTH);
-}
-
-// The output pixel in which a tap reads a place; more than there are where none does.
-const NOWHERE = 0xffffffffu;
-fn reader_of(place: Place, ky: u32, kx: u32) -> u32 {
-  let out_y = output_row(place.y, ky);
-  let out_x = output_column(place.x, kx);
-  return select(NOWHERE, place.image + out_y * OUT_WIDTH + out_x, out_y < OUT_HEIGHT && out_x < OUT_WIDTH);
-}
-
-// Four outputs' gradients at a pixel; a mask of 0 makes them zero.
-fn gradient_at(address: u32, mask: u32) -> vec4f {
-  return bitcast<vec4f>(bitcast<vec4u>(g[address]) & vec4u(mask));
-}
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -125,22 +103,23 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
       }
     }
   }
-  store(first, quad, d0);
-  store(first + 1u, quad, d1);
-  store(first + 2u, quad, d2);
-  store(first + 3u, quad, d3);
-  store(first + 4u, quad, d4);
-  store(first + 5u, quad, d5);
-  store(first + 6u, quad, d6);
-  store(first + 7u, quad, d7);
+  let column = quad * 4u;
+  store(first, column, d0);
+  store(first + 1u, column, d1);
+  store(first + 2u, column, d2);
+  store(first + 3u, column, d3);
+  store(first + 4u, column, d4);
+  store(first + 5u, column, d5);
+  store(first + 6u, column, d6);
+  store(first + 7u, column, d7);
   if (second == 1u) {
-    store(first, quad + 1u, e0);
-    store(first + 1u, quad + 1u, e1);
-    store(first + 2u, quad + 1u, e2);
-    store(first + 3u, quad + 1u, e3);
-    store(first + 4u, quad + 1u, e4);
-    store(first + 5u, quad + 1u, e5);
-    store(first + 6u, quad + 1u, e6);
-    store(first + 7u, quad + 1u, e7);
+    store(first, column + 4u, e0);
+    store(first + 1u, column + 4u, e1);
+    store(first + 2u, column + 4u, e2);
+    store(first + 3u, column + 4u, e3);
+    store(first + 4u, column + 4u, e4);
+    store(first + 5u, column + 4u, e5);
+    store(first + 6u, column + 4u, e6);
+    store(first + 7u, column + 4u, e7);
   }
 }

@@ -3,9 +3,15 @@
 // of the largest finite magnitude so far in the same band of rows (as many as a matrix has), and where that grows, the sums
 // so far are scaled anew. Reals down to a 2^17th of their band's largest keep all 22 bits, and smaller ones an error below a
 // 2^38th of the largest. Infinities and NaN come through in their own rows only.
-// A workgroup makes 64 rows of 128 columns, sixteen terms at a time; a subgroup multiplies four rows, in two parts, of two
+// A workgroup makes 64 rows of 128 columns of a slice of the terms, sixteen at a time; a subgroup multiplies four rows, in two parts, of two
 // columns of matrices: ten loads for sixteen products, 320 bytes of workgroup memory a product of 16 x 16 by 16 x 16.
-// It needs what `lib/sign_shared.wgsl` needs, and `lib/matrix_f16_*.wgsl`. The order of terms is fixed.
+// The order of terms is fixed. It needs `lib/matrix_f16_*.wgsl`, and of the kernel that includes it:
+//   ROWS, COLUMNS, TERMS: of the product; COLUMNS and TERMS are multiples of 4
+//   CHUNKS: slices of the sum over terms, a result each
+//   WORDS: of the signs of a term
+//   reals_at(row, term): four terms of a row, from `term` on
+//   signs_at(term, word): 32 columns of a term
+//   store(row, column, sums): takes four columns of a row of the result of `slice`
 //!include "lib/matrix_halves.wgsl"
 
 const TILE_ROWS = 64u;
@@ -17,7 +23,9 @@ const ACROSS = TILE_COLUMNS / OWN_COLUMNS; // subgroups side by side
 const SUBGROUPS = TILE_ROWS / OWN_ROWS * ACROSS;
 const INVOCATIONS = 128u; // SUBGROUPS * LANES
 
-const CHUNKS = STEP / MATRIX_DEPTH; // matrices side by side in depth
+override SLICE_TERMS = ((TERMS + STEP - 1u) / STEP + CHUNKS - 1u) / CHUNKS * STEP;
+
+const DEPTHS = STEP / MATRIX_DEPTH; // matrices side by side in depth
 const LEFT_SIZE = MATRIX_ROWS * MATRIX_DEPTH;
 const RIGHT_SIZE = MATRIX_DEPTH * MATRIX_COLUMNS;
 const SUMS = MATRIX_ROWS * MATRIX_COLUMNS;
@@ -30,8 +38,18 @@ const STRIPS = TILE_COLUMNS / MATRIX_COLUMNS;
 const HALF_RANGE = 127u + 14u;
 const LEAST = 16u;
 
-var<workgroup> parts: array<f16, 2u * TILE_ROWS * STEP>; // [high and low, band, chunk, MATRIX_ROWS, MATRIX_DEPTH]
-var<workgroup> signs: array<f16, STEP * TILE_COLUMNS>; // [chunk, strip, MATRIX_DEPTH, MATRIX_COLUMNS]
+// Signs, a bit each, and what +1 is: a half, twice.
+struct Signs {
+  bits: u32,
+  one: u32,
+}
+
+const ONE = 0x3c003c00u;
+
+var<private> slice: u32; // that this workgroup sums
+
+var<workgroup> parts: array<f16, 2u * TILE_ROWS * STEP>; // [high and low, band, depth, MATRIX_ROWS, MATRIX_DEPTH]
+var<workgroup> signs: array<f16, STEP * TILE_COLUMNS>; // [depth, strip, MATRIX_DEPTH, MATRIX_COLUMNS]
 var<workgroup> products: array<f32, SUBGROUPS * SUMS>; // [subgroup, MATRIX_ROWS, MATRIX_COLUMNS]
 var<workgroup> largest: array<atomic<u32>, BANDS>; // exponents so far
 
@@ -56,7 +74,7 @@ fn split(row: u32, term: u32, x: vec4f) {
   let endless = (bitcast<vec4u>(x) & vec4u(0x7f800000u)) == vec4u(0x7f800000u);
   let high = vec4<f16>(select(first, scaled, endless));
   let low = vec4<f16>(select(scaled - first, vec4f(), endless));
-  let matrix = band * CHUNKS + term / MATRIX_DEPTH;
+  let matrix = band * DEPTHS + term / MATRIX_DEPTH;
   let at = matrix * LEFT_SIZE + row % MATRIX_ROWS * MATRIX_DEPTH + term % MATRIX_DEPTH;
   for (var i = 0u; i < 4u; i++) {
     parts[at + i] = high[i];
@@ -65,12 +83,12 @@ fn split(row: u32, term: u32, x: vec4f) {
 }
 
 // Sixteen signs of a term as halves, two at a time; `column` is a multiple of 16.
-fn expand(term: u32, column: u32, word: u32) {
+fn expand(term: u32, column: u32, word: Signs) {
   for (var i = 0u; i < 16u; i += 2u) {
     let matrix = term / MATRIX_DEPTH * STRIPS + (column + i) / MATRIX_COLUMNS;
     let at = matrix * RIGHT_SIZE + term % MATRIX_DEPTH * MATRIX_COLUMNS + (column + i) % MATRIX_COLUMNS;
-    let bits = word >> (column % 32u + i);
-    let pair = bitcast<vec2<f16>>(0x3c003c00u | ((bits & 1u) << 15u) | ((bits & 2u) << 30u));
+    let bits = word.bits >> (column % 32u + i);
+    let pair = bitcast<vec2<f16>>(word.one | ((bits & 1u) << 15u) | ((bits & 2u) << 30u));
     signs[at] = pair.x;
     signs[at + 1u] = pair.y;
   }
@@ -104,12 +122,15 @@ fn main(
   @builtin(subgroup_id) subgroup: u32,
 ) {
   let across = (COLUMNS + TILE_COLUMNS - 1u) / TILE_COLUMNS;
+  let down = (ROWS + TILE_ROWS - 1u) / TILE_ROWS;
   let index = group.y * groups.x + group.x;
-  let first_row = index / across * TILE_ROWS;
+  let first_row = index / across % down * TILE_ROWS;
   let first_column = index % across * TILE_COLUMNS;
-  if (first_row >= ROWS) {
+  let own_slice = index / (across * down);
+  if (own_slice >= CHUNKS) {
     return;
   }
+  slice = own_slice; // of which the compiler doesn't know that the whole workgroup has the same
   if (local < BANDS) {
     atomicStore(&largest[local], LEAST);
   }
@@ -134,7 +155,8 @@ fn main(
   var s30: Sums;
   var s31: Sums;
   workgroupBarrier();
-  for (var i = 0u; i < TERMS; i += STEP) {
+  let end = min(TERMS, (own_slice + 1u) * SLICE_TERMS);
+  for (var i = own_slice * SLICE_TERMS; i < end; i += STEP) {
     let first = i + term;
     let x0 = select(vec4f(), reals_at(row, min(first, TERMS - 4u)), first < TERMS);
     let x1 = select(vec4f(), reals_at(row, min(first + 8u, TERMS - 4u)), first + 8u < TERMS);
@@ -143,7 +165,7 @@ fn main(
     split(line, term, x0);
     split(line, term + 8u, x1);
     let brought = local / (TILE_COLUMNS / 16u);
-    expand(brought, column, word_at(min(i + brought, TERMS - 1u), word));
+    expand(brought, column, signs_at(min(i + brought, TERMS - 1u), word));
     let grown = vec4u(
       atomicLoad(&largest[band]),
       atomicLoad(&largest[band + 1u]),
@@ -163,22 +185,22 @@ fn main(
       s31 = rescale(s31, growth(exponents.w, grown.w));
       exponents = grown;
     }
-    for (var chunk = 0u; chunk < CHUNKS; chunk++) {
-      let right = (chunk * STRIPS + strip) * RIGHT_SIZE;
+    for (var depth = 0u; depth < DEPTHS; depth++) {
+      let right = (depth * STRIPS + strip) * RIGHT_SIZE;
       let r0 = load_right(right);
       let r1 = load_right(right + RIGHT_SIZE);
       for (var part = 0u; part <= LOW; part += LOW) {
-        let left = part + (band * CHUNKS + chunk) * LEFT_SIZE;
+        let left = part + (band * DEPTHS + depth) * LEFT_SIZE;
         let l0 = load_left(left);
         s00 = multiply_add(l0, r0, s00);
         s01 = multiply_add(l0, r1, s01);
-        let l1 = load_left(left + CHUNKS * LEFT_SIZE);
+        let l1 = load_left(left + DEPTHS * LEFT_SIZE);
         s10 = multiply_add(l1, r0, s10);
         s11 = multiply_add(l1, r1, s11);
-        let l2 = load_left(left + 2u * CHUNKS * LEFT_SIZE);
+        let l2 = load_left(left + 2u * DEPTHS * LEFT_SIZE);
         s20 = multiply_add(l2, r0, s20);
         s21 = multiply_add(l2, r1, s21);
-        let l3 = load_left(left + 3u * CHUNKS * LEFT_SIZE);
+        let l3 = load_left(left + 3u * DEPTHS * LEFT_SIZE);
         s30 = multiply_add(l3, r0, s30);
         s31 = multiply_add(l3, r1, s31);
       }

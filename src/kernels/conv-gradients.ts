@@ -4,7 +4,7 @@
  */
 import { defineKernel, linearWorkgroups, wordsFor } from '../gpu/index.ts';
 import { type ConvConstants, GEOMETRY, products, tiles } from './conv.ts';
-import { bandGroups, type Family, onMatrices, quadsCanApply, quadsPay } from './variants.ts';
+import { type Abilities, bandGroups, type Family, onMatrices, quadsCanApply, quadsPay } from './variants.ts';
 
 const gradientShaders = () => import('../../shaders/conv-gradients.ts');
 const quadShaders = () => import('../../shaders/conv-gradient-quads.ts');
@@ -13,6 +13,12 @@ const matrixShaders = () => import('../../shaders/conv-matrix.ts');
 const inputs = (c: ConvConstants) => c.BATCH * c.HEIGHT * c.WIDTH * c.CHANNELS;
 const weights = (c: ConvConstants) =>
   (c.OUT_CHANNELS * c.KERNEL_HEIGHT * c.KERNEL_WIDTH * c.CHANNELS) / c.GROUPS;
+
+/** Channels of packed pixels, with those that fill their last words. */
+const wholeWords = (pixels: number, c: ConvConstants) => pixels * 32 * wordsFor(c.CHANNELS);
+/** Whether quads that share a word are a good choice untried: with part of one some of a quad have nothing to do. */
+const quadsAreGood = (c: ConvConstants, device: Abilities) =>
+  c.CHANNELS % 32 === 0 && quadsPay(products(c), device);
 
 /** Input gradient through binary filters, any geometry. */
 export const binaryGradInput = defineKernel({
@@ -93,6 +99,17 @@ const binaryGradInputTile = defineKernel({
   workgroups: (c) => tiles(inputs(c), c.CHANNELS, 8),
 });
 
+/** The same, shared by subgroups, which take the channels of a word together; `canTileGradInput`. */
+const binaryGradInputQuads = defineKernel({
+  name: 'conv/binary_grad_input_quads',
+  source: quadShaders,
+  bindings: { g: 'read', w: 'read', gate: 'read', out: 'write' },
+  constants: [...GEOMETRY, 'GATED'],
+  work: products,
+  splits: 'line',
+  workgroups: (c) => tiles(wholeWords(inputs(c) / c.CHANNELS, c), wholeWords(1, c), 8),
+});
+
 /* @__NO_SIDE_EFFECTS__ */
 const gradInputOnMatrices = (name: string, matrices: string) =>
   onMatrices(
@@ -126,6 +143,11 @@ export const BINARY_GRAD_INPUT: Family<typeof binaryGradInput, ConvConstants & {
     };
   },
   variants: [
+    {
+      kernel: binaryGradInputQuads,
+      canApply: (c, device) => canTileGradInput(c) && quadsCanApply(device),
+      isDefault: quadsAreGood,
+    },
     { kernel: binaryGradInputTile, canApply: canTileGradInput },
     gradInputOnMatrices('16x16x16', 'f16 16x16x16 f32 by 32'),
     gradInputOnMatrices('8x8x8', 'f16 8x8x8 f32 by 8'),
@@ -167,8 +189,27 @@ const binaryGradWeightsQuads = defineKernel({
   bindings: { g: 'read', a: 'read', out: 'write' },
   constants: [...GEOMETRY, 'CHUNKS'],
   work: products,
-  workgroups: (c) => filterTiles({ ...c, CHANNELS: 32 * wordsFor(c.CHANNELS) }),
+  splits: 'line',
+  workgroups: (c) => filterTiles({ ...c, CHANNELS: wholeWords(1, c) }),
 });
+
+/* @__NO_SIDE_EFFECTS__ */
+const gradWeightsOnMatrices = (name: string, matrices: string) =>
+  onMatrices(
+    defineKernel({
+      name: `conv/binary_grad_weights_matrix_${name}`,
+      source: matrixShaders,
+      bindings: { g: 'read', a: 'read', out: 'write' },
+      constants: [...GEOMETRY, 'CHUNKS'],
+      work: products,
+      workgroups: (c) => {
+        const columns = wholeWords(c.KERNEL_HEIGHT * c.KERNEL_WIDTH, c);
+        return bandGroups(c.OUT_CHANNELS, columns, c.CHUNKS);
+      },
+    }),
+    matrices,
+    canTileRealGradWeights,
+  );
 
 /** f32 * bits to f32, summed over pixels in slices: the gradient of filters from packed activations. */
 export const BINARY_GRAD_WEIGHTS: Family<
@@ -190,10 +231,11 @@ export const BINARY_GRAD_WEIGHTS: Family<
     {
       kernel: binaryGradWeightsQuads,
       canApply: (c, device) => canTileRealGradWeights(c) && quadsCanApply(device),
-      // With part of a word some of a quad have nothing to do.
-      isDefault: (c, device) => c.CHANNELS % 32 === 0 && quadsPay(products(c), device),
+      isDefault: quadsAreGood,
     },
     { kernel: binaryGradWeightsTile, canApply: canTileGradWeights },
+    gradWeightsOnMatrices('16x16x16', 'f16 16x16x16 f32 by 32'),
+    gradWeightsOnMatrices('8x8x8', 'f16 8x8x8 f32 by 8'),
   ],
 };
 

@@ -127,9 +127,9 @@ export function sharedGroups(rows: number, columns: number): Workgroups {
   return linearWorkgroups(Math.ceil(rows / 32) * Math.ceil(columns / 64), 1);
 }
 
-/** Workgroups of `lib/sign_matrix.wgsl`: 64 rows of 128 columns each. */
-export function bandGroups(rows: number, columns: number): Workgroups {
-  return quadGroups(rows, columns / 2);
+/** Workgroups of `lib/sign_matrix.wgsl`: 64 rows of 128 columns of a slice each. */
+export function bandGroups(rows: number, columns: number, slices = 1): Workgroups {
+  return linearWorkgroups(Math.ceil(rows / 64) * Math.ceil(columns / 128) * slices, 1);
 }
 
 /** Workgroups of `lib/binary_matrix.wgsl` whose TILE is 128: 128 rows of 128 columns each. */
