@@ -230,7 +230,7 @@ const PAGES: Readonly<Record<string, { readonly code: string; readonly limit: nu
         using trainer = await Trainer.create(gpu, model, data, { batch: 16, epochs: 1 });
         return (await trainer.runSteps(1)).map(({ loss }) => loss);
       };`,
-    limit: 70,
+    limit: 72,
   },
 };
 
@@ -413,7 +413,9 @@ describe('a blank Node project', () => {
     const report = JSON.parse(await run(folder, 'npx', ...arguments_));
     expect(report.verdict).toBe('software');
     const probes = report.findings.map(({ probe, ok }: { probe: string; ok: boolean }) => [probe, ok]);
-    expect(probes).toEqual(['adapter', 'timestamps', 'packing', 'XNOR-popcount'].map((name) => [name, true]));
+    expect(probes).toEqual(
+      ['adapter', 'timestamps', 'matrix units', 'packing', 'XNOR-popcount'].map((name) => [name, true]),
+    );
   });
 
   test.each(['node16', 'bundler'])('type-checks with moduleResolution %s', async (name) => {

@@ -25,6 +25,8 @@ export interface AdapterSummary {
   readonly description: string;
   /** True when there is no GPU behind it: numbers from it say nothing about hardware. */
   readonly software: boolean;
+  /** Invocations of the smallest subgroups; absent where there are no subgroups. */
+  readonly lanes?: number;
   /** What subgroups of one size multiply on matrix units: types, M x N x K and invocations, as `i8 16x16x32 i32 by 32`. */
   readonly matrices?: readonly string[];
 }
@@ -506,6 +508,7 @@ function summarize(info: GPUAdapterInfo & MatrixInfo): AdapterSummary {
     device: info.device,
     description: info.description,
     software: info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|warp|basic render/.test(text),
+    ...(lanes && { lanes }),
     ...(matrices && {
       matrices: matrices.map(
         ({ componentType, M, N, K, resultComponentType }) =>

@@ -14,6 +14,7 @@ import {
   carryGroups,
   type Family,
   onByteMatrices,
+  plainQuadsPay,
   quadGroups,
   quadsCanApply,
   quadsPay,
@@ -190,6 +191,11 @@ export const BINARY_FORWARD: Family<
     };
   },
   variants: [
+    {
+      kernel: forwardBySide('binary_forward_quads_plain', quadShaders, quadGroups),
+      canApply: (c, device) => canTileForward(c) && quadsCanApply(device),
+      isDefault: (c, device) => plainQuadsPay(comparisons(c), device),
+    },
     {
       kernel: forwardBySide('binary_forward_quads', quadShaders, quadGroups),
       canApply: (c, device) => canTileForward(c) && quadsCanApply(device),

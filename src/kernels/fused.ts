@@ -12,7 +12,7 @@ import {
   wordsFor,
 } from '../gpu/index.ts';
 import { type ConvConstants, canTileForward, GEOMETRY, paddedSize } from './conv.ts';
-import { type Family, quadGroups, quadsCanApply, quadsPay, tileGroups } from './variants.ts';
+import { type Family, plainQuadsPay, quadGroups, quadsCanApply, quadsPay, tileGroups } from './variants.ts';
 
 const fusedShaders = () => import('../../shaders/conv-fused.ts');
 const planeShaders = () => import('../../shaders/conv-planes.ts');
@@ -93,6 +93,11 @@ export const FUSED_REAL: Family<
   },
   variants: [
     {
+      kernel: realTile('fused_real_quads_plain', quadShaders, quadGroups),
+      canApply: (c, device) => canTileForward(c) && quadsCanApply(device),
+      isDefault: (c, device) => plainQuadsPay(comparisons(c), device),
+    },
+    {
       kernel: realTile('fused_real_quads', quadShaders, quadGroups),
       canApply: (c, device) => canTileForward(c) && quadsCanApply(device),
       isDefault: (c, device) => quadsPay(comparisons(c), device),
@@ -110,6 +115,10 @@ export const fusedSigns = defineKernel({
   work: comparisons,
   workgroups: (c) => linearWorkgroups(pixels(c) * wordsFor(c.OUT_CHANNELS), 64),
 });
+
+/** Workgroups of `lib/quads_signs.wgsl`: 64 rows of four words each. */
+const wordGroups = (rows: number, columns: number) =>
+  linearWorkgroups(Math.ceil(rows / 64) * Math.ceil(columns / 128), 1);
 
 /* @__NO_SIDE_EFFECTS__ */
 const signsTile = (
@@ -147,10 +156,12 @@ export const FUSED_SIGNS: Family<typeof fusedSignsTile, Clamped> = {
   },
   variants: [
     {
-      // 64 rows of four words each.
-      kernel: signsTile('fused_signs_quads', quadShaders, (rows, columns) =>
-        linearWorkgroups(Math.ceil(rows / 64) * Math.ceil(columns / 128), 1),
-      ),
+      kernel: signsTile('fused_signs_quads_plain', quadShaders, wordGroups),
+      canApply: (c, device) => canTileForward(c) && quadsCanApply(device),
+      isDefault: (c, device) => plainQuadsPay(comparisons(c), device),
+    },
+    {
+      kernel: signsTile('fused_signs_quads', quadShaders, wordGroups),
       canApply: (c, device) => canTileForward(c) && quadsCanApply(device),
       isDefault: (c, device) => quadsPay(comparisons(c), device),
     },

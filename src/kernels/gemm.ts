@@ -19,6 +19,7 @@ import {
   type Family,
   onByteMatrices,
   onMatrices,
+  plainQuadsPay,
   quadGroups,
   quadsCanApply,
   quadsPay,
@@ -108,6 +109,11 @@ export const BINARY_BY_SIDE: Family<typeof binaryColumns, Extents & { readonly I
     out: reals(M, N),
   }),
   variants: [
+    {
+      kernel: binaryBySide('binary_quads_plain', quadShaders, quadGroups),
+      canApply: ({ N }, device) => inFours(N) && quadsCanApply(device),
+      isDefault: ({ M, N, K }, device) => plainQuadsPay(M * N * wordsFor(K), device),
+    },
     {
       kernel: binaryBySide('binary_quads', quadShaders, quadGroups),
       canApply: ({ N }, device) => inFours(N) && quadsCanApply(device),

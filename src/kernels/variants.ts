@@ -122,6 +122,14 @@ export function quadsPay(words: number, device: Abilities): boolean {
   return device.adapter.software && words >= 2 ** 20;
 }
 
+/**
+ * Whether counting word by word is the better choice of the two there: vectors of eight have an instruction for it, or too few
+ * registers for so many adders; software with vectors of four is faster with adders.
+ */
+export function plainQuadsPay(words: number, device: Abilities): boolean {
+  return quadsPay(words, device) && (device.adapter.lanes ?? 0) >= 8;
+}
+
 /** Workgroups of `lib/binary_shared.wgsl`: 32 rows of 64 columns each. */
 export function sharedGroups(rows: number, columns: number): Workgroups {
   return linearWorkgroups(Math.ceil(rows / 32) * Math.ceil(columns / 64), 1);

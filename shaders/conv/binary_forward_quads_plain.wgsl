@@ -1,0 +1,17 @@
+// Binary convolution without groups, by XOR and popcount, sharing loads within quads of invocations and counting word by
+// word.
+enable subgroups;
+diagnostic(off, subgroup_uniformity); // whole quads leave together
+
+//!include "lib/conv.wgsl"
+//!include "lib/conv_words.wgsl"
+//!include "lib/conv_dots.wgsl"
+//!include "lib/store_dots.wgsl"
+//!include "lib/count_plain.wgsl"
+//!include "lib/binary_quads.wgsl"
+//!include "lib/quads_main.wgsl"
+
+@group(0) @binding(0) var<storage, read> a: array<u32>; // bits [BATCH, HEIGHT, WIDTH, CHANNELS] with its padding
+@group(0) @binding(1) var<storage, read> w: array<vec4u>; // words [KERNEL_HEIGHT * KERNEL_WIDTH * ceil(CHANNELS / 32), OUT_CHANNELS]
+@group(0) @binding(2) var<storage, read> sums: array<vec4i>; // [KERNEL_HEIGHT * KERNEL_WIDTH, OUT_CHANNELS], of each tap's signs
+@group(0) @binding(3) var<storage, read_write> out: array<vec4u>; // i32 or f32 [BATCH, OUT_HEIGHT, OUT_WIDTH, OUT_CHANNELS]

@@ -1,0 +1,19 @@
+// Binary convolution without groups with its threshold, to packed signs, sharing loads within quads of invocations and
+// counting word by word.
+enable subgroups;
+diagnostic(off, subgroup_uniformity); // whole quads leave together
+
+//!include "lib/conv.wgsl"
+//!include "lib/conv_words.wgsl"
+//!include "lib/conv_dots.wgsl"
+//!include "lib/count_plain.wgsl"
+//!include "lib/binary_quads.wgsl"
+alias Lane = vec4f;
+//!include "lib/epilogue_signs.wgsl"
+//!include "lib/minus_bits.wgsl"
+//!include "lib/quads_signs.wgsl"
+
+@group(0) @binding(0) var<storage, read> a: array<u32>; // bits [BATCH, HEIGHT, WIDTH, CHANNELS] with its padding
+@group(0) @binding(1) var<storage, read> w: array<vec4u>; // words [KERNEL_HEIGHT * KERNEL_WIDTH * ceil(CHANNELS / 32), OUT_CHANNELS]
+@group(0) @binding(4) var<storage, read> sums: array<vec4i>; // [KERNEL_HEIGHT * KERNEL_WIDTH, OUT_CHANNELS], of each tap's signs
+@group(0) @binding(5) var<storage, read_write> bits: array<u32>; // bits [BATCH, OUT_HEIGHT, OUT_WIDTH, OUT_CHANNELS]
