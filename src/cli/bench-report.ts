@@ -122,6 +122,8 @@ function roofline(products: readonly ProductResult[], ceilings: Ceilings, form: 
   const ridge = top / slope;
   const from = 10 ** Math.floor(Math.log10(Math.min(...intensities, ridge) / 1.5));
   const to = 10 ** Math.ceil(Math.log10(Math.max(...intensities, ridge) * 1.5));
+  // With room for a name below the lowest.
+  const lowest = Math.min(from * slope, ...points.map(({ at }) => at[1] / 2));
   const roof = [
     [from, from * slope],
     [ridge, top],
@@ -159,6 +161,7 @@ function roofline(products: readonly ProductResult[], ceilings: Ceilings, form: 
     },
     yAxis: {
       ...logarithmic,
+      min: 10 ** Math.floor(Math.log10(lowest)),
       name: binary ? 'binary GOPS' : 'GFLOPS',
       nameGap: 10,
       nameTextStyle: { ...AXIS_OF_PLOT.nameTextStyle, align: 'left' },
