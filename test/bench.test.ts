@@ -341,6 +341,15 @@ describe('what is measured', () => {
     }
   });
 
+  test('a batch that was asked for is the one that is trained, here and by the peer', async () => {
+    const figures = await runBench(gpu(), {
+      ...{ suites: ['training'], models: ['mlp'], batch: 3, peers: true, quick: true },
+    });
+    expect(figures.missingPeers).toEqual([]);
+    const trained = [...figures.training, ...figures.peerTraining, ...figures.importTraining];
+    expect(trained.map(({ batch }) => batch)).toEqual([3, 3, 3]);
+  });
+
   test('a run of one shape has its figures, and a report that draws them', async () => {
     const sections: string[] = [];
     const figures = await runBench(

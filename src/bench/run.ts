@@ -34,6 +34,8 @@ export type Suite = (typeof SUITES)[number];
 export interface BenchOptions {
   readonly suites: readonly Suite[];
   readonly models?: readonly ModelName[];
+  /** Images a training step, in all networks and for peers; by the network and the adapter when absent. */
+  readonly batch?: number | undefined;
   /** Names of products and filters, with `*` for any letters; large ones are run in software only when named. */
   readonly shapes?: readonly string[] | undefined;
   /** Fewer repetitions and smaller batches. */
@@ -193,6 +195,7 @@ export async function runBench(
 ): Promise<BenchFigures> {
   const { software } = gpu.adapter;
   const { quick = false } = options;
+  const batch = options.batch === undefined ? {} : { batch: options.batch };
   const work = planBench(options, software);
   const runs = quick ? 3 : 7;
   const missingPeers: MissingPeer[] = [];
@@ -294,14 +297,16 @@ export async function runBench(
   if (work.models.length > 0) {
     for (const model of work.models) {
       measuring(`training step of ${model}`);
-      figures.training.push(await benchTraining(gpu, model, trainingOptions(model, software, quick)));
+      const task = { ...trainingOptions(model, software, quick), ...batch };
+      figures.training.push(await benchTraining(gpu, model, task));
       figures.memory.push(keptActivations(gpu, model, model === 'binarynet' ? 128 : 100));
     }
     if (options.peers) {
       await withPeer(gpu, openTensorFlow, missingPeers, async (peer) => {
         for (const model of work.models) {
-          const task = peerTask(model, software, quick);
-          if (task === undefined) continue;
+          const usual = peerTask(model, software, quick);
+          if (usual === undefined) continue;
+          const task = { ...usual, ...batch };
           measuring(`training step of ${model}, ${peer.name}`);
           const result = await attempt(`${peer.name}, training step of ${model}`, missingPeers, () =>
             trainBeside(gpu, peer, model, task),

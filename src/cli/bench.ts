@@ -17,13 +17,14 @@ import { benchInChrome } from '../node/bench-page.ts';
 import { writeFileAtomic } from '../node/index.ts';
 import { renderBench } from './bench-report.ts';
 import { leftOutOf, SECTIONS, seconds, type TextTable, tablesOf } from './bench-tables.ts';
-import { type AdapterOptions, acquire, describeAdapter, withAdapter } from './options.ts';
+import { type AdapterOptions, acquire, describeAdapter, positiveInteger, withAdapter } from './options.ts';
 import { emit } from './output.ts';
 
 interface Flags extends AdapterOptions {
   readonly in: 'node' | 'chrome';
   readonly suite: Suite | 'all';
   readonly models: readonly ModelName[];
+  readonly batch?: number;
   readonly shapes?: readonly string[];
   readonly quick: boolean;
   readonly peers: boolean;
@@ -63,6 +64,7 @@ export function benchCommand(): Command {
         .argParser(modelList)
         .default([...MODEL_NAMES], MODEL_NAMES.join(',')),
     )
+    .option('--batch <n>', 'images a training step (default: by network and adapter)', positiveInteger)
     .option('--peers', 'measure other libraries as well, on the same device', true)
     .option('--no-peers', 'leave other libraries out')
     .option(
@@ -83,7 +85,7 @@ Examples:
   $ webgpu-bnn bench --in chrome --quick
   $ webgpu-bnn bench --suite kernels --shapes 'conv-*-b1,matmul-4096x4096x4096'
   $ webgpu-bnn bench --suite kernels --no-peers --toggles disable_robustness
-  $ webgpu-bnn bench --suite training --models mlp --json figures.json`,
+  $ webgpu-bnn bench --suite training --models binarynet --batch 50 --json figures.json`,
     )
     .action(bench);
 }
@@ -92,6 +94,7 @@ async function bench(flags: Flags): Promise<void> {
   const options: BenchOptions = {
     suites: flags.suite === 'all' ? SUITES : [flags.suite],
     models: flags.models,
+    batch: flags.batch,
     shapes: flags.shapes,
     quick: flags.quick,
     peers: flags.peers,
