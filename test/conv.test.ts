@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { OptionError, ShapeError } from '../src/errors.ts';
-import { type Gpu, ProgramBuilder, sizeOf, type Tensor, wordsFor } from '../src/gpu/index.ts';
+import { type Gpu, ProgramBuilder, runOnce, sizeOf, type Tensor, wordsFor } from '../src/gpu/index.ts';
 import { BINARY_FORWARD, binaryForward, realForward, signForward } from '../src/kernels/conv.ts';
 import {
   BINARY_GRAD_INPUT,
@@ -12,7 +12,7 @@ import {
   realGradWeightsNarrow,
   sumSlices,
 } from '../src/kernels/conv-gradients.ts';
-import { choiceKey } from '../src/kernels/variants.ts';
+import { candidates, choiceKey } from '../src/kernels/variants.ts';
 import {
   binaryConv2d,
   binaryConv2dConstants,
@@ -245,7 +245,7 @@ const realChecks =
       ...crossing.pick(BINARY_GRAD_WEIGHTS, slicing, b.gpu).map((kernel) => {
         const slices = b.transient('slices', [slicing.CHUNKS, ...filterShape], 'f32');
         b.dispatch(kernel, { g: g.tensor, a: a.tensor, out: slices }, slicing);
-        const sizes = { SIZE: sizeOf(filterShape), CHUNKS: slicing.CHUNKS };
+        const sizes = { LANES: sizeOf(filterShape), CHUNKS: slicing.CHUNKS };
         const out = general(filterShape, (out) => b.dispatch(sumSlices, { slices, out }, sizes));
         crossed.set(out, kernel.name);
         return out;
@@ -463,6 +463,46 @@ describe('convolution with reals, and gradients', () => {
     program.run();
     expectSame(await gpu().read(out), first);
     expectClose(first, reference.conv2dGradWeights(g.values, a.values, geometry));
+  });
+
+  test('the tiled variants of a gradient agree to the bit, but for those on matrix units, so that a choice changes none', async () => {
+    const cases: Case[] = [
+      { input: [2, 5, 7, 12], filter: [12, 3, 3], padding: 'same' },
+      { input: [1, 9, 6, 64], filter: [20, 3, 2], strides: [2, 1], padding: 'same', padValue: 1 },
+    ];
+    for (const geometry of cases.map(resolve)) {
+      using scratch = new Scratch(gpu());
+      const g = operand(scratch, geometry.outputShape, 'f32', 1).tensor;
+      const w = operand(scratch, geometry.filterShape, 'bits', 2).tensor;
+      const a = operand(scratch, geometry.inputShape, 'bits', 3).tensor;
+      const alike = ({ name }: { readonly name: string }) => /_tile$|_quads$/.test(name);
+      const extents = conv2dConstants(geometry);
+      const [gated, sliced] = [
+        { ...extents, GATED: 1 },
+        { ...extents, CHUNKS: 2 },
+      ];
+      using run = await runOnce(gpu(), 'variants', (b) => {
+        const inputs = candidates(BINARY_GRAD_INPUT, gated, gpu()).filter(alike);
+        const weights = candidates(BINARY_GRAD_WEIGHTS, sliced, gpu()).filter(alike);
+        return [
+          inputs.map((kernel) => {
+            const out = b.keep(b.transient(kernel.name, geometry.inputShape, 'f32'));
+            b.dispatch(kernel, { g, w, gate: a, out }, gated);
+            return out;
+          }),
+          weights.map((kernel) => {
+            const out = b.keep(b.transient(kernel.name, [2, ...geometry.filterShape], 'f32'));
+            b.dispatch(kernel, { g, a, out }, sliced);
+            return out;
+          }),
+        ];
+      });
+      for (const outs of run.result) {
+        const [first, ...others] = await Promise.all(outs.map((out) => gpu().readBytes(out)));
+        expect(others.length > 0).toBe(gpu().features.has('subgroups'));
+        for (const other of others) expectSame(new Uint32Array(other), new Uint32Array(first ?? []));
+      }
+    }
   });
 
   test('the gradients are those of the forward pass', () => {

@@ -2,7 +2,7 @@
 // pixels and eight channels; the signs of the filters are expanded from their words as they are needed.
 //!include "lib/index.wgsl"
 //!include "lib/conv.wgsl"
-//!include "lib/expand.wgsl"
+//!include "lib/sign_bytes.wgsl"
 //!include "lib/conv_grad_input_tile.wgsl"
 
 override M = BATCH * HEIGHT * WIDTH;
@@ -16,8 +16,11 @@ override WORDS = (K + 31u) / 32u; // of a pixel
 
 //!include "lib/sign_gate.wgsl"
 
-// Two quads from an even one on lie in the same word.
-fn filter_at(o: u32, tap: u32, quad: u32, second: u32) -> mat2x4f {
-  let word = w[(o * KERNEL_HEIGHT * KERNEL_WIDTH + tap) * WORDS + (quad >> 3u)] >> ((quad & 7u) * 4u);
-  return mat2x4f(signs_from(word, 0u), signs_from(word, 4u));
+// Two quads from an even one on lie in the same byte.
+fn filters_at(o: u32, tap: u32, quad: u32, second: u32) -> Filters {
+  let step = KERNEL_HEIGHT * KERNEL_WIDTH * WORDS; // from an output to the next
+  let first = o * step + tap * WORDS + (quad >> 3u);
+  let words = vec4u(w[first], w[first + step], w[first + 2u * step], w[first + 3u * step]);
+  let signs = signs_of_bytes(words * byte_factor(quad / 2u));
+  return Filters(signs.lo, signs.hi);
 }

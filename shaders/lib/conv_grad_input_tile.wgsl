@@ -1,11 +1,18 @@
 // The body of the tiled input gradients: one invocation makes eight neighbouring pixels (along the flat index) of eight
 // channels. It needs, of the kernel that includes it:
 //   g: array<vec4f>, f32 [BATCH, OUT_HEIGHT, OUT_WIDTH, OUT_CHANNELS]
-//   filter_at(o, tap, quad, second): the weights of output o at a tap, for the channels of quad and of quad + second
+//   filters_at(o, tap, quad, second): the weights of four outputs from o on at a tap, for the channels of quad and of
+//     quad + second
 //   store(pixel, channel, sums): takes the sums of four channels
 //!include "lib/conv_readers.wgsl"
 
 const PIXELS = 8u;
+
+// Of four outputs, a column each.
+struct Filters {
+  lo: mat4x4f, // four channels
+  hi: mat4x4f, // the next four
+}
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -72,34 +79,31 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
       let a7 = (r7 * (OUT_CHANNELS / 4u)) & m7;
       let tap = ky * KERNEL_WIDTH + kx;
       for (var o = 0u; o < OUT_CHANNELS / 4u; o++) {
-        let w0 = filter_at(4u * o, tap, quad, second);
-        let w1 = filter_at(4u * o + 1u, tap, quad, second);
-        let w2 = filter_at(4u * o + 2u, tap, quad, second);
-        let w3 = filter_at(4u * o + 3u, tap, quad, second);
+        let filters = filters_at(4u * o, tap, quad, second);
         let g0 = gradient_at(a0 + o, m0);
-        d0 += g0.x * w0[0] + g0.y * w1[0] + g0.z * w2[0] + g0.w * w3[0];
-        e0 += g0.x * w0[1] + g0.y * w1[1] + g0.z * w2[1] + g0.w * w3[1];
+        d0 += filters.lo * g0;
+        e0 += filters.hi * g0;
         let g1 = gradient_at(a1 + o, m1);
-        d1 += g1.x * w0[0] + g1.y * w1[0] + g1.z * w2[0] + g1.w * w3[0];
-        e1 += g1.x * w0[1] + g1.y * w1[1] + g1.z * w2[1] + g1.w * w3[1];
+        d1 += filters.lo * g1;
+        e1 += filters.hi * g1;
         let g2 = gradient_at(a2 + o, m2);
-        d2 += g2.x * w0[0] + g2.y * w1[0] + g2.z * w2[0] + g2.w * w3[0];
-        e2 += g2.x * w0[1] + g2.y * w1[1] + g2.z * w2[1] + g2.w * w3[1];
+        d2 += filters.lo * g2;
+        e2 += filters.hi * g2;
         let g3 = gradient_at(a3 + o, m3);
-        d3 += g3.x * w0[0] + g3.y * w1[0] + g3.z * w2[0] + g3.w * w3[0];
-        e3 += g3.x * w0[1] + g3.y * w1[1] + g3.z * w2[1] + g3.w * w3[1];
+        d3 += filters.lo * g3;
+        e3 += filters.hi * g3;
         let g4 = gradient_at(a4 + o, m4);
-        d4 += g4.x * w0[0] + g4.y * w1[0] + g4.z * w2[0] + g4.w * w3[0];
-        e4 += g4.x * w0[1] + g4.y * w1[1] + g4.z * w2[1] + g4.w * w3[1];
+        d4 += filters.lo * g4;
+        e4 += filters.hi * g4;
         let g5 = gradient_at(a5 + o, m5);
-        d5 += g5.x * w0[0] + g5.y * w1[0] + g5.z * w2[0] + g5.w * w3[0];
-        e5 += g5.x * w0[1] + g5.y * w1[1] + g5.z * w2[1] + g5.w * w3[1];
+        d5 += filters.lo * g5;
+        e5 += filters.hi * g5;
         let g6 = gradient_at(a6 + o, m6);
-        d6 += g6.x * w0[0] + g6.y * w1[0] + g6.z * w2[0] + g6.w * w3[0];
-        e6 += g6.x * w0[1] + g6.y * w1[1] + g6.z * w2[1] + g6.w * w3[1];
+        d6 += filters.lo * g6;
+        e6 += filters.hi * g6;
         let g7 = gradient_at(a7 + o, m7);
-        d7 += g7.x * w0[0] + g7.y * w1[0] + g7.z * w2[0] + g7.w * w3[0];
-        e7 += g7.x * w0[1] + g7.y * w1[1] + g7.z * w2[1] + g7.w * w3[1];
+        d7 += filters.lo * g7;
+        e7 += filters.hi * g7;
       }
     }
   }

@@ -64,14 +64,21 @@ export const realGradWeights = defineKernel({
   workgroups: (c) => linearWorkgroups(weights(c) * c.CHUNKS, 64),
 });
 
+/* @__NO_SIDE_EFFECTS__ */
+const sumSlicesOf = (name: string) =>
+  defineKernel({
+    name,
+    source: gradientShaders,
+    bindings: { slices: 'read', out: 'write' },
+    constants: ['LANES', 'CHUNKS'],
+    workgroups: ({ LANES }) => linearWorkgroups(LANES, 64),
+  });
+
 /** Adds the slices of a split sum in order. */
-export const sumSlices = defineKernel({
-  name: 'conv/sum_slices',
-  source: gradientShaders,
-  bindings: { slices: 'read', out: 'write' },
-  constants: ['SIZE', 'CHUNKS'],
-  workgroups: ({ SIZE }) => linearWorkgroups(SIZE, 64),
-});
+export const sumSlices = sumSlicesOf('conv/sum_slices');
+
+/** Likewise, four elements an invocation, of slices of whole vec4s. */
+export const sumSlices4 = sumSlicesOf('conv/sum_slices4');
 
 /** Whether the tiled input gradients take a geometry: no groups, both kinds of channels in fours. */
 export function canTileGradInput(c: ConvConstants): boolean {

@@ -15,6 +15,7 @@ import {
   realGradWeightsNarrow,
   realGradWeightsTile,
   sumSlices,
+  sumSlices4,
 } from '../kernels/conv-gradients.ts';
 import { choose } from '../kernels/variants.ts';
 import { realInput } from './bytes.ts';
@@ -202,6 +203,7 @@ function inSlices(
   }
   const slices = b.transient(`${where} slices`, [chunks, ...geometry.filterShape], 'f32');
   record(slices, chunks);
-  b.dispatch(sumSlices, { slices, out: result }, { SIZE: size, CHUNKS: chunks });
+  const [kernel, lanes] = size % 4 === 0 ? [sumSlices4, size / 4] : [sumSlices, size];
+  b.dispatch(kernel, { slices, out: result }, { LANES: lanes, CHUNKS: chunks });
   return result;
 }
