@@ -14,13 +14,13 @@ export {
   rotationExample,
 } from './figures.ts';
 export { type LayerGeometry, measureGeometry } from './measure.ts';
+export type { PatchCovariance } from './patch-covariance.ts';
 export {
   type Comparison,
   type Comparisons,
   type LayerProportionality,
   measureProportionality,
   type PairHistogram,
-  type PatchCovariance,
   type ProportionalityOptions,
 } from './proportionality.ts';
 export { refitNormalization, withContinuousWeights } from './refit.ts';

@@ -5,11 +5,7 @@
  */
 import { OptionError, ShapeError } from '../errors.ts';
 import { describe, ProgramBuilder, runOnce, type Shape, sizeOf, Tensor } from '../gpu/index.ts';
-import { type Model, type Network, type RecordedPass, recordForward } from '../graph/index.ts';
-import type { Parameter } from '../layers/index.ts';
-import { binaryConv2d, type Conv2dOptions, conv2d, resolveConv2d, signConv2d } from '../ops/conv.ts';
-import { binaryMatMul, matMul, packSigns, signMatMul, unpackSigns } from '../ops/dense.ts';
-import { addInto, biasGrad } from '../ops/elementwise.ts';
+import { type Network, recordForward } from '../graph/index.ts';
 import { FILTER_STATISTICS, type FilterStatistic, filterGeometry } from '../ops/geometry.ts';
 import {
   addToPairHistogram,
@@ -21,19 +17,11 @@ import {
   type PairMoments,
   type Proportionality,
   pairMoments,
-  permuteElements,
   proportionality,
-  samplePatches,
 } from '../ops/proportionality.ts';
-import {
-  covarianceOf,
-  effectiveRank,
-  participationRatio,
-  powerIteration,
-  symmetricEigenvalues,
-  trace,
-} from '../reference/spectrum.ts';
-import { alignedCorrelation } from './closed-forms.ts';
+import { meanOf } from './mean.ts';
+import { type BinaryLayer, COMPARISONS, dotProducts, operandOf, shuffled, windowOf } from './operands.ts';
+import { addPatches, type PatchCovariance, patchCovariance, type Scatter } from './patch-covariance.ts';
 
 export interface ProportionalityOptions {
   /** Names of layers; all that have latent binary weights when absent. */
@@ -86,27 +74,6 @@ export interface Comparisons {
   readonly both: Comparison | undefined;
 }
 
-/** What a layer's filters see: the covariance C of its input patches, and how the filters lie in it. */
-export interface PatchCovariance {
-  /** Patches that it was estimated from; with fewer than several times the dimension, it looks less isotropic. */
-  readonly samples: number;
-  readonly trace: number;
-  /** (Σλ)²/Σλ². */
-  readonly participationRatio: number;
-  /** exp of the entropy of λ/Σλ; undefined above 1536 dimensions, where only the largest eigenvalue is computed. */
-  readonly effectiveRank: number | undefined;
-  /** Largest first; the largest alone above 1536 dimensions. */
-  readonly eigenvalues: readonly number[];
-  /** Per filter: ŵᵀCŵ·d/tr C of the latent weights; 1 for isotropic data. */
-  readonly alignments: readonly number[];
-  readonly meanAlignment: number;
-  /** Per filter: the r that C gives, w_bᵀCw_c / √(w_bᵀCw_b · w_cᵀCw_c). */
-  readonly correlations: readonly number[];
-  readonly meanCorrelation: number;
-  /** Mean r if the binarization error were random with respect to C: [1 + tan²θ/alignment]^(−1/2). */
-  readonly expectedCorrelation: number;
-}
-
 export interface LayerProportionality extends Comparisons {
   /** Of the layer. */
   readonly name: string;
@@ -129,8 +96,6 @@ export interface LayerProportionality extends Comparisons {
   readonly covariance: PatchCovariance | undefined;
 }
 
-/** Above this, the whole spectrum takes longer than a few seconds. */
-const MOST_DIMENSIONS = 1536;
 const DEFAULT_BATCH = 50;
 const DEFAULT_BINS = 48;
 const DEFAULT_PATCHES = 8;
@@ -252,10 +217,6 @@ function chooseLayers({ model, parameters }: Network, names: readonly string[] |
   return names === undefined ? measurable : measurable.filter((index) => names.includes(nameOf(index)));
 }
 
-/** The three comparisons, on the data and on the permuted data. */
-const COMPARISONS = ['weights', 'activations', 'both'] as const;
-type ComparisonName = (typeof COMPARISONS)[number];
-
 /** One comparison as it grows. */
 interface Running {
   moments: PairMoments[];
@@ -266,15 +227,11 @@ interface Running {
   readonly integer: boolean;
 }
 
-interface Target {
+interface Target extends BinaryLayer {
   readonly index: number;
   readonly name: string;
-  readonly kernel: Parameter;
-  readonly packed: Tensor;
-  /** Of a convolution; undefined for a dense layer. */
-  readonly window: Conv2dOptions | undefined;
   readonly running: Map<string, Running>;
-  readonly scatter: { readonly products: Tensor; readonly sums: Tensor } | undefined;
+  readonly scatter: Scatter | undefined;
   patches: number;
 }
 
@@ -307,6 +264,7 @@ class Measurements {
   async record(input: Tensor, batch: number, { full }: { full: boolean }): Promise<Recorded> {
     const { gpu, model, parameters, arena } = this.#network;
     const builder = new ProgramBuilder(gpu, `proportionality in ${model.name}`);
+    const { permuted, seed } = this.#settings;
     const { buffer, offset } = input.placement;
     const x = Tensor.view('samples', [batch, ...model.inputShape], 'f32', buffer, offset);
     const pass = recordForward(builder, model, parameters, x, { training: false });
@@ -314,11 +272,11 @@ class Measurements {
     const patches: Recorded['patches'][number][] = [];
     for (const target of this.#targets) {
       builder.within(target.name, () => {
-        const operand = this.#operandOf(builder, pass, x, target);
-        const controls = this.#settings.permuted ? ['data', 'permuted'] : ['data'];
+        const operand = operandOf(builder, model, pass, x, target.index);
+        const controls = permuted ? ['data', 'permuted'] : ['data'];
         for (const control of controls) {
-          const shown = control === 'data' ? operand : this.#shuffled(builder, operand);
-          for (const [name, pair] of this.#products(builder, target, shown)) {
+          const shown = control === 'data' ? operand : shuffled(builder, operand, seed);
+          for (const [name, pair] of dotProducts(builder, target, shown)) {
             const running = this.#running(target, `${control} ${name}`, shown.signs !== undefined);
             const tensor = builder.keep(pairMoments(builder, ...pair));
             moments.push({ running, tensor, rows: pair[0].size / (pair[0].shape.at(-1) ?? 1) });
@@ -327,7 +285,10 @@ class Measurements {
           }
         }
         if (full && target.scatter) {
-          patches.push({ target, count: this.#scatter(builder, target, target.scatter, operand) });
+          patches.push({
+            target,
+            count: addPatches(builder, target, target.scatter, operand, this.#settings),
+          });
         }
       });
     }
@@ -371,6 +332,8 @@ class Measurements {
   async finish(samples: number): Promise<LayerProportionality[]> {
     const layers: LayerProportionality[] = [];
     for (const target of this.#targets) {
+      const { gpu } = this.#network;
+      const { scatter, patches } = target;
       const { spec } = target.kernel;
       const filters = spec.shape[0] ?? 1;
       const { cosines, scales } = await this.#cosines(target);
@@ -387,7 +350,8 @@ class Measurements {
         meanScale: meanOf(scales),
         ...(await this.#comparisons(target, 'data')),
         permuted,
-        covariance: await this.#covariance(target, cosines),
+        covariance:
+          scatter && patches > 0 ? await patchCovariance(gpu, target, scatter, patches, cosines) : undefined,
       });
     }
     return layers;
@@ -443,81 +407,6 @@ class Measurements {
     return running;
   }
 
-  #operandOf(builder: ProgramBuilder, pass: RecordedPass, x: Tensor, { index }: Target): Operand {
-    const { model } = this.#network;
-    const entry = model.layers[index];
-    const from = entry?.inputs[0] ?? -1;
-    const { kind, tensor } = pass.activations[from] ?? { kind: 'real', tensor: x };
-    if (kind === 'sign' || givesSigns(model, from)) {
-      // Some layers hand signs on as reals of ±1.
-      const signs = kind === 'sign' ? tensor : packSigns(builder, tensor);
-      return { signs, reals: continuousOf(model, pass, x, from) };
-    }
-    const binarized = entry?.layer.config.inputQuantizer !== undefined;
-    return { reals: tensor, signs: binarized ? packSigns(builder, tensor) : undefined };
-  }
-
-  #shuffled(builder: ProgramBuilder, { reals, signs }: Operand): Operand {
-    const { seed } = this.#settings;
-    if (reals === undefined) {
-      if (signs === undefined) return { reals, signs };
-      const shuffled = permuteElements(builder, unpackSigns(builder, signs), { seed });
-      return { reals: undefined, signs: packSigns(builder, shuffled) };
-    }
-    const shuffled = permuteElements(builder, reals, { seed });
-    return { reals: shuffled, signs: signs && packSigns(builder, shuffled) };
-  }
-
-  /** The pairs (continuous, binarized) of dot products of a layer. */
-  #products(
-    builder: ProgramBuilder,
-    { kernel, packed, window }: Target,
-    { reals, signs }: Operand,
-  ): Map<ComparisonName, readonly [Tensor, Tensor]> {
-    const { value } = kernel;
-    const real = (x: Tensor) =>
-      window ? conv2d(builder, x, value, window) : matMul(builder, x, value, { transposeB: true });
-    const sign = (x: Tensor) =>
-      window ? signConv2d(builder, x, packed, window) : signMatMul(builder, x, packed);
-    const pairs = new Map<ComparisonName, readonly [Tensor, Tensor]>();
-    if (signs === undefined) {
-      if (reals !== undefined) pairs.set('weights', [real(reals), sign(reals)]);
-      return pairs;
-    }
-    const binary = window
-      ? binaryConv2d(builder, signs, packed, window)
-      : binaryMatMul(builder, signs, packed);
-    pairs.set('weights', [real(unpackSigns(builder, signs)), binary]);
-    if (reals !== undefined) {
-      pairs.set('activations', [sign(reals), binary]);
-      pairs.set('both', [real(reals), binary]);
-    }
-    return pairs;
-  }
-
-  /** Adds a batch's patches to the layer's Σxxᵀ and Σx. @returns how many patches there were */
-  #scatter(
-    builder: ProgramBuilder,
-    { kernel, window }: Target,
-    { products, sums }: NonNullable<Target['scatter']>,
-    { reals, signs }: Operand,
-  ): number {
-    const x = signs ? unpackSigns(builder, signs) : reals;
-    if (x === undefined) return 0;
-    const { seed } = this.#settings;
-    const filterShape = kernel.spec.shape;
-    let rows = x;
-    if (window) {
-      const { outputShape } = resolveConv2d(x.shape, filterShape, window);
-      const places = sizeOf(outputShape.slice(0, 3));
-      const count = Math.min(places, (x.shape[0] ?? 1) * this.#settings.patches);
-      rows = samplePatches(builder, x, { ...window, filterShape, count, seed });
-    }
-    addInto(builder, products, matMul(builder, rows, rows, { transposeA: true }));
-    addInto(builder, sums, biasGrad(builder, rows));
-    return rows.shape[0] ?? 0;
-  }
-
   async #comparisons(target: Target, control: string): Promise<Comparisons> {
     const [weights, activations, both] = await Promise.all(
       COMPARISONS.map(async (name) => {
@@ -566,91 +455,6 @@ class Measurements {
     };
     return { cosines: column('cosine'), scales: column('scale') };
   }
-
-  async #covariance(target: Target, cosines: readonly number[]): Promise<PatchCovariance | undefined> {
-    const { scatter, kernel, packed, patches } = target;
-    if (scatter === undefined || patches === 0) return undefined;
-    const { gpu } = this.#network;
-    const filters = kernel.spec.shape[0] ?? 1;
-    const d = sizeOf(kernel.spec.shape) / filters;
-    const products = await gpu.readFloats(scatter.products);
-    const covariance = covarianceOf(products, await gpu.readFloats(scatter.sums), patches);
-    using onGpu = gpu.tensor('covariance', [d, d], 'f32', Float32Array.from(covariance));
-    using forms = await runOnce(gpu, 'filters in the covariance', (b) => {
-      const latent = kernel.value.reshape([filters, d]);
-      const signs = b.keep(unpackSigns(b, packed).reshape([filters, d]));
-      return {
-        latent: b.keep(matMul(b, latent, onGpu)),
-        signs: b.keep(matMul(b, signs, onGpu)),
-        values: signs,
-      };
-    });
-    const [w, s, Cw, Cs] = await Promise.all(
-      [kernel.value, forms.result.values, forms.result.latent, forms.result.signs].map((tensor) =>
-        gpu.readFloats(tensor),
-      ),
-    );
-    const dot = (a: Float32Array | undefined, b: Float32Array | undefined, filter: number) => {
-      let sum = 0;
-      for (let i = filter * d; i < (filter + 1) * d; i++) sum += (a?.[i] ?? 0) * (b?.[i] ?? 0);
-      return sum;
-    };
-    const total = trace(covariance, d);
-    const each = Array.from({ length: filters }, (_, filter) => {
-      const [wCw, sCs, sCw] = [dot(w, Cw, filter), dot(s, Cs, filter), dot(s, Cw, filter)];
-      const alignment = (wCw * d) / (dot(w, w, filter) * total);
-      return { alignment, correlation: sCw / Math.sqrt(sCs * wCw), cosine: cosines[filter] ?? 0 };
-    }).map((one) => (Number.isFinite(one.correlation) && one.alignment > 0 ? one : undefined));
-    const defined = each.filter((one) => one !== undefined);
-    const small = d <= MOST_DIMENSIONS;
-    const eigenvalues = small ? symmetricEigenvalues(covariance, d) : [powerIteration(covariance, d).value];
-    return {
-      samples: patches,
-      trace: total,
-      participationRatio: participationRatio(covariance, d),
-      effectiveRank: small ? effectiveRank(eigenvalues) : undefined,
-      eigenvalues,
-      alignments: each.map((one) => one?.alignment ?? Number.NaN),
-      meanAlignment: meanOf(defined.map(({ alignment }) => alignment)),
-      correlations: each.map((one) => one?.correlation ?? Number.NaN),
-      meanCorrelation: meanOf(defined.map(({ correlation }) => correlation)),
-      expectedCorrelation: meanOf(
-        defined.map(({ alignment, cosine }) => alignedCorrelation(alignment, cosine)),
-      ),
-    };
-  }
-}
-
-/** A layer's input: as reals, as signs, or both. */
-interface Operand {
-  readonly reals: Tensor | undefined;
-  readonly signs: Tensor | undefined;
-}
-
-/** Whether what a layer hands on are signs, whatever they lie in. */
-function givesSigns(model: Model, index: number): boolean {
-  const entry = model.layers[index];
-  if (entry === undefined) return false;
-  const { kind } = entry.layer;
-  return kind === 'sign' || (kind === 'flatten' && givesSigns(model, entry.inputs[0] ?? -1));
-}
-
-/** The real activation whose signs a layer hands on; undefined where there is none of the same shape. */
-function continuousOf(model: Model, pass: RecordedPass, x: Tensor, index: number): Tensor | undefined {
-  const entry = model.layers[index];
-  const from = entry?.inputs[0] ?? -1;
-  if (entry?.layer.kind === 'flatten') {
-    const shape = [x.shape[0] ?? 1, ...entry.outputShape];
-    return continuousOf(model, pass, x, from)?.reshape(shape);
-  }
-  if (entry?.layer.kind !== 'sign') return undefined;
-  const { kind, tensor } = pass.activations[from] ?? { kind: 'real', tensor: x };
-  return kind === 'real' ? tensor : undefined;
-}
-
-function windowOf(config: Readonly<Record<string, unknown>>): Conv2dOptions {
-  const { strides, dilations, groups, padding, padValue } = config as Conv2dOptions;
-  return { strides, dilations, groups, padding, padValue };
 }
 
 /** Cells over four standard deviations on either side of a mean. */
@@ -665,8 +469,4 @@ function span(
   // Dot products of signs are all even or all odd: cells of even width that begin between integers.
   const cell = 2 * Math.max(1, Math.round(width / bins / 2));
   return { from: Math.round(mean - (cell * bins) / 2) - 0.5, cell };
-}
-
-function meanOf(values: readonly number[]): number {
-  return values.length === 0 ? Number.NaN : values.reduce((sum, value) => sum + value, 0) / values.length;
 }
