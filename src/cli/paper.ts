@@ -40,7 +40,8 @@ import {
   withAdapter,
 } from './options.ts';
 import { emit } from './output.ts';
-import { type PaperLayer, type PaperReport, renderPaper } from './paper-report.ts';
+import type { PaperLayer } from './paper-figures.ts';
+import { type PaperReport, renderPaper } from './paper-report.ts';
 import { loadRun, type RunOptions, readRun } from './runs.ts';
 import { train } from './train.ts';
 
