@@ -18,13 +18,22 @@ fn dots_of(pixel: u32, quad: u32, second: u32, d: vec4u, e: vec4u) -> Dots {
   if (input_row(out_y, 0u) < HEIGHT && last_row < HEIGHT && input_column(out_x, 0u) < WIDTH && last_column < WIDTH) {
     return dots;
   }
+  // Of a row of taps beside the image, those to its left and to its right; of one above or below, all.
+  var before = 0u;
+  var inside = 0u;
+  for (var kx = 0u; kx < KERNEL_WIDTH; kx++) {
+    let column = input_column(out_x, kx);
+    inside += select(0u, 1u, column < WIDTH);
+    before += select(0u, 1u, column >= 0x80000000u);
+  }
   for (var ky = 0u; ky < KERNEL_HEIGHT; ky++) {
-    for (var kx = 0u; kx < KERNEL_WIDTH; kx++) {
-      if (input_row(out_y, ky) >= HEIGHT || input_column(out_x, kx) >= WIDTH) {
-        let sum = (ky * KERNEL_WIDTH + kx) * (OUT_CHANNELS / 4u) + quad;
-        dots.left -= sums[sum];
-        dots.right -= sums[sum + second];
-      }
+    let row_inside = input_row(out_y, ky) < HEIGHT;
+    let count = KERNEL_WIDTH - select(0u, inside, row_inside);
+    for (var i = 0u; i < count; i++) {
+      let kx = i + select(0u, inside, row_inside && i >= before);
+      let sum = (ky * KERNEL_WIDTH + kx) * (OUT_CHANNELS / 4u) + quad;
+      dots.left -= sums[sum];
+      dots.right -= sums[sum + second];
     }
   }
   return dots;
