@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { benchBackward } from '../src/bench/backward.ts';
 import { type Ceilings, check, measureCeilings } from '../src/bench/ceilings.ts';
 import { benchGeometry } from '../src/bench/geometry.ts';
-import { timing } from '../src/bench/measure.ts';
+import { timeJob, timing } from '../src/bench/measure.ts';
 import { keptActivations } from '../src/bench/memory.ts';
 import { openJax } from '../src/bench/peers/jax.ts';
 import { openOnnxWasm, openOnnxWebGpu } from '../src/bench/peers/onnxruntime.ts';
@@ -33,6 +33,14 @@ describe('timings', () => {
 
 describe('ceilings', () => {
   const gpu = useGpu();
+
+  test('samples are as many as were asked for, or as long, but never endlessly many', async () => {
+    const samples = async (options: { readonly runs: number; readonly least?: number }) =>
+      (await timeJob(gpu(), { run: () => {} }, { ...options, sample: 0 })).runs;
+    expect(await samples({ runs: 3 })).toBe(3);
+    expect(await samples({ runs: 3, least: Number.POSITIVE_INFINITY })).toBe(100);
+    expect(await samples({ runs: 120, least: Number.POSITIVE_INFINITY })).toBe(120);
+  });
 
   test('are measured with checked results, and are positive', async () => {
     const ceilings = await measureCeilings(gpu(), { runs: 2, sample: 1 });

@@ -17,11 +17,14 @@ export interface SampleOptions {
   readonly runs: number;
   /** Milliseconds that a sample should last at least: short programs are run many times over in one submit. */
   readonly sample?: number;
+  /** Milliseconds that all samples together should last at least: more of them are taken, up to 100; 0 when absent. */
+  readonly least?: number;
 }
 
 /** The most milliseconds that one submit may take: drivers take a much longer one for a hang. */
 export const LONGEST_SUBMIT = 500;
 const MOST_REPEATS = 4096;
+const MOST_SAMPLES = 100;
 
 export function timing(times: readonly number[]): Timing {
   const sorted = [...times].sort((a, b) => a - b);
@@ -91,7 +94,9 @@ export async function timeJob(gpu: Gpu, job: Pick<Job, 'run'>, options: SampleOp
     repeats = Math.min(MOST_REPEATS, Math.max(1, Math.ceil(sample / Math.max(again, 0.001))));
   }
   const times: number[] = [];
-  for (let i = 0; i < options.runs; i++) {
+  const start = performance.now();
+  const lasts = () => performance.now() - start < (options.least ?? 0);
+  while (times.length < options.runs || (times.length < MOST_SAMPLES && lasts())) {
     times.push((await elapsed(gpu, () => job.run(repeats))) / repeats);
   }
   return { ...timing(times), warmUp };

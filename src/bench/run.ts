@@ -198,6 +198,8 @@ export async function runBench(
   const batch = options.batch === undefined ? {} : { batch: options.batch };
   const work = planBench(options, software);
   const runs = quick ? 3 : 7;
+  // A machine is fast or slow for longer than a few runs of a short kernel take.
+  const least = quick ? 0 : 400;
   const missingPeers: MissingPeer[] = [];
   const figures = {
     version: 1 as const,
@@ -245,11 +247,13 @@ export async function runBench(
         if (options.peers && isShared(product, software, quick)) results.set(product.id, result);
       };
       const few = software && product.macs > 2e9 ? 1 : runs;
-      figures.kernels.push(await benchProduct(gpu, product, ceilings, { runs: few, also }));
+      figures.kernels.push(await benchProduct(gpu, product, ceilings, { runs: few, least, also }));
     }
     for (const product of work.backward) {
       measuring(`${product.name}, backward`);
-      figures.backward.push(...(await benchBackward(gpu, product, ceilings, { runs: software ? 3 : runs })));
+      figures.backward.push(
+        ...(await benchBackward(gpu, product, ceilings, { runs: software ? 3 : runs, least })),
+      );
     }
     if (options.peers) {
       for (const open of [openTensorFlow, openOnnxWebGpu, openOnnxWasm, openJax]) {
@@ -277,7 +281,7 @@ export async function runBench(
   if (ceilings !== undefined && work.layers.length > 0) {
     for (const product of work.layers) {
       measuring(product.name);
-      figures.layers.push(await benchProduct(gpu, product, ceilings, { runs: software ? 3 : runs }));
+      figures.layers.push(await benchProduct(gpu, product, ceilings, { runs: software ? 3 : runs, least }));
     }
     if (options.peers && options.shapes === undefined) {
       measuring('CNV');
