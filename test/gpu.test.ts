@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import {
   DataUnavailableError,
   DisposedError,
@@ -20,6 +20,7 @@ import {
 } from '../src/gpu/index.ts';
 import { pack } from '../src/kernels/pack.ts';
 import { isFastSoftware, requestGpu } from '../src/node/gpu.ts';
+import { nappingUntil } from '../src/node/naps.ts';
 import { expectSame, Scratch, useGpu } from './helpers/gpu.ts';
 
 const increment = defineKernel({
@@ -326,5 +327,38 @@ describe('lifetimes', () => {
     expect([...(await owner.readFloats(tensor))]).toEqual([1, 2]);
     tensor.dispose();
     owner.dispose();
+  });
+});
+
+describe('waiting for a software adapter in Node', () => {
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+  afterEach(() => vi.restoreAllMocks());
+
+  test('settles as what is waited for does', async () => {
+    await expect(nappingUntil(Promise.resolve(7))).resolves.toBe(7);
+    await expect(nappingUntil(Promise.reject(new RangeError('no')))).rejects.toThrow(RangeError);
+  });
+
+  test('sleeps once a turn, however many wait, and no more when nobody does', async () => {
+    const naps = vi.spyOn(Atomics, 'wait');
+    const ends: (() => void)[] = [];
+    const waits = [0, 1, 2].map(() => nappingUntil(new Promise<void>((resolve) => ends.push(resolve))));
+    const turns = 20;
+    for (let i = 0; i < turns; i++) await turn();
+    expect(naps.mock.calls.length).toBeGreaterThan(turns / 2);
+    expect(naps.mock.calls.length).toBeLessThanOrEqual(turns + 1);
+    for (const end of ends) end();
+    await Promise.all(waits);
+    await turn();
+    naps.mockClear();
+    for (let i = 0; i < turns; i++) await turn();
+    expect(naps).not.toHaveBeenCalled();
+  });
+
+  test('is how a Gpu waits here', async () => {
+    using gpu = await requestGpu({ adapter: 'software' });
+    const naps = vi.spyOn(Atomics, 'wait');
+    await gpu.orLost(turn().then(turn));
+    expect(naps).toHaveBeenCalled();
   });
 });

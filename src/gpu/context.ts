@@ -45,6 +45,8 @@ export interface RequestOptions {
   readonly powerPreference?: GPUPowerPreference;
   /** Refuse software adapters. */
   readonly requireHardware?: boolean;
+  /** How this host waits for a software adapter; by awaiting it when absent. It settles as its argument does. */
+  readonly waitForSoftware?: <T>(work: Promise<T>) => Promise<T>;
 }
 
 /** Element types as JavaScript sees them after a readback. */
@@ -91,6 +93,7 @@ export class Gpu {
   /** Resolves when the device is lost, for whatever reason; never rejects. */
   readonly lost: Promise<DeviceLostError>;
   readonly #owned: boolean;
+  readonly #wait: <T>(work: Promise<T>) => Promise<T>;
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
   readonly #modules = new Map<string, GPUShaderModule>();
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
@@ -106,7 +109,14 @@ export class Gpu {
   /** Submits and readbacks so far: what "no readback in a training step" is measured with. */
   readonly counters = { submits: 0, readbacks: 0, pipelines: 0 };
 
-  private constructor(device: GPUDevice, adapter: AdapterSummary, owned: boolean, entry: GPU | undefined) {
+  private constructor(
+    device: GPUDevice,
+    adapter: AdapterSummary,
+    owned: boolean,
+    entry: GPU | undefined,
+    wait: RequestOptions['waitForSoftware'],
+  ) {
+    this.#wait = wait ?? ((work) => work);
     this.device = device;
     this.adapter = adapter;
     this.pace = new Pace(adapter.software);
@@ -161,7 +171,8 @@ export class Gpu {
       requiredFeatures: requiredFeatures as GPUFeatureName[],
       requiredLimits,
     });
-    const gpu = new Gpu(device, summary, true, entry);
+    const wait = summary.software ? options.waitForSoftware : undefined;
+    const gpu = new Gpu(device, summary, true, entry, wait);
     // In a browser; other hosts say where choices are kept.
     if (options.gpu === undefined && 'localStorage' in globalThis) {
       gpu.choices.keepIn(
@@ -177,7 +188,7 @@ export class Gpu {
    * WebGPU's defaults.
    */
   static fromDevice(device: GPUDevice): Gpu {
-    return new Gpu(device, summarize(device.adapterInfo), false, globalThis.navigator?.gpu);
+    return new Gpu(device, summarize(device.adapterInfo), false, globalThis.navigator?.gpu, undefined);
   }
 
   get features(): ReadonlySet<string> {
@@ -219,7 +230,7 @@ export class Gpu {
     } finally {
       verdicts = [0, 1, 2].map(() => device.popErrorScope().catch(() => null));
     }
-    for (const error of await Promise.all(verdicts)) {
+    for (const error of await this.#wait(Promise.all(verdicts))) {
       if (error !== null) throw typedError(error, where);
     }
     if (this.#loss !== undefined) throw this.#loss;
@@ -459,10 +470,13 @@ export class Gpu {
     }
   }
 
-  /** Settles as `work` does; where it fails because the device is gone, with that loss. @throws DeviceLostError */
+  /**
+   * Waits for the GPU as suits this host. Settles as `work` does; where it fails because the device is gone, with that loss.
+   * @throws DeviceLostError
+   */
   async orLost<T>(work: Promise<T>): Promise<T> {
     try {
-      return await work;
+      return await this.#wait(work);
     } catch (cause) {
       // A rejection that the loss caused can arrive before `lost` settles: give it one turn.
       const loss = await Promise.race([

@@ -14,6 +14,7 @@ import { extract } from 'tar';
 import { NoAdapterError, StorageError, WebGpuUnavailableError } from '../errors.ts';
 import { adapterKey, Gpu } from '../gpu/index.ts';
 import { choicesFile } from './choices.ts';
+import { nappingUntil } from './naps.ts';
 
 export interface NodeGpuOptions {
   /**
@@ -55,7 +56,7 @@ async function findGpu(options: NodeGpuOptions): Promise<Gpu> {
     // The system's own software adapter will do where it was asked for by name, is the faster one, or none is bundled.
     const named = namedDrivers() !== undefined;
     if (adapter !== null && (named || isFastSoftware(adapter.info) || !isBundledPlatform()))
-      return Gpu.request({ gpu });
+      return Gpu.request({ gpu, waitForSoftware: nappingUntil });
   }
   if (wanted === 'hardware') {
     throw new NoAdapterError('No GPU driver was found on this machine.', {
@@ -73,7 +74,7 @@ async function findGpu(options: NodeGpuOptions): Promise<Gpu> {
   preloadVulkanLoader(folder);
   const restore = nameDriver(join(folder, 'vk_swiftshader_icd.json'));
   try {
-    return await Gpu.request({ gpu: dawn.create(flags) });
+    return await Gpu.request({ gpu: dawn.create(flags), waitForSoftware: nappingUntil });
   } finally {
     restore();
   }

@@ -44,7 +44,7 @@ export async function openJax(gpu: Gpu): Promise<Peer | MissingPeer> {
           return await sampled(runs, async (repeats) => {
             const outs: JaxArray[] = [];
             const start = performance.now();
-            for (let i = 0; i < repeats; i++) outs.push(await compute().blockUntilReady());
+            for (let i = 0; i < repeats; i++) outs.push(await gpu.orLost(compute().blockUntilReady()));
             const time = performance.now() - start + (await elapsed(gpu, () => {}));
             for (const out of outs) out.dispose();
             return time;

@@ -1,5 +1,6 @@
 /** One of this library's models as TensorFlow.js operations: signs are floats, with straight-through gradients. */
 import { OptionError } from '../../errors.ts';
+import type { Gpu } from '../../gpu/index.ts';
 import { initialValues, type Model } from '../../graph/index.ts';
 import { modelByName } from '../../train/index.ts';
 import { timing } from '../measure.ts';
@@ -9,6 +10,7 @@ import type { TensorFlow, TfTensor, TfVariable } from './tensorflow.ts';
 
 /** Running statistics are left out, in the peer's favour. */
 export async function trainTensorFlow(
+  gpu: Gpu,
   tf: TensorFlow,
   task: TrainingTask,
   steps: number,
@@ -33,7 +35,7 @@ export async function trainTensorFlow(
         for (const variable of network.latent) variable.assign(tf.clipByValue(variable, -1, 1));
         return cost;
       });
-      if (loss !== null) losses.push((await loss.data())[0] ?? Number.NaN);
+      if (loss !== null) losses.push((await gpu.orLost(loss.data()))[0] ?? Number.NaN);
       loss?.dispose();
       // The first step compiles.
       if (step > 0) times.push(performance.now() - start);

@@ -93,7 +93,7 @@ export async function openTensorFlow(gpu: Gpu): Promise<Peer | MissingPeer> {
       train: async (task, steps) => {
         // Importing its layers is what registers its gradients.
         await optional('@tensorflow/tfjs-layers');
-        return trainTensorFlow(tf, task, steps);
+        return trainTensorFlow(gpu, tf, task, steps);
       },
       trainBothWays,
       dispose: () => tf.removeBackend(BACKEND),
