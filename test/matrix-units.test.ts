@@ -17,7 +17,7 @@ import {
   conv2dConstants,
   paddedInput,
   resolveConv2d,
-  sumsOfTaps,
+  sumsOfEdges,
   transposedFilters,
 } from '../src/ops/conv.ts';
 import { binaryConv2d, conv2dGradWeights, inputSigns } from '../src/reference/conv.ts';
@@ -275,7 +275,7 @@ describe('products on matrix units', () => {
       const operands = {
         a: paddedInput(b, a, conv2dConstants(geometry)),
         w: transposedFilters(b, w, 12, 3 * 2 * wordsFor(40), 'u32'),
-        sums: sumsOfTaps(b, w, geometry),
+        edges: sumsOfEdges(b, w, geometry),
         out,
       };
       b.dispatch(kernel, operands, extents);

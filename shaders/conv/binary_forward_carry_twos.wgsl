@@ -10,5 +10,5 @@
 
 @group(0) @binding(0) var<storage, read> a: array<u32>; // bits [BATCH, HEIGHT, WIDTH, CHANNELS] with its padding
 @group(0) @binding(1) var<storage, read> w: array<vec4u>; // words [KERNEL_HEIGHT * KERNEL_WIDTH * ceil(CHANNELS / 32), OUT_CHANNELS]
-@group(0) @binding(2) var<storage, read> sums: array<vec4i>; // [KERNEL_HEIGHT * KERNEL_WIDTH, OUT_CHANNELS], of each tap's signs
+@group(0) @binding(2) var<storage, read> edges: array<vec4i>; // [EDGE_ROWS, EDGE_COLUMNS, OUT_CHANNELS], what padding added
 @group(0) @binding(3) var<storage, read_write> out: array<vec4u>; // i32 or f32 [BATCH, OUT_HEIGHT, OUT_WIDTH, OUT_CHANNELS]

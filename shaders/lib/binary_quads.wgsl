@@ -1,20 +1,22 @@
 // The body of products of packed signs that share their loads within quads of invocations: one invocation makes sixteen
-// rows of four columns. The four of a quad have the same rows, so each loads one of four words of a row and the others
-// have it by broadcast: a quarter of the loads. That holds where quads are neighbours in the workgroup, as they are on
-// every adapter so far; on hardware it is chosen only where a measurement compared its results. It needs what
-// `lib/binary_tile.wgsl` needs, and count_four and total of `lib/count_*.wgsl`.
+// rows of four columns. The four of a quad have the same rows, so each loads one of four words of a row and swaps it with
+// the others: a quarter of the loads. Each then has the words in an order of its own, and reads its columns in that order:
+// software adapters swap in one instruction, and take twenty to broadcast. That holds where quads are neighbours in the
+// workgroup, as they are on every adapter so far; on hardware it is chosen only where a measurement compared its results.
+// It needs what `lib/binary_tile.wgsl` needs, and count_four and total of `lib/count_*.wgsl`.
 //!include "lib/binary_columns.wgsl"
 //!include "lib/weights.wgsl"
 
 const TILE_ROWS = 16u;
 const LANES = 16u; // invocations side by side
 
-// Takes in four words of a row, of which this invocation holds one.
+// Takes in four words of a row, of which this invocation holds one: that of w0. w1 to w3 are of the words of its
+// neighbours beside, below and across.
 fn count_row(c: Columns, mine: u32, w0: vec4u, w1: vec4u, w2: vec4u, w3: vec4u) -> Columns {
-  let x0 = quadBroadcast(mine, 0u);
-  let x1 = quadBroadcast(mine, 1u);
-  let x2 = quadBroadcast(mine, 2u);
-  let x3 = quadBroadcast(mine, 3u);
+  let x0 = mine;
+  let x1 = quadSwapX(mine);
+  let x2 = quadSwapY(mine);
+  let x3 = quadSwapDiagonal(mine);
   return Columns(
     count_four(c.x, x0 ^ w0.x, x1 ^ w1.x, x2 ^ w2.x, x3 ^ w3.x),
     count_four(c.y, x0 ^ w0.y, x1 ^ w1.y, x2 ^ w2.y, x3 ^ w3.y),
@@ -63,32 +65,31 @@ fn count_tile(row: u32, quad: u32, lane: u32) {
   var c13 = Columns();
   var c14 = Columns();
   var c15 = Columns();
-  var weight = min(quad, quads - 1u);
+  let column = min(quad, quads - 1u);
   let part = lane & 3u;
   var walk = walk_to(part);
   for (var i = 0u; i < DEPTH; i += 4u) {
-    let w0 = w[weight];
-    let w1 = weights_at(i + 1u, weight + quads);
-    let w2 = weights_at(i + 2u, weight + 2u * quads);
-    let w3 = weights_at(i + 3u, weight + 3u * quads);
-    weight += 4u * quads;
-    let within = i + part < DEPTH;
-    c0 = count_row(c0, select(0u, a[a0 + walk.offset], within), w0, w1, w2, w3);
-    c1 = count_row(c1, select(0u, a[a1 + walk.offset], within), w0, w1, w2, w3);
-    c2 = count_row(c2, select(0u, a[a2 + walk.offset], within), w0, w1, w2, w3);
-    c3 = count_row(c3, select(0u, a[a3 + walk.offset], within), w0, w1, w2, w3);
-    c4 = count_row(c4, select(0u, a[a4 + walk.offset], within), w0, w1, w2, w3);
-    c5 = count_row(c5, select(0u, a[a5 + walk.offset], within), w0, w1, w2, w3);
-    c6 = count_row(c6, select(0u, a[a6 + walk.offset], within), w0, w1, w2, w3);
-    c7 = count_row(c7, select(0u, a[a7 + walk.offset], within), w0, w1, w2, w3);
-    c8 = count_row(c8, select(0u, a[a8 + walk.offset], within), w0, w1, w2, w3);
-    c9 = count_row(c9, select(0u, a[a9 + walk.offset], within), w0, w1, w2, w3);
-    c10 = count_row(c10, select(0u, a[a10 + walk.offset], within), w0, w1, w2, w3);
-    c11 = count_row(c11, select(0u, a[a11 + walk.offset], within), w0, w1, w2, w3);
-    c12 = count_row(c12, select(0u, a[a12 + walk.offset], within), w0, w1, w2, w3);
-    c13 = count_row(c13, select(0u, a[a13 + walk.offset], within), w0, w1, w2, w3);
-    c14 = count_row(c14, select(0u, a[a14 + walk.offset], within), w0, w1, w2, w3);
-    c15 = count_row(c15, select(0u, a[a15 + walk.offset], within), w0, w1, w2, w3);
+    let w0 = weights_at(i + part, (i + part) * quads + column);
+    let w1 = weights_at(i + (part ^ 1u), (i + (part ^ 1u)) * quads + column);
+    let w2 = weights_at(i + (part ^ 2u), (i + (part ^ 2u)) * quads + column);
+    let w3 = weights_at(i + (part ^ 3u), (i + (part ^ 3u)) * quads + column);
+    let within = select(0u, 0xffffffffu, i + part < DEPTH);
+    c0 = count_row(c0, a[a0 + walk.offset] & within, w0, w1, w2, w3);
+    c1 = count_row(c1, a[a1 + walk.offset] & within, w0, w1, w2, w3);
+    c2 = count_row(c2, a[a2 + walk.offset] & within, w0, w1, w2, w3);
+    c3 = count_row(c3, a[a3 + walk.offset] & within, w0, w1, w2, w3);
+    c4 = count_row(c4, a[a4 + walk.offset] & within, w0, w1, w2, w3);
+    c5 = count_row(c5, a[a5 + walk.offset] & within, w0, w1, w2, w3);
+    c6 = count_row(c6, a[a6 + walk.offset] & within, w0, w1, w2, w3);
+    c7 = count_row(c7, a[a7 + walk.offset] & within, w0, w1, w2, w3);
+    c8 = count_row(c8, a[a8 + walk.offset] & within, w0, w1, w2, w3);
+    c9 = count_row(c9, a[a9 + walk.offset] & within, w0, w1, w2, w3);
+    c10 = count_row(c10, a[a10 + walk.offset] & within, w0, w1, w2, w3);
+    c11 = count_row(c11, a[a11 + walk.offset] & within, w0, w1, w2, w3);
+    c12 = count_row(c12, a[a12 + walk.offset] & within, w0, w1, w2, w3);
+    c13 = count_row(c13, a[a13 + walk.offset] & within, w0, w1, w2, w3);
+    c14 = count_row(c14, a[a14 + walk.offset] & within, w0, w1, w2, w3);
+    c15 = count_row(c15, a[a15 + walk.offset] & within, w0, w1, w2, w3);
     walk = advance(walk, 4u);
   }
   differing[0] = totals(c0);

@@ -156,6 +156,26 @@ export const tapSums = defineKernel({
   workgroups: ({ OUT_CHANNELS, TAPS }) => linearWorkgroups(OUT_CHANNELS * TAPS, 64),
 });
 
+/** How many classes of edges there are along either axis: output pixels of a class have the same taps outside the image. */
+export function edgeClasses(c: ConvConstants): readonly [rows: number, columns: number] {
+  const [height, width] = paddedSize(c);
+  const along = (before: number, size: number, padded: number, stride: number) =>
+    Math.ceil(before / stride) + 1 + Math.ceil(Math.max(0, padded - before - size) / stride);
+  return [along(c.PAD_TOP, c.HEIGHT, height, c.STRIDE_Y), along(c.PAD_LEFT, c.WIDTH, width, c.STRIDE_X)];
+}
+
+/** What the taps outside the image add where the padding reads +1, for each class of edges, [rows, columns, OUT_CHANNELS]. */
+export const edgeSums = defineKernel({
+  name: 'conv/edge_sums',
+  source: layoutShaders,
+  bindings: { sums: 'read', out: 'write' },
+  constants: [...GEOMETRY, 'PADDED'],
+  workgroups: (c) => {
+    const [rows, columns] = edgeClasses(c);
+    return linearWorkgroups(rows * columns * c.OUT_CHANNELS, 64);
+  },
+});
+
 /* @__NO_SIDE_EFFECTS__ */
 const forwardBySide = (
   name: string,
@@ -165,7 +185,7 @@ const forwardBySide = (
   defineKernel({
     name: `conv/${name}`,
     source,
-    bindings: { a: 'read', w: 'read', sums: 'read', out: 'write' },
+    bindings: { a: 'read', w: 'read', edges: 'read', out: 'write' },
     constants: [...GEOMETRY, 'PADDED', 'INTEGER'],
     work: comparisons,
     workgroups: (c) => workgroups(outputs(c) / c.OUT_CHANNELS, c.OUT_CHANNELS),
@@ -186,7 +206,7 @@ export const BINARY_FORWARD: Family<
     return {
       a: { shape: [c.BATCH, height, width, c.CHANNELS], dtype: 'bits' },
       w: { shape: [taps * wordsFor(c.CHANNELS), c.OUT_CHANNELS], dtype: 'u32' },
-      sums: { shape: [taps, c.OUT_CHANNELS], dtype: 'i32' },
+      edges: { shape: [...edgeClasses(c), c.OUT_CHANNELS], dtype: 'i32' },
       out: { shape: [c.BATCH, c.OUT_HEIGHT, c.OUT_WIDTH, c.OUT_CHANNELS], dtype: 'f32' },
     };
   },
@@ -201,7 +221,7 @@ export const BINARY_FORWARD: Family<
       canApply: (c, device) => canTileForward(c) && quadsCanApply(device),
       // Short windows make too little of what is shared: 56 x 56 x 64 is faster by the tile.
       isDefault: (c, device) =>
-        c.KERNEL_HEIGHT * c.KERNEL_WIDTH * wordsFor(c.CHANNELS) >= 32 && quadsPay(comparisons(c), device),
+        c.KERNEL_HEIGHT * c.KERNEL_WIDTH * wordsFor(c.CHANNELS) >= 18 && quadsPay(comparisons(c), device),
     },
     { kernel: binaryForwardTile, canApply: canTileForward },
     {

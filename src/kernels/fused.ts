@@ -11,7 +11,7 @@ import {
   type Workgroups,
   wordsFor,
 } from '../gpu/index.ts';
-import { type ConvConstants, canTileForward, GEOMETRY, paddedSize } from './conv.ts';
+import { type ConvConstants, canTileForward, edgeClasses, GEOMETRY, paddedSize } from './conv.ts';
 import { type Family, plainQuadsPay, quadGroups, quadsCanApply, quadsPay, tileGroups } from './variants.ts';
 
 const fusedShaders = () => import('../../shaders/conv-fused.ts');
@@ -55,7 +55,7 @@ const realTile = (
       a: 'read',
       w: 'read',
       ...EPILOGUE,
-      sums: 'read',
+      edges: 'read',
       out: 'write',
     },
     constants: [...GEOMETRY, 'PADDED', ...CLAMP, ...OPTIONAL],
@@ -67,14 +67,14 @@ const fusedRealTile = realTile('fused_real_tile', fusedShaders, tileGroups);
 
 type Clamped = ConvConstants & Readonly<Record<'PADDED' | (typeof CLAMP)[number], number>>;
 
-/** What all of them read: padded activations, filters with their outputs side by side, sums of their taps. */
+/** What all of them read: padded activations, filters with their outputs side by side, what padding added. */
 function operands(c: Clamped) {
   const taps = c.KERNEL_HEIGHT * c.KERNEL_WIDTH;
   const [height, width] = c.PADDED === 1 ? paddedSize(c) : [c.HEIGHT, c.WIDTH];
   return {
     a: { shape: [c.BATCH, height, width, c.CHANNELS], dtype: 'bits' },
     w: { shape: [taps * wordsFor(c.CHANNELS), c.OUT_CHANNELS], dtype: 'u32' },
-    sums: { shape: [taps, c.OUT_CHANNELS], dtype: 'i32' },
+    edges: { shape: [...edgeClasses(c), c.OUT_CHANNELS], dtype: 'i32' },
     out: { shape: [c.BATCH, c.OUT_HEIGHT, c.OUT_WIDTH, c.OUT_CHANNELS], dtype: 'f32' },
     channels: { shape: [c.OUT_CHANNELS], dtype: 'f32' },
   } as const;
@@ -88,8 +88,8 @@ export const FUSED_REAL: Family<
   name: 'fusedBinaryConv2d to reals',
   exact: false,
   operands(c) {
-    const { a, w, sums, out, channels } = operands(c);
-    return { a, w, multiplier: channels, bias: channels, slope: channels, residual: out, sums, out };
+    const { a, w, edges, out, channels } = operands(c);
+    return { a, w, multiplier: channels, bias: channels, slope: channels, residual: out, edges, out };
   },
   variants: [
     {
@@ -129,7 +129,7 @@ const signsTile = (
   defineKernel({
     name: `conv/${name}`,
     source,
-    bindings: { a: 'read', w: 'read', direction: 'read', threshold: 'read', sums: 'read', bits: 'write' },
+    bindings: { a: 'read', w: 'read', direction: 'read', threshold: 'read', edges: 'read', bits: 'write' },
     constants: [...GEOMETRY, 'PADDED', ...CLAMP],
     work: comparisons,
     workgroups: (c) => workgroups(pixels(c), c.OUT_CHANNELS),
@@ -144,13 +144,13 @@ export const FUSED_SIGNS: Family<typeof fusedSignsTile, Clamped> = {
   name: 'fusedBinaryConv2d to signs',
   exact: true,
   operands(c) {
-    const { a, w, sums, out, channels } = operands(c);
+    const { a, w, edges, out, channels } = operands(c);
     return {
       a,
       w,
       direction: channels,
       threshold: channels,
-      sums,
+      edges,
       bits: { shape: out.shape, dtype: 'bits' },
     };
   },

@@ -9,6 +9,8 @@ import {
   binaryForward,
   type ConvConstants,
   canTileForward,
+  edgeClasses,
+  edgeSums,
   expandFilters,
   needsPadding,
   pad,
@@ -161,8 +163,8 @@ export function binaryConv2d(
     const words = geometry.kernelHeight * geometry.kernelWidth * wordsFor(geometry.channels);
     const transposed = transposedFilters(b, w, geometry.outChannels, words, 'u32');
     // Something has to be bound; where padding counts as what it is, or there is none, it isn't read.
-    const sums = PADDED === 1 && geometry.padValue === 0 ? sumsOfTaps(b, w, geometry) : transposed;
-    b.dispatch(kernel, { a: input, w: transposed, sums, out }, all);
+    const edges = PADDED === 1 && geometry.padValue === 0 ? sumsOfEdges(b, w, geometry) : transposed;
+    b.dispatch(kernel, { a: input, w: transposed, edges, out }, all);
   } else if (canCountChannels(constants)) {
     b.dispatch(depthwiseForward, { a, w: channelFilters(b, w, geometry), out }, { ...constants, INTEGER });
   } else {
@@ -240,12 +242,15 @@ export function paddedInput(b: ProgramBuilder, a: Tensor, constants: ConvConstan
   return out;
 }
 
-/** The sum of the signs of each tap of binary filters: [taps, outputs]. */
-export function sumsOfTaps(b: ProgramBuilder, w: Tensor, geometry: ResolvedConv2d): Tensor {
+/** What the taps outside a padded image add where the padding reads +1: [rows, columns, outputs] of `edgeClasses`. */
+export function sumsOfEdges(b: ProgramBuilder, w: Tensor, geometry: ResolvedConv2d): Tensor {
   const { outChannels, kernelHeight, kernelWidth, channels } = geometry;
+  const constants = conv2dConstants(geometry);
   const TAPS = kernelHeight * kernelWidth;
-  const out = b.transient('sums of taps', [TAPS, outChannels], 'i32');
-  b.dispatch(tapSums, { w, out }, { OUT_CHANNELS: outChannels, TAPS, CHANNELS: channels });
+  const sums = b.transient('sums of taps', [TAPS, outChannels], 'i32');
+  b.dispatch(tapSums, { w, out: sums }, { OUT_CHANNELS: outChannels, TAPS, CHANNELS: channels });
+  const out = b.transient('sums of edges', [...edgeClasses(constants), outChannels], 'i32');
+  b.dispatch(edgeSums, { sums, out }, { ...constants, PADDED: 1 });
   return out;
 }
 

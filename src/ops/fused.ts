@@ -34,7 +34,7 @@ import {
   paddedInput,
   type ResolvedConv2d,
   resolveConv2d,
-  sumsOfTaps,
+  sumsOfEdges,
   transposedFilters,
 } from './conv.ts';
 
@@ -161,9 +161,9 @@ function record(
       a: PADDED === 1 ? paddedInput(b, a, windows) : a,
       w: filters,
       // Something has to be bound; where padding counts as what it is, or there is none, it isn't read.
-      sums:
+      edges:
         PADDED === 1 && padValue === 0
-          ? prepare('sums', (builder) => sumsOfTaps(builder, w, geometry))
+          ? prepare('edges', (builder) => sumsOfEdges(builder, w, geometry))
           : filters,
     };
   };
