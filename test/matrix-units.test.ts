@@ -272,10 +272,11 @@ describe('products on matrix units', () => {
     ];
     const results = await runAll(run, (b, kernel) => {
       const out = b.transient(kernel.name, geometry.outputShape, 'i32');
+      const filters = transposedFilters(b, w, 12, 3 * 2 * wordsFor(40), 'u32');
       const operands = {
         a: paddedInput(b, a, conv2dConstants(geometry)),
-        w: transposedFilters(b, w, 12, 3 * 2 * wordsFor(40), 'u32'),
-        edges: sumsOfEdges(b, w, geometry),
+        w: filters,
+        edges: sumsOfEdges(b, filters, geometry),
         out,
       };
       b.dispatch(kernel, operands, extents);

@@ -12,12 +12,14 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   if (index >= BATCH * PADDED_HEIGHT * PITCH * WORDS) {
     return;
   }
-  let word = index % WORDS;
+  // Three divisions: software adapters do them one by one.
   let pixel = index / WORDS;
-  let x = pixel % PITCH - PAD_LEFT;
-  let y = pixel / PITCH % PADDED_HEIGHT - PAD_TOP;
+  let word = index - pixel * WORDS;
+  let line = pixel / PITCH;
+  let x = pixel - line * PITCH - PAD_LEFT;
+  let n = line / PADDED_HEIGHT;
+  let y = line - n * PADDED_HEIGHT - PAD_TOP;
   if (y < HEIGHT && x < WIDTH) {
-    let n = pixel / (PITCH * PADDED_HEIGHT);
     out[index] = a[((n * HEIGHT + y) * WIDTH + x) * WORDS + word];
   } else {
     let tail = 0xffffffffu >> (WORDS * 32u - CHANNELS);

@@ -12,7 +12,7 @@ fn dots_of(pixel: u32, quad: u32, second: u32, d: vec4u, e: vec4u) -> Dots {
     return dots;
   }
   let window = window_of(pixel);
-  let inside = ABOVE * EDGE_COLUMNS + LEFT;
+  let inside = ABOVE * EDGE_COLUMNS + BESIDE;
   // A loop of one turn at most: software adapters leave out loops that nobody enters, and not the bodies of ifs.
   for (var edge = edge_row(window.y) * EDGE_COLUMNS + edge_column(window.x); edge != inside; edge = inside) {
     let at = edge * (OUT_CHANNELS / 4u) + quad;

@@ -2,16 +2,16 @@
 // class each near the top and near the bottom, and one together between, in which no tap is above or below; so have columns.
 // It needs `lib/conv.wgsl` and `lib/conv_words.wgsl`, with PADDED 1.
 override ABOVE = (PAD_TOP + STRIDE_Y - 1u) / STRIDE_Y; // rows before that class, which has this number
-override LEFT = (PAD_LEFT + STRIDE_X - 1u) / STRIDE_X;
-override BOTTOM = max(PADDED_HEIGHT, PAD_TOP + HEIGHT) - PAD_TOP - HEIGHT; // padding there, as far as windows reach
-override RIGHT = max(PITCH, PAD_LEFT + WIDTH) - PAD_LEFT - WIDTH;
-override EDGE_ROWS = ABOVE + 1u + (BOTTOM + STRIDE_Y - 1u) / STRIDE_Y;
-override EDGE_COLUMNS = LEFT + 1u + (RIGHT + STRIDE_X - 1u) / STRIDE_X;
+override BESIDE = (PAD_LEFT + STRIDE_X - 1u) / STRIDE_X;
+override PADDING_BELOW = max(PADDED_HEIGHT, PAD_TOP + HEIGHT) - PAD_TOP - HEIGHT; // padding there, as far as windows reach
+override PADDING_BESIDE = max(PITCH, PAD_LEFT + WIDTH) - PAD_LEFT - WIDTH;
+override EDGE_ROWS = ABOVE + 1u + (PADDING_BELOW + STRIDE_Y - 1u) / STRIDE_Y;
+override EDGE_COLUMNS = BESIDE + 1u + (PADDING_BESIDE + STRIDE_X - 1u) / STRIDE_X;
 
 fn edge_row(out_y: u32) -> u32 {
   return select(max(out_y + EDGE_ROWS, ABOVE + OUT_HEIGHT) - OUT_HEIGHT, out_y, out_y < ABOVE);
 }
 
 fn edge_column(out_x: u32) -> u32 {
-  return select(max(out_x + EDGE_COLUMNS, LEFT + OUT_WIDTH) - OUT_WIDTH, out_x, out_x < LEFT);
+  return select(max(out_x + EDGE_COLUMNS, BESIDE + OUT_WIDTH) - OUT_WIDTH, out_x, out_x < BESIDE);
 }

@@ -15,12 +15,14 @@ export interface Timing {
 export interface SampleOptions {
   /** Timed samples, apart from the warm-up. */
   readonly runs: number;
-  /** Milliseconds that a sample should last at least: short programs are run many times over in one submit. */
+  /** Milliseconds that a sample should last at least, `SAMPLE` when absent: short programs are run many times over in one submit. */
   readonly sample?: number;
   /** Milliseconds that all samples together should last at least: more of them are taken, up to 100; 0 when absent. */
   readonly least?: number;
 }
 
+/** Milliseconds that a sample lasts at least, unless said otherwise: to submit and to notice the end takes some tenths of one. */
+export const SAMPLE = 20;
 /** The most milliseconds that one submit may take: drivers take a much longer one for a hang. */
 export const LONGEST_SUBMIT = 500;
 const MOST_REPEATS = 4096;
@@ -86,7 +88,7 @@ export class Job {
  */
 export async function timeJob(gpu: Gpu, job: Pick<Job, 'run'>, options: SampleOptions): Promise<Timing> {
   const warmUp = await elapsed(gpu, () => job.run());
-  const sample = Math.min(options.sample ?? 5, LONGEST_SUBMIT);
+  const sample = Math.min(options.sample ?? SAMPLE, LONGEST_SUBMIT);
   let repeats = 1;
   if (warmUp < sample) {
     // The first run may have compiled something; a second one tells how long the others will take.

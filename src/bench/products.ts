@@ -73,13 +73,7 @@ export async function benchProduct(
   using binaryOut = gpu.tensor('binary result', outShape, 'f32');
   using floatOut = gpu.tensor('float result', outShape, 'f32');
   const geometry = { padding: 'same', padValue: product.padValue } as const;
-  using binaryJob = await inParts(
-    gpu,
-    `binary ${product.name}`,
-    [aBits, binaryOut],
-    milliseconds(product, ceilings, 'binary'),
-    (builder, [x, out]) => recordProduct(builder, product, x, wBits, out),
-  );
+  using binaryJob = await binaryForm(gpu, product, ceilings, aBits, wBits, binaryOut);
   using floatJob = await inParts(
     gpu,
     `float ${product.name}`,
@@ -122,6 +116,37 @@ export async function benchProduct(
       multiplyAdds: product.macs / floatSeconds / ceilings.multiplyAdds.perSecond,
     },
   };
+}
+
+/**
+ * Times the binary form alone, beside what else is measured by then: machines have slow and fast spells, so that times
+ * from one end of a run say little of those from the other.
+ */
+export async function timeBinary(
+  gpu: Gpu,
+  product: Product,
+  ceilings: Ceilings,
+  options: SampleOptions,
+): Promise<Timing> {
+  using a = await packedSigns(gpu, product.a, SALT.a);
+  using w = await packedSigns(gpu, product.w, SALT.w);
+  using out = gpu.tensor('binary result', outputOf(product), 'f32');
+  using job = await binaryForm(gpu, product, ceilings, a, w, out);
+  return await timeJob(gpu, job, options);
+}
+
+async function packedSigns(gpu: Gpu, shape: Shape, salt: number): Promise<Tensor> {
+  using reals = gpu.tensor('signs', shape, 'f32', signs(shape, salt));
+  const bits = gpu.tensor('packed signs', shape, 'bits');
+  await packInto(gpu, [[reals, bits]]);
+  return bits;
+}
+
+function binaryForm(gpu: Gpu, product: Product, ceilings: Ceilings, a: Tensor, w: Tensor, out: Tensor) {
+  const expected = milliseconds(product, ceilings, 'binary');
+  return inParts(gpu, `binary ${product.name}`, [a, out], expected, (builder, [x, part]) =>
+    recordProduct(builder, product, x, w, part),
+  );
 }
 
 /** Records the binary form. */

@@ -15,7 +15,7 @@ import { openJax } from './peers/jax.ts';
 import { openOnnxWasm, openOnnxWebGpu } from './peers/onnxruntime.ts';
 import { firstLine, type MissingPeer, type Peer } from './peers/peer.ts';
 import { openTensorFlow } from './peers/tensorflow.ts';
-import { benchProduct, type ProductResult } from './products.ts';
+import { benchProduct, type ProductResult, timeBinary } from './products.ts';
 import {
   binarynetLayers,
   matMulProduct,
@@ -55,6 +55,7 @@ export interface PeerResult {
   readonly id: string;
   readonly name: string;
   readonly time: Timing;
+  /** Of the same product, right after the peer. */
   readonly binary: Timing;
   /** Median time of the peer over median binary time, both by the host's clock. */
   readonly ratio: number;
@@ -260,13 +261,13 @@ export async function runBench(
         await withPeer(gpu, open, missingPeers, async (peer) => {
           for (const product of work.kernels) {
             const result = results.get(product.id);
-            const binary = figures.kernels.find(({ id }) => id === product.id)?.binary;
-            if (result === undefined || binary === undefined || !peer.kinds.includes(product.kind)) continue;
+            if (result === undefined || !peer.kinds.includes(product.kind)) continue;
             measuring(`${product.name}, ${peer.name}`);
             const time = await attempt(`${peer.name}, ${product.name}`, missingPeers, () =>
               peer.time(product, result, software && quick ? 2 : software || quick ? 3 : runs),
             );
             if (time === undefined) continue;
+            const binary = await timeBinary(gpu, product, ceilings, { runs, least });
             const { name: peerName, runsOn } = peer;
             const { id, name } = product;
             const ratio = time.median / binary.median;

@@ -109,7 +109,7 @@ export const transposeFilters = defineKernel({
   source: layoutShaders,
   bindings: { w: 'read', out: 'write' },
   constants: ['ROWS', 'COLUMNS'],
-  workgroups: ({ ROWS, COLUMNS }) => linearWorkgroups(ROWS * COLUMNS, 64),
+  workgroups: ({ ROWS, COLUMNS }) => linearWorkgroups(Math.ceil(ROWS / 4) * COLUMNS, 64),
 });
 
 /** Binary filters as reals with their outputs side by side. */
@@ -147,13 +147,13 @@ export function needsPadding(c: ConvConstants): boolean {
   return c.PAD_TOP > 0 || c.PAD_LEFT > 0 || height > c.HEIGHT || width > c.WIDTH;
 }
 
-/** The sum of the signs of each tap of binary filters, [TAPS, OUT_CHANNELS]. */
+/** The sum of the signs of each tap of transposed binary filters, [TAPS, OUT_CHANNELS]. */
 export const tapSums = defineKernel({
   name: 'conv/tap_sums',
   source: layoutShaders,
   bindings: { w: 'read', out: 'write' },
   constants: ['OUT_CHANNELS', 'TAPS', 'CHANNELS'],
-  workgroups: ({ OUT_CHANNELS, TAPS }) => linearWorkgroups(OUT_CHANNELS * TAPS, 64),
+  workgroups: ({ OUT_CHANNELS, TAPS }) => linearWorkgroups((OUT_CHANNELS / 4) * TAPS, 64),
 });
 
 /** How many classes of edges there are along either axis: output pixels of a class have the same taps outside the image. */
@@ -172,7 +172,7 @@ export const edgeSums = defineKernel({
   constants: [...GEOMETRY, 'PADDED'],
   workgroups: (c) => {
     const [rows, columns] = edgeClasses(c);
-    return linearWorkgroups(rows * columns * c.OUT_CHANNELS, 64);
+    return linearWorkgroups((rows * columns * c.OUT_CHANNELS) / 4, 64);
   },
 });
 
@@ -219,9 +219,9 @@ export const BINARY_FORWARD: Family<
     {
       kernel: forwardBySide('binary_forward_quads', quadShaders, quadGroups),
       canApply: (c, device) => canTileForward(c) && quadsCanApply(device),
-      // Short windows make too little of what is shared: 56 x 56 x 64 is faster by the tile.
+      // Short windows make too little of what is shared, and leave more of their last four words empty.
       isDefault: (c, device) =>
-        c.KERNEL_HEIGHT * c.KERNEL_WIDTH * wordsFor(c.CHANNELS) >= 18 && quadsPay(comparisons(c), device),
+        c.KERNEL_HEIGHT * c.KERNEL_WIDTH * wordsFor(c.CHANNELS) >= 16 && quadsPay(comparisons(c), device),
     },
     { kernel: binaryForwardTile, canApply: canTileForward },
     {

@@ -1,10 +1,11 @@
 /**
  * Waiting for a software adapter. While anything of Dawn is awaited, its binding asks for it in every turn of Node's event
  * loop, as fast as turns go: that takes a whole processor, which an adapter without a GPU needs for itself. So this thread
- * sleeps a moment in each of those turns: next to nothing in the first ones, so that short waits end at once, and then in
- * proportion to the time waited.
+ * sleeps a moment in each of those turns: not in the first ones, so that short waits end at once, and then in proportion to
+ * the time waited.
  */
 
+const AWAKE = 0.2; // milliseconds: as long as it takes to fall asleep and wake up a few times
 const SHARE = 0.02; // of the time waited so far: how much later than with polling a wait may end
 const LONGEST = 0.5; // milliseconds, so that whatever else runs on this thread isn't held up
 
@@ -36,6 +37,7 @@ function nap(): void {
     napping = false;
     return;
   }
-  Atomics.wait(pillow, 0, 0, Math.min(SHARE * (performance.now() - since), LONGEST));
+  const waited = performance.now() - since;
+  if (waited > AWAKE) Atomics.wait(pillow, 0, 0, Math.min(SHARE * waited, LONGEST));
   setImmediate(nap);
 }

@@ -163,7 +163,7 @@ export function binaryConv2d(
     const words = geometry.kernelHeight * geometry.kernelWidth * wordsFor(geometry.channels);
     const transposed = transposedFilters(b, w, geometry.outChannels, words, 'u32');
     // Something has to be bound; where padding counts as what it is, or there is none, it isn't read.
-    const edges = PADDED === 1 && geometry.padValue === 0 ? sumsOfEdges(b, w, geometry) : transposed;
+    const edges = PADDED === 1 && geometry.padValue === 0 ? sumsOfEdges(b, transposed, geometry) : transposed;
     b.dispatch(kernel, { a: input, w: transposed, edges, out }, all);
   } else if (canCountChannels(constants)) {
     b.dispatch(depthwiseForward, { a, w: channelFilters(b, w, geometry), out }, { ...constants, INTEGER });
@@ -242,13 +242,16 @@ export function paddedInput(b: ProgramBuilder, a: Tensor, constants: ConvConstan
   return out;
 }
 
-/** What the taps outside a padded image add where the padding reads +1: [rows, columns, outputs] of `edgeClasses`. */
-export function sumsOfEdges(b: ProgramBuilder, w: Tensor, geometry: ResolvedConv2d): Tensor {
+/**
+ * What the taps outside a padded image add where the padding reads +1: [rows, columns, outputs] of `edgeClasses`.
+ * @param filters u32, as `transposedFilters` gives them
+ */
+export function sumsOfEdges(b: ProgramBuilder, filters: Tensor, geometry: ResolvedConv2d): Tensor {
   const { outChannels, kernelHeight, kernelWidth, channels } = geometry;
   const constants = conv2dConstants(geometry);
   const TAPS = kernelHeight * kernelWidth;
   const sums = b.transient('sums of taps', [TAPS, outChannels], 'i32');
-  b.dispatch(tapSums, { w, out: sums }, { OUT_CHANNELS: outChannels, TAPS, CHANNELS: channels });
+  b.dispatch(tapSums, { w: filters, out: sums }, { OUT_CHANNELS: outChannels, TAPS, CHANNELS: channels });
   const out = b.transient('sums of edges', [...edgeClasses(constants), outChannels], 'i32');
   b.dispatch(edgeSums, { sums, out }, { ...constants, PADDED: 1 });
   return out;

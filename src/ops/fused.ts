@@ -163,7 +163,7 @@ function record(
       // Something has to be bound; where padding counts as what it is, or there is none, it isn't read.
       edges:
         PADDED === 1 && padValue === 0
-          ? prepare('edges', (builder) => sumsOfEdges(builder, w, geometry))
+          ? prepare('edges', (builder) => sumsOfEdges(builder, filters, geometry))
           : filters,
     };
   };

@@ -4,7 +4,7 @@
  */
 import type { Gpu } from '../../gpu/index.ts';
 import type { ModelName } from '../../train/index.ts';
-import { type Timing, timing } from '../measure.ts';
+import { SAMPLE, type Timing, timing } from '../measure.ts';
 import type { Product } from '../shapes.ts';
 
 export interface Peer {
@@ -65,7 +65,7 @@ export async function optional<T>(name: string): Promise<T> {
 /** Samples of work that takes milliseconds: as many repetitions a sample as fill a few. */
 export async function sampled(runs: number, sample: (repeats: number) => Promise<number>): Promise<Timing> {
   const once = await sample(1);
-  const repeats = Math.min(256, Math.max(1, Math.ceil(5 / Math.max(once, 0.001))));
+  const repeats = Math.min(256, Math.max(1, Math.ceil(SAMPLE / Math.max(once, 0.001))));
   // Where one is long enough, the first was a sample like any other.
   const times = repeats === 1 ? [once] : [];
   while (times.length < runs) times.push((await sample(repeats)) / repeats);

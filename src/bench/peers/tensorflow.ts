@@ -64,6 +64,8 @@ interface TfOptimizer {
 }
 interface TfBackend {
   endComputePassEncoder(): void;
+  /** Null where its own batches of dispatches have all been submitted. */
+  readonly commandEncoder: object | null;
   submitQueue(): void;
 }
 type TfBackendClass = new (device: GPUDevice, info: GPUAdapterInfo) => TfBackend;
@@ -131,7 +133,7 @@ async function timeTensorFlow(
       const time = await elapsed(gpu, () => {
         for (let i = 0; i < repeats; i++) outs.push(compute());
         backend.endComputePassEncoder();
-        backend.submitQueue();
+        if (backend.commandEncoder !== null) backend.submitQueue();
       });
       for (const out of outs) out.dispose();
       return time;
