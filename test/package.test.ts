@@ -214,7 +214,7 @@ const PAGES: Readonly<Record<string, { readonly code: string; readonly limit: nu
         const { scores } = await classifier.classify(new Uint8Array(784).fill(200));
         return [...scores];
       };`,
-    limit: 50,
+    limit: 51,
   },
   'trained a step': {
     code: `
