@@ -22,7 +22,7 @@ export interface SampleOptions {
 }
 
 /** Milliseconds that a sample lasts at least, unless said otherwise: to submit and to notice the end takes some tenths of one. */
-export const SAMPLE = 20;
+export const SAMPLE = 50;
 /** The most milliseconds that one submit may take: drivers take a much longer one for a hang. */
 export const LONGEST_SUBMIT = 500;
 const MOST_REPEATS = 4096;

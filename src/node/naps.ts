@@ -6,8 +6,8 @@
  */
 
 const AWAKE = 0.2; // milliseconds: as long as it takes to fall asleep and wake up a few times
-const SHARE = 0.02; // of the time waited so far: how much later than with polling a wait may end
-const LONGEST = 0.5; // milliseconds, so that whatever else runs on this thread isn't held up
+const SHARE = 0.05; // of the time waited so far: how much later than with polling a wait may end
+const LONGEST = 1; // milliseconds, so that whatever else runs on this thread isn't held up
 
 /** What nobody ever wakes: the only way to sleep that takes no turn of the event loop. */
 const pillow = new Int32Array(new SharedArrayBuffer(4));
