@@ -168,7 +168,7 @@ function peerTable(results: readonly PeerResult[]): TextTable {
       milliseconds(binary.median),
       times(ratio),
     ]),
-    note: SAME_BITS,
+    note: `${SAME_BITS} The binary form is timed anew right after each library, since machines have slow and fast spells.`,
   };
 }
 
