@@ -121,10 +121,12 @@ export async function benchProduct(
 /**
  * Times the binary form alone, beside what else is measured by then: machines have slow and fast spells, so that times
  * from one end of a run say little of those from the other.
+ * @throws GpuValidationError where what it computed isn't `expected`
  */
 export async function timeBinary(
   gpu: Gpu,
   product: Product,
+  expected: Float32Array<ArrayBuffer>,
   ceilings: Ceilings,
   options: SampleOptions,
 ): Promise<Timing> {
@@ -132,7 +134,9 @@ export async function timeBinary(
   using w = await packedSigns(gpu, product.w, SALT.w);
   using out = gpu.tensor('binary result', outputOf(product), 'f32');
   using job = await binaryForm(gpu, product, ceilings, a, w, out);
-  return await timeJob(gpu, job, options);
+  const time = await timeJob(gpu, job, options);
+  assertSame(product.name, await gpu.readFloats(out), expected, "this library's f32 kernel");
+  return time;
 }
 
 async function packedSigns(gpu: Gpu, shape: Shape, salt: number): Promise<Tensor> {

@@ -267,7 +267,7 @@ export async function runBench(
               peer.time(product, result, software && quick ? 2 : software || quick ? 3 : runs),
             );
             if (time === undefined) continue;
-            const binary = await timeBinary(gpu, product, ceilings, { runs, least });
+            const binary = await timeBinary(gpu, product, result, ceilings, { runs, least });
             const { name: peerName, runsOn } = peer;
             const { id, name } = product;
             const ratio = time.median / binary.median;
