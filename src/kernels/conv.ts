@@ -193,6 +193,18 @@ const forwardBySide = (
 
 const binaryForwardTile = forwardBySide('binary_forward_tile', shaders, tileGroups);
 
+/** What the forward families read and make: padded activations, filters with their outputs side by side, what padding added. */
+export function forwardOperands(c: ConvConstants & Readonly<Record<'PADDED', number>>) {
+  const taps = c.KERNEL_HEIGHT * c.KERNEL_WIDTH;
+  const [height, width] = c.PADDED === 1 ? paddedSize(c) : [c.HEIGHT, c.WIDTH];
+  return {
+    a: { shape: [c.BATCH, height, width, c.CHANNELS], dtype: 'bits' },
+    w: { shape: [taps * wordsFor(c.CHANNELS), c.OUT_CHANNELS], dtype: 'u32' },
+    edges: { shape: [...edgeClasses(c), c.OUT_CHANNELS], dtype: 'i32' },
+    out: { shape: [c.BATCH, c.OUT_HEIGHT, c.OUT_WIDTH, c.OUT_CHANNELS], dtype: 'f32' },
+  } as const;
+}
+
 /** padded bits * transposed bits to i32 or f32; `canTileForward`. */
 export const BINARY_FORWARD: Family<
   typeof binaryForwardTile,
@@ -200,16 +212,7 @@ export const BINARY_FORWARD: Family<
 > = {
   name: 'binaryConv2d',
   exact: true,
-  operands: (c) => {
-    const taps = c.KERNEL_HEIGHT * c.KERNEL_WIDTH;
-    const [height, width] = c.PADDED === 1 ? paddedSize(c) : [c.HEIGHT, c.WIDTH];
-    return {
-      a: { shape: [c.BATCH, height, width, c.CHANNELS], dtype: 'bits' },
-      w: { shape: [taps * wordsFor(c.CHANNELS), c.OUT_CHANNELS], dtype: 'u32' },
-      edges: { shape: [...edgeClasses(c), c.OUT_CHANNELS], dtype: 'i32' },
-      out: { shape: [c.BATCH, c.OUT_HEIGHT, c.OUT_WIDTH, c.OUT_CHANNELS], dtype: 'f32' },
-    };
-  },
+  operands: forwardOperands,
   variants: [
     {
       kernel: forwardBySide('binary_forward_quads_plain', quadShaders, quadGroups),

@@ -11,7 +11,7 @@ import {
   type Workgroups,
   wordsFor,
 } from '../gpu/index.ts';
-import { type ConvConstants, canTileForward, edgeClasses, GEOMETRY, paddedSize } from './conv.ts';
+import { type ConvConstants, canTileForward, forwardOperands, GEOMETRY } from './conv.ts';
 import { type Family, plainQuadsPay, quadGroups, quadsCanApply, quadsPay, tileGroups } from './variants.ts';
 
 const fusedShaders = () => import('../../shaders/conv-fused.ts');
@@ -67,18 +67,8 @@ const fusedRealTile = realTile('fused_real_tile', fusedShaders, tileGroups);
 
 type Clamped = ConvConstants & Readonly<Record<'PADDED' | (typeof CLAMP)[number], number>>;
 
-/** What all of them read: padded activations, filters with their outputs side by side, what padding added. */
-function operands(c: Clamped) {
-  const taps = c.KERNEL_HEIGHT * c.KERNEL_WIDTH;
-  const [height, width] = c.PADDED === 1 ? paddedSize(c) : [c.HEIGHT, c.WIDTH];
-  return {
-    a: { shape: [c.BATCH, height, width, c.CHANNELS], dtype: 'bits' },
-    w: { shape: [taps * wordsFor(c.CHANNELS), c.OUT_CHANNELS], dtype: 'u32' },
-    edges: { shape: [...edgeClasses(c), c.OUT_CHANNELS], dtype: 'i32' },
-    out: { shape: [c.BATCH, c.OUT_HEIGHT, c.OUT_WIDTH, c.OUT_CHANNELS], dtype: 'f32' },
-    channels: { shape: [c.OUT_CHANNELS], dtype: 'f32' },
-  } as const;
-}
+/** Of one value an output channel. */
+const perChannel = (c: Clamped) => ({ shape: [c.OUT_CHANNELS], dtype: 'f32' }) as const;
 
 /** padded bits * transposed bits to finished f32; none where `canTileForward` says no. */
 export const FUSED_REAL: Family<
@@ -88,7 +78,8 @@ export const FUSED_REAL: Family<
   name: 'fusedBinaryConv2d to reals',
   exact: false,
   operands(c) {
-    const { a, w, edges, out, channels } = operands(c);
+    const { a, w, edges, out } = forwardOperands(c);
+    const channels = perChannel(c);
     return { a, w, multiplier: channels, bias: channels, slope: channels, residual: out, edges, out };
   },
   variants: [
@@ -144,7 +135,8 @@ export const FUSED_SIGNS: Family<typeof fusedSignsTile, Clamped> = {
   name: 'fusedBinaryConv2d to signs',
   exact: true,
   operands(c) {
-    const { a, w, edges, out, channels } = operands(c);
+    const { a, w, edges, out } = forwardOperands(c);
+    const channels = perChannel(c);
     return {
       a,
       w,
