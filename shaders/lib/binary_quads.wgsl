@@ -3,12 +3,13 @@
 // the others: a quarter of the loads. Each then has the words in an order of its own, and reads its columns in that order:
 // software adapters swap in one instruction, and take twenty to broadcast. That holds where quads are neighbours in the
 // workgroup, as they are on every adapter so far; on hardware it is chosen only where a measurement compared its results.
-// It needs what `lib/binary_tile.wgsl` needs, and count_four and total of `lib/count_*.wgsl`.
+// It needs what `lib/binary_tile.wgsl` needs, and first_two, count_four and total of `lib/count_*.wgsl`.
 //!include "lib/binary_columns.wgsl"
 //!include "lib/weights.wgsl"
 
 const TILE_ROWS = 16u;
 const LANES = 16u; // invocations side by side
+override FOURS = DEPTH - DEPTH % 4u + select(0u, 4u, DEPTH % 4u == 3u); // words counted by fours: all but one or two at the end
 
 // Takes in four words of a row, of which this invocation holds one: that of w0. w1 to w3 are of the words of its
 // neighbours beside, below and across.
@@ -22,6 +23,18 @@ fn count_row(c: Columns, mine: u32, w0: vec4u, w1: vec4u, w2: vec4u, w3: vec4u) 
     count_four(c.y, x0 ^ w0.y, x1 ^ w1.y, x2 ^ w2.y, x3 ^ w3.y),
     count_four(c.z, x0 ^ w0.z, x1 ^ w1.z, x2 ^ w2.z, x3 ^ w3.z),
     count_four(c.w, x0 ^ w0.w, x1 ^ w1.w, x2 ^ w2.w, x3 ^ w3.w),
+  );
+}
+
+// Takes in the words that fours leave over, two at most, of which this invocation holds one: that of w0.
+fn first_of_row(mine: u32, w0: vec4u, w1: vec4u) -> Columns {
+  let x0 = mine;
+  let x1 = quadSwapX(mine);
+  return Columns(
+    first_two(x0 ^ w0.x, x1 ^ w1.x),
+    first_two(x0 ^ w0.y, x1 ^ w1.y),
+    first_two(x0 ^ w0.z, x1 ^ w1.z),
+    first_two(x0 ^ w0.w, x1 ^ w1.w),
   );
 }
 
@@ -49,26 +62,35 @@ fn count_tile(row: u32, quad: u32, lane: u32) {
   let a14 = first_word(min(row + 14u, ROWS - 1u));
   let a15 = first_word(min(row + 15u, ROWS - 1u));
 
-  var c0 = Columns();
-  var c1 = Columns();
-  var c2 = Columns();
-  var c3 = Columns();
-  var c4 = Columns();
-  var c5 = Columns();
-  var c6 = Columns();
-  var c7 = Columns();
-  var c8 = Columns();
-  var c9 = Columns();
-  var c10 = Columns();
-  var c11 = Columns();
-  var c12 = Columns();
-  var c13 = Columns();
-  var c14 = Columns();
-  var c15 = Columns();
   let column = min(quad, quads - 1u);
   let part = lane & 3u;
+
+  // What fours leave over comes first: counters that hold nothing yet take in two words for much less than a round of four.
+  let rest = FOURS + (part & 1u);
+  let beside = FOURS + ((part & 1u) ^ 1u);
+  let first = walk_to(min(rest, DEPTH - 1u)).offset;
+  let mask = select(0u, 0xffffffffu, rest < DEPTH);
+  let v0 = weights_at(rest, rest * quads + column);
+  let v1 = weights_at(beside, beside * quads + column);
+  var c0 = first_of_row(a[a0 + first] & mask, v0, v1);
+  var c1 = first_of_row(a[a1 + first] & mask, v0, v1);
+  var c2 = first_of_row(a[a2 + first] & mask, v0, v1);
+  var c3 = first_of_row(a[a3 + first] & mask, v0, v1);
+  var c4 = first_of_row(a[a4 + first] & mask, v0, v1);
+  var c5 = first_of_row(a[a5 + first] & mask, v0, v1);
+  var c6 = first_of_row(a[a6 + first] & mask, v0, v1);
+  var c7 = first_of_row(a[a7 + first] & mask, v0, v1);
+  var c8 = first_of_row(a[a8 + first] & mask, v0, v1);
+  var c9 = first_of_row(a[a9 + first] & mask, v0, v1);
+  var c10 = first_of_row(a[a10 + first] & mask, v0, v1);
+  var c11 = first_of_row(a[a11 + first] & mask, v0, v1);
+  var c12 = first_of_row(a[a12 + first] & mask, v0, v1);
+  var c13 = first_of_row(a[a13 + first] & mask, v0, v1);
+  var c14 = first_of_row(a[a14 + first] & mask, v0, v1);
+  var c15 = first_of_row(a[a15 + first] & mask, v0, v1);
+
   var walk = walk_to(part);
-  for (var i = 0u; i < DEPTH; i += 4u) {
+  for (var i = 0u; i < FOURS; i += 4u) {
     let w0 = weights_at(i + part, (i + part) * quads + column);
     let w1 = weights_at(i + (part ^ 1u), (i + (part ^ 1u)) * quads + column);
     let w2 = weights_at(i + (part ^ 2u), (i + (part ^ 2u)) * quads + column);

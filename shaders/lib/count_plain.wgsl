@@ -1,6 +1,10 @@
 // Counting ones word by word, for adapters with an instruction for that.
 alias Counter = u32;
 
+fn first_two(x0: u32, x1: u32) -> Counter {
+  return countOneBits(x0) + countOneBits(x1);
+}
+
 fn count_four(c: Counter, x0: u32, x1: u32, x2: u32, x3: u32) -> Counter {
   return c + countOneBits(x0) + countOneBits(x1) + countOneBits(x2) + countOneBits(x3);
 }

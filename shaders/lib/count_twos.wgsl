@@ -3,6 +3,10 @@
 //!include "lib/carry.wgsl"
 alias Counter = vec3u;
 
+fn first_two(x0: u32, x1: u32) -> Counter {
+  return Counter(x0 ^ x1, x0 & x1, 0u);
+}
+
 fn count_four(c: Counter, x0: u32, x1: u32, x2: u32, x3: u32) -> Counter {
   let first = add_bits(c.x, x0, x1);
   let second = add_bits(first.sum, x2, x3);
