@@ -44,16 +44,16 @@ struct Weights {
   w7: vec4u,
 }
 
-fn weights_from(i: u32, first: u32, step: u32) -> Weights {
+fn weights_from(row: u32, quad: u32) -> Weights {
   return Weights(
-    weights_at(i + 0u, first + 0u * step),
-    weights_at(i + 1u, first + 1u * step),
-    weights_at(i + 2u, first + 2u * step),
-    weights_at(i + 3u, first + 3u * step),
-    weights_at(i + 4u, first + 4u * step),
-    weights_at(i + 5u, first + 5u * step),
-    weights_at(i + 6u, first + 6u * step),
-    weights_at(i + 7u, first + 7u * step),
+    weights_at(row + 0u, quad),
+    weights_at(row + 1u, quad),
+    weights_at(row + 2u, quad),
+    weights_at(row + 3u, quad),
+    weights_at(row + 4u, quad),
+    weights_at(row + 5u, quad),
+    weights_at(row + 6u, quad),
+    weights_at(row + 7u, quad),
   );
 }
 
@@ -147,11 +147,9 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   var c5 = Columns();
   var c6 = Columns();
   var c7 = Columns();
-  var weight = quad;
   for (var i = 0u; i < DEPTH; i += 8u) {
     let at = places_from(i);
-    let b = weights_from(i, weight, quads);
-    weight += 8u * quads;
+    let b = weights_from(i, quad);
     c0 = count_row(c0, a0, at, b);
     c1 = count_row(c1, a1, at, b);
     c2 = count_row(c2, a2, at, b);

@@ -9,7 +9,8 @@
 
 const TILE_ROWS = 16u;
 const LANES = 16u; // invocations side by side
-override FOURS = DEPTH - DEPTH % 4u + select(0u, 4u, DEPTH % 4u == 3u); // words counted by fours: all but one or two at the end
+// Words that the loop counts, four a round: all but one or two at the end, which come first. Three make a round, with a zero.
+override FOURS = DEPTH - DEPTH % 4u + select(0u, 4u, DEPTH % 4u == 3u);
 
 // Takes in four words of a row, of which this invocation holds one: that of w0. w1 to w3 are of the words of its
 // neighbours beside, below and across.
@@ -70,8 +71,8 @@ fn count_tile(row: u32, quad: u32, lane: u32) {
   let beside = FOURS + ((part & 1u) ^ 1u);
   let first = walk_to(min(rest, DEPTH - 1u)).offset;
   let mask = select(0u, 0xffffffffu, rest < DEPTH);
-  let v0 = weights_at(rest, rest * quads + column);
-  let v1 = weights_at(beside, beside * quads + column);
+  let v0 = weights_at(rest, column);
+  let v1 = weights_at(beside, column);
   var c0 = first_of_row(a[a0 + first] & mask, v0, v1);
   var c1 = first_of_row(a[a1 + first] & mask, v0, v1);
   var c2 = first_of_row(a[a2 + first] & mask, v0, v1);
@@ -91,10 +92,10 @@ fn count_tile(row: u32, quad: u32, lane: u32) {
 
   var walk = walk_to(part);
   for (var i = 0u; i < FOURS; i += 4u) {
-    let w0 = weights_at(i + part, (i + part) * quads + column);
-    let w1 = weights_at(i + (part ^ 1u), (i + (part ^ 1u)) * quads + column);
-    let w2 = weights_at(i + (part ^ 2u), (i + (part ^ 2u)) * quads + column);
-    let w3 = weights_at(i + (part ^ 3u), (i + (part ^ 3u)) * quads + column);
+    let w0 = weights_at(i + part, column);
+    let w1 = weights_at(i + (part ^ 1u), column);
+    let w2 = weights_at(i + (part ^ 2u), column);
+    let w3 = weights_at(i + (part ^ 3u), column);
     let within = select(0u, 0xffffffffu, i + part < DEPTH);
     c0 = count_row(c0, a[a0 + walk.offset] & within, w0, w1, w2, w3);
     c1 = count_row(c1, a[a1 + walk.offset] & within, w0, w1, w2, w3);

@@ -50,8 +50,8 @@ fn main(
     row_words[local + 192u] = select(0u, a[b3 + walk.offset], within);
     walk = advance(walk, STEP);
     let upper = i + local / GROUP_QUADS;
-    column_words[local] = weights_at(upper, upper * quads + quad_brought);
-    column_words[local + 64u] = weights_at(upper + 4u, (upper + 4u) * quads + quad_brought);
+    column_words[local] = weights_at(upper, quad_brought);
+    column_words[local + 64u] = weights_at(upper + 4u, quad_brought);
     workgroupBarrier();
     for (var k = 0u; k < STEP; k++) {
       let w0 = column_words[k * GROUP_QUADS + pair];
