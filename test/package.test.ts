@@ -196,7 +196,7 @@ const TASKS: Readonly<Record<string, Task>> = {
     vite: 20,
     esbuild: 20,
   },
-  'use it in TensorFlow.js': { code: everythingOf('webgpu-bnn/tfjs'), vite: 62, esbuild: 80 },
+  'use it in TensorFlow.js': { code: everythingOf('webgpu-bnn/tfjs'), vite: 62, esbuild: 79 },
 };
 
 /** What a page that uses them has anyway. */
