@@ -26,19 +26,58 @@ export abstract class BnnError extends Error {
   readonly remedy: string | undefined;
 
   constructor(what: string, details: ErrorDetails = {}) {
+    const [where, given, expected, remedy] = [
+      readable(details.where),
+      readable(details.given),
+      readable(details.expected),
+      readable(details.remedy),
+    ];
     const lines = [what];
-    if (details.where !== undefined) lines.push(`  where:    ${details.where}`);
-    if (details.given !== undefined) lines.push(`  given:    ${details.given}`);
-    if (details.expected !== undefined) lines.push(`  expected: ${details.expected}`);
-    if (details.remedy !== undefined) lines.push(`  remedy:   ${details.remedy}`);
+    if (where !== undefined) lines.push(`  where:    ${where}`);
+    if (given !== undefined) lines.push(`  given:    ${given}`);
+    if (expected !== undefined) lines.push(`  expected: ${expected}`);
+    if (remedy !== undefined) lines.push(`  remedy:   ${remedy}`);
     super(lines.join('\n'), details.cause === undefined ? undefined : { cause: details.cause });
     this.name = new.target.name;
     this.what = what;
-    this.given = details.given;
-    this.expected = details.expected;
-    this.where = details.where;
-    this.remedy = details.remedy;
+    this.given = given;
+    this.expected = expected;
+    this.where = where;
+    this.remedy = remedy;
   }
+}
+
+/** Characters of one detail that a message prints: a few lines of a screen. */
+const MOST_CHARACTERS = 800;
+/** Entries of a list that a message prints. */
+const MOST_ENTRIES = 20;
+
+/** A detail as a message prints it: no longer than a few lines, and without characters that steer a terminal. */
+function readable(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  const shown = printable(text.slice(0, MOST_CHARACTERS));
+  return text.length > MOST_CHARACTERS
+    ? `${shown} ... (${text.length - MOST_CHARACTERS} more characters)`
+    : shown;
+}
+
+/**
+ * Text from a file or a user as it may be printed: control characters, which steer terminals, and the marks that reverse
+ * the direction of writing are spelled out, but for line ends and tabs.
+ */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Bidi_Control}]/gu, (character) =>
+    character === '\n' || character === '\t'
+      ? character
+      : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+/** Entries of a list as a message prints them: the first twenty, and how many more there are. */
+export function listed(entries: readonly unknown[], separator = ', '): string {
+  const shown = entries.slice(0, MOST_ENTRIES).join(separator);
+  const more = entries.length - MOST_ENTRIES;
+  return more > 0 ? `${shown}${separator}and ${more} more` : shown;
 }
 
 /** There is no WebGPU here at all (`navigator.gpu` is missing, or Dawn can't be loaded). */
