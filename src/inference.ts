@@ -6,7 +6,12 @@
  *   const classifier = await loaded.createClassifier(await Gpu.request());
  */
 export * from './errors.ts';
-export { type Classification, Classifier, type ClassifyOptions } from './formats/classifier.ts';
+export {
+  type Classification,
+  Classifier,
+  type ClassifierOptions,
+  type ClassifyOptions,
+} from './formats/classifier.ts';
 export {
   type LoadedModel,
   type LoadOptions,

@@ -46,7 +46,8 @@ describe('Chrome', () => {
       (await page.evaluate((from, images) => window.loadFrom(from, images), url, pixels)) as Loaded;
     using gpu = await requestGpu({ adapter: 'software' });
     const inNode = async (source: ModelSource) => {
-      using classifier = await (await loadModel(source)).createClassifier(gpu);
+      const loaded = await loadModel(source);
+      using classifier = await loaded.createClassifier(gpu, { pixels: loaded.pixels ?? '0:1' });
       return await classifier.classify(Uint8Array.from(pixels), { top: 1 });
     };
 

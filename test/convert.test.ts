@@ -1,11 +1,10 @@
 /** `webgpu-bnn convert`, as users run it: trainings and other formats become files that run the same. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { encode } from 'fast-png';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readImages } from '../src/cli/images.ts';
-import { FormatError } from '../src/errors.ts';
 import { loadDataset } from '../src/node/index.ts';
 import { buildCli, runCli } from './helpers/cli.ts';
 
@@ -36,7 +35,7 @@ describe('convert', () => {
     const { code, stdout, stderr } = await bnn(`convert ${run} ${file}`);
     expect(stderr).toBe('');
     expect(code).toBe(0);
-    expect(stdout).toMatch(/read .*training run, \d+\.\d MB[\s\S]*verified[\s\S]*written .*kB/);
+    expect(stdout).toMatch(/read .*training run, \d+\.\d MB[\s\S]*verified +read back[\s\S]*written .*kB/);
     // 784·512 + 512·512 + 512·10 bits, and four floats for each of 1,034 channels.
     expect(statSync(file).size).toBeLessThan((784 * 512 + 512 * 512 + 5120) / 8 + 16 * 1034 + 8192);
 
@@ -44,7 +43,7 @@ describe('convert', () => {
     const converted = await bnn(`convert ${file} ${lite}`);
     expect(converted.stderr).toBe('');
     expect(converted.stdout).toMatch(
-      /read .*webgpu-bnn[\s\S]*verified +the same outputs[\s\S]*--pixels -1:1/,
+      /read .*webgpu-bnn[\s\S]*verified +read back from the disk: the same outputs/,
     );
     expect(statSync(lite).size).toBeLessThan(1.2 * statSync(file).size);
 
@@ -56,6 +55,17 @@ describe('convert', () => {
     expect(before.format).toBe('training run');
     expect(after.accuracy).toBe(accuracy);
     expect(after.results).toEqual(before.results);
+    // What the training knows of pixels and classes came along, in every format.
+    const onnx = join(folder, 'mlp.onnx');
+    expect((await bnn(`convert ${lite} ${onnx}`)).stderr).toBe('');
+    for (const other of [lite, onnx]) {
+      expect((await resultsOf(`run ${other} --dataset mnist --samples 200`)).accuracy).toBe(accuracy);
+    }
+    const asked = await resultsOf(`run ${file} --dataset mnist --samples 200 --pixels 0:1`);
+    expect(asked.notes).toEqual([
+      'the file says that it takes bytes as -1:1; 0:1 was taken, as the caller says',
+    ]);
+    expect(asked.results).not.toEqual(after.results);
 
     // One of the images as a picture.
     const { test: split } = await loadDataset('mnist');
@@ -85,7 +95,42 @@ describe('convert', () => {
     expect(inspected.graph[0].inputs).toEqual(['input']);
     const back = await bnn(`convert ${file} ${join(folder, 'back.onnx')}`);
     expect(back.stderr).toBe('');
-    expect(back.stdout).toMatch(/read .*webgpu-bnn[\s\S]*verified +the same outputs[\s\S]*back\.onnx/);
+    expect(back.stdout).toMatch(
+      /read .*webgpu-bnn[\s\S]*verified +read back[\s\S]*same outputs[\s\S]*back\.onnx/,
+    );
+    expect(back.stdout).toMatch(/note +nothing says how the network takes the bytes/);
+  });
+
+  test('what is verified is the file on the disk: one that was damaged on its way there is not kept', async () => {
+    const out = join(folder, 'damaged.safetensors');
+    writeFileSync(out, 'what was there before');
+    // A disk that changes a byte: everything after the file was written and flushed is as it is.
+    const damage = join(folder, 'damage.mjs');
+    const text = `
+      import promises from 'node:fs/promises';
+      import { readFileSync, writeFileSync } from 'node:fs';
+      import { syncBuiltinESMExports } from 'node:module';
+      const { open } = promises;
+      promises.open = async (path, flags, ...rest) => {
+        const file = await open(path, flags, ...rest);
+        if (!String(path).endsWith('.partial')) return file;
+        const { close } = file;
+        file.close = async () => {
+          await close.call(file);
+          const bytes = readFileSync(path);
+          bytes[bytes.length - 5] ^= 0x40;
+          writeFileSync(path, bytes);
+        };
+        return file;
+      };
+      syncBuiltinESMExports();`;
+    writeFileSync(damage, text);
+    const env = { NODE_OPTIONS: `--import=${pathToFileURL(damage).href}` };
+    const { code, stderr } = await runCli(cli, ['convert', QONNX, out], { env });
+    expect(stderr).toMatch(/FormatError/);
+    expect(code).toBe(1);
+    expect(readFileSync(out, 'utf8')).toBe('what was there before');
+    expect(readdirSync(folder).filter((name) => name.includes('partial'))).toEqual([]);
   });
 
   test.each([
@@ -97,34 +142,5 @@ describe('convert', () => {
     expect(stderr).toMatch(message);
     expect(code).toBe(expected);
     expect(existsSync('x.gguf')).toBe(false);
-  });
-});
-
-describe('pictures', () => {
-  const picture = (channels: number, width = 28) =>
-    encode({ width, height: 28, channels, data: new Uint8Array(width * 28 * channels).fill(200) });
-
-  test.each<[string, Uint8Array, RegExp]>([
-    ['wide.png', picture(1, 30), /28 x 30, 1 channels[\s\S]*28 x 28 x 1/],
-    ['colour.png', picture(3), /3 channels/],
-    ['damaged.png', picture(1).fill(7, 40, 60), /can't be decoded/],
-    ['photo.jpg', new Uint8Array([0xff, 0xd8, 0xff]), /JPEG/],
-    ['empty.npy', new Uint8Array([0x93, 0x4e, 0x55]), /NumPy/],
-  ])('%s is refused', async (name, bytes, message) => {
-    const path = join(folder, name);
-    writeFileSync(path, bytes);
-    await expect(readImages(path, [28, 28, 1])).rejects.toThrow(FormatError);
-    await expect(readImages(path, [28, 28, 1])).rejects.toThrow(message);
-  });
-
-  test('alpha is left out', async () => {
-    for (const [channels, shape] of [
-      [2, [28, 28, 1]],
-      [4, [28, 28, 3]],
-    ] as const) {
-      const path = join(folder, `alpha${channels}.png`);
-      writeFileSync(path, picture(channels));
-      expect(await readImages(path, shape)).toEqual(new Uint8Array(784 * shape[2]).fill(200));
-    }
   });
 });

@@ -170,7 +170,8 @@ describe('the house', () => {
         .map(({ to }) => to),
     );
     const readers = ['src/formats/onnx.ts', 'src/formats/tflite/index.ts'];
-    const own = ['src/formats/bnn-pynq.ts', 'src/formats/zip.ts', 'src/layers/others.ts'];
+    const rare = ['src/formats/bnn-pynq.ts', 'src/formats/foreign.ts', 'src/formats/zip.ts'];
+    const own = [...rare, 'src/layers/others.ts'];
     expect([...later].sort()).toEqual(['fflate', ...readers, ...own].sort());
     for (const reader of readers) {
       const packages = [...reachedFrom(reader)].filter((path) => !isOurs(path));

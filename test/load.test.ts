@@ -11,16 +11,34 @@ import { parseIdx } from '../src/data/index.ts';
 import { DataUnavailableError, FormatError, OptionError, ShapeError, StorageError } from '../src/errors.ts';
 import {
   bnnPynqFiles,
+  decodeCheckpoint,
+  decodeModel,
+  decodeSafetensors,
+  encodeCheckpoint,
   encodeModel,
   encodePixels,
+  encodeSafetensors,
   type LoadProgress,
+  type ModelFile,
   PIXEL_RANGES,
   rangeName,
+  readBnnPynq,
   readZip,
   saveModel,
 } from '../src/formats/index.ts';
+import { chosenPixels, rangeOfGrid } from '../src/formats/pixels.ts';
 import { readZipWith } from '../src/formats/zip.ts';
-import { initialValues, rankClasses } from '../src/graph/index.ts';
+import { foldForInference, initialValues, Network, rankClasses, sequential } from '../src/graph/index.ts';
+import {
+  type Activation,
+  batchNormalization,
+  type ForwardContext,
+  flatten,
+  type Layer,
+  type LayerFactory,
+  quantDense,
+  relu,
+} from '../src/layers/index.ts';
 import { loadModel } from '../src/node/index.ts';
 import { cnn } from '../src/train/index.ts';
 import { expectSame, useGpu } from './helpers/gpu.ts';
@@ -169,6 +187,42 @@ describe('what a file is shows in its content', () => {
   const text = (value: string) => new TextEncoder().encode(value);
   test.each<[string, Uint8Array<ArrayBuffer>, RegExp]>([
     ['nothing', new Uint8Array(), /an empty file/],
+    ['weights of MXNet', new Uint8Array([0x12, 1, 0, 0, 0, 0, 0, 0, 9, 9]), /MXNet[\s\S]*as ONNX/],
+    [
+      'a pickle of PyTorch',
+      new Uint8Array([0x80, 2, 0x8a, 10, 0x6c, 0xfc]),
+      /PyTorch[\s\S]*torch\.onnx\.export/,
+    ],
+    [
+      'a zip of PyTorch, one of whose tensors begins as ONNX does',
+      new Uint8Array(
+        zipSync({ 'net/data.pkl': new Uint8Array([0x80, 2]), 'net/data/0': new Uint8Array([8, 9, 18]) }),
+      ),
+      /PyTorch[\s\S]*torch\.onnx\.export/,
+    ],
+    ['a file of Keras', new Uint8Array([0x89, 0x48, 0x44, 0x46, 13, 10, 26, 10]), /Keras[\s\S]*tflite/],
+    [
+      'a newer file of Keras',
+      new Uint8Array(zipSync({ 'config.json': text('{}'), 'model.weights.h5': new Uint8Array(9) })),
+      /Keras[\s\S]*tflite/,
+    ],
+    ['a SavedModel', new Uint8Array([8, 1, 0x12, 20, 10, 2, 0x2a, 0]), /SavedModel[\s\S]*tf2onnx/],
+    ['a frozen graph', new Uint8Array([10, 9, 10, 1, 0x78, 0x12, 2, 0x61, 0x62]), /TensorFlow[\s\S]*tf2onnx/],
+    [
+      'arrays of NumPy',
+      new Uint8Array(zipSync({ 'a.npy': text('x'), 'b.npy': new Uint8Array([8, 9]) })),
+      /NumPy[\s\S]*as ONNX/,
+    ],
+    ['one array of NumPy', text('\u0093NUMPY').subarray(1), /NumPy/],
+    ['a GGUF file', text('GGUF\u0003'), /GGUF[\s\S]*as ONNX/],
+    ['a model of TensorFlow.js', text('{"format": "graph-model"}'), /TensorFlow\.js[\s\S]*tfjs/],
+    ['a model of ONNX Runtime', text('\u0001\u0001\u0001\u0001ORTM'), /\.ort[\s\S]*\.onnx file/],
+    ['a network of OpenVINO', text('<?xml version="1.0"?><net name="x">'), /OpenVINO/],
+    [
+      'tensors of others',
+      encodeSafetensors({ w: { dtype: 'F32', shape: [1], data: new Float32Array(1) } }),
+      /no model of webgpu-bnn[\s\S]*as ONNX/,
+    ],
     ['a web page', text('  <!DOCTYPE html><html></html>'), /a web page/],
     ['a pointer of Git LFS', text('version https://git-lfs.github.com/spec/v1\n'), /Git LFS/],
     ['a gzip archive', new Uint8Array([0x1f, 0x8b, 8, 0]), /gzip/],
@@ -189,6 +243,170 @@ describe('what a file is shows in its content', () => {
   });
 });
 
+describe('bytes', () => {
+  const views: Readonly<Record<string, (bytes: Uint8Array) => ModelFile>> = {
+    'a Buffer of the pool': (bytes) => {
+      const pooled = Buffer.concat([Buffer.from('x'), bytes, Buffer.from('yz')]);
+      return pooled.subarray(1, 1 + bytes.length);
+    },
+    'a view at an odd place': (bytes) => {
+      const wide = new Uint8Array(bytes.length + 8);
+      wide.set(bytes, 3);
+      return wide.subarray(3, 3 + bytes.length);
+    },
+    'a DataView': (bytes) => new DataView(bytes.buffer, bytes.byteOffset, bytes.length),
+    'shared memory': (bytes) => {
+      const shared = new SharedArrayBuffer(bytes.length);
+      new Uint8Array(shared).set(bytes);
+      return shared;
+    },
+  };
+  test.each(Object.entries(views))('%s is read as what it shows', async (_, view) => {
+    const stored = zipSync({ 'm.bin': own }, { level: 0 });
+    for (const bytes of [own, read(QONNX), stored, zipSync({ 'm.bin': own })]) {
+      const [expected, found] = [await loadModel(new Uint8Array(bytes)), await loadModel(view(bytes))];
+      expect(found.values).toEqual(expected.values);
+    }
+    const given = view(own) as Uint8Array;
+    expect(decodeModel(given).values).toEqual(decodeModel(own).values);
+    const tensors = decodeSafetensors(given, 'view').tensors;
+    expect(tensors).toEqual(decodeSafetensors(own, 'bytes').tensors);
+    const progress = {
+      step: 1,
+      epoch: 0,
+      batch: 1,
+      lossSum: 0,
+      correct: 0,
+      count: 0,
+      seconds: 0,
+      history: [],
+      fixed: {},
+    };
+    const w = { dtype: 'F32', shape: [2], data: new Float32Array([1, 2]) } as const;
+    const saved = encodeCheckpoint({ tensors: new Map([['w', w]]), progress });
+    expect(decodeCheckpoint(view(saved) as Uint8Array, 'view').checkpoint.tensors.get('w')).toEqual(w);
+    expect((await readZip(view(stored) as Uint8Array)).get('m.bin')).toEqual(own);
+    const folder = new Map([...lfcFiles()].map(([name, bytes]) => [name, view(bytes) as Uint8Array]));
+    expect(readBnnPynq(folder).values).toEqual(readBnnPynq(lfcFiles()).values);
+  });
+
+  test('what is no bytes at all is refused', async () => {
+    for (const given of [7, null, undefined, {}]) {
+      await expect(loadModel(given as unknown as Uint8Array)).rejects.toThrow(OptionError);
+    }
+  });
+});
+
+describe('paths', () => {
+  test('names that look like URLs, and URLs that look like paths', async () => {
+    const odd = join(folder, 'a #1 100% (x) ü');
+    mkdirSync(odd);
+    const file = join(odd, 'm?.bin');
+    writeFileSync(file, own);
+    const url = pathToFileURL(file).href;
+    for (const given of [
+      file,
+      url,
+      url.replace('file:', 'FILE:'),
+      new URL(url),
+      [file],
+      base.replace('http', 'HTTP'),
+    ]) {
+      const source = given === base.replace('http', 'HTTP') ? `${given}/own` : given;
+      expect((await loadModel(source)).format).toBe('webgpu-bnn');
+    }
+    for (const given of ['file://host/x.onnx', 'FILE://HOST/x', 'file:///a%2Fb']) {
+      await expect(loadModel(given)).rejects.toThrow(OptionError);
+      await expect(loadModel(given)).rejects.toThrow(/names no file of this machine/);
+    }
+  });
+
+  test('a folder with a network of another system says what to do', async () => {
+    const saved = join(folder, 'saved');
+    mkdirSync(saved);
+    writeFileSync(join(saved, 'saved_model.pb'), new Uint8Array([8, 1, 0x12, 20, 10, 2, 0x2a, 0]));
+    await expect(loadModel(saved)).rejects.toThrow(/SavedModel[\s\S]*tf2onnx/);
+  });
+});
+
+describe('layers of a guest', () => {
+  const gpu = useGpu();
+
+  /** A class with private fields, whose config is a getter: nothing of it survives spreading. */
+  class Clip implements Layer {
+    static readonly kind = 'acme.clip';
+    readonly kind = Clip.kind;
+    readonly name: string | undefined;
+    readonly #limit: number;
+    constructor(options: { readonly limit: number; readonly name?: string }) {
+      this.#limit = options.limit;
+      this.name = options.name;
+    }
+    get config() {
+      return { limit: this.#limit };
+    }
+    outputShape(inputs: readonly (readonly number[])[]) {
+      return inputs[0] ?? [];
+    }
+    parameters() {
+      return [];
+    }
+    forward(context: ForwardContext, inputs: readonly Activation[]) {
+      return relu({ minimum: -this.#limit, maximum: this.#limit }).forward(context, inputs);
+    }
+  }
+  const clip = { kind: 'acme.clip', make: (config: object) => new Clip(config as { limit: number }) };
+  const make = (config: { readonly limit: number }) => new Clip(config);
+  const clipFunction = Object.assign(make, { kind: 'acme.clip' });
+
+  const network = sequential(
+    [
+      flatten(),
+      quantDense({ units: 32, kernelQuantizer: 'steSign' }),
+      batchNormalization(),
+      quantDense({ units: 4, inputQuantizer: 'steSign', kernelQuantizer: 'steSign' }),
+      batchNormalization(),
+      new Clip({ limit: 0.25 }),
+    ],
+    { input: [4, 4, 1] },
+  );
+  const samples = Float32Array.from({ length: 32 }, (_, i) => Math.sin(i));
+
+  test('are saved, and read with what makes them: a class, an object, a function', async () => {
+    const values = initialValues(network, 2);
+    const bytes = await saveModel('safetensors', network, values, { pixels: '0:1' });
+    const file = join(folder, 'guest.safetensors');
+    writeFileSync(file, bytes);
+    using trained = await Network.create(gpu(), network, { values, forInference: true });
+    const expected = await trained.predict(samples);
+    expect(Math.max(...expected)).toBe(0.25);
+    for (const guest of [Clip, clip, clipFunction]) {
+      for (const fold of [true, false]) {
+        const loaded = await loadModel(file, { with: [guest], fold });
+        using classifier = await loaded.createClassifier(gpu());
+        expectSame((await classifier.classify(samples)).scores, expected);
+      }
+      expect(decodeModel(bytes, 'bytes', { with: [guest] }).model.layers.at(-1)?.layer.kind).toBe(
+        'acme.clip',
+      );
+    }
+    // Folding takes a class's instance as it is.
+    expect(foldForInference(network, values).model.layers.at(-1)?.layer.config).toEqual({ limit: 0.25 });
+  });
+
+  test('without them, the error names the kind and the option', async () => {
+    const bytes = await saveModel('safetensors', network, initialValues(network, 2));
+    await expect(loadModel(bytes)).rejects.toThrow(/acme\.clip[\s\S]*with: \[/);
+    await expect(loadModel(bytes, { with: [{ kind: 'x' } as unknown as LayerFactory] })).rejects.toThrow(
+      OptionError,
+    );
+    const liar = { kind: 'acme.clip', make: () => flatten() };
+    await expect(loadModel(bytes, { with: [liar] })).rejects.toThrow(
+      /something else than a layer of its kind/,
+    );
+  });
+});
+
 describe('folding', () => {
   test('is on, and says what it did', async () => {
     const folded = await loadModel(own);
@@ -199,6 +417,8 @@ describe('folding', () => {
 });
 
 describe('pixels', () => {
+  const gpu = useGpu();
+
   test('come as the file says, or as the caller says, a channel at a time', async () => {
     const loaded = await loadModel(own);
     const image = new Uint8Array(784).fill(255);
@@ -209,6 +429,60 @@ describe('pixels', () => {
     expect(() => loaded.prepare(new Uint8Array(783))).toThrow(ShapeError);
     expect(() => encodePixels(new Uint8Array(3), [3], encoding)).toThrow(ShapeError);
     expect(() => loaded.prepare(image, 'warm' as '0:1')).toThrow(OptionError);
+  });
+
+  test('where neither the file nor the caller says it, bytes are refused and floats are taken', async () => {
+    const silent = await loadModel(encodeModel(source, initialValues(source, 4)));
+    expect(silent.pixels).toBe(undefined);
+    expect(() => silent.prepare(new Uint8Array(784))).toThrow(OptionError);
+    using classifier = await silent.createClassifier(gpu());
+    const bytes = new Uint8Array(784).fill(9);
+    await expect(classifier.classify(bytes)).rejects.toThrow(/pixels: '0:1'[\s\S]*pixels: '-1:1'/);
+    const floats = await classifier.classify(encodePixels(bytes, [28, 28, 1], PIXEL_RANGES['-1:1']));
+    using told = await silent.createClassifier(gpu(), { pixels: '-1:1' });
+    expectSame((await told.classify(bytes)).scores, floats.scores);
+    expectSame((await classifier.classify(bytes, { pixels: '-1:1' })).scores, floats.scores);
+  });
+
+  test('the caller wins over the file, and a note says so', async () => {
+    using classifier = await (await loadModel(own)).createClassifier(gpu());
+    const bytes = new Uint8Array(784).fill(9);
+    const [as, other] = [
+      await classifier.classify(bytes),
+      await classifier.classify(bytes, { pixels: '0:255' }),
+    ];
+    expect(as.notes).toEqual([]);
+    expect(other.notes).toEqual([
+      'the file says that it takes bytes as -1:1; 0:255 was taken, as the caller says',
+    ]);
+    expect([...other.scores]).not.toEqual([...as.scores]);
+  });
+
+  test('a range by name is what is saved, and files of version 0.1 are read', async () => {
+    const notes = { pixels: '-1:1', classes: ['a', 'b'], producer: 'someone' } as const;
+    const bytes = await saveModel('safetensors', source, initialValues(source, 4), notes);
+    const loaded = await loadModel(bytes);
+    expect(loaded).toMatchObject({ ...notes, pixels: PIXEL_RANGES['-1:1'], layout: 'NHWC' });
+    const { tensors, metadata } = decodeSafetensors(bytes, 'now');
+    const { kind, version, model } = metadata;
+    const old = encodeSafetensors(Object.fromEntries(tensors), {
+      ...{ kind: kind ?? '', version: version ?? '', model: model ?? '' },
+      ...{ classes: '["a","b"]', pixels: '{"scale":[1],"shift":[0]}' },
+    });
+    expect(await loadModel(old)).toMatchObject({ classes: ['a', 'b'], pixels: PIXEL_RANGES['0:255'] });
+  });
+
+  test('a grid of integers says its range of reals, where it is one of the usual', () => {
+    expect(rangeOfGrid({ scale: 1 / 255, zeroPoint: -128 })).toBe('0:1');
+    expect(rangeOfGrid({ scale: 2 / 255, zeroPoint: -1 })).toBe('-1:1');
+    expect(rangeOfGrid({ scale: 1, zeroPoint: -128 })).toBe('0:255');
+    expect(rangeOfGrid({ scale: 0.02, zeroPoint: 3 })).toBe(undefined);
+    const given = { pixels: undefined, grid: { scale: 2 / 255, zeroPoint: -1 } };
+    expect([...encodePixels(new Uint8Array([0, 128, 255]), [3], chosenPixels(given, '-1:1'))]).toEqual([
+      -128, 0, 127,
+    ]);
+    // Numbers are those that the network takes.
+    expect(chosenPixels(given, PIXEL_RANGES['0:255'])).toEqual(PIXEL_RANGES['0:255']);
   });
 
   test('an encoding that has a name is called by it', () => {
@@ -223,6 +497,12 @@ describe('pixels', () => {
     expect(ranked.map((best) => best.map(({ name }) => name))).toEqual([
       ['b', '2'],
       ['b', '2'],
+    ]);
+    const pair = rankClasses(new Float32Array([0.25, 0.5, 2]), 1, { classes: ['no', 'yes'], pairFrom: 0.5 });
+    expect(pair.map(([best]) => best?.name)).toEqual(['no', 'yes', 'yes']);
+    expect(pair[0]).toEqual([
+      { label: 0, name: 'no', score: 0.75 },
+      { label: 1, name: 'yes', score: 0.25 },
     ]);
     expect(() => rankClasses(new Float32Array(4), 3)).toThrow(OptionError);
     expect(() => rankClasses(new Float32Array(3), 3, { top: 0 })).toThrow(OptionError);

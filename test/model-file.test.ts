@@ -339,7 +339,7 @@ describe('a file that is not right', () => {
     ],
     [
       'more classes than outputs',
-      ({ metadata }) => Object.assign(metadata, { classes: '["a","b","c","d"]' }),
+      ({ metadata }) => Object.assign(metadata, { 'webgpu_bnn.classes': '["a","b","c","d"]' }),
       /at most 3/,
     ],
     [

@@ -211,7 +211,7 @@ const PAGES: Readonly<Record<string, { readonly code: string; readonly limit: nu
         const loaded = await loadModel('model.safetensors');
         using gpu = await Gpu.request();
         const classifier = await loaded.createClassifier(gpu);
-        const { scores } = await classifier.classify(new Uint8Array(784).fill(200));
+        const { scores } = await classifier.classify(new Uint8Array(784).fill(200), { pixels: '-1:1' });
         return [...scores];
       };`,
     limit: 51,

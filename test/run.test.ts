@@ -44,7 +44,7 @@ describe('run', () => {
   });
 
   test('the accuracy on a data set, whatever range the pixels have', async () => {
-    const qonnx = await bnn(`run ${QONNX} --dataset mnist --samples 500 --json`);
+    const qonnx = await bnn(`run ${QONNX} --dataset mnist --samples 500 --pixels 0:1 --json`);
     const finn = await bnn(`run ${FINN} --dataset mnist --samples 500 --pixels 0:255 --json`);
     const [a, b] = [JSON.parse(qonnx.stdout), JSON.parse(finn.stdout)];
     expect(a.count).toBe(500);
@@ -71,7 +71,20 @@ describe('run', () => {
       /32 x 32 x 3/,
     ],
     ['a data set of another size', `run ${CNV} --dataset mnist`, 2, /32 x 32 x 3/],
-    ['a .npy file of integers', `run ${FINN} --input ${FIXTURES}/finn-tfc/expected_output.npy`, 1, /<i8/],
+    [
+      'numbers of another shape',
+      `run ${FINN} --input ${FIXTURES}/finn-tfc/expected_output.npy`,
+      1,
+      /don't fit the network[\s\S]*<f4|<i8/,
+    ],
+    [
+      'bytes where nothing says how they are taken',
+      `run ${QONNX} --dataset mnist`,
+      2,
+      /--pixels 0:1[\s\S]*--pixels -1:1/,
+    ],
+    ['a pattern that nothing matches', `run ${LFC} --input nowhere/*.png`, 1, /No file matches/],
+    ['a folder without pictures', `run ${LFC} --input test/helpers`, 1, /no pictures in this folder/],
     ['two inputs', `run ${LFC} --dataset mnist --input x`, 2, /cannot be used with/],
   ])('%s', async (_, args, expected, message) => {
     const { code, stderr } = await bnn(args);

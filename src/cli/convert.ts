@@ -3,18 +3,19 @@ import { extname } from 'node:path';
 import { Command } from 'commander';
 import { FormatError } from '../errors.ts';
 import {
+  describePixels,
   type Gpu,
-  loadModel,
+  type LoadedModel,
   type Model,
   Network,
   type ParameterValues,
-  rangeName,
   SAVE_FORMATS,
   type SaveFormat,
   saveModel,
   sizeOf,
 } from '../index.ts';
-import { writeFileAtomic } from '../node/index.ts';
+import { writeFileAtomic } from '../node/files.ts';
+import { loadModel } from '../node/index.ts';
 import { uniform01 } from '../reference/random.ts';
 import { MODEL_ARGUMENT, type ReadableModel, readModel } from './imported.ts';
 import { type AdapterOptions, acquire, withAdapter } from './options.ts';
@@ -29,6 +30,7 @@ interface Flags extends AdapterOptions {
 const SAMPLES = 16;
 /** Some formats have a multiplier and a bias where a network has a normalisation: a few roundings of f32. */
 const ROUNDING = 1e-5;
+const FAULT = 'convert without --fold, or report this network as a fault of webgpu-bnn';
 
 export function convertCommand(): Command {
   const endings = SAVE_FORMATS.map((format) => `.${format}`).join(', ');
@@ -37,7 +39,7 @@ export function convertCommand(): Command {
     .argument('<model>', MODEL_ARGUMENT)
     .argument('<out>', `the file to write: ${endings}`)
     .option('--fold', 'fold normalisations into thresholds first')
-    .option('--no-verify', 'write without running both networks on random inputs')
+    .option('--no-verify', 'write without reading the file back and running both networks on random inputs')
     .addHelpText(
       'after',
       `
@@ -51,37 +53,55 @@ Examples:
       const { model, values } = flags.fold === true ? await readModel(path) : source;
       const bytes = await saveModel(format, model, values, source);
       console.log(`read      ${path}: ${source.format}, ${bytesText(source.bytes)}`);
-      if (flags.verify) {
-        const gpu = await acquire(flags);
-        const difference = await verify(gpu, source, bytes, out);
-        gpu.dispose();
-        const same = difference === 0 ? 'the same outputs, to the bit,' : 'the same outputs but for rounding';
-        const most = difference === 0 ? '' : ` (${difference.toExponential(1)} of the largest)`;
-        console.log(`verified  ${same} for ${SAMPLES} random inputs${most}`);
-      }
-      await writeFileAtomic(out, bytes);
+      await writeFileAtomic(
+        out,
+        bytes,
+        undefined,
+        flags.verify ? (file) => verify(flags, source, file, out) : undefined,
+      );
       console.log(`written   ${out}: ${bytesText(bytes.length)}`);
-      if (format !== 'safetensors' && source.pixels !== undefined) {
-        const range = rangeName(source.pixels);
-        const how = range === undefined ? JSON.stringify(source.pixels) : `--pixels ${range}`;
-        console.log(`note      .${format} can't say how the network takes the bytes of an image: ${how}`);
+      if (source.pixels === undefined) {
+        console.log(
+          'note      nothing says how the network takes the bytes of an image: run it with --pixels',
+        );
       }
     });
 }
 
 /**
- * Reads the new file back and runs it beside the old one.
+ * Reads the file that was written, from the disk, and runs it beside the network that it was made of.
+ * @param file the new file, which has not taken the name `out` yet
+ * @throws FormatError where it is not the same; nothing is written then
+ */
+async function verify(flags: Flags, source: ReadableModel, file: string, out: string): Promise<void> {
+  const written = await loadModel(file, { fold: false });
+  assertNotes(source, written, out);
+  const gpu = await acquire(flags);
+  const difference = await compare(gpu, source, written, out);
+  gpu.dispose();
+  const same = difference === 0 ? 'the same outputs, to the bit,' : 'the same outputs but for rounding';
+  const most = difference === 0 ? '' : ` (${difference.toExponential(1)} of the largest)`;
+  console.log(`verified  read back from the disk: ${same} for ${SAMPLES} random inputs${most}`);
+}
+
+/** @throws FormatError unless the file says what the source says of pixels and classes */
+function assertNotes(source: ReadableModel, written: LoadedModel, out: string): void {
+  const notesOf = ({ pixels, classes }: ReadableModel | LoadedModel) =>
+    `pixels ${pixels === undefined ? 'not said' : describePixels(pixels)}, classes ${JSON.stringify(classes ?? null)}`;
+  const [expected, given] = [notesOf(source), notesOf(written)];
+  if (expected === given) return;
+  throw new FormatError('The file that was written does not keep what the network needs; it was removed.', {
+    ...{ given, expected, where: out, remedy: FAULT },
+  });
+}
+
+/**
+ * Runs both networks on random inputs.
  * @returns the largest difference of two outputs, relative to the largest output: 0, or the rounding of a format that
  *   says a normalisation in other numbers
- * @throws FormatError, before anything is written
+ * @throws FormatError where they differ by more
  */
-async function verify(
-  gpu: Gpu,
-  source: ReadableModel,
-  bytes: Uint8Array<ArrayBuffer>,
-  out: string,
-): Promise<number> {
-  const written = await loadModel(new Map([[out, bytes]]), { fold: false });
+async function compare(gpu: Gpu, source: ReadableModel, written: LoadedModel, out: string): Promise<number> {
   const samples = randomSamples(source);
   const [expected, found] = [await outputs(gpu, source, samples), await outputs(gpu, written, samples)];
   const scale = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
@@ -91,11 +111,11 @@ async function verify(
     if (distance !== 0) difference = Math.max(difference, distance / Math.max(scale, Number.MIN_VALUE));
   }
   if (difference <= ROUNDING) return difference;
-  throw new FormatError('The converted network does not run the same; nothing was written.', {
+  throw new FormatError('The converted network does not run the same; its file was removed.', {
     given: `outputs that differ by ${difference.toExponential(1)} of the largest one`,
     expected: `at most ${ROUNDING}`,
     where: out,
-    remedy: 'convert without --fold, or report this network as a fault of webgpu-bnn',
+    remedy: FAULT,
   });
 }
 

@@ -1,95 +1,107 @@
-/** Images for a network, from the files that people have. */
-import { decode, hasPngSignature } from 'fast-png';
-import { FormatError } from '../errors.ts';
+/** Images for a network, from the files that people have: pictures, folders and patterns of them, arrays, data sets' files. */
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { glob } from 'tinyglobby';
+import { FormatError, listed, StorageError } from '../errors.ts';
 import { parseCifar10, parseIdx, type Shape, sizeOf } from '../index.ts';
+import { decodeImage, hasImageName, isImage } from '../node/images.ts';
 import { readFileChecked } from '../node/index.ts';
+import { readNpy, samplesOf } from '../node/npy.ts';
 
-export const IMAGE_FILES = 'PNG, idx, CIFAR-10 records (.bin), or numbers in NHWC (.npy, f32)';
+export const IMAGE_FILES =
+  'pictures (PNG, JPEG, WebP), a folder or a pattern of them, idx, CIFAR-10 records (.bin), or an array (.npy)';
+
+/** Some of the images, as bytes of pixels or as the numbers that a network takes. */
+export interface Images {
+  readonly images: Uint8Array<ArrayBuffer> | Float32Array<ArrayBuffer>;
+  /** Names of the pictures; of an array or a data set's file, images have none. */
+  readonly names?: readonly string[] | undefined;
+  /** What was done to the images, in words. */
+  readonly notes: readonly string[];
+}
+
+/** Bytes of pictures that are held at once. */
+const BYTES_AT_ONCE = 2 ** 26;
 
 /**
- * Reads a file of images.
+ * Reads images a part at a time.
+ * @param inputs files, folders of pictures, patterns such as `pictures/*.jpg`
  * @param shape [height, width, channels] that the network takes
- * @returns bytes of pixels, or the numbers of a NumPy file, as the network takes them
- * @throws FormatError for a file of another kind, or images of another size
+ * @throws FormatError for a file of another kind, or images of another size; StorageError where there is nothing
  */
-export async function readImages(
-  path: string,
-  shape: Shape,
-): Promise<Uint8Array<ArrayBuffer> | Float32Array<ArrayBuffer>> {
-  const bytes = await readFileChecked(path);
-  const images = decodeImages(bytes, path, shape);
-  if (images.length === 0 || images.length % sizeOf(shape) !== 0) {
-    throw misfit(`${images.length} values`, `a multiple of ${sizeOf(shape)}`, shape, path);
-  }
-  return images;
-}
-
-function decodeImages(
-  bytes: Uint8Array<ArrayBuffer>,
-  path: string,
-  shape: Shape,
-): Uint8Array<ArrayBuffer> | Float32Array<ArrayBuffer> {
-  if (hasPngSignature(bytes)) return readPng(bytes, path, shape);
-  if (bytes[0] === 0x93 && bytes[1] === 0x4e) return readNpy(bytes, path);
-  if (bytes[0] === 0xff && bytes[1] === 0xd8) {
-    throw new FormatError('JPEG images are not read here.', {
-      where: path,
-      expected: IMAGE_FILES,
-      remedy: 'save it as PNG',
-    });
-  }
-  return path.endsWith('.bin') ? parseCifar10([{ bytes, where: path }]).images : parseIdx(bytes, path).data;
-}
-
-/** A picture of the network's size, its channels as the network wants them: grey from colour is not guessed. */
-function readPng(bytes: Uint8Array<ArrayBuffer>, path: string, shape: Shape): Uint8Array<ArrayBuffer> {
-  const image = (() => {
-    try {
-      return decode(bytes, { checkCrc: true });
-    } catch (cause) {
-      throw new FormatError("This PNG image can't be decoded.", {
-        given: cause instanceof Error ? cause.message : String(cause),
-        where: path,
-        cause,
-      });
+export async function* readImages(inputs: readonly string[], shape: Shape): AsyncGenerator<Images> {
+  const paths = (await Promise.all(inputs.map(expanded))).flat();
+  const [only] = paths;
+  if (paths.length === 1 && only !== undefined) {
+    const bytes = await readFileChecked(only);
+    if (!isImage(bytes)) {
+      yield arrayOf(bytes, only, shape);
+      return;
     }
-  })();
-  const { width, height, data, depth, channels, palette } = image;
-  const [rows, columns, wanted = 1] = shape;
-  const given = `${height} x ${width}, ${channels} channels of ${depth} bits${palette ? ', a palette' : ''}`;
-  // Grey, grey with alpha, colour, colour with alpha.
-  const colours = channels <= 2 ? 1 : 3;
-  const fits = height === rows && width === columns && colours === wanted && depth === 8 && !palette;
-  if (!fits) throw misfit(given, '8 bits a channel, no palette', shape, path);
-  const pixels = new Uint8Array(height * width * wanted);
-  for (let pixel = 0; pixel < height * width; pixel++) {
-    for (let c = 0; c < wanted; c++) pixels[pixel * wanted + c] = data[pixel * channels + c] ?? 0;
   }
-  return pixels;
-}
-
-/** The numbers of a NumPy file of version 1. @throws FormatError unless they are f32 in C order */
-function readNpy(bytes: Uint8Array<ArrayBuffer>, where: string): Float32Array<ArrayBuffer> {
-  const isNpy = bytes.length >= 10 && new TextDecoder('latin1').decode(bytes.subarray(1, 6)) === 'NUMPY';
-  const start = isNpy ? 10 + new DataView(bytes.buffer, bytes.byteOffset).getUint16(8, true) : 0;
-  const header = new TextDecoder('latin1').decode(bytes.subarray(10, start));
-  const isFloat = header.includes("'<f4'") && header.includes("'fortran_order': False");
-  if (!isNpy || bytes[6] !== 1 || !isFloat || start >= bytes.length || (bytes.length - start) % 4 !== 0) {
-    throw new FormatError("This .npy file can't be read.", {
-      given: isNpy ? header.trim().slice(0, 120) : 'no NumPy header',
-      expected: "version 1, '<f4', C order",
-      where,
+  const size = sizeOf(shape);
+  const [height = 1, width = 1, channels = 1] = shape;
+  if (shape.length !== 3) {
+    throw new FormatError('This network takes no pictures.', {
+      given: only ?? 'no file',
+      expected: `an array of [N, ${shape.join(', ')}] numbers (.npy)`,
+      where: 'run',
     });
   }
-  // A copy, so that the numbers are aligned: a Buffer's own slice would be a view.
-  return new Float32Array(new Uint8Array(bytes.subarray(start)).buffer);
+  const most = Math.max(1, Math.floor(BYTES_AT_ONCE / size));
+  for (let first = 0; first < paths.length; first += most) {
+    const names = paths.slice(first, first + most);
+    const images = new Uint8Array(names.length * size);
+    const changed = new Map<string, string[]>();
+    for (const [index, path] of names.entries()) {
+      const { pixels, changes } = await decodeImage(
+        await readFileChecked(path),
+        { height, width, channels },
+        path,
+      );
+      images.set(pixels, index * size);
+      for (const change of changes) changed.set(change, [...(changed.get(change) ?? []), path]);
+    }
+    yield { images, names, notes: [...changed].map(([change, files]) => `${listed(files)}: ${change}`) };
+  }
 }
 
-function misfit(given: string, expected: string, shape: Shape, where: string): FormatError {
-  return new FormatError("These images don't fit the network.", {
-    given,
-    expected: `${shape.join(' x ')}: ${expected}`,
-    where,
+/** The files that an argument stands for. */
+async function expanded(input: string): Promise<string[]> {
+  const entry = await stat(input).catch(() => undefined);
+  if (entry?.isDirectory() === true) {
+    const inside = (await readdir(input, { recursive: true })).filter(hasImageName).sort();
+    if (inside.length > 0) return inside.map((name) => join(input, name));
+    throw new StorageError('There are no pictures in this folder.', {
+      given: input,
+      expected: IMAGE_FILES,
+      where: 'run',
+    });
+  }
+  if (entry !== undefined || !/[*?[{]/.test(input)) return [input];
+  const matched = (await glob(input, { expandDirectories: false })).sort();
+  if (matched.length > 0) return matched;
+  throw new StorageError('No file matches this pattern.', {
+    given: input,
+    where: 'run',
+    remedy: 'check the path',
+  });
+}
+
+/** The images of a file that is no picture. */
+function arrayOf(bytes: Uint8Array<ArrayBuffer>, path: string, shape: Shape): Images {
+  if (bytes[0] === 0x93 && bytes[1] === 0x4e) {
+    const { data, reading } = samplesOf(readNpy(bytes, path), shape, path);
+    return { images: data, notes: [`${path}: ${reading}`] };
+  }
+  const images = path.endsWith('.bin')
+    ? parseCifar10([{ bytes, where: path }]).images
+    : parseIdx(bytes, path).data;
+  if (images.length > 0 && images.length % sizeOf(shape) === 0) return { images, notes: [] };
+  throw new FormatError("These images don't fit the network.", {
+    given: `${images.length} values`,
+    expected: `${shape.join(' x ')}: a multiple of ${sizeOf(shape)}`,
+    where: path,
     remedy: 'scale or crop them first: that is part of how the network was trained',
   });
 }

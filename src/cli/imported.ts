@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { FormatError } from '../errors.ts';
 import { checkpointValues, compileContent, type LoadedModel } from '../index.ts';
 import { loadModel } from '../node/index.ts';
+import { localPath } from '../node/models.ts';
 import { SafetensorsReader } from '../node/safetensors.ts';
 import { megabytes } from './output.ts';
 import { loadRun, readRun } from './runs.ts';
@@ -27,7 +28,8 @@ export async function readModel(
 ): Promise<ReadableModel> {
   const checkpoint = await checkpointOf(source);
   if (checkpoint === undefined) {
-    return await loadModel(source, { ...options, ...(isUrl(source) ? { onProgress: showProgress } : {}) });
+    const isFetched = localPath(source) === undefined;
+    return await loadModel(source, { ...options, ...(isFetched ? { onProgress: showProgress } : {}) });
   }
   const { run, checkpoint: saved } = await readRun(checkpoint);
   const { data, model } = await loadRun(run);
@@ -37,6 +39,8 @@ export async function readModel(
     values: checkpointValues(saved, model),
     classes: data.classes,
     pixels: data.normalise,
+    producer: undefined,
+    layout: undefined,
     folded: [],
   };
   const { size } = await stat(checkpoint);
@@ -44,8 +48,9 @@ export async function readModel(
 }
 
 /** The checkpoint that a path names: of a run folder, or the file itself. */
-async function checkpointOf(path: string): Promise<string | undefined> {
-  if (isUrl(path)) return undefined;
+async function checkpointOf(source: string): Promise<string | undefined> {
+  const path = localPath(source);
+  if (path === undefined) return undefined;
   const entry = await stat(path).catch(() => undefined);
   if (entry === undefined) return undefined;
   const file = entry.isDirectory() ? join(path, 'checkpoint.safetensors') : path;
@@ -58,10 +63,6 @@ async function checkpointOf(path: string): Promise<string | undefined> {
     if (entry.isDirectory() && cause instanceof FormatError) throw cause;
     return undefined;
   }
-}
-
-function isUrl(source: string): boolean {
-  return /^https?:/.test(source);
 }
 
 function showProgress({ received, total }: { received: number; total: number | undefined }): void {

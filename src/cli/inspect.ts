@@ -1,6 +1,7 @@
 /** `webgpu-bnn inspect`: what a stored network is made of, after it was compiled for inference. */
 import { Command } from 'commander';
-import { type Model, summarize } from '../index.ts';
+import { listed, printable } from '../errors.ts';
+import { describePixels, type Model, type Shape, summarize } from '../index.ts';
 import { MODEL_ARGUMENT, readModel } from './imported.ts';
 import { bytesText } from './output.ts';
 
@@ -19,13 +20,13 @@ export function inspectCommand(): Command {
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExample:\n  $ webgpu-bnn inspect model.onnx')
     .action(async (path: string, flags: Flags) => {
-      const { format, model, classes, folded, fused, kept, bytes } = await readModel(path, {
-        fold: flags.fold,
-      });
+      const loaded = await readModel(path, { fold: flags.fold });
+      const { format, model, classes, pixels, producer, layout, folded, fused, kept, bytes } = loaded;
       const summary = summarize(model);
       if (flags.json === true) {
         const graph = graphOf(model);
-        const result = { format, fileBytes: bytes, ...summary, graph, classes, folded, fused, kept };
+        const notes = { classes, pixels, producer, layout };
+        const result = { format, fileBytes: bytes, ...summary, graph, ...notes, folded, fused, kept };
         process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
         return;
       }
@@ -33,7 +34,14 @@ export function inspectCommand(): Command {
       console.log(
         `size     ${bytesText(bytes)} on disk, ${bytesText(summary.total.bytes)} of weights in memory`,
       );
-      if (classes !== undefined) console.log(`classes  ${classes.join(', ')}`);
+      console.log(
+        `input    ${axesOf(model.inputShape)}${layout === undefined ? '' : `; in the file ${layout}`}`,
+      );
+      console.log(
+        `pixels   ${pixels === undefined ? 'the file does not say: run with --pixels' : describePixels(pixels)}`,
+      );
+      if (producer !== undefined) console.log(`made by  ${printable(producer)}`);
+      if (classes !== undefined) console.log(`classes  ${printable(listed(classes))}`);
       if (folded.length > 0) console.log(`folded   ${folded.join(', ')}`);
       for (const { name, took } of fused) console.log(`fused    ${name} with ${took.join(', ')}`);
       for (const { name, reason } of kept) console.log(`kept     ${name}: ${reason}`);
@@ -51,6 +59,12 @@ export function inspectCommand(): Command {
         for (const { name, inputs } of branches) console.log(`  ${name} takes ${inputs.join(', ')}`);
       }
     });
+}
+
+/** A shape with the names of its axes. */
+function axesOf(shape: Shape): string {
+  const names = shape.length === 3 ? ' (height, width, channels)' : '';
+  return `${shape.join(' x ')}${names}`;
 }
 
 interface GraphEntry {

@@ -1,17 +1,18 @@
 /** `webgpu-bnn run`: classifies images with a stored network. */
 import { Command, Option } from 'commander';
+import { printable } from '../errors.ts';
 import {
   Classifier,
-  type LoadedModel,
   OptionError,
   PIXEL_RANGES,
   type PixelRange,
+  type RankedClass,
   sizeOf,
   takeFirst,
 } from '../index.ts';
 import { DATASET_NAMES, loadDataset } from '../node/index.ts';
-import { IMAGE_FILES, readImages } from './images.ts';
-import { MODEL_ARGUMENT, readModel } from './imported.ts';
+import { IMAGE_FILES, type Images, readImages } from './images.ts';
+import { MODEL_ARGUMENT, type ReadableModel, readModel } from './imported.ts';
 import { type AdapterOptions, acquire, describeAdapter, positiveInteger, withAdapter } from './options.ts';
 
 interface Flags extends AdapterOptions {
@@ -31,12 +32,13 @@ export function runCommand(): Command {
   return withAdapter(new Command('run'))
     .description('classify images with a stored network')
     .argument('<model>', MODEL_ARGUMENT)
-    .addOption(new Option('--input <file>', `images: ${IMAGE_FILES}`).conflicts('dataset'))
+    .argument('[pictures...]', 'more of what --input names')
+    .addOption(new Option('--input <path>', `images: ${IMAGE_FILES}`).conflicts('dataset'))
     .addOption(new Option('--dataset <name>', 'the test images of a data set').choices([...DATASET_NAMES]))
     .addOption(
       new Option(
         '--pixels <range>',
-        'what the network takes bytes of images as (default: what the file says, else 0:1)',
+        'what the network takes bytes of images as (default: what the file says)',
       ).choices(Object.keys(PIXEL_RANGES)),
     )
     .option('--samples <count>', 'only the first test images of the data set', positiveInteger)
@@ -48,36 +50,67 @@ export function runCommand(): Command {
       `
 Examples:
   $ webgpu-bnn run model.onnx --dataset mnist
-  $ webgpu-bnn run runs/mnist-mlp --input seven.png
+  $ webgpu-bnn run runs/mnist-mlp --input seven.jpg
+  $ webgpu-bnn run model.tflite --input photos/ --pixels -1:1
+  $ webgpu-bnn run model.onnx --input samples.npy
   $ webgpu-bnn run cifar10-cnvW1A1 --input deer.bin --top 1`,
     )
-    .action(async (path: string, flags: Flags) => {
+    .action(async (path: string, more: string[], flags: Flags) => {
       if (flags.input === undefined && flags.dataset === undefined) {
         throw new OptionError('There is nothing to run the network on.', {
           where: 'run',
           remedy: 'give --input FILE or --dataset NAME',
         });
       }
+      if (flags.input === undefined && more.length > 0) {
+        throw new OptionError('A data set is run alone.', {
+          given: more.join(' '),
+          where: 'run',
+          remedy: 'give --input for files, or --dataset NAME and nothing else',
+        });
+      }
       const network = await readModel(path, { fold: flags.fold });
-      const { images, labels } = await imagesFor(network, flags);
       const gpu = await acquire(flags);
-      const classifier = await Classifier.create(gpu, network);
-      const options = { top: flags.top, ...(flags.pixels === undefined ? {} : { pixels: flags.pixels }) };
-      await classifier.classify(
-        images.subarray(0, WARM_UP * sizeOf(network.model.inputShape)) as typeof images,
-        options,
-      );
-      const { results, millisecondsPerImage } = await classifier.classify(images, options);
+      const classifier = await Classifier.create(gpu, network, { pixels: flags.pixels });
+      const options = { top: flags.top };
+      const results: (readonly RankedClass[])[] = [];
+      const labels: number[] = [];
+      const files: string[] = [];
+      const notes = new Set<string>();
+      let milliseconds = 0;
+      for await (const part of imagesFor(network, more, flags)) {
+        const { images } = part;
+        assertPixels(network, images, flags);
+        if (results.length === 0) {
+          const first = images.subarray(0, WARM_UP * sizeOf(network.model.inputShape)) as typeof images;
+          await classifier.classify(first, options);
+        }
+        const done = await classifier.classify(images, options);
+        results.push(...done.results);
+        milliseconds += done.millisecondsPerImage * done.results.length;
+        labels.push(...(part.labels ?? []));
+        files.push(...(part.names ?? []));
+        for (const note of [...part.notes, ...done.notes]) notes.add(note);
+      }
 
       const count = results.length;
-      const correct = labels && results.filter((best, image) => best[0]?.label === labels[image]).length;
+      const millisecondsPerImage = milliseconds / count;
+      const correct =
+        labels.length > 0
+          ? results.filter((best, image) => best[0]?.label === labels[image]).length
+          : undefined;
       if (flags.json === true) {
         const accuracy = correct === undefined ? {} : { correct, accuracy: correct / count };
         const adapter = { name: describeAdapter(gpu), ...gpu.adapter };
-        const result = { format: network.format, adapter, count, ...accuracy, millisecondsPerImage, results };
+        const named = files.length > 0 ? { files } : {};
+        const result = {
+          ...{ format: network.format, adapter, count, ...accuracy, millisecondsPerImage },
+          ...{ notes: [...notes], ...named, results },
+        };
         process.stdout.write(`${JSON.stringify(result)}\n`);
       } else {
         console.log(`adapter        ${describeAdapter(gpu)}`);
+        for (const note of notes) console.log(`note           ${printable(note)}`);
         if (correct !== undefined) {
           console.log(`test accuracy  ${((100 * correct) / count).toFixed(2)} % (${correct} of ${count})`);
         } else {
@@ -85,7 +118,8 @@ Examples:
             const text = best
               .map(({ name, score }) => `${name} (${Number(score.toPrecision(6))})`)
               .join(', ');
-            console.log(`image ${`${image}`.padEnd(8)} ${text}`);
+            const name = files[image] ?? `image ${`${image}`.padEnd(8)}`;
+            console.log(printable(`${name} ${text}`));
           }
         }
         console.log(`time           ${millisecondsPerImage.toFixed(3)} ms an image`);
@@ -95,14 +129,34 @@ Examples:
     });
 }
 
-async function imagesFor(
-  { model }: Pick<LoadedModel, 'model'>,
-  flags: Flags,
-): Promise<{
-  readonly images: Uint8Array<ArrayBuffer> | Float32Array<ArrayBuffer>;
+/** @throws OptionError for bytes where neither the file nor the caller says how the network takes them */
+function assertPixels(
+  { pixels, format }: ReadableModel,
+  images: Images['images'],
+  flags: Pick<Flags, 'pixels'>,
+): void {
+  if (images instanceof Float32Array || pixels !== undefined || flags.pixels !== undefined) return;
+  throw new OptionError('The file does not say how its network takes the bytes of an image.', {
+    given: `${format} without a note on pixels`,
+    expected: `--pixels ${Object.keys(PIXEL_RANGES).join(', ')}`,
+    where: 'run',
+    remedy: 'as it was trained: --pixels 0:1 for bytes over 255, or --pixels -1:1 for −1 to 1',
+  });
+}
+
+interface Labelled extends Images {
   readonly labels?: Uint8Array;
-}> {
-  if (flags.input !== undefined) return { images: await readImages(flags.input, model.inputShape) };
+}
+
+async function* imagesFor(
+  { model }: ReadableModel,
+  more: readonly string[],
+  flags: Flags,
+): AsyncGenerator<Labelled> {
+  if (flags.input !== undefined) {
+    yield* readImages([flags.input, ...more], model.inputShape);
+    return;
+  }
   const data = takeFirst(await loadDataset(flags.dataset ?? ''), undefined, flags.samples);
   const size = sizeOf(model.inputShape);
   if (sizeOf(data.image) !== size) {
@@ -112,5 +166,5 @@ async function imagesFor(
       where: 'run',
     });
   }
-  return { images: data.test.images, labels: data.test.labels };
+  yield { images: data.test.images, labels: data.test.labels, notes: [] };
 }

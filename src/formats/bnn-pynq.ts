@@ -10,6 +10,7 @@
  * 1 for +1; word fold·(fan-in/SIMD) + i holds synapses i·SIMD and up of neuron fold·PE + element. Synapses of a
  * convolution count ky, kx, channel, the channel fastest. `{layer}-{element}-thres.bin` holds an i64 for each fold.
  */
+import { type BytesLike, plainBytes } from '../bytes.ts';
 import { FormatError } from '../errors.ts';
 import { type Shape, sizeOf, wordsFor } from '../gpu/index.ts';
 import { type Model, type PackedSigns, type ParameterValue, sequential } from '../graph/index.ts';
@@ -96,8 +97,10 @@ const FULLY_BINARY = { ...BINARY, inputQuantizer: 'steSign' } as const;
  * @param files contents by name; folders in the names are ignored
  * @throws FormatError for a file that is missing or has another length than its topology gives it
  */
-export function readBnnPynq(files: ReadonlyMap<string, Uint8Array>): BnnPynqNetwork {
-  const folder = new Map([...files].map(([name, bytes]) => [name.slice(name.lastIndexOf('/') + 1), bytes]));
+export function readBnnPynq(files: ReadonlyMap<string, BytesLike>): BnnPynqNetwork {
+  const folder = new Map(
+    [...files].map(([name, bytes]) => [name.slice(name.lastIndexOf('/') + 1), plainBytes(bytes, name)]),
+  );
   const topology = (['CNV', 'LFC'] as const).find((name) => hasLastLayer(folder, TOPOLOGIES[name]));
   if (topology === undefined) {
     throw new FormatError('These files are no BNN-PYNQ network.', {

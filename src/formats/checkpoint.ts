@@ -1,4 +1,5 @@
 /** Training checkpoints as safetensors files: the tensors by name, the progress as JSON in the file's metadata. */
+import type { BytesLike } from '../bytes.ts';
 import { FormatError } from '../errors.ts';
 import type { Model } from '../graph/index.ts';
 import type { Checkpoint, CheckpointTensor, Progress } from '../train/index.ts';
@@ -25,7 +26,7 @@ export function encodeCheckpoint(
  * @throws FormatError for a file that is truncated, corrupt, or no checkpoint of this library
  */
 export function decodeCheckpoint(
-  bytes: Uint8Array<ArrayBuffer>,
+  bytes: BytesLike,
   where: string,
 ): { checkpoint: Checkpoint; metadata: Readonly<Record<string, string>> } {
   const { tensors, metadata } = decodeSafetensors(bytes, where);

@@ -1,15 +1,27 @@
 /** A loaded model on a GPU, asked for classes. */
+import { plainBytes } from '../bytes.ts';
 import type { Gpu } from '../gpu/index.ts';
 import { sizeOf } from '../gpu/index.ts';
 import { Network, type RankedClass, rankClasses } from '../graph/index.ts';
 import type { LoadedModel } from './load.ts';
-import type { PixelEncoding, PixelRange } from './pixels.ts';
+import {
+  chosenPixels,
+  describePixels,
+  type PixelEncoding,
+  type PixelRange,
+  resolvePixels,
+} from './pixels.ts';
+
+export interface ClassifierOptions {
+  /** What the network takes bytes as, a range by name or the numbers. Default: what the file says. */
+  readonly pixels?: PixelRange | PixelEncoding | undefined;
+}
 
 export interface ClassifyOptions {
   /** Classes to name for each image, the best first. Default 3. */
   readonly top?: number;
-  /** What the network takes bytes as. Default: what the file says, and else 0 to 1. */
-  readonly pixels?: PixelRange | PixelEncoding;
+  /** What the network takes bytes as. Default: what the classifier was made with, and else what the file says. */
+  readonly pixels?: PixelRange | PixelEncoding | undefined;
 }
 
 export interface Classification {
@@ -19,45 +31,67 @@ export interface Classification {
   readonly scores: Float32Array<ArrayBuffer>;
   /** Wall time of the whole call over the number of images. A first call of a size compiles, which takes longer. */
   readonly millisecondsPerImage: number;
+  /** What a reader of the results should know: that the caller's pixels were taken, and not the file's. */
+  readonly notes: readonly string[];
 }
 
 /** What a classifier needs of a loaded model. */
-export type ClassifierModel = Pick<LoadedModel, 'model' | 'values' | 'classes' | 'prepare'>;
+export type ClassifierModel = Pick<
+  LoadedModel,
+  'model' | 'values' | 'classes' | 'pixels' | 'grid' | 'prepare'
+>;
 
 export class Classifier {
   readonly loaded: ClassifierModel;
   readonly network: Network;
+  readonly #pixels: PixelRange | PixelEncoding | undefined;
 
-  private constructor(loaded: ClassifierModel, network: Network) {
+  private constructor(loaded: ClassifierModel, network: Network, { pixels }: ClassifierOptions) {
     this.loaded = loaded;
     this.network = network;
-  }
-
-  /** Puts a model's weights on the GPU, binary ones as packed bits. @throws OutOfMemoryError */
-  static async create(gpu: Gpu, loaded: ClassifierModel): Promise<Classifier> {
-    const { model, values } = loaded;
-    return new Classifier(loaded, await Network.create(gpu, model, { values, forInference: true }));
+    this.#pixels = pixels;
   }
 
   /**
-   * The best classes of images.
+   * Puts a model's weights on the GPU, binary ones as packed bits.
+   * @throws OutOfMemoryError; OptionError for an unknown range of pixels
+   */
+  static async create(
+    gpu: Gpu,
+    loaded: ClassifierModel,
+    options: ClassifierOptions = {},
+  ): Promise<Classifier> {
+    const { model, values } = loaded;
+    if (options.pixels !== undefined) resolvePixels(options.pixels);
+    return new Classifier(loaded, await Network.create(gpu, model, { values, forInference: true }), options);
+  }
+
+  /**
+   * The best classes of images. A network with one output tells two classes apart, if it ends in a sigmoid or has two names:
+   * class 1 from a half up, or from 0 where no sigmoid is at its end.
    * @param images u8 [count, height, width, channels], or f32 of that shape as the network takes it
-   * @throws ShapeError unless the images are whole
+   * @throws ShapeError unless the images are whole; OptionError for bytes where nobody says how the network takes them
    */
   async classify(
     images: Uint8Array | Float32Array<ArrayBuffer>,
     options: ClassifyOptions = {},
   ): Promise<Classification> {
     const start = performance.now();
-    const samples = images instanceof Float32Array ? images : this.loaded.prepare(images, options.pixels);
+    const { model, classes } = this.loaded;
+    const pixels = options.pixels ?? this.#pixels;
+    const isReal = images instanceof Float32Array;
+    const samples = isReal ? images : this.loaded.prepare(plainBytes(images, 'classify'), pixels);
     const scores = await this.network.predict(samples);
-    const { outputShape } = this.loaded.model;
-    const results = rankClasses(scores, sizeOf(outputShape), {
-      top: options.top,
-      classes: this.loaded.classes,
+    const width = sizeOf(model.outputShape);
+    const ending = model.layers.at(-1)?.layer.kind;
+    const isPair = width === 1 && (ending === 'sigmoid' || classes?.length === 2);
+    const results = rankClasses(scores, width, {
+      ...{ top: options.top, classes },
+      pairFrom: isPair ? (ending === 'sigmoid' ? 0.5 : 0) : undefined,
     });
     const milliseconds = performance.now() - start;
-    return { results, scores, millisecondsPerImage: milliseconds / results.length };
+    const notes = isReal || pixels === undefined ? [] : contradiction(this.loaded, pixels);
+    return { results, scores, millisecondsPerImage: milliseconds / results.length, notes };
   }
 
   /** Frees the network. @throws DisposedError the second time */
@@ -68,4 +102,12 @@ export class Classifier {
   [Symbol.dispose](): void {
     this.network[Symbol.dispose]();
   }
+}
+
+/** What to say where the caller takes bytes otherwise than the file says. */
+function contradiction(loaded: ClassifierModel, given: PixelRange | PixelEncoding): string[] {
+  if (loaded.pixels === undefined) return [];
+  const [theirs, ours] = [describePixels(loaded.pixels), describePixels(chosenPixels(loaded, given))];
+  if (theirs === ours) return [];
+  return [`the file says that it takes bytes as ${theirs}; ${ours} was taken, as the caller says`];
 }

@@ -1,7 +1,13 @@
 /** File formats, read and written from bytes: nothing here touches a disk. */
 export { type BnnPynqNetwork, bnnPynqFiles, readBnnPynq } from './bnn-pynq.ts';
 export { checkpointValues, decodeCheckpoint, encodeCheckpoint } from './checkpoint.ts';
-export { type Classification, Classifier, type ClassifierModel, type ClassifyOptions } from './classifier.ts';
+export {
+  type Classification,
+  Classifier,
+  type ClassifierModel,
+  type ClassifierOptions,
+  type ClassifyOptions,
+} from './classifier.ts';
 export {
   compileContent,
   type LoadedModel,
@@ -14,8 +20,17 @@ export {
   type ModelFormat,
   type ModelSource,
 } from './load.ts';
-export { decodeModel, encodeModel, type ModelNotes, type StoredModel } from './model-file.ts';
-export { encodePixels, PIXEL_RANGES, type PixelEncoding, type PixelRange, rangeName } from './pixels.ts';
+export { decodeModel, encodeModel, type ReadOptions, type StoredModel } from './model-file.ts';
+export type { ModelNotes, ReadNotes } from './notes.ts';
+export {
+  describePixels,
+  encodePixels,
+  type IntegerGrid,
+  PIXEL_RANGES,
+  type PixelEncoding,
+  type PixelRange,
+  rangeName,
+} from './pixels.ts';
 export {
   decodeSafetensors,
   encodeSafetensors,
@@ -24,5 +39,5 @@ export {
   type SafetensorsInput,
   type SafetensorsTensor,
 } from './safetensors.ts';
-export { SAVE_FORMATS, type SaveFormat, saveModel } from './save.ts';
+export { SAVE_FORMATS, type SaveFormat, saveModel, saveTraining } from './save.ts';
 export { readZip } from './zip.ts';

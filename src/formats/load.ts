@@ -6,22 +6,32 @@
  *   const classifier = await loaded.createClassifier(await Gpu.request());
  *   const { results } = await classifier.classify(pixels, { top: 3 });
  */
-import { DataUnavailableError, FormatError } from '../errors.ts';
+import { type Bytes, type BytesLike, plainBytes } from '../bytes.ts';
+import { BnnError, DataUnavailableError, FormatError, listed } from '../errors.ts';
 import type { Gpu } from '../gpu/index.ts';
 import { type FoldedModel, foldForInference, type Model, type ParameterValues } from '../graph/index.ts';
-import { Classifier } from './classifier.ts';
+import type { LayerFactory } from '../layers/index.ts';
+import { Classifier, type ClassifierOptions } from './classifier.ts';
 import { readModelFile } from './model-file.ts';
-import { encodePixels, type PixelEncoding, type PixelRange, resolvePixels } from './pixels.ts';
+import { decodeNotes, type ReadNotes } from './notes.ts';
+import {
+  chosenPixels,
+  encodePixels,
+  type IntegerGrid,
+  onGrid,
+  type PixelEncoding,
+  type PixelRange,
+  rangeOfGrid,
+  resolvePixels,
+} from './pixels.ts';
 
 export type ModelFormat = 'webgpu-bnn' | 'ONNX' | 'TFLite' | 'BNN-PYNQ';
 
-type Bytes = Uint8Array<ArrayBuffer>;
-
 /** Contents of a folder's files by name. */
-export type ModelFiles = ReadonlyMap<string, Bytes>;
+export type ModelFiles = ReadonlyMap<string, BytesLike>;
 
-/** A file: its bytes, a Blob or File, or where to fetch it. */
-export type ModelFile = string | URL | Blob | ArrayBuffer | Bytes;
+/** A file: its bytes (a `Buffer`, any view or buffer), a Blob or File, or where to fetch it. */
+export type ModelFile = string | URL | Blob | BytesLike;
 
 /** A file, or all files of a folder. */
 export type ModelSource = ModelFile | readonly ModelFile[] | ModelFiles;
@@ -36,13 +46,15 @@ export interface LoadProgress {
 export interface LoadOptions {
   /** Fold normalisations and signs into integer thresholds where the bits stay the same. Default true. */
   readonly fold?: boolean;
+  /** What makes the layers of a file that aren't this library's own; see `LayerFactory`. */
+  readonly with?: readonly LayerFactory[] | undefined;
   readonly onProgress?: (progress: LoadProgress) => void;
   /** Aborts fetching. */
   readonly signal?: AbortSignal;
 }
 
 /** What a file holds, before it is compiled. */
-export interface ModelContent {
+export interface ModelContent extends ReadNotes {
   readonly format: ModelFormat;
   readonly model: Model;
   readonly values: ParameterValues;
@@ -50,6 +62,8 @@ export interface ModelContent {
   readonly classes: readonly string[] | undefined;
   /** How the network takes the bytes of an image, where the file says it. */
   readonly pixels: PixelEncoding | undefined;
+  /** Of a network that takes 8-bit integers for reals: a range of pixels by name is one of the reals. */
+  readonly grid?: IntegerGrid | undefined;
   /** What the reader made thresholds, scales or nothing of. */
   readonly folded: readonly string[];
 }
@@ -64,12 +78,12 @@ export interface LoadedModel extends ModelContent {
   /**
    * Bytes of images to what the network takes.
    * @param pixels u8 [count, height, width, channels]
-   * @param encoding default: what the file says, and else 0 to 1
-   * @throws ShapeError unless the images are whole
+   * @param encoding a range by name, or the numbers that the network takes; default: what the file says
+   * @throws ShapeError unless the images are whole; OptionError where neither the file nor the caller says the encoding
    */
   prepare(pixels: Uint8Array, encoding?: PixelRange | PixelEncoding): Float32Array<ArrayBuffer>;
   /** The model on a GPU. @throws OutOfMemoryError */
-  createClassifier(gpu: Gpu): Promise<Classifier>;
+  createClassifier(gpu: Gpu, options?: ClassifierOptions): Promise<Classifier>;
 }
 
 /**
@@ -82,7 +96,7 @@ export interface LoadedModel extends ModelContent {
 export async function loadModel(source: ModelSource, options: LoadOptions = {}): Promise<LoadedModel> {
   const files = await collect(source, options);
   const bytes = [...files.values()].reduce((sum, file) => sum + file.length, 0);
-  return compileContent(await readContent(files), bytes, options);
+  return compileContent(await readContent(files, options), bytes, options);
 }
 
 /** Folds what was read and gives it its methods. */
@@ -97,70 +111,119 @@ export function compileContent(content: ModelContent, bytes: number, options: Lo
     kept: folded?.kept ?? [],
     fused: folded?.fused ?? [],
     bytes,
-    prepare: (pixels, encoding = content.pixels ?? '0:1') =>
-      encodePixels(pixels, content.model.inputShape, resolvePixels(encoding)),
-    createClassifier: (gpu) => Classifier.create(gpu, loaded),
+    prepare: (pixels, encoding) =>
+      encodePixels(pixels, content.model.inputShape, chosenPixels(content, encoding)),
+    createClassifier: (gpu, settings) => Classifier.create(gpu, loaded, settings),
   };
   return loaded;
 }
 
+/** Bytes of a file or of all files of a folder, by name. */
+type Files = ReadonlyMap<string, Bytes>;
+
 /** What files hold: one model, alone or among others that are none. @throws FormatError */
-export async function readContent(files: ModelFiles): Promise<ModelContent> {
+export async function readContent(given: ModelFiles, options: LoadOptions = {}): Promise<ModelContent> {
+  const files: Files = new Map([...given].map(([name, bytes]) => [name, plainBytes(bytes, name)]));
   if ([...files.keys()].some((name) => /(^|\/)\d+-\d+-weights\.bin$/.test(name))) {
     const { readBnnPynq } = await import('./bnn-pynq.ts');
-    return { format: 'BNN-PYNQ', folded: [], ...readBnnPynq(files) };
+    return { format: 'BNN-PYNQ', folded: [], producer: 'BNN-PYNQ', layout: undefined, ...readBnnPynq(files) };
   }
   const candidates = [...files].filter(([, bytes]) => detect(bytes) !== undefined);
   const [only] = candidates;
-  if (only === undefined || candidates.length > 1) {
-    throw new FormatError(
-      candidates.length > 1 ? 'There are several models here.' : 'This is no model that can be read.',
-      {
-        given: candidates.length > 1 ? candidates.map(([name]) => name).join(', ') : describeFiles(files),
-        expected:
-          "this library's .safetensors, ONNX, TensorFlow Lite, or a folder of BNN-PYNQ; as it is or in a zip archive",
-        where: [...files.keys()][0] ?? 'model',
-        ...(candidates.length > 1 ? { remedy: 'name one of them' } : {}),
-      },
-    );
+  if (only === undefined) throw await noModel(files);
+  if (candidates.length > 1) {
+    throw new FormatError('There are several models here.', {
+      given: listed(candidates.map(([name]) => name)),
+      expected: 'one model',
+      where: only[0],
+      remedy: 'name one of them',
+    });
   }
-  const [name, bytes] = only;
-  return readFile(name, bytes);
+  return readFile(...only, options);
+}
+
+/** The error for files that hold no model: what they are instead, and what to do. */
+async function noModel(files: Files): Promise<FormatError> {
+  const { describeForeign } = await import('./foreign.ts');
+  return new FormatError('This is no model that can be read.', {
+    ...describeForeign(files),
+    expected:
+      "this library's .safetensors, ONNX, TensorFlow Lite, or a folder of BNN-PYNQ; as it is or in a zip archive",
+    where: [...files.keys()][0] ?? 'model',
+  });
 }
 
 type FileKind = 'zip' | 'safetensors' | 'onnx' | 'tflite';
 
-async function readFile(name: string, bytes: Bytes): Promise<ModelContent> {
+async function readFile(name: string, bytes: Bytes, options: LoadOptions): Promise<ModelContent> {
   switch (detect(bytes)) {
-    case 'zip': {
-      const { readZip } = await import('./zip.ts');
-      const files = await readZip(bytes, name);
-      const nested = [...files].find(([, content]) => detect(content) === 'zip');
-      if (nested !== undefined) {
-        throw new FormatError('An archive in an archive is not read.', {
-          given: nested[0],
-          where: name,
-          remedy: 'unpack it',
-        });
-      }
-      return readContent(files);
-    }
+    case 'zip':
+      return readArchive(name, bytes, options);
     case 'safetensors':
-      return {
-        format: 'webgpu-bnn',
-        folded: [],
-        classes: undefined,
-        pixels: undefined,
-        ...(await readModelFile(bytes, name)),
-      };
+      return { format: 'webgpu-bnn', folded: [], ...(await readModelFile(bytes, name, options)) };
     case 'tflite': {
       const { importTflite } = await import('./tflite/index.ts');
-      return { format: 'TFLite', classes: undefined, ...importTflite(bytes) };
+      const network = inFile(name, () => importTflite(bytes));
+      const { type, grid } = network.input;
+      const range = type === 'int8' && grid !== undefined ? rangeOfGrid(grid) : undefined;
+      const found = {
+        pixels: range && grid && onGrid(resolvePixels(range), grid),
+        layout: network.model.inputShape.length === 3 ? 'NHWC' : undefined,
+      };
+      return { format: 'TFLite', ...network, ...notesOf(network, name, found), grid };
     }
     default: {
       const { importOnnx } = await import('./onnx.ts');
-      return { format: 'ONNX', classes: undefined, pixels: undefined, ...importOnnx(bytes) };
+      const network = inFile(name, () => importOnnx(bytes));
+      return { format: 'ONNX', ...network, ...notesOf(network, name, network as Partial<ReadNotes>) };
     }
+  }
+}
+
+async function readArchive(name: string, bytes: Bytes, options: LoadOptions): Promise<ModelContent> {
+  const { readZip } = await import('./zip.ts');
+  const files = await readZip(bytes, name);
+  const { isForeignArchive } = await import('./foreign.ts');
+  if (isForeignArchive([...files.keys()])) throw await noModel(files);
+  const nested = [...files].find(([, content]) => detect(content) === 'zip');
+  if (nested !== undefined) {
+    throw new FormatError('An archive in an archive is not read.', {
+      given: nested[0],
+      where: name,
+      remedy: 'unpack it',
+    });
+  }
+  return readContent(files, options);
+}
+
+/** What a reader returns besides the network. */
+interface Imported {
+  readonly model: Model;
+  readonly metadata?: ReadonlyMap<string, string>;
+}
+
+/** Our notes in a file's metadata, and else what the reader found out itself. */
+function notesOf({ model, metadata }: Imported, where: string, found: Partial<ReadNotes>): ReadNotes {
+  const notes = decodeNotes(metadata ?? new Map(), where, model.outputShape.at(-1));
+  return {
+    classes: notes.classes ?? found.classes,
+    pixels: notes.pixels ?? found.pixels,
+    producer: notes.producer ?? found.producer,
+    layout: notes.layout ?? found.layout,
+  };
+}
+
+/** Runs a reader; its errors say which file they are about. */
+function inFile<T>(name: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    if (!(cause instanceof BnnError)) throw cause;
+    const { what, given, expected, where, remedy } = cause;
+    throw new FormatError(what, {
+      ...{ given, expected, remedy, cause },
+      where: where === undefined ? name : `${name}: ${where}`,
+    });
   }
 }
 
@@ -174,28 +237,18 @@ function detect(bytes: Bytes): FileKind | undefined {
   if (bytes.length > 9 && bytes[8] === 0x7b && bytes[7] === 0 && bytes[6] === 0) return 'safetensors';
   // A FlatBuffer's identifier.
   if (String.fromCharCode(...bytes.subarray(4, 8)) === 'TFL3') return 'tflite';
-  // A protobuf message that begins with ModelProto's version or the names of what wrote it: no text begins like that.
-  if (bytes.length > 1 && [0x08, 0x12, 0x1a].includes(first)) return 'onnx';
-  return undefined;
-}
-
-/** What stands there instead of a model. */
-function describeFiles(files: ModelFiles): string {
-  const [entry] = files;
-  if (entry === undefined) return 'no file';
-  if (files.size > 1) return `${files.size} files: ${[...files.keys()].slice(0, 5).join(', ')}`;
-  const [, bytes] = entry;
-  const text = new TextDecoder('latin1').decode(bytes.subarray(0, 200)).trimStart();
-  if (/^<(!doctype|html|head|\?xml)/i.test(text)) return 'a web page';
-  if (text.startsWith('version https://git-lfs')) return 'a pointer of Git LFS, not the file it points to';
-  if (bytes[0] === 0x1f && bytes[1] === 0x8b) return 'a gzip archive';
-  if (bytes.length === 0) return 'an empty file';
-  return `${bytes.length} bytes that begin with ${[...bytes.subarray(0, 8)].join(' ')}`;
+  // A protobuf message that begins with ModelProto's version or the names of what wrote it: no text begins like that; but
+  // TensorFlow's SavedModel (version 1) and the arrays of MXNet do.
+  const isOther =
+    (first === 0x08 && second === 1 && third === 0x12) || (first === 0x12 && second === 1 && third === 0);
+  return bytes.length > 1 && [0x08, 0x12, 0x1a].includes(first) && !isOther ? 'onnx' : undefined;
 }
 
 /** All bytes of a source, by name. */
-async function collect(source: ModelSource, options: LoadOptions): Promise<ModelFiles> {
-  if (source instanceof Map) return source;
+async function collect(source: ModelSource, options: LoadOptions): Promise<Files> {
+  if (source instanceof Map) {
+    return new Map([...(source as ModelFiles)].map(([name, bytes]) => [name, plainBytes(bytes, name)]));
+  }
   const list = Array.isArray(source) ? (source as readonly ModelFile[]) : [source as ModelFile];
   const progress = new Progress(list.length, options.onProgress);
   const files = new Map<string, Bytes>();
@@ -229,7 +282,9 @@ const CONNECTIONS = 8;
 
 function nameOf(file: ModelFile, index: number): string {
   if (typeof file === 'string' || file instanceof URL) return String(file).replace(/[?#].*$/, '');
-  return 'name' in file && typeof file.name === 'string' ? file.name : `file ${index}`;
+  return file instanceof Blob && 'name' in file && typeof file.name === 'string'
+    ? file.name
+    : `file ${index}`;
 }
 
 async function bytesOf(
@@ -239,10 +294,7 @@ async function bytesOf(
   signal: AbortSignal,
 ): Promise<Bytes> {
   if (typeof file === 'string' || file instanceof URL) return fetchFile(file, index, progress, signal);
-  const bytes =
-    file instanceof Uint8Array
-      ? file
-      : new Uint8Array(file instanceof Blob ? await file.arrayBuffer() : file);
+  const bytes = plainBytes(file instanceof Blob ? await file.arrayBuffer() : file, nameOf(file, index));
   progress.set(index, bytes.length, bytes.length);
   return bytes;
 }

@@ -3,6 +3,7 @@
  * are packed, one bit a weight (U32, [..., words]; LSB first along the last axis, bit 1 = −1, zeros at a row's end), the
  * others F32: the tensors take the bytes that `model.summary()` says. The metadata holds the graph as JSON.
  */
+import { type Bytes, type BytesLike, plainBytes } from '../bytes.ts';
 import { BnnError, FormatError, OptionError } from '../errors.ts';
 import { describe, type Shape, wordsFor } from '../gpu/index.ts';
 import {
@@ -17,9 +18,17 @@ import {
   type ParameterValues,
   packedValue,
 } from '../graph/index.ts';
-import { loadMaker, type MakeLayer } from '../layers/common.ts';
+import { type LayerFactory, loadMaker, type MakeLayer, makerWith } from '../layers/common.ts';
 import { makeLayer, type ParameterSpec } from '../layers/index.ts';
-import { type PixelEncoding, parsePixels } from './pixels.ts';
+import { renamed } from '../layers/layer.ts';
+import {
+  decodeNotes,
+  encodeNotes,
+  layoutOf,
+  type ModelNotes,
+  type ReadNotes,
+  renamedNotes,
+} from './notes.ts';
 import {
   decodeSafetensors,
   encodeSafetensors,
@@ -28,15 +37,8 @@ import {
   type SafetensorsTensor,
 } from './safetensors.ts';
 
-/** What a model file says beside its layers. */
-export interface ModelNotes {
-  /** Names of the outputs. */
-  readonly classes?: readonly string[] | undefined;
-  /** How the network takes the bytes of an image. */
-  readonly pixels?: PixelEncoding | undefined;
-}
-
-export interface StoredModel extends ModelNotes {
+/** A model file as it was read. */
+export interface StoredModel extends ReadNotes {
   readonly model: Model;
   /** Binary parameters are packed signs. */
   readonly values: ReadonlyMap<string, ParameterValue>;
@@ -103,25 +105,39 @@ export function encodeModel(
     kind: KIND,
     version: VERSION,
     model: JSON.stringify(description),
-    ...(notes.classes === undefined ? {} : { classes: JSON.stringify(notes.classes) }),
-    ...(notes.pixels === undefined ? {} : { pixels: JSON.stringify(notes.pixels) }),
+    ...encodeNotes(notes, layoutOf(source.inputShape, 'NHWC')),
   });
 }
 
 /**
  * Reads a model file. Everything is checked against the graph that the file describes before it is handed out.
  * @param where the file's name, for errors
+ * @param options.with factories of layers that aren't this library's own
  * @throws FormatError for a file that is damaged, no model of this library, or has layers that aren't known here
  */
-export function decodeModel(bytes: Uint8Array<ArrayBuffer>, where = 'model file'): StoredModel {
-  return buildStored(parseFile(bytes, where), makeLayer, where);
+export function decodeModel(bytes: BytesLike, where = 'model file', options: ReadOptions = {}): StoredModel {
+  const parsed = parseFile(plainBytes(bytes, where), where);
+  return buildStored(parsed, makerWith(options.with ?? [], makeLayer), where);
 }
 
 /** `decodeModel` that loads the layers which most networks don't have only if the file has them. */
-export async function readModelFile(bytes: Uint8Array<ArrayBuffer>, where: string): Promise<StoredModel> {
+export async function readModelFile(
+  bytes: Bytes,
+  where: string,
+  options: ReadOptions = {},
+): Promise<StoredModel> {
   const parsed = parseFile(bytes, where);
-  const make = await loadMaker(parsed.description.layers.map(({ kind }) => kind));
-  return buildStored(parsed, make, where);
+  const guests = options.with ?? [];
+  const known = new Set(guests.map(({ kind }) => kind));
+  const kinds = parsed.description.layers.map(({ kind }) => kind).filter((kind) => !known.has(kind));
+  return buildStored(parsed, makerWith(guests, await loadMaker(kinds)), where);
+}
+
+export interface ReadOptions {
+  /**
+   * Factories of layers that aren't this library's own: files name a layer by its `kind` and keep its `config`, never code.
+   */
+  readonly with?: readonly LayerFactory[] | undefined;
 }
 
 /** What a file says before a model is made of it. */
@@ -129,7 +145,7 @@ interface ParsedFile extends SafetensorsFile {
   readonly description: Description;
 }
 
-function parseFile(bytes: Uint8Array<ArrayBuffer>, where: string): ParsedFile {
+function parseFile(bytes: Bytes, where: string): ParsedFile {
   const { tensors, metadata } = decodeSafetensors(bytes, where);
   if (metadata.kind !== KIND || metadata.version !== VERSION) {
     throw new FormatError('This safetensors file is no model of webgpu-bnn.', {
@@ -139,7 +155,7 @@ function parseFile(bytes: Uint8Array<ArrayBuffer>, where: string): ParsedFile {
       remedy:
         metadata.kind === 'webgpu-bnn checkpoint'
           ? 'make a model of this checkpoint: webgpu-bnn convert RUN model.safetensors'
-          : 'only files that say their graph can be run; tensors alone can be measured: webgpu-bnn geometry',
+          : 'export the network that these tensors are of as ONNX; tensors alone can be measured: webgpu-bnn geometry',
     });
   }
   const description = parseDescription(parseJson(metadata.model, 'model', where), where);
@@ -153,12 +169,8 @@ function buildStored(
 ): StoredModel {
   const built = buildModel(description, make, where);
   const values = readValues(built, tensors, where);
-  const classes = metadata.classes === undefined ? undefined : parseClasses(metadata.classes, built, where);
-  const pixels =
-    metadata.pixels === undefined
-      ? undefined
-      : parsePixels(parseJson(metadata.pixels, 'pixels', where), where);
-  return { model: built, values, classes, pixels };
+  const notes = decodeNotes(renamedNotes(metadata), where, built.outputShape.at(-1));
+  return { model: built, values, ...notes };
 }
 
 /** Shape of a packed parameter in words. */
@@ -199,7 +211,13 @@ function buildModel({ name, input: shape, layers }: Description, makeLayer: Make
     for (const [index, layer] of layers.entries()) {
       if (layer.inputs.some((from) => from >= index)) throw malformed(`${where}: ${layer.name}`, 'a circle');
       const made = makeLayer(layer.kind, { ...layer.config, name: layer.name }, `${where}: ${layer.name}`);
-      nodes.push(apply(made, ...layer.inputs.map((from) => (from < 0 ? start : (nodes[from] ?? start)))));
+      // A layer of one's own may not take its name from the config.
+      nodes.push(
+        apply(
+          renamed(made, layer.name),
+          ...layer.inputs.map((from) => (from < 0 ? start : (nodes[from] ?? start))),
+        ),
+      );
     }
     const built = model({ input: start, output: nodes.at(-1) ?? start, name });
     if (built.layers.length !== layers.length) throw malformed(where, 'layers that lead nowhere');
@@ -281,23 +299,6 @@ function readValues(
     });
   }
   return values;
-}
-
-function parseClasses(text: string, built: Model, where: string): string[] {
-  const classes = parseJson(text, 'classes', where);
-  const most = built.outputShape.at(-1) ?? 1;
-  if (
-    !Array.isArray(classes) ||
-    classes.length > most ||
-    !classes.every((name) => typeof name === 'string')
-  ) {
-    throw new FormatError('The names of the classes are not right.', {
-      given: text.slice(0, 80),
-      expected: `a list of at most ${most} names`,
-      where,
-    });
-  }
-  return classes;
 }
 
 function parseJson(text: string | undefined, key: string, where: string): unknown {

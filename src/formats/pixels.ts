@@ -32,6 +32,37 @@ export function rangeName({ scale, shift, round, minimum, maximum }: PixelEncodi
   });
 }
 
+/** An encoding as people call it: by its name, or in numbers. */
+export function describePixels(encoding: PixelEncoding): string {
+  return rangeName(encoding) ?? JSON.stringify(encoding);
+}
+
+/** 8-bit integers for reals, as networks of TensorFlow Lite have them: real = scale·(integer − zeroPoint). */
+export interface IntegerGrid {
+  readonly scale: number;
+  readonly zeroPoint: number;
+}
+
+/** Bytes to the integers of a network that stand for what an encoding gives. */
+export function onGrid(encoding: PixelEncoding, { scale, zeroPoint }: IntegerGrid): PixelEncoding {
+  return {
+    scale: encoding.scale.map((s) => s / scale),
+    shift: encoding.shift.map((s) => s / scale + zeroPoint),
+    ...{ round: true, minimum: -128, maximum: 127 },
+  };
+}
+
+/** The range that a grid was made for: the one whose ends are its own, to one step. */
+export function rangeOfGrid({ scale, zeroPoint }: IntegerGrid): PixelRange | undefined {
+  const [lowest, highest] = [scale * (-128 - zeroPoint), scale * (127 - zeroPoint)];
+  const names = Object.keys(PIXEL_RANGES) as PixelRange[];
+  return names.find((name) => {
+    const { scale: slope, shift } = PIXEL_RANGES[name];
+    const [low, high] = [shift[0], 255 * slope[0] + shift[0]];
+    return Math.abs(lowest - low) <= scale && Math.abs(highest - high) <= scale;
+  });
+}
+
 /** @throws OptionError for an unknown name, listing the known ones */
 export function resolvePixels(given: PixelRange | PixelEncoding): PixelEncoding {
   if (typeof given !== 'string') return given;
@@ -40,6 +71,32 @@ export function resolvePixels(given: PixelRange | PixelEncoding): PixelEncoding 
     given: String(given),
     expected: Object.keys(PIXEL_RANGES).join(', '),
   });
+}
+
+/** What a file says of its input. */
+export interface PixelNotes {
+  /** How the network takes bytes. */
+  readonly pixels: PixelEncoding | undefined;
+  /** Of a network that takes integers for reals: a range by name is one of the reals. */
+  readonly grid?: IntegerGrid | undefined;
+}
+
+/** What the caller says, or else the file. @throws OptionError where neither does */
+export function chosenPixels(
+  { pixels, grid }: PixelNotes,
+  given: PixelRange | PixelEncoding | undefined,
+): PixelEncoding {
+  const encoding = given ?? pixels;
+  if (encoding === undefined) {
+    throw new OptionError('The file does not say how its network takes the bytes of an image.', {
+      given: 'bytes',
+      expected: 'a range of pixels, or floats as the network takes them',
+      remedy:
+        "say { pixels: '0:1' } for bytes over 255, { pixels: '-1:1' } for −1 to 1, or what it was trained with",
+    });
+  }
+  const resolved = resolvePixels(encoding);
+  return typeof encoding === 'string' && grid !== undefined ? onGrid(resolved, grid) : resolved;
 }
 
 /**

@@ -3,6 +3,7 @@
  * header {name: {dtype, shape, data_offsets}}, optionally with a `__metadata__` map of strings; then the tensors' bytes,
  * without holes. Numbers are little-endian, as on every machine that runs WebGPU, so tensors are views, not copies.
  */
+import { type BytesLike, ownBytes, plainBytes } from '../bytes.ts';
 import { FormatError, OptionError, ShapeError } from '../errors.ts';
 
 /** What holds the elements of a type; types that JavaScript lacks are kept as their bits. */
@@ -117,11 +118,12 @@ export function encodeSafetensors(
 }
 
 /**
- * Reads a file whole. Tensors are views into `bytes`; one that isn't aligned for its type is copied.
+ * Reads a file whole. Tensors are views into the bytes; one that isn't aligned for its type is copied.
  * @param where the file's name, for errors
  * @throws FormatError for a file that is truncated, corrupt, of another kind, or of an element type not known here
  */
-export function decodeSafetensors(bytes: Uint8Array<ArrayBuffer>, where: string): SafetensorsFile {
+export function decodeSafetensors(given: BytesLike, where: string): SafetensorsFile {
+  const bytes = plainBytes(given, where);
   const { entries, start, metadata } = decodeSafetensorsHeader(bytes, bytes.length, where);
   const tensors = new Map<string, SafetensorsTensor>();
   for (const [name, entry] of entries) tensors.set(name, viewOf(bytes, start, entry));
@@ -395,14 +397,7 @@ function viewOf(bytes: Uint8Array<ArrayBuffer>, start: number, entry: Safetensor
   const aligned =
     offset % width === 0
       ? new TypedArray(bytes.buffer, offset, (end - begin) / width)
-      : new TypedArray(copyOf(bytes.subarray(start + begin, start + end)).buffer, 0, (end - begin) / width);
+      : new TypedArray(ownBytes(bytes.subarray(start + begin, start + end)).buffer, 0, (end - begin) / width);
   // `dtype` chose the array's type, which the compiler can't follow.
   return { dtype, shape, data: aligned } as SafetensorsTensor;
-}
-
-/** A copy with a buffer of its own (`slice` of a Node Buffer is none). */
-function copyOf(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  const copy = new Uint8Array(bytes.length);
-  copy.set(bytes);
-  return copy;
 }

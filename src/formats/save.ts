@@ -1,20 +1,24 @@
 /** Any model in any format that this library writes. */
-import { OptionError } from '../errors.ts';
-import type { Model, ParameterValues } from '../graph/index.ts';
-import { encodeModel, type ModelNotes } from './model-file.ts';
 
-type Writer = (
-  model: Model,
-  values: ParameterValues,
-  notes: ModelNotes,
-) => Promise<Uint8Array<ArrayBuffer>> | Uint8Array<ArrayBuffer>;
+import type { Model, ParameterValues } from '../graph/index.ts';
+import { unknownName } from '../options.ts';
+import type { Trainer } from '../train/index.ts';
+import { encodeModel } from './model-file.ts';
+import { encodeNotes, layoutOf, type ModelNotes } from './notes.ts';
+
+type Written = Uint8Array<ArrayBuffer>;
+type Writer = (model: Model, values: ParameterValues, notes: ModelNotes) => Promise<Written> | Written;
 
 /** By the ending of a file's name. Writers that need a package are loaded when they are asked for. */
 const WRITERS = {
   safetensors: encodeModel,
-  onnx: async (model, values) => {
+  onnx: async (model, values, notes) => {
     const { exportOnnx } = await import('./onnx.ts');
-    return exportOnnx(model, values);
+    const options = {
+      metadata: encodeNotes(notes, layoutOf(model.inputShape, 'NCHW')),
+      operators: 'qonnx',
+    } as const;
+    return exportOnnx(model, values, options);
   },
   tflite: async (model, values) => {
     const { exportTflite } = await import('./tflite/index.ts');
@@ -29,23 +33,34 @@ export const SAVE_FORMATS = Object.keys(WRITERS) as readonly SaveFormat[];
 
 /**
  * Writes a model with its weights as a file: `safetensors` is this library's own, `tflite` is Larq Compute Engine's; both
- * have one bit a binary weight. `onnx` has QONNX operators, and 32 bits a weight. Only this library's own keeps the names
- * of the classes and the encoding of the pixels.
+ * have one bit a binary weight. `onnx` has QONNX operators, and 32 bits a weight.
+ * @param notes what the network needs to be used, which every format keeps: how it takes bytes, names of the classes
  * @throws OptionError for a format that isn't written; what the writer throws for a layer that its format can't say
+ * @example await saveModel('onnx', model, values, { pixels: '-1:1', classes: ['cat', 'dog'] });
  */
 export async function saveModel(
   format: SaveFormat,
   model: Model,
   values: ParameterValues,
   notes: ModelNotes = {},
-): Promise<Uint8Array<ArrayBuffer>> {
-  if (!Object.hasOwn(WRITERS, format)) {
-    throw new OptionError('Models are not written in this format.', {
-      given: String(format),
-      expected: SAVE_FORMATS.join(', '),
-      where: 'saveModel',
-    });
-  }
+): Promise<Written> {
+  if (!Object.hasOwn(WRITERS, format)) throw unknownName('format', String(format), SAVE_FORMATS, 'saveModel');
   const write: Writer = WRITERS[format];
   return await write(model, values, notes);
+}
+
+/**
+ * What a trainer has learned so far as a file, with all that is needed to use it: the model, its weights, how it takes bytes
+ * and the names of the classes. In Node, `saveTraining` of `webgpu-bnn/node` writes files by path as well.
+ * @param notes what shall stand in the file instead of what the training's data says
+ * @throws what `saveModel` throws; OptionError while the trainer is busy
+ * @example const bytes = await saveTraining(trainer, 'onnx');
+ */
+export async function saveTraining(
+  trainer: Pick<Trainer, 'trained'>,
+  format: SaveFormat,
+  notes: ModelNotes = {},
+): Promise<Written> {
+  const { model, values, ...own } = await trainer.trained();
+  return saveModel(format, model, values, { ...own, ...notes });
 }

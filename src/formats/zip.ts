@@ -2,6 +2,7 @@
  * Files in a zip archive, every one compared with its checksum. The directory at the end of the archive decides what
  * there is; the bytes are inflated by fflate, which is loaded when an archive is.
  */
+import { type BytesLike, plainBytes } from '../bytes.ts';
 import { FormatError } from '../errors.ts';
 
 /** Writes the inflated bytes into `out`. */
@@ -29,11 +30,11 @@ const DEFLATED = 8;
  *   are larger than 1 GiB together; nothing is allocated before the directory was checked
  */
 export async function readZip(
-  bytes: Uint8Array<ArrayBuffer>,
+  bytes: BytesLike,
   where = 'zip',
 ): Promise<Map<string, Uint8Array<ArrayBuffer>>> {
   const { inflateSync } = await import('fflate');
-  return readZipWith(inflateSync, bytes, where);
+  return readZipWith(inflateSync, plainBytes(bytes, where), where);
 }
 
 /** `readZip` with the function that inflates. */

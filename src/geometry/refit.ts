@@ -17,6 +17,7 @@ import {
   quantConv2d,
   quantDense,
 } from '../layers/index.ts';
+import { renamed } from '../layers/layer.ts';
 import { encodeTrainState, STATE_WORDS } from '../ops/data.ts';
 import { unpackSigns } from '../ops/dense.ts';
 import { mergeMoments, momentsFrom, NO_PAIRS, pairMoments } from '../ops/proportionality.ts';
@@ -34,7 +35,7 @@ export function withContinuousWeights(source: Model, name: string): Model {
     const chosen = entry.name === name;
     found ||= chosen;
     const layer = chosen ? continuous(entry.layer, name) : entry.layer;
-    nodes.push(apply({ ...layer, name: entry.name }, ...entry.inputs.map((from) => nodes[from] ?? start)));
+    nodes.push(apply(renamed(layer, entry.name), ...entry.inputs.map((from) => nodes[from] ?? start)));
   }
   if (!found) {
     throw new OptionError('The model has no layer of this name.', { given: name, where: source.name });

@@ -16,14 +16,20 @@ export interface RankedClass {
  * @param width scores a sample
  * @param options.top how many to name; default 3
  * @param options.classes their names
+ * @param options.pairFrom one score a sample tells two classes apart: class 1 from this score up, class 0 below; the other
+ *   class has the score mirrored at it
  * @throws OptionError unless `top` is a positive integer and the samples are whole
  */
 export function rankClasses(
   scores: Float32Array,
   width: number,
-  options: { readonly top?: number | undefined; readonly classes?: readonly string[] | undefined } = {},
+  options: {
+    readonly top?: number | undefined;
+    readonly classes?: readonly string[] | undefined;
+    readonly pairFrom?: number | undefined;
+  } = {},
 ): RankedClass[][] {
-  const { top = 3, classes } = options;
+  const { top = 3, classes, pairFrom } = options;
   if (!Number.isSafeInteger(top) || top < 1 || scores.length % width !== 0) {
     throw new OptionError("These classes can't be ranked.", {
       given: `top = ${top}, ${scores.length} scores`,
@@ -32,8 +38,12 @@ export function rankClasses(
     });
   }
   return Array.from({ length: scores.length / width }, (_, sample) => {
-    const row = scores.subarray(sample * width, (sample + 1) * width);
+    const own = scores.subarray(sample * width, (sample + 1) * width);
+    const [score = 0] = own;
+    const row = pairFrom === undefined ? own : [2 * pairFrom - score, score];
     const order = Array.from(row.keys()).sort((a, b) => (row[b] ?? 0) - (row[a] ?? 0));
+    // At the border it is class 1.
+    if (pairFrom === score) order.reverse();
     return order
       .slice(0, top)
       .map((label) => ({ label, name: classes?.[label] ?? `${label}`, score: row[label] ?? 0 }));

@@ -11,6 +11,7 @@ import {
   maxPool2d,
   signPool2d,
 } from '../layers/index.ts';
+import { renamed } from '../layers/layer.ts';
 import { apply, type GraphNode, input, type Model, type ModelLayer, model } from './model.ts';
 import { isPacked, type ParameterValue, type ParameterValues } from './values.ts';
 
@@ -140,7 +141,7 @@ export function rebuild(
       nodes.push(from[0] ?? start);
       return;
     }
-    nodes.push(apply(replacement?.layer ?? { ...layer, name }, ...from));
+    nodes.push(apply(replacement?.layer ?? renamed(layer, name), ...from));
     const own =
       replacement?.values ??
       new Map(parameters.map((spec) => [spec.name, needed(values, `${name}/${spec.name}`)]));

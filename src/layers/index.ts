@@ -6,6 +6,7 @@ export {
   binaryConv2d,
   binaryDense,
 } from './binary-products.ts';
+export type { LayerFactory } from './common.ts';
 export { type Conv2dLayerOptions, conv2d, type QuantConv2dOptions, quantConv2d } from './conv2d.ts';
 export { type DenseOptions, dense, type QuantDenseOptions, quantDense } from './dense.ts';
 export {

@@ -87,15 +87,15 @@ function untrained(shape: Shape, initial: Readonly<Record<string, number>>): Par
   }));
 }
 
+/** What to do where a layer that stands for others was given to a trainer. */
+const FOLDED = 'train the network that it was folded from';
+
 /** @throws OptionError when training */
-export function assertInference(training: boolean, where: string): void {
-  if (training) noGradient(where);
+export function assertInference(training: boolean, where: string, remedy = FOLDED): void {
+  if (training) noGradient(where, remedy);
 }
 
 /** @throws OptionError always */
-export function noGradient(where: string): Backward {
-  throw new OptionError('This layer is for inference: it has no gradient.', {
-    where,
-    remedy: 'train the network that it was folded from',
-  });
+export function noGradient(where: string, remedy = FOLDED): Backward {
+  throw new OptionError('This layer is for inference: it has no gradient.', { where, remedy });
 }

@@ -168,6 +168,19 @@ export interface Layer {
   forward(context: ForwardContext, inputs: readonly Activation[]): Forward;
 }
 
+/** The same layer under another name, whatever it is: an object, or an instance of a class with private fields. */
+export function renamed(layer: Layer, name: string): Layer {
+  if (layer.name === name) return layer;
+  if (Object.getPrototypeOf(layer) === Object.prototype) return { ...layer, name };
+  return new Proxy(layer, {
+    get(target, key) {
+      if (key === 'name') return name;
+      const value: unknown = Reflect.get(target, key, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
 /** The only input of a layer that takes one. */
 export function onlyInput<T>(inputs: readonly T[], name: string): T {
   const [first] = inputs;

@@ -152,6 +152,10 @@ function makeCurve(kind: Curve, options: { readonly name?: string }, alpha = 0):
   };
 }
 
+/** Of `softmax` in a training. */
+const LOGITS =
+  'train without it: the losses take what stands before it (logits); append it to the network that you save';
+
 /** exp(x) over its sum along the last axis; any shape. For inference: losses take logits. */
 export function softmax(options: { readonly name?: string } = {}): Layer {
   const where = options.name ?? 'softmax';
@@ -162,9 +166,9 @@ export function softmax(options: { readonly name?: string } = {}): Layer {
     outputShape: (inputs, name) => onlyInput(inputs, name),
     parameters: () => [],
     forward({ builder, training }, inputs) {
-      assertInference(training, where);
+      assertInference(training, where, LOGITS);
       const x = asReal(builder, onlyInput(inputs, where));
-      return { output: real(softmaxOp(builder, x)), backward: () => noGradient(where) };
+      return { output: real(softmaxOp(builder, x)), backward: () => noGradient(where, LOGITS) };
     },
   };
 }

@@ -12,7 +12,8 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { StorageError } from '../errors.ts';
+import { plainBytes } from '../bytes.ts';
+import { BnnError, StorageError } from '../errors.ts';
 
 /** Puts content into an open, empty file; tests replace it by one that fails. */
 export type WriteContent = (file: FileHandle, bytes: Uint8Array | string) => Promise<void>;
@@ -23,12 +24,15 @@ const writeAll: WriteContent = (file, bytes) => file.writeFile(bytes);
  * Writes a file, and its folder if need be, so that a crash, a full disk or a lost connection leaves the old file: the
  * content goes to a temporary file beside it, is flushed to the disk, and takes the name in one step. A link is followed;
  * into a pipe or a device (`/dev/stdout`), which can't be replaced, the content is written as it is.
+ * @param check is given the path of the temporary file before it takes the name; what it throws is thrown, and nothing is
+ *   written then
  * @throws StorageError; the old file is then as it was and the temporary one is gone
  */
 export async function writeFileAtomic(
   path: string,
   bytes: Uint8Array | string,
   write: WriteContent = writeAll,
+  check?: (written: string) => Promise<void>,
 ): Promise<void> {
   const target = await realpath(path).catch(() => path);
   const folder = dirname(target);
@@ -38,7 +42,15 @@ export async function writeFileAtomic(
   );
   let created = false;
   try {
-    if (await isStream(target)) return await writeFile(target, bytes);
+    if (await isStream(target)) {
+      if (check !== undefined) {
+        throw new StorageError('What is written into a pipe or a device can not be read back and checked.', {
+          where: path,
+          remedy: 'name a file, or write it unchecked',
+        });
+      }
+      return await writeFile(target, bytes);
+    }
     await mkdir(folder, { recursive: true });
     const file = await open(partial, 'wx');
     created = true;
@@ -48,10 +60,12 @@ export async function writeFileAtomic(
     } finally {
       await file.close();
     }
+    await check?.(partial);
     await rename(partial, target);
     created = false;
   } catch (cause) {
     if (created) await rm(partial, { force: true }).catch(() => {});
+    if (cause instanceof BnnError) throw cause;
     throw storageError('The file could not be written; what was there before is untouched.', path, cause);
   }
   await syncFolder(folder);
@@ -65,7 +79,7 @@ async function isStream(path: string): Promise<boolean> {
 /** @throws StorageError for a file that is missing, unreadable or a folder */
 export async function readFileChecked(path: string): Promise<Uint8Array<ArrayBuffer>> {
   try {
-    return await readFile(path);
+    return plainBytes(await readFile(path), path);
   } catch (cause) {
     throw storageError('The file could not be read.', path, cause);
   }
@@ -97,6 +111,7 @@ const REMEDIES: Readonly<Record<string, readonly [given: string, remedy: string]
   EEXIST: ['a part of the path is a file, not a folder', 'name another path'],
   ENOENT: ['there is no such file or folder', 'check the path'],
   ENAMETOOLONG: ['the name is too long', 'name a shorter path'],
+  ERR_FS_FILE_TOO_LARGE: ['the file is larger than 2 GiB', 'name a smaller file'],
   EMFILE: ['too many files are open', 'raise the limit: ulimit -n 4096'],
 };
 

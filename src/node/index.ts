@@ -12,5 +12,6 @@ export {
 } from './datasets.ts';
 export { readFileChecked, writeFileAtomic } from './files.ts';
 export { cacheFolder, type NodeGpuOptions, requestGpu } from './gpu.ts';
-// By path as well: this one hides the one of the entry above.
-export { loadModel } from './models.ts';
+export { type ImageSize, type ReadImage, readImage } from './images.ts';
+// By path as well: these hide those of the entry above.
+export { loadModel, saveTraining } from './models.ts';

@@ -30,6 +30,7 @@ export {
   type Progress,
   type StepsInfo,
   type StepTap,
+  type Trained,
   Trainer,
   type TrainerOptions,
 } from './trainer.ts';

@@ -155,6 +155,16 @@ export interface CheckpointTensor {
   readonly data: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
 }
 
+/** What a training has learned, with all that is needed to use it; `saveTraining` makes a file of it. */
+export interface Trained {
+  readonly model: Model;
+  /** Latent weights where they are binary. */
+  readonly values: ReadonlyMap<string, Float32Array<ArrayBuffer>>;
+  readonly classes: readonly string[];
+  /** How the network takes bytes: a pixel is byte·scale[c] + shift[c]. */
+  readonly pixels: TrainingData['normalise'];
+}
+
 /** Where a training is; plain JSON. */
 export interface Progress {
   readonly step: number;
@@ -359,6 +369,18 @@ export class Trainer {
       if (flips !== undefined) counts.set(parameter.name, await this.gpu.readWords(flips));
     }
     return { steps: this.#progress.batch, counts };
+  }
+
+  /** What was learned so far, with all that is needed to use it. @throws OptionError while the trainer is busy */
+  async trained(): Promise<Trained> {
+    return this.#exclusively('trained', async () => {
+      const values = new Map<string, Float32Array<ArrayBuffer>>();
+      for (const { name, value } of this.network.parameters.values()) {
+        values.set(name, await this.gpu.readFloats(value));
+      }
+      const { classes, normalise } = this.data;
+      return { model: this.network.model, values, classes, pixels: normalise };
+    });
   }
 
   /** Everything that is needed to go on later, elsewhere. */

@@ -31,7 +31,10 @@ window.loadFrom = async (url, pixels) => {
   const loaded = await loadModel(url, { onProgress: (report) => progress.push(report) });
   using gpu = await Gpu.request();
   using classifier = await loaded.createClassifier(gpu);
-  const { results, scores } = await classifier.classify(Uint8Array.from(pixels), { top: 1 });
+  const { results, scores } = await classifier.classify(Uint8Array.from(pixels), {
+    top: 1,
+    pixels: loaded.pixels ?? '0:1',
+  });
   return { format: loaded.format, scores: [...scores], best: results[0]?.[0]?.name, progress };
 };
 
