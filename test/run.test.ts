@@ -1,9 +1,12 @@
 /** `webgpu-bnn run` and `inspect`, as users run them. */
-import { readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { dirname } from 'node:path';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { encode } from 'fast-png';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseIdx } from '../src/data/index.ts';
 import { buildCli, runCli } from './helpers/cli.ts';
 
 const FIXTURES = 'test/fixtures';
@@ -55,6 +58,51 @@ describe('run', () => {
     );
   });
 
+  test('a digit as a larger, coloured picture and as an array in either order; a folder of pictures', async () => {
+    const { data } = parseIdx(
+      new Uint8Array(readFileSync(`${FIXTURES}/bnn-pynq/3.image-idx3-ubyte`)),
+      'three',
+    );
+    const folder = mkdtempSync(join(tmpdir(), 'webgpu-bnn run #'));
+    const large = Uint8Array.from({ length: 3 * 84 * 84 }, (_, i) => {
+      const [row, column] = [Math.floor(i / 3 / 84), Math.floor(i / 3) % 84];
+      return data[Math.floor(row / 3) * 28 + Math.floor(column / 3)] ?? 0;
+    });
+    const run = async (...args: string[]) =>
+      JSON.parse((await runCli(cli, ['run', LFC, ...args, '--json'])).stdout);
+    writeFileSync(join(folder, 'large.png'), encode({ width: 84, height: 84, channels: 3, data: large }));
+    writeFileSync(join(folder, 'small.png'), encode({ width: 28, height: 28, channels: 1, data }));
+    const [exact] = (await run('--input', `${FIXTURES}/bnn-pynq/3.image-idx3-ubyte`)).results;
+    const pictures = await run('--input', folder);
+    expect(pictures.results).toEqual([exact, exact]);
+    expect(pictures.files).toEqual([join(folder, 'large.png'), join(folder, 'small.png')]);
+    expect(pictures.notes).toEqual([`${join(folder, 'large.png')}: resized from 84 x 84 to 28 x 28 (area)`]);
+    const listed = await run('--input', join(folder, 'small.png'), join(folder, 'large.png'));
+    expect(listed.files).toEqual([join(folder, 'small.png'), join(folder, 'large.png')]);
+    expect(await run('--input', `${folder}/*.png`)).toMatchObject({ files: pictures.files, count: 2 });
+
+    // The header's shape and order decide: [1, 1, 28, 28], and column by column.
+    const npy = (descr: string, order: string, body: Uint8Array) => {
+      const text = `{'descr': '${descr}', 'fortran_order': ${order}, 'shape': (1, 1, 28, 28), }`.padEnd(117);
+      return Buffer.concat([
+        Buffer.from([0x93, ...Buffer.from('NUMPY'), 1, 0, 118, 0]),
+        Buffer.from(`${text}\n`),
+        body,
+      ]);
+    };
+    const columns = Uint8Array.from({ length: 784 }, (_, i) => data[(i % 28) * 28 + Math.floor(i / 28)] ?? 0);
+    writeFileSync(join(folder, 'c.npy'), npy('|u1', 'False', data));
+    writeFileSync(join(folder, 'f.npy'), npy('|u1', 'True', columns));
+    for (const name of ['c.npy', 'f.npy']) {
+      const { results, notes } = await run('--input', join(folder, name));
+      expect(results).toEqual([exact]);
+      expect(notes).toEqual([`${join(folder, name)}: [1, 1, 28, 28] |u1 read as one channel`]);
+    }
+    const { stdout } = await runCli(cli, ['run', LFC, '--input', folder, '--top', '1']);
+    expect(stdout).toMatch(/note +.*large\.png: resized[\s\S]*small\.png 3 \(/);
+    rmSync(folder, { recursive: true });
+  });
+
   test.each([
     ['nothing to run on', `run ${LFC}`, 2, /--input FILE or --dataset NAME/],
     ['no such model', 'run nowhere.onnx --dataset mnist', 1, /no such model/],
@@ -101,6 +149,7 @@ describe('inspect', () => {
     expect(stdout).toMatch(/fused .* with /);
     expect(stdout).toMatch(/packed .*one bit a value leaves /);
     expect(stdout).toMatch(/total +59,008/);
+    expect(stdout).toMatch(/pixels +the file does not say/);
   });
 
   test('from a URL, and what a server says when there is nothing', async () => {

@@ -1,6 +1,6 @@
 /** Images for a network, from the files that people have: pictures, folders and patterns of them, arrays, data sets' files. */
 import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { glob } from 'tinyglobby';
 import { FormatError, listed, StorageError } from '../errors.ts';
 import { parseCifar10, parseIdx, type Shape, sizeOf } from '../index.ts';
@@ -79,7 +79,7 @@ async function expanded(input: string): Promise<string[]> {
     });
   }
   if (entry !== undefined || !/[*?[{]/.test(input)) return [input];
-  const matched = (await glob(input, { expandDirectories: false })).sort();
+  const matched = (await glob(input, { expandDirectories: false, absolute: isAbsolute(input) })).sort();
   if (matched.length > 0) return matched;
   throw new StorageError('No file matches this pattern.', {
     given: input,

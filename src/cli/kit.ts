@@ -27,6 +27,7 @@ import { Command } from 'commander';
 import { create } from 'tar';
 import { OptionError, StorageError } from '../errors.ts';
 import { chromiumPackage, unpackOnce } from '../node/gpu.ts';
+import { DECODERS } from '../node/images.ts';
 import { megabytes } from './output.ts';
 
 interface Flags {
@@ -81,6 +82,7 @@ export async function writeKit(folder: string, options: { readonly data?: boolea
     await bundle('cli.js', join(app, 'cli.mjs'));
     await bundle('kit-launch.js', join(kit, 'launch.mjs'));
     copyDawn(join(app, 'node_modules', 'webgpu'));
+    copyDecoders(join(app, 'node_modules'));
     copySoftwareAdapter(software, join(app, 'node_modules', '@sparticuz', 'chromium'));
     const drivers = await unpackOnce(
       join(software.bin, 'swiftshader.tar.br'),
@@ -165,6 +167,14 @@ function copyDawn(to: string): void {
   mkdirSync(dirname(join(to, binary)), { recursive: true });
   for (const name of ['package.json', 'index.js', 'LICENSE.md', binary]) {
     if (existsSync(join(root, name))) copyFileSync(join(root, name), join(to, name));
+  }
+}
+
+/** What decodes JPEG and WebP: compiled code that is read when a picture is. */
+function copyDecoders(to: string): void {
+  for (const file of DECODERS) {
+    mkdirSync(dirname(join(to, file)), { recursive: true });
+    copyFileSync(require.resolve(file), join(to, file));
   }
 }
 

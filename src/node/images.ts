@@ -164,6 +164,12 @@ interface Decoded {
 }
 
 const { resolve } = createRequire(import.meta.url);
+const [MOZJPEG, LIBWEBP] = [
+  '@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm',
+  '@jsquash/webp/codec/dec/webp_dec.wasm',
+] as const;
+/** Compiled code that is read when a picture is. */
+export const DECODERS = [MOZJPEG, LIBWEBP] as const;
 
 const modules = new Map<string, Promise<WebAssembly.Module>>();
 
@@ -194,13 +200,13 @@ const QUIET = { print: () => {}, printErr: () => {} };
 async function decodeJpeg(bytes: Uint8Array<ArrayBuffer>): Promise<Decoded> {
   const { default: decode, init } = await import('@jsquash/jpeg/decode.js');
   // Anew for every file: after one that is damaged the decoder's memory is not what it was.
-  await start(init, await compiled('@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm'));
+  await start(init, await compiled(MOZJPEG));
   return decode(bytes as unknown as ArrayBuffer, { preserveOrientation: true });
 }
 
 async function decodeWebp(bytes: Uint8Array<ArrayBuffer>): Promise<Decoded> {
   const { default: decode, init } = await import('@jsquash/webp/decode.js');
-  await start(init, await compiled('@jsquash/webp/codec/dec/webp_dec.wasm'));
+  await start(init, await compiled(LIBWEBP));
   return decode(bytes as unknown as ArrayBuffer);
 }
 
