@@ -159,7 +159,7 @@ async function readFile(name: string, bytes: Bytes): Promise<ModelContent> {
     }
     default: {
       const { importOnnx } = await import('./onnx.ts');
-      return { format: 'ONNX', classes: undefined, pixels: undefined, ...importOnnx(bytes) };
+      return { format: 'ONNX', classes: undefined, ...importOnnx(bytes) };
     }
   }
 }
