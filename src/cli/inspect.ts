@@ -1,6 +1,7 @@
 /** `webgpu-bnn inspect`: what a stored network is made of, after it was compiled for inference. */
 import { Command } from 'commander';
 import { listed, printable } from '../errors.ts';
+import type { OnnxEnd } from '../formats/onnx.ts';
 import { describePixels, type Model, type Shape, summarize } from '../index.ts';
 import { MODEL_ARGUMENT, readModel } from './imported.ts';
 import { bytesText } from './output.ts';
@@ -22,11 +23,13 @@ export function inspectCommand(): Command {
     .action(async (path: string, flags: Flags) => {
       const loaded = await readModel(path, { fold: flags.fold });
       const { format, model, classes, pixels, producer, layout, folded, fused, kept, bytes } = loaded;
+      const { inputs, outputs } = loaded;
       const summary = summarize(model);
       if (flags.json === true) {
         const graph = graphOf(model);
+        const file = { inputs, outputs };
         const notes = { classes, pixels, producer, layout };
-        const result = { format, fileBytes: bytes, ...summary, graph, ...notes, folded, fused, kept };
+        const result = { format, fileBytes: bytes, file, ...summary, graph, ...notes, folded, fused, kept };
         process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
         return;
       }
@@ -34,9 +37,12 @@ export function inspectCommand(): Command {
       console.log(
         `size     ${bytesText(bytes)} on disk, ${bytesText(summary.total.bytes)} of weights in memory`,
       );
-      console.log(
-        `input    ${axesOf(model.inputShape)}${layout === undefined ? '' : `; in the file ${layout}`}`,
-      );
+      if (inputs === undefined) {
+        const order = layout === undefined ? '' : `; in the file ${printable(layout)}`;
+        console.log(`input    ${axesOf(model.inputShape)}${order}`);
+      }
+      for (const end of inputs ?? []) console.log(`input    ${axesText(end)}`);
+      for (const end of outputs ?? []) console.log(`output   ${axesText(end)}`);
       console.log(
         `pixels   ${pixels === undefined ? 'the file does not say: run with --pixels' : describePixels(pixels)}`,
       );
@@ -65,6 +71,21 @@ export function inspectCommand(): Command {
 function axesOf(shape: Shape): string {
   const names = shape.length === 3 ? ' (height, width, channels)' : '';
   return `${shape.join(' x ')}${names}`;
+}
+
+/** A value of an ONNX file with what each of its axes is. */
+function axesText({ name, dims, layout }: OnnxEnd): string {
+  const words: Readonly<Record<string, string>> = {
+    C: layout === 'NC' ? 'features' : 'channels',
+    D: 'depth',
+    H: 'height',
+    W: layout.includes('H') ? 'width' : 'length',
+  };
+  const axes = dims.map((extent, axis) => {
+    const word = words[layout[axis] ?? ''];
+    return word === undefined ? 'batch' : `${word} ${extent}`;
+  });
+  return `${printable(name)} [${axes.join(', ')}]`;
 }
 
 interface GraphEntry {

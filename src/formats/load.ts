@@ -14,6 +14,7 @@ import type { LayerFactory } from '../layers/index.ts';
 import { Classifier, type ClassifierOptions } from './classifier.ts';
 import { readModelFile } from './model-file.ts';
 import { decodeNotes, type ReadNotes } from './notes.ts';
+import type { OnnxEnd } from './onnx.ts';
 import {
   chosenPixels,
   encodePixels,
@@ -64,6 +65,9 @@ export interface ModelContent extends ReadNotes {
   readonly pixels: PixelEncoding | undefined;
   /** Of a network that takes 8-bit integers for reals: a range of pixels by name is one of the reals. */
   readonly grid?: IntegerGrid | undefined;
+  /** What goes in and comes out as the file has it, where its format leaves the order of axes open (ONNX). */
+  readonly inputs?: readonly OnnxEnd[] | undefined;
+  readonly outputs?: readonly OnnxEnd[] | undefined;
   /** What the reader made thresholds, scales or nothing of. */
   readonly folded: readonly string[];
 }
@@ -175,7 +179,8 @@ async function readFile(name: string, bytes: Bytes, options: LoadOptions): Promi
     default: {
       const { importOnnx } = await import('./onnx.ts');
       const network = inFile(name, () => importOnnx(bytes));
-      return { format: 'ONNX', ...network, ...notesOf(network, name, network as Partial<ReadNotes>) };
+      const found = { ...network, layout: network.inputs[0]?.layout };
+      return { format: 'ONNX', ...network, ...notesOf(network, name, found) };
     }
   }
 }

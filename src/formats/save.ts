@@ -1,5 +1,4 @@
 /** Any model in any format that this library writes. */
-
 import type { Model, ParameterValues } from '../graph/index.ts';
 import { unknownName } from '../options.ts';
 import type { Trainer } from '../train/index.ts';
@@ -14,11 +13,7 @@ const WRITERS = {
   safetensors: encodeModel,
   onnx: async (model, values, notes) => {
     const { exportOnnx } = await import('./onnx.ts');
-    const options = {
-      metadata: encodeNotes(notes, layoutOf(model.inputShape, 'NCHW')),
-      operators: 'qonnx',
-    } as const;
-    return exportOnnx(model, values, options);
+    return exportOnnx(model, values, { metadata: encodeNotes(notes, layoutOf(model.inputShape, 'NCHW')) });
   },
   tflite: async (model, values) => {
     const { exportTflite } = await import('./tflite/index.ts');

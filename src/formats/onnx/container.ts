@@ -3,12 +3,14 @@
  * constant tensors, inputs and outputs. What isn't needed is skipped.
  */
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
-import { FormatError } from '../../errors.ts';
+import { FormatError, listed } from '../../errors.ts';
 
 /** A constant; numbers of every type as float64. */
 export interface OnnxTensor {
   readonly dims: readonly number[];
   readonly data: Float64Array<ArrayBuffer>;
+  /** Element type by its number in onnx.proto3, where that is still what the file says. */
+  readonly type?: number | undefined;
 }
 
 export interface OnnxNode {
@@ -34,9 +36,23 @@ export interface OnnxGraph {
   readonly initializers: ReadonlyMap<string, OnnxTensor>;
   readonly inputs: readonly OnnxValueInfo[];
   readonly outputs: readonly OnnxValueInfo[];
+  /** What quantization tools say of values, by the value's name: FINN's `finn_datatype`, `tensor_layout`. */
+  readonly annotations: ReadonlyMap<string, ReadonlyMap<string, string>>;
   /** Version of the standard operators; 13 where the file doesn't say it. */
   readonly opset: number;
+  /** `metadata_props`. */
+  readonly metadata: ReadonlyMap<string, string>;
+  /** What wrote the file, and its version. */
+  readonly producer: string | undefined;
 }
+
+/** The graph's own part of that. */
+type GraphContent = Omit<OnnxGraph, 'opset' | 'metadata' | 'producer'>;
+
+/** Nodes that a file may have: some ten times those of the largest published networks. */
+export const MOST_NODES = 2 ** 15;
+/** Constants, inputs, outputs and annotations that a file may have, of each kind. */
+const MOST_OTHERS = 2 ** 17;
 
 /** A field of a message as it stands in the file. */
 export interface RawField {
@@ -90,25 +106,71 @@ function repeated(into: number[], read: (reader: BinaryReader) => number): Field
 
 const int64 = (reader: BinaryReader) => Number(reader.int64());
 
+/** The files beside a model that its weights may be in, by name. */
+export type OnnxFiles = ReadonlyMap<string, Uint8Array>;
+
 /**
  * Parses an ONNX file.
- * @throws FormatError when it isn't one, or is damaged
+ * @param files that its weights may be in
+ * @throws FormatError when it isn't one, or is damaged, or names a file that wasn't given
  */
-export function parseOnnx(bytes: Uint8Array): OnnxGraph {
+export function parseOnnx(bytes: Uint8Array, files: OnnxFiles = new Map()): OnnxGraph {
   return readable(bytes, () => {
-    let graph: Omit<OnnxGraph, 'opset'> | undefined;
+    let graph: GraphContent | undefined;
     let opset = 13;
+    let [producer, version] = ['', ''];
+    const metadata = new Map<string, string>();
+    const store = new ExternalData(files);
     readMessage(bytes, {
+      2: (reader) => {
+        producer = text(reader);
+      },
+      3: (reader) => {
+        version = text(reader);
+      },
       7: (reader) => {
-        graph = readGraph(reader.bytes());
+        graph = readGraph(reader.bytes(), store);
       },
       8: (reader) => {
-        const { domain, version } = readOpset(reader.bytes());
-        if (domain === '' || domain === 'ai.onnx') opset = version;
+        const { domain, version: own } = readOpset(reader.bytes());
+        if (domain === '' || domain === 'ai.onnx') opset = own;
+      },
+      14: (reader) => {
+        const { key, value } = readPair(reader.bytes());
+        metadata.set(key, value);
+        assertFew(metadata.size, MOST_OTHERS, 'notes');
       },
     });
     if (graph === undefined) throw new FormatError('There is no graph in this file.', { where: 'ONNX' });
-    return { ...(graph as Omit<OnnxGraph, 'opset'>), opset };
+    const made = [producer, version].filter((part) => part !== '').join(' ');
+    return { ...(graph as GraphContent), opset, metadata, producer: made === '' ? undefined : made };
+  });
+}
+
+/** Text that may be anything: what isn't UTF-8 in it is replaced. */
+const text = (reader: BinaryReader) => LENIENT.decode(reader.bytes());
+const LENIENT = new TextDecoder();
+
+/** StringStringEntryProto. */
+function readPair(bytes: Uint8Array): { key: string; value: string } {
+  let [key, value] = ['', ''];
+  readMessage(bytes, {
+    1: (reader) => {
+      key = text(reader);
+    },
+    2: (reader) => {
+      value = text(reader);
+    },
+  });
+  return { key, value };
+}
+
+function assertFew(count: number, most: number, what: string): void {
+  if (count <= most) return;
+  throw new FormatError(`This ONNX file has more ${what} than networks have.`, {
+    given: `more than ${most}`,
+    expected: `${most} at most`,
+    where: 'ONNX',
   });
 }
 
@@ -139,24 +201,55 @@ function readOpset(bytes: Uint8Array): { domain: string; version: number } {
   return { domain, version };
 }
 
-function readGraph(bytes: Uint8Array): Omit<OnnxGraph, 'opset'> {
+function readGraph(bytes: Uint8Array, store: ExternalData): GraphContent {
   const nodes: OnnxNode[] = [];
   const initializers = new Map<string, OnnxTensor>();
   const inputs: OnnxValueInfo[] = [];
   const outputs: OnnxValueInfo[] = [];
+  const annotations = new Map<string, ReadonlyMap<string, string>>();
+  let constants = 0;
+  const valueInfo = (into: OnnxValueInfo[], what: string) => (reader: BinaryReader) => {
+    into.push(readValueInfo(reader.bytes()));
+    assertFew(into.length, MOST_OTHERS, what);
+  };
   readMessage(bytes, {
-    1: (reader) => void nodes.push(readNode(reader.bytes(), nodes.length)),
+    1: (reader) => {
+      assertFew(nodes.length + 1, MOST_NODES, 'nodes');
+      nodes.push(readNode(reader.bytes(), nodes.length, store));
+    },
     5: (reader) => {
-      const { name, tensor } = readTensor(reader.bytes());
+      assertFew(++constants, MOST_OTHERS, 'constants');
+      const { name, tensor } = readTensor(reader.bytes(), store);
       initializers.set(name, tensor);
     },
-    11: (reader) => void inputs.push(readValueInfo(reader.bytes())),
-    12: (reader) => void outputs.push(readValueInfo(reader.bytes())),
+    11: valueInfo(inputs, 'inputs'),
+    12: valueInfo(outputs, 'outputs'),
+    14: (reader) => {
+      const { name, notes } = readAnnotation(reader.bytes());
+      annotations.set(name, notes);
+      assertFew(annotations.size, MOST_OTHERS, 'annotations');
+    },
   });
-  return { nodes, initializers, inputs, outputs };
+  return { nodes, initializers, inputs, outputs, annotations };
 }
 
-function readNode(bytes: Uint8Array, place: number): OnnxNode {
+/** TensorAnnotation: what a tool says of a value. */
+function readAnnotation(bytes: Uint8Array): { name: string; notes: ReadonlyMap<string, string> } {
+  let name = '';
+  const notes = new Map<string, string>();
+  readMessage(bytes, {
+    1: (reader) => {
+      name = text(reader);
+    },
+    2: (reader) => {
+      const { key, value } = readPair(reader.bytes());
+      notes.set(key, value);
+    },
+  });
+  return { name, notes };
+}
+
+function readNode(bytes: Uint8Array, place: number, store: ExternalData): OnnxNode {
   const inputs: string[] = [];
   const outputs: string[] = [];
   const numbers = new Map<string, readonly number[]>();
@@ -174,7 +267,7 @@ function readNode(bytes: Uint8Array, place: number): OnnxNode {
     },
     5: (reader) => {
       const values: number[] = [];
-      let [key, text]: [string, string | undefined] = ['', undefined];
+      let [key, own]: [string, string | undefined] = ['', undefined];
       let tensor: OnnxTensor | undefined;
       readMessage(reader.bytes(), {
         1: (r) => {
@@ -183,16 +276,16 @@ function readNode(bytes: Uint8Array, place: number): OnnxNode {
         2: (r) => void values.push(r.float()),
         3: (r) => void values.push(int64(r)),
         4: (r) => {
-          text = new TextDecoder().decode(r.bytes());
+          own = text(r);
         },
         5: (r) => {
-          tensor = readTensor(r.bytes()).tensor;
+          tensor = readTensor(r.bytes(), store).tensor;
         },
         7: repeated(values, (r) => r.float()),
         8: repeated(values, int64),
       });
       numbers.set(key, values);
-      if (text !== undefined) texts.set(key, text);
+      if (own !== undefined) texts.set(key, own);
       if (tensor !== undefined) tensors.set(key, tensor);
     },
     7: (reader) => {
@@ -233,22 +326,64 @@ function readValueInfo(bytes: Uint8Array): OnnxValueInfo {
   return { name, dims };
 }
 
-/** Element types by their number in onnx.proto3, with how `raw_data` is read. */
-const RAW: Readonly<Record<number, readonly [bytes: number, read: (view: DataView, at: number) => number]>> =
-  {
-    1: [4, (view, at) => view.getFloat32(at, true)],
-    2: [1, (view, at) => view.getUint8(at)],
-    3: [1, (view, at) => view.getInt8(at)],
-    6: [4, (view, at) => view.getInt32(at, true)],
-    7: [8, (view, at) => Number(view.getBigInt64(at, true))],
-    9: [1, (view, at) => view.getUint8(at)],
-    11: [8, (view, at) => view.getFloat64(at, true)],
-  };
+/** Element types by their number in onnx.proto3: those that are read. */
+export const ELEMENT = {
+  float: 1,
+  uint8: 2,
+  int8: 3,
+  uint16: 4,
+  int16: 5,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  double: 11,
+  uint32: 12,
+  uint64: 13,
+  bfloat16: 16,
+} as const;
 
-function readTensor(bytes: Uint8Array): { name: string; tensor: OnnxTensor } {
+type ElementRead = readonly [bytes: number, read: (view: DataView, at: number) => number];
+
+/** How `raw_data` is read. */
+const RAW: Readonly<Record<number, ElementRead>> = {
+  [ELEMENT.float]: [4, (view, at) => view.getFloat32(at, true)],
+  [ELEMENT.uint8]: [1, (view, at) => view.getUint8(at)],
+  [ELEMENT.int8]: [1, (view, at) => view.getInt8(at)],
+  [ELEMENT.uint16]: [2, (view, at) => view.getUint16(at, true)],
+  [ELEMENT.int16]: [2, (view, at) => view.getInt16(at, true)],
+  [ELEMENT.int32]: [4, (view, at) => view.getInt32(at, true)],
+  [ELEMENT.int64]: [8, (view, at) => Number(view.getBigInt64(at, true))],
+  [ELEMENT.bool]: [1, (view, at) => view.getUint8(at)],
+  [ELEMENT.float16]: [2, (view, at) => halfOf(view.getUint16(at, true))],
+  [ELEMENT.double]: [8, (view, at) => view.getFloat64(at, true)],
+  [ELEMENT.uint32]: [4, (view, at) => view.getUint32(at, true)],
+  [ELEMENT.uint64]: [8, (view, at) => Number(view.getBigUint64(at, true))],
+  [ELEMENT.bfloat16]: [2, (view, at) => brainOf(view.getUint16(at, true))],
+};
+
+/** A half float from its bits (IEEE 754). */
+function halfOf(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 31;
+  const fraction = bits & 1023;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
+  return sign * (1024 + fraction) * 2 ** (exponent - 25);
+}
+
+/** A brain float from its bits: the upper half of a float's. */
+function brainOf(bits: number): number {
+  const word = new DataView(new ArrayBuffer(4));
+  word.setUint16(0, bits);
+  return word.getFloat32(0);
+}
+
+function readTensor(bytes: Uint8Array, store: ExternalData): { name: string; tensor: OnnxTensor } {
   const dims: number[] = [];
   const values: number[] = [];
-  let [name, type, isExternal] = ['', 0, false];
+  const external = new Map<string, string>();
+  let [name, type, location] = ['', 0, 0];
   let raw: Uint8Array | undefined;
   readMessage(bytes, {
     1: repeated(dims, int64),
@@ -265,33 +400,103 @@ function readTensor(bytes: Uint8Array): { name: string; tensor: OnnxTensor } {
       raw = reader.bytes();
     },
     10: repeated(values, (reader) => reader.double()),
-    13: (reader, wire) => {
-      reader.skip(wire);
-      isExternal = true;
+    11: repeated(values, (reader) => Number(reader.uint64())),
+    13: (reader) => {
+      const { key, value } = readPair(reader.bytes());
+      external.set(key, value);
+    },
+    14: (reader) => {
+      location = reader.int32();
     },
   });
   const kind = RAW[type];
-  if (kind === undefined || isExternal) {
+  if (kind === undefined) {
     throw new FormatError("This tensor's data can't be read.", {
-      given: isExternal ? 'data in another file' : `element type ${type}`,
-      expected: 'float, double, int8, uint8, int32, int64 or bool, in the file',
+      given: `element type ${type}`,
+      expected: Object.keys(ELEMENT).join(', '),
       where: name,
     });
   }
   const count = dims.reduce((product, extent) => product * extent, 1);
   const [size, read] = kind;
+  const isExternal = location === 1 || external.size > 0;
+  if (isExternal && dims.every((extent) => extent >= 0)) raw = store.bytes(name, external, count * size);
   const given = raw === undefined ? values.length : raw.length / size;
   if (dims.some((extent) => !(extent >= 0)) || given !== count) {
     throw new FormatError('A tensor has more or fewer elements than its shape.', {
       given: `${given} elements`,
-      expected: `[${dims.join(', ')}]`,
+      expected: `[${listed(dims)}]`,
       where: name,
     });
   }
-  if (raw === undefined) return { name, tensor: { dims, data: Float64Array.from(values) } };
+  if (raw === undefined) {
+    const isHalf = type === ELEMENT.float16 || type === ELEMENT.bfloat16;
+    // Sixteen bits that stand as integers.
+    const half = type === ELEMENT.float16 ? halfOf : brainOf;
+    const data = isHalf
+      ? Float64Array.from(values, (bits) => half(bits & 0xffff))
+      : Float64Array.from(values);
+    return { name, tensor: { dims, data, type } };
+  }
   const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
-  return {
-    name,
-    tensor: { dims, data: Float64Array.from({ length: count }, (_, i) => read(view, i * size)) },
-  };
+  const data = new Float64Array(count);
+  for (let i = 0; i < count; i++) data[i] = read(view, i * size);
+  return { name, tensor: { dims, data, type } };
 }
+
+/** Weights in files beside the model: only those that were given are ever looked at. */
+class ExternalData {
+  readonly #files: OnnxFiles;
+  /** Bytes that tensors may still take: those of all files, since each part belongs to one tensor. */
+  #left: number;
+
+  /** By the last part of the name; undefined where several have the same. */
+  readonly #byLast = new Map<string, Uint8Array | undefined>();
+
+  constructor(files: OnnxFiles) {
+    this.#files = files;
+    for (const [name, bytes] of files) {
+      const last = lastPart(name);
+      this.#byLast.set(last, this.#byLast.has(last) ? undefined : bytes);
+    }
+    this.#left = [...files.values()].reduce((sum, { length }) => sum + length, 0);
+  }
+
+  /** @param size bytes of the tensor */
+  bytes(tensor: string, entry: ReadonlyMap<string, string>, size: number): Uint8Array {
+    const location = entry.get('location') ?? '';
+    const file = this.#named(tensor, location);
+    const offset = Number(entry.get('offset') ?? 0);
+    const length = Number(entry.get('length') ?? size);
+    const isInside = [offset, length].every((own) => Number.isSafeInteger(own) && own >= 0);
+    if (!isInside || length !== size || offset + length > file.length) {
+      throw new FormatError("A tensor's data isn't in the file that it names.", {
+        given: `${entry.get('length') ?? size} bytes from ${entry.get('offset') ?? 0} of ${location}`,
+        expected: `${size} bytes of the file's ${file.length}`,
+        where: tensor,
+      });
+    }
+    this.#left -= length;
+    if (this.#left < 0) {
+      throw new FormatError('The tensors take more bytes than the files beside the model have.', {
+        where: tensor,
+      });
+    }
+    return file.subarray(offset, offset + length);
+  }
+
+  /** The file of this name, or the only one whose last part of the name is the same. */
+  #named(tensor: string, location: string): Uint8Array {
+    const exact = this.#files.get(location) ?? this.#byLast.get(lastPart(location));
+    if (exact !== undefined) return exact;
+    throw new FormatError("A tensor's data is in another file.", {
+      given: JSON.stringify(location),
+      expected: this.#files.size === 0 ? 'all data in one file' : `one of ${listed([...this.#files.keys()])}`,
+      where: tensor,
+      remedy:
+        'give the files beside the model too: importOnnx(bytes, { files }); or save it as one file: onnx.save(onnx.load(path), path)',
+    });
+  }
+}
+
+const lastPart = (name: string) => name.slice(name.lastIndexOf('/') + 1);

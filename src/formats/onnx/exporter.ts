@@ -9,6 +9,7 @@ import type { KernelRotation } from '../../layers/index.ts';
 import { permute } from '../../reference/movement.ts';
 import { rotatedSigns } from '../../reference/rotation.ts';
 import type { Attribute, WrittenNode, WrittenTensor } from './container-writer.ts';
+import { Names } from './names.ts';
 
 /** Whose operators say signs and quantization: QONNX' own, or ONNX' alone, which every runtime has. */
 export type OperatorSet = 'qonnx' | 'standard';
@@ -29,9 +30,11 @@ export class Exporter {
   readonly nodes: WrittenNode[] = [];
   readonly initializers: WrittenTensor[] = [];
   readonly #values: ParameterValues;
-  readonly #taken = new Set<string>(['input', 'output']);
+  readonly #names: Names;
 
-  constructor(values: ParameterValues, operators: OperatorSet) {
+  /** @param taken names of inputs and outputs */
+  constructor(values: ParameterValues, operators: OperatorSet, taken: readonly string[]) {
+    this.#names = new Names(taken);
     this.#values = values;
     this.operators = operators;
   }
@@ -44,7 +47,7 @@ export class Exporter {
     attributes: Readonly<Record<string, Attribute>> = {},
     domain = '',
   ): string {
-    const name = this.#free(`${entry.name}_${operator}`);
+    const name = this.#names.free(`${entry.name}_${operator}`);
     const output = `${name}_out`;
     this.nodes.push({ name, operator, domain, inputs, outputs: [output], attributes });
     return output;
@@ -65,14 +68,14 @@ export class Exporter {
 
   /** A constant tensor. @returns its name */
   constant(entry: ModelLayer, label: string, dims: readonly number[], data: ArrayLike<number>): string {
-    const name = this.#free(`${entry.name}_${label}`);
+    const name = this.#names.free(`${entry.name}_${label}`);
     this.initializers.push({ name, dims, data: Float32Array.from(data) });
     return name;
   }
 
   /** A list of integers: a shape, pads. */
   integers(entry: ModelLayer, label: string, data: readonly number[]): string {
-    const name = this.#free(`${entry.name}_${label}`);
+    const name = this.#names.free(`${entry.name}_${label}`);
     this.initializers.push({ name, dims: [data.length], data: BigInt64Array.from(data, BigInt) });
     return name;
   }
@@ -153,13 +156,6 @@ export class Exporter {
     if (rank === 2) return x;
     const perm = [0, rank - 1, ...Array.from({ length: rank - 2 }, (_, axis) => axis + 1)];
     return this.node(entry, 'Transpose', [x], { perm });
-  }
-
-  #free(name: string): string {
-    let free = name;
-    for (let count = 2; this.#taken.has(free); count++) free = `${name}_${count}`;
-    this.#taken.add(free);
-    return free;
   }
 }
 

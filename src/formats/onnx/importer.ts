@@ -2,11 +2,21 @@
  * What the rules of all operators share: the graph that is being built, with names and values of its parameters, and how
  * what is pending on a value is made real where an operator can't carry it along.
  */
+import { FormatError } from '../../errors.ts';
 import { sizeOf } from '../../gpu/index.ts';
 import { apply, type GraphNode } from '../../graph/index.ts';
-import { affine, flatten, type Layer, pad2d, reshape, transpose } from '../../layers/index.ts';
+import {
+  affine,
+  elementwiseAffine,
+  flatten,
+  type Layer,
+  pad2d,
+  reshape,
+  transpose,
+} from '../../layers/index.ts';
 import { permute } from '../../reference/movement.ts';
 import type { OnnxNode } from './container.ts';
+import { Names } from './names.ts';
 import {
   type Activation,
   activation,
@@ -19,6 +29,11 @@ import {
   type Value,
 } from './values.ts';
 
+/** Where channels, height and width are in a node [height, width, channels]. */
+const IMAGE_AXES = [2, 0, 1];
+/** As many as in this library's own files. */
+const MOST_LAYERS = 4096;
+
 type ParameterFloats = Readonly<Record<string, Float32Array<ArrayBuffer>>>;
 
 /** What becomes of a node of the file. Inputs that are left away are undefined. */
@@ -30,12 +45,27 @@ export class Importer {
   readonly folded: string[] = [];
   /** Version of the standard operators. */
   readonly opset: number;
-  readonly #taken = new Set<string>();
+  readonly #names = new Names();
+  /** Numbers that may still be made. */
+  #left: number;
+  #layers = 0;
   /** Set by a TopK at the end. */
   output: 'scores' | 'labels' = 'scores';
 
-  constructor(opset: number) {
+  /** @param most numbers that all nodes together may make: constants, scales and shifts by channel, parameters */
+  constructor(opset: number, most: number) {
     this.opset = opset;
+    this.#left = most;
+  }
+
+  /** Counts numbers that were made. @throws FormatError where they are more than the file's size allows */
+  spend(name: string, numbers: number): void {
+    this.#left -= numbers;
+    if (this.#left >= 0) return;
+    throw new FormatError('Reading this ONNX file would take more memory than its size allows.', {
+      given: 'more numbers would be made from its constants than networks of this size have',
+      where: name,
+    });
   }
 
   /** Adds a layer with the values of its parameters, under the name of a node. */
@@ -45,10 +75,19 @@ export class Importer {
     from: GraphNode | readonly GraphNode[],
     values: ParameterFloats = {},
   ): GraphNode {
-    let free = name;
-    for (let count = 2; this.#taken.has(free); count++) free = `${name}_${count}`;
-    this.#taken.add(free);
-    for (const [key, value] of Object.entries(values)) this.values.set(`${free}/${key}`, value);
+    this.#layers += 1;
+    if (this.#layers > MOST_LAYERS) {
+      throw new FormatError('This ONNX file has more layers than networks have.', {
+        given: `more than ${MOST_LAYERS}`,
+        expected: `${MOST_LAYERS} at most`,
+        where: name,
+      });
+    }
+    const free = this.#names.free(name);
+    for (const [key, value] of Object.entries(values)) {
+      this.spend(free, value.length);
+      this.values.set(`${free}/${key}`, value);
+    }
     return apply(make(free), ...(Array.isArray(from) ? (from as readonly GraphNode[]) : [from as GraphNode]));
   }
 
@@ -167,8 +206,14 @@ export class Importer {
   /** The same value in a node [height, width, channels], what convolutions and pools take; its frame may stay pending. */
   image(node: OnnxNode, value: Activation): Activation {
     if (value.dims.length !== 4) throw refused(node, `its input has the shape [${value.dims.join(', ')}]`);
-    const isImage = value.shape.length === 3 && value.axes.join() === '2,0,1';
-    return isImage ? value : this.arranged(node, value, [2, 3, 1]);
+    // An axis of extent 1 that the node has and ONNX lacks is as good as its own.
+    const isImage =
+      value.shape.length === 3 &&
+      IMAGE_AXES.every((axis, index) => {
+        const own = value.axes[index];
+        return own === axis || (own === -1 && value.shape[axis] === 1);
+      });
+    return isImage ? { ...value, axes: IMAGE_AXES } : this.arranged(node, value, [2, 3, 1]);
   }
 
   /** The same value in a node whose last axis is this one of ONNX. */
@@ -178,6 +223,20 @@ export class Importer {
     const others = axes.map((_, index) => index + 1).filter((other) => other !== axis);
     const inNode = others.sort((a, b) => (axes[a - 1] ?? 0) - (axes[b - 1] ?? 0));
     return this.arranged(where, value, [...inNode, axis]);
+  }
+
+  /** Rows [length, channels] as an image of one row; anything else as it is. */
+  rows(node: OnnxNode, value: Activation): Activation {
+    const { shape } = value;
+    if (shape.length !== 2) return value;
+    const image = [1, ...shape];
+    const made = this.layer(`${node.name}_row`, (name) => reshape({ name, shape: image }), value.node);
+    return {
+      ...value,
+      node: made,
+      shape: image,
+      axes: value.axes.map((axis) => (axis < 0 ? axis : axis + 1)),
+    };
   }
 
   /** A constant as one number for each channel of a value, whose channels are made to be the axis that it varies along. */
@@ -214,6 +273,9 @@ export class Importer {
     constant: Constant,
     step: (number: number) => readonly [scale: number, shift: number],
   ): Activation {
+    if (constant.dims.filter((extent) => extent !== 1).length > 1) {
+      return this.#everywhere(node, given, constant, step);
+    }
     const { value, row } = this.byChannel(node, given, constant);
     this.folded.push(node.name);
     return compose(value, (channel) => {
@@ -221,6 +283,48 @@ export class Importer {
       if (!made.every(Number.isFinite)) throw refused(node, 'a scale or a shift is not finite');
       return made;
     });
+  }
+
+  /** A step of its own for every value: constants that vary along several axes. */
+  #everywhere(
+    node: OnnxNode,
+    given: Activation,
+    { data, dims }: Constant,
+    step: (number: number) => readonly [scale: number, shift: number],
+  ): Activation {
+    const value = this.scaled(node, this.ordered(node, given));
+    const first = value.dims.length - dims.length;
+    const fits = dims.every(
+      (extent, axis) => extent === 1 || (axis + first > 0 && extent === value.dims[axis + first]),
+    );
+    if (first < 0 || !fits) {
+      throw refused(node, `a constant of shape [${dims.join(', ')}] on [${value.dims.join(', ')}]`);
+    }
+    // Where each of the node's axes goes on in the constant.
+    const strides = new Array<number>(value.shape.length).fill(0);
+    let stride = 1;
+    for (let axis = dims.length - 1; axis >= 0; axis--) {
+      const own = value.axes[axis + first - 1] ?? -1;
+      if (dims[axis] !== 1 && own >= 0) strides[own] = stride;
+      stride *= dims[axis] ?? 1;
+    }
+    const size = sizeOf(value.shape);
+    this.spend(node.name, 2 * size);
+    const [scale, shift] = [new Float32Array(size), new Float32Array(size)];
+    for (let i = 0; i < size; i++) {
+      let [place, rest] = [0, i];
+      for (let axis = value.shape.length - 1; axis >= 0; axis--) {
+        const extent = value.shape[axis] ?? 1;
+        place += (rest % extent) * (strides[axis] ?? 0);
+        rest = Math.floor(rest / extent);
+      }
+      const [times, plus] = step(data[place] ?? 0);
+      if (!Number.isFinite(times) || !Number.isFinite(plus))
+        throw refused(node, 'a scale or a shift is not finite');
+      scale[i] = times;
+      shift[i] = plus;
+    }
+    return this.alike(node, (name) => elementwiseAffine({ name }), value, 'reals', { scale, shift });
   }
 
   /** The same values under other dims, the batch kept. */

@@ -21,6 +21,7 @@ import {
   numberOf,
   refused,
 } from './values.ts';
+import { alsoForLines } from './views.ts';
 
 /** Weights of a product, and which of the value's channels each meets. */
 interface Weights {
@@ -111,7 +112,7 @@ function matrixProduct(
   step: number | undefined,
 ): Activation {
   const last = given.dims.length - 1;
-  const turned = importer.withLast(node, given, last);
+  const turned = importer.rows(node, importer.withLast(node, given, last));
   if (K < 1 || N < 1 || turned.dims[last] !== K) {
     throw refused(node, `${K} rows meet a value of shape [${given.dims.join(', ')}]`);
   }
@@ -332,5 +333,5 @@ export const PRODUCT_RULES: Readonly<Record<string, Rule>> = {
   MatMul: matMul,
   XnorPopcountMatMul: xnorPopcount,
   Gemm: gemm,
-  Conv: convolution,
+  Conv: alsoForLines(convolution),
 };

@@ -3,8 +3,11 @@
  * Web, and the binary layers themselves, for this library. Nodes, constants and versions are copied as they stand in the
  * file, so operators that this library knows nothing of stay what they are.
  */
-import { FormatError, OptionError } from '../../errors.ts';
+import { type BytesLike, plainBytes } from '../../bytes.ts';
+import { FormatError, listed, OptionError } from '../../errors.ts';
+import { assertKnownOptions } from '../../options.ts';
 import {
+  type OnnxFiles,
   type OnnxGraph,
   type OnnxNode,
   type OnnxTensor,
@@ -19,8 +22,10 @@ import { importGraph, inferShapes, isSupported } from './read.ts';
 /** A value that passes from one file to the next. */
 export interface OnnxValue {
   readonly name: string;
-  /** As in ONNX, [batch, channels, height, width] or [batch, features]; the batch is 0 where it is open. */
+  /** As in ONNX, the batch first, 0 where it is open. */
   readonly dims: readonly number[];
+  /** What each axis is, as `importOnnx` says it of the binary layers: `NCHW`, `NHWC`, `NC`. */
+  readonly layout: string;
 }
 
 export interface OnnxSplit {
@@ -44,6 +49,8 @@ export interface OnnxSplitOptions {
   readonly from?: string;
   /** Name of the value that they give. */
   readonly to?: string;
+  /** Files beside the model that its weights may be in, by name. */
+  readonly files?: OnnxFiles;
 }
 
 /**
@@ -57,8 +64,11 @@ export interface OnnxSplitOptions {
  * @throws FormatError where the file is damaged, has no binary layers, or they aren't one piece, naming what is in the way;
  *   OptionError where `from` or `to` is no value of the network
  */
-export function splitOnnx(bytes: Uint8Array, options: OnnxSplitOptions = {}): OnnxSplit {
-  const parsed = parseOnnx(bytes);
+export function splitOnnx(given: BytesLike, options: OnnxSplitOptions = {}): OnnxSplit {
+  assertKnownOptions(options, ['from', 'to', 'files'], 'splitOnnx');
+  const bytes = plainBytes(given, 'splitOnnx');
+  const parsed = parseOnnx(bytes, options.files);
+  const size = [...(options.files?.values() ?? [])].reduce((sum, { length }) => sum + length, bytes.length);
   const graph = new Dataflow(parsed);
   const piece = options.from || options.to ? between(graph, options) : binaryPiece(graph);
   const [input, output] = boundary(graph, piece);
@@ -84,7 +94,7 @@ export function splitOnnx(bytes: Uint8Array, options: OnnxSplitOptions = {}): On
   );
 
   const written = new Files(bytes, graph);
-  const inputDims = written.dims.get(input) ?? inferShapes(parsed, bytes.length).get(input);
+  const inputDims = written.dims.get(input) ?? inferShapes(parsed, size).get(input);
   if (inputDims === undefined || inputDims.length < 2) {
     throw new FormatError("The file doesn't say the shape of what the binary layers take.", {
       given: inputDims === undefined ? 'no shape' : `[${inputDims.join(', ')}]`,
@@ -95,16 +105,19 @@ export function splitOnnx(bytes: Uint8Array, options: OnnxSplitOptions = {}): On
   const dims = new Map([[input, inputDims]]);
   const file = written.file('binary', binary, dims);
   // What can't be read must be said here, and not when half of the network runs already.
-  importGraph(parseOnnx(file), file.length, (name, own) => {
-    if (name === output) dims.set(name, written.dims.get(name) ?? own);
+  const network = importGraph(parseOnnx(file, options.files), size, {
+    onValue: (name, own) => {
+      if (name === output) dims.set(name, written.dims.get(name) ?? own);
+    },
   });
+  const [ins, outs] = [network.inputs[0], network.outputs[0]];
   const namesOf = ({ nodes }: Part) => [...nodes].map(({ name }) => name);
   return {
     head: ahead.size === 0 ? undefined : written.file('head', head, dims),
     binary: file,
     tail: rest.size === 0 ? undefined : written.file('tail', tail, dims),
-    input: { name: input, dims: inputDims },
-    output: { name: output, dims: dims.get(output) ?? [] },
+    input: { name: input, dims: inputDims, layout: ins?.layout ?? '' },
+    output: { name: output, dims: dims.get(output) ?? [], layout: outs?.layout ?? '' },
     nodes: { head: namesOf(head), binary: namesOf(binary), tail: namesOf(tail) },
   };
 }
@@ -247,7 +260,7 @@ function between(graph: Dataflow, { from, to }: OnnxSplitOptions): Set<OnnxNode>
     if (name === undefined || graph.isActive(name)) continue;
     throw new OptionError('There is no such value in this network.', {
       given: `${option}: ${JSON.stringify(name)}`,
-      expected: `one of ${[...graph.given, ...graph.nodes.flatMap(({ outputs }) => outputs)].join(', ')}`,
+      expected: `one of ${listed([...graph.given, ...graph.nodes.flatMap(({ outputs }) => outputs)])}`,
       where: 'splitOnnx',
     });
   }
@@ -276,7 +289,7 @@ function boundary(graph: Dataflow, piece: ReadonlySet<OnnxNode>): [input: string
   const [input, output] = [ins[0], outs[0]];
   if (input === undefined || output === undefined || ins.length > 1 || outs.length > 1) {
     throw new FormatError('The binary layers are not one piece with one input and one output.', {
-      given: `in: ${ins.join(', ')}; out: ${outs.join(', ')}`,
+      given: `in: ${listed(ins)}; out: ${listed(outs)}`,
       where: [...piece][0]?.name,
       remedy: 'name the values to cut at: splitOnnx(bytes, { from, to })',
     });

@@ -87,20 +87,12 @@ export function activation(
   };
 }
 
-/** The axes of an image NCHW in a node NHWC; of more or fewer axes too: channels go last. */
-export function channelsLast(rank: number): { axes: readonly number[]; shapeOf(dims: Shape): Shape } {
-  const last = rank - 2;
-  return {
-    axes: [last, ...Array.from({ length: last }, (_, axis) => axis)],
-    shapeOf: ([, channels = 1, ...rest]) => [...rest, channels],
-  };
-}
-
 /** A node that can't be imported, and why. */
-export function refused(node: OnnxNode, reason: string): FormatError {
+export function refused(node: OnnxNode, reason: string, remedy?: string): FormatError {
   return new FormatError('This ONNX node is not supported as it is.', {
     given: `${node.operator}: ${reason}`,
     where: node.name,
+    remedy,
   });
 }
 

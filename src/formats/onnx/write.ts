@@ -1,22 +1,20 @@
 /** The writer: every layer for inference as nodes of ONNX, with QONNX' operators where signs and few bits are meant. */
-import { FormatError, OptionError } from '../../errors.ts';
+import { FormatError, listed, OptionError } from '../../errors.ts';
 import type { Shape } from '../../gpu/index.ts';
-import {
-  assertOneInputAndOutput,
-  type Model,
-  type ModelLayer,
-  type ParameterValues,
-} from '../../graph/index.ts';
-import { DEFAULT_EPSILON } from '../../layers/index.ts';
+import type { Model, ModelLayer, ParameterValues } from '../../graph/index.ts';
+import { DEFAULT_EPSILON, type SliceOptions } from '../../layers/index.ts';
 import { type Conv2dOptions, resolveConv2d } from '../../ops/conv.ts';
 import type { Frame } from '../../ops/movement.ts';
 import { LARGEST_F32 } from '../../ops/pointwise.ts';
 import type { Pool2dOptions } from '../../ops/pool.ts';
 import { positivePair, resolvePlaces } from '../../ops/windows.ts';
+import { assertKnownOptions } from '../../options.ts';
 import type { FusedActivation } from '../../reference/fused.ts';
+import { permute } from '../../reference/movement.ts';
 import type { RoundingMode } from '../../reference/pointwise.ts';
 import { type Attribute, writeOnnx } from './container-writer.ts';
 import { Exporter, type OperatorSet, QONNX_DOMAIN, unwritable } from './exporter.ts';
+import { Names } from './names.ts';
 
 export interface OnnxExportOptions {
   /** Name of the graph; the model's when absent. */
@@ -26,6 +24,13 @@ export interface OnnxExportOptions {
    * `standard` has ONNX' own alone, for any runtime: signs are comparisons, and nothing tells that weights are one bit.
    */
   readonly operators?: OperatorSet;
+  /** Texts that go with the file, as `metadata_props`: `importOnnx` gives them back, other tools show them. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** One end has its usual name, several have the model's. */
+function endNames(ends: Model['inputs'], usual: string): readonly string[] {
+  return ends.map(({ name }) => (ends.length === 1 ? usual : name));
 }
 
 /** Versions of the operators that files are written with. */
@@ -43,8 +48,8 @@ export function exportOnnx(
   values: ParameterValues,
   options: OnnxExportOptions = {},
 ): Uint8Array<ArrayBuffer> {
-  assertOneInputAndOutput(model, 'exportOnnx');
-  const { name = model.name, operators = 'qonnx' } = options;
+  assertKnownOptions(options, ['name', 'operators', 'metadata'], 'exportOnnx');
+  const { name = model.name, operators = 'qonnx', metadata = {} } = options;
   if (operators !== 'qonnx' && operators !== 'standard') {
     throw new OptionError('There is no such set of operators.', {
       given: String(operators),
@@ -55,33 +60,31 @@ export function exportOnnx(
   const unknown = model.layers.filter(({ layer }) => !Object.hasOwn(WRITERS, layer.kind));
   if (unknown.length > 0) {
     throw new FormatError('ONNX files have no operators for these layers.', {
-      given: unknown.map(({ name: own, layer }) => `${layer.kind} (${own})`).join(', '),
+      given: listed(unknown.map(({ name: own, layer }) => `${layer.kind} (${own})`)),
       expected: Object.keys(WRITERS).sort().join(', '),
       where: unknown[0]?.name,
     });
   }
-  const exporter = new Exporter(values, operators);
-  const outputs: string[] = [];
+  const taken = new Names();
+  const ins = endNames(model.inputs, 'input').map((own) => taken.free(own));
+  const outs = endNames(model.outputs, 'output').map((own) => taken.free(own));
+  const exporter = new Exporter(values, operators, [...ins, ...outs]);
+  const results: string[] = [];
   for (const entry of model.layers) {
     const writer = WRITERS[entry.layer.kind];
     if (writer === undefined) throw unwritable(entry, 'it is unknown');
-    outputs.push(
-      writer(
-        exporter,
-        entry,
-        entry.inputs.map((from) => (from < 0 ? 'input' : (outputs[from] ?? ''))),
-      ),
-    );
+    const from = entry.inputs.map((at) => (at < 0 ? (ins[-1 - at] ?? '') : (results[at] ?? '')));
+    results.push(writer(exporter, entry, from));
   }
-  // The graph's output has a name of its own, and may be an input's, or one that is read elsewhere.
-  const last = model.layers.at(-1);
-  if (last !== undefined) {
+  // The graph's outputs have names of their own, and may be inputs' results, or ones that are read elsewhere.
+  for (const [place, { from }] of model.outputs.entries()) {
+    const output = outs[place] ?? '';
     exporter.nodes.push({
-      name: 'output_Identity',
+      name: `${output}_Identity`,
       operator: 'Identity',
       domain: '',
-      inputs: [outputs.at(-1) ?? 'input'],
-      outputs: ['output'],
+      inputs: [results[from] ?? ''],
+      outputs: [output],
       attributes: {},
     });
   }
@@ -90,8 +93,12 @@ export function exportOnnx(
     name,
     nodes: exporter.nodes,
     initializers: exporter.initializers,
-    input: { name: 'input', dims: channelsFirst(model.inputShape) },
-    output: { name: 'output', dims: channelsFirst(model.outputShape) },
+    inputs: model.inputs.map(({ shape }, place) => ({ name: ins[place] ?? '', dims: channelsFirst(shape) })),
+    outputs: model.outputs.map(({ shape }, place) => ({
+      name: outs[place] ?? '',
+      dims: channelsFirst(shape),
+    })),
+    metadata,
     domains: [
       { domain: '', version: OPSET },
       ...(custom ? [{ domain: QONNX_DOMAIN, version: QONNX_VERSION }] : []),
@@ -108,7 +115,7 @@ type LayerWriter = (exporter: Exporter, entry: ModelLayer, inputs: readonly stri
 
 /** A writer of a layer with one input. */
 function single(write: (exporter: Exporter, entry: ModelLayer, x: string) => string): LayerWriter {
-  return (exporter, entry, [x = 'input']) => write(exporter, entry, x);
+  return (exporter, entry, [x = '']) => write(exporter, entry, x);
 }
 
 const configOf = <T>({ layer }: ModelLayer) => layer.config as Partial<T>;
@@ -259,7 +266,7 @@ interface FusedConfig {
 }
 
 /** A binary product with all that follows it. */
-const fused: LayerWriter = (exporter, entry, [x = 'input', residual]) => {
+const fused: LayerWriter = (exporter, entry, [x = '', residual]) => {
   const config = configOf<FusedConfig>(entry);
   const { outputShape } = entry;
   const source = config.inputIntegers === undefined ? exporter.signs(entry, x) : x;
@@ -443,11 +450,26 @@ const WRITERS: Readonly<Record<string, LayerWriter>> = {
   dense: weighted,
   divide: plain('Div'),
   dropout: single((_exporter, _entry, x) => x),
+  elementwiseAffine: single((exporter, entry, x) => {
+    const shape = shapeOf(entry);
+    const order = [shape.length - 1, ...shape.slice(1).map((_, axis) => axis)];
+    const dims = order.map((axis) => shape[axis] ?? 1);
+    const constant = (name: string) =>
+      exporter.constant(entry, name, dims, permute(exporter.floats(entry, name), shape, order));
+    const scaled = exporter.node(entry, 'Mul', [x, constant('scale')]);
+    return exporter.node(entry, 'Add', [scaled, constant('shift')]);
+  }),
   flatten: reshaped,
   globalAveragePool2d: single((exporter, entry, x) =>
     exporter.node(entry, 'Flatten', [exporter.node(entry, 'GlobalAveragePool', [x])], { axis: 1 }),
   ),
+  leakyRelu: single((exporter, entry, x) => {
+    const { alpha = 0.3 } = configOf<{ alpha: number }>(entry);
+    return exporter.node(entry, 'LeakyRelu', [x], { alpha: { float: alpha } });
+  }),
+  maximum: plain('Max'),
   maxPool2d: single((exporter, entry, x) => pooled(exporter, entry, 'MaxPool', x)),
+  minimum: plain('Min'),
   multiThreshold: single((exporter, entry, x) => {
     const { levels = 1 } = configOf<{ levels: number }>(entry);
     const limits = exporter.floats(entry, 'thresholds');
@@ -483,6 +505,8 @@ const WRITERS: Readonly<Record<string, LayerWriter>> = {
   }),
   requantize: requantized,
   reshape: reshaped,
+  selu: plain('Selu'),
+  sigmoid: plain('Sigmoid'),
   sign: single((exporter, entry, x) => exporter.signs(entry, x)),
   signPool2d: single((exporter, entry, x) => {
     const scale = exporter.floats(entry, 'direction');
@@ -491,8 +515,22 @@ const WRITERS: Readonly<Record<string, LayerWriter>> = {
     const largest = pooled(exporter, entry, 'MaxPool', upright);
     return exporter.scaled(entry, largest, entry.outputShape, { scale });
   }),
+  slice: single((exporter, entry, x) => {
+    const { begin = [], size = [], strides = size.map(() => 1) } = configOf<SliceOptions>(entry);
+    const ends = size.map((extent, axis) => {
+      const by = strides[axis] ?? 1;
+      const end = (begin[axis] ?? 0) + extent * by;
+      // Before the first place: a negative number would count from the end.
+      return end < 0 ? -(2 ** 31) : end;
+    });
+    const inOnnx = size.map((_, axis) => (axis === size.length - 1 ? 1 : axis + 2));
+    const lists = { starts: begin, ends, axes: inOnnx, steps: strides };
+    const inputs = Object.entries(lists).map(([label, list]) => exporter.integers(entry, label, list));
+    return exporter.node(entry, 'Slice', [x, ...inputs]);
+  }),
   softmax: plain('Softmax', { axis: 1 }),
   subtract: plain('Sub'),
+  tanh: plain('Tanh'),
   threshold: single((exporter, entry, x) => compared(exporter, entry, x, shapeOf(entry))),
   transpose: transposed,
 };

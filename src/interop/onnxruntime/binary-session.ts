@@ -26,6 +26,8 @@ export interface NamedValue {
   readonly name: string;
   /** The batch first, [batch, channels, height, width] or [batch, features]. */
   readonly dims: readonly number[];
+  /** What each axis is, as `splitOnnx` says it. Default: channels second. */
+  readonly layout?: string;
 }
 
 export interface BinarySessionOptions {
@@ -192,14 +194,19 @@ export class BinarySession<T extends OrtTensor = OrtTensor> {
   async #compileNow(batch: number): Promise<Compiled> {
     const { gpu } = this.network;
     const predictor = await this.network.predictor(batch);
-    const moved = (label: string, dims: Shape, order: (rank: number) => number[]) =>
+    const moved = (label: string, dims: Shape, order: readonly number[]) =>
       new Routine(gpu, label, (b) => {
         const from = new Tensor('from', dims, 'f32');
-        return { from, to: permute(b, from, order(dims.length)) };
+        return { from, to: permute(b, from, order) };
       });
-    const into = moved('channels last', [batch, ...this.#input.dims.slice(1)], toLast);
-    const [, channels = 1, ...space] = this.#output.dims;
-    const outOf = moved('channels first', [batch, ...space, channels], toFirst);
+    const into = moved('channels last', [batch, ...this.#input.dims.slice(1)], toLast(this.#input));
+    const last = toLast(this.#output);
+    const inOwnOrder = last.map((axis) => (axis === 0 ? batch : (this.#output.dims[axis] ?? 1)));
+    const outOf = moved(
+      "the file's order",
+      inOwnOrder,
+      last.map((_, axis) => last.indexOf(axis)),
+    );
     await Promise.all([into.compile(), outOf.compile()]);
     return { predictor, into, outOf, taken: new WeakMap(), given: new WeakMap() };
   }
@@ -214,9 +221,12 @@ export class BinarySession<T extends OrtTensor = OrtTensor> {
   }
 }
 
-/** [batch, channels, ...space] to [batch, ...space, channels], as `permute` takes it; and back. */
-const toLast = (rank: number) => [0, ...Array.from({ length: rank - 2 }, (_, i) => i + 2), 1];
-const toFirst = (rank: number) => [0, rank - 1, ...Array.from({ length: rank - 2 }, (_, i) => i + 1)];
+/** The axes of a value in the network's order, channels last, as `permute` takes it. */
+function toLast({ dims, layout }: NamedValue): number[] {
+  const channels = layout === undefined ? 1 : layout.indexOf('C');
+  const others = dims.map((_, axis) => axis).filter((axis) => axis !== channels);
+  return channels < 0 ? others : [...others, channels];
+}
 
 const channelsFirst = (shape: Shape) => [0, shape.at(-1) ?? 1, ...shape.slice(0, -1)];
 
