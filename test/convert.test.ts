@@ -5,6 +5,9 @@ import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { encode } from 'fast-png';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { saveModel } from '../src/formats/index.ts';
+import { apply, initialValues, input, model } from '../src/graph/index.ts';
+import { add, flatten, quantDense } from '../src/layers/index.ts';
 import { loadDataset } from '../src/node/index.ts';
 import { buildCli, runCli } from './helpers/cli.ts';
 import { fileOf } from './helpers/onnx-file.ts';
@@ -100,6 +103,21 @@ describe('convert', () => {
       /read .*webgpu-bnn[\s\S]*verified +read back[\s\S]*same outputs[\s\S]*back\.onnx/,
     );
     expect(back.stdout).toMatch(/note +nothing says how the network takes the bytes/);
+  });
+
+  test('networks with several inputs and outputs, and pixels that no range is the name of', async () => {
+    const [left, right] = [input([4, 4, 3]), input([4, 4, 3])];
+    const sum = apply(add(), left, right);
+    const scores = apply(quantDense({ units: 5, kernelQuantizer: 'steSign' }), apply(flatten(), sum));
+    const net = model({ input: { left, right }, output: { sum, scores } });
+    const pixels = { scale: [1, 2, 3], shift: [0, -1, 0.5], round: true };
+    const source = join(folder, 'several.safetensors');
+    writeFileSync(source, await saveModel('safetensors', net, initialValues(net, 1), { pixels }));
+    const out = join(folder, 'several.onnx');
+    const { stdout, stderr } = await bnn(`convert ${source} ${out}`);
+    expect(stderr).toBe('');
+    expect(stdout).toMatch(/verified +read back from the disk: the same outputs/);
+    expect((await resultsOf(`inspect ${out}`)).pixels).toEqual(pixels);
   });
 
   test('what is verified is the file on the disk: one that was damaged on its way there is not kept', async () => {

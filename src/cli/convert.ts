@@ -86,7 +86,7 @@ async function verify(flags: Flags, source: ReadableModel, file: string, out: st
 
 /** @throws FormatError unless the file says what the source says of pixels and classes */
 function assertNotes(source: ReadableModel, written: LoadedModel, out: string): void {
-  const notesOf = ({ pixels, classes }: ReadableModel | LoadedModel) =>
+  const notesOf = ({ pixels, classes }: Pick<LoadedModel, 'pixels' | 'classes'>) =>
     `pixels ${pixels === undefined ? 'not said' : describePixels(pixels)}, classes ${JSON.stringify(classes ?? null)}`;
   const [expected, given] = [notesOf(source), notesOf(written)];
   if (expected === given) return;
@@ -104,12 +104,10 @@ function assertNotes(source: ReadableModel, written: LoadedModel, out: string): 
 async function compare(gpu: Gpu, source: ReadableModel, written: LoadedModel, out: string): Promise<number> {
   const samples = randomSamples(source);
   const [expected, found] = [await outputs(gpu, source, samples), await outputs(gpu, written, samples)];
-  const scale = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-  let difference = expected.length === found.length ? 0 : Number.POSITIVE_INFINITY;
-  for (const [index, value] of expected.entries()) {
-    const distance = Math.abs(value - (found[index] ?? Number.NaN));
-    if (distance !== 0) difference = Math.max(difference, distance / Math.max(scale, Number.MIN_VALUE));
-  }
+  const differences = expected.map((values, index) =>
+    differenceOf(values, found[index] ?? new Float32Array()),
+  );
+  const difference = expected.length === found.length ? Math.max(...differences) : Number.POSITIVE_INFINITY;
   if (difference <= ROUNDING) return difference;
   throw new FormatError('The converted network does not run the same; its file was removed.', {
     given: `outputs that differ by ${difference.toExponential(1)} of the largest one`,
@@ -119,21 +117,35 @@ async function compare(gpu: Gpu, source: ReadableModel, written: LoadedModel, ou
   });
 }
 
-/** Random bytes as the network takes images, or random numbers in [−1, 1]. */
-function randomSamples({ model, pixels, prepare }: ReadableModel): Float32Array<ArrayBuffer> {
-  const count = SAMPLES * sizeOf(model.inputShape);
-  const random = (index: number) => uniform01(1, 1, index);
-  if (pixels !== undefined) {
-    return prepare(Uint8Array.from({ length: count }, (_, index) => Math.floor(256 * random(index))));
-  }
-  return Float32Array.from({ length: count }, (_, index) => 2 * random(index) - 1);
+/** The largest difference of two lists of numbers, relative to the largest of the first. */
+function differenceOf(expected: Float32Array, found: Float32Array): number {
+  if (expected.length !== found.length) return Number.POSITIVE_INFINITY;
+  const scale = expected.reduce((most, value) => Math.max(most, Math.abs(value)), Number.MIN_VALUE);
+  return expected.reduce((most, value, index) => {
+    const distance = Math.abs(value - (found[index] ?? Number.NaN));
+    return distance === 0 ? most : Math.max(most, distance / scale);
+  }, 0);
 }
 
+/** Random bytes as the network takes images, or random numbers in [−1, 1]; for each input, in the model's order. */
+function randomSamples({ model, pixels, prepare }: ReadableModel): Float32Array<ArrayBuffer>[] {
+  return model.inputs.map(({ shape }, place) => {
+    const count = SAMPLES * sizeOf(shape);
+    const random = (index: number) => uniform01(1, 1 + place, index);
+    if (pixels !== undefined && place === 0) {
+      return prepare(Uint8Array.from({ length: count }, (_, index) => Math.floor(256 * random(index))));
+    }
+    return Float32Array.from({ length: count }, (_, index) => 2 * random(index) - 1);
+  });
+}
+
+/** What a network makes of samples, in the order of its outputs: formats may call them otherwise. */
 async function outputs(
   gpu: Gpu,
   { model, values }: { readonly model: Model; readonly values: ParameterValues },
-  samples: Float32Array<ArrayBuffer>,
-): Promise<Float32Array<ArrayBuffer>> {
+  samples: readonly Float32Array<ArrayBuffer>[],
+): Promise<Float32Array<ArrayBuffer>[]> {
   using network = await Network.create(gpu, model, { values, forInference: true });
-  return await network.predict(samples);
+  const results = await network.predict(samples);
+  return model.outputs.map(({ name }) => results[name] ?? new Float32Array());
 }

@@ -6,6 +6,9 @@ import { describePixels, type Model, type Shape, summarize } from '../index.ts';
 import { MODEL_ARGUMENT, readModel } from './imported.ts';
 import { bytesText } from './output.ts';
 
+/** Characters of an encoding that are printed: one in numbers may have thousands of channels. */
+const MOST_TEXT = 200;
+
 interface Flags {
   readonly fold: boolean;
   readonly json?: boolean;
@@ -43,9 +46,9 @@ export function inspectCommand(): Command {
       }
       for (const end of inputs ?? []) console.log(`input    ${axesText(end)}`);
       for (const end of outputs ?? []) console.log(`output   ${axesText(end)}`);
-      console.log(
-        `pixels   ${pixels === undefined ? 'the file does not say: run with --pixels' : describePixels(pixels)}`,
-      );
+      const taken =
+        pixels === undefined ? 'the file does not say: run with --pixels' : describePixels(pixels);
+      console.log(`pixels   ${taken.length > MOST_TEXT ? `${taken.slice(0, MOST_TEXT)} ...` : taken}`);
       if (producer !== undefined) console.log(`made by  ${printable(producer)}`);
       if (classes !== undefined) console.log(`classes  ${printable(listed(classes))}`);
       if (folded.length > 0) console.log(`folded   ${folded.join(', ')}`);

@@ -109,5 +109,6 @@ function contradiction(loaded: ClassifierModel, given: PixelRange | PixelEncodin
   if (loaded.pixels === undefined) return [];
   const [theirs, ours] = [describePixels(loaded.pixels), describePixels(chosenPixels(loaded, given))];
   if (theirs === ours) return [];
-  return [`the file says that it takes bytes as ${theirs}; ${ours} was taken, as the caller says`];
+  const [filed, taken] = [theirs, ours].map((text) => text.slice(0, 200));
+  return [`the file says that it takes bytes as ${filed}; ${taken} was taken, as the caller says`];
 }
