@@ -22,7 +22,7 @@ import {
 import { readZipWith } from '../src/formats/zip.ts';
 import { initialValues, rankClasses } from '../src/graph/index.ts';
 import { loadModel } from '../src/node/index.ts';
-import { cnn } from '../src/train/index.ts';
+import { cnn } from '../src/zoo/index.ts';
 import { expectSame, useGpu } from './helpers/gpu.ts';
 
 const FIXTURES = join(import.meta.dirname, 'fixtures');

@@ -48,7 +48,7 @@ import {
   threshold,
 } from '../src/layers/index.ts';
 import { uniform01 } from '../src/reference/random.ts';
-import { cnn, mlp } from '../src/train/models.ts';
+import { cnn, mlp } from '../src/zoo/index.ts';
 import { expectClose, expectSame, useGpu } from './helpers/gpu.ts';
 import { disassemble } from './helpers/tflite.ts';
 import { evaluate } from './helpers/tflite-reference.ts';

@@ -16,6 +16,7 @@ import {
 } from '../index.ts';
 import { writeFileAtomic } from '../node/index.ts';
 import { uniform01 } from '../reference/random.ts';
+import { convertToFolder } from './convert-folder.ts';
 import { MODEL_ARGUMENT, type ReadableModel, readModel } from './imported.ts';
 import { type AdapterOptions, acquire, withAdapter } from './options.ts';
 import { bytesText } from './output.ts';
@@ -35,7 +36,7 @@ export function convertCommand(): Command {
   return withAdapter(new Command('convert'))
     .description('write a stored network in another format, and check that it runs the same')
     .argument('<model>', MODEL_ARGUMENT)
-    .argument('<out>', `the file to write: ${endings}`)
+    .argument('<out>', `the file to write: ${endings}; or a folder of BNN-PYNQ, as in cnv/`)
     .option('--fold', 'fold normalisations into thresholds first')
     .option('--no-verify', 'write without running both networks on random inputs')
     .addHelpText(
@@ -43,12 +44,20 @@ export function convertCommand(): Command {
       `
 Examples:
   $ webgpu-bnn convert runs/mnist-mlp mlp.safetensors
-  $ webgpu-bnn convert cifar10-cnvW1A1 cnv.tflite`,
+  $ webgpu-bnn convert cifar10-cnvW1A1 cnv.tflite
+  $ webgpu-bnn convert runs/mnist-tfc tfc/`,
     )
     .action(async (path: string, out: string, flags: Flags) => {
       const format = extname(out).slice(1).toLowerCase() as SaveFormat;
       const source = await readModel(path, { fold: false });
       const { model, values } = flags.fold === true ? await readModel(path) : source;
+      if (isFolder(out)) {
+        console.log(`read      ${path}: ${source.format}, ${bytesText(source.bytes)}`);
+        const gpu = flags.verify ? await acquire(flags) : undefined;
+        await convertToFolder(source, out, gpu);
+        gpu?.dispose();
+        return;
+      }
       const bytes = await saveModel(format, model, values, source);
       console.log(`read      ${path}: ${source.format}, ${bytesText(source.bytes)}`);
       if (flags.verify) {
@@ -67,6 +76,11 @@ Examples:
         console.log(`note      .${format} can't say how the network takes the bytes of an image: ${how}`);
       }
     });
+}
+
+/** Whether a name is a folder's: it ends in a slash, or has no ending. */
+function isFolder(out: string): boolean {
+  return /[\\/]$/.test(out) || extname(out) === '';
 }
 
 /**
