@@ -5,7 +5,7 @@ import { OptionError, ShapeError } from '../src/errors.ts';
 import { loadModel } from '../src/formats/index.ts';
 import { parseTflite } from '../src/formats/tflite/container.ts';
 import { exportTflite, importTflite } from '../src/formats/tflite/index.ts';
-import { signOfNormalized, signOfScaled } from '../src/formats/tflite/thresholds.ts';
+import { signOfNormalized, signOfScaled } from '../src/formats/comparisons.ts';
 import { type Gpu, sizeOf } from '../src/gpu/index.ts';
 import {
   apply,

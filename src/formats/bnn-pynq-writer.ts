@@ -39,8 +39,8 @@ import {
   thresholdFile,
   weightFile,
 } from './bnn-pynq-layout.ts';
+import { type Comparison, signOfNormalized, signOfScaled } from './comparisons.ts';
 import { encodePixels, type PixelEncoding, type PixelRange, resolvePixels } from './pixels.ts';
-import { type Comparison, signOfNormalized, signOfScaled } from './tflite/thresholds.ts';
 
 export interface BnnPynqOptions {
   /** Names of the outputs, 1 to 64. Default: 0, 1, 2 and so on. */
