@@ -11,3 +11,4 @@ export * from './graph/index.ts';
 export * from './layers/index.ts';
 export * as ops from './ops/index.ts';
 export * from './train/index.ts';
+export * from './zoo/index.ts';

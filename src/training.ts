@@ -8,3 +8,4 @@ export * from './gpu/index.ts';
 export * from './graph/index.ts';
 export * from './layers/index.ts';
 export * from './train/index.ts';
+export * from './zoo/index.ts';

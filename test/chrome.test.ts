@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { encodeModel, type ModelSource, PIXEL_RANGES } from '../src/formats/index.ts';
 import { initialValues } from '../src/graph/index.ts';
 import { loadModel, requestGpu } from '../src/node/index.ts';
-import { mlp } from '../src/train/index.ts';
+import { mlp } from '../src/zoo/index.ts';
 import { type Chrome, launchChrome, servePages } from './helpers/chrome.ts';
 import { expectClose, expectSame } from './helpers/gpu.ts';
 import { workload } from './helpers/workload.ts';

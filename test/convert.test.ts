@@ -87,6 +87,33 @@ describe('convert', () => {
     expect(results).toEqual([[{ label: 4, name: 'Deer', score: 412 }]]);
   });
 
+  test("FINN's tfc, trained by its recipe, becomes a folder that gives the labels of the training", async () => {
+    const run = join(folder, 'tfc run');
+    const out = join(folder, 'tfc folder');
+    const args = `train --model tfc --lr-halve-every 1 --epochs 2 --train-samples 2000 --test-samples 300`;
+    const trained = await runCli(cli, [...args.split(' '), '--out', run]);
+    expect(trained.stderr).toBe('');
+    const { epochs } = JSON.parse(readFileSync(join(run, 'report.json'), 'utf8'));
+    expect(epochs.map(({ learningRate }: { learningRate: number }) => learningRate)).toEqual([0.02, 0.01]);
+    const converted = await runCli(cli, ['convert', run, `${out}/`]);
+    expect(converted.stderr).toBe('');
+    expect(converted.stdout).toMatch(/training run[\s\S]*verified +the same labels[\s\S]*files of BNN-PYNQ/);
+    const labels = async (model: string) => {
+      const args = ['run', model, '--dataset', 'mnist', '--samples', '300', '--top', '1', '--json'];
+      const { accuracy, results } = JSON.parse((await runCli(cli, args)).stdout);
+      return { accuracy, labels: results.map(([{ label }]: [{ label: number }]) => label) };
+    };
+    const before = await labels(run);
+    expect(before.accuracy).toBeGreaterThan(0.6);
+    expect(await labels(out)).toEqual(before);
+    const again = await runCli(cli, ['convert', run, out]);
+    expect(again.code).toBe(1);
+    expect(again.stderr).toMatch(/files in this folder already/);
+    const refused = await runCli(cli, ['convert', QONNX, join(folder, 'qonnx/')]);
+    expect(refused.stderr).toMatch(/BNN-PYNQ/);
+    expect(existsSync(join(folder, 'qonnx'))).toBe(false);
+  });
+
   test('an ONNX file, folded, and back again', async () => {
     const file = join(folder, 'tfc.safetensors');
     const { code, stdout } = await bnn(`convert ${QONNX} ${file} --fold`);

@@ -6,7 +6,8 @@ import { parseCifar10, takeFirst } from '../src/data/index.ts';
 import { loadModel, SAVE_FORMATS, saveModel } from '../src/formats/index.ts';
 import { isPacked, Network, rankClasses } from '../src/graph/index.ts';
 import { loadDataset } from '../src/node/index.ts';
-import { mlp, Trainer } from '../src/train/index.ts';
+import { Trainer } from '../src/train/index.ts';
+import { mlp } from '../src/zoo/index.ts';
 import { expectSame, useGpu } from './helpers/gpu.ts';
 
 const gpu = useGpu();

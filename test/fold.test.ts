@@ -29,7 +29,7 @@ import {
 import { affine, threshold } from '../src/ops/inference.ts';
 import * as reference from '../src/reference/inference.ts';
 import { uniform01 } from '../src/reference/random.ts';
-import { cnn, mlp } from '../src/train/models.ts';
+import { cnn, mlp } from '../src/zoo/index.ts';
 import { expectClose, expectSame, Scratch, useGpu } from './helpers/gpu.ts';
 
 /** Normalisation in the order and the precision of its shader. */

@@ -40,7 +40,7 @@ import {
   relu,
 } from '../src/layers/index.ts';
 import { loadModel } from '../src/node/index.ts';
-import { cnn } from '../src/train/index.ts';
+import { cnn } from '../src/zoo/index.ts';
 import { expectSame, useGpu } from './helpers/gpu.ts';
 
 const FIXTURES = join(import.meta.dirname, 'fixtures');

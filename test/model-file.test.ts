@@ -25,7 +25,8 @@ import {
 import * as layers from '../src/layers/index.ts';
 import { LAYER_KINDS, type Layer, type LayerKind, makeLayer } from '../src/layers/index.ts';
 import { uniform01 } from '../src/reference/random.ts';
-import { binarynet, type Checkpoint, cnn, mlp } from '../src/train/index.ts';
+import type { Checkpoint } from '../src/train/index.ts';
+import { binarynet, cnn, mlp } from '../src/zoo/index.ts';
 import { expectSame, useGpu } from './helpers/gpu.ts';
 
 /** A layer of each kind with its options, and the shapes of what it takes. */

@@ -17,7 +17,7 @@ import {
   quantDense,
   sign,
 } from '../src/layers/index.ts';
-import { binarynet, cnn, mlp } from '../src/train/models.ts';
+import { binarynet, cnn, mlp } from '../src/zoo/index.ts';
 
 describe('shape inference', () => {
   test('a chain', () => {

@@ -26,7 +26,7 @@ import { encodeModel } from '../src/formats/index.ts';
 import { initialValues } from '../src/graph/index.ts';
 import { binaryMatMul } from '../src/reference/matmul.ts';
 import { packSigns } from '../src/reference/pack.ts';
-import { cnn } from '../src/train/index.ts';
+import { cnn } from '../src/zoo/index.ts';
 import { launchChrome } from './helpers/chrome.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');

@@ -34,7 +34,7 @@ import { normalize } from '../src/reference/norm.ts';
 import * as reference from '../src/reference/proportionality.ts';
 import { normal } from '../src/reference/random.ts';
 import * as spectrum from '../src/reference/spectrum.ts';
-import { mlp } from '../src/train/models.ts';
+import { mlp } from '../src/zoo/index.ts';
 import { expectClose, expectSame, Scratch, useGpu } from './helpers/gpu.ts';
 
 type Draw = (index: number) => number;

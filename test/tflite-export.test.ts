@@ -5,7 +5,7 @@ import { OptionError, ShapeError } from '../src/errors.ts';
 import { loadModel } from '../src/formats/index.ts';
 import { parseTflite } from '../src/formats/tflite/container.ts';
 import { exportTflite, importTflite } from '../src/formats/tflite/index.ts';
-import { signOfNormalized, signOfScaled } from '../src/formats/tflite/thresholds.ts';
+import { signOfNormalized, signOfScaled } from '../src/formats/comparisons.ts';
 import { type Gpu, sizeOf } from '../src/gpu/index.ts';
 import {
   apply,
@@ -48,7 +48,7 @@ import {
   threshold,
 } from '../src/layers/index.ts';
 import { uniform01 } from '../src/reference/random.ts';
-import { cnn, mlp } from '../src/train/models.ts';
+import { cnn, mlp } from '../src/zoo/index.ts';
 import { expectClose, expectSame, useGpu } from './helpers/gpu.ts';
 import { disassemble } from './helpers/tflite.ts';
 import { evaluate } from './helpers/tflite-reference.ts';

@@ -22,7 +22,8 @@ import {
 } from '../src/layers/index.ts';
 import { requestGpu } from '../src/node/gpu.ts';
 import { packSigns } from '../src/reference/pack.ts';
-import { type Checkpoint, mlp, Trainer, type TrainerOptions } from '../src/train/index.ts';
+import { type Checkpoint, Trainer, type TrainerOptions } from '../src/train/index.ts';
+import { mlp } from '../src/zoo/index.ts';
 import { quadrants } from './helpers/data.ts';
 import { expectSame, useGpu } from './helpers/gpu.ts';
 

@@ -5,6 +5,7 @@ export type { CnvResult } from './cnv.ts';
 export type { GeometryResult } from './geometry.ts';
 export type { Timing } from './measure.ts';
 export type { KeptActivations } from './memory.ts';
+export { BENCH_MODELS, type BenchModel } from './noise.ts';
 export type { MissingPeer } from './peers/peer.ts';
 export type { ProductResult } from './products.ts';
 export {

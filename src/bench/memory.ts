@@ -3,9 +3,9 @@ import { type Gpu, ProgramBuilder, sizeOf } from '../gpu/index.ts';
 import { recordForward } from '../graph/index.ts';
 import { gatherBatch } from '../ops/data.ts';
 import { loss } from '../ops/loss.ts';
-import { type ModelName, modelByName } from '../train/index.ts';
 import { resolveOptimizer } from '../train/optimizers.ts';
 import { declareParts } from '../train/step.ts';
+import { type ModelName, modelByName } from '../zoo/index.ts';
 import { noise } from './noise.ts';
 
 export interface KeptActivations {

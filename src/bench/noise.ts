@@ -1,9 +1,14 @@
 /** Data sets of noise with the shapes of the real ones: a step's speed doesn't depend on the pixels. */
 import type { Shape } from '../gpu/index.ts';
-import type { ModelName, TrainingData } from '../train/index.ts';
+import type { TrainingData } from '../train/index.ts';
+import type { ModelName } from '../zoo/index.ts';
+
+/** The models whose training is measured: one of dense layers, a small and a large one of convolutions. */
+export const BENCH_MODELS = ['mlp', 'cnn', 'binarynet'] as const satisfies readonly ModelName[];
+export type BenchModel = (typeof BENCH_MODELS)[number];
 
 export function imageOf(model: ModelName): Shape {
-  return model === 'binarynet' ? [32, 32, 3] : [28, 28, 1];
+  return model === 'binarynet' || model === 'cnv' ? [32, 32, 3] : [28, 28, 1];
 }
 
 export function noise(model: ModelName, batch: number, steps: number): TrainingData {

@@ -4,13 +4,13 @@
  */
 import { GpuValidationError, OptionError } from '../errors.ts';
 import type { AdapterSummary, Gpu } from '../gpu/index.ts';
-import { MODEL_NAMES, type ModelName } from '../train/index.ts';
 import { type BackwardResult, benchBackward } from './backward.ts';
 import { type Ceilings, measureCeilings } from './ceilings.ts';
 import { benchCnv, type CnvResult } from './cnv.ts';
 import { benchGeometry, GEOMETRY_IDS, type GeometryResult } from './geometry.ts';
 import type { Timing } from './measure.ts';
 import { type KeptActivations, keptActivations } from './memory.ts';
+import { BENCH_MODELS, type BenchModel } from './noise.ts';
 import { openJax } from './peers/jax.ts';
 import { openOnnxWasm, openOnnxWebGpu } from './peers/onnxruntime.ts';
 import { firstLine, type MissingPeer, type Peer } from './peers/peer.ts';
@@ -33,7 +33,7 @@ export type Suite = (typeof SUITES)[number];
 
 export interface BenchOptions {
   readonly suites: readonly Suite[];
-  readonly models?: readonly ModelName[];
+  readonly models?: readonly BenchModel[];
   /** Images a training step, in all networks and for peers; by the network and the adapter when absent. */
   readonly batch?: number | undefined;
   /** Names of products and filters, with `*` for any letters; large ones are run in software only when named. */
@@ -63,7 +63,7 @@ export interface PeerResult {
 
 export interface PeerTrainingResult {
   readonly peer: string;
-  readonly model: ModelName;
+  readonly model: BenchModel;
   readonly batch: number;
   readonly time: Timing;
   readonly binary: Timing;
@@ -76,7 +76,7 @@ export interface PeerTrainingResult {
 /** A step of TensorFlow.js with `webgpu-bnn/tfjs` imported, and the same layers without its kernels. */
 export interface ImportTrainingResult {
   readonly peer: string;
-  readonly model: ModelName;
+  readonly model: BenchModel;
   readonly batch: number;
   readonly with: Timing;
   readonly without: Timing;
@@ -126,7 +126,7 @@ interface Work {
   readonly backward: readonly Product[];
   readonly layers: readonly Product[];
   readonly geometry: readonly string[];
-  readonly models: readonly ModelName[];
+  readonly models: readonly BenchModel[];
   readonly leftOut: readonly string[];
 }
 
@@ -137,8 +137,8 @@ interface Work {
 export function planBench(options: BenchOptions, software: boolean): Work {
   const { suites, shapes, quick = false } = options;
   for (const suite of suites) assertKnown('suite', suite, SUITES);
-  const models = options.models ?? MODEL_NAMES;
-  for (const model of models) assertKnown('model', model, MODEL_NAMES);
+  const models = options.models ?? BENCH_MODELS;
+  for (const model of models) assertKnown('model', model, BENCH_MODELS);
   const wants = (suite: Suite) => suites.includes(suite);
 
   const allKernels = [...matMuls(), ...residualConvolutions(1), ...residualConvolutions(32)];
@@ -340,7 +340,7 @@ function isShared({ macs, kind, a }: Product, software: boolean, quick: boolean)
 }
 
 /** What of a model is trained beside a peer. A software adapter takes minutes over the steps of large batches there. */
-function peerTask(model: ModelName, software: boolean, quick: boolean): TrainingOptions | undefined {
+function peerTask(model: BenchModel, software: boolean, quick: boolean): TrainingOptions | undefined {
   const batches = software ? { mlp: 100, cnn: 10, binarynet: 2 } : { mlp: 100, cnn: 100, binarynet: 50 };
   if (software && quick && model !== 'mlp') return undefined;
   const steps = software ? (model === 'binarynet' || quick ? 2 : 3) : quick ? 5 : 20;
@@ -363,7 +363,7 @@ function assertSameLoss(own: number, theirs: number, whose: string, where: strin
 async function trainBeside(
   gpu: Gpu,
   peer: Peer,
-  model: ModelName,
+  model: BenchModel,
   options: TrainingOptions,
 ): Promise<PeerTrainingResult> {
   if (peer.train === undefined) throw new OptionError('This peer does not train.', { given: peer.name });
@@ -390,7 +390,7 @@ async function trainBeside(
 
 async function trainWithImport(
   peer: Peer,
-  model: ModelName,
+  model: BenchModel,
   { batch, steps, seed = 1, learningRate = 0.001 }: TrainingOptions,
 ): Promise<ImportTrainingResult> {
   if (peer.trainBothWays === undefined) {

@@ -1,6 +1,7 @@
 /** The training step of a model, as a trainer runs it. */
 import type { Gpu } from '../gpu/index.ts';
-import { type ModelName, modelByName, Trainer } from '../train/index.ts';
+import { Trainer } from '../train/index.ts';
+import { type ModelName, modelByName } from '../zoo/index.ts';
 import { sumOf, type Timing, timeOnGpu, timing } from './measure.ts';
 import { imageOf, noise } from './noise.ts';
 

@@ -5,14 +5,16 @@
 import Table from 'cli-table3';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import {
+  BENCH_MODELS,
   type BenchFigures,
+  type BenchModel,
   type BenchOptions,
   planBench,
   runBench,
   SUITES,
   type Suite,
 } from '../bench/index.ts';
-import { type Gpu, MODEL_NAMES, type ModelName } from '../index.ts';
+import type { Gpu } from '../index.ts';
 import { benchInChrome } from '../node/bench-page.ts';
 import { writeFileAtomic } from '../node/index.ts';
 import { renderBench } from './bench-report.ts';
@@ -23,7 +25,7 @@ import { emit } from './output.ts';
 interface Flags extends AdapterOptions {
   readonly in: 'node' | 'chrome';
   readonly suite: Suite | 'all';
-  readonly models: readonly ModelName[];
+  readonly models: readonly BenchModel[];
   readonly batch?: number;
   readonly shapes?: readonly string[];
   readonly quick: boolean;
@@ -62,7 +64,7 @@ export function benchCommand(): Command {
     .addOption(
       new Option('--models <list>', 'whose training step to measure, separated by commas')
         .argParser(modelList)
-        .default([...MODEL_NAMES], MODEL_NAMES.join(',')),
+        .default([...BENCH_MODELS], BENCH_MODELS.join(',')),
     )
     .option('--batch <n>', 'images a training step (default: by network and adapter)', positiveInteger)
     .option('--peers', 'measure other libraries as well, on the same device', true)
@@ -222,11 +224,11 @@ function textOf({ title, head, rows, note }: TextTable): string {
   return `${title}\n${table.toString()}\n${note === undefined ? '' : `${note}\n`}`;
 }
 
-function modelList(text: string): ModelName[] {
+function modelList(text: string): BenchModel[] {
   return text.split(',').map((name) => {
-    const known = MODEL_NAMES.find((model) => model === name);
+    const known = BENCH_MODELS.find((model) => model === name);
     if (known === undefined)
-      throw new InvalidArgumentError(`There is no model "${name}"; there are ${MODEL_NAMES.join(', ')}.`);
+      throw new InvalidArgumentError(`There is no model "${name}"; there are ${BENCH_MODELS.join(', ')}.`);
     return known;
   });
 }

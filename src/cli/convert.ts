@@ -17,6 +17,7 @@ import {
 import { writeFileAtomic } from '../node/files.ts';
 import { loadModel } from '../node/index.ts';
 import { uniform01 } from '../reference/random.ts';
+import { convertToFolder } from './convert-folder.ts';
 import { MODEL_ARGUMENT, type ReadableModel, readModel } from './imported.ts';
 import { type AdapterOptions, acquire, withAdapter } from './options.ts';
 import { bytesText } from './output.ts';
@@ -37,7 +38,7 @@ export function convertCommand(): Command {
   return withAdapter(new Command('convert'))
     .description('write a stored network in another format, and check that it runs the same')
     .argument('<model>', MODEL_ARGUMENT)
-    .argument('<out>', `the file to write: ${endings}`)
+    .argument('<out>', `the file to write: ${endings}; or a folder of BNN-PYNQ, as in cnv/`)
     .option('--fold', 'fold normalisations into thresholds first')
     .option('--no-verify', 'write without reading the file back and running both networks on random inputs')
     .addHelpText(
@@ -45,12 +46,20 @@ export function convertCommand(): Command {
       `
 Examples:
   $ webgpu-bnn convert runs/mnist-mlp mlp.safetensors
-  $ webgpu-bnn convert cifar10-cnvW1A1 cnv.tflite`,
+  $ webgpu-bnn convert cifar10-cnvW1A1 cnv.tflite
+  $ webgpu-bnn convert runs/mnist-tfc tfc/`,
     )
     .action(async (path: string, out: string, flags: Flags) => {
       const format = extname(out).slice(1).toLowerCase() as SaveFormat;
       const source = await readModel(path, { fold: false });
       const { model, values } = flags.fold === true ? await readModel(path) : source;
+      if (isFolder(out)) {
+        console.log(`read      ${path}: ${source.format}, ${bytesText(source.bytes)}`);
+        const gpu = flags.verify ? await acquire(flags) : undefined;
+        await convertToFolder(source, out, gpu);
+        gpu?.dispose();
+        return;
+      }
       const bytes = await saveModel(format, model, values, source);
       console.log(`read      ${path}: ${source.format}, ${bytesText(source.bytes)}`);
       await writeFileAtomic(
@@ -66,6 +75,11 @@ Examples:
         );
       }
     });
+}
+
+/** Whether a name is a folder's: it ends in a slash, or has no ending. */
+function isFolder(out: string): boolean {
+  return /[\\/]$/.test(out) || extname(out) === '';
 }
 
 /**

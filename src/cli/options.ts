@@ -69,6 +69,12 @@ export function learningRate(text: string): LearningRate {
   return to === undefined ? from : { from, to, decay: 'exponential' };
 }
 
+/** A learning rate that is halved every so many epochs: the first of two, or a constant. */
+export function halved(rate: LearningRate, everyEpochs: number): LearningRate {
+  if (typeof rate === 'function') return rate;
+  return { from: typeof rate === 'number' ? rate : rate.from, decay: 'halving', everyEpochs };
+}
+
 /** Bytes from `800MB`, `2GB` or a plain number. */
 export function byteCount(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*(k|m|g)?i?b?$/i.exec(text.trim());

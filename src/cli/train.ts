@@ -26,6 +26,7 @@ import {
   byteCount,
   datasetOption,
   describeAdapter,
+  halved,
   learningRate,
   lossOption,
   modelOption,
@@ -48,6 +49,7 @@ import {
 } from './runs.ts';
 
 export interface TrainFlags extends RunOptions, AdapterOptions {
+  readonly lrHalveEvery?: number;
   readonly out?: string;
   readonly resume?: string;
   readonly json?: string;
@@ -71,6 +73,11 @@ export function trainCommand(): Command {
       to: 0.001,
       decay: 'exponential',
     } satisfies LearningRate)
+    .option(
+      '--lr-halve-every <epochs>',
+      'halve the first learning rate every so many epochs',
+      positiveInteger,
+    )
     .addOption(lossOption())
     .option('--seed <n>', 'weights, order of images and augmentation follow from it', seedNumber, 1)
     .option('--fan-scaled', "scale binary weights' steps by their fan (Courbariaux et al. 2016)", false)
@@ -90,6 +97,7 @@ Examples:
   $ webgpu-bnn train
   $ webgpu-bnn train --model cnn --batch 64 --loss crossEntropy --lr 0.01:0.001
   $ webgpu-bnn train --dataset cifar10 --model binarynet --epochs 100 --batch 50 --lr 1e-3:1e-5 --augment
+  $ webgpu-bnn train --model tfc --lr 0.02 --lr-halve-every 40 --epochs 1000
   $ webgpu-bnn train --tap 50
   $ webgpu-bnn train --resume runs/mnist-mlp`,
     )
@@ -195,7 +203,8 @@ export async function train(flags: TrainFlags, command: Command): Promise<void> 
 }
 
 function runOptions(flags: TrainFlags): RunOptions {
-  const { dataset, model, epochs, batch, optimizer, lr, loss, seed, fanScaled, augment } = flags;
+  const { dataset, model, epochs, batch, optimizer, loss, seed, fanScaled, augment } = flags;
+  const lr = flags.lrHalveEvery === undefined ? flags.lr : halved(flags.lr, flags.lrHalveEvery);
   const { trainSamples, testSamples } = flags;
   return {
     ...{ dataset, model, epochs, batch, optimizer, lr, loss, seed, fanScaled, augment },
@@ -208,7 +217,8 @@ function runOptions(flags: TrainFlags): RunOptions {
 function mergeOptions(saved: RunOptions, flags: TrainFlags, command: Command): RunOptions {
   const given = runOptions(flags);
   for (const [name, value] of Object.entries(given) as [keyof RunOptions, unknown][]) {
-    const explicit = command.getOptionValueSource(name) === 'cli';
+    const sources = name === 'lr' ? ['lr', 'lrHalveEvery'] : [name];
+    const explicit = sources.some((source) => command.getOptionValueSource(source) === 'cli');
     const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
     if (explicit && JSON.stringify(saved[name]) !== JSON.stringify(value)) {
       throw new OptionError('A resumed run keeps the options that it was started with.', {

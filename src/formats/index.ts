@@ -1,5 +1,7 @@
 /** File formats, read and written from bytes: nothing here touches a disk. */
 export { type BnnPynqNetwork, bnnPynqFiles, readBnnPynq } from './bnn-pynq.ts';
+export type { BnnPynqFolding } from './bnn-pynq-layout.ts';
+export { type BnnPynqOptions, encodeBnnPynq } from './bnn-pynq-writer.ts';
 export { checkpointValues, decodeCheckpoint, encodeCheckpoint } from './checkpoint.ts';
 export {
   type Classification,

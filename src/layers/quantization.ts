@@ -1,4 +1,5 @@
-/** Layers of networks with a few bits a value, that are only run: `quantize` and `multiThreshold`. */
+/** Layers of networks with a few bits a value: `quantize`, and `multiThreshold` of networks that are only run. */
+import { OptionError } from '../errors.ts';
 import {
   assertGrid,
   multiThreshold as multiThresholdOp,
@@ -21,12 +22,14 @@ export interface QuantizeOptions {
   readonly rounding?: RoundingMode;
   /** The integers less the zero point, or their multiples of the scale (the default). */
   readonly output?: 'values' | 'integers';
+  /** What the parameter `scale` starts as. Default 1. */
+  readonly scale?: number;
 }
 
 /**
  * Uniform quantization (QONNX `Quant`): (round(clamp(x/scale + zeroPoint)) − zeroPoint)·scale with parameters `scale` and
- * `zeroPoint`, [channels] each; any shape.
- * @throws OptionError where there is no such grid or rounding
+ * `zeroPoint`, [channels] each; any shape. It passes no gradient: a network that trains has it before its first weights only.
+ * @throws OptionError where there is no such grid, rounding or scale
  */
 export function quantize(options: QuantizeOptions): Layer {
   const where = options.name ?? 'quantize';
@@ -38,19 +41,23 @@ export function quantize(options: QuantizeOptions): Layer {
     integers: options.output === 'integers',
   };
   assertGrid(grid, where);
+  const { scale = 1 } = options;
+  if (!(scale > 0 && Number.isFinite(scale))) {
+    throw new OptionError('The scale of a grid is a positive number.', { given: String(scale), where });
+  }
   return {
     name: options.name,
     kind: 'quantize',
     config: { ...options },
     outputShape: (inputs, name) => onlyInput(inputs, name),
-    parameters: (inputs) => perChannel(onlyInput(inputs, where).at(-1) ?? 1, { scale: 1, zeroPoint: 0 }),
-    forward({ builder, training, parameter }, inputs) {
-      assertInference(training, where);
+    parameters: (inputs) => perChannel(onlyInput(inputs, where).at(-1) ?? 1, { scale, zeroPoint: 0 }),
+    forward({ builder, training, parameter, wantsInputGradient }, inputs) {
+      if (wantsInputGradient[0]) assertInference(training, where);
       const x = asReal(builder, onlyInput(inputs, where));
       const parameters = { scale: parameter('scale').value, zeroPoint: parameter('zeroPoint').value };
       return {
         output: real(quantizeOp(builder, x, { ...grid, ...parameters })),
-        backward: () => noGradient(where),
+        backward: () => ({ inputs: [undefined] }),
       };
     },
   };

@@ -1,15 +1,6 @@
 export type { LossKind } from '../ops/loss.ts';
 export type { StepMetrics } from './metrics.ts';
 export {
-  binarynet,
-  cnn,
-  MODEL_NAMES,
-  type ModelName,
-  type ModelOptions,
-  mlp,
-  modelByName,
-} from './models.ts';
-export {
   type AdamOptions,
   type BopOptions,
   OPTIMIZER_NAMES,
@@ -17,7 +8,7 @@ export {
   type OptimizerOptions,
   type SgdOptions,
 } from './optimizers.ts';
-export type { Decay, LearningRate } from './schedules.ts';
+export type { Decay, Halving, LearningRate } from './schedules.ts';
 export type { TrainingData, TrainingPlan, TrainingSplit } from './step.ts';
 export {
   type Checkpoint,

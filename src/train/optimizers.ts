@@ -87,14 +87,15 @@ export function hyperParameters(
   learningRate: LearningRate,
   step: number,
   steps: number,
+  epochSteps: number,
 ): readonly [number, number, number, number] {
-  const rate = learningRateAt(learningRate, step, steps);
+  const rate = learningRateAt(learningRate, step, steps, epochSteps);
   if (optimizer.kind === 'sgd') return [rate, 0, 0, 0];
   const { beta1 = ADAM_DEFAULTS.beta1, beta2 = ADAM_DEFAULTS.beta2 } =
     optimizer.kind === 'adam' ? optimizer : {};
   const corrected = (rate * Math.sqrt(1 - beta2 ** (step + 1))) / (1 - beta1 ** (step + 1));
   if (optimizer.kind === 'adam') return [corrected, 0, 0, 0];
-  const gamma = learningRateAt(optimizer.gamma ?? BOP_DEFAULTS.gamma, step, steps);
+  const gamma = learningRateAt(optimizer.gamma ?? BOP_DEFAULTS.gamma, step, steps, epochSteps);
   return [corrected, gamma, optimizer.threshold ?? BOP_DEFAULTS.threshold, 0];
 }
 

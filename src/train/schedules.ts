@@ -8,17 +8,29 @@ export interface Decay {
   readonly decay: 'exponential' | 'linear' | 'cosine';
 }
 
-/** A constant, a decay over the whole training, or a function of the step (from 0) and the number of steps. */
-export type LearningRate = number | Decay | ((step: number, steps: number) => number);
+/** The same value for some epochs, then half of it, and so on (FINN's recipe: .02, halved every 40 epochs). */
+export interface Halving {
+  readonly from: number;
+  readonly decay: 'halving';
+  readonly everyEpochs: number;
+}
 
-/** @throws OptionError for a rate that isn't positive and finite */
-export function learningRateAt(rate: LearningRate, step: number, steps: number): number {
+/** A constant, a decay over the whole training, halvings, or a function of the step (from 0) and the number of steps. */
+export type LearningRate = number | Decay | Halving | ((step: number, steps: number) => number);
+
+/**
+ * @param epochSteps steps of an epoch
+ * @throws OptionError for a rate that isn't positive and finite
+ */
+export function learningRateAt(rate: LearningRate, step: number, steps: number, epochSteps: number): number {
   const value =
     typeof rate === 'function'
       ? rate(step, steps)
       : typeof rate === 'number'
         ? rate
-        : decay(rate, step, steps);
+        : rate.decay === 'halving'
+          ? halving(rate, Math.floor(step / epochSteps))
+          : decay(rate, step, steps);
   if (!(value >= 0 && Number.isFinite(value))) {
     throw new OptionError('A learning rate is a finite number, zero or more.', {
       given: String(value),
@@ -26,6 +38,16 @@ export function learningRateAt(rate: LearningRate, step: number, steps: number):
     });
   }
   return value;
+}
+
+function halving({ from, everyEpochs }: Halving, epoch: number): number {
+  if (!Number.isSafeInteger(everyEpochs) || everyEpochs < 1) {
+    throw new OptionError('A learning rate is halved after a whole number of epochs.', {
+      given: `everyEpochs = ${everyEpochs}`,
+      expected: 'a positive integer',
+    });
+  }
+  return from / 2 ** Math.floor(epoch / everyEpochs);
 }
 
 function decay({ from, to, decay: kind }: Decay, step: number, steps: number): number {

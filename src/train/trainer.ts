@@ -680,12 +680,12 @@ export class Trainer {
 
   #hyper(step: number): readonly [number, number, number, number] {
     const { optimizer, learningRate } = this.options;
-    return hyperParameters(optimizer, learningRate, step, this.#steps);
+    return hyperParameters(optimizer, learningRate, step, this.#steps, this.batches);
   }
 
   #rate(step: number): number {
     const { learningRate } = this.options;
-    return learningRateAt(learningRate, step, this.#steps);
+    return learningRateAt(learningRate, step, this.#steps, this.batches);
   }
 
   get #steps(): number {

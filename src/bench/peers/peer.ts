@@ -3,7 +3,7 @@
  * the reason is reported.
  */
 import type { Gpu } from '../../gpu/index.ts';
-import type { ModelName } from '../../train/index.ts';
+import type { ModelName } from '../../zoo/index.ts';
 import { SAMPLE, type Timing, timing } from '../measure.ts';
 import type { Product } from '../shapes.ts';
 

@@ -2,7 +2,7 @@
 import { OptionError } from '../../errors.ts';
 import type { Gpu } from '../../gpu/index.ts';
 import { initialValues, type Model } from '../../graph/index.ts';
-import { modelByName } from '../../train/index.ts';
+import { modelByName } from '../../zoo/index.ts';
 import { timing } from '../measure.ts';
 import { imageOf, noise, normalised } from '../noise.ts';
 import { type BothWays, outputsLast, type PeerTraining, type TrainingTask } from './peer.ts';

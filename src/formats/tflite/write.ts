@@ -20,6 +20,7 @@ import {
   type Pool2dLayerOptions,
 } from '../../layers/index.ts';
 import { type Conv2dOptions, type ResolvedConv2d, resolveConv2d, resolvePool2d } from '../../ops/index.ts';
+import { type Comparison, signOfNormalized, signOfScaled } from '../comparisons.ts';
 import type { OptionField } from './container-writer.ts';
 import {
   Exporter,
@@ -40,7 +41,6 @@ import {
   REDUCER,
   SOFTMAX,
 } from './schema.ts';
-import { type Comparison, signOfNormalized, signOfScaled } from './thresholds.ts';
 
 /**
  * Writes a network for inference as a `.tflite` file for Larq Compute Engine. Normalisations and scales of which only

@@ -1,6 +1,7 @@
-/** Ready-made models, built from public layers only. */
-import { OptionError } from '../errors.ts';
-import type { Shape } from '../gpu/index.ts';
+/**
+ * Ready-made models of the papers, built from public layers only. Latent weights start uniform in [−½, ½]: an angle of 30°
+ * to their signs, and room to move on both sides.
+ */
 import { type Model, sequential } from '../graph/index.ts';
 import {
   batchNormalization,
@@ -11,14 +12,8 @@ import {
   quantConv2d,
   quantDense,
 } from '../layers/index.ts';
+import type { ModelOptions } from './options.ts';
 
-export interface ModelOptions {
-  /** [height, width, channels] of the images. */
-  readonly input: Shape;
-  readonly classes: number;
-}
-
-/** Latent weights start uniform in [−½, ½]: an angle of 30° to their signs, and room to move on both sides. */
 const HALF: Initializer = { kind: 'uniform', limit: 0.5 };
 const BINARY = { kernelQuantizer: 'steSign', kernelInitializer: HALF } as const;
 const FULLY_BINARY = { ...BINARY, inputQuantizer: 'steSign' } as const;
@@ -98,24 +93,4 @@ export function binarynet({ input, classes }: ModelOptions): Model {
     norm(`norm${index + 7}`),
   ]);
   return sequential([...layers, flatten(), ...dense], { input, name: 'binarynet' });
-}
-
-export const MODEL_NAMES = ['mlp', 'cnn', 'binarynet'] as const;
-export type ModelName = (typeof MODEL_NAMES)[number];
-
-/** A ready-made model by name. @throws OptionError for an unknown name, listing the known ones */
-export function modelByName(name: string, options: ModelOptions): Model {
-  switch (name) {
-    case 'mlp':
-      return mlp(options);
-    case 'cnn':
-      return cnn(options);
-    case 'binarynet':
-      return binarynet(options);
-    default:
-      throw new OptionError('There is no model of this name.', {
-        given: name,
-        expected: MODEL_NAMES.join(', '),
-      });
-  }
 }

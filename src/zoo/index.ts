@@ -1,0 +1,19 @@
+/** Ready-made models, by function and by name. */
+import type { Model } from '../graph/index.ts';
+import { unknownName } from '../options.ts';
+import { binarynet, cnn, mlp } from './classic.ts';
+import { cnv, lfc, sfc, tfc } from './finn.ts';
+import type { ModelOptions } from './options.ts';
+
+export { binarynet, cnn, cnv, lfc, type ModelOptions, mlp, sfc, tfc };
+
+const MODELS = { mlp, cnn, binarynet, cnv, lfc, sfc, tfc } as const;
+
+export type ModelName = keyof typeof MODELS;
+export const MODEL_NAMES = Object.keys(MODELS) as readonly ModelName[];
+
+/** A ready-made model by name. @throws OptionError for an unknown name, listing the known ones */
+export function modelByName(name: string, options: ModelOptions): Model {
+  if (!Object.hasOwn(MODELS, name)) throw unknownName('model', name, MODEL_NAMES, 'modelByName');
+  return MODELS[name as ModelName](options);
+}
