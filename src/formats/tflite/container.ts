@@ -1,5 +1,6 @@
 /** The container of TensorFlow Lite: its first subgraph as plain data, with constants as views of the file's bytes. */
 import { toReference } from 'flatbuffers/js/flexbuffers.js';
+import { ownBytes } from '../../bytes.ts';
 import { FormatError } from '../../errors.ts';
 import { damaged, FlatFile, type FlatTable } from './flat-table.ts';
 import {
@@ -177,7 +178,7 @@ export function customIntegers<const Names extends readonly string[]>(
 ): Record<Names[number], number> {
   const { customOptions, where } = operator;
   const read = (): [string, number][] => {
-    const map = toReference(customOptions.slice().buffer);
+    const map = toReference(ownBytes(customOptions).buffer);
     // A length beyond this makes the runtime's search of keys run in circles.
     if (!map.isMap() || map.length() > customOptions.length) throw new Error('no map');
     return names.map((name) => {

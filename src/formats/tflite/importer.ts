@@ -5,6 +5,7 @@
  * An int8 tensor travels as f32 integers less its zero point: 0 is a real zero, sums of products are exact below 2²⁴, and
  * padding with 0 is TensorFlow Lite's. Packed int32 tensors travel as this library's signs, whose bits are the same.
  */
+import { ownBytes } from '../../bytes.ts';
 import { BnnError, FormatError } from '../../errors.ts';
 import { describe, type Shape, sizeOf } from '../../gpu/index.ts';
 import {
@@ -163,7 +164,7 @@ export class Importer {
     // The words count against the budget too: many operators may share one buffer.
     this.#left -= data.length / WIDTHS[type];
     if (this.#left < 0) throw refused(operator, 'its constants were read too often');
-    const aligned = data.slice().buffer;
+    const aligned = ownBytes(data).buffer;
     if (type === 'float32') return { tensor, data: new Float32Array(aligned) };
     if (type === 'int32') return { tensor, data: new Int32Array(aligned) };
     return { tensor, data: new Int8Array(aligned) };

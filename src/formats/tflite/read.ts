@@ -1,4 +1,5 @@
 /** The importer of `.tflite` networks: from the container to this library's layers. */
+import { type BytesLike, plainBytes } from '../../bytes.ts';
 import { BnnError, FormatError } from '../../errors.ts';
 import { sizeOf } from '../../gpu/index.ts';
 import { input, type Model, model, type ParameterValue } from '../../graph/index.ts';
@@ -43,7 +44,8 @@ const FILE = 'TensorFlow Lite';
  * @returns a model that `Network.create(gpu, model, { values })` runs, for any batch
  * @throws FormatError when the file is damaged, or listing every operator that isn't supported, before anything else
  */
-export function importTflite(bytes: Uint8Array): TfliteNetwork {
+export function importTflite(given: BytesLike): TfliteNetwork {
+  const bytes = plainBytes(given, 'importTflite');
   const file = parseTflite(bytes);
   const unsupported = file.operators.filter(({ kind }) => !Object.hasOwn(RULES, kind));
   if (unsupported.length > 0) {
