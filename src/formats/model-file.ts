@@ -222,8 +222,8 @@ function buildModel(description: Description, makeLayer: MakeLayer, where: strin
       const made = makeLayer(layer.kind, { ...layer.config, name: layer.name }, `${where}: ${layer.name}`);
       nodes.push(apply(made, ...layer.inputs.map(nodeAt)));
     }
-    const output = Object.fromEntries(outputs.map((own) => [own.name, nodeAt(own.from)]));
-    const built = model({ input: Object.fromEntries(starts), output, name });
+    const output = new Map(outputs.map((own) => [own.name, nodeAt(own.from)] as const));
+    const built = model({ input: new Map(starts), output, name });
     if (built.layers.length !== layers.length) throw malformed(where, 'layers that lead nowhere');
     if (built.inputs.length !== inputs.length || built.outputs.length !== outputs.length) {
       throw malformed(where, 'two inputs or outputs of one name');
