@@ -429,16 +429,6 @@ describe('exportTflite', () => {
     expect(write).toThrow(OptionError);
     expect(write).toThrow(/holography[\s\S]*telepathy \(s\)/);
   });
-
-  test('a pad value that Larq does not have is refused by name', () => {
-    const network = sequential(
-      [quantConv2d({ filters: 3, kernelSize: 3, ...BINARY, padding: 'same', padValue: -1, name: 'odd' })],
-      {
-        input: [4, 4, 2],
-      },
-    );
-    expect(() => exportTflite(network, initialValues(network, 1))).toThrow(/odd/);
-  });
 });
 
 /** A chain of layers, if windows are no larger than the images that come to them. */

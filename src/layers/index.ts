@@ -39,6 +39,7 @@ export {
   transpose,
 } from './moving.ts';
 export {
+  DEFAULT_SLOPE,
   type LeakyReluOptions,
   leakyRelu,
   prelu,
