@@ -148,6 +148,17 @@ describe('a model of several', () => {
     expect(made.summary()).toContain('input_2');
   });
 
+  test('keeps the order of names that are numbers, in files and folded too', () => {
+    const nodes = ['10', '2', 'b', '1'].map((name) => [name, input([2])] as const);
+    const ends = nodes.map(([name, node]) => [name, apply(relu(), node)] as const);
+    const made = model({ input: new Map(nodes), output: new Map(ends) });
+    const decoded = decodeModel(encodeModel(made, new Map())).model;
+    for (const one of [made, decoded, foldForInference(made, new Map()).model]) {
+      expect(one.inputs.map(({ name }) => name)).toEqual(['10', '2', 'b', '1']);
+      expect(one.outputs.map(({ name, from }) => `${name} ${from}`)).toEqual(['10 0', '2 1', 'b 2', '1 3']);
+    }
+  });
+
   const x = input([2]);
   const made = apply(relu(), x);
   test.each<[string, () => unknown, RegExp]>([

@@ -2,10 +2,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { OptionError, ShapeError } from '../src/errors.ts';
+import { signOfNormalized, signOfScaled } from '../src/formats/comparisons.ts';
 import { loadModel } from '../src/formats/index.ts';
 import { parseTflite } from '../src/formats/tflite/container.ts';
 import { exportTflite, importTflite } from '../src/formats/tflite/index.ts';
-import { signOfNormalized, signOfScaled } from '../src/formats/comparisons.ts';
 import { type Gpu, sizeOf } from '../src/gpu/index.ts';
 import {
   apply,
@@ -428,16 +428,6 @@ describe('exportTflite', () => {
     const write = () => exportTflite(network, initialValues(network, 1));
     expect(write).toThrow(OptionError);
     expect(write).toThrow(/holography[\s\S]*telepathy \(s\)/);
-  });
-
-  test('a pad value that Larq does not have is refused by name', () => {
-    const network = sequential(
-      [quantConv2d({ filters: 3, kernelSize: 3, ...BINARY, padding: 'same', padValue: -1, name: 'odd' })],
-      {
-        input: [4, 4, 2],
-      },
-    );
-    expect(() => exportTflite(network, initialValues(network, 1))).toThrow(/odd/);
   });
 });
 

@@ -174,7 +174,8 @@ async function readFile(name: string, bytes: Bytes, options: LoadOptions): Promi
         pixels: range && grid && onGrid(resolvePixels(range), grid),
         layout: network.model.inputShape.length === 3 ? 'NHWC' : undefined,
       };
-      return { format: 'TFLite', ...network, ...notesOf(network, name, found), grid };
+      const { model, values, folded } = network;
+      return { format: 'TFLite', model, values, folded, ...notesOf(network, name, found), grid };
     }
     default: {
       const { importOnnx } = await import('./onnx.ts');
@@ -204,12 +205,12 @@ async function readArchive(name: string, bytes: Bytes, options: LoadOptions): Pr
 /** What a reader returns besides the network. */
 interface Imported {
   readonly model: Model;
-  readonly metadata?: ReadonlyMap<string, string>;
+  readonly metadata: ReadonlyMap<string, string>;
 }
 
 /** Our notes in a file's metadata, and else what the reader found out itself. */
 function notesOf({ model, metadata }: Imported, where: string, found: Partial<ReadNotes>): ReadNotes {
-  const notes = decodeNotes(metadata ?? new Map(), where, model.outputShape.at(-1));
+  const notes = decodeNotes(metadata, where, model.outputShape.at(-1));
   return {
     classes: notes.classes ?? found.classes,
     pixels: notes.pixels ?? found.pixels,

@@ -235,8 +235,8 @@ function buildModel(description: Description, makeLayer: MakeLayer, where: strin
       // A layer of one's own may not take its name from the config.
       nodes.push(apply(renamed(made, layer.name), ...layer.inputs.map(nodeAt)));
     }
-    const output = Object.fromEntries(outputs.map((own) => [own.name, nodeAt(own.from)]));
-    const built = model({ input: Object.fromEntries(starts), output, name });
+    const output = new Map(outputs.map((own) => [own.name, nodeAt(own.from)] as const));
+    const built = model({ input: new Map(starts), output, name });
     if (built.layers.length !== layers.length) throw malformed(where, 'layers that lead nowhere');
     if (built.inputs.length !== inputs.length || built.outputs.length !== outputs.length) {
       throw malformed(where, 'two inputs or outputs of one name');

@@ -15,9 +15,9 @@ const WRITERS = {
     const { exportOnnx } = await import('./onnx.ts');
     return exportOnnx(model, values, { metadata: encodeNotes(notes, layoutOf(model.inputShape, 'NCHW')) });
   },
-  tflite: async (model, values) => {
+  tflite: async (model, values, notes) => {
     const { exportTflite } = await import('./tflite/index.ts');
-    return exportTflite(model, values);
+    return exportTflite(model, values, { metadata: encodeNotes(notes, layoutOf(model.inputShape, 'NHWC')) });
   },
 } as const satisfies Readonly<Record<string, Writer>>;
 

@@ -154,8 +154,8 @@ export function rebuild(
   });
   const output = source.outputs.map(({ name, from }) => [name, nodeAt(from)] as const);
   const built = model({
-    input: Object.fromEntries(starts),
-    output: Object.fromEntries(output),
+    input: new Map(starts),
+    output: new Map(output),
     name: source.name,
   });
   return { model: built, values: result };

@@ -62,8 +62,15 @@ interface InputNode extends GraphNode {
   readonly shape: Shape;
 }
 
-/** One node, or several: in a list, where outputs are named after their layers, or by name. */
-export type GraphNodes = GraphNode | readonly GraphNode[] | Readonly<Record<string, GraphNode>>;
+/**
+ * One node, or several: in a list, where outputs are named after their layers, or by name. A Map keeps the order of names
+ * that are numbers, which objects put first.
+ */
+export type GraphNodes =
+  | GraphNode
+  | readonly GraphNode[]
+  | ReadonlyMap<string, GraphNode>
+  | Readonly<Record<string, GraphNode>>;
 
 /** A model's input; `shape` without the batch axis. */
 export function input(shape: Shape): GraphNode {
@@ -209,7 +216,9 @@ function namedNodes(
       ? [[undefined, given]]
       : Array.isArray(given)
         ? given.map((node) => [undefined, node])
-        : Object.entries(given);
+        : given instanceof Map
+          ? [...given]
+          : Object.entries(given);
   if (
     named.length > 0 &&
     named.every((entry): entry is [string | undefined, GraphNode] => isNode(entry[1]))

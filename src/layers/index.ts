@@ -40,6 +40,7 @@ export {
   transpose,
 } from './moving.ts';
 export {
+  DEFAULT_SLOPE,
   type LeakyReluOptions,
   leakyRelu,
   prelu,

@@ -104,6 +104,9 @@ export function tanh(options: { readonly name?: string } = {}): Layer {
   return makeCurve('tanh', options);
 }
 
+/** Of `leakyRelu`, as in Keras. */
+export const DEFAULT_SLOPE = 0.3;
+
 export interface LeakyReluOptions {
   readonly name?: string;
   /** Slope below zero. Default 0.3, as in Keras; ONNX' default is 0.01, TensorFlow's 0.2. */
@@ -112,7 +115,7 @@ export interface LeakyReluOptions {
 
 /** x, times `alpha` where it is negative; any shape. @throws OptionError unless alpha is a finite number */
 export function leakyRelu(options: LeakyReluOptions = {}): Layer {
-  const { alpha = 0.3 } = options;
+  const { alpha = DEFAULT_SLOPE } = options;
   if (!Number.isFinite(alpha)) {
     throw new OptionError('A slope is a finite number.', {
       given: `alpha = ${alpha}`,

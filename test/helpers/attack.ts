@@ -1,4 +1,4 @@
-/** Damaged files by the thousand: a reader gives a result or an error of ours, and allocates no more than it says. */
+/** Damaged files by the thousand: a reader gives a result or an error of ours on one screen, and allocates no more than it says. */
 import { expect } from 'vitest';
 import { BnnError } from '../../src/errors.ts';
 
@@ -68,6 +68,9 @@ export interface Outcome {
   readonly read: number;
 }
 
+/** A message is no longer than a screen. */
+const MOST_CHARACTERS = 4000;
+
 /**
  * Lets a reader read what `make` gives, round after round.
  * @param options.allocation bytes of the largest array that the reader, and what damages files, may make
@@ -88,6 +91,8 @@ export function attack<T>(
         read(damaged);
       } catch (error) {
         if (!(error instanceof BnnError)) expect.fail(`round ${round}: ${String(error)}`);
+        const { length } = error.message;
+        if (length > MOST_CHARACTERS) expect.fail(`round ${round}: a message of ${length} characters`);
         refused += 1;
       }
     }

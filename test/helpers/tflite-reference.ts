@@ -23,9 +23,12 @@ type Kernel = (
 ) => Evaluated;
 
 /** @returns the values of every tensor of the file */
-export function evaluate(file: FileSpec, input: readonly number[]): readonly (Evaluated | undefined)[] {
+export function evaluate(
+  file: FileSpec,
+  ...inputs: readonly (readonly number[])[]
+): readonly (Evaluated | undefined)[] {
   const results: (Evaluated | undefined)[] = file.tensors.map(({ data }) => data && { values: data });
-  results[file.inputs[0] ?? 0] = { values: input };
+  for (const [i, values] of inputs.entries()) results[file.inputs[i] ?? 0] = { values };
   for (const { kind, inputs, outputs, options } of file.operators) {
     const operands = inputs.map((index): Operand | undefined => {
       const [tensor, result] = [file.tensors[index], results[index]];
@@ -309,6 +312,63 @@ const mulInt8: Kernel = (inputs, out, options) => {
   return requantized(products, () => scale, out, option(options, 'activation'));
 };
 
+/** Real values of an operand. */
+const realsOf = ({ values, tensor }: Operand) =>
+  tensor.type === 'int8' ? values.map((value) => (value - zeroOf(tensor)) * scaleOf(tensor)) : [...values];
+
+/** int8 by reals: exact but for one rounding. */
+function ofReals(f: (a: number, b: number) => number): Kernel {
+  return (inputs, out, options) => {
+    const [a, b] = [needed(inputs[0]), needed(inputs[1])];
+    const [left, right] = [broadcastIndex(a.tensor, out), broadcastIndex(b.tensor, out)];
+    const [x, y] = [realsOf(a), realsOf(b)];
+    const values = Array.from(
+      { length: size(out.shape) },
+      (_, i) => f(at(x, left(i)), at(y, right(i))) / scaleOf(out) + zeroOf(out),
+    );
+    return rounded(values, ...quantizedBounds(option(options, 'activation'), out));
+  };
+}
+
+function curve(f: (x: number) => number): Kernel {
+  return ([first], out) => {
+    const values = realsOf(needed(first)).map(f);
+    if (out.type !== 'int8') return { values };
+    return rounded(values.map((value) => value / scaleOf(out) + zeroOf(out)));
+  };
+}
+
+/** Places of x from `begin` on. */
+function places(x: Operand, out: TensorSpec, begin: readonly number[], steps: readonly number[]): Evaluated {
+  const strides = x.tensor.shape.map((_, axis) => size(x.tensor.shape.slice(axis + 1)));
+  return {
+    values: Array.from({ length: size(out.shape) }, (_, i) => {
+      let [place, rest] = [0, i];
+      for (let k = out.shape.length - 1; k >= 0; k--) {
+        place += (at(begin, k) + (rest % (out.shape[k] ?? 1)) * at(steps, k)) * at(strides, k);
+        rest = Math.floor(rest / (out.shape[k] ?? 1));
+      }
+      return at(x.values, place);
+    }),
+  };
+}
+
+function padded(x: Operand, amounts: readonly number[], filler: number, out: TensorSpec): Evaluated {
+  return {
+    values: Array.from({ length: size(out.shape) }, (_, i) => {
+      let [place, stride, rest] = [0, 1, i];
+      for (let k = out.shape.length - 1; k >= 0; k--) {
+        const own = (rest % (out.shape[k] ?? 1)) - at(amounts, 2 * k);
+        if (own < 0 || own >= (x.tensor.shape[k] ?? 1)) return filler;
+        place += own * stride;
+        stride *= x.tensor.shape[k] ?? 1;
+        rest = Math.floor(rest / (out.shape[k] ?? 1));
+      }
+      return at(x.values, place);
+    }),
+  };
+}
+
 /** RELU and its kin. */
 function rectifier(activation: number): Kernel {
   return ([first], out) => {
@@ -455,6 +515,16 @@ const KERNELS: Readonly<Record<string, Kernel>> = {
   },
 
   ADD: elementwise((a, b) => a + b, addInt8),
+  SUB: elementwise(
+    (a, b) => a - b,
+    ofReals((a, b) => a - b),
+  ),
+  DIV: elementwise(
+    (a, b) => a / b,
+    ofReals((a, b) => a / b),
+  ),
+  MINIMUM: elementwise(Math.min, ofReals(Math.min)),
+  MAXIMUM: elementwise(Math.max, ofReals(Math.max)),
   MUL: elementwise((a, b) => a * b, mulInt8),
 
   CONCATENATION: (inputs, out, options) => {
@@ -502,24 +572,10 @@ const KERNELS: Readonly<Record<string, Kernel>> = {
     };
   },
 
-  PAD: ([first, second], out) => {
-    const x = needed(first);
-    const amounts = needed(second).values;
-    const filler = out.type === 'int8' ? zeroOf(out) : 0;
-    return {
-      values: Array.from({ length: size(out.shape) }, (_, i) => {
-        let [place, stride, rest] = [0, 1, i];
-        for (let k = out.shape.length - 1; k >= 0; k--) {
-          const own = (rest % (out.shape[k] ?? 1)) - at(amounts, 2 * k);
-          if (own < 0 || own >= (x.tensor.shape[k] ?? 1)) return filler;
-          place += own * stride;
-          stride *= x.tensor.shape[k] ?? 1;
-          rest = Math.floor(rest / (out.shape[k] ?? 1));
-        }
-        return at(x.values, place);
-      }),
-    };
-  },
+  PADV2: ([first, second, third], out) =>
+    padded(needed(first), needed(second).values, at(needed(third).values, 0), out),
+  PAD: ([first, second], out) =>
+    padded(needed(first), needed(second).values, out.type === 'int8' ? zeroOf(out) : 0, out),
 
   TRANSPOSE: ([first, second], out) => {
     const [x, permutation] = [needed(first), needed(second).values];
@@ -537,6 +593,47 @@ const KERNELS: Readonly<Record<string, Kernel>> = {
   },
 
   RESHAPE: ([first]) => ({ values: needed(first).values }),
+  SQUEEZE: ([first]) => ({ values: needed(first).values }),
+  EXPAND_DIMS: ([first]) => ({ values: needed(first).values }),
+  CAST: ([first]) => ({ values: needed(first).values }),
+  SHAPE: ([first]) => ({ values: needed(first).tensor.shape }),
+  PACK: (inputs) => ({ values: inputs.flatMap((part) => needed(part).values) }),
+  GATHER: ([first, second]) => ({
+    values: needed(second).values.map((place) => at(needed(first).values, place)),
+  }),
+
+  SLICE: ([first, second], out) => {
+    const { shape } = needed(first).tensor;
+    return places(
+      needed(first),
+      out,
+      needed(second).values,
+      shape.map(() => 1),
+    );
+  },
+
+  STRIDED_SLICE: ([first, begins, , strides], out, options) => {
+    const { shape } = needed(first).tensor;
+    const shrink = option(options, 'shrinkAxisMask');
+    const steps = shape.map((_, axis) => needed(strides).values[axis] ?? 1);
+    const begin = shape.map((extent, axis) => {
+      const asked = needed(begins).values[axis] ?? 0;
+      const isMasked = (option(options, 'beginMask') >> axis) & 1;
+      if (isMasked || needed(begins).values[axis] === undefined) return at(steps, axis) > 0 ? 0 : extent - 1;
+      return asked < 0 ? asked + extent : asked;
+    });
+    // The result's shape as it was before axes went.
+    const kept = [...out.shape];
+    const whole = shape.map((_, axis) => ((shrink >> axis) & 1 ? 1 : (kept.shift() ?? 1)));
+    return places(needed(first), { ...out, shape: whole }, begin, steps);
+  },
+
+  LOGISTIC: curve((x) => 1 / (1 + Math.exp(-x))),
+  TANH: curve((x) => Math.tanh(x)),
+  LEAKY_RELU: (inputs, out, options) => {
+    const alpha = Math.fround(option(options, 'alpha'));
+    return curve((x) => (x < 0 ? alpha * x : x))(inputs, out, options);
+  },
 
   SOFTMAX: ([first], out, options) => {
     const x = needed(first);

@@ -6,12 +6,15 @@ import { Builder } from 'flatbuffers';
 import { encode, toObject } from 'flatbuffers/js/flexbuffers.js';
 import { parseTflite } from '../../src/formats/tflite/container.ts';
 
-export type TensorType = 'float32' | 'int32' | 'int8' | 'bool';
+export type TensorType = 'float32' | 'float16' | 'int32' | 'int64' | 'int8' | 'bool';
 
 export interface TensorSpec {
+  /** Absent: `tensor` and its number. */
+  readonly name?: string;
   /** With the batch. Packed signs are int32 words. */
   readonly shape: readonly number[];
   readonly type: TensorType;
+  /** Half floats by their bits. */
   readonly data?: readonly number[];
   /** One, or one for each index of `axis`. */
   readonly scale?: readonly number[];
@@ -31,6 +34,8 @@ export interface FileSpec {
   readonly operators: readonly OperatorSpec[];
   readonly inputs: readonly number[];
   readonly outputs: readonly number[];
+  /** Names of metadata with their bytes; no bytes for a buffer that isn't there. */
+  readonly metadata?: readonly (readonly [name: string, bytes: Uint8Array | undefined])[];
 }
 
 type Kind = 'byte' | 'int' | 'float' | 'bool' | 'ints';
@@ -63,6 +68,10 @@ const OPERATORS: Readonly<Record<string, [code: number, union: number, ...fields
   DEQUANTIZE: [6, 38],
   FULLY_CONNECTED: [9, 8, ['activation', 'byte'], ['weightsFormat', 'byte'], ['keepNumDims', 'bool']],
   LOGISTIC: [14, 0],
+  SVDF: [27, 0],
+  TANH: [28, 0],
+  SUB: [41, 28, ['activation', 'byte']],
+  DIV: [42, 29, ['activation', 'byte']],
   MAX_POOL_2D: [17, 5, ...pool()],
   MUL: [18, 21, ['activation', 'byte']],
   RELU: [19, 0],
@@ -71,13 +80,42 @@ const OPERATORS: Readonly<Record<string, [code: number, union: number, ...fields
   RESHAPE: [22, 17, ['newShape', 'ints']],
   SOFTMAX: [25, 9, ['beta', 'float']],
   PAD: [34, 22],
+  GATHER: [36, 23, ['axis', 'int'], ['batchDims', 'int']],
+  SQUEEZE: [43, 30, ['squeezeDims', 'ints']],
+  STRIDED_SLICE: [
+    45,
+    32,
+    ['beginMask', 'int'],
+    ['endMask', 'int'],
+    ['ellipsisMask', 'int'],
+    ['newAxisMask', 'int'],
+    ['shrinkAxisMask', 'int'],
+    ['offset', 'bool'],
+  ],
+  CAST: [53, 37, ['inType', 'byte'], ['outType', 'byte']],
+  MAXIMUM: [55, 39],
+  MINIMUM: [57, 39],
+  PADV2: [60, 43],
+  SLICE: [65, 48],
+  EXPAND_DIMS: [70, 52],
+  SHAPE: [77, 55, ['outType', 'byte']],
+  REDUCE_PROD: [81, 27, ['keepDims', 'bool']],
+  PACK: [83, 59, ['valuesCount', 'int'], ['axis', 'int']],
+  LEAKY_RELU: [98, 75, ['alpha', 'float']],
   TRANSPOSE: [39, 26],
   MEAN: [40, 27, ['keepDims', 'bool']],
   PRELU: [54, 0],
   QUANTIZE: [114, 89],
   GELU: [150, 0],
 };
-const TYPES: Readonly<Record<TensorType, number>> = { float32: 0, int32: 2, bool: 6, int8: 9 };
+const TYPES: Readonly<Record<TensorType, number>> = {
+  float32: 0,
+  float16: 1,
+  int32: 2,
+  int64: 4,
+  bool: 6,
+  int8: 9,
+};
 const CUSTOM = 32;
 
 function pool(): [string, Kind][] {
@@ -92,7 +130,8 @@ function pool(): [string, Kind][] {
 }
 
 /** Writes a file. Operators that aren't built in are custom ones with their options in a FlexBuffer. */
-export function assemble({ tensors, operators, inputs, outputs }: FileSpec): Uint8Array<ArrayBuffer> {
+export function assemble(file: FileSpec): Uint8Array<ArrayBuffer> {
+  const { tensors, operators, inputs, outputs, metadata = [] } = file;
   const b = new Builder(1024);
   const ints = (values: readonly number[]) => {
     b.startVector(4, values.length, 4);
@@ -130,14 +169,15 @@ export function assemble({ tensors, operators, inputs, outputs }: FileSpec): Uin
   });
 
   const constants = tensors.flatMap(({ data, type }) => (data === undefined ? [] : [rawBytes(data, type)]));
-  const buffers = [new Uint8Array(), ...constants].map((data) => {
+  const notes = metadata.flatMap(([, data]) => (data === undefined ? [] : [data]));
+  const buffers = [new Uint8Array(), ...constants, ...notes].map((data) => {
     const vector = data.length === 0 ? 0 : bytes(data);
     return table(3, () => b.addFieldOffset(0, vector, 0));
   });
   let buffer = 0;
-  const tensorTables = tensors.map(({ shape, type, data, scale, zeroPoint, axis }, index) => {
+  const tensorTables = tensors.map(({ name: given, shape, type, data, scale, zeroPoint, axis }, index) => {
     const dims = ints(shape);
-    const name = b.createString(`tensor${index}`);
+    const name = b.createString(given ?? `tensor${index}`);
     const quantization = scale === undefined ? 0 : quantizationTable(scale, zeroPoint ?? [], axis ?? 0);
     const at = data === undefined ? 0 : ++buffer;
     return table(
@@ -209,13 +249,24 @@ export function assemble({ tensors, operators, inputs, outputs }: FileSpec): Uin
     () => b.addFieldOffset(2, to, 0),
     () => b.addFieldOffset(3, operatorVector, 0),
   );
+  const noteTables = metadata.map(([name, data]) => {
+    const at = data === undefined ? 9999 : ++buffer;
+    const text = b.createString(name);
+    return table(
+      2,
+      () => b.addFieldOffset(0, text, 0),
+      () => b.addFieldInt32(1, at, 0),
+    );
+  });
   const [codeVector, graphVector, bufferVector] = [offsets(codes), offsets([graph]), offsets(buffers)];
+  const noteVector = noteTables.length === 0 ? 0 : offsets(noteTables);
   const model = table(
     8,
     () => b.addFieldInt32(0, 3, 0),
     () => b.addFieldOffset(1, codeVector, 0),
     () => b.addFieldOffset(2, graphVector, 0),
     () => b.addFieldOffset(4, bufferVector, 0),
+    () => b.addFieldOffset(6, noteVector, 0),
   );
   b.finish(model, 'TFL3');
   return b.asUint8Array().slice();
@@ -229,7 +280,7 @@ export function disassemble(bytes: Uint8Array): FileSpec {
     tensors: tensors.map(({ shape, type, data }): TensorSpec => {
       const name = (Object.keys(TYPES) as TensorType[]).find((known) => TYPES[known] === type) ?? 'int32';
       if (data === undefined) return { shape, type: name };
-      const { buffer } = data.slice();
+      const { buffer } = new Uint8Array(data);
       return {
         shape,
         type: name,
@@ -241,7 +292,9 @@ export function disassemble(bytes: Uint8Array): FileSpec {
       const read = { byte: 'int8', bool: 'int8', int: 'int32', float: 'float32', ints: 'int32s' } as const;
       const builtin = fields.map(([name, own], slot) => [name, options?.[read[own]](slot) ?? 0] as const);
       const custom =
-        customOptions.length === 0 ? {} : (toObject(customOptions.slice().buffer) as Record<string, number>);
+        customOptions.length === 0
+          ? {}
+          : (toObject(new Uint8Array(customOptions).buffer) as Record<string, number>);
       return { kind, inputs, outputs, options: { ...Object.fromEntries(builtin), ...custom } };
     }),
   };
@@ -250,6 +303,8 @@ export function disassemble(bytes: Uint8Array): FileSpec {
 function rawBytes(data: readonly number[], type: TensorType): Uint8Array {
   if (type === 'float32') return new Uint8Array(Float32Array.from(data).buffer);
   if (type === 'int32') return new Uint8Array(Int32Array.from(data).buffer);
+  if (type === 'float16') return new Uint8Array(Uint16Array.from(data).buffer);
+  if (type === 'int64') return new Uint8Array(BigInt64Array.from(data, BigInt).buffer);
   return Uint8Array.from(data, (value) => value & 255);
 }
 

@@ -7,6 +7,7 @@ import {
   BUILTIN,
   type BuiltinName,
   FILE_IDENTIFIER,
+  METADATA,
   MODEL,
   OPERATOR,
   OPERATOR_CODE,
@@ -66,15 +67,24 @@ export class TfliteWriter {
     return this.#tensors.push({ name, shape, type, data }) - 1;
   }
 
+  rename(tensor: number, name: string): void {
+    const known = this.#tensors[tensor];
+    if (known !== undefined) this.#tensors[tensor] = { ...known, name };
+  }
+
   operator(operator: OperatorToWrite): void {
     this.#operators.push(operator);
   }
 
-  /** The file. */
+  /**
+   * The file.
+   * @param metadata texts that are kept in buffers of their own, by name
+   */
   finish(
     inputs: readonly number[],
     outputs: readonly number[],
     description: string,
+    metadata: Readonly<Record<string, string>> = {},
   ): Uint8Array<ArrayBuffer> {
     const constants = this.#tensors.reduce((sum, { data }) => sum + (data?.length ?? 0), 0);
     const builder = new Builder(constants + 1024 * (this.#tensors.length + this.#operators.length + 4));
@@ -82,11 +92,19 @@ export class TfliteWriter {
 
     // The first buffer is empty: tensors without data refer to it.
     const buffers = [table.write(1 + BUFFER.data, [])];
-    const bufferOf = this.#tensors.map(({ data }) => {
+    const bufferFor = (data: Uint8Array | undefined) => {
       if (data === undefined || data.length === 0) return 0;
       builder.prep(BUFFER_ALIGNMENT, data.length);
       const vector = builder.createByteVector(data);
       return buffers.push(table.write(1 + BUFFER.data, [{ slot: BUFFER.data, offset: vector }])) - 1;
+    };
+    const bufferOf = this.#tensors.map(({ data }) => bufferFor(data));
+    const notes = Object.entries(metadata).map(([name, text]) => {
+      const buffer = bufferFor(new TextEncoder().encode(text));
+      return table.write(1 + METADATA.buffer, [
+        { slot: METADATA.name, offset: builder.createString(name) },
+        { slot: METADATA.buffer, int32: buffer },
+      ]);
     });
     const tensors = this.#tensors.map(({ name, shape, type }, index) =>
       table.write(1 + TENSOR.name, [
@@ -147,12 +165,13 @@ export class TfliteWriter {
       { slot: SUBGRAPH.operators, offset: table.offsets(operators) },
       { slot: SUBGRAPH.name, offset: builder.createString('main') },
     ]);
-    const model = table.write(1 + MODEL.buffers, [
+    const model = table.write(1 + MODEL.metadata, [
       { slot: MODEL.version, int32: VERSION },
       { slot: MODEL.operatorCodes, offset: table.offsets([...codes.values()].map(({ offset }) => offset)) },
       { slot: MODEL.subgraphs, offset: table.offsets([graph]) },
       { slot: MODEL.description, offset: builder.createString(description) },
       { slot: MODEL.buffers, offset: table.offsets(buffers) },
+      ...(notes.length === 0 ? [] : [{ slot: MODEL.metadata, offset: table.offsets(notes) }]),
     ]);
     builder.finish(model, FILE_IDENTIFIER);
     return builder.asUint8Array().slice();

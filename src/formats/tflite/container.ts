@@ -1,12 +1,14 @@
 /** The container of TensorFlow Lite: its first subgraph as plain data, with constants as views of the file's bytes. */
 import { toReference } from 'flatbuffers/js/flexbuffers.js';
-import { FormatError } from '../../errors.ts';
+import { ownBytes } from '../../bytes.ts';
+import { FormatError, listed } from '../../errors.ts';
 import { damaged, FlatFile, type FlatTable } from './flat-table.ts';
 import {
   BUFFER,
   BUILTIN,
   builtinName,
   FILE_IDENTIFIER,
+  METADATA,
   MODEL,
   OPERATOR,
   OPERATOR_CODE,
@@ -53,6 +55,8 @@ export interface TfliteFile {
   readonly operators: readonly TfliteOperator[];
   readonly inputs: readonly number[];
   readonly outputs: readonly number[];
+  /** Texts that the file carries, by name. */
+  readonly metadata: ReadonlyMap<string, string>;
 }
 
 const VERSION = 3;
@@ -115,7 +119,34 @@ export function parseTflite(bytes: Uint8Array): TfliteFile {
     operators,
     inputs: indicesIn(main, SUBGRAPH.inputs, false),
     outputs: indicesIn(main, SUBGRAPH.outputs, false),
+    metadata: metadataOf(model.tables(MODEL.metadata, 'metadata'), buffers),
   };
+}
+
+/** Bytes of a text that is read. */
+const MOST_TEXT = 2 ** 20;
+
+/** Those that are texts, without the zeros that fill them up; the bytes of each buffer are read once. */
+function metadataOf(
+  tables: readonly FlatTable[],
+  buffers: readonly (Uint8Array | undefined)[],
+): Map<string, string> {
+  const texts = new Map<string, string>();
+  const seen = new Set<number>();
+  for (const table of tables) {
+    const [name, at] = [table.string(METADATA.name), table.uint32(METADATA.buffer)];
+    const data = buffers[at];
+    if (data === undefined || data.length > MOST_TEXT || seen.has(at) || texts.has(name)) continue;
+    seen.add(at);
+    let end = data.length;
+    while (end > 0 && data[end - 1] === 0) end -= 1;
+    try {
+      texts.set(name, new TextDecoder('utf-8', { fatal: true }).decode(data.subarray(0, end)));
+    } catch {
+      // Not a text: TensorFlow keeps tables of its own here.
+    }
+  }
+  return texts;
 }
 
 /** Bytes of a buffer: in the table, or, in files beyond 2 GB, anywhere after it. */
@@ -141,7 +172,7 @@ function tensorOf(table: FlatTable, buffers: readonly (Uint8Array | undefined)[]
   const shape = table.int32s(TENSOR.shape);
   const name = table.string(TENSOR.name) || table.where;
   const buffer = table.uint32(TENSOR.buffer);
-  if (shape.some((extent) => extent < 0)) throw damaged(`shape [${shape.join(', ')}]`, name);
+  if (shape.some((extent) => extent < 0)) throw damaged(`shape [${listed(shape)}]`, name);
   if (buffer >= buffers.length && buffer !== 0) throw damaged(`buffer ${buffer} of ${buffers.length}`, name);
   return {
     name,
@@ -177,7 +208,7 @@ export function customIntegers<const Names extends readonly string[]>(
 ): Record<Names[number], number> {
   const { customOptions, where } = operator;
   const read = (): [string, number][] => {
-    const map = toReference(customOptions.slice().buffer);
+    const map = toReference(ownBytes(customOptions).buffer);
     // A length beyond this makes the runtime's search of keys run in circles.
     if (!map.isMap() || map.length() > customOptions.length) throw new Error('no map');
     return names.map((name) => {

@@ -9,7 +9,9 @@ import {
   type ParameterValues,
   packedValue,
 } from '../../graph/index.ts';
+import type { KernelRotation } from '../../layers/index.ts';
 import type { ResolvedConv2d } from '../../ops/index.ts';
+import { rotatedSigns } from '../../reference/rotation.ts';
 import { type OperatorToWrite, type OptionField, TfliteWriter } from './container-writer.ts';
 import { ACTIVATION, type BuiltinName, LCE, MUL, type OPTIONS, PADDING, POOL_2D, RESHAPE } from './schema.ts';
 
@@ -84,23 +86,50 @@ export class Exporter {
     }
   }
 
-  /** Writes every layer in its order, by its kind. @returns the file */
-  run(writers: Readonly<Record<string, LayerWriter>>): Uint8Array<ArrayBuffer> {
-    const { layers, inputShape, outputShape, name } = this.#model;
-    const input = this.#writer.tensor('input', [1, ...inputShape], 'float32');
-    const start: Written = { form: 'real', tensor: input, dims: inputShape, shape: inputShape };
+  /**
+   * Writes every layer in its order, by its kind.
+   * @param metadata texts to keep in the file, by name
+   * @returns the file
+   */
+  run(
+    writers: Readonly<Record<string, LayerWriter>>,
+    metadata?: Readonly<Record<string, string>>,
+  ): Uint8Array<ArrayBuffer> {
+    const { layers, name } = this.#model;
+    const starts = this.#model.inputs.map(({ name: own, shape }): Written => {
+      const tensor = this.#writer.tensor(own, [1, ...shape], 'float32');
+      return { form: 'real', tensor, dims: shape, shape };
+    });
     const results: Value[] = [];
+    const valueAt = (from: number): Value => {
+      const value = results[from] ?? starts[-1 - from];
+      if (value !== undefined) return value;
+      throw new OptionError('A layer reads what there is not.', { given: `${from}`, where: name });
+    };
     for (const entry of layers) {
       this.#name = entry.name;
       this.#parts = 0;
-      const [first = start, ...more] = entry.inputs.map((from) => results[from] ?? start);
+      const [first = valueAt(-1), ...more] = entry.inputs.map(valueAt);
       const value = writers[entry.layer.kind]?.(this, entry, [first, ...more]) ?? first;
       // What is read in several places is written once.
-      const isShared = (this.#readers.get(entry)?.length ?? 0) > 1;
+      const isShared = (this.#readers.get(entry)?.length ?? 0) + this.#outputsOf(entry) > 1;
       results.push(value.form === 'sum' && isShared ? this.materialized(value) : value);
     }
-    const result = this.view(this.real(results.at(-1) ?? start), outputShape);
-    return this.#writer.finish([input], [result.tensor], name);
+    const inputs = starts.map(({ tensor }) => tensor);
+    const outputs: number[] = [];
+    for (const { name: own, shape, from } of this.#model.outputs) {
+      const written = this.view(this.real(valueAt(from)), shape);
+      const isTaken = inputs.includes(written.tensor) || outputs.includes(written.tensor);
+      const { tensor } = isTaken ? this.#reshaped(written, shape) : written;
+      this.#writer.rename(tensor, own);
+      outputs.push(tensor);
+    }
+    return this.#writer.finish(inputs, outputs, name, metadata);
+  }
+
+  /** How many outputs of the model are a layer's result. */
+  #outputsOf(entry: ModelLayer): number {
+    return this.#model.outputs.filter(({ from }) => this.#model.layers[from] === entry).length;
   }
 
   /** Whether all that reads a layer's result, through `flatten` too, takes its signs. */
@@ -108,6 +137,7 @@ export class Exporter {
     const readers = this.#readers.get(entry) ?? [];
     return (
       readers.length > 0 &&
+      this.#outputsOf(entry) === 0 &&
       readers.every((reader) => {
         const { kind, config } = reader.layer;
         if (kind === 'flatten' || kind === 'reshape') return this.isReadAsSigns(reader);
@@ -138,15 +168,48 @@ export class Exporter {
    * A kernel as a tensor of reals. Binary ones, which meet reals here, are a bit each in the file, and an operator on the
    * constant makes reals of them.
    */
-  weights(entry: ModelLayer): number {
-    const spec = entry.parameters.find(({ name }) => name === 'kernel');
+  weights(entry: ModelLayer, parameter = 'kernel'): number {
+    const spec = entry.parameters.find(({ name }) => name === parameter);
     if (spec?.role !== 'binary') {
-      return this.constant('kernel', spec?.shape ?? [], this.floats(entry, 'kernel'));
+      return this.constant(parameter, spec?.shape ?? [], this.#used(entry, parameter));
     }
-    const { words, shape } = this.signs(entry, 'kernel');
-    const rows = shape.slice(0, -1);
-    const packed = this.constant('kernel', [...rows, wordsFor(shape.at(-1) ?? 1)], words);
-    const unpacked = this.#writer.tensor(`${this.#name}/signs`, shape, 'float32');
+    return this.#unpacked(parameter, this.signs(entry, parameter));
+  }
+
+  /** The weights of a depthwise convolution, OHW1 here: 1HWO there. */
+  depthwiseWeights(entry: ModelLayer, parameter = 'kernel'): number {
+    const spec = entry.parameters.find(({ name }) => name === parameter);
+    const [filters = 1, height = 1, width = 1] = spec?.shape ?? [];
+    const turned = [1, height, width, filters];
+    const taps = height * width;
+    const turn = (kernel: Floats) =>
+      kernel.map((_, i) => kernel[(i % filters) * taps + Math.floor(i / filters)] ?? 0);
+    if (spec?.role !== 'binary') {
+      return this.constant(parameter, turned, turn(this.#used(entry, parameter)));
+    }
+    const signs = turn(floatValue(this.signs(entry, parameter), spec.shape, entry.name));
+    return this.#unpacked(parameter, packedValue(signs, turned, entry.name));
+  }
+
+  /** Weights as the layer multiplies with them: those that are rotated before their signs are taken, rotated back. */
+  #used(entry: ModelLayer, parameter: string): Floats {
+    const weights = this.floats(entry, parameter);
+    const rotation = entry.layer.config.kernelRotation as KernelRotation | undefined;
+    if (rotation === undefined) return weights;
+    const { seed = 0, rounds = 3 } = rotation;
+    const filters = entry.parameters.find(({ name }) => name === parameter)?.shape[0] ?? 1;
+    const size = weights.length / filters;
+    const used = new Float32Array(weights.length);
+    for (let first = 0; first < weights.length; first += size) {
+      used.set(rotatedSigns(weights.subarray(first, first + size), { seed, rounds }), first);
+    }
+    return used;
+  }
+
+  /** Signs that are stored as one bit each, as reals. */
+  #unpacked(what: string, { words, shape }: PackedSigns): number {
+    const packed = this.constant(what, [...shape.slice(0, -1), wordsFor(shape.at(-1) ?? 1)], words);
+    const unpacked = this.#writer.tensor(`${this.#name}/signs of ${what}`, shape, 'float32');
     this.#writer.operator({ kind: { custom: LCE.dequantize }, inputs: [packed], outputs: [unpacked] });
     return unpacked;
   }
@@ -230,7 +293,11 @@ export class Exporter {
     if (value.form === 'packed' && from !== to && (from % 32 !== 0 || to % 32 !== 0)) {
       return this.packed(this.view(this.real(value), dims));
     }
-    const own = value.form === 'real' ? dims : [...dims.slice(0, -1), wordsFor(to)];
+    return this.#reshaped(value, dims);
+  }
+
+  #reshaped(value: Written, dims: Shape): Written {
+    const own = value.form === 'real' ? dims : [...dims.slice(0, -1), wordsFor(dims.at(-1) ?? 1)];
     const newShape = [1, ...own];
     const inputs = [
       value.tensor,
@@ -346,13 +413,16 @@ export class Exporter {
     );
   }
 
-  /** An image padded with zeros, [top, bottom] and [left, right]. */
-  paddedWithZeros(value: Written, amounts: readonly (readonly [number, number])[]): Written {
+  /** An image with a frame of one value around it, [top, bottom] and [left, right]. */
+  framed(value: Written, amounts: readonly (readonly [number, number])[], filler: number): Written {
     const [[top, bottom] = [0, 0], [left, right] = [0, 0]] = amounts;
     const [height = 1, width = 1, channels = 1] = value.dims;
     const table = Int32Array.of(0, 0, top, bottom, left, right, 0, 0);
     const inputs = [value.tensor, this.constant('paddings', [4, 2], table)];
-    return this.builtin('PAD', inputs, [height + top + bottom, width + left + right, channels], 'Pad');
+    const dims = [height + top + bottom, width + left + right, channels];
+    if (filler === 0) return this.builtin('PAD', inputs, dims, 'Pad');
+    inputs.push(this.constant('filler', [], Float32Array.of(filler)));
+    return this.builtin('PADV2', inputs, dims, 'PadV2');
   }
 }
 

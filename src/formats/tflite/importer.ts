@@ -6,7 +6,7 @@
  * padding with 0 is TensorFlow Lite's. Packed int32 tensors travel as this library's signs, whose bits are the same.
  */
 import { BnnError, FormatError } from '../../errors.ts';
-import { describe, type Shape, sizeOf } from '../../gpu/index.ts';
+import { describe, type Shape } from '../../gpu/index.ts';
 import {
   apply,
   assertValue,
@@ -15,9 +15,13 @@ import {
   type ParameterValue,
 } from '../../graph/index.ts';
 import { affine, flatten, type Layer, relu, requantize, reshape } from '../../layers/index.ts';
+import { LARGEST_F32 } from '../../ops/pointwise.ts';
 import { roundAway } from '../../reference/requantize.ts';
 import type { TfliteFile, TfliteOperator, TfliteTensor } from './container.ts';
-import { ACTIVATION, TENSOR_TYPE, tensorTypeName } from './schema.ts';
+import type { FlatTable } from './flat-table.ts';
+import { refused } from './refused.ts';
+import { ACTIVATION, OPTIONS, TENSOR_TYPE, tensorTypeName } from './schema.ts';
+import { type Constant, decodeConstant } from './stored.ts';
 
 /** real = scale·(integer − zeroPoint). */
 export interface Grid {
@@ -55,11 +59,6 @@ export interface Finish {
 /** @returns undefined where the operator makes a constant */
 export type Rule = (importer: Importer, operator: TfliteOperator) => Value | undefined;
 
-/** An operator that can't be imported, and why. */
-export function refused({ where }: TfliteOperator, reason: string): FormatError {
-  return new FormatError('This operator is not supported as it is.', { given: reason, where });
-}
-
 /** Values that may be made for each byte of a file (a byte holds 8 binary weights), and more for per-channel constants. */
 const VALUES_A_BYTE = 16;
 const FREE_VALUES = 2 ** 20;
@@ -71,6 +70,8 @@ export class Importer {
   /** Operators that are no layer any more. */
   readonly folded: string[] = [];
   readonly #known = new Map<number, Value>();
+  /** Constants that operators make of others. */
+  readonly #made = new Map<number, Constant>();
   /** Constants that operators make of packed ones. */
   readonly signs = new Map<number, PackedSigns>();
   readonly #names = new Set<string>();
@@ -91,11 +92,38 @@ export class Importer {
     return this.#known.get(tensor);
   }
 
+  /** A constant that an operator makes. */
+  defineConstant(tensor: number, constant: Constant): void {
+    this.#made.set(tensor, constant);
+  }
+
+  /** Whether a tensor's numbers are known while the file is read. */
+  isConstant(tensor: number): boolean {
+    return this.#made.has(tensor) || this.file.tensors[tensor]?.data !== undefined;
+  }
+
+  /** Whether an operator has made this tensor, or it is stored in the file. */
+  isTaken(tensor: number): boolean {
+    return this.isConstant(tensor) || this.#known.has(tensor) || this.signs.has(tensor);
+  }
+
+  /** A tensor as the file has it; one that is a constant by now with the shape that it came to. */
   tensor(operator: TfliteOperator, index: number | undefined, what: string): TfliteTensor {
     const tensor = this.file.tensors[index ?? -1];
     if (tensor === undefined) throw refused(operator, `its ${what} is missing`);
     if (!tensor.isPlain) throw refused(operator, `${tensor.name} has a state, or is sparse`);
-    return tensor;
+    const made = this.#made.get(index ?? -1);
+    return made === undefined ? tensor : { ...tensor, shape: made.shape, type: made.type };
+  }
+
+  /** The numbers of a constant, of whatever type. */
+  stored(operator: TfliteOperator, index: number | undefined): Constant {
+    const made = this.#made.get(index ?? -1);
+    // Read ones count against the budget too: many operators may share one buffer.
+    const claim = (count: number) => this.claim(operator, count, 'its constants were read too often');
+    if (made === undefined) return decodeConstant(operator, this.tensor(operator, index, 'constant'), claim);
+    claim(made.data.length);
+    return made;
   }
 
   output(operator: TfliteOperator): TfliteTensor {
@@ -107,10 +135,12 @@ export class Importer {
     const index = operator.inputs[position] ?? -1;
     const value = this.#known.get(index);
     if (value === undefined) {
-      const { name, data } = this.tensor(operator, index, `input ${position}`);
+      const { name } = this.tensor(operator, index, `input ${position}`);
       throw refused(
         operator,
-        data ? `${name} is a constant, where the network should be` : `${name} comes from nowhere before it`,
+        this.isConstant(index)
+          ? `${name} is a constant, where the network should be`
+          : `${name} comes from nowhere before it`,
       );
     }
     return value;
@@ -135,9 +165,14 @@ export class Importer {
 
   /** Claims room for values that are made. @throws FormatError where the file asks for more than its size allows */
   allocate(operator: TfliteOperator, count: number): Float32Array<ArrayBuffer> {
-    this.#left -= count;
-    if (!(this.#left >= 0)) throw refused(operator, `${count} values more than a file of this size may make`);
+    this.claim(operator, count, `${count} values more than a file of this size may make`);
     return new Float32Array(count);
+  }
+
+  /** Claims room for values. @throws FormatError with this reason where the file asks for more than its size allows */
+  claim(operator: TfliteOperator, count: number, reason: string): void {
+    this.#left -= count;
+    if (!(this.#left >= 0)) throw refused(operator, reason);
   }
 
   /**
@@ -148,25 +183,21 @@ export class Importer {
   constant(
     operator: TfliteOperator,
     position: number,
-    ...types: (keyof typeof WIDTHS)[]
+    ...types: (keyof typeof TENSOR_TYPE)[]
   ): { readonly data: ArrayLike<number>; readonly tensor: TfliteTensor } {
-    const tensor = this.tensor(operator, operator.inputs[position], `input ${position}`);
-    const { data, shape, name } = tensor;
-    const type = types.find((allowed) => TENSOR_TYPE[allowed] === tensor.type);
-    if (data === undefined) throw refused(operator, `${name} is no constant`);
-    if (type === undefined) {
+    const index = operator.inputs[position] ?? -1;
+    const tensor = this.tensor(operator, index, `input ${position}`);
+    const { name } = tensor;
+    if (!this.isConstant(index)) throw refused(operator, `${name} is no constant`);
+    if (types.every((allowed) => TENSOR_TYPE[allowed] !== tensor.type)) {
       throw refused(operator, `${name} holds ${tensorTypeName(tensor.type)}, not ${types.join(' or ')}`);
     }
-    if (data.length !== sizeOf(shape) * WIDTHS[type]) {
-      throw refused(operator, `${name} has ${data.length} bytes for [${shape.join(', ')}] ${type}`);
-    }
-    // The words count against the budget too: many operators may share one buffer.
-    this.#left -= data.length / WIDTHS[type];
-    if (this.#left < 0) throw refused(operator, 'its constants were read too often');
-    const aligned = data.slice().buffer;
-    if (type === 'float32') return { tensor, data: new Float32Array(aligned) };
-    if (type === 'int32') return { tensor, data: new Int32Array(aligned) };
-    return { tensor, data: new Int8Array(aligned) };
+    return { tensor, data: this.stored(operator, index).data };
+  }
+
+  /** A list of integers: a shape, axes. */
+  integers(operator: TfliteOperator, position: number): number[] {
+    return Array.from(this.constant(operator, position, 'int32', 'int64').data);
   }
 
   /** The scale and zero point of a whole int8 tensor. */
@@ -296,7 +327,7 @@ export class Importer {
   clipped(operator: TfliteOperator, x: Placed, low: number, high: number): Placed {
     if (low === -Infinity && high === Infinity) return x;
     const bounds = {
-      ...(low === 0 ? {} : { minimum: low }),
+      ...(low === 0 ? {} : { minimum: Math.max(low, -LARGEST_F32) }),
       ...(high === Infinity ? {} : { maximum: high }),
     };
     return this.alike(operator, (name) => relu({ name, ...bounds }), x);
@@ -318,8 +349,6 @@ export class Importer {
   }
 }
 
-const WIDTHS = { float32: 4, int32: 4, int8: 1 } as const;
-
 export function real(placed: Placed): Value {
   const { node, nodeShape, shape } = placed;
   return { node, nodeShape, shape, type: 'float32', grid: undefined, isSigns: false };
@@ -335,4 +364,13 @@ export function activationBounds(
   if (activation === ACTIVATION.reluN1To1) return [-1, 1];
   if (activation === ACTIVATION.relu6) return [0, 6];
   throw refused(operator, `its fused activation is number ${activation}`);
+}
+
+/** @throws FormatError where the options are another operator's */
+export function optionsOf(operator: TfliteOperator, type: keyof typeof OPTIONS): FlatTable | undefined {
+  if (operator.optionsType === OPTIONS.none) return undefined;
+  if (operator.optionsType !== OPTIONS[type]) {
+    throw refused(operator, `its options are of type ${operator.optionsType}`);
+  }
+  return operator.options;
 }

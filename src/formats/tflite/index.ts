@@ -3,4 +3,4 @@
  * `webgpu-bnn/tflite`, because it needs a package.
  */
 export { importTflite, type TfliteEnd, type TfliteNetwork } from './read.ts';
-export { exportTflite } from './write.ts';
+export { exportTflite, type TfliteExportOptions } from './write.ts';

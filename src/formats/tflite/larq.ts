@@ -2,7 +2,8 @@
  * Larq Compute Engine's operators. Its packed tensors are this library's: int32 words, least significant bit first, bit 1
  * for −1, rows that start a new word. `LceBconv2d` counts differing bits (acc); a sum of products is K − 2·acc.
  */
-import { describe, wordsFor } from '../../gpu/index.ts';
+import { FormatError, listed } from '../../errors.ts';
+import { describe, type Shape, wordsFor } from '../../gpu/index.ts';
 import type { PackedSigns } from '../../graph/index.ts';
 import {
   type BinaryConv2dOptions,
@@ -14,16 +15,67 @@ import {
   threshold,
 } from '../../layers/index.ts';
 import { roundAway } from '../../reference/requantize.ts';
-import { customIntegers, type TfliteOperator } from './container.ts';
-import { type Importer, type Placed, type Rule, real, refused, type Value } from './importer.ts';
+import { customIntegers, type TfliteFile, type TfliteOperator } from './container.ts';
+import { type Importer, type Placed, type Rule, real, type Value } from './importer.ts';
+import { refused, shapeText } from './refused.ts';
 import { LCE, PADDING, TENSOR_TYPE, tensorTypeName } from './schema.ts';
 
 /** Sums of signs are below this, and f32 holds every integer up to it. */
 const LARGEST = 2 ** 24;
 
-function signs(placed: Placed): Value {
+/** Packed int32 words, which travel as signs. */
+export function packedSigns(placed: Placed): Value {
   const { node, nodeShape, shape } = placed;
   return { node, nodeShape, shape, type: 'signs', grid: undefined, isSigns: true };
+}
+
+/**
+ * The shape in signs of an input of packed words: of a network that was cut between binary layers. How many channels the
+ * words hold is what the operators that read them say.
+ * @throws FormatError unless all of these are Larq's, and say the same
+ */
+export function unpackedInput(file: TfliteFile, tensor: number, name: string): Shape {
+  const shape = file.tensors[tensor]?.shape.slice(1) ?? [];
+  const channels = new Set<number>();
+  const others: string[] = [];
+  const readers = new Map<number, TfliteOperator[]>();
+  for (const operator of file.operators) {
+    for (const from of new Set(operator.inputs)) {
+      const known = readers.get(from);
+      if (known === undefined) readers.set(from, [operator]);
+      else known.push(operator);
+    }
+  }
+  const pending = new Set([tensor]);
+  for (const words of pending) {
+    for (const operator of readers.get(words) ?? []) {
+      const out = operator.outputs[0] ?? -1;
+      if (operator.kind === LCE.bconv2d) {
+        channels.add(customIntegers(operator, ['channels_in']).channels_in);
+      } else if (operator.kind === LCE.dequantize) {
+        channels.add(file.tensors[out]?.shape.at(-1) ?? 0);
+      } else if (operator.kind === LCE.bmaxPool2d) {
+        pending.add(out);
+      } else {
+        others.push(operator.where);
+      }
+    }
+  }
+  const [only = 0] = channels;
+  if (others.length > 0 || channels.size !== 1 || shape.length === 0 || wordsFor(only) !== shape.at(-1)) {
+    throw new FormatError(
+      "An int32 input holds packed signs, and its operators don't say of how many channels.",
+      {
+        given:
+          others.length > 0
+            ? `${shapeText(shape)} words for ${listed(others)}`
+            : `${shapeText(shape)} words for ${shapeText([...channels])} channels`,
+        expected: `operators of Larq Compute Engine alone, for 32 channels a word`,
+        where: name,
+      },
+    );
+  }
+  return [...shape.slice(0, -1), only];
 }
 
 function packedInput(importer: Importer, operator: TfliteOperator): Value {
@@ -46,15 +98,15 @@ const quantize: Rule = (importer, operator) => {
   if (out.type !== TENSOR_TYPE.int32) throw refused(operator, `it makes ${tensorTypeName(out.type)}`);
   if (value.isSigns) {
     importer.folded.push(operator.where);
-    return signs(value);
+    return packedSigns(value);
   }
-  if (value.type !== 'bool') return signs(importer.alike(operator, (name) => sign({ name }), value));
+  if (value.type !== 'bool') return packedSigns(importer.alike(operator, (name) => sign({ name }), value));
   const channels = value.shape.at(-1) ?? 1;
   const parameters = {
     direction: importer.allocate(operator, channels).fill(1),
     threshold: importer.allocate(operator, channels).fill(0.5),
   };
-  return signs(importer.alike(operator, (name) => threshold({ name }), value, parameters));
+  return packedSigns(importer.alike(operator, (name) => threshold({ name }), value, parameters));
 };
 
 /** Weights that are stored as packed signs, for an operator that takes reals. */
@@ -63,7 +115,7 @@ function constantSigns(importer: Importer, operator: TfliteOperator): undefined 
   const out = importer.output(operator);
   const packed = [...out.shape.slice(0, -1), wordsFor(out.shape.at(-1) ?? 1)];
   if (out.type !== TENSOR_TYPE.float32 || describe(packed) !== describe(tensor.shape)) {
-    throw refused(operator, `[${tensor.shape.join(', ')}] packed words can't become ${describe(out.shape)}`);
+    throw refused(operator, `${shapeText(tensor.shape)} packed words can't become ${describe(out.shape)}`);
   }
   importer.signs.set(operator.outputs[0] ?? -1, { words: Uint32Array.from(data), shape: out.shape });
   importer.folded.push(operator.where);
@@ -72,7 +124,7 @@ function constantSigns(importer: Importer, operator: TfliteOperator): undefined 
 
 const dequantize: Rule = (importer, operator) => {
   const out = importer.output(operator);
-  if (importer.file.tensors[operator.inputs[0] ?? -1]?.data) return constantSigns(importer, operator);
+  if (importer.isConstant(operator.inputs[0] ?? -1)) return constantSigns(importer, operator);
   const value = importer.input(operator);
   const channels = value.shape.at(-1) ?? 1;
   if (value.type !== 'signs') throw refused(operator, `its input holds ${value.type}, not packed signs`);
@@ -114,7 +166,7 @@ const bconv2d: Rule = (importer, operator) => {
   const { data: words, tensor } = importer.constant(operator, 1, 'int32');
   const [filters = 0, height = 0, width = 0, depth = 0] = tensor.shape;
   if (tensor.shape.length !== 4 || tensor.shape.some((extent) => extent < 1)) {
-    throw refused(operator, `its filters have the shape [${tensor.shape.join(', ')}]`);
+    throw refused(operator, `its filters have the shape ${shapeText(tensor.shape)}`);
   }
   if (channels !== value.shape[2]) throw refused(operator, `${channels} channels meet ${value.shape[2]}`);
   const groups = Math.ceil(channels / 32) / depth;
@@ -141,7 +193,9 @@ const bconv2d: Rule = (importer, operator) => {
   if (out.type === TENSOR_TYPE.int32) {
     // Larq's converter has seen to the activation when it made the thresholds.
     const parameters = thresholdsOf(importer, operator, row(4, 'int32'), height * width * groupChannels);
-    return signs(binaryLayer(importer, operator, value, geometry, { output: 'signs' }, kernel, parameters));
+    return packedSigns(
+      binaryLayer(importer, operator, value, geometry, { output: 'signs' }, kernel, parameters),
+    );
   }
   const activation = ACTIVATIONS[options.fused_activation_function];
   if (activation === undefined) {
@@ -234,7 +288,7 @@ const bmaxPool2d: Rule = (importer, operator) => {
       }),
     value,
   );
-  return signs(placed);
+  return packedSigns(placed);
 };
 
 export const LARQ_RULES: Readonly<Record<string, Rule>> = {

@@ -33,6 +33,7 @@ export const BUILTIN = {
   CONV_2D: 3,
   DEPTHWISE_CONV_2D: 4,
   FULLY_CONNECTED: 9,
+  LOGISTIC: 14,
   MAX_POOL_2D: 17,
   MUL: 18,
   RELU: 19,
@@ -40,10 +41,19 @@ export const BUILTIN = {
   RELU6: 21,
   RESHAPE: 22,
   SOFTMAX: 25,
+  TANH: 28,
   CUSTOM: 32,
   PAD: 34,
+  TRANSPOSE: 39,
   MEAN: 40,
+  SUB: 41,
+  DIV: 42,
+  STRIDED_SLICE: 45,
   PRELU: 54,
+  MAXIMUM: 55,
+  MINIMUM: 57,
+  PADV2: 60,
+  LEAKY_RELU: 98,
   PLACEHOLDER_FOR_GREATER_OP_CODES: 127,
 } as const;
 
@@ -89,13 +99,35 @@ export const OPTIONS = {
   Reshape: 17,
   Mul: 21,
   Pad: 22,
+  Gather: 23,
+  Transpose: 26,
   Reducer: 27,
+  Sub: 28,
+  Div: 29,
+  Squeeze: 30,
+  StridedSlice: 32,
+  Cast: 37,
   Dequantize: 38,
+  MaximumMinimum: 39,
+  PadV2: 43,
+  Slice: 48,
+  ExpandDims: 52,
+  Shape: 55,
+  Pack: 59,
+  LeakyRelu: 75,
   Quantize: 89,
 } as const;
 
 /** Slots of the fields of each table. */
-export const MODEL = { version: 0, operatorCodes: 1, subgraphs: 2, description: 3, buffers: 4 } as const;
+export const MODEL = {
+  version: 0,
+  operatorCodes: 1,
+  subgraphs: 2,
+  description: 3,
+  buffers: 4,
+  metadata: 6,
+} as const;
+export const METADATA = { name: 0, buffer: 1 } as const;
 export const OPERATOR_CODE = {
   deprecatedBuiltinCode: 0,
   customCode: 1,
@@ -156,6 +188,20 @@ export const ADD = { activation: 0 } as const;
 export const MUL = { activation: 0 } as const;
 export const RESHAPE = { newShape: 0 } as const;
 export const REDUCER = { keepDims: 0 } as const;
+export const SUB = { activation: 0 } as const;
+export const DIV = { activation: 0 } as const;
+export const GATHER = { axis: 0, batchDims: 1 } as const;
+export const PACK = { count: 0, axis: 1 } as const;
+export const SQUEEZE = { dims: 0 } as const;
+export const LEAKY_RELU = { alpha: 0 } as const;
+export const STRIDED_SLICE = {
+  beginMask: 0,
+  endMask: 1,
+  ellipsisMask: 2,
+  newAxisMask: 3,
+  shrinkAxisMask: 4,
+  offset: 5,
+} as const;
 
 export const PADDING = { same: 0, valid: 1 } as const;
 export const ACTIVATION = { none: 0, relu: 1, reluN1To1: 2, relu6: 3 } as const;

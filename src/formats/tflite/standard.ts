@@ -1,50 +1,38 @@
-/** TensorFlow Lite's own operators, in float32 and in int8. Filters are OHWI there as here. */
+/** TensorFlow Lite's own products, pools and operators that move values, in float32 and in int8. Filters are OHWI there as here. */
 import { type Shape, sizeOf, wordsFor } from '../../gpu/index.ts';
 import { floatValue, type ParameterValue } from '../../graph/index.ts';
 import {
-  add,
   averagePool2d,
   concat,
   conv2d,
   dense,
   type Layer,
   maxPool2d,
-  multiply,
   pad2d,
-  prelu,
   quantConv2d,
   quantDense,
-  softmax,
+  quantDepthwiseConv2d,
+  slice,
   transpose,
 } from '../../layers/index.ts';
+import { expanded, shapeFor, squeezed } from './constants.ts';
 import type { TfliteOperator } from './container.ts';
-import type { FlatTable } from './flat-table.ts';
-import { type Importer, type Placed, type Rule, real, refused, type Value } from './importer.ts';
+import { type Importer, optionsOf, type Rule, real, type Value } from './importer.ts';
 import { paddingOf } from './larq.ts';
+import { refused, shapeText } from './refused.ts';
 import {
   ACTIVATION,
-  ADD,
   CONCATENATION,
   CONV_2D,
   DEPTHWISE_CONV_2D,
   FULLY_CONNECTED,
-  MUL,
-  OPTIONS,
   POOL_2D,
   REDUCER,
   RESHAPE,
-  SOFTMAX,
+  SQUEEZE,
   TENSOR_TYPE,
 } from './schema.ts';
-
-/** @throws FormatError where the options are another operator's */
-function optionsOf(operator: TfliteOperator, type: keyof typeof OPTIONS): FlatTable | undefined {
-  if (operator.optionsType === OPTIONS.none) return undefined;
-  if (operator.optionsType !== OPTIONS[type]) {
-    throw refused(operator, `its options are of type ${operator.optionsType}`);
-  }
-  return operator.options;
-}
+import { sliceOf, stridedSliceOf } from './slices.ts';
 
 /** What a convolution multiplies with: OHWI, or [units, inputs]. */
 interface Weights {
@@ -162,7 +150,7 @@ function binary(value: Value): { inputQuantizer?: 'steSign'; kernelQuantizer: 's
 function imageOf(importer: Importer, operator: TfliteOperator): Value {
   const value = importer.numbers(operator);
   if (value.shape.length !== 3) {
-    throw refused(operator, `its input has the shape [${value.shape.join(', ')}], which is no image`);
+    throw refused(operator, `its input has the shape ${shapeText(value.shape)}, which is no image`);
   }
   return value;
 }
@@ -171,7 +159,7 @@ function imageOf(importer: Importer, operator: TfliteOperator): Value {
 function filterShape(importer: Importer, operator: TfliteOperator): Shape {
   const { shape } = importer.tensor(operator, operator.inputs[1], 'filter');
   if (shape.length !== 4 || shape.some((extent) => extent < 1)) {
-    throw refused(operator, `its filters have the shape [${shape.join(', ')}]`);
+    throw refused(operator, `its filters have the shape ${shapeText(shape)}`);
   }
   return shape;
 }
@@ -218,9 +206,8 @@ const depthwise: Rule = (importer, operator) => {
   weights.forEach((weight, index) => {
     kernel[(index % filters) * taps + Math.floor(index / filters)] = weight;
   });
+  const magnitudes = value.type === 'float32' ? magnitudesOf(kernel, filters) : undefined;
   const geometry = {
-    filters,
-    groups,
     kernelSize: [height, width] as const,
     strides: [
       options?.int32(DEPTHWISE_CONV_2D.strideHeight) ?? 0,
@@ -238,9 +225,21 @@ const depthwise: Rule = (importer, operator) => {
     operator,
     value,
     filters,
-    { ...stored, kernel, magnitudes: undefined },
+    { ...stored, kernel, magnitudes },
     activation,
-    (_, useBias) => (name) => conv2d({ name, ...geometry, useBias }),
+    (kind, useBias) => (name) => {
+      if (kind === 'real') return conv2d({ name, ...geometry, filters, groups, useBias });
+      const { kernelQuantizer: depthwiseQuantizer, ...quantized } = binary(value);
+      const depthMultiplier = filters / groups;
+      return quantDepthwiseConv2d({
+        name,
+        ...geometry,
+        depthMultiplier,
+        useBias,
+        ...quantized,
+        depthwiseQuantizer,
+      });
+    },
   );
 };
 
@@ -250,7 +249,7 @@ const fullyConnected: Rule = (importer, operator) => {
   const { shape } = importer.tensor(operator, operator.inputs[1], 'matrix');
   const [units = 0, depth = 0] = shape;
   if (shape.length !== 2 || units < 1 || depth < 1) {
-    throw refused(operator, `its matrix has the shape [${shape.join(', ')}]`);
+    throw refused(operator, `its matrix has the shape ${shapeText(shape)}`);
   }
   if ((options?.int8(FULLY_CONNECTED.weightsFormat) ?? 0) !== 0) {
     throw refused(operator, 'its weights are shuffled');
@@ -259,7 +258,7 @@ const fullyConnected: Rule = (importer, operator) => {
     sizeOf(value.shape) !== depth ||
     (options?.bool(FULLY_CONNECTED.keepNumDims) && value.shape.length > 1)
   ) {
-    throw refused(operator, `a matrix of ${depth} columns meets [${value.shape.join(', ')}]`);
+    throw refused(operator, `a matrix of ${depth} columns meets ${shapeText(value.shape)}`);
   }
   const flat = reshaped(value, [depth]);
   const weights = weightsOf(importer, operator, value.type, units, 0);
@@ -274,75 +273,6 @@ const fullyConnected: Rule = (importer, operator) => {
 function reshaped(value: Value, shape: Shape): Value {
   return shape.join() === value.shape.join() ? value : { ...value, shape };
 }
-
-/** A constant operand in real units, as one number a channel. */
-function channelsOf(
-  importer: Importer,
-  operator: TfliteOperator,
-  position: number,
-  value: Value,
-): Float64Array<ArrayBuffer> {
-  const { data, tensor } = importer.constant(operator, position, value.type === 'int8' ? 'int8' : 'float32');
-  const channels = value.shape.at(-1) ?? 1;
-  const isOne = data.length === 1;
-  if (!isOne && (tensor.shape.at(-1) !== channels || data.length !== channels)) {
-    throw refused(operator, `a constant of shape [${tensor.shape.join(', ')}] isn't one number a channel`);
-  }
-  const { scale, zeroPoint } =
-    value.type === 'int8' ? importer.grid(operator, tensor) : { scale: 1, zeroPoint: 0 };
-  const row = new Float64Array(importer.allocate(operator, channels).length);
-  return row.map((_, c) => scale * ((data[isOne ? 0 : c] ?? 0) - zeroPoint));
-}
-
-/** ADD and MUL, of two values or of one and a constant. */
-function elementwise(
-  options: 'Add' | 'Mul',
-  activationSlot: number,
-  withConstant: (constant: number) => readonly [scale: number, shift: number],
-  ofTwo: (importer: Importer, operator: TfliteOperator, a: Value, b: Value) => readonly [Placed, number],
-): Rule {
-  return (importer, operator) => {
-    const activation = optionsOf(operator, options)?.int8(activationSlot) ?? ACTIVATION.none;
-    const isConstant = (position: number) =>
-      importer.file.tensors[operator.inputs[position] ?? -1]?.data !== undefined;
-    const unit = (value: Value) => value.grid?.scale ?? 1;
-    const out = importer.output(operator);
-    const outScale = out.type === TENSOR_TYPE.int8 ? importer.grid(operator, out).scale : 1;
-    if (!isConstant(0) && !isConstant(1)) {
-      const [a, b] = [importer.numbers(operator, 0), importer.numbers(operator, 1)];
-      const [placed, scale] = ofTwo(importer, operator, a, b);
-      return importer.finish(operator, placed, { activation, scale: scale / outScale });
-    }
-    const value = importer.numbers(operator, isConstant(0) ? 1 : 0);
-    const steps = Array.from(channelsOf(importer, operator, isConstant(0) ? 0 : 1, value), withConstant);
-    const scale = steps.map(([factor]) => (factor * unit(value)) / outScale);
-    const shift = steps.map(([, term]) => term / outScale);
-    if (value.type === 'int8') return importer.finish(operator, value, { activation, scale, shift });
-    return importer.finish(operator, importer.scaled(operator, value, scale, shift), { activation });
-  };
-}
-
-const RULE_OF_ADD = elementwise(
-  'Add',
-  ADD.activation,
-  (constant) => [1, constant],
-  (importer, operator, a, b) => {
-    const realOf = (value: Value) =>
-      value.grid === undefined ? value : importer.scaled(operator, value, value.grid.scale, 0);
-    const [left, right] = [realOf(a), realOf(b)];
-    return [importer.place(operator, (name) => add({ name }), [left, right]), 1];
-  },
-);
-
-const RULE_OF_MUL = elementwise(
-  'Mul',
-  MUL.activation,
-  (constant) => [constant, 0],
-  (importer, operator, a, b) => [
-    importer.place(operator, (name) => multiply({ name }), [a, b]),
-    (a.grid?.scale ?? 1) * (b.grid?.scale ?? 1),
-  ],
-);
 
 const concatenation: Rule = (importer, operator) => {
   const options = optionsOf(operator, 'Concatenation');
@@ -383,11 +313,10 @@ function pooling(isMax: boolean): Rule {
 const mean: Rule = (importer, operator) => {
   const value = imageOf(importer, operator);
   const options = optionsOf(operator, 'Reducer');
-  const { data } = importer.constant(operator, 1, 'int32');
-  const axes = new Set(Array.from(data, (axis) => (axis < 0 ? axis + 4 : axis)));
+  const axes = new Set(importer.integers(operator, 1).map((axis) => (axis < 0 ? axis + 4 : axis)));
   const [height = 1, width = 1, channels = 1] = value.shape;
   if (axes.size === 0 || [...axes].some((axis) => axis !== 1 && axis !== 2)) {
-    throw refused(operator, `over the axes ${[...axes].join(', ')}, not height and width`);
+    throw refused(operator, `over the axes ${shapeText([...axes])}, not height and width`);
   }
   const poolSize = [axes.has(1) ? height : 1, axes.has(2) ? width : 1] as const;
   const placed = importer.place(operator, (name) => averagePool2d({ name, poolSize }), value);
@@ -399,20 +328,67 @@ const mean: Rule = (importer, operator) => {
   return importer.finish(operator, shaped, { scale: value.grid.scale / scale });
 };
 
+/** PAD and PADV2, whose third input is what the frame holds. */
 const pad: Rule = (importer, operator) => {
   const value = imageOf(importer, operator);
-  const { data } = importer.constant(operator, 1, 'int32');
-  const [before = 0, after = 0, top = 0, bottom = 0, left = 0, right = 0, first = 0, last = 0] =
-    Array.from(data);
-  if (data.length !== 8 || [before, after, first, last].some((amount) => amount !== 0)) {
-    throw refused(operator, `by [${Array.from(data).join(', ')}], not height and width only`);
+  const amounts = importer.integers(operator, 1);
+  const [before = 0, after = 0, top = 0, bottom = 0, left = 0, right = 0, first = 0, last = 0] = amounts;
+  if (amounts.length !== 8 || [before, after, first, last].some((amount) => amount !== 0)) {
+    throw refused(operator, `by ${shapeText(amounts)}, not height and width only`);
   }
   const padding = [
     [top, bottom],
     [left, right],
   ] as const;
-  const placed = importer.place(operator, (name) => pad2d({ name, padding }), value);
-  return importer.kept(operator, { ...value, isSigns: false }, placed);
+  let filler = 0;
+  if (operator.kind === 'PADV2') {
+    const { data, tensor } = importer.constant(operator, 2, value.type === 'int8' ? 'int8' : 'float32');
+    if (data.length !== 1) throw refused(operator, `with ${data.length} numbers`);
+    // Integers less the zero point, as the value's own.
+    filler = (data[0] ?? 0) - (value.type === 'int8' ? importer.grid(operator, tensor).zeroPoint : 0);
+  }
+  const placed = importer.place(operator, (name) => pad2d({ name, padding, value: filler }), value);
+  const isSigns = value.isSigns && Math.abs(filler) === 1;
+  return importer.kept(operator, { ...value, isSigns }, placed);
+};
+
+/** SLICE and STRIDED_SLICE: all samples, and a part of each. */
+const slicing: Rule = (importer, operator) => {
+  const value = importer.numbers(operator);
+  const whole = [importer.batch, ...value.shape];
+  const lists = operator.inputs.slice(1).map((_, at) => importer.integers(operator, at + 1));
+  const [begin = [], size = []] = lists;
+  const { range, shape } =
+    operator.kind === 'SLICE'
+      ? sliceOf(operator, whole, begin, size)
+      : stridedSliceOf(operator, whole, lists);
+  const [batchBegin, batchSize, batchStride] = [range.begin[0], range.size[0], range.strides[0]];
+  const isOfSamples = batchBegin === 0 && batchSize === importer.batch && batchStride === 1;
+  if (!isOfSamples || shape[0] !== importer.batch || shape.length < 2 || sizeOf(shape) === 0) {
+    throw refused(operator, `${shapeText(shape)} of ${shapeText(whole)} is no part of every sample`);
+  }
+  const own = {
+    begin: range.begin.slice(1),
+    size: range.size.slice(1),
+    strides: range.strides.slice(1),
+  };
+  const placed = importer.place(operator, (name) => slice({ name, ...own }), value);
+  return importer.kept(operator, value, reshaped({ ...value, ...placed }, shape.slice(1)));
+};
+
+/** SQUEEZE and EXPAND_DIMS: other axes of extent 1. */
+const respaced: Rule = (importer, operator) => {
+  const value = importer.numbers(operator);
+  const whole = [importer.batch, ...value.shape];
+  const asked =
+    operator.kind === 'SQUEEZE'
+      ? squeezed(operator, whole, optionsOf(operator, 'Squeeze')?.int32s(SQUEEZE.dims) ?? [])
+      : expanded(operator, whole, importer.integers(operator, 1)[0] ?? 0);
+  if (asked[0] !== importer.batch || asked.length < 2) {
+    throw refused(operator, `${shapeText(whole)} becomes ${shapeText(asked)}, without the batch`);
+  }
+  importer.folded.push(operator.where);
+  return importer.kept(operator, value, reshaped(value, asked.slice(1)));
 };
 
 const reshapeRule: Rule = (importer, operator) => {
@@ -422,17 +398,12 @@ const reshapeRule: Rule = (importer, operator) => {
   const own = isPacked ? [...value.shape.slice(0, -1), wordsFor(value.shape.at(-1) ?? 1)] : value.shape;
   const options = optionsOf(operator, 'Reshape');
   const asked = importer.has(operator, 1)
-    ? Array.from(importer.constant(operator, 1, 'int32').data)
+    ? importer.integers(operator, 1)
     : (options?.int32s(RESHAPE.newShape) ?? []);
-  const size = importer.batch * sizeOf(own);
-  const rest = size / sizeOf(asked.filter((extent) => extent !== -1));
-  const dims = asked.map((extent) => (extent === -1 ? rest : extent));
+  const dims = shapeFor(operator, importer.batch * sizeOf(own), asked);
   const [batch, ...shape] = dims;
-  if (asked.filter((extent) => extent === -1).length > 1 || sizeOf(dims) !== size) {
-    throw refused(operator, `${size} values can't become [${asked.join(', ')}]`);
-  }
   if (batch !== importer.batch || shape.length === 0 || dims.some((extent) => !(extent > 0))) {
-    throw refused(operator, `[${asked.join(', ')}] mixes samples of a batch of ${importer.batch}`);
+    throw refused(operator, `${shapeText(asked)} mixes samples of a batch of ${importer.batch}`);
   }
   const logical = isPacked ? unpackedShape(operator, value.shape, shape) : shape;
   const result = reshaped(value, logical);
@@ -443,9 +414,9 @@ const reshapeRule: Rule = (importer, operator) => {
 /** Axes in another order, the batch first. */
 const transposeRule: Rule = (importer, operator) => {
   const value = importer.numbers(operator);
-  const [batch, ...axes] = Array.from(importer.constant(operator, 1, 'int32').data);
+  const [batch, ...axes] = importer.integers(operator, 1);
   if (batch !== 0 || axes.length !== value.shape.length)
-    throw refused(operator, `by [${batch}, ${axes.join(', ')}]`);
+    throw refused(operator, `by ${shapeText([batch ?? -1, ...axes])}`);
   const permutation = axes.map((axis) => axis - 1);
   const placed = importer.place(operator, (name) => transpose({ name, permutation }), value);
   return importer.kept(operator, value, placed);
@@ -459,35 +430,6 @@ function unpackedShape(operator: TfliteOperator, from: Shape, words: Shape): Sha
   if (channels % 32 === 0) return [...words.slice(0, -1), 32 * last];
   throw refused(operator, `rows of ${channels} packed signs can't be made rows of ${last} words`);
 }
-
-const softmaxRule: Rule = (importer, operator) => {
-  const value = importer.numbers(operator);
-  const beta = optionsOf(operator, 'Softmax')?.float32(SOFTMAX.beta) ?? 0;
-  const scale = beta * (value.grid?.scale ?? 1);
-  const logits = scale === 1 ? value : importer.scaled(operator, value, scale, 0);
-  const shares = importer.place(operator, (name) => softmax({ name }), logits);
-  if (value.grid === undefined) return real(shares);
-  const { scale: outScale } = importer.grid(operator, importer.output(operator));
-  return importer.finish(operator, shares, { scale: 1 / outScale });
-};
-
-function rectifier(activation: number): Rule {
-  return (importer, operator) => {
-    const value = importer.numbers(operator);
-    if (value.grid === undefined) return importer.finish(operator, value, { activation });
-    const { scale } = importer.grid(operator, importer.output(operator));
-    return importer.finish(operator, value, { activation, scale: value.grid.scale / scale });
-  };
-}
-
-const preluRule: Rule = (importer, operator) => {
-  const value = importer.numbers(operator);
-  const alpha = Float32Array.from(channelsOf(importer, operator, 1, value));
-  const placed = importer.alike(operator, (name) => prelu({ name }), value, { alpha });
-  if (value.grid === undefined) return real(placed);
-  const { scale } = importer.grid(operator, importer.output(operator));
-  return importer.finish(operator, placed, { scale: value.grid.scale / scale });
-};
 
 const quantize: Rule = (importer, operator) => {
   const value = importer.input(operator);
@@ -509,7 +451,6 @@ const dequantize: Rule = (importer, operator) => {
 };
 
 export const STANDARD_RULES: Readonly<Record<string, Rule>> = {
-  ADD: RULE_OF_ADD,
   AVERAGE_POOL_2D: pooling(false),
   CONCATENATION: concatenation,
   CONV_2D: convolution,
@@ -518,14 +459,13 @@ export const STANDARD_RULES: Readonly<Record<string, Rule>> = {
   FULLY_CONNECTED: fullyConnected,
   MAX_POOL_2D: pooling(true),
   MEAN: mean,
-  MUL: RULE_OF_MUL,
+  EXPAND_DIMS: respaced,
   PAD: pad,
-  PRELU: preluRule,
+  PADV2: pad,
   QUANTIZE: quantize,
-  RELU: rectifier(ACTIVATION.relu),
-  RELU6: rectifier(ACTIVATION.relu6),
-  RELU_N1_TO_1: rectifier(ACTIVATION.reluN1To1),
   RESHAPE: reshapeRule,
-  SOFTMAX: softmaxRule,
+  SLICE: slicing,
+  SQUEEZE: respaced,
+  STRIDED_SLICE: slicing,
   TRANSPOSE: transposeRule,
 };

@@ -9,17 +9,23 @@
  *
  * Larq's fast kernels have no packed output with exact zero padding: such a layer writes reals, and `LceQuantize` follows.
  */
-import { OptionError } from '../../errors.ts';
+import { listed, OptionError } from '../../errors.ts';
 import type { Shape } from '../../gpu/index.ts';
-import { floatValue, type Model, type ModelLayer, type ParameterValues } from '../../graph/index.ts';
+import type { Model, ModelLayer, ParameterValues } from '../../graph/index.ts';
 import {
   type BinaryOutputOptions,
-  type Conv2dLayerOptions,
   DEFAULT_EPSILON,
+  DEFAULT_SLOPE,
+  type LeakyReluOptions,
   type Pad2dOptions,
   type Pool2dLayerOptions,
+  type ReluOptions,
+  type SliceOptions,
+  type TransposeOptions,
 } from '../../layers/index.ts';
 import { type Conv2dOptions, type ResolvedConv2d, resolveConv2d, resolvePool2d } from '../../ops/index.ts';
+import { LARGEST_F32 } from '../../ops/pointwise.ts';
+import { assertKnownOptions } from '../../options.ts';
 import { type Comparison, signOfNormalized, signOfScaled } from '../comparisons.ts';
 import type { OptionField } from './container-writer.ts';
 import {
@@ -36,30 +42,42 @@ import {
   CONCATENATION,
   CONV_2D,
   DEPTHWISE_CONV_2D,
+  LEAKY_RELU,
   MUL,
   PADDING,
   REDUCER,
   SOFTMAX,
+  STRIDED_SLICE,
 } from './schema.ts';
+
+export interface TfliteExportOptions {
+  /** Texts to keep in the file's `metadata`, by name. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+}
 
 /**
  * Writes a network for inference as a `.tflite` file for Larq Compute Engine. Normalisations and scales of which only
- * signs are read become comparisons.
+ * signs are read become comparisons. Several inputs and outputs are called as in the model.
  * @param values of all parameters
  * @returns the file; read again, it gives the same signs and the same integers to the bit, and reals to the rounding of
  *   f32 where a normalisation became a multiplier and a bias
  * @throws OptionError listing all layers that the format has no operator for; FormatError for values that don't fit
  */
-export function exportTflite(model: Model, values: ParameterValues): Uint8Array<ArrayBuffer> {
+export function exportTflite(
+  model: Model,
+  values: ParameterValues,
+  options: TfliteExportOptions = {},
+): Uint8Array<ArrayBuffer> {
+  assertKnownOptions(options, ['metadata'], 'exportTflite');
   const missing = model.layers.filter(({ layer }) => !Object.hasOwn(WRITERS, layer.kind));
   if (missing.length > 0) {
     throw new OptionError('These layers have no operator in TensorFlow Lite that this library writes.', {
-      given: missing.map(({ name, layer }) => `${layer.kind} (${name})`).join(', '),
+      given: listed(missing.map(({ name, layer }) => `${layer.kind} (${name})`)),
       expected: Object.keys(WRITERS).join(', '),
       where: model.name,
     });
   }
-  return new Exporter(model, values).run(WRITERS);
+  return new Exporter(model, values).run(WRITERS, options.metadata);
 }
 
 function refused({ name, layer }: ModelLayer, reason: string, remedy?: string): OptionError {
@@ -90,24 +108,56 @@ function paddingOf(
   });
 }
 
+/** A convolution that is written: the layer's own, or one of the two of a separable one. */
+interface Convolution {
+  readonly resolved: ResolvedConv2d;
+  /** Undefined where neither of the format's paddings places the windows so. */
+  readonly padding: 'same' | 'valid' | undefined;
+  /** Of its weights, OHWI. */
+  readonly parameter: string;
+  readonly bias: Floats | undefined;
+}
+
 function convolutionOf(
   entry: ModelLayer,
-  filterShape: Shape,
-): { resolved: ResolvedConv2d; padding: 'same' | 'valid' | undefined } {
-  const options = entry.layer.config as Conv2dOptions;
-  const input = [1, ...imageShape(entry)];
+  parameter: string,
+  options: Conv2dOptions,
+  image: Shape,
+  bias: Floats | undefined,
+): Convolution {
+  const filterShape = entry.parameters.find(({ name }) => name === parameter)?.shape ?? [];
+  const groups = (image[2] ?? 1) / (filterShape[3] ?? 1);
+  const own = { ...options, groups };
+  const input = [1, ...image];
   const places = ({ outHeight, outWidth, padTop, padLeft, padBottom, padRight }: ResolvedConv2d) => [
     ...[outHeight, outWidth, padTop, padLeft, padBottom, padRight],
   ];
-  const resolved = resolveConv2d(input, filterShape, options, entry.name);
+  const resolved = resolveConv2d(input, filterShape, own, entry.name);
   const padding = paddingOf(
-    (rule) => places(resolveConv2d(input, filterShape, { ...options, padding: rule }, entry.name)),
+    (rule) => places(resolveConv2d(input, filterShape, { ...own, padding: rule }, entry.name)),
     places(resolved),
   );
-  return { resolved, padding };
+  return { resolved, padding, parameter, bias };
 }
 
-/** A binary convolution or dense layer, with signs packed on both sides. */
+/** The convolution that a layer is, but for a separable one. */
+function onlyConvolution(exporter: Exporter, entry: ModelLayer, hasBias = true): Convolution {
+  const bias = hasBias ? exporter.optionalFloats(entry, 'bias') : undefined;
+  return convolutionOf(entry, 'kernel', entry.layer.config as Conv2dOptions, imageShape(entry), bias);
+}
+
+function framesOf({ padTop, padBottom, padLeft, padRight }: ResolvedConv2d) {
+  return [
+    [padTop, padBottom],
+    [padLeft, padRight],
+  ] as const;
+}
+
+/**
+ * A binary convolution or dense layer, with signs packed on both sides. A frame of −1, or of +1 where the format's own rule
+ * would lie elsewhere, is put around the image before.
+ * @returns undefined where Larq Compute Engine doesn't have it
+ */
 function binarySum(
   exporter: Exporter,
   entry: ModelLayer,
@@ -123,16 +173,20 @@ function binarySum(
         resolved: resolveConv2d([1, 1, 1, features], kernel.shape, {}, entry.name),
         padding: 'valid' as const,
       }
-    : convolutionOf(entry, kernel.shape);
+    : onlyConvolution(exporter, entry, false);
   const { groups, channels, padValue } = resolved;
-  if (padding === undefined || (padding === 'same' && padValue === -1)) return undefined;
+  const isFramed = padding === undefined || (padding === 'same' && padValue === -1);
+  if (isFramed && padValue === 0) return undefined;
   if (groups > 1 && channels % (32 * groups) !== 0) return undefined;
   const dims = isDense ? [1, 1, features] : imageShape(entry);
+  // The sign of a frame of signs is itself.
+  const framed = () =>
+    exporter.framed(exporter.view(exporter.real(input), dims), framesOf(resolved), padValue);
   return {
     form: 'sum',
     name: entry.name,
-    input: exporter.view(exporter.packed(input), dims),
-    ...{ kernel, resolved, padding },
+    input: isFramed ? exporter.packed(framed()) : exporter.view(exporter.packed(input), dims),
+    ...{ kernel, resolved, padding: isFramed ? 'valid' : padding },
     ...{ activation: ACTIVATION.none, multiplier: undefined, bias: undefined, ...extra },
     pools: [],
     shape: entry.outputShape,
@@ -140,36 +194,27 @@ function binarySum(
 }
 
 /** A convolution of reals, with whatever weights. */
-function realConvolution(exporter: Exporter, entry: ModelLayer, input: Value): Written {
-  const { kernelSize, filters } = entry.layer.config as unknown as Conv2dLayerOptions;
-  const [kernelHeight, kernelWidth] = typeof kernelSize === 'number' ? [kernelSize, kernelSize] : kernelSize;
-  const groups = (entry.layer.config as Conv2dOptions).groups ?? 1;
-  const depth = imageShape(entry)[2] / groups;
-  const { resolved, padding } = convolutionOf(entry, [filters, kernelHeight, kernelWidth, depth]);
-  if (padding !== 'valid' && resolved.padValue !== 0) {
-    throw refused(entry, `it pads with ${resolved.padValue}`, 'pad with 0');
-  }
-  const amounts = [
-    [resolved.padTop, resolved.padBottom],
-    [resolved.padLeft, resolved.padRight],
-  ] as const;
-  const image = exporter.view(exporter.real(input), imageShape(entry));
-  const x = padding === undefined ? exporter.paddedWithZeros(image, amounts) : image;
-  const isDepthwise = depth === 1 && groups > 1;
+function realConvolution(exporter: Exporter, entry: ModelLayer, input: Value, one: Convolution): Written {
+  const { resolved, parameter } = one;
+  const { groups, channels, height, width, outHeight, outWidth, outChannels, padValue } = resolved;
+  const image = exporter.view(exporter.real(input), [height, width, channels]);
+  const isFramed = one.padding === undefined || (one.padding === 'same' && padValue !== 0);
+  const x = isFramed ? exporter.framed(image, framesOf(resolved), padValue) : image;
+  const isDepthwise = groups > 1 && groups === channels;
   const weights = isDepthwise
-    ? depthwiseKernel(exporter, entry, [kernelHeight, kernelWidth, filters])
-    : exporter.weights(entry);
-  const bias = exporter.optionalFloats(entry, 'bias') ?? new Float32Array(filters);
-  const inputs = [x.tensor, weights, exporter.constant('bias', [filters], bias)];
+    ? exporter.depthwiseWeights(entry, parameter)
+    : exporter.weights(entry, parameter);
+  const bias = one.bias ?? new Float32Array(outChannels);
+  const inputs = [x.tensor, weights, exporter.constant(`${parameter} bias`, [outChannels], bias)];
   const slots = isDepthwise ? DEPTHWISE_CONV_2D : CONV_2D;
   const fields: OptionField[] = [
     { slot: slots.strideWidth, int32: resolved.strideX },
     { slot: slots.strideHeight, int32: resolved.strideY },
     { slot: slots.dilationWidth, int32: resolved.dilationX },
     { slot: slots.dilationHeight, int32: resolved.dilationY },
-    { slot: slots.padding, int8: PADDING[padding ?? 'valid'] },
+    { slot: slots.padding, int8: PADDING[isFramed ? 'valid' : (one.padding ?? 'valid')] },
     { slot: slots.activation, int8: ACTIVATION.none },
-    ...(isDepthwise ? [{ slot: DEPTHWISE_CONV_2D.depthMultiplier, int32: filters / groups }] : []),
+    ...(isDepthwise ? [{ slot: DEPTHWISE_CONV_2D.depthMultiplier, int32: outChannels / groups }] : []),
   ];
   const isDilated = resolved.dilationX > 1 || resolved.dilationY > 1;
   return exporter.emit(
@@ -182,39 +227,42 @@ function realConvolution(exporter: Exporter, entry: ModelLayer, input: Value): W
         }
       : { kind: 'CONV_2D', version: groups > 1 ? 6 : 1, inputs, options: { type: 'Conv2D', fields } },
     'real',
-    entry.outputShape,
+    [outHeight, outWidth, outChannels],
   );
 }
 
 /** Layers that binarize weights, inputs or both. */
 const convolution: LayerWriter = (exporter, entry, [input]) => {
-  const { inputQuantizer, kernelQuantizer } = entry.layer.config;
+  const { inputQuantizer, kernelQuantizer, depthwiseQuantizer = kernelQuantizer } = entry.layer.config;
   const isBinaryInput =
-    inputQuantizer !== undefined || (input.form === 'packed' && kernelQuantizer !== undefined);
-  if (isBinaryInput && kernelQuantizer !== undefined) {
-    const bias = exporter.optionalFloats(entry, 'bias');
-    const sum = binarySum(exporter, entry, input, bias === undefined ? {} : { bias });
+    inputQuantizer !== undefined || (input.form === 'packed' && depthwiseQuantizer !== undefined);
+  const one = onlyConvolution(exporter, entry);
+  if (isBinaryInput && depthwiseQuantizer !== undefined) {
+    const sum = binarySum(exporter, entry, input, one.bias === undefined ? {} : { bias: one.bias });
     if (sum !== undefined) return sum;
   }
   const x = isBinaryInput ? exporter.packed(input) : input;
-  return realConvolution(exporter, entry, x);
+  return realConvolution(exporter, entry, x, one);
 };
 
-/** OHW1 here; 1HWO there. */
-function depthwiseKernel(
-  exporter: Exporter,
-  entry: ModelLayer,
-  [height, width, filters]: readonly [number, number, number],
-): number {
-  const spec = entry.parameters.find(({ name }) => name === 'kernel');
-  const isBinary = spec?.role === 'binary';
-  const kernel = isBinary
-    ? floatValue(exporter.signs(entry, 'kernel'), spec.shape, entry.name)
-    : exporter.floats(entry, 'kernel');
-  const taps = height * width;
-  const turned = kernel.map((_, i) => kernel[(i % filters) * taps + Math.floor(i / filters)] ?? 0);
-  return exporter.constant('kernel', [1, height, width, filters], turned);
-}
+/** A depthwise convolution and one of single pixels, which takes its reals. */
+const separable: LayerWriter = (exporter, entry, [input]) => {
+  const { config } = entry.layer;
+  const isBinaryInput =
+    config.inputQuantizer !== undefined ||
+    (input.form === 'packed' && config.depthwiseQuantizer !== undefined);
+  const first = convolutionOf(
+    entry,
+    'depthwiseKernel',
+    config as Conv2dOptions,
+    imageShape(entry),
+    undefined,
+  );
+  const between = realConvolution(exporter, entry, isBinaryInput ? exporter.packed(input) : input, first);
+  const bias = exporter.optionalFloats(entry, 'bias');
+  const second = convolutionOf(entry, 'pointwiseKernel', {}, between.dims, bias);
+  return realConvolution(exporter, entry, between, second);
+};
 
 const denseWriter: LayerWriter = (exporter, entry, [input]) => {
   const { inputQuantizer, kernelQuantizer } = entry.layer.config;
@@ -261,10 +309,9 @@ const foldedBinary: LayerWriter = (exporter, entry, [input, residual]) => {
         bias: exporter.floats(entry, 'bias'),
         activation: ACTIVATION[activation],
       };
-  const sum = takesIntegers
-    ? realConvolution(exporter, entry, input)
-    : binarySum(exporter, entry, input, extra);
-  if (sum === undefined) throw refused(entry, 'Larq Compute Engine has neither its padding nor its groups');
+  const sum =
+    (takesIntegers ? undefined : binarySum(exporter, entry, input, extra)) ??
+    finishedReals(exporter, entry, takesIntegers ? input : exporter.packed(input), activation, extra);
   if (isSigns) {
     const comparison = {
       direction: exporter.floats(entry, 'direction'),
@@ -285,6 +332,37 @@ const foldedBinary: LayerWriter = (exporter, entry, [input, residual]) => {
   const slopes = exporter.constant('slope', [slope.length], slope);
   return exporter.builtin('PRELU', [written.tensor, slopes], entry.outputShape);
 };
+
+/** A folded convolution that Larq Compute Engine doesn't have, for reals: its sums, bounded, scaled and shifted. */
+function finishedReals(
+  exporter: Exporter,
+  entry: ModelLayer,
+  input: Value,
+  activation: keyof typeof BOUNDS,
+  { multiplier, bias }: Partial<Pick<Sum, 'multiplier' | 'bias'>>,
+): Written {
+  const sums = realConvolution(exporter, entry, input, onlyConvolution(exporter, entry, false));
+  // Those of which only signs are read are bounded by the comparison.
+  if (multiplier === undefined) return sums;
+  const [minimum, maximum] = BOUNDS[activation];
+  return exporter.scaled(bounded(exporter, sums, minimum, maximum), multiplier, bias);
+}
+
+/** Reals between two bounds. */
+function bounded(exporter: Exporter, x: Written, minimum: number, maximum: number): Written {
+  const kinds = { '0 Infinity': 'RELU', '0 6': 'RELU6', '-1 1': 'RELU_N1_TO_1' } as const;
+  const kind = kinds[`${minimum} ${maximum}` as keyof typeof kinds];
+  if (kind !== undefined) return exporter.builtin(kind, [x.tensor], x.dims);
+  const limits = [
+    ['MAXIMUM', minimum, -LARGEST_F32],
+    ['MINIMUM', maximum, LARGEST_F32],
+  ] as const;
+  return limits.reduce((value, [extreme, limit, none]) => {
+    if (Math.abs(limit) >= LARGEST_F32 && Math.sign(limit) === Math.sign(none)) return value;
+    const constant = exporter.constant('bound', [], Float32Array.of(limit));
+    return exporter.builtin(extreme, [value.tensor, constant], x.dims, 'MaximumMinimum');
+  }, x);
+}
 
 /** The same comparison of what isn't clamped any more. */
 function clampedComparison(
@@ -396,7 +474,11 @@ const reshaping: LayerWriter = (exporter, entry, [input]) => ({
   shape: entry.outputShape,
 });
 
-function merging(kind: 'ADD' | 'MUL' | 'CONCATENATION'): LayerWriter {
+/** Operators of several values. */
+function merging(
+  kind: 'ADD' | 'CONCATENATION' | 'DIV' | 'MAXIMUM' | 'MINIMUM' | 'MUL' | 'SUB',
+  type: 'Add' | 'Concatenation' | 'Div' | 'MaximumMinimum' | 'Mul' | 'Sub',
+): LayerWriter {
   return (exporter, entry, inputs) => {
     const tensors = inputs.map(
       (input, index) => exporter.view(exporter.real(input), entry.inputShapes[index] ?? []).tensor,
@@ -408,38 +490,60 @@ function merging(kind: 'ADD' | 'MUL' | 'CONCATENATION'): LayerWriter {
       ];
       return exporter.builtin(kind, tensors, entry.outputShape, 'Concatenation', fields);
     }
-    return exporter.builtin(kind, tensors, entry.outputShape, kind === 'ADD' ? 'Add' : 'Mul', [
-      { slot: MUL.activation, int8: ACTIVATION.none },
-    ]);
+    const fields = type === 'MaximumMinimum' ? [] : [{ slot: MUL.activation, int8: ACTIVATION.none }];
+    return exporter.builtin(kind, tensors, entry.outputShape, type, fields);
   };
 }
 
-const rectifier: LayerWriter = (exporter, entry, [input]) => {
-  const { minimum = 0, maximum = Infinity } = entry.layer.config as { minimum?: number; maximum?: number };
-  const kinds = { '0 Infinity': 'RELU', '0 6': 'RELU6', '-1 1': 'RELU_N1_TO_1' } as const;
-  const kind = kinds[`${minimum} ${maximum}` as keyof typeof kinds];
-  if (kind === undefined) {
-    throw refused(entry, `from ${minimum} to ${maximum}`, 'bounds 0, 0 to 6, or −1 to 1');
-  }
-  return exporter.builtin(
-    kind,
-    [exporter.view(exporter.real(input), entry.outputShape).tensor],
-    entry.outputShape,
-  );
+/** A function of single reals. */
+function curve(
+  kind: 'LEAKY_RELU' | 'LOGISTIC' | 'TANH',
+  fields: (entry: ModelLayer) => readonly OptionField[] = () => [],
+): LayerWriter {
+  return (exporter, entry, [input]) => {
+    const { tensor } = exporter.view(exporter.real(input), entry.outputShape);
+    const type = kind === 'LEAKY_RELU' ? 'LeakyRelu' : 'none';
+    return exporter.builtin(kind, [tensor], entry.outputShape, type, fields(entry));
+  };
+}
+
+const slicing: LayerWriter = (exporter, entry, [input]) => {
+  const { begin, size, strides = size.map(() => 1) } = entry.layer.config as unknown as SliceOptions;
+  const x = exporter.view(exporter.real(input), entry.inputShapes[0] ?? []);
+  const ends = begin.map((first, axis) => first + (size[axis] ?? 1) * (strides[axis] ?? 1));
+  const list = (what: string, batch: number, numbers: readonly number[]) =>
+    exporter.constant(what, [numbers.length + 1], Int32Array.from([batch, ...numbers]));
+  const inputs = [x.tensor, list('begin', 0, begin), list('end', 1, ends), list('strides', 1, strides)];
+  // Backwards to the first place and beyond: a negative end would count from the last one.
+  const endMask = ends.reduce((mask, end, axis) => (end < 0 ? mask | (2 << axis) : mask), 0);
+  const { beginMask, ellipsisMask, newAxisMask, shrinkAxisMask } = STRIDED_SLICE;
+  const none = [beginMask, ellipsisMask, newAxisMask, shrinkAxisMask].map((slot) => ({ slot, int32: 0 }));
+  const fields = [...none, { slot: STRIDED_SLICE.endMask, int32: endMask }];
+  return exporter.builtin('STRIDED_SLICE', inputs, entry.outputShape, 'StridedSlice', fields);
 };
 
 const WRITERS: Readonly<Record<string, LayerWriter>> = {
-  add: merging('ADD'),
+  add: merging('ADD', 'Add'),
   affine: affineWriter,
   averagePool2d: (exporter, entry, [input]) =>
     exporter.pooled('AVERAGE_POOL_2D', exporter.view(exporter.real(input), imageShape(entry)), poolOf(entry)),
   batchNormalization: normalization,
   binaryConv2d: foldedBinary,
   binaryDense: foldedBinary,
-  concat: merging('CONCATENATION'),
+  concat: merging('CONCATENATION', 'Concatenation'),
   conv2d: convolution,
   dense: denseWriter,
+  divide: merging('DIV', 'Div'),
   dropout: (_, _entry, [input]) => input,
+  elementwiseAffine: (exporter, entry, [input]) => {
+    const { outputShape } = entry;
+    const x = exporter.view(exporter.real(input), outputShape);
+    const activation = [{ slot: MUL.activation, int8: ACTIVATION.none }];
+    const constant = (name: string) =>
+      exporter.constant(name, [1, ...outputShape], exporter.floats(entry, name));
+    const scaled = exporter.builtin('MUL', [x.tensor, constant('scale')], outputShape, 'Mul', activation);
+    return exporter.builtin('ADD', [scaled.tensor, constant('shift')], outputShape, 'Add', activation);
+  },
   flatten: reshaping,
   globalAveragePool2d: (exporter, entry, [input]) => {
     const image = exporter.view(exporter.real(input), imageShape(entry));
@@ -447,12 +551,16 @@ const WRITERS: Readonly<Record<string, LayerWriter>> = {
     const fields = [{ slot: REDUCER.keepDims, int8: 0 }];
     return exporter.builtin('MEAN', [image.tensor, axes], entry.outputShape, 'Reducer', fields);
   },
+  leakyRelu: curve('LEAKY_RELU', ({ layer }) => [
+    { slot: LEAKY_RELU.alpha, float32: (layer.config as LeakyReluOptions).alpha ?? DEFAULT_SLOPE },
+  ]),
   maxPool2d: maxPooling,
-  multiply: merging('MUL'),
+  maximum: merging('MAXIMUM', 'MaximumMinimum'),
+  minimum: merging('MINIMUM', 'MaximumMinimum'),
+  multiply: merging('MUL', 'Mul'),
   pad2d: (exporter, entry, [input]) => {
     const { padding, value = 0 } = entry.layer.config as unknown as Pad2dOptions;
-    if (value !== 0) throw refused(entry, `it pads with ${value}`, 'pad with 0');
-    return exporter.paddedWithZeros(exporter.view(exporter.real(input), imageShape(entry)), padding);
+    return exporter.framed(exporter.view(exporter.real(input), imageShape(entry)), padding, value);
   },
   prelu: (exporter, entry, [input]) => {
     const alpha = exporter.floats(entry, 'alpha');
@@ -464,19 +572,35 @@ const WRITERS: Readonly<Record<string, LayerWriter>> = {
   },
   quantConv2d: convolution,
   quantDense: denseWriter,
-  relu: rectifier,
+  quantDepthwiseConv2d: convolution,
+  quantSeparableConv2d: separable,
+  relu: (exporter, entry, [input]) => {
+    const { minimum = 0, maximum = Infinity } = entry.layer.config as ReluOptions;
+    return bounded(exporter, exporter.view(exporter.real(input), entry.outputShape), minimum, maximum);
+  },
   reshape: reshaping,
+  sigmoid: curve('LOGISTIC'),
   sign: signWriter,
   signPool2d: signPooling,
+  slice: slicing,
   softmax: (exporter, entry, [input]) => {
     const { tensor } = exporter.view(exporter.real(input), entry.outputShape);
     return exporter.builtin('SOFTMAX', [tensor], entry.outputShape, 'Softmax', [
       { slot: SOFTMAX.beta, float32: 1 },
     ]);
   },
+  subtract: merging('SUB', 'Sub'),
+  tanh: curve('TANH'),
   threshold: (exporter, entry, [input]) =>
     compared(exporter, entry, input, {
       direction: exporter.floats(entry, 'direction'),
       limit: exporter.floats(entry, 'threshold'),
     }),
+  transpose: (exporter, entry, [input]) => {
+    const { permutation } = entry.layer.config as unknown as TransposeOptions;
+    const x = exporter.view(exporter.real(input), entry.inputShapes[0] ?? []);
+    const order = Int32Array.from([0, ...permutation.map((axis) => axis + 1)]);
+    const inputs = [x.tensor, exporter.constant('permutation', [order.length], order)];
+    return exporter.builtin('TRANSPOSE', inputs, entry.outputShape, 'Transpose');
+  },
 };
