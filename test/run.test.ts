@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { encode } from 'fast-png';
+import { zipSync } from 'fflate';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseIdx } from '../src/data/index.ts';
 import { buildCli, runCli } from './helpers/cli.ts';
@@ -165,6 +166,26 @@ describe('inspect', () => {
     expect(missing.stderr).toMatch(/404 Not Found/);
     expect(missing.code).toBe(4);
     server.close();
+  });
+
+  test('files of other systems are told what they are, and what to do', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'webgpu-bnn-foreign-'));
+    const files: readonly (readonly [string, Uint8Array, RegExp])[] = [
+      ['net-0001.params', new Uint8Array([0x12, 1, 0, 0, 0, 0, 0, 0, 1]), /MXNet[\s\S]*as ONNX/],
+      [
+        'net.pth',
+        zipSync({ 'net/data.pkl': new Uint8Array([0x80, 2]) }),
+        /PyTorch[\s\S]*torch\.onnx\.export/,
+      ],
+    ];
+    for (const [name, bytes, message] of files) {
+      writeFileSync(join(folder, name), bytes);
+      const { code, stderr } = await runCli(cli, ['inspect', join(folder, name)]);
+      expect(stderr).toMatch(message);
+      expect(stderr).toContain(name);
+      expect(code).toBe(1);
+    }
+    rmSync(folder, { recursive: true });
   });
 
   test('as JSON', async () => {
