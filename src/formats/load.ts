@@ -125,8 +125,16 @@ export function compileContent(content: ModelContent, bytes: number, options: Lo
 /** Bytes of a file or of all files of a folder, by name. */
 type Files = ReadonlyMap<string, Bytes>;
 
-/** What files hold: one model, alone or among others that are none. @throws FormatError */
-export async function readContent(given: ModelFiles, options: LoadOptions = {}): Promise<ModelContent> {
+/**
+ * What files hold: one model, alone or among others that are none.
+ * @param archive the archive that they were in, for errors
+ * @throws FormatError
+ */
+export async function readContent(
+  given: ModelFiles,
+  options: LoadOptions = {},
+  archive?: string,
+): Promise<ModelContent> {
   const files: Files = new Map([...given].map(([name, bytes]) => [name, plainBytes(bytes, name)]));
   if ([...files.keys()].some((name) => /(^|\/)\d+-\d+-weights\.bin$/.test(name))) {
     const { readBnnPynq } = await import('./bnn-pynq.ts');
@@ -134,26 +142,27 @@ export async function readContent(given: ModelFiles, options: LoadOptions = {}):
   }
   const candidates = [...files].filter(([, bytes]) => detect(bytes) !== undefined);
   const [only] = candidates;
-  if (only === undefined) throw await noModel(files);
+  if (only === undefined) throw await noModel(files, archive);
   if (candidates.length > 1) {
     throw new FormatError('There are several models here.', {
       given: listed(candidates.map(([name]) => name)),
       expected: 'one model',
-      where: only[0],
+      where: archive ?? only[0],
       remedy: 'name one of them',
     });
   }
-  return readFile(...only, options);
+  const [name, bytes] = only;
+  return readFile(archive === undefined ? name : `${archive}: ${name}`, bytes, options);
 }
 
 /** The error for files that hold no model: what they are instead, and what to do. */
-async function noModel(files: Files): Promise<FormatError> {
+async function noModel(files: Files, archive?: string): Promise<FormatError> {
   const { describeForeign } = await import('./foreign.ts');
   return new FormatError('This is no model that can be read.', {
     ...describeForeign(files),
     expected:
       "this library's .safetensors, ONNX, TensorFlow Lite, or a folder of BNN-PYNQ; as it is or in a zip archive",
-    where: [...files.keys()][0] ?? 'model',
+    where: archive ?? [...files.keys()][0] ?? 'model',
   });
 }
 
@@ -190,7 +199,7 @@ async function readArchive(name: string, bytes: Bytes, options: LoadOptions): Pr
   const { readZip } = await import('./zip.ts');
   const files = await readZip(bytes, name);
   const { isForeignArchive } = await import('./foreign.ts');
-  if (isForeignArchive([...files.keys()])) throw await noModel(files);
+  if (isForeignArchive([...files.keys()])) throw await noModel(files, name);
   const nested = [...files].find(([, content]) => detect(content) === 'zip');
   if (nested !== undefined) {
     throw new FormatError('An archive in an archive is not read.', {
@@ -199,7 +208,7 @@ async function readArchive(name: string, bytes: Bytes, options: LoadOptions): Pr
       remedy: 'unpack it',
     });
   }
-  return readContent(files, options);
+  return readContent(files, options, name);
 }
 
 /** What a reader returns besides the network. */
