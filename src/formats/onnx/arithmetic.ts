@@ -1,6 +1,21 @@
 /** Rules of arithmetic: with constants it stays pending, between two values it is a layer. */
 import { sizeOf } from '../../gpu/index.ts';
-import { add, divide, type Layer, multiply, prelu, relu, softmax, subtract } from '../../layers/index.ts';
+import {
+  add,
+  divide,
+  type Layer,
+  leakyRelu,
+  maximum,
+  minimum,
+  multiply,
+  prelu,
+  relu,
+  selu,
+  sigmoid,
+  softmax,
+  subtract,
+  tanh,
+} from '../../layers/index.ts';
 import { LARGEST_F32 } from '../../ops/pointwise.ts';
 import { broadcastShape } from '../../reference/pointwise.ts';
 import type { OnnxNode } from './container.ts';
@@ -29,7 +44,8 @@ interface Arithmetic {
 }
 
 function arithmetic({ of, pend, join }: Arithmetic): Rule {
-  return (importer, node, [a, b]) => {
+  return (importer, node, [a, given]) => {
+    const b = alignedBefore7(importer, node, a, given);
     if (a?.kind === 'constant' && b?.kind === 'constant') return broadcast(node, a, b, of);
     if (a?.kind === 'activation' && b?.kind === 'activation') {
       return join(
@@ -46,6 +62,20 @@ function arithmetic({ of, pend, join }: Arithmetic): Rule {
       return step;
     });
   };
+}
+
+/** Before version 7, `axis` said where the axes of the second input begin; the others have extent 1. */
+function alignedBefore7(
+  importer: Importer,
+  node: OnnxNode,
+  a: Value | undefined,
+  b: Value | undefined,
+): Value | undefined {
+  const axis = numberOf(node, 'axis', -1);
+  if (importer.opset >= 7 || axis < 0 || a === undefined || b?.kind !== 'constant') return b;
+  const after = a.dims.length - axis - b.dims.length;
+  if (after < 0) throw refused(node, `[${b.dims.join(', ')}] doesn't begin at axis ${axis}`);
+  return { ...b, dims: [...b.dims, ...new Array<number>(after).fill(1)] };
 }
 
 /** Two values whose nodes have axes that mean the same. */
@@ -136,21 +166,91 @@ function scaleFree(
 const clip: Rule = (importer, node, [x, low, high]) => {
   const bound = (value: Value | undefined, name: string, absent: number) =>
     value === undefined ? numberOf(node, name, absent) : scalarOf(node, value);
-  const minimum = Math.max(-LARGEST_F32, bound(low, 'min', -LARGEST_F32));
-  const maximum = Math.min(LARGEST_F32, bound(high, 'max', LARGEST_F32));
-  if (!(minimum <= maximum)) throw refused(node, `from ${minimum} to ${maximum}`);
+  const least = Math.max(-LARGEST_F32, bound(low, 'min', -LARGEST_F32));
+  const most = Math.min(LARGEST_F32, bound(high, 'max', LARGEST_F32));
+  if (!(least <= most)) throw refused(node, `from ${least} to ${most}`);
   const value = importer.scaled(node, importer.activation(node, x));
-  const bounds = { minimum, ...(maximum === LARGEST_F32 ? {} : { maximum }) };
+  const bounds = { minimum: least, ...(most === LARGEST_F32 ? {} : { maximum: most }) };
   return importer.alike(node, (name) => relu({ name, ...bounds }), value, 'reals');
 };
 
 const slopes: Rule = (importer, node, [x, slope]) => {
-  const { value, row } = importer.byChannel(node, importer.activation(node, x), constantOf(node, slope));
+  const given = importer.activation(node, x);
+  const { dims, ...rest } = constantOf(node, slope);
+  // Before version 7, a list was one number a channel.
+  const isList = importer.opset < 7 && dims.length === 1 && given.dims.length > 2;
+  const aligned = isList ? [...dims, ...new Array<number>(given.dims.length - 2).fill(1)] : dims;
+  const { value, row } = importer.byChannel(node, given, { ...rest, dims: aligned });
   const parameters = { alpha: Float32Array.from(row) };
   return scaleFree(importer, node, value, (plain) =>
     importer.alike(node, (name) => prelu({ name }), plain, 'reals', parameters),
   );
 };
+
+/** A function of single values that takes no scale along. */
+function curve(make: (name: string, node: OnnxNode) => Layer): Rule {
+  return (importer, node, [x]) => {
+    const value = importer.scaled(node, importer.activation(node, x));
+    return importer.alike(node, (name) => make(name, node), value, 'reals');
+  };
+}
+
+const leaky: Rule = (importer, node, [x]) => {
+  const alpha = numberOf(node, 'alpha', 0.01);
+  return scaleFree(importer, node, importer.activation(node, x), (value) =>
+    importer.alike(node, (name) => leakyRelu({ name, alpha }), value, 'reals'),
+  );
+};
+
+/** Of the paper, and as the operator's first version rounded them. */
+const SELU = { alpha: 1.67326, gamma: 1.0507 };
+
+const scaledExponential = curve((name, node) => {
+  for (const [key, usual] of Object.entries(SELU)) {
+    const given = numberOf(node, key, usual);
+    if (Math.abs(given - usual) > 1e-4) throw refused(node, `${key} is ${given}, not ${usual}`);
+  }
+  return selu({ name });
+});
+
+const negation: Rule = (importer, node, [x]) => {
+  if (x?.kind === 'constant') return { ...x, step: undefined, data: x.data.map((value) => -value + 0) };
+  importer.folded.push(node.name);
+  return compose(importer.activation(node, x), () => [-1, 0]);
+};
+
+/** Of any number of inputs, two after two. */
+function inTurn(rule: Rule): Rule {
+  return (importer, node, inputs) => {
+    const [first, ...others] = inputs;
+    if (first === undefined) throw refused(node, 'its input is missing');
+    return others.reduce<Value>((sum, other) => rule(importer, node, [sum, other]), first);
+  };
+}
+
+/** The lesser or the greater of two values, or of a value and one number. */
+function extremum(isMaximum: boolean): Rule {
+  const pick = isMaximum ? Math.max : Math.min;
+  const join = (name: string) => (isMaximum ? maximum({ name }) : minimum({ name }));
+  return inTurn((importer, node, [a, b]) => {
+    if (a?.kind === 'constant' && b?.kind === 'constant') return broadcast(node, a, b, pick);
+    if (a?.kind === 'activation' && b?.kind === 'activation') {
+      const pair = alike(
+        importer,
+        node,
+        importer.scaled(node, importer.activation(node, a)),
+        importer.scaled(node, importer.activation(node, b)),
+      );
+      return joined(importer, node, join, pair, 'reals');
+    }
+    const isFirst = a?.kind === 'constant';
+    const bound = scalarOf(node, isFirst ? a : b);
+    const bounds = isMaximum ? { minimum: bound } : { minimum: -LARGEST_F32, maximum: bound };
+    if (!Number.isFinite(bound)) throw refused(node, `its bound is ${bound}`);
+    const value = importer.scaled(node, importer.activation(node, isFirst ? b : a));
+    return importer.alike(node, (name) => relu({ name, ...bounds }), value, 'reals');
+  });
+}
 
 const power: Rule = (importer, node, [x, exponent]) => {
   if (x?.kind === 'constant') return broadcast(node, x, constantOf(node, exponent), (a, b) => a ** b);
@@ -168,6 +268,10 @@ const power: Rule = (importer, node, [x, exponent]) => {
 const normalization: Rule = (importer, node, [x, ...parameters]) => {
   const given = importer.activation(node, x);
   const rank = given.dims.length;
+  if (numberOf(node, 'training_mode', 0) !== 0) {
+    throw refused(node, 'it normalises by the batch, as in training', 'export the model in evaluation mode');
+  }
+  if (numberOf(node, 'spatial', 1) === 0 && rank > 2) throw refused(node, 'it has a number for every pixel');
   const epsilon = numberOf(node, 'epsilon', 1e-5);
   const column = (constant: Value | undefined): Constant => {
     const { data } = constantOf(node, constant);
@@ -201,8 +305,15 @@ const shares: Rule = (importer, node, [x]) => {
   return importer.alike(node, (name) => softmax({ name }), value, 'reals');
 };
 
+const sum = arithmetic({
+  of: (x, y) => x + y,
+  pend: (c) => [1, c],
+  join: summed((name) => add({ name }), 1),
+});
+
 export const ARITHMETIC_RULES: Readonly<Record<string, Rule>> = {
-  Add: arithmetic({ of: (x, y) => x + y, pend: (c) => [1, c], join: summed((name) => add({ name }), 1) }),
+  Add: sum,
+  Sum: inTurn(sum),
   Sub: arithmetic({
     of: (x, y) => x - y,
     pend: (c, isFirst) => (isFirst ? [-1, c] : [1, -c]),
@@ -228,6 +339,13 @@ export const ARITHMETIC_RULES: Readonly<Record<string, Rule>> = {
       importer.alike(node, (name) => relu({ name }), value, isWhole(value) ? 'integers' : 'reals'),
     ),
   PRelu: slopes,
+  LeakyRelu: leaky,
+  Selu: scaledExponential,
+  Sigmoid: curve((name) => sigmoid({ name })),
+  Tanh: curve((name) => tanh({ name })),
+  Neg: negation,
+  Min: extremum(false),
+  Max: extremum(true),
   Clip: clip,
   Softmax: shares,
 };

@@ -1,5 +1,5 @@
 /** Rules of comparisons, and of what makes numbers of their results: signs as files have them that know ONNX' own operators. */
-import type { OnnxNode } from './container.ts';
+import { ELEMENT, type OnnxNode } from './container.ts';
 import type { Importer, Rule } from './importer.ts';
 import { binarize } from './thresholds.ts';
 import { type Activation, compose, constantOf, numberOf, refused } from './values.ts';
@@ -55,21 +55,31 @@ function condition(importer: Importer, node: OnnxNode, value: Parameters<Rule>[2
   return found;
 }
 
-/** Types of ONNX by their numbers. */
-const FLOAT = 1;
-const DOUBLE = 11;
-/** Integers, bool and short floats, all of which have 0 and 1. */
-const OTHERS = [2, 3, 4, 5, 6, 7, 9, 10, 12, 13, 16];
+/** Types of real numbers: what short ones would round stays as it is. */
+const FLOATS: readonly number[] = [ELEMENT.float, ELEMENT.float16, ELEMENT.double, ELEMENT.bfloat16];
+/** Types by their numbers, and by their names, as the operator's first versions have them. */
+const TYPES = new Map<string | number, number>(
+  Object.entries(ELEMENT).flatMap(([name, type]) => [
+    [name.toUpperCase(), type],
+    [type, type],
+  ]),
+);
 
 const cast: Rule = (importer, node, [x]) => {
-  const to = numberOf(node, 'to', 0);
+  const given = node.texts.get('to') ?? numberOf(node, 'to', ELEMENT.float);
+  const to = TYPES.get(given);
+  if (to === undefined) throw refused(node, `its type is ${given}`);
+  const isReal = FLOATS.includes(to);
   if (x?.kind === 'constant') {
-    if (to === FLOAT || to === DOUBLE) return x;
-    throw refused(node, `it makes constants of type ${to}`);
+    return {
+      ...x,
+      type: to,
+      data: isReal ? x.data : x.data.map(to === ELEMENT.bool ? (v) => Number(v !== 0) : Math.trunc),
+    };
   }
   const value = importer.raw(node, x);
-  const keeps = to === FLOAT || to === DOUBLE || (OTHERS.includes(to) && stands(value, isBit));
-  if (!keeps) throw refused(node, `its values would change in type ${to}`);
+  // All types have 0 and 1.
+  if (!isReal && !stands(value, isBit)) throw refused(node, `its values would change in type ${given}`);
   importer.folded.push(node.name);
   return value;
 };

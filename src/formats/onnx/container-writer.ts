@@ -33,6 +33,7 @@ export interface WrittenGraph {
   readonly initializers: readonly WrittenTensor[];
   readonly input: WrittenValue;
   readonly output: WrittenValue;
+  readonly metadata: Readonly<Record<string, string>>;
   readonly domains: readonly { readonly domain: string; readonly version: number }[];
 }
 
@@ -66,6 +67,7 @@ export function writeOnnx({
   initializers,
   input,
   output,
+  metadata,
   domains,
 }: WrittenGraph): Uint8Array<ArrayBuffer> {
   const graph = message([
@@ -74,6 +76,7 @@ export function writeOnnx({
     ...initializers.map((tensor): Field => [5, tensorOf(tensor)]),
     [11, typed(input)],
     [12, typed(output)],
+    ...[input, output].flatMap((value) => annotated(value)),
   ]);
   return message([
     [1, IR_VERSION],
@@ -88,7 +91,35 @@ export function writeOnnx({
         ]),
       ],
     ),
+    ...Object.entries(metadata).map(([key, value]): Field => [14, pair(key, value)]),
   ]);
+}
+
+/** StringStringEntryProto. */
+function pair(key: string, value: string): Uint8Array {
+  return message([
+    [1, key],
+    [2, value],
+  ]);
+}
+
+/** Axes by FINN's letters, the batch first. */
+const LETTERS: Readonly<Record<number, string>> = { 2: 'NC', 3: 'NCW', 4: 'NCHW', 5: 'NCDHW' };
+
+/** What a value's axes are, as FINN says it: operators alone don't tell it of every network. */
+function annotated({ name, dims = [] }: WrittenValue): Field[] {
+  const letters = LETTERS[dims.length + 1];
+  if (letters === undefined) return [];
+  const list = [...letters].map((letter) => `'${letter}'`).join(', ');
+  return [
+    [
+      14,
+      message([
+        [1, name],
+        [2, pair('tensor_layout', `[${list}]`)],
+      ]),
+    ],
+  ];
 }
 
 function nodeOf({ name, operator, domain, inputs, outputs, attributes }: WrittenNode): Uint8Array {

@@ -491,8 +491,7 @@ class ExternalData {
     if (exact !== undefined) return exact;
     throw new FormatError("A tensor's data is in another file.", {
       given: JSON.stringify(location),
-      expected:
-        this.#files.size === 0 ? 'all data in one file' : `one of ${listed([...this.#files.keys()])}`,
+      expected: this.#files.size === 0 ? 'all data in one file' : `one of ${listed([...this.#files.keys()])}`,
       where: tensor,
       remedy:
         'give the files beside the model too: importOnnx(bytes, { files }); or save it as one file: onnx.save(onnx.load(path), path)',

@@ -5,7 +5,15 @@
 import { FormatError } from '../../errors.ts';
 import { sizeOf } from '../../gpu/index.ts';
 import { apply, type GraphNode } from '../../graph/index.ts';
-import { affine, flatten, type Layer, pad2d, reshape, transpose } from '../../layers/index.ts';
+import {
+  affine,
+  elementwiseAffine,
+  flatten,
+  type Layer,
+  pad2d,
+  reshape,
+  transpose,
+} from '../../layers/index.ts';
 import { permute } from '../../reference/movement.ts';
 import type { OnnxNode } from './container.ts';
 import { Names } from './names.ts';
@@ -265,6 +273,9 @@ export class Importer {
     constant: Constant,
     step: (number: number) => readonly [scale: number, shift: number],
   ): Activation {
+    if (constant.dims.filter((extent) => extent !== 1).length > 1) {
+      return this.#everywhere(node, given, constant, step);
+    }
     const { value, row } = this.byChannel(node, given, constant);
     this.folded.push(node.name);
     return compose(value, (channel) => {
@@ -272,6 +283,48 @@ export class Importer {
       if (!made.every(Number.isFinite)) throw refused(node, 'a scale or a shift is not finite');
       return made;
     });
+  }
+
+  /** A step of its own for every value: constants that vary along several axes. */
+  #everywhere(
+    node: OnnxNode,
+    given: Activation,
+    { data, dims }: Constant,
+    step: (number: number) => readonly [scale: number, shift: number],
+  ): Activation {
+    const value = this.scaled(node, this.ordered(node, given));
+    const first = value.dims.length - dims.length;
+    const fits = dims.every(
+      (extent, axis) => extent === 1 || (axis + first > 0 && extent === value.dims[axis + first]),
+    );
+    if (first < 0 || !fits) {
+      throw refused(node, `a constant of shape [${dims.join(', ')}] on [${value.dims.join(', ')}]`);
+    }
+    // Where each of the node's axes goes on in the constant.
+    const strides = new Array<number>(value.shape.length).fill(0);
+    let stride = 1;
+    for (let axis = dims.length - 1; axis >= 0; axis--) {
+      const own = value.axes[axis + first - 1] ?? -1;
+      if (dims[axis] !== 1 && own >= 0) strides[own] = stride;
+      stride *= dims[axis] ?? 1;
+    }
+    const size = sizeOf(value.shape);
+    this.spend(node.name, 2 * size);
+    const [scale, shift] = [new Float32Array(size), new Float32Array(size)];
+    for (let i = 0; i < size; i++) {
+      let [place, rest] = [0, i];
+      for (let axis = value.shape.length - 1; axis >= 0; axis--) {
+        const extent = value.shape[axis] ?? 1;
+        place += (rest % extent) * (strides[axis] ?? 0);
+        rest = Math.floor(rest / extent);
+      }
+      const [times, plus] = step(data[place] ?? 0);
+      if (!Number.isFinite(times) || !Number.isFinite(plus))
+        throw refused(node, 'a scale or a shift is not finite');
+      scale[i] = times;
+      shift[i] = plus;
+    }
+    return this.alike(node, (name) => elementwiseAffine({ name }), value, 'reals', { scale, shift });
   }
 
   /** The same values under other dims, the batch kept. */

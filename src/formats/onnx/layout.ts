@@ -52,7 +52,7 @@ export function inputLayout(graph: OnnxGraph, { name }: OnnxValueInfo, dims: rea
   const rank = dims.length;
   const usual = USUAL[rank] ?? '';
   if (rank < 3) return usual;
-  const said = annotated(graph, name);
+  const said = annotatedLayout(graph, name);
   if (said?.length === rank) return said;
 
   const constants = constantsOf(graph);
@@ -73,7 +73,7 @@ export function inputLayout(graph: OnnxGraph, { name }: OnnxValueInfo, dims: rea
 }
 
 /** The `tensor_layout` of FINN, a list as Python prints it. */
-function annotated({ annotations }: OnnxGraph, name: string): OnnxLayout | undefined {
+export function annotatedLayout({ annotations }: OnnxGraph, name: string): OnnxLayout | undefined {
   const letters = annotations.get(name)?.get('tensor_layout')?.match(/[A-Z]/g)?.join('');
   return LAYOUTS.find((layout) => layout === letters);
 }

@@ -1,8 +1,9 @@
 /** Rules of pools. */
+
+import { listed } from '../../errors.ts';
 import { averagePool2d, globalAveragePool2d, maxPool2d, pad2d } from '../../layers/index.ts';
 import type { Frame } from '../../ops/movement.ts';
 import { placeWindows } from '../../reference/conv.ts';
-import { listed } from '../../errors.ts';
 import type { OnnxNode } from './container.ts';
 import type { Importer, Rule } from './importer.ts';
 import { isFramed, type Window, windowOf, zeroOf } from './products.ts';
@@ -134,24 +135,34 @@ const reducedMean: Rule = (importer, node, [x, axes]) => {
   const rank = given.dims.length;
   const asked = node.numbers.get('axes') ?? (axes === undefined ? [] : [...constantOf(node, axes).data]);
   const over = asked.map((axis) => axisOf(node, axis, rank)).sort((a, b) => a - b);
-  const [channel, ...more] = given.dims.flatMap((_, axis) => (axis === 0 || over.includes(axis) ? [] : [axis]));
+  const [channel, ...more] = given.dims.flatMap((_, axis) =>
+    axis === 0 || over.includes(axis) ? [] : [axis],
+  );
   if (rank < 3 || rank > 4 || channel === undefined || more.length > 0 || over[0] === 0) {
     throw refused(node, `over the axes ${listed(asked)} of ${rank}`);
   }
   const means = spatialMean(importer, node, [turned(given, [0, channel, ...over])]);
   const keeps = numberOf(node, 'keepdims', 1) !== 0;
   const [batch = 1, channels = 1] = means.dims;
-  const dims = given.dims.flatMap((_, axis) => (axis === 0 ? [batch] : axis === channel ? [channels] : keeps ? [1] : []));
+  const dims = given.dims.flatMap((_, axis) =>
+    axis === 0 ? [batch] : axis === channel ? [channels] : keeps ? [1] : [],
+  );
   const own = dims.length === 2 ? 0 : channel - 1;
   return { ...means, dims, axes: dims.slice(1).map((_, axis) => (axis === own ? 0 : -1)) };
 };
 
-const spatialMean = (importer: Importer, node: OnnxNode, inputs: readonly (Value | undefined)[]): Activation =>
+const spatialMean = (
+  importer: Importer,
+  node: OnnxNode,
+  inputs: readonly (Value | undefined)[],
+): Activation =>
   importer.raw(
     node,
-    alsoForLines((_, own, [x]) =>
-      mean(importer, own, x, (batch, channels) => [batch, channels, 1, 1]),
-    )(importer, node, inputs),
+    alsoForLines((_, own, [x]) => mean(importer, own, x, (batch, channels) => [batch, channels, 1, 1]))(
+      importer,
+      node,
+      inputs,
+    ),
   );
 
 export const POOL_RULES: Readonly<Record<string, Rule>> = {

@@ -88,7 +88,7 @@ const uniform: Rule = (importer, node, [x, by, zero, width]) => {
 };
 
 /** A layer that gives the integers of a quantizer. */
-function integersOf(
+export function integersOf(
   importer: Importer,
   node: OnnxNode,
   given: Activation,
@@ -187,5 +187,7 @@ export const QUANTIZATION_RULES: Readonly<Record<string, Rule>> = {
   Sign: sign,
   BipolarQuant: bipolar,
   Quant: uniform,
+  // As QONNX calls it since 2024.
+  IntQuant: uniform,
   MultiThreshold: levels,
 };

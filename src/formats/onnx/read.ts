@@ -3,13 +3,15 @@ import { type BytesLike, plainBytes } from '../../bytes.ts';
 import { FormatError, listed, OptionError } from '../../errors.ts';
 import { sizeOf } from '../../gpu/index.ts';
 import { input, type Model, model } from '../../graph/index.ts';
-import { ARITHMETIC_RULES } from './arithmetic.ts';
-import { COMPARISON_RULES } from './comparisons.ts';
 import { assertKnownOptions } from '../../options.ts';
 import { PIXEL_RANGES, type PixelEncoding } from '../pixels.ts';
+import { ARITHMETIC_RULES } from './arithmetic.ts';
+import { COMPARISON_RULES } from './comparisons.ts';
 import { type OnnxFiles, type OnnxGraph, type OnnxNode, type OnnxValueInfo, parseOnnx } from './container.ts';
 import { Importer, type Rule } from './importer.ts';
+import { INTEGER_RULES } from './integers.ts';
 import {
+  annotatedLayout,
   CHANNELS_LAST_DOMAIN,
   channelsLastOrder,
   dimsIn,
@@ -61,6 +63,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   ...POOL_RULES,
   ...PRODUCT_RULES,
   ...QUANTIZATION_RULES,
+  ...INTEGER_RULES,
   ...SHAPE_RULES,
 };
 
@@ -126,7 +129,9 @@ export function importGraph(graph: OnnxGraph, size: number, options: GraphOption
   if (unsupported.length > 0) {
     throw new FormatError('This ONNX file has operators that are not supported.', {
       given: listed(
-        unsupported.map(({ operator, name, domain }) => `${domain === '' ? '' : `${domain}.`}${operator} (${name})`),
+        unsupported.map(
+          ({ operator, name, domain }) => `${domain === '' ? '' : `${domain}.`}${operator} (${name})`,
+        ),
       ),
       expected: Object.keys(RULES).sort().join(', '),
       where: unsupported[0]?.name,
@@ -169,7 +174,11 @@ export function inferShapes(graph: OnnxGraph, size: number): ReadonlyMap<string,
 }
 
 /** @param most constants, scales and shifts by channel, and parameters that may be made */
-function build(graph: OnnxGraph, most: number, { input: asked, onValue = () => {} }: GraphOptions): OnnxNetwork {
+function build(
+  graph: OnnxGraph,
+  most: number,
+  { input: asked, onValue = () => {} }: GraphOptions,
+): OnnxNetwork {
   const { nodes, initializers, inputs, outputs, opset, metadata, producer, annotations } = graph;
   const importer = new Importer(opset, most);
   const names = new Map<string, Value>();
@@ -199,7 +208,8 @@ function build(graph: OnnxGraph, most: number, { input: asked, onValue = () => {
     const rule = ruleOf(node);
     const [output] = node.outputs;
     if (rule === undefined || output === undefined) throw refused(node, 'it has no output');
-    if (node.operator === 'TopK' && (node !== nodes.at(-1) || node.outputs[1] !== result.name)) {
+    const places = { TopK: node.outputs[1], ArgMax: output }[node.operator];
+    if (['TopK', 'ArgMax'].includes(node.operator) && (node !== nodes.at(-1) || places !== result.name)) {
       throw refused(node, 'its indices are not the output');
     }
     const value = rule(importer, node, values);
@@ -219,12 +229,14 @@ function build(graph: OnnxGraph, most: number, { input: asked, onValue = () => {
   const last = names.get(result.name);
   if (last?.kind !== 'activation') {
     const maker = unmade.get(result.name);
-    if (maker !== undefined) throw refused(maker, `its result ${JSON.stringify(result.name)} is not made here`);
+    if (maker !== undefined)
+      throw refused(maker, `its result ${JSON.stringify(result.name)} is not made here`);
     throw new FormatError("The output doesn't depend on the input.", { where: result.name });
   }
   const where = { name: 'output' };
   const plain = importer.scaled(where, importer.ordered(where, last));
-  const outLayout = layouts.get(result.name) ?? '';
+  const said = annotatedLayout(graph, result.name);
+  const outLayout = said?.length === plain.dims.length ? said : (layouts.get(result.name) ?? '');
   // Axes of extent 1 don't matter to who reads the output.
   const wanted = channelsLastOrder(outLayout);
   const moving = wanted
@@ -248,7 +260,10 @@ function build(graph: OnnxGraph, most: number, { input: asked, onValue = () => {
 }
 
 /** Dims as the file has them: 0 for an open batch. */
-function openBatch({ dims: said }: OnnxValueInfo, [batch = 0, ...rest]: readonly number[]): readonly number[] {
+function openBatch(
+  { dims: said }: OnnxValueInfo,
+  [batch = 0, ...rest]: readonly number[],
+): readonly number[] {
   return [(said[0] ?? 0) > 0 ? batch : 0, ...rest];
 }
 
@@ -264,7 +279,9 @@ function inputOf(
   const isOpen = said.length === 0 || said.some((extent) => extent === 0);
   const isShape = said.every((extent) => Number.isSafeInteger(extent));
   if (isOpen || said.length < 2 || said.length > 5 || !isShape || sizeOf(said.slice(1)) > MOST_INPUTS) {
-    const shown = entry.dims.map((extent, axis) => (extent > 0 ? `${extent}` : axis === 0 ? 'batch' : 'open'));
+    const shown = entry.dims.map((extent, axis) =>
+      extent > 0 ? `${extent}` : axis === 0 ? 'batch' : 'open',
+    );
     throw new FormatError(
       isOpen ? "The file doesn't say the shape of its input." : "The input's shape doesn't fit.",
       {

@@ -1,7 +1,7 @@
 /** Rules that move values, or only say how they are looked at; and constants. */
 import { sizeOf } from '../../gpu/index.ts';
-import { concat } from '../../layers/index.ts';
-import { permute } from '../../reference/movement.ts';
+import { concat, slice } from '../../layers/index.ts';
+import { permute, slicePlaces } from '../../reference/movement.ts';
 import type { OnnxNode } from './container.ts';
 import type { Importer, Rule } from './importer.ts';
 import { isFramed } from './products.ts';
@@ -151,7 +151,8 @@ const pad: Rule = (importer, node, [x, by, filling, along]) => {
   const value = importer.activation(node, x);
   const rank = value.dims.length;
   const mode = node.texts.get('mode') ?? 'constant';
-  const pads = node.numbers.get('pads') ?? [...constantOf(node, by).data];
+  // `paddings` in the operator's first version.
+  const pads = node.numbers.get('pads') ?? node.numbers.get('paddings') ?? [...constantOf(node, by).data];
   const axes = along === undefined ? value.dims.map((_, axis) => axis) : [...constantOf(node, along).data];
   if (mode !== 'constant' || pads.length !== 2 * axes.length) {
     throw refused(node, `mode ${mode}, pads [${pads.join(', ')}]`);
@@ -201,18 +202,6 @@ const gather: Rule = (_, node, [x, index]) => {
   return { kind: 'constant', dims: picked.dims, data: values };
 };
 
-/** Element types by their number in onnx.proto3: float, float16, double, bfloat16. */
-const FLOAT_TYPES = [1, 10, 11, 16];
-
-const cast: Rule = (importer, node, [x]) => {
-  const value = given(node, x);
-  const isFloat = FLOAT_TYPES.includes(numberOf(node, 'to', 1));
-  if (value.kind === 'constant') return isFloat ? value : { ...value, data: value.data.map(Math.trunc) };
-  if (!isFloat) throw refused(node, 'the network becomes integers');
-  importer.folded.push(node.name);
-  return value;
-};
-
 const constant: Rule = (_, node) => {
   const value = node.tensors.get('value');
   const listed = ['value_float', 'value_int', 'value_floats', 'value_ints'].find((name) =>
@@ -229,6 +218,89 @@ const same: Rule = (importer, node, [x]) => {
   return given(node, x);
 };
 
+const dropout: Rule = (importer, node, [x, ratio, training]) => {
+  const drops = training !== undefined && scalarOf(node, training) !== 0;
+  if (drops && (ratio === undefined || scalarOf(node, ratio) !== 0)) {
+    throw refused(node, 'it drops values, as in training', 'export the model in evaluation mode');
+  }
+  return same(importer, node, [x]);
+};
+
+/** First place, places and step on each axis. */
+interface Range {
+  readonly begin: readonly number[];
+  readonly size: readonly number[];
+  readonly strides: readonly number[];
+}
+
+function rangeOf(
+  node: OnnxNode,
+  dims: readonly number[],
+  [starts, ends, axes, steps]: readonly (Value | undefined)[],
+): Range {
+  const list = (name: string, input: Value | undefined) =>
+    node.numbers.get(name) ?? (input === undefined ? undefined : [...constantOf(node, input).data]);
+  const [from, to] = [list('starts', starts), list('ends', ends)];
+  if (from === undefined || to === undefined) throw refused(node, 'a bound is missing');
+  const over = (list('axes', axes) ?? from.map((_, axis) => axis)).map((axis) =>
+    axisOf(node, axis, dims.length),
+  );
+  const by = list('steps', steps) ?? [];
+  const range = { begin: dims.map(() => 0), size: [...dims], strides: dims.map(() => 1) };
+  over.forEach((axis, index) => {
+    const extent = dims[axis] ?? 1;
+    const step = by[index] ?? 1;
+    const [low, high] = step > 0 ? [0, extent] : [-1, extent - 1];
+    const place = (bound: number) => Math.min(high, Math.max(low, bound < 0 ? bound + extent : bound));
+    // Backwards, what begins before the first place begins there.
+    const begin = Math.max(0, place(from[index] ?? 0));
+    const size = Math.ceil((place(to[index] ?? extent) - begin) / step);
+    if (!Number.isSafeInteger(step) || step === 0 || !(size > 0)) {
+      throw refused(node, `nothing is left of axis ${axis}, [${dims.join(', ')}]`);
+    }
+    range.begin[axis] = begin;
+    range.size[axis] = size;
+    range.strides[axis] = step;
+  });
+  return range;
+}
+
+const part: Rule = (importer, node, [x, ...bounds]) => {
+  const value = given(node, x);
+  const { dims } = value;
+  const range = rangeOf(node, dims, bounds);
+  if (value.kind === 'constant') {
+    const data = Float64Array.from(slicePlaces(dims, range), (place) => value.data[place] ?? 0);
+    return { ...value, dims: range.size, data };
+  }
+  if (range.size.every((extent, axis) => extent === dims[axis] && range.strides[axis] === 1)) {
+    importer.folded.push(node.name);
+    return value;
+  }
+  if (range.size[0] !== dims[0] || range.strides[0] !== 1) throw refused(node, 'it takes the batch apart');
+  const plain = importer.ordered(node, importer.activation(node, value));
+  const { axes, shape } = plain;
+  if (shape.length > 4) throw refused(node, `its input has ${shape.length} axes`);
+  const inNode = (list: readonly number[], absent: (axis: number) => number) =>
+    shape.map((_, axis) => list[axes.indexOf(axis) + 1 || list.length] ?? absent(axis));
+  const begin = inNode(range.begin, () => 0);
+  const size = inNode(range.size, (axis) => shape[axis] ?? 1);
+  const strides = inNode(range.strides, () => 1);
+  const made = importer.layer(node.name, (name) => slice({ name, begin, size, strides }), plain.node);
+  const last = shape.length - 1;
+  const picked = (row: Float64Array<ArrayBuffer>) =>
+    Float64Array.from(
+      { length: size[last] ?? 1 },
+      (_, i) => row[(begin[last] ?? 0) + i * (strides[last] ?? 1)] ?? 0,
+    );
+  return {
+    ...activation(made, range.size, axes, size, plain.values),
+    scale: picked(plain.scale),
+    shift: picked(plain.shift),
+    grid: plain.grid,
+  };
+};
+
 const topK: Rule = (importer, node, [x, count]) => {
   const value = importer.activation(node, x);
   const axis = axisOf(node, numberOf(node, 'axis', -1), value.dims.length);
@@ -236,6 +308,18 @@ const topK: Rule = (importer, node, [x, count]) => {
   const asked = count === undefined ? numberOf(node, 'k', 0) : scalarOf(node, count);
   if (!isLargest || asked !== 1 || value.dims.length !== 2)
     throw refused(node, 'it is not the one largest score');
+  importer.output = 'labels';
+  importer.folded.push(node.name);
+  return value;
+};
+
+const largestPlace: Rule = (importer, node, [x]) => {
+  const value = importer.activation(node, x);
+  const { dims } = value;
+  const axis = axisOf(node, numberOf(node, 'axis', 0), dims.length);
+  if (axis !== 1 || dims.length !== 2 || numberOf(node, 'select_last_index', 0) !== 0) {
+    throw refused(node, 'it is not the place of the largest score');
+  }
   importer.output = 'labels';
   importer.folded.push(node.name);
   return value;
@@ -251,9 +335,10 @@ export const SHAPE_RULES: Readonly<Record<string, Rule>> = {
   Pad: pad,
   Shape: shape,
   Gather: gather,
-  Cast: cast,
   Constant: constant,
   Identity: same,
-  Dropout: same,
+  Dropout: dropout,
+  Slice: part,
   TopK: topK,
+  ArgMax: largestPlace,
 };

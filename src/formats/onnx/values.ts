@@ -88,10 +88,11 @@ export function activation(
 }
 
 /** A node that can't be imported, and why. */
-export function refused(node: OnnxNode, reason: string): FormatError {
+export function refused(node: OnnxNode, reason: string, remedy?: string): FormatError {
   return new FormatError('This ONNX node is not supported as it is.', {
     given: `${node.operator}: ${reason}`,
     where: node.name,
+    remedy,
   });
 }
 

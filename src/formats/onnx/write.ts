@@ -1,14 +1,16 @@
 /** The writer: every layer for inference as nodes of ONNX, with QONNX' operators where signs and few bits are meant. */
-import { FormatError, OptionError } from '../../errors.ts';
+import { FormatError, listed, OptionError } from '../../errors.ts';
 import type { Shape } from '../../gpu/index.ts';
 import type { Model, ModelLayer, ParameterValues } from '../../graph/index.ts';
-import { DEFAULT_EPSILON } from '../../layers/index.ts';
+import { DEFAULT_EPSILON, type SliceOptions } from '../../layers/index.ts';
 import { type Conv2dOptions, resolveConv2d } from '../../ops/conv.ts';
 import type { Frame } from '../../ops/movement.ts';
 import { LARGEST_F32 } from '../../ops/pointwise.ts';
 import type { Pool2dOptions } from '../../ops/pool.ts';
 import { positivePair, resolvePlaces } from '../../ops/windows.ts';
+import { assertKnownOptions } from '../../options.ts';
 import type { FusedActivation } from '../../reference/fused.ts';
+import { permute } from '../../reference/movement.ts';
 import type { RoundingMode } from '../../reference/pointwise.ts';
 import { type Attribute, writeOnnx } from './container-writer.ts';
 import { Exporter, type OperatorSet, QONNX_DOMAIN, unwritable } from './exporter.ts';
@@ -21,6 +23,8 @@ export interface OnnxExportOptions {
    * `standard` has ONNX' own alone, for any runtime: signs are comparisons, and nothing tells that weights are one bit.
    */
   readonly operators?: OperatorSet;
+  /** Texts that go with the file, as `metadata_props`: `importOnnx` gives them back, other tools show them. */
+  readonly metadata?: Readonly<Record<string, string>>;
 }
 
 /** Versions of the operators that files are written with. */
@@ -38,7 +42,8 @@ export function exportOnnx(
   values: ParameterValues,
   options: OnnxExportOptions = {},
 ): Uint8Array<ArrayBuffer> {
-  const { name = model.name, operators = 'qonnx' } = options;
+  assertKnownOptions(options, ['name', 'operators', 'metadata'], 'exportOnnx');
+  const { name = model.name, operators = 'qonnx', metadata = {} } = options;
   if (operators !== 'qonnx' && operators !== 'standard') {
     throw new OptionError('There is no such set of operators.', {
       given: String(operators),
@@ -49,7 +54,7 @@ export function exportOnnx(
   const unknown = model.layers.filter(({ layer }) => !Object.hasOwn(WRITERS, layer.kind));
   if (unknown.length > 0) {
     throw new FormatError('ONNX files have no operators for these layers.', {
-      given: unknown.map(({ name: own, layer }) => `${layer.kind} (${own})`).join(', '),
+      given: listed(unknown.map(({ name: own, layer }) => `${layer.kind} (${own})`)),
       expected: Object.keys(WRITERS).sort().join(', '),
       where: unknown[0]?.name,
     });
@@ -86,6 +91,7 @@ export function exportOnnx(
     initializers: exporter.initializers,
     input: { name: 'input', dims: channelsFirst(model.inputShape) },
     output: { name: 'output', dims: channelsFirst(model.outputShape) },
+    metadata,
     domains: [
       { domain: '', version: OPSET },
       ...(custom ? [{ domain: QONNX_DOMAIN, version: QONNX_VERSION }] : []),
@@ -437,11 +443,26 @@ const WRITERS: Readonly<Record<string, LayerWriter>> = {
   dense: weighted,
   divide: plain('Div'),
   dropout: single((_exporter, _entry, x) => x),
+  elementwiseAffine: single((exporter, entry, x) => {
+    const shape = shapeOf(entry);
+    const order = [shape.length - 1, ...shape.slice(1).map((_, axis) => axis)];
+    const dims = order.map((axis) => shape[axis] ?? 1);
+    const constant = (name: string) =>
+      exporter.constant(entry, name, dims, permute(exporter.floats(entry, name), shape, order));
+    const scaled = exporter.node(entry, 'Mul', [x, constant('scale')]);
+    return exporter.node(entry, 'Add', [scaled, constant('shift')]);
+  }),
   flatten: reshaped,
   globalAveragePool2d: single((exporter, entry, x) =>
     exporter.node(entry, 'Flatten', [exporter.node(entry, 'GlobalAveragePool', [x])], { axis: 1 }),
   ),
+  leakyRelu: single((exporter, entry, x) => {
+    const { alpha = 0.3 } = configOf<{ alpha: number }>(entry);
+    return exporter.node(entry, 'LeakyRelu', [x], { alpha: { float: alpha } });
+  }),
+  maximum: plain('Max'),
   maxPool2d: single((exporter, entry, x) => pooled(exporter, entry, 'MaxPool', x)),
+  minimum: plain('Min'),
   multiThreshold: single((exporter, entry, x) => {
     const { levels = 1 } = configOf<{ levels: number }>(entry);
     const limits = exporter.floats(entry, 'thresholds');
@@ -477,6 +498,8 @@ const WRITERS: Readonly<Record<string, LayerWriter>> = {
   }),
   requantize: requantized,
   reshape: reshaped,
+  selu: plain('Selu'),
+  sigmoid: plain('Sigmoid'),
   sign: single((exporter, entry, x) => exporter.signs(entry, x)),
   signPool2d: single((exporter, entry, x) => {
     const scale = exporter.floats(entry, 'direction');
@@ -485,8 +508,22 @@ const WRITERS: Readonly<Record<string, LayerWriter>> = {
     const largest = pooled(exporter, entry, 'MaxPool', upright);
     return exporter.scaled(entry, largest, entry.outputShape, { scale });
   }),
+  slice: single((exporter, entry, x) => {
+    const { begin = [], size = [], strides = size.map(() => 1) } = configOf<SliceOptions>(entry);
+    const ends = size.map((extent, axis) => {
+      const by = strides[axis] ?? 1;
+      const end = (begin[axis] ?? 0) + extent * by;
+      // Before the first place: a negative number would count from the end.
+      return end < 0 ? -(2 ** 31) : end;
+    });
+    const inOnnx = size.map((_, axis) => (axis === size.length - 1 ? 1 : axis + 2));
+    const lists = { starts: begin, ends, axes: inOnnx, steps: strides };
+    const inputs = Object.entries(lists).map(([label, list]) => exporter.integers(entry, label, list));
+    return exporter.node(entry, 'Slice', [x, ...inputs]);
+  }),
   softmax: plain('Softmax', { axis: 1 }),
   subtract: plain('Sub'),
+  tanh: plain('Tanh'),
   threshold: single((exporter, entry, x) => compared(exporter, entry, x, shapeOf(entry))),
   transpose: transposed,
 };
