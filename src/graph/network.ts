@@ -2,12 +2,12 @@
  * A network: a model with parameters on a GPU. Parameters are declared when the network is made, so that a memory plan
  * can count them, and get their memory with `allocate`.
  */
-import { DisposedError, FormatError, OptionError, ShapeError } from '../errors.ts';
+import { DisposedError, FormatError, listed, OptionError, ShapeError } from '../errors.ts';
 import { Arena, describe, Gpu, type Program, ProgramBuilder, runOnce, sizeOf, Tensor } from '../gpu/index.ts';
 import { declareParameter, type Parameter, type ParameterSpec } from '../layers/index.ts';
 import { packSigns, unpackSigns } from '../ops/dense.ts';
 import { normal, STREAMS, uniform01 } from '../reference/random.ts';
-import type { Model } from './model.ts';
+import type { Model, ModelInput } from './model.ts';
 import { recordPass } from './record.ts';
 import { assertValue, floatValue, type ParameterValue, type ParameterValues, packedValue } from './values.ts';
 
@@ -199,37 +199,94 @@ export class Network {
 
   /**
    * Runs the network on samples, in inference mode.
-   * @param samples f32 [count, ...inputShape], normalised as in training
-   * @returns f32 [count, ...outputShape]
-   * @throws ShapeError unless whole samples are given
+   * @param samples f32 [count, ...inputShape], normalised as in training; of a network with several inputs or outputs, a
+   *   list in the order of `model.inputs`, or by their names
+   * @returns f32 [count, ...outputShape]; for a list or names, each output by its name
+   * @throws ShapeError unless whole samples are given, as many of each input; OptionError for names of no input, and for
+   *   one array where there are several inputs or outputs
+   * @example const { scores, features } = await network.predict({ image, mask });
    */
-  async predict(samples: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>> {
-    const sampleSize = sizeOf(this.model.inputShape);
-    const count = samples.length / sampleSize;
-    if (!Number.isInteger(count) || count < 1) {
-      throw new ShapeError('The samples are not whole.', {
-        given: `${samples.length} values`,
-        expected: `a multiple of ${sampleSize}, ${describe(this.model.inputShape)} a sample`,
-        where: this.model.name,
-      });
+  async predict(samples: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>>;
+  async predict(samples: NamedSamples): Promise<Record<string, Float32Array<ArrayBuffer>>>;
+  async predict(
+    samples: Float32Array<ArrayBuffer> | NamedSamples,
+  ): Promise<Float32Array<ArrayBuffer> | Record<string, Float32Array<ArrayBuffer>>> {
+    const { inputs, outputs, name: where } = this.model;
+    const given = this.#samplesOf(samples);
+    const sizes = inputs.map(({ shape }) => sizeOf(shape));
+    const counts = given.map((values, i) => values.length / (sizes[i] ?? 1));
+    const [count = 0] = counts;
+    const odd = counts.findIndex((own) => own !== count || !Number.isInteger(own) || own < 1);
+    if (odd >= 0) {
+      const { name, shape } = inputs[odd] ?? { name: 'input', shape: [] };
+      const isWhole = Number.isInteger(counts[odd]) && counts[odd] !== 0;
+      throw new ShapeError(
+        isWhole ? 'The inputs have different numbers of samples.' : 'The samples are not whole.',
+        {
+          given: isWhole ? listed(counts) : `${given[odd]?.length} values`,
+          expected: isWhole ? 'as many of each' : `a multiple of ${sizes[odd]}, ${describe(shape)} a sample`,
+          where: inputs.length === 1 ? where : `${where}: ${name}`,
+        },
+      );
     }
     const batch = Math.min(count, PREDICT_BATCH);
     const predictor = await this.predictor(batch);
-    const outputs: Float32Array<ArrayBuffer>[] = [];
+    const results = outputs.map(({ shape }) => new Float32Array(count * sizeOf(shape)));
     for (let first = 0; first < count; first += batch) {
       const here = Math.min(batch, count - first);
-      this.gpu.write(predictor.input, samples.subarray(first * sampleSize, (first + here) * sampleSize));
+      for (const [i, tensor] of predictor.inputs.entries()) {
+        const size = sizes[i] ?? 1;
+        this.gpu.write(
+          tensor,
+          (given[i] ?? new Float32Array()).subarray(first * size, (first + here) * size),
+        );
+      }
       predictor.program.run();
-      const output = await this.gpu.readFloats(predictor.output);
-      outputs.push(output.subarray(0, (output.length / batch) * here));
+      for (const [i, tensor] of predictor.outputs.entries()) {
+        const output = await this.gpu.readFloats(tensor);
+        const size = output.length / batch;
+        results[i]?.set(output.subarray(0, size * here), first * size);
+      }
     }
-    const all = new Float32Array(outputs.reduce((sum, part) => sum + part.length, 0));
-    let offset = 0;
-    for (const part of outputs) {
-      all.set(part, offset);
-      offset += part.length;
+    if (samples instanceof Float32Array) return results[0] ?? new Float32Array();
+    return Object.fromEntries(outputs.map(({ name }, i) => [name, results[i] ?? new Float32Array()]));
+  }
+
+  /** The samples of each input, in the model's order. */
+  #samplesOf(samples: Float32Array<ArrayBuffer> | NamedSamples): readonly Float32Array<ArrayBuffer>[] {
+    const { inputs, outputs, name: where } = this.model;
+    const shapes = (ends: readonly ModelInput[]) =>
+      listed(ends.map(({ name, shape }) => `${name} ${describe(shape)}`));
+    const misfit = (what: string, given: string) =>
+      new OptionError(what, {
+        given,
+        expected: `inputs ${shapes(inputs)}; outputs ${shapes(outputs)}`,
+        where,
+        remedy: `predict({ ${inputs.map(({ name }) => `'${name}': samples`).join(', ')} }) gives each output by its name`,
+      });
+    if (samples instanceof Float32Array) {
+      if (inputs.length === 1 && outputs.length === 1) return [samples];
+      throw misfit('This network has several inputs or outputs.', 'one array');
     }
-    return all;
+    if (typeof samples !== 'object' || samples === null)
+      throw misfit('These are no samples.', typeof samples);
+    const byName = new Map<string, unknown>(
+      samples instanceof Map
+        ? samples
+        : Array.isArray(samples)
+          ? samples.map((values, i) => [inputs[i]?.name ?? `number ${i + 1}`, values])
+          : Object.entries(samples),
+    );
+    const unknown = [...byName.keys()].filter((name) => inputs.every((own) => own.name !== name));
+    if (unknown.length > 0) throw misfit('The network has no such input.', listed(unknown));
+    return inputs.map(({ name }) => {
+      const values = byName.get(name);
+      if (values instanceof Float32Array) return values as Float32Array<ArrayBuffer>;
+      throw misfit(
+        'The samples of an input are missing.',
+        `${name}: ${values === undefined ? 'nothing' : typeof values}`,
+      );
+    });
   }
 
   /** Frees all memory of the network. @throws DisposedError the second time */
@@ -238,10 +295,10 @@ export class Network {
       throw new DisposedError('This network was disposed already.', { where: this.model.name });
     }
     this.#disposed = true;
-    for (const { program, preparation, input } of this.#compiled) {
+    for (const { program, preparation, inputs } of this.#compiled) {
       program.dispose();
       preparation.dispose();
-      input.dispose();
+      for (const input of inputs) input.dispose();
     }
     this.arena.dispose();
     for (const tensor of this.#tensors()) if (tensor.isPlaced) tensor.dispose();
@@ -253,27 +310,35 @@ export class Network {
 
   async #compilePredictor(batch: number): Promise<Predictor> {
     const builder = new ProgramBuilder(this.gpu, `predict ${this.model.name}`);
-    const input = new Tensor('samples', [batch, ...this.model.inputShape], 'f32');
+    const inputs = this.model.inputs.map(({ shape }) => new Tensor('samples', [batch, ...shape], 'f32'));
     // What depends on parameters alone has memory of its own, and runs when they are loaded.
     const preparing = new ProgramBuilder(this.gpu, `prepare ${this.model.name}`);
-    const pass = recordPass(builder, this.model, this.parameters, input, {
+    const pass = recordPass(builder, this.model, this.parameters, inputs, {
       training: false,
       prepare: (label, record) => preparing.keep(preparing.within(label, () => record(preparing))),
     });
-    const { kind, tensor } = pass.output;
-    const output = builder.keep(kind === 'real' ? tensor : unpackSigns(builder, tensor));
+    const outputs = pass.outputs.map(({ kind, tensor }) =>
+      builder.keep(kind === 'real' ? tensor : unpackSigns(builder, tensor)),
+    );
+    const [[input], [output]] = [inputs, outputs];
+    if (input === undefined || output === undefined) {
+      throw new OptionError('A network has an input and an output.', { where: this.model.name });
+    }
     let preparation: Program | undefined;
     try {
-      await this.gpu.scoped(builder.label, () => this.gpu.allocate(input));
+      await this.gpu.scoped(builder.label, () => {
+        for (const tensor of inputs) this.gpu.allocate(tensor);
+      });
       preparation = await preparing.compile();
-      const predictor = { input, output, preparation, program: await builder.compile({ arena: this.arena }) };
+      const program = await builder.compile({ arena: this.arena });
+      const predictor = { input, output, inputs, outputs, preparation, program };
       if (this.#disposed) throw new DisposedError('This network was disposed.', { where: this.model.name });
       this.#compiled.push(predictor);
       if (preparation.dispatches > 0) preparation.run();
       return predictor;
     } catch (cause) {
       preparation?.dispose();
-      if (input.isPlaced) input.dispose();
+      for (const tensor of inputs) if (tensor.isPlaced) tensor.dispose();
       throw cause;
     }
   }
@@ -286,12 +351,22 @@ export class Network {
   }
 }
 
+/** Samples of each input, f32 [count, ...shape]: in the order of `model.inputs`, or by name. */
+export type NamedSamples =
+  | readonly Float32Array<ArrayBuffer>[]
+  | ReadonlyMap<string, Float32Array<ArrayBuffer>>
+  | Readonly<Record<string, Float32Array<ArrayBuffer>>>;
+
 /** A network compiled for a batch. */
 export interface Predictor {
-  /** f32 [batch, ...inputShape], to be filled before each run. */
+  /** The first of `inputs`. */
   readonly input: Tensor;
-  /** f32 [batch, ...outputShape]; overwritten by the next run. */
+  /** The first of `outputs`. */
   readonly output: Tensor;
+  /** f32 [batch, ...shape] of each input of the model, to be filled before each run. */
+  readonly inputs: readonly Tensor[];
+  /** f32 [batch, ...shape] of each output of the model; overwritten by the next run. */
+  readonly outputs: readonly Tensor[];
   /** What the program reads that depends on parameters alone; to be run after every change of them. */
   readonly preparation: Program;
   readonly program: Program;
