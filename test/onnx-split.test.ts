@@ -110,7 +110,7 @@ describe('splitOnnx', () => {
     );
     const split = splitOnnx(written(model, 'qonnx'));
     expect(split.head).toBeUndefined();
-    expect(split.input).toEqual({ name: 'input', dims: [0, 30] });
+    expect(split.input).toEqual({ name: 'input', dims: [0, 30], layout: 'NC' });
     const x = samples(30);
     expectClose(inTurn(split, x).data, evaluateOnnx(written(model, 'qonnx'), x).data, 1e-9);
   });

@@ -33,11 +33,15 @@ import {
   dense,
   divide,
   dropout,
+  elementwiseAffine,
   flatten,
   globalAveragePool2d,
   LAYER_KINDS,
   type Layer,
+  leakyRelu,
+  maximum,
   maxPool2d,
+  minimum,
   multiply,
   multiThreshold,
   pad2d,
@@ -50,10 +54,14 @@ import {
   relu,
   requantize,
   reshape,
+  selu,
+  sigmoid,
   sign,
   signPool2d,
+  slice,
   softmax,
   subtract,
+  tanh,
   threshold,
   transpose,
 } from '../src/layers/index.ts';
@@ -209,6 +217,10 @@ describe('written and read again', () => {
     ['relu', [relu()], 0],
     ['relu with bounds', [relu({ minimum: -0.5, maximum: 1 })], 0],
     ['prelu', [prelu()], 1e-5],
+    ['elementwiseAffine', [elementwiseAffine()], 1e-5],
+    ['sigmoid, tanh', [sigmoid(), tanh()], 1e-5],
+    ['leakyRelu, selu', [leakyRelu({ alpha: 0.2 }), selu()], 1e-5],
+    ['slice', [slice({ begin: [1, 5, 0], size: [2, 3, 2], strides: [2, -2, 2] })], 0],
     ['softmax of scores', [softmax()], 1e-5, [7]],
     ['softmax of pixels', [softmax()], 1e-5],
     ['quantize to values', [quantize({ bits: 3, rounding: 'floor' })], 1e-6],
@@ -299,12 +311,12 @@ describe('written and read again', () => {
     });
   }
 
-  test('branches: add, subtract, multiply, divide, concat, a residual', async () => {
+  test('branches: add, subtract, multiply, divide, minimum, maximum, concat, a residual', async () => {
     const start = input(IMAGE);
     const a = apply(conv2d({ filters: 3, kernelSize: 1 }), start);
     const positive = apply(relu({ minimum: 1 }), start);
     const ratio = apply(divide(), apply(multiply(), apply(add(), a, start), a), positive);
-    const less = apply(subtract(), ratio, start);
+    const less = apply(maximum(), apply(subtract(), ratio, start), apply(minimum(), ratio, start));
     const joined = apply(concat(), less, start);
     const residual = binaryConv2d({ filters: 6, kernelSize: 1, output: 'real', residual: true });
     await roundTrip(model({ input: start, output: apply(residual, joined, joined) }), 5, 1e-4);
@@ -312,7 +324,7 @@ describe('written and read again', () => {
 
   test('every kind of layer is written', () => {
     const written = new Set(cases.flatMap(([, layers]) => layers.map(({ kind }) => kind)));
-    const branching = ['add', 'concat', 'divide', 'multiply', 'subtract'];
+    const branching = ['add', 'concat', 'divide', 'maximum', 'minimum', 'multiply', 'subtract'];
     expect([...written, ...branching].sort()).toEqual([...LAYER_KINDS].sort());
   });
 

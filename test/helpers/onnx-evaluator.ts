@@ -3,6 +3,7 @@
  * it shares with the library is the parser of the container.
  */
 import { type OnnxNode, parseOnnx } from '../../src/formats/onnx/container.ts';
+import type { HandMade } from './onnx-file.ts';
 
 export interface Nd {
   readonly dims: readonly number[];
@@ -168,6 +169,57 @@ function softmax(x: Nd, given: number): Nd {
   });
 }
 
+function transpose(x: Nd, perm: readonly number[]): Nd {
+  return build(
+    perm.map((axis) => x.dims[axis] ?? 1),
+    (place) =>
+      at(
+        x,
+        x.dims.map((_, axis) => place[perm.indexOf(axis)] ?? 0),
+      ),
+  );
+}
+
+/** A constant by channel along an axis, for DequantizeLinear and QuantizeLinear. */
+function along(node: OnnxNode, rank: number, row: Nd | undefined): Nd {
+  if (row === undefined) return { dims: [], data: new Float64Array(1) };
+  const given = node.numbers.get('axis')?.[0] ?? 1;
+  const axis = given < 0 ? given + rank : given;
+  if (row.data.length === 1) return { dims: [], data: row.data };
+  return { dims: [row.data.length, ...new Array<number>(rank - 1 - axis).fill(1)], data: row.data };
+}
+
+/** Windows of images, on values of one axis or with channels last as well. */
+function windowed(node: OnnxNode, inputs: readonly (Nd | undefined)[]): Nd {
+  const [x = { dims: [], data: new Float64Array() }, w, bias] = inputs;
+  if (node.domain === 'qonnx.custom_op.channels_last') {
+    const toFirst = [0, x.dims.length - 1, ...x.dims.slice(2).map((_, axis) => axis + 1)];
+    const result = windowed({ ...node, domain: '' }, [
+      transpose(x, toFirst),
+      w && transpose(w, toFirst),
+      bias,
+    ]);
+    return transpose(result, [0, ...x.dims.slice(2).map((_, axis) => axis + 2), 1]);
+  }
+  if (x.dims.length === 3) {
+    const row = (own: Nd): Nd => ({
+      ...own,
+      dims: [own.dims[0] ?? 1, own.dims[1] ?? 1, 1, own.dims[2] ?? 1],
+    });
+    const numbers = new Map(node.numbers);
+    for (const name of ['kernel_shape', 'strides', 'dilations']) {
+      const given = numbers.get(name);
+      if (given !== undefined) numbers.set(name, [1, ...given]);
+    }
+    const [before = 0, after = 0] = numbers.get('pads') ?? [];
+    if (numbers.has('pads')) numbers.set('pads', [0, before, 0, after]);
+    const result = windowed({ ...node, numbers }, [row(x), w && row(w), bias]);
+    return { ...result, dims: result.dims.filter((_, axis) => axis !== 2) };
+  }
+  if (node.operator === 'Conv') return conv(node, x, w ?? x, bias);
+  return pool(node, x, node.operator === 'MaxPool' ? 'max' : 'mean');
+}
+
 /** A node's output from its inputs. */
 function run(node: OnnxNode, inputs: readonly (Nd | undefined)[]): Nd {
   const input = (index: number): Nd => {
@@ -288,19 +340,76 @@ function run(node: OnnxNode, inputs: readonly (Nd | undefined)[]): Nd {
       return bias === undefined ? sum : binary(sum, bias, (v, b) => v + number('beta', 1) * b);
     }
     case 'Conv':
-      return conv(node, x, input(1), inputs[2]);
     case 'MaxPool':
-      return pool(node, x, 'max');
     case 'AveragePool':
-      return pool(node, x, 'mean');
+      return windowed(node, inputs);
+    case 'Sigmoid':
+      return unary(x, (v) => 1 / (1 + Math.exp(-v)));
+    case 'Tanh':
+      return unary(x, Math.tanh);
+    case 'LeakyRelu':
+      return unary(x, (v) => (v < 0 ? v * number('alpha', 0.01) : v));
+    case 'Selu':
+      return unary(x, (v) => 1.0507009873554805 * (v < 0 ? 1.6732632423543772 * (Math.exp(v) - 1) : v));
+    case 'Neg':
+      return unary(x, (v) => -v);
+    case 'Sum':
+      return inputs.slice(1).reduce<Nd>((sum, _, i) => binary(sum, input(i + 1), (a, b) => a + b), x);
+    case 'Max':
+      return binary(x, input(1), Math.max);
+    case 'Min':
+      return binary(x, input(1), Math.min);
+    case 'Slice': {
+      const [starts, ends] = [list('starts', 1), list('ends', 2)];
+      const axes =
+        node.numbers.get('axes') ?? (inputs[3] ? [...inputs[3].data] : starts.map((_, axis) => axis));
+      const steps = inputs[4] ? [...inputs[4].data] : axes.map(() => 1);
+      const places = x.dims.map((extent, axis) => {
+        const index = axes.findIndex((own) => (own < 0 ? own + rank : own) === axis);
+        const all = Array.from({ length: extent }, (_, i) => i);
+        if (index < 0) return all;
+        const [step = 1, start = 0, end = 0] = [steps[index], starts[index], ends[index]];
+        const from = start < 0 ? start + extent : start;
+        const to = end < 0 ? end + extent : end;
+        const taken: number[] = [];
+        const first = step > 0 ? Math.max(0, from) : Math.min(extent - 1, from);
+        for (let i = first; step > 0 ? i < Math.min(to, extent) : i > Math.max(to, -1); i += step)
+          taken.push(i);
+        return taken;
+      });
+      return build(
+        places.map(({ length }) => length),
+        (place) =>
+          at(
+            x,
+            place.map((p, axis) => places[axis]?.[p] ?? 0),
+          ),
+      );
+    }
+    case 'QuantizeLinear': {
+      const rounded = binary(x, along(node, rank, input(1)), (v, s) => halfEven(v / s));
+      const [low, high] = (inputs[2] as { type?: number } | undefined)?.type === 3 ? [-128, 127] : [0, 255];
+      return binary(rounded, along(node, rank, inputs[2]), (v, z) => Math.min(high, Math.max(low, v + z)));
+    }
+    case 'DequantizeLinear': {
+      const centred = binary(x, along(node, rank, inputs[2]), (v, z) => v - z);
+      return binary(centred, along(node, rank, input(1)), (v, s) => v * s);
+    }
     case 'GlobalAveragePool':
     case 'ReduceMean': {
+      const over = node.numbers
+        .get('axes')
+        ?.map((axis) => (axis < 0 ? axis + rank : axis))
+        .join();
+      if (over === '1,2')
+        return run({ ...node, numbers: new Map([['keepdims', [0]]]) }, [transpose(x, [0, 3, 1, 2])]);
       const [n = 1, c = 1, h = 1, w = 1] = x.dims;
       const means = build([n, c, 1, 1], ([b = 0, channel = 0]) => {
         const start = (b * c + channel) * h * w;
         return x.data.slice(start, start + h * w).reduce((sum, v) => sum + v, 0) / (h * w);
       });
-      return number('keepdims', 1) ? means : { ...means, dims: [n, c] };
+      const kept = [n, c, ...x.dims.slice(2).map(() => 1)];
+      return { ...means, dims: number('keepdims', 1) ? kept : [n, c] };
     }
     case 'Reshape':
       return reshape(x, list('shape', 1));
@@ -322,15 +431,7 @@ function run(node: OnnxNode, inputs: readonly (Nd | undefined)[]): Nd {
       return { ...x, dims };
     }
     case 'Transpose': {
-      const perm = node.numbers.get('perm') ?? x.dims.map((_, axis) => rank - 1 - axis);
-      return build(
-        perm.map((axis) => x.dims[axis] ?? 1),
-        (place) =>
-          at(
-            x,
-            x.dims.map((_, axis) => place[perm.indexOf(axis)] ?? 0),
-          ),
-      );
+      return transpose(x, node.numbers.get('perm') ?? x.dims.map((_, axis) => rank - 1 - axis));
     }
     case 'Concat': {
       const axis = (number('axis', 0) + rank) % rank;
@@ -389,19 +490,63 @@ function run(node: OnnxNode, inputs: readonly (Nd | undefined)[]): Nd {
 /** The output of a file for an input with the file's own dims, NCHW. */
 export function evaluateOnnx(bytes: Uint8Array, given: ArrayLike<number>): Nd {
   const { nodes, initializers, inputs, outputs } = parseOnnx(bytes);
-  const known = new Map<string, Nd>(initializers);
   const [entry] = inputs.filter(({ name }) => !initializers.has(name));
   if (entry === undefined) throw new Error('no input');
   const first = [entry.dims[0] || 1, ...entry.dims.slice(1)];
+  const known = new Map<string, Nd>(initializers);
   known.set(entry.name, { dims: first, data: Float64Array.from(given) });
+  return resultOf(evaluateNodes(nodes, known), outputs[0]?.name);
+}
+
+/** Everything that nodes make of what is known. */
+export function evaluateNodes(nodes: readonly OnnxNode[], given: ReadonlyMap<string, Nd>): Map<string, Nd> {
+  const known = new Map(given);
   for (const node of nodes) {
     const values = node.inputs.map((name) => known.get(name));
     const output = run(node, values);
     for (const name of node.outputs) known.set(name, output);
   }
-  const result = known.get(outputs[0]?.name ?? '');
-  if (result === undefined) throw new Error('no output');
+  return known;
+}
+
+export function resultOf(known: ReadonlyMap<string, Nd>, name = ''): Nd {
+  const result = known.get(name);
+  if (result === undefined) throw new Error(`no output ${name}`);
   return result;
+}
+
+/** All values of a graph as a test describes it, without this library's parser. */
+export function evaluateHandMade(
+  { constants, nodes }: HandMade,
+  given: Readonly<Record<string, Nd>>,
+): Map<string, Nd> {
+  const types = { int8: 3, uint8: 2 } as const;
+  const known = new Map<string, Nd>(Object.entries(given));
+  for (const [name, [dims, data, type]] of Object.entries(constants)) {
+    const number = type === 'int8' || type === 'uint8' ? types[type] : 1;
+    known.set(name, { dims, data: Float64Array.from(data), type: number } as Nd);
+  }
+  const made = nodes.map(([operator, inputs, attributes = {}, more = {}], index): OnnxNode => {
+    const entries = Object.entries(attributes);
+    const listOf = (value: (typeof attributes)[string]) =>
+      typeof value === 'number'
+        ? [value]
+        : typeof value === 'string'
+          ? []
+          : 'float' in value
+            ? [value.float]
+            : value;
+    return {
+      ...{ operator, inputs, name: more.name ?? `node${index}`, domain: more.domain ?? '' },
+      outputs: more.outputs ?? [`n${index}`],
+      numbers: new Map(
+        entries.flatMap(([name, value]) => (typeof value === 'string' ? [] : [[name, listOf(value)]])),
+      ),
+      texts: new Map(entries.flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : []))),
+      tensors: new Map(),
+    };
+  });
+  return evaluateNodes(made, known);
 }
 
 /** NCHW to NHWC, and any other shape with its channels last. */
@@ -418,4 +563,41 @@ export function channelsLast({ dims, data }: Nd): Float64Array<ArrayBuffer> {
     }
   }
   return out;
+}
+
+/** An end of a network as `importOnnx` tells it. */
+interface End {
+  readonly layout: string;
+  readonly dims: readonly number[];
+}
+
+/** Axes of an end with channels last. */
+function lastOrder(end: End | undefined): number[] {
+  const letters = [...(end?.layout ?? '')];
+  const channel = letters.indexOf('C');
+  const others = letters.map((_, axis) => axis).filter((axis) => axis !== channel);
+  return channel < 0 ? others : [...others, channel];
+}
+
+function moved({ dims, data }: Nd, order: readonly number[]): Float64Array<ArrayBuffer> {
+  const to = order.map((axis) => dims[axis] ?? 1);
+  return build(to, (place) =>
+    at(
+      { dims, data },
+      dims.map((_, axis) => place[order.indexOf(axis)] ?? 0),
+    ),
+  ).data;
+}
+
+/** A sample in the file's order as the model takes it. */
+export function intoModel(end: End | undefined, x: Nd): Float64Array<ArrayBuffer> {
+  return moved(x, lastOrder(end));
+}
+
+/** What the model gives for one sample, in the file's order. */
+export function outOfModel(end: End | undefined, y: Float32Array): Float32Array<ArrayBuffer> {
+  const order = lastOrder(end);
+  const dims = order.map((axis) => (axis === 0 ? 1 : (end?.dims[axis] ?? 1)));
+  const back = order.map((_, axis) => order.indexOf(axis));
+  return Float32Array.from(moved({ dims, data: Float64Array.from(y) }, back));
 }

@@ -31,8 +31,8 @@ export interface WrittenGraph {
   readonly name: string;
   readonly nodes: readonly WrittenNode[];
   readonly initializers: readonly WrittenTensor[];
-  readonly input: WrittenValue;
-  readonly output: WrittenValue;
+  readonly inputs: readonly WrittenValue[];
+  readonly outputs: readonly WrittenValue[];
   readonly metadata: Readonly<Record<string, string>>;
   readonly domains: readonly { readonly domain: string; readonly version: number }[];
 }
@@ -65,8 +65,8 @@ export function writeOnnx({
   name,
   nodes,
   initializers,
-  input,
-  output,
+  inputs,
+  outputs,
   metadata,
   domains,
 }: WrittenGraph): Uint8Array<ArrayBuffer> {
@@ -74,9 +74,9 @@ export function writeOnnx({
     ...nodes.map((node): Field => [1, nodeOf(node)]),
     [2, name],
     ...initializers.map((tensor): Field => [5, tensorOf(tensor)]),
-    [11, typed(input)],
-    [12, typed(output)],
-    ...[input, output].flatMap((value) => annotated(value)),
+    ...inputs.map((value): Field => [11, typed(value)]),
+    ...outputs.map((value): Field => [12, typed(value)]),
+    ...[...inputs, ...outputs].flatMap((value) => annotated(value)),
   ]);
   return message([
     [1, IR_VERSION],

@@ -30,9 +30,11 @@ export class Exporter {
   readonly nodes: WrittenNode[] = [];
   readonly initializers: WrittenTensor[] = [];
   readonly #values: ParameterValues;
-  readonly #names = new Names(['input', 'output']);
+  readonly #names: Names;
 
-  constructor(values: ParameterValues, operators: OperatorSet) {
+  /** @param taken names of inputs and outputs */
+  constructor(values: ParameterValues, operators: OperatorSet, taken: readonly string[]) {
+    this.#names = new Names(taken);
     this.#values = values;
     this.operators = operators;
   }

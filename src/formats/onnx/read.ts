@@ -2,7 +2,8 @@
 import { type BytesLike, plainBytes } from '../../bytes.ts';
 import { FormatError, listed, OptionError } from '../../errors.ts';
 import { sizeOf } from '../../gpu/index.ts';
-import { input, type Model, model } from '../../graph/index.ts';
+import { type GraphNode, input, type Model, model } from '../../graph/index.ts';
+import { reshape } from '../../layers/index.ts';
 import { assertKnownOptions } from '../../options.ts';
 import { PIXEL_RANGES, type PixelEncoding } from '../pixels.ts';
 import { ARITHMETIC_RULES } from './arithmetic.ts';
@@ -26,7 +27,7 @@ import { POOL_RULES } from './pools.ts';
 import { PRODUCT_RULES } from './products.ts';
 import { QUANTIZATION_RULES } from './quantization.ts';
 import { SHAPE_RULES } from './shapes.ts';
-import { activation, refused, type Value } from './values.ts';
+import { type Activation, activation, refused, type Value } from './values.ts';
 import { withChannelsLast } from './views.ts';
 
 export interface OnnxNetwork {
@@ -81,6 +82,8 @@ const DOMAINS = [
   // As the same operators were called in 2020 and 2021.
   ...['finn', 'qonnx'],
 ];
+/** Inputs, and outputs, at most. */
+const MOST_ENDS = 256;
 /** Values of one sample, at most. */
 const MOST_INPUTS = 2 ** 22;
 /** Numbers that all nodes together may make while a file is read: these, and some more for each of its bytes. */
@@ -88,8 +91,11 @@ const FREE_NUMBERS = 2 ** 23;
 const NUMBERS_A_BYTE = 8;
 
 export interface OnnxImportOptions {
-  /** Shape of the input, for files that leave height and width open: [height, width, channels] or [features]. */
-  readonly input?: readonly number[];
+  /**
+   * Shape of the input, for files that leave height and width open: [height, width, channels] or [features]; of several
+   * inputs, by name.
+   */
+  readonly input?: readonly number[] | Readonly<Record<string, readonly number[]>>;
   /** Files beside the model that its weights may be in, by name. Nothing else is ever read. */
   readonly files?: OnnxFiles;
 }
@@ -111,11 +117,11 @@ export function importOnnx(bytes: BytesLike, options: OnnxImportOptions = {}): O
   assertKnownOptions(options, ['input', 'files'], 'importOnnx');
   const own = plainBytes(bytes, 'importOnnx');
   const size = [...(options.files?.values() ?? [])].reduce((sum, { length }) => sum + length, own.length);
-  return importGraph(parseOnnx(own, options.files), size, { input: options.input });
+  return importGraph(parseOnnx(own, options.files), size, options);
 }
 
 interface GraphOptions {
-  readonly input?: readonly number[] | undefined;
+  readonly input?: OnnxImportOptions['input'];
   /** Is told the shape of every value that depends on the input: dims of ONNX, the batch first. */
   readonly onValue?: OnValue;
 }
@@ -179,39 +185,31 @@ function build(
   most: number,
   { input: asked, onValue = () => {} }: GraphOptions,
 ): OnnxNetwork {
-  const { nodes, initializers, inputs, outputs, opset, metadata, producer, annotations } = graph;
+  const { nodes, initializers, outputs, opset, metadata, producer, annotations } = graph;
   const importer = new Importer(opset, most);
   const names = new Map<string, Value>();
   /** Results that no rule makes, with their nodes. */
   const unmade = new Map<string, OnnxNode>();
   const layouts = new Map<string, OnnxLayout>();
   for (const [name, tensor] of initializers) names.set(name, { kind: 'constant', ...tensor });
-  const given = inputs.filter(({ name }) => !initializers.has(name));
-  const [only] = given;
-  const [result] = outputs;
-  if (only === undefined || given.length !== 1 || result === undefined || outputs.length !== 1) {
-    const namesOf = (values: readonly OnnxValueInfo[]) => listed(values.map(({ name }) => name)) || 'none';
-    throw new FormatError('A network has one input and one output.', {
-      given: `inputs: ${namesOf(given)}; outputs: ${namesOf(outputs)}`,
-      where: 'ONNX',
-    });
-  }
-  const { dims, layout } = inputOf(graph, only, asked);
-  const { shape, axes } = placed(layout, dims);
-  const start = input(shape);
-  names.set(only.name, activation(start, dims, axes, shape, 'reals'));
-  layouts.set(only.name, layout);
-  onValue(only.name, dims);
+  const starts = new Map<string, GraphNode>();
+  const inputs = inputsOf(graph, asked).map(({ entry, dims, layout }): OnnxEnd => {
+    const { name } = entry;
+    const { shape, axes } = placed(layout, dims);
+    const start = input(shape);
+    starts.set(name, start);
+    names.set(name, activation(start, dims, axes, shape, 'reals'));
+    layouts.set(name, layout);
+    onValue(name, dims);
+    return { name, dims: openBatch(entry, dims), layout };
+  });
 
   for (const node of nodes) {
     const values = node.inputs.map((name) => (name === '' ? undefined : named(names, unmade, name, node)));
     const rule = ruleOf(node);
     const [output] = node.outputs;
     if (rule === undefined || output === undefined) throw refused(node, 'it has no output');
-    const places = { TopK: node.outputs[1], ArgMax: output }[node.operator];
-    if (['TopK', 'ArgMax'].includes(node.operator) && (node !== nodes.at(-1) || places !== result.name)) {
-      throw refused(node, 'its indices are not the output');
-    }
+    if (LABELS.includes(node.operator)) assertLast(graph, node);
     const value = rule(importer, node, values);
     if (!values.includes(value)) {
       importer.spend(node.name, value.kind === 'constant' ? value.data.length : 2 * value.scale.length);
@@ -226,37 +224,120 @@ function build(
       onValue(first, value.dims);
     }
   }
-  const last = names.get(result.name);
-  if (last?.kind !== 'activation') {
-    const maker = unmade.get(result.name);
-    if (maker !== undefined)
-      throw refused(maker, `its result ${JSON.stringify(result.name)} is not made here`);
-    throw new FormatError("The output doesn't depend on the input.", { where: result.name });
-  }
-  const where = { name: 'output' };
-  const plain = importer.scaled(where, importer.ordered(where, last));
-  const said = annotatedLayout(graph, result.name);
-  const outLayout = said?.length === plain.dims.length ? said : (layouts.get(result.name) ?? '');
-  // Axes of extent 1 don't matter to who reads the output.
-  const wanted = channelsLastOrder(outLayout);
-  const moving = wanted
-    .map((axis) => plain.axes[axis - 1] ?? -1)
-    .filter((axis) => plain.shape[axis] !== 1 && axis >= 0);
-  const isLast = moving.every((axis, place) => place === 0 || axis > (moving[place - 1] ?? 0));
-  const { node } = isLast ? plain : importer.arranged(where, plain, wanted);
-  const built = model({ input: start, output: node, name: 'ONNX' });
-  const isBytes = annotations.get(only.name)?.get('finn_datatype') === 'UINT8';
+
+  const ends = new Map<string, GraphNode>();
+  const results = outputs.map((entry): OnnxEnd => {
+    const { name } = entry;
+    const value = names.get(name);
+    const maker = unmade.get(name);
+    if (maker !== undefined) throw refused(maker, `its result ${JSON.stringify(name)} is not made here`);
+    if (value?.kind !== 'activation') {
+      throw new FormatError("The output doesn't depend on the input.", { given: name, where: name });
+    }
+    const said = annotatedLayout(graph, name);
+    const layout = said?.length === value.dims.length ? said : (layouts.get(name) ?? '');
+    const where = { name: outputs.length === 1 ? 'output' : `${name}_output` };
+    ends.set(name, finished(importer, where, value, layout));
+    return { name, dims: openBatch(entry, value.dims), layout };
+  });
+  const [only] = inputs;
+  const isBytes = inputs.length === 1 && annotations.get(only?.name ?? '')?.get('finn_datatype') === 'UINT8';
+  const built = model({ input: endsOf(starts, 'input'), output: endsOf(ends, 'output'), name: 'ONNX' });
   return {
     model: built,
     values: importer.values,
     output: importer.output,
     folded: importer.folded,
-    inputs: [{ name: only.name, dims: openBatch(only, dims), layout }],
-    outputs: [{ name: result.name, dims: openBatch(result, plain.dims), layout: outLayout }],
+    inputs: inOrderOf(built.inputs, inputs),
+    outputs: inOrderOf(built.outputs, results),
     pixels: isBytes ? PIXEL_RANGES['0:255'] : undefined,
     metadata,
     producer,
   };
+}
+
+/** Ends in the order in which the model has them; names that are numbers come first there. */
+function inOrderOf(own: Model['inputs'], ends: readonly OnnxEnd[]): readonly OnnxEnd[] {
+  const byName = new Map(ends.map((end) => [end.name, end]));
+  return ends.length === 1 ? ends : own.flatMap(({ name }) => byName.get(name) ?? []);
+}
+
+/** One node under its usual name, several under the file's. */
+function endsOf(nodes: ReadonlyMap<string, GraphNode>, usual: string): Readonly<Record<string, GraphNode>> {
+  return Object.fromEntries([...nodes].map(([name, node]) => [nodes.size === 1 ? usual : name, node]));
+}
+
+/** A result with nothing pending and its axes in this library's order, as a layer. */
+function finished(
+  importer: Importer,
+  where: { readonly name: string },
+  value: Activation,
+  layout: OnnxLayout,
+): GraphNode {
+  const plain = importer.scaled(where, importer.ordered(where, value));
+  // Axes of extent 1 don't matter to who reads the output.
+  const wanted = channelsLastOrder(layout);
+  const moving = wanted
+    .map((axis) => plain.axes[axis - 1] ?? -1)
+    .filter((axis) => plain.shape[axis] !== 1 && axis >= 0);
+  const isLast = moving.every((axis, place) => place === 0 || axis > (moving[place - 1] ?? 0));
+  const { node, shape } = isLast ? plain : importer.arranged(where, plain, wanted);
+  // An input that is an output as it is.
+  return node.layer === undefined
+    ? importer.layer(where.name, (name) => reshape({ name, shape }), node)
+    : node;
+}
+
+/** What gives the place of the largest score instead of scores: the end of a network. */
+const LABELS = ['TopK', 'ArgMax'];
+
+/** @throws FormatError unless the places that a node gives are the only output */
+function assertLast({ nodes, outputs }: OnnxGraph, node: OnnxNode): void {
+  const places = node.outputs[node.operator === 'TopK' ? 1 : 0];
+  if (node !== nodes.at(-1) || outputs.length !== 1 || outputs[0]?.name !== places) {
+    throw refused(node, 'its indices are not the output');
+  }
+}
+
+/** The network's inputs with their shapes. @throws FormatError where there is none, or no output */
+function inputsOf(graph: OnnxGraph, asked: GraphOptions['input']): InputShape[] {
+  const entries = graph.inputs.filter(({ name }) => !graph.initializers.has(name));
+  const { outputs } = graph;
+  const namesOf = (values: readonly OnnxValueInfo[]) => listed(values.map(({ name }) => name)) || 'none';
+  const differ = (values: readonly OnnxValueInfo[]) =>
+    new Set(values.map(({ name }) => name)).size === values.length;
+  const isFew = [entries, outputs].every(({ length }) => length > 0 && length <= MOST_ENDS);
+  if (!isFew || !differ(entries) || !differ(outputs)) {
+    throw new FormatError('A network has an input and an output.', {
+      given: `inputs: ${namesOf(entries)}; outputs: ${namesOf(outputs)}`,
+      expected: `1 to ${MOST_ENDS} of each, with names that differ`,
+      where: 'ONNX',
+    });
+  }
+  const byName: Readonly<Record<string, readonly number[]>> =
+    asked === undefined
+      ? {}
+      : Array.isArray(asked)
+        ? { [entries[0]?.name ?? '']: asked as readonly number[] }
+        : (asked as Readonly<Record<string, readonly number[]>>);
+  const isOfSeveral = Array.isArray(asked) && entries.length > 1;
+  const odd = Object.keys(byName).find((name) => entries.every((entry) => entry.name !== name));
+  if (isOfSeveral || odd !== undefined) {
+    throw new OptionError(isOfSeveral ? 'This network has several inputs.' : 'There is no such input.', {
+      given: odd ?? 'one shape',
+      expected: `shapes by name: ${namesOf(entries)}`,
+      where: 'importOnnx: input',
+    });
+  }
+  return entries.map((entry) =>
+    inputOf(graph, entry, Object.hasOwn(byName, entry.name) ? byName[entry.name] : undefined),
+  );
+}
+
+interface InputShape {
+  readonly entry: OnnxValueInfo;
+  readonly dims: readonly number[];
+  readonly layout: OnnxLayout;
 }
 
 /** Dims as the file has them: 0 for an open batch. */
@@ -268,11 +349,7 @@ function openBatch(
 }
 
 /** Shape and axes of an input: what the file says, completed by what was asked for. */
-function inputOf(
-  graph: OnnxGraph,
-  entry: OnnxValueInfo,
-  asked: readonly number[] | undefined,
-): { dims: readonly number[]; layout: OnnxLayout } {
+function inputOf(graph: OnnxGraph, entry: OnnxValueInfo, asked: readonly number[] | undefined): InputShape {
   // An open batch is one sample.
   const said = entry.dims.map((extent, axis) => (extent > 0 ? extent : axis === 0 ? 1 : 0));
   if (asked !== undefined) return completed(graph, entry, said, asked);
@@ -297,7 +374,7 @@ function inputOf(
       },
     );
   }
-  return { dims: said, layout: inputLayout(graph, entry, said) };
+  return { entry, dims: said, layout: inputLayout(graph, entry, said) };
 }
 
 /** The first order of axes in which the shape that was asked for is what the file says. */
@@ -306,11 +383,14 @@ function completed(
   entry: OnnxValueInfo,
   said: readonly number[],
   asked: readonly number[],
-): { dims: readonly number[]; layout: OnnxLayout } {
-  const isShape = [1, 3].includes(asked.length) && asked.every((own) => Number.isSafeInteger(own) && own > 0);
+): InputShape {
+  const isShape =
+    Array.isArray(asked) &&
+    [1, 3].includes(asked.length) &&
+    asked.every((own) => Number.isSafeInteger(own) && own > 0);
   if (!isShape || sizeOf(asked) > MOST_INPUTS) {
     throw new OptionError('This is no shape of an input.', {
-      given: `[${listed(asked)}]`,
+      given: Array.isArray(asked) ? `[${listed(asked)}]` : typeof asked,
       expected: `[height, width, channels] or [features], ${MOST_INPUTS} values at most`,
       where: 'importOnnx: input',
     });
@@ -321,7 +401,8 @@ function completed(
     const dims = dimsIn(layout, asked);
     if (dims === undefined) continue;
     const own = [said[0] || 1, ...dims.slice(1)];
-    if (said.every((extent, axis) => extent === 0 || extent === own[axis])) return { dims: own, layout };
+    if (said.every((extent, axis) => extent === 0 || extent === own[axis]))
+      return { entry, dims: own, layout };
   }
   throw new OptionError("This shape isn't what the file says of its input.", {
     given: `[${asked.join(', ')}]`,

@@ -1,12 +1,7 @@
 /** The writer: every layer for inference as nodes of ONNX, with QONNX' operators where signs and few bits are meant. */
 import { FormatError, listed, OptionError } from '../../errors.ts';
 import type { Shape } from '../../gpu/index.ts';
-import {
-  assertOneInputAndOutput,
-  type Model,
-  type ModelLayer,
-  type ParameterValues,
-} from '../../graph/index.ts';
+import type { Model, ModelLayer, ParameterValues } from '../../graph/index.ts';
 import { DEFAULT_EPSILON, type SliceOptions } from '../../layers/index.ts';
 import { type Conv2dOptions, resolveConv2d } from '../../ops/conv.ts';
 import type { Frame } from '../../ops/movement.ts';
@@ -19,6 +14,7 @@ import { permute } from '../../reference/movement.ts';
 import type { RoundingMode } from '../../reference/pointwise.ts';
 import { type Attribute, writeOnnx } from './container-writer.ts';
 import { Exporter, type OperatorSet, QONNX_DOMAIN, unwritable } from './exporter.ts';
+import { Names } from './names.ts';
 
 export interface OnnxExportOptions {
   /** Name of the graph; the model's when absent. */
@@ -30,6 +26,11 @@ export interface OnnxExportOptions {
   readonly operators?: OperatorSet;
   /** Texts that go with the file, as `metadata_props`: `importOnnx` gives them back, other tools show them. */
   readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** One end has its usual name, several have the model's. */
+function endNames(ends: Model['inputs'], usual: string): readonly string[] {
+  return ends.map(({ name }) => (ends.length === 1 ? usual : name));
 }
 
 /** Versions of the operators that files are written with. */
@@ -47,7 +48,6 @@ export function exportOnnx(
   values: ParameterValues,
   options: OnnxExportOptions = {},
 ): Uint8Array<ArrayBuffer> {
-  assertOneInputAndOutput(model, 'exportOnnx');
   assertKnownOptions(options, ['name', 'operators', 'metadata'], 'exportOnnx');
   const { name = model.name, operators = 'qonnx', metadata = {} } = options;
   if (operators !== 'qonnx' && operators !== 'standard') {
@@ -65,28 +65,26 @@ export function exportOnnx(
       where: unknown[0]?.name,
     });
   }
-  const exporter = new Exporter(values, operators);
-  const outputs: string[] = [];
+  const taken = new Names();
+  const ins = endNames(model.inputs, 'input').map((own) => taken.free(own));
+  const outs = endNames(model.outputs, 'output').map((own) => taken.free(own));
+  const exporter = new Exporter(values, operators, [...ins, ...outs]);
+  const results: string[] = [];
   for (const entry of model.layers) {
     const writer = WRITERS[entry.layer.kind];
     if (writer === undefined) throw unwritable(entry, 'it is unknown');
-    outputs.push(
-      writer(
-        exporter,
-        entry,
-        entry.inputs.map((from) => (from < 0 ? 'input' : (outputs[from] ?? ''))),
-      ),
-    );
+    const from = entry.inputs.map((at) => (at < 0 ? (ins[-1 - at] ?? '') : (results[at] ?? '')));
+    results.push(writer(exporter, entry, from));
   }
-  // The graph's output has a name of its own, and may be an input's, or one that is read elsewhere.
-  const last = model.layers.at(-1);
-  if (last !== undefined) {
+  // The graph's outputs have names of their own, and may be inputs' results, or ones that are read elsewhere.
+  for (const [place, { from }] of model.outputs.entries()) {
+    const output = outs[place] ?? '';
     exporter.nodes.push({
-      name: 'output_Identity',
+      name: `${output}_Identity`,
       operator: 'Identity',
       domain: '',
-      inputs: [outputs.at(-1) ?? 'input'],
-      outputs: ['output'],
+      inputs: [results[from] ?? ''],
+      outputs: [output],
       attributes: {},
     });
   }
@@ -95,8 +93,11 @@ export function exportOnnx(
     name,
     nodes: exporter.nodes,
     initializers: exporter.initializers,
-    input: { name: 'input', dims: channelsFirst(model.inputShape) },
-    output: { name: 'output', dims: channelsFirst(model.outputShape) },
+    inputs: model.inputs.map(({ shape }, place) => ({ name: ins[place] ?? '', dims: channelsFirst(shape) })),
+    outputs: model.outputs.map(({ shape }, place) => ({
+      name: outs[place] ?? '',
+      dims: channelsFirst(shape),
+    })),
     metadata,
     domains: [
       { domain: '', version: OPSET },
@@ -114,7 +115,7 @@ type LayerWriter = (exporter: Exporter, entry: ModelLayer, inputs: readonly stri
 
 /** A writer of a layer with one input. */
 function single(write: (exporter: Exporter, entry: ModelLayer, x: string) => string): LayerWriter {
-  return (exporter, entry, [x = 'input']) => write(exporter, entry, x);
+  return (exporter, entry, [x = '']) => write(exporter, entry, x);
 }
 
 const configOf = <T>({ layer }: ModelLayer) => layer.config as Partial<T>;
@@ -265,7 +266,7 @@ interface FusedConfig {
 }
 
 /** A binary product with all that follows it. */
-const fused: LayerWriter = (exporter, entry, [x = 'input', residual]) => {
+const fused: LayerWriter = (exporter, entry, [x = '', residual]) => {
   const config = configOf<FusedConfig>(entry);
   const { outputShape } = entry;
   const source = config.inputIntegers === undefined ? exporter.signs(entry, x) : x;
