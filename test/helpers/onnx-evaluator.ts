@@ -231,8 +231,9 @@ function run(node: OnnxNode, inputs: readonly (Nd | undefined)[]): Nd {
   const list = (name: string, index: number) => node.numbers.get(name) ?? [...(inputs[index]?.data ?? [])];
   const x = inputs[0] ?? { dims: [], data: new Float64Array() };
   const rank = x.dims.length;
+  const isLast = node.domain === 'qonnx.custom_op.channels_last';
   const columns = (vector: Nd): Nd => ({
-    dims: [vector.data.length, ...new Array<number>(Math.max(0, rank - 2)).fill(1)],
+    dims: [vector.data.length, ...new Array<number>(isLast ? 0 : Math.max(0, rank - 2)).fill(1)],
     data: vector.data,
   });
   switch (node.operator) {
@@ -315,8 +316,8 @@ function run(node: OnnxNode, inputs: readonly (Nd | undefined)[]): Nd {
     case 'MultiThreshold': {
       const limits = input(1);
       const [rows = 1, count = 1] = limits.dims;
-      const isLast = (node.texts.get('data_layout') ?? 'NCHW') === 'NHWC' && rank === 4;
-      const axis = isLast || (rank !== 2 && rank !== 4) ? rank - 1 : 1;
+      const hasLast = (node.texts.get('data_layout') ?? 'NCHW') === 'NHWC' && rank === 4;
+      const axis = hasLast || (rank !== 2 && rank !== 4) ? rank - 1 : 1;
       return build(x.dims, (place) => {
         const row = rows === 1 ? 0 : (place[axis] ?? 0);
         const own = limits.data.slice(row * count, (row + 1) * count);
