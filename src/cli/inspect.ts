@@ -1,7 +1,9 @@
 /** `webgpu-bnn inspect`: what a stored network is made of, after it was compiled for inference. */
 import { Command } from 'commander';
+import { printable } from '../errors.ts';
+import type { OnnxEnd, OnnxNetwork } from '../formats/onnx.ts';
 import { type Model, summarize } from '../index.ts';
-import { MODEL_ARGUMENT, readModel } from './imported.ts';
+import { MODEL_ARGUMENT, type ReadableModel, readModel } from './imported.ts';
 import { bytesText } from './output.ts';
 
 interface Flags {
@@ -19,13 +21,13 @@ export function inspectCommand(): Command {
     .option('--json', 'print JSON')
     .addHelpText('after', '\nExample:\n  $ webgpu-bnn inspect model.onnx')
     .action(async (path: string, flags: Flags) => {
-      const { format, model, classes, folded, fused, kept, bytes } = await readModel(path, {
-        fold: flags.fold,
-      });
+      const source: ReadableModel & FileEnds = await readModel(path, { fold: flags.fold });
+      const { format, model, classes, folded, fused, kept, bytes, inputs, outputs } = source;
       const summary = summarize(model);
       if (flags.json === true) {
         const graph = graphOf(model);
-        const result = { format, fileBytes: bytes, ...summary, graph, classes, folded, fused, kept };
+        const file = { inputs, outputs };
+        const result = { format, fileBytes: bytes, file, ...summary, graph, classes, folded, fused, kept };
         process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
         return;
       }
@@ -33,6 +35,8 @@ export function inspectCommand(): Command {
       console.log(
         `size     ${bytesText(bytes)} on disk, ${bytesText(summary.total.bytes)} of weights in memory`,
       );
+      for (const end of inputs ?? []) console.log(`input    ${axesText(end)}`);
+      for (const end of outputs ?? []) console.log(`output   ${axesText(end)}`);
       if (classes !== undefined) console.log(`classes  ${classes.join(', ')}`);
       if (folded.length > 0) console.log(`folded   ${folded.join(', ')}`);
       for (const { name, took } of fused) console.log(`fused    ${name} with ${took.join(', ')}`);
@@ -51,6 +55,24 @@ export function inspectCommand(): Command {
         for (const { name, inputs } of branches) console.log(`  ${name} takes ${inputs.join(', ')}`);
       }
     });
+}
+
+/** What goes in and comes out as the file has it, where its format leaves the order of axes open. */
+type FileEnds = Partial<Pick<OnnxNetwork, 'inputs' | 'outputs'>>;
+
+/** A value of an ONNX file with what each of its axes is. */
+function axesText({ name, dims, layout }: OnnxEnd): string {
+  const words: Readonly<Record<string, string>> = {
+    C: layout === 'NC' ? 'features' : 'channels',
+    D: 'depth',
+    H: 'height',
+    W: layout.includes('H') ? 'width' : 'length',
+  };
+  const axes = dims.map((extent, axis) => {
+    const word = words[layout[axis] ?? ''];
+    return word === undefined ? 'batch' : `${word} ${extent}`;
+  });
+  return `${printable(name)} [${axes.join(', ')}]`;
 }
 
 interface GraphEntry {
