@@ -6,10 +6,12 @@ import * as ort from 'onnxruntime-web';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FormatError, OptionError } from '../src/errors.ts';
 import { rawFields } from '../src/formats/onnx/container.ts';
+import { Names } from '../src/formats/onnx/names.ts';
 import { exportOnnx, importOnnx, type OnnxNetwork, splitOnnx } from '../src/formats/onnx.ts';
 import { Network } from '../src/graph/index.ts';
 import { loadModel } from '../src/node/index.ts';
 import { normal } from '../src/reference/random.ts';
+import { LONGEST_MESSAGE } from './helpers/attack.ts';
 import { expectClose, useGpu } from './helpers/gpu.ts';
 import {
   evaluateHandMade,
@@ -708,6 +710,119 @@ describe('notes', () => {
     expect(await pixels('UINT8')).toEqual({ scale: [1], shift: [0] });
     expect(await pixels('INT8')).toBeUndefined();
     expect((await loaded(file)).pixels).toBeUndefined();
+  });
+});
+
+describe('hostile files', () => {
+  /** A model with these fields in its graph, and nothing else. */
+  const graphOf = (...fields: readonly Uint8Array[]) => message([1, 8], [7, Buffer.concat(fields)]);
+  const many = (count: number, field: (index: number) => Uint8Array) =>
+    Buffer.concat(Array.from({ length: count }, (_, index) => field(index)));
+  const node = () => message([1, message([4, 'Relu'])]);
+
+  test.each<[string, () => Uint8Array, RegExp]>([
+    ['100,000 nodes', () => graphOf(many(100_000, () => node())), /more nodes[\s\S]*32768 at most/],
+    [
+      '200,000 constants of nothing',
+      () => graphOf(many(200_000, (i) => message([5, message([1, 0], [2, 1], [8, `c${i}`])]))),
+      /more constants/,
+    ],
+    [
+      '200,000 inputs',
+      () => graphOf(many(200_000, (i) => message([11, message([1, `x${i}`])]))),
+      /more inputs/,
+    ],
+    [
+      '1,000 inputs',
+      () =>
+        graphOf(
+          many(1000, (i) => message([11, message([1, `x${i}`])])),
+          message([12, message([1, 'y'])]),
+        ),
+      /1 to 256/,
+    ],
+    [
+      'a node with 100,000 inputs',
+      () => graphOf(message([1, Buffer.concat([many(100_000, () => message([1, 'x']))])])),
+      /inputs of one node/,
+    ],
+    [
+      'a node with 100,000 attributes',
+      () => graphOf(message([1, many(100_000, (i) => message([5, message([1, `${i}`])]))])),
+      /attributes of one node/,
+    ],
+    [
+      '200,000 notes',
+      () => Buffer.concat([graphOf(), many(200_000, (i) => message([14, message([1, `${i}`])]))]),
+      /more notes/,
+    ],
+    [
+      '20,000 nodes of one name',
+      () =>
+        fileOf({
+          input: [1, 4],
+          constants: {},
+          nodes: Array.from({ length: 20_000 }, (_, i) => [
+            'Relu',
+            [i ? `n${i - 1}` : 'x'],
+            {},
+            { name: 'same' },
+          ]),
+        }),
+      /more layers[\s\S]*same[\s\S]*4096 at most/,
+    ],
+    [
+      'one matrix for many products',
+      () =>
+        fileOf({
+          input: [1, 300],
+          single: true,
+          constants: { w: [[300, 300], new Array<number>(90_000).fill(0.5)] },
+          nodes: Array.from({ length: 200 }, (_, i) => ['MatMul', [i ? `n${i - 1}` : 'x', 'w']]),
+        }),
+      /more memory than its size allows/,
+    ],
+    [
+      'a thousand operators that nobody knows',
+      () =>
+        fileOf({
+          input: [1, 4],
+          constants: {},
+          nodes: Array.from({ length: 1000 }, () => ['Unknown', ['x']]),
+        }),
+      /and 980 more/,
+    ],
+    [
+      'an operator of a long name',
+      () => fileOf({ input: [1, 4], constants: {}, nodes: [['R'.repeat(1_000_000), ['x']]] }),
+      /more characters/,
+    ],
+  ])('%s', (_, file, message) => {
+    const bytes = file();
+    let refused: unknown;
+    try {
+      importOnnx(bytes);
+    } catch (error) {
+      refused = error;
+    }
+    expect(refused).toBeInstanceOf(FormatError);
+    expect(String(refused)).toMatch(message);
+    expect(String(refused).length).toBeLessThan(LONGEST_MESSAGE);
+  });
+
+  test('4,000 nodes of one name are layers of as many names', () => {
+    const nodes: HandMade['nodes'] = Array.from({ length: 4000 }, (_, i) => [
+      'Relu',
+      [i ? `n${i - 1}` : 'x'],
+      {},
+      { name: 'same' },
+    ]);
+    const { model } = importOnnx(fileOf({ input: [1, 4], constants: {}, nodes }));
+    expect(model.layers.at(-1)?.name).toBe('same_4000');
+    // A search from the first number on would take minutes.
+    const names = new Names(['same']);
+    for (let count = 2; count < 300_000; count++) names.free('same');
+    expect(names.free('same')).toBe('same_300000');
   });
 });
 

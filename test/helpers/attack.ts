@@ -63,6 +63,9 @@ export function damage(source: Uint8Array<ArrayBuffer>, round: number): Uint8Arr
   return bytes;
 }
 
+/** Characters that a message may have: a screen. */
+export const LONGEST_MESSAGE = 4000;
+
 export interface Outcome {
   readonly refused: number;
   readonly read: number;
@@ -88,6 +91,8 @@ export function attack<T>(
         read(damaged);
       } catch (error) {
         if (!(error instanceof BnnError)) expect.fail(`round ${round}: ${String(error)}`);
+        if (error.message.length > LONGEST_MESSAGE)
+          expect.fail(`round ${round}: ${error.message.slice(0, 1000)}`);
         refused += 1;
       }
     }

@@ -51,6 +51,9 @@ type GraphContent = Omit<OnnxGraph, 'opset' | 'metadata' | 'producer'>;
 
 /** Nodes that a file may have: some ten times those of the largest published networks. */
 export const MOST_NODES = 2 ** 15;
+/** Inputs, and attributes, of one node. */
+const MOST_NODE_INPUTS = 2 ** 12;
+const MOST_ATTRIBUTES = 2 ** 8;
 /** Constants, inputs, outputs and annotations that a file may have, of each kind. */
 const MOST_OTHERS = 2 ** 17;
 
@@ -256,8 +259,12 @@ function readNode(bytes: Uint8Array, place: number, store: ExternalData): OnnxNo
   const texts = new Map<string, string>();
   const tensors = new Map<string, OnnxTensor>();
   let [name, operator, domain] = ['', '', ''];
+  let attributes = 0;
   readMessage(bytes, {
-    1: (reader) => void inputs.push(reader.string()),
+    1: (reader) => {
+      inputs.push(reader.string());
+      assertFew(inputs.length, MOST_NODE_INPUTS, 'inputs of one node');
+    },
     2: (reader) => void outputs.push(reader.string()),
     3: (reader) => {
       name = reader.string();
@@ -266,6 +273,8 @@ function readNode(bytes: Uint8Array, place: number, store: ExternalData): OnnxNo
       operator = reader.string();
     },
     5: (reader) => {
+      attributes += 1;
+      assertFew(attributes, MOST_ATTRIBUTES, 'attributes of one node');
       const values: number[] = [];
       let [key, own]: [string, string | undefined] = ['', undefined];
       let tensor: OnnxTensor | undefined;
