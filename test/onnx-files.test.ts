@@ -221,6 +221,34 @@ describe('which axis is what', () => {
       [4, 5, 3],
     ],
     [
+      'padding with channels last',
+      {
+        input: [1, 4, 5, 3],
+        constants: { p: list(0, 1, 0, 0, 0, 2, 1, 0), v: one(0.5), w: reals([2, 3, 2, 2], 12) },
+        nodes: [
+          ['Pad', ['x', 'p', 'v']],
+          ['Transpose', ['n0'], { perm: [0, 3, 1, 2] }],
+          ['Conv', ['n1', 'w']],
+        ],
+      },
+      'NHWC',
+      [4, 5, 3],
+    ],
+    [
+      'padding of sequences with channels last',
+      {
+        input: [1, 5, 3],
+        constants: { p: list(0, 2, 0, 0, 1, 0), w: reals([2, 3, 2], 13) },
+        nodes: [
+          ['Pad', ['x', 'p']],
+          ['Transpose', ['n0'], { perm: [0, 2, 1] }],
+          ['Conv', ['n1', 'w']],
+        ],
+      },
+      'NWC',
+      [1, 5, 3],
+    ],
+    [
       "FINN's annotation",
       {
         input: [1, 3, 4, 5],

@@ -29,6 +29,8 @@ export interface OnnxValueInfo {
   readonly name: string;
   /** 0 for an extent that the file leaves open. */
   readonly dims: readonly number[];
+  /** Element type by its number in onnx.proto3; 0 where the file doesn't say it. */
+  readonly type: number;
 }
 
 export interface OnnxGraph {
@@ -310,7 +312,7 @@ export function parseValueInfo(bytes: Uint8Array): OnnxValueInfo {
 }
 
 function readValueInfo(bytes: Uint8Array): OnnxValueInfo {
-  let name = '';
+  let [name, elementType] = ['', 0];
   const dims: number[] = [];
   const dimension: Field = (reader) => {
     let extent = 0;
@@ -329,10 +331,15 @@ function readValueInfo(bytes: Uint8Array): OnnxValueInfo {
     2: (type) =>
       readMessage(type.bytes(), {
         1: (tensor) =>
-          readMessage(tensor.bytes(), { 2: (shape) => readMessage(shape.bytes(), { 1: dimension }) }),
+          readMessage(tensor.bytes(), {
+            1: (own) => {
+              elementType = own.int32();
+            },
+            2: (shape) => readMessage(shape.bytes(), { 1: dimension }),
+          }),
       }),
   });
-  return { name, dims };
+  return { name, dims, type: elementType };
 }
 
 /** Element types by their number in onnx.proto3: those that are read. */
