@@ -9,7 +9,7 @@ import { rawFields } from '../src/formats/onnx/container.ts';
 import { Names } from '../src/formats/onnx/names.ts';
 import { exportOnnx, importOnnx, type OnnxNetwork, splitOnnx } from '../src/formats/onnx.ts';
 import { Network } from '../src/graph/index.ts';
-import { loadModel } from '../src/node/index.ts';
+import { loadDataset, loadModel } from '../src/node/index.ts';
 import { normal } from '../src/reference/random.ts';
 import { LONGEST_MESSAGE } from './helpers/attack.ts';
 import { expectClose, useGpu } from './helpers/gpu.ts';
@@ -739,6 +739,16 @@ describe('notes', () => {
     expect(await pixels('INT8')).toBeUndefined();
     expect((await loaded(file)).pixels).toBeUndefined();
   });
+
+  test("FINN's own file says so, and classifies the bytes of MNIST", async () => {
+    const finn = await loadModel(join(import.meta.dirname, 'fixtures', 'finn-tfc', 'model.onnx'));
+    expect(finn.pixels).toEqual({ scale: [1], shift: [0] });
+    const { test: split } = await loadDataset('mnist');
+    using classifier = await finn.createClassifier(gpu());
+    const { results } = await classifier.classify(split.images.subarray(0, 500 * 784));
+    const right = results.filter(([best], image) => best?.label === split.labels[image]).length;
+    expect(right).toBeGreaterThan(450);
+  });
 });
 
 describe('hostile files', () => {
@@ -836,6 +846,28 @@ describe('hostile files', () => {
     expect(refused).toBeInstanceOf(FormatError);
     expect(String(refused)).toMatch(message);
     expect(String(refused).length).toBeLessThan(LONGEST_MESSAGE);
+  });
+
+  test('sums of themselves, one after the other, are looked at once each when a file is split', () => {
+    // As many ways from the last to the first as there are numbers of 2,000 bits.
+    const nodes: HandMade['nodes'] = [
+      ['Sign', ['x']],
+      ...Array.from({ length: 2000 }, (_, i) => ['Add', [`n${i}`, `n${i}`]] as const),
+      ['MatMul', ['n2000', 'w']],
+    ];
+    const { nodes: parts } = splitOnnx(
+      fileOf({
+        input: [1, 3],
+        constants: {
+          w: [
+            [3, 2],
+            [1, -1, 1, 1, -1, 1],
+          ],
+        },
+        nodes,
+      }),
+    );
+    expect(parts.binary.length).toBe(2002);
   });
 
   test('4,000 nodes of one name are layers of as many names', () => {
