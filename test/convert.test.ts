@@ -226,3 +226,39 @@ describe('ONNX files with channels last', () => {
     expect(converted.code).toBe(0);
   });
 });
+
+describe('ONNX files with channels last', () => {
+  test('inspect says which axis is what, and convert writes them as .tflite that runs the same', async () => {
+    const file = join(folder, 'channels-last.onnx');
+    writeFileSync(
+      file,
+      fileOf({
+        input: [1, 4, 6, 3],
+        constants: {
+          w: [
+            [2, 3, 1, 1],
+            [1, -2, 3, 0.5, 0, -1],
+          ],
+        },
+        nodes: [
+          ['Transpose', ['x'], { perm: [0, 3, 1, 2] }],
+          ['Conv', ['n0', 'w']],
+          ['Transpose', ['n1'], { perm: [0, 2, 3, 1] }],
+        ],
+        output: [1, 4, 6, 2],
+      }),
+    );
+    const inspected = await bnn(`inspect ${file}`);
+    expect(inspected.stderr).toBe('');
+    expect(inspected.stdout).toContain('input    x [batch, height 4, width 6, channels 3]');
+    expect(inspected.stdout).toContain('output   n2 [batch, height 4, width 6, channels 2]');
+    const { layers } = await resultsOf(`inspect ${file}`);
+    expect(layers.map(({ kind }: { kind: string }) => kind)).toEqual(['conv2d']);
+
+    const lite = join(folder, 'channels-last.tflite');
+    const converted = await bnn(`convert ${file} ${lite}`);
+    expect(converted.stderr).toBe('');
+    expect(converted.stdout).toMatch(/verified +the same outputs/);
+    expect(converted.code).toBe(0);
+  });
+});

@@ -6,10 +6,12 @@ import * as ort from 'onnxruntime-web';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FormatError, OptionError } from '../src/errors.ts';
 import { rawFields } from '../src/formats/onnx/container.ts';
+import { Names } from '../src/formats/onnx/names.ts';
 import { exportOnnx, importOnnx, type OnnxNetwork, splitOnnx } from '../src/formats/onnx.ts';
 import { Network } from '../src/graph/index.ts';
-import { loadModel } from '../src/node/index.ts';
+import { loadDataset, loadModel } from '../src/node/index.ts';
 import { normal } from '../src/reference/random.ts';
+import { LONGEST_MESSAGE } from './helpers/attack.ts';
 import { expectClose, useGpu } from './helpers/gpu.ts';
 import {
   evaluateHandMade,
@@ -217,6 +219,34 @@ describe('which axis is what', () => {
       },
       'NHWC',
       [4, 5, 3],
+    ],
+    [
+      'padding with channels last',
+      {
+        input: [1, 4, 5, 3],
+        constants: { p: list(0, 1, 0, 0, 0, 2, 1, 0), v: one(0.5), w: reals([2, 3, 2, 2], 12) },
+        nodes: [
+          ['Pad', ['x', 'p', 'v']],
+          ['Transpose', ['n0'], { perm: [0, 3, 1, 2] }],
+          ['Conv', ['n1', 'w']],
+        ],
+      },
+      'NHWC',
+      [4, 5, 3],
+    ],
+    [
+      'padding of sequences with channels last',
+      {
+        input: [1, 5, 3],
+        constants: { p: list(0, 2, 0, 0, 1, 0), w: reals([2, 3, 2], 13) },
+        nodes: [
+          ['Pad', ['x', 'p']],
+          ['Transpose', ['n0'], { perm: [0, 2, 1] }],
+          ['Conv', ['n1', 'w']],
+        ],
+      },
+      'NWC',
+      [1, 5, 3],
     ],
     [
       "FINN's annotation",
@@ -708,6 +738,151 @@ describe('notes', () => {
     expect(await pixels('UINT8')).toEqual({ scale: [1], shift: [0] });
     expect(await pixels('INT8')).toBeUndefined();
     expect((await loaded(file)).pixels).toBeUndefined();
+  });
+
+  test("FINN's own file says so, and classifies the bytes of MNIST", async () => {
+    const finn = await loadModel(join(import.meta.dirname, 'fixtures', 'finn-tfc', 'model.onnx'));
+    expect(finn.pixels).toEqual({ scale: [1], shift: [0] });
+    const { test: split } = await loadDataset('mnist');
+    using classifier = await finn.createClassifier(gpu());
+    const { results } = await classifier.classify(split.images.subarray(0, 500 * 784));
+    const right = results.filter(([best], image) => best?.label === split.labels[image]).length;
+    expect(right).toBeGreaterThan(450);
+  });
+});
+
+describe('hostile files', () => {
+  /** A model with these fields in its graph, and nothing else. */
+  const graphOf = (...fields: readonly Uint8Array[]) => message([1, 8], [7, Buffer.concat(fields)]);
+  const many = (count: number, field: (index: number) => Uint8Array) =>
+    Buffer.concat(Array.from({ length: count }, (_, index) => field(index)));
+  const node = () => message([1, message([4, 'Relu'])]);
+
+  test.each<[string, () => Uint8Array, RegExp]>([
+    ['100,000 nodes', () => graphOf(many(100_000, () => node())), /more nodes[\s\S]*32768 at most/],
+    [
+      '200,000 constants of nothing',
+      () => graphOf(many(200_000, (i) => message([5, message([1, 0], [2, 1], [8, `c${i}`])]))),
+      /more constants/,
+    ],
+    [
+      '200,000 inputs',
+      () => graphOf(many(200_000, (i) => message([11, message([1, `x${i}`])]))),
+      /more inputs/,
+    ],
+    [
+      '1,000 inputs',
+      () =>
+        graphOf(
+          many(1000, (i) => message([11, message([1, `x${i}`])])),
+          message([12, message([1, 'y'])]),
+        ),
+      /1 to 256/,
+    ],
+    [
+      'a node with 100,000 inputs',
+      () => graphOf(message([1, Buffer.concat([many(100_000, () => message([1, 'x']))])])),
+      /inputs of one node/,
+    ],
+    [
+      'a node with 100,000 attributes',
+      () => graphOf(message([1, many(100_000, (i) => message([5, message([1, `${i}`])]))])),
+      /attributes of one node/,
+    ],
+    [
+      '200,000 notes',
+      () => Buffer.concat([graphOf(), many(200_000, (i) => message([14, message([1, `${i}`])]))]),
+      /more notes/,
+    ],
+    [
+      '20,000 nodes of one name',
+      () =>
+        fileOf({
+          input: [1, 4],
+          constants: {},
+          nodes: Array.from({ length: 20_000 }, (_, i) => [
+            'Relu',
+            [i ? `n${i - 1}` : 'x'],
+            {},
+            { name: 'same' },
+          ]),
+        }),
+      /more layers[\s\S]*same[\s\S]*4096 at most/,
+    ],
+    [
+      'one matrix for many products',
+      () =>
+        fileOf({
+          input: [1, 300],
+          single: true,
+          constants: { w: [[300, 300], new Array<number>(90_000).fill(0.5)] },
+          nodes: Array.from({ length: 200 }, (_, i) => ['MatMul', [i ? `n${i - 1}` : 'x', 'w']]),
+        }),
+      /more memory than its size allows/,
+    ],
+    [
+      'a thousand operators that nobody knows',
+      () =>
+        fileOf({
+          input: [1, 4],
+          constants: {},
+          nodes: Array.from({ length: 1000 }, () => ['Unknown', ['x']]),
+        }),
+      /and 980 more/,
+    ],
+    [
+      'an operator of a long name',
+      () => fileOf({ input: [1, 4], constants: {}, nodes: [['R'.repeat(1_000_000), ['x']]] }),
+      /more characters/,
+    ],
+  ])('%s', (_, file, message) => {
+    const bytes = file();
+    let refused: unknown;
+    try {
+      importOnnx(bytes);
+    } catch (error) {
+      refused = error;
+    }
+    expect(refused).toBeInstanceOf(FormatError);
+    expect(String(refused)).toMatch(message);
+    expect(String(refused).length).toBeLessThan(LONGEST_MESSAGE);
+  });
+
+  test('sums of themselves, one after the other, are looked at once each when a file is split', () => {
+    // As many ways from the last to the first as there are numbers of 2,000 bits.
+    const nodes: HandMade['nodes'] = [
+      ['Sign', ['x']],
+      ...Array.from({ length: 2000 }, (_, i) => ['Add', [`n${i}`, `n${i}`]] as const),
+      ['MatMul', ['n2000', 'w']],
+    ];
+    const { nodes: parts } = splitOnnx(
+      fileOf({
+        input: [1, 3],
+        constants: {
+          w: [
+            [3, 2],
+            [1, -1, 1, 1, -1, 1],
+          ],
+        },
+        nodes,
+      }),
+    );
+    expect(parts.binary.length).toBe(2002);
+  });
+
+  test('4,000 nodes of one name are layers of as many names', () => {
+    const nodes: HandMade['nodes'] = Array.from({ length: 4000 }, (_, i) => [
+      'Relu',
+      [i ? `n${i - 1}` : 'x'],
+      {},
+      { name: 'same' },
+    ]);
+    const { model } = importOnnx(fileOf({ input: [1, 4], constants: {}, nodes }));
+    expect(model.layers.at(-1)?.name).toBe('same_4000');
+    // A search from the first number on would take minutes.
+    const names = new Names(['same']);
+    for (let count = 2; count < 300_000; count++) names.free('same');
+    expect(names.free('same')).toBe('same_300000');
   });
 });
 

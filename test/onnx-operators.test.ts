@@ -34,6 +34,74 @@ type Case = readonly [
 
 /** Operators that ONNX defines: ONNX Runtime evaluates them too. */
 const STANDARD: readonly Case[] = [
+  ...['Sigmoid', 'Tanh', 'LeakyRelu', 'Selu', 'Neg'].map(
+    (operator): Case => [operator, {}, [[operator, ['x']]]],
+  ),
+  [
+    'Sum, Max and Min of values and numbers',
+    { c: scalar(0.25) },
+    [
+      ['Neg', ['x']],
+      ['Sum', ['x', 'n0', 'x', 'c']],
+      ['Max', ['n1', 'c']],
+      ['Min', ['n2', 'x']],
+    ],
+  ],
+  [
+    'Slice, backwards too',
+    { s: ints(-1, 1), e: ints(-9, 5), a: ints(2, 3), t: ints(-1, 2) },
+    [['Slice', ['x', 's', 'e', 'a', 't']]],
+  ],
+  [
+    'a constant for every value',
+    { c: reals([3, 5, 6], 60), d: reals([5, 6], 61) },
+    [
+      ['Mul', ['x', 'c']],
+      ['Sub', ['d', 'n0']],
+    ],
+  ],
+  [
+    'QuantizeLinear and DequantizeLinear with zero points, weights in eight bits',
+    {
+      s: scalar(0.125),
+      z: [[], [7], 'uint8'],
+      w: [[2, 3, 2, 2], Array.from({ length: 24 }, (_, i) => ((i * 37) % 200) - 100), 'int8'],
+      ws: [[2], [0.5, 0.25]],
+      wz: [[2], [0, 0], 'int8'],
+      ys: scalar(2),
+      yz: [[], [-3], 'int8'],
+    },
+    [
+      ['QuantizeLinear', ['x', 's', 'z']],
+      ['DequantizeLinear', ['n0', 's', 'z']],
+      ['DequantizeLinear', ['w', 'ws', 'wz'], { axis: 0 }],
+      ['Conv', ['n1', 'n2'], { pads: [1, 0, 0, 1] }],
+      ['QuantizeLinear', ['n3', 'ys', 'yz']],
+      ['DequantizeLinear', ['n4', 'ys', 'yz']],
+    ],
+  ],
+  [
+    'a convolution and a pool of sequences',
+    { w: reals([4, 3, 3], 62), b: reals([4], 63) },
+    [
+      ['Conv', ['x', 'w', 'b'], { pads: [1, 2], strides: [2], dilations: [2] }],
+      ['AveragePool', ['n0'], { kernel_shape: [2], pads: [1, 0] }],
+      ['GlobalAveragePool', ['n1']],
+    ],
+    [1, 3, 11],
+  ],
+  [
+    'channels last at both ends, and a mean over height and width',
+    { w: reals([4, 3, 2, 2], 64), p: ints(0, 1, 0, 0, 0, 2, 1, 0) },
+    [
+      ['Pad', ['x', 'p']],
+      ['Transpose', ['n0'], { perm: [0, 3, 1, 2] }],
+      ['Conv', ['n1', 'w']],
+      ['Transpose', ['n2'], { perm: [0, 2, 3, 1] }],
+      ['ReduceMean', ['n3'], { axes: [1, 2] }],
+    ],
+    [1, 5, 6, 3],
+  ],
   ...['GreaterOrEqual', 'Greater', 'LessOrEqual', 'Less'].flatMap((operator): Case[] => [
     [
       `signs by ${operator}, as numbers`,

@@ -257,6 +257,36 @@ describe('splitOnnx', () => {
 });
 
 describe('BinarySession', () => {
+  test('takes and gives values with channels last, where the file has them so', async () => {
+    const file = fileOf({
+      input: [1, 4, 6, 3],
+      single: true,
+      constants: {
+        w: [
+          [2, 3, 1, 1],
+          [1, -1, 1, -1, -1, 1],
+        ],
+      },
+      nodes: [
+        ['Sign', ['x']],
+        ['Transpose', ['n0'], { perm: [0, 3, 1, 2] }],
+        ['Conv', ['n1', 'w']],
+        ['Transpose', ['n2'], { perm: [0, 2, 3, 1] }],
+      ],
+      output: [1, 4, 6, 2],
+    });
+    const { binary, input, output } = splitOnnx(file, { from: 'x', to: 'n3' });
+    expect([input.layout, output.layout]).toEqual(['NHWC', 'NHWC']);
+    const middle = await BinarySession.create(runtime(), await loadModel(binary), { input, output });
+    const x = samples(sizeOf([4, 6, 3]));
+    const { n3 } = await middle.run({ x: new ort.Tensor('float32', x, [1, 4, 6, 3]) });
+    if (n3 === undefined) throw new Error('the binary part gave nothing');
+    expect(n3.dims).toEqual([1, 4, 6, 2]);
+    expectClose(await download(n3), evaluateOnnx(file, x).data, 1e-6);
+    n3.dispose();
+    await middle.release();
+  });
+
   test('between two sessions of ONNX Runtime, gives what ONNX Runtime gives for the whole file', async () => {
     const bytes = written(MIXED, 'standard');
     const { head, binary, tail, input, output } = splitOnnx(bytes);

@@ -66,6 +66,7 @@ import {
   transpose,
 } from '../src/layers/index.ts';
 import { normal, uniform01 } from '../src/reference/random.ts';
+import { cnn, mlp } from '../src/zoo/index.ts';
 import { expectClose, useGpu } from './helpers/gpu.ts';
 import { channelsLast, evaluateOnnx } from './helpers/onnx-evaluator.ts';
 
@@ -399,6 +400,84 @@ describe('written and read again', () => {
       expectClose(scores, await scoresOf(source, values, x), 1e-4, 'ONNX Runtime');
       await session.release();
     }
+  });
+
+  /** A residual block of binary convolutions with PReLU, and scores. */
+  function residual(): Model {
+    const start = input([6, 6, 3]);
+    const stem = apply(conv2d({ filters: 8, kernelSize: 3, padding: 'same' }), start);
+    const branch = apply(
+      quantConv2d({ filters: 8, kernelSize: 3, padding: 'same', padValue: 1, ...BINARY }),
+      stem,
+    );
+    const sum = apply(add(), apply(prelu(), apply(batchNormalization(), branch)), stem);
+    const scores = apply(dense({ units: 5, useBias: true }), apply(globalAveragePool2d(), sum));
+    return model({ input: start, output: scores });
+  }
+  const NETWORKS: readonly (readonly [name: string, source: Model])[] = [
+    ['mlp', mlp({ input: [6, 6, 1], classes: 5, units: 32 })],
+    ['cnn', cnn({ input: [20, 20, 1], classes: 5 })],
+    [
+      'depthwise',
+      sequential(
+        [
+          quantConv2d({ filters: 8, kernelSize: 3, kernelQuantizer: 'steSign' }),
+          batchNormalization(),
+          quantDepthwiseConv2d({
+            kernelSize: 3,
+            padding: 'same',
+            inputQuantizer: 'steSign',
+            depthwiseQuantizer: 'steSign',
+          }),
+          batchNormalization(),
+          quantSeparableConv2d({
+            filters: 6,
+            kernelSize: 3,
+            inputQuantizer: 'steSign',
+            depthwiseQuantizer: 'steSign',
+            pointwiseQuantizer: 'steSign',
+          }),
+          globalAveragePool2d(),
+        ],
+        { input: [8, 8, 2] },
+      ),
+    ],
+    ['a residual network with PReLU', residual()],
+    [
+      'one output and a sigmoid',
+      sequential(
+        [
+          flatten(),
+          quantDense({ units: 16, kernelQuantizer: 'steSign' }),
+          batchNormalization(),
+          quantDense({ units: 1, ...BINARY }),
+          batchNormalization(),
+          sigmoid(),
+        ],
+        {
+          input: [4, 4, 2],
+        },
+      ),
+    ],
+  ];
+
+  test.each(NETWORKS)('%s goes out and comes back, and ONNX Runtime gives its scores', async (_, source) => {
+    const { values, again } = await roundTrip(source, 60, 1e-4);
+    expect(wordsOf(again.model, again.values)).toEqual(wordsOf(source, values));
+    const standard = exportOnnx(source, values, { operators: 'standard' });
+    const x = samplesOf(source, 1, 60);
+    const scores = await scoresOf(source, values, x);
+    const back = importOnnx(standard);
+    expectClose(await scoresOf(back.model, back.values, x), scores, 1e-4, 'standard operators');
+    ort.env.wasm.numThreads = 1;
+    ort.env.logLevel = 'error';
+    const session = await ort.InferenceSession.create(standard, { executionProviders: ['wasm'] });
+    const [height = 1, width = 1, channels = 1] = source.inputShape;
+    const result = await session.run({
+      input: new ort.Tensor('float32', channelsFirst(x, source.inputShape), [1, channels, height, width]),
+    });
+    expectClose(Float32Array.from(result.output?.data as Float32Array), scores, 1e-4, 'ONNX Runtime');
+    await session.release();
   });
 
   test("BNN-PYNQ's CNV, folded or not, as ONNX and back: the published scores and the same bits", async () => {

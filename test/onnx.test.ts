@@ -7,6 +7,7 @@ import { importOnnx } from '../src/formats/onnx.ts';
 import { Network, summarize } from '../src/graph/index.ts';
 import { loadDataset } from '../src/node/index.ts';
 import { uniform01 } from '../src/reference/random.ts';
+import { LONGEST_MESSAGE } from './helpers/attack.ts';
 import { expectClose, useGpu } from './helpers/gpu.ts';
 import { fileOf, type HandMade } from './helpers/onnx-file.ts';
 
@@ -375,11 +376,39 @@ describe('files that are not right', () => {
           ['Identity', ['n8']],
         ],
       }),
+      fileOf({
+        input: [1, 4, 5, 2],
+        constants: {
+          w: [[2, 2, 2, 2], Array.from({ length: 16 }, (_, i) => i - 7), 'int8'],
+          s: [[2], [0.5, 0.25]],
+          one: [[], [0.5]],
+          z: [[], [3], 'uint8'],
+          from: [[2], [1, 0], 'int64'],
+          to: [[2], [9, 2], 'int64'],
+          axes: [[2], [2, 3], 'int64'],
+          h: [[2, 1, 1], [1, -1], 'float16'],
+        },
+        nodes: [
+          ['QuantizeLinear', ['x', 'one', 'z']],
+          ['DequantizeLinear', ['n0', 'one', 'z']],
+          ['Transpose', ['n1'], { perm: [0, 3, 1, 2] }],
+          ['DequantizeLinear', ['w', 's'], { axis: 0 }],
+          ['Conv', ['n2', 'n3'], { pads: [1, 0, 0, 1] }],
+          ['Mul', ['n4', 'h']],
+          ['Slice', ['n5', 'from', 'to', 'axes']],
+          ['LeakyRelu', ['n6'], { alpha: { float: 0.25 } }],
+          ['Max', ['n7', 'one']],
+          ['Transpose', ['n8'], { perm: [0, 2, 3, 1] }],
+        ],
+        annotations: { x: { tensor_layout: "['N', 'H', 'W', 'C']", finn_datatype: 'UINT8' } },
+        outputs: ['n9', 'n6'],
+        metadata: { key: 'value' },
+      }),
     ] as const;
     let refused = 0;
     for (let round = 0; round < 100_000; round++) {
       const random = (stream: number, below: number) => Math.floor(below * uniform01(round, stream, 0));
-      const source = sources[round & 1] ?? sources[0];
+      const source = sources[round % 6 === 5 ? 2 : round & 1] ?? sources[0];
       const bytes = source.slice(0, round % 5 === 0 ? 1 + random(0, source.length) : source.length);
       for (let change = 1; change <= 1 + (round % 4); change++) {
         bytes[random(2 * change, bytes.length)] = random(2 * change + 1, 256);
@@ -388,6 +417,7 @@ describe('files that are not right', () => {
         importOnnx(bytes);
       } catch (error) {
         expect(error, `round ${round}: ${String(error)}`).toBeInstanceOf(BnnError);
+        expect(String(error).length, `round ${round}`).toBeLessThan(LONGEST_MESSAGE);
         refused += 1;
       }
     }

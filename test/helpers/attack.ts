@@ -63,6 +63,9 @@ export function damage(source: Uint8Array<ArrayBuffer>, round: number): Uint8Arr
   return bytes;
 }
 
+/** Characters that a message may have: a screen. */
+export const LONGEST_MESSAGE = 4000;
+
 export interface Outcome {
   readonly refused: number;
   readonly read: number;

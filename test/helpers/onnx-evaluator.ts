@@ -402,8 +402,11 @@ function run(node: OnnxNode, inputs: readonly (Nd | undefined)[]): Nd {
         .get('axes')
         ?.map((axis) => (axis < 0 ? axis + rank : axis))
         .join();
-      if (over === '1,2')
-        return run({ ...node, numbers: new Map([['keepdims', [0]]]) }, [transpose(x, [0, 3, 1, 2])]);
+      if (over === '1,2') {
+        const flat = run({ ...node, numbers: new Map([['keepdims', [0]]]) }, [transpose(x, [0, 3, 1, 2])]);
+        const [batch = 1, channels = 1] = flat.dims;
+        return number('keepdims', 1) ? { ...flat, dims: [batch, 1, 1, channels] } : flat;
+      }
       const [n = 1, c = 1, h = 1, w = 1] = x.dims;
       const means = build([n, c, 1, 1], ([b = 0, channel = 0]) => {
         const start = (b * c + channel) * h * w;

@@ -29,6 +29,8 @@ export interface OnnxValueInfo {
   readonly name: string;
   /** 0 for an extent that the file leaves open. */
   readonly dims: readonly number[];
+  /** Element type by its number in onnx.proto3; 0 where the file doesn't say it. */
+  readonly type: number;
 }
 
 export interface OnnxGraph {
@@ -51,6 +53,9 @@ type GraphContent = Omit<OnnxGraph, 'opset' | 'metadata' | 'producer'>;
 
 /** Nodes that a file may have: some ten times those of the largest published networks. */
 export const MOST_NODES = 2 ** 15;
+/** Inputs, and attributes, of one node. */
+const MOST_NODE_INPUTS = 2 ** 12;
+const MOST_ATTRIBUTES = 2 ** 8;
 /** Constants, inputs, outputs and annotations that a file may have, of each kind. */
 const MOST_OTHERS = 2 ** 17;
 
@@ -256,8 +261,12 @@ function readNode(bytes: Uint8Array, place: number, store: ExternalData): OnnxNo
   const texts = new Map<string, string>();
   const tensors = new Map<string, OnnxTensor>();
   let [name, operator, domain] = ['', '', ''];
+  let attributes = 0;
   readMessage(bytes, {
-    1: (reader) => void inputs.push(reader.string()),
+    1: (reader) => {
+      inputs.push(reader.string());
+      assertFew(inputs.length, MOST_NODE_INPUTS, 'inputs of one node');
+    },
     2: (reader) => void outputs.push(reader.string()),
     3: (reader) => {
       name = reader.string();
@@ -266,6 +275,8 @@ function readNode(bytes: Uint8Array, place: number, store: ExternalData): OnnxNo
       operator = reader.string();
     },
     5: (reader) => {
+      attributes += 1;
+      assertFew(attributes, MOST_ATTRIBUTES, 'attributes of one node');
       const values: number[] = [];
       let [key, own]: [string, string | undefined] = ['', undefined];
       let tensor: OnnxTensor | undefined;
@@ -301,7 +312,7 @@ export function parseValueInfo(bytes: Uint8Array): OnnxValueInfo {
 }
 
 function readValueInfo(bytes: Uint8Array): OnnxValueInfo {
-  let name = '';
+  let [name, elementType] = ['', 0];
   const dims: number[] = [];
   const dimension: Field = (reader) => {
     let extent = 0;
@@ -320,10 +331,15 @@ function readValueInfo(bytes: Uint8Array): OnnxValueInfo {
     2: (type) =>
       readMessage(type.bytes(), {
         1: (tensor) =>
-          readMessage(tensor.bytes(), { 2: (shape) => readMessage(shape.bytes(), { 1: dimension }) }),
+          readMessage(tensor.bytes(), {
+            1: (own) => {
+              elementType = own.int32();
+            },
+            2: (shape) => readMessage(shape.bytes(), { 1: dimension }),
+          }),
       }),
   });
-  return { name, dims };
+  return { name, dims, type: elementType };
 }
 
 /** Element types by their number in onnx.proto3: those that are read. */

@@ -8,7 +8,14 @@ import { assertKnownOptions } from '../../options.ts';
 import { PIXEL_RANGES, type PixelEncoding } from '../pixels.ts';
 import { ARITHMETIC_RULES } from './arithmetic.ts';
 import { COMPARISON_RULES } from './comparisons.ts';
-import { type OnnxFiles, type OnnxGraph, type OnnxNode, type OnnxValueInfo, parseOnnx } from './container.ts';
+import {
+  ELEMENT,
+  type OnnxFiles,
+  type OnnxGraph,
+  type OnnxNode,
+  type OnnxValueInfo,
+  parseOnnx,
+} from './container.ts';
 import { Importer, type Rule } from './importer.ts';
 import { INTEGER_RULES } from './integers.ts';
 import {
@@ -41,7 +48,7 @@ export interface OnnxNetwork {
   readonly inputs: readonly OnnxEnd[];
   /** What comes out, as the file has it. */
   readonly outputs: readonly OnnxEnd[];
-  /** How the input takes bytes, where FINN's annotations say it: UINT8 are bytes from 0 to 255. */
+  /** How the input takes bytes, where its type or FINN's annotation say that it does: from 0 to 255. */
   readonly pixels: PixelEncoding | undefined;
   /** `metadata_props` of the file. */
   readonly metadata: ReadonlyMap<string, string>;
@@ -103,9 +110,10 @@ export interface OnnxImportOptions {
 /**
  * Imports an ONNX file.
  *
- * What reading takes is bounded by the file's size: 16 bytes for each of its bytes while it is parsed (32 where integers
- * are listed one by one), and 64 MiB and 64 bytes for each byte for all numbers that its nodes make together; about a second
- * for 10 MB. It has at most 32,768 nodes, 131,072 constants and 4,096 layers.
+ * What reading takes is bounded by the file's size. It holds at most 256 MB and 80 bytes for each byte of the file: numbers
+ * are float64, and all nodes together may make eight of them a byte. It takes 20 ms for a megabyte of weights, and half a
+ * second for one of nodes and names. A file has at most 32,768 nodes, 131,072 constants, 256 inputs and as many outputs,
+ * and 4,096 layers.
  * @param bytes a Buffer or any other view
  * @returns a model that `Network.create(gpu, model, { values })` runs; images are [height, width, channels] whether the file
  *   has NCHW or NHWC, and everything else has the file's meaning. What `Sign` makes of 0 is +1, as binary networks have it.
@@ -185,7 +193,7 @@ function build(
   most: number,
   { input: asked, onValue = () => {} }: GraphOptions,
 ): OnnxNetwork {
-  const { nodes, initializers, outputs, opset, metadata, producer, annotations } = graph;
+  const { nodes, initializers, outputs, opset, metadata, producer } = graph;
   const importer = new Importer(opset, most);
   const names = new Map<string, Value>();
   /** Results that no rule makes, with their nodes. */
@@ -240,8 +248,6 @@ function build(
     ends.set(name, finished(importer, where, value, layout));
     return { name, dims: openBatch(entry, value.dims), layout };
   });
-  const [only] = inputs;
-  const isBytes = inputs.length === 1 && annotations.get(only?.name ?? '')?.get('finn_datatype') === 'UINT8';
   const built = model({ input: endsOf(starts, 'input'), output: endsOf(ends, 'output'), name: 'ONNX' });
   return {
     model: built,
@@ -250,10 +256,19 @@ function build(
     folded: importer.folded,
     inputs: inOrderOf(built.inputs, inputs),
     outputs: inOrderOf(built.outputs, results),
-    pixels: isBytes ? PIXEL_RANGES['0:255'] : undefined,
+    pixels: takesBytes(graph, inputs) ? PIXEL_RANGES['0:255'] : undefined,
     metadata,
     producer,
   };
+}
+
+/** Whether the file says that its only input are bytes: by their type, or by FINN's annotation. */
+function takesBytes({ inputs, annotations }: OnnxGraph, ends: readonly OnnxEnd[]): boolean {
+  const [only, ...more] = ends;
+  const entry = inputs.find(({ name }) => name === only?.name);
+  if (entry === undefined || more.length > 0) return false;
+  const type = annotations.get(entry.name)?.get('finn_datatype');
+  return type === undefined ? entry.type === ELEMENT.uint8 : type === 'UINT8';
 }
 
 /** Ends in the order in which the model has them; names that are numbers come first there. */

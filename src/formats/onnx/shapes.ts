@@ -1,10 +1,10 @@
 /** Rules that move values, or only say how they are looked at; and constants. */
 import { sizeOf } from '../../gpu/index.ts';
 import { concat, slice } from '../../layers/index.ts';
+import type { Frame } from '../../ops/movement.ts';
 import { permute, slicePlaces } from '../../reference/movement.ts';
 import type { OnnxNode } from './container.ts';
 import type { Importer, Rule } from './importer.ts';
-import { isFramed } from './products.ts';
 import {
   type Activation,
   activation,
@@ -16,6 +16,7 @@ import {
   scalarOf,
   type Value,
 } from './values.ts';
+import { turned, withoutRow, withRow } from './views.ts';
 
 function given(node: OnnxNode, value: Value | undefined): Value {
   if (value === undefined) throw refused(node, 'its input is missing');
@@ -168,24 +169,33 @@ const pad: Rule = (importer, node, [x, by, filling, along]) => {
     throw refused(node, `pads [${pads.join(', ')}]`);
   }
   if ([...before, ...after].every((pixels) => pixels === 0)) return value;
-  if (rank !== 4 || [before[0], before[1], after[0], after[1]].some((pixels) => pixels !== 0)) {
+  const isPadded = (axis: number) => (before[axis] ?? 0) + (after[axis] ?? 0) > 0;
+  // Channels are the axis that isn't padded; a line is an image of one row.
+  const channel = isPadded(1) ? rank - 1 : 1;
+  if (rank < 3 || rank > 4 || isPadded(0) || isPadded(channel)) {
     throw refused(node, 'it pads other axes than height and width');
   }
-  const [, , top = 0, left = 0] = before;
-  const [, , bottom = 0, right = 0] = after;
-  const padding = [
-    [top, bottom],
-    [left, right],
-  ] as const;
+  const space = value.dims.flatMap((_, axis) => (axis === 0 || axis === channel ? [] : [axis]));
+  const order = [0, channel, ...space];
+  const second = turned(value, order);
+  const image = importer.image(node, rank === 3 ? withRow(second) : second);
+  const around = (axis: number | undefined): readonly [number, number] =>
+    axis === undefined ? [0, 0] : [before[axis] ?? 0, after[axis] ?? 0];
+  const padding: Frame = [around(space.at(-2)), around(space.at(-1))];
   const number = filling === undefined ? numberOf(node, 'value', 0) : scalarOf(node, filling);
   if (!Number.isFinite(number)) throw refused(node, `it pads with ${number}`);
-  const image = importer.image(node, value);
   const inNode = (number - (image.shift[0] ?? 0)) / (image.scale[0] ?? 1);
   const isOne = image.scale.every((scale, c) => (number - (image.shift[c] ?? 0)) / scale === inNode);
   const plain = isOne && Number.isFinite(inNode) ? image : importer.scaled(node, image);
-  const dims = plain.dims.map((extent, axis) => extent + (before[axis] ?? 0) + (after[axis] ?? 0));
-  const frame = { padding, value: (plain === image ? inNode : number) + 0 };
-  return isFramed(padding) ? { ...plain, dims, frame } : plain;
+  const dims = plain.dims.map((extent, axis) => {
+    const [first, last] = axis < 2 ? [0, 0] : (padding[axis - 2] ?? [0, 0]);
+    return extent + first + last;
+  });
+  const framed = { ...plain, dims, frame: { padding, value: (plain === image ? inNode : number) + 0 } };
+  return turned(
+    rank === 3 ? withoutRow(framed) : framed,
+    order.map((_, axis) => order.indexOf(axis)),
+  );
 };
 
 const shape: Rule = (_, node, [x]) => {

@@ -79,7 +79,8 @@ export function splitOnnx(given: BytesLike, options: OnnxSplitOptions = {}): Onn
   const made = (nodes: ReadonlySet<OnnxNode>) => new Set([...nodes].flatMap(({ outputs }) => outputs));
   const taken = (nodes: ReadonlySet<OnnxNode>) => new Set([...nodes].flatMap((node) => graph.inputsOf(node)));
   const [wanted, inTail] = [taken(rest), made(rest)];
-  const isResult = (name: string) => graph.outputs.some((result) => result.name === name);
+  const results = new Set(graph.outputs.map(({ name }) => name));
+  const isResult = (name: string) => results.has(name);
 
   const head = graph.part(
     ahead,
@@ -139,6 +140,8 @@ class Dataflow {
   readonly outputs: OnnxGraph['outputs'];
   /** Names of the network's inputs. */
   readonly given: readonly string[];
+  /** What is known of constants: whether they have one magnitude. */
+  readonly binary = new Map<string, boolean>();
   readonly #makers = new Map<string, OnnxNode>();
   readonly #active: Set<string>;
 
@@ -174,10 +177,11 @@ class Dataflow {
   /** Nodes with those that make their constants, in the file's order. */
   part(nodes: ReadonlySet<OnnxNode>, inputs: readonly string[], outputs: readonly string[]): Part {
     const found = new Set(nodes);
+    const given = new Set(inputs);
     for (const node of found) {
       for (const name of node.inputs) {
         const maker = this.#makers.get(name);
-        if (maker !== undefined && !inputs.includes(name)) found.add(maker);
+        if (maker !== undefined && !given.has(name)) found.add(maker);
       }
     }
     return { nodes: new Set(this.all.filter((node) => found.has(node))), inputs, outputs };
@@ -220,13 +224,14 @@ const AROUND_SIGNS = [
 /** What is found to be binary, with all that lies between. */
 function binaryPiece(graph: Dataflow): Set<OnnxNode> {
   const seeds = new Set<OnnxNode>();
+  const signs = signNodes(graph);
   for (const node of graph.nodes) {
     if (CUSTOM.test(node.domain)) seeds.add(node);
     if (!STANDARD.includes(node.domain) || !PRODUCTS.includes(node.operator)) continue;
     const [x = '', weights = ''] = node.inputs;
     if (graph.isActive(weights) || !isBinary(graph, weights)) continue;
     seeds.add(node);
-    for (const taken of signsBefore(graph, x)) seeds.add(taken);
+    addSigns(graph, x, signs, seeds);
   }
   if (seeds.size === 0) {
     throw new FormatError('There are no binary layers in this file.', {
@@ -283,9 +288,9 @@ function boundary(graph: Dataflow, piece: ReadonlySet<OnnxNode>): [input: string
   const made = new Set([...piece].flatMap(({ outputs }) => outputs));
   const inside = [...piece].flatMap((node) => graph.inputsOf(node));
   const outside = graph.nodes.filter((node) => !piece.has(node)).flatMap((node) => graph.inputsOf(node));
-  const results = [...outside, ...graph.outputs.map(({ name }) => name)];
+  const results = new Set([...outside, ...graph.outputs.map(({ name }) => name)]);
   const ins = [...new Set(inside.filter((name) => !made.has(name)))];
-  const outs = [...made].filter((name) => results.includes(name));
+  const outs = [...made].filter((name) => results.has(name));
   const [input, output] = [ins[0], outs[0]];
   if (input === undefined || output === undefined || ins.length > 1 || outs.length > 1) {
     throw new FormatError('The binary layers are not one piece with one input and one output.', {
@@ -297,19 +302,51 @@ function boundary(graph: Dataflow, piece: ReadonlySet<OnnxNode>): [input: string
   return [input, output];
 }
 
-/** The nodes from the comparison that makes signs to the product that takes them; none where no signs are taken. */
-function signsBefore(graph: Dataflow, name: string): readonly OnnxNode[] {
-  const node = graph.maker(name);
-  if (node === undefined || !STANDARD.includes(node.domain)) return [];
-  if (COMPARISONS.includes(node.operator)) return [node];
-  if (!AROUND_SIGNS.includes(node.operator)) return [];
-  const inputs = graph.inputsOf(node);
-  const before = inputs.map((input) => signsBefore(graph, input));
-  return inputs.length > 0 && before.every(({ length }) => length > 0) ? [...before.flat(), node] : [];
+/** Comparisons that make signs, and what passes on nothing else. */
+function signNodes(graph: Dataflow): ReadonlySet<OnnxNode> {
+  const found = new Set<OnnxNode>();
+  const isSigns = (name: string) => {
+    const maker = graph.maker(name);
+    return maker !== undefined && found.has(maker);
+  };
+  // The file's order is topological.
+  for (const node of graph.nodes) {
+    if (!STANDARD.includes(node.domain)) continue;
+    const passes = AROUND_SIGNS.includes(node.operator) && graph.inputsOf(node).every(isSigns);
+    if (passes || COMPARISONS.includes(node.operator)) found.add(node);
+  }
+  return found;
+}
+
+/** Adds the nodes from the comparisons that make a value to the one that gives it, if all of it are signs. */
+function addSigns(graph: Dataflow, name: string, signs: ReadonlySet<OnnxNode>, found: Set<OnnxNode>): void {
+  const names = [name];
+  for (let next = names.pop(); next !== undefined; next = names.pop()) {
+    const node = graph.maker(next);
+    if (node === undefined || !signs.has(node) || found.has(node)) continue;
+    found.add(node);
+    if (!COMPARISONS.includes(node.operator)) names.push(...graph.inputsOf(node));
+  }
 }
 
 /** Whether a constant is signs times one magnitude, or one a channel. */
 function isBinary(graph: Dataflow, name: string): boolean {
+  const known = graph.binary.get(name);
+  if (known !== undefined) return known;
+  const passed = [name];
+  let own = isBinaryItself(graph, name);
+  // A chain longer than all nodes is a circle.
+  while (typeof own === 'string' && passed.length <= graph.all.length) {
+    passed.push(own);
+    own = graph.binary.get(own) ?? isBinaryItself(graph, own);
+  }
+  const result = own === true;
+  for (const passedName of passed) graph.binary.set(passedName, result);
+  return result;
+}
+
+/** The answer, or the name of the constant that has it. */
+function isBinaryItself(graph: Dataflow, name: string): boolean | string {
   const tensor = graph.initializers.get(name);
   if (tensor !== undefined) return hasOneMagnitude(tensor);
   const node = graph.maker(name);
@@ -331,7 +368,7 @@ function isBinary(graph: Dataflow, name: string): boolean {
     case 'Transpose':
     case 'Reshape':
     case 'Identity':
-      return isBinary(graph, x);
+      return x;
     default:
       return false;
   }
@@ -391,6 +428,7 @@ class Files {
     const { nodes } = part;
     const used = new Set([...nodes].flatMap(({ inputs }) => inputs));
     const made = new Set([...nodes].flatMap(({ outputs }) => outputs));
+    const given = new Set(part.inputs);
     const describe = (value: string): Uint8Array =>
       this.#infos.get(value) ?? typed({ name: value, dims: dims.get(value)?.slice(1) });
     let place = 0;
@@ -416,7 +454,7 @@ class Files {
     const constants = this.#fields
       .filter(({ number }) => number === GRAPH.input)
       .map(({ content }) => parseValueInfo(content).name)
-      .filter((input) => used.has(input) && !part.inputs.includes(input) && !made.has(input));
+      .filter((input) => used.has(input) && !given.has(input) && !made.has(input));
     const head: Field[] = [[GRAPH.name, name]];
     for (const value of [...part.inputs, ...constants]) head.push([GRAPH.input, describe(value)]);
     for (const value of part.outputs) head.push([GRAPH.output, describe(value)]);

@@ -37,23 +37,32 @@ export function withChannelsLast(rule: Rule): Rule {
   };
 }
 
+/** A value [batch, channels, length] as an image of one row. */
+export function withRow(value: Activation): Activation {
+  const [batch = 1, channels = 1, length = 1] = value.dims;
+  const [channel = -1, place = -1] = value.axes;
+  return { ...value, dims: [batch, channels, 1, length], axes: [channel, -1, place] };
+}
+
+/** An image of one row as a value [batch, channels, length]. */
+export function withoutRow(value: Activation): Activation {
+  const [batch = 1, channels = 1, , length = 1] = value.dims;
+  const [channel = -1, , place = -1] = value.axes;
+  return { ...value, dims: [batch, channels, length], axes: [channel, place] };
+}
+
 /** A rule for images on values [batch, channels, length] too: they are images of one row. */
 export function alsoForLines(rule: Rule): Rule {
   return (importer, node, inputs) => {
     const [x, ...others] = inputs;
     if (x?.kind !== 'activation' || x.dims.length !== 3) return rule(importer, node, inputs);
-    const [batch = 1, channels = 1, length = 1] = x.dims;
-    const [channel = -1, place = -1] = x.axes;
-    const image = { ...x, dims: [batch, channels, 1, length], axes: [channel, -1, place] };
-    const result = rule(importer, ofImage(node), [image, ...others.map(withRow)]);
-    if (result.kind !== 'activation' || result.dims.length !== 4) return result;
-    const drop = (list: readonly number[], at: number) => list.filter((_, axis) => axis !== at);
-    return { ...result, dims: drop(result.dims, 2), axes: drop(result.axes, 1) };
+    const result = rule(importer, ofImage(node), [withRow(x), ...others.map(filtersOfImage)]);
+    return result.kind === 'activation' && result.dims.length === 4 ? withoutRow(result) : result;
   };
 }
 
 /** Filters [filters, channels, taps] as [filters, channels, 1, taps]. */
-function withRow(value: Value | undefined): Value | undefined {
+function filtersOfImage(value: Value | undefined): Value | undefined {
   if (value?.kind !== 'constant' || value.dims.length !== 3) return value;
   const [filters = 1, channels = 1, taps = 1] = value.dims;
   return { ...value, dims: [filters, channels, 1, taps] };
