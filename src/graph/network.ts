@@ -201,7 +201,8 @@ export class Network {
    * Runs the network on samples, in inference mode.
    * @param samples f32 [count, ...inputShape], normalised as in training; of a network with several inputs or outputs, a
    *   list in the order of `model.inputs`, or by their names
-   * @returns f32 [count, ...outputShape]; for a list or names, each output by its name
+   * @returns f32 [count, ...outputShape]; for a list or names, each output by its name (an object puts names that are numbers
+   *   first: the order is that of `model.outputs`)
    * @throws ShapeError unless whole samples are given, as many of each input; OptionError for names of no input, and for
    *   one array where there are several inputs or outputs
    * @example const { scores, features } = await network.predict({ image, mask });

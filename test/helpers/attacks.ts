@@ -33,7 +33,7 @@ const model = sequential(
 );
 const values = initialValues(model, 1);
 const own = encodeModel(model, values, { classes: ['a', 'b', 'c'] });
-const lite = exportTflite(model, values);
+const lite = exportTflite(model, values, { metadata: { note: 'a text' } });
 const onnx = exportOnnx(model, values);
 const archive = new Uint8Array(zipSync({ 'notes.txt': new Uint8Array(40), 'deep/model.safetensors': own }));
 
