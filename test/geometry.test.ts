@@ -547,7 +547,9 @@ describe('closed forms', () => {
   });
 
   test('angles of small dimensions, by simulation', () => {
-    for (const d of [1, 2, 10]) {
+    // Three dimensions: the integral over a spherical octant.
+    expect(theory.expectedAngleDegrees(3)).toBeCloseTo(28.1183, 3);
+    for (const d of [1, 2, 3, 4, 6, 9, 10, 11]) {
       const draws = 20_000;
       let [sum, squares] = [0, 0];
       for (let i = 0; i < draws; i++) {
