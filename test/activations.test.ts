@@ -1,7 +1,10 @@
 /** The worth of binary activations: laws that are known, and the GPU's counts against the twin. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { OptionError } from '../src/errors.ts';
 import { measureActivations } from '../src/geometry/activations.ts';
+import { hammingDistances } from '../src/geometry/distances.ts';
 import { Network, sequential } from '../src/graph/index.ts';
 import { batchNormalization, flatten, quantConv2d, quantDense } from '../src/layers/index.ts';
 import {
@@ -10,6 +13,7 @@ import {
   intrinsicDimension,
   momentDimension,
 } from '../src/reference/dimension.ts';
+import { packSigns } from '../src/reference/pack.ts';
 import { uniform01 } from '../src/reference/random.ts';
 import { useGpu } from './helpers/gpu.ts';
 
@@ -48,6 +52,25 @@ describe('intrinsic dimension', () => {
     expect(Math.abs(momentDimension(hammingHistogram(signs, rows, 64)) - 32)).toBeLessThan(2);
   });
 
+  test.each([
+    ['1.50', 13.235, 0.8023],
+    ['2.00', 60.592, 1.1429],
+    ['2.27', 100.015, 1.5116],
+    ['3.00', 530.097, 0.8305],
+    ['4.00', 731.052, 0.3788],
+  ])('Ising spins at T = %s, as published', (temperature, d0, d1) => {
+    const file = `L30_T${temperature}_Ns5000D_counts.txt`;
+    const text = readFileSync(join(import.meta.dirname, 'fixtures', 'ising-hamming', file), 'utf8');
+    const counts = new Array<number>(901).fill(0);
+    for (const line of text.trim().split('\n')) {
+      const [distance = 0, count = 0] = line.split(',').map(Number);
+      counts[distance] = count;
+    }
+    const fitted = intrinsicDimension(counts);
+    expect(Math.abs(fitted.d0 / d0 - 1)).toBeLessThan(0.001);
+    expect(Math.abs(fitted.d1 - d1)).toBeLessThan(0.001);
+  });
+
   test('activations that are all the same have none', () => {
     expect(intrinsicDimension([6, 0, 0])).toEqual({ d0: Number.NaN, d1: Number.NaN });
   });
@@ -61,6 +84,31 @@ test('a channel that never changes its sign is dead', () => {
 
 describe('activations of a network', () => {
   const gpu = useGpu();
+
+  test.each([
+    [5, 1],
+    [130, 33],
+    [1500, 100],
+    [70, 5000],
+  ])('%i rows of %i signs have the distances of the twin', async (rows, length) => {
+    const signs = Float32Array.from({ length: rows * length }, (_, i) => (uniform01(5, 3, i) < 0.4 ? -1 : 1));
+    using packed = gpu().tensor('signs', [rows, length], 'bits', packSigns(signs, rows, length));
+    expect(await hammingDistances(gpu(), packed)).toEqual(hammingHistogram(signs, rows, length));
+  });
+
+  test('30,000 samples: 450 million pairs are all counted', async () => {
+    const rows = 30_000;
+    const words = Uint32Array.from({ length: rows }, (_, i) => Math.floor(2 ** 16 * uniform01(6, 3, i)));
+    using packed = gpu().tensor('signs', [rows, 16], 'bits', words);
+    const distances = await hammingDistances(gpu(), packed);
+    expect(distances.reduce((sum, count) => sum + count, 0)).toBe((rows * (rows - 1)) / 2);
+    // Of pairs, by the number of samples with each bit.
+    const ones = Array.from({ length: 16 }, (_, bit) => words.filter((word) => (word >> bit) & 1).length);
+    const differing = ones.reduce((sum, k) => sum + k * (rows - k), 0);
+    expect(distances.reduce((sum, count, r) => sum + count * r, 0)).toBe(differing);
+    const { d0, d1 } = intrinsicDimension(distances);
+    expect(Math.abs(d0 + d1 * 8 - 16)).toBeLessThan(0.5);
+  });
   const model = sequential(
     [
       quantConv2d({ filters: 5, kernelSize: 3, kernelQuantizer: 'steSign' }),
@@ -99,6 +147,6 @@ describe('activations of a network', () => {
   test('need a batch of samples', async () => {
     using network = await Network.create(gpu(), model);
     await expect(measureActivations(network, new Float32Array(36))).rejects.toThrow(OptionError);
-    await expect(measureActivations(network, new Float32Array(37 * 4097))).rejects.toThrow(OptionError);
+    await expect(measureActivations(network, new Float32Array(37))).rejects.toThrow(OptionError);
   });
 });

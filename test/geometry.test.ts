@@ -9,7 +9,10 @@ import {
   residualAngles,
   ternaryAngle,
 } from '../src/geometry/curves.ts';
+import { measureGeometry } from '../src/geometry/measure.ts';
 import { ProgramBuilder, type Shape, sizeOf, type Tensor } from '../src/gpu/index.ts';
+import { initialValues, Network, sequential } from '../src/graph/index.ts';
+import { quantDense } from '../src/layers/index.ts';
 import { angleHistogram, FILTER_STATISTICS, filterGeometry } from '../src/ops/geometry.ts';
 import * as reference from '../src/reference/geometry.ts';
 import { packSigns } from '../src/reference/pack.ts';
@@ -249,6 +252,80 @@ describe('filter statistics', () => {
     });
   });
 
+  const sizes = [1, 1e-19, 1e19, 1e25, 1e-25, 3e-39, 1e34, 1e-8];
+  test.each([5, 64, 65, 784, 4608, 70_001])(
+    'angles of filters of any size are those of ordinary ones, side by side, at length %i',
+    async (length) => {
+      using scratch = new Scratch(gpu());
+      const values = Float32Array.from({ length: sizes.length * length }, (_, i) => {
+        const size = sizes[Math.floor(i / length)] ?? 1;
+        return size * 0.2 * (0.1 + normal(6, 7, i % length));
+      });
+      const [got = new Float32Array()] = await measure(scratch, [{ shape: [sizes.length, length], values }]);
+      sizes.forEach((size, o) => {
+        const expected = reference.filterGeometry(values.subarray(o * length, (o + 1) * length));
+        for (const [c, column] of FILTER_STATISTICS.entries()) {
+          const value = got[o * COLUMNS + c] ?? Number.NaN;
+          // Subnormal numbers may be written as zeros, and what is beyond f32 is infinite.
+          const isSubnormal = Math.abs(expected[column]) < 2 ** -126;
+          const wanted = Math.fround(expected[column]);
+          const error = value === wanted ? 0 : Math.abs(value - wanted);
+          const slack = ['standardDeviation'].includes(column) ? 0 : (SLACK[column] ?? 1e-12);
+          if (!(error <= 1e-5 * Math.abs(wanted) + slack) && !(isSubnormal && value === 0)) {
+            expect.fail(`size ${size}, ${column}: got ${value}, expected ${wanted}`);
+          }
+        }
+      });
+    },
+  );
+
+  test.each([300, 4608, 70_001])(
+    'weights of very different sizes in one filter, and NaN among them, at length %i',
+    async (length) => {
+      using scratch = new Scratch(gpu());
+      // Blocks of 256 weights that are tiny, ordinary and huge, in every order.
+      const orders = [
+        [-25, 0, 25],
+        [25, 0, -25],
+        [0, 25, -25],
+        [-25, -19, 0],
+        [0, -19, -25],
+        [19, 25, 0],
+      ];
+      const values = Float32Array.from({ length: orders.length * length }, (_, i) => {
+        const place = i % length;
+        const exponent = orders[Math.floor(i / length)]?.[Math.floor((3 * place) / length)] ?? 0;
+        return place % 97 === 5 ? Number.NaN : 10 ** exponent * normal(6, 8, i);
+      });
+      const [got = new Float32Array()] = await measure(scratch, [{ shape: [orders.length, length], values }]);
+      orders.forEach((order, o) => {
+        const expected = reference.filterGeometry(values.subarray(o * length, (o + 1) * length));
+        for (const [c, column] of FILTER_STATISTICS.entries()) {
+          const value = got[o * COLUMNS + c] ?? Number.NaN;
+          const error = Math.abs(value - expected[column]);
+          if (!(error <= 2e-5 * Math.abs(expected[column]) + (SLACK[column] ?? 1e-12))) {
+            expect.fail(`${order}, ${column}: got ${value}, expected ${expected[column]}`);
+          }
+        }
+      });
+    },
+  );
+
+  test("one tiny filter leaves a layer's mean angle as it was", async () => {
+    const model = sequential([quantDense({ name: 'd', units: 8, kernelQuantizer: 'steSign' })], {
+      input: [1152],
+    });
+    const kernel = initialValues(model, 3).get('d/kernel') as Float32Array<ArrayBuffer>;
+    const means: number[] = [];
+    for (const size of [1, 1e-25, 1e-19, 1e19, 1e25]) {
+      const values = kernel.map((weight, i) => (i < 1152 ? weight * size : weight));
+      using network = await Network.create(gpu(), model, { values: new Map([['d/kernel', values]]) });
+      const [layer] = await measureGeometry(network);
+      means.push(layer?.meanAngle ?? Number.NaN);
+    }
+    for (const mean of means) expect(mean).toBeCloseTo(means[0] ?? 0, 4);
+  });
+
   test('angles are counted in bins, filters of zeros apart', async () => {
     using scratch = new Scratch(gpu());
     for (const [filters, bins] of [
@@ -470,7 +547,9 @@ describe('closed forms', () => {
   });
 
   test('angles of small dimensions, by simulation', () => {
-    for (const d of [1, 2, 10]) {
+    // Three dimensions: the integral over a spherical octant.
+    expect(theory.expectedAngleDegrees(3)).toBeCloseTo(28.1183, 3);
+    for (const d of [1, 2, 3, 4, 6, 9, 10, 11]) {
       const draws = 20_000;
       let [sum, squares] = [0, 0];
       for (let i = 0; i < draws; i++) {

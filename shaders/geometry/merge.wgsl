@@ -26,5 +26,5 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let at = index * PART_WORDS;
   merged[at] = sum.tally;
   merged[at + 1u] = bitcast<vec4u>(vec4f(sum.count, sum.mean, sum.m2, sum.m3));
-  merged[at + 2u] = bitcast<vec4u>(vec4f(sum.m4, sum.size_mean, sum.size_m2, 0.0));
+  merged[at + 2u] = vec4u(bitcast<vec3u>(vec3f(sum.m4, sum.size_mean, sum.size_m2)), bitcast<u32>(sum.exponent));
 }

@@ -40,17 +40,19 @@ export interface PaperReport {
 
 export function renderPaper(report: PaperReport): string {
   const { layers, claims, accuracy } = report;
-  const holding = claims.filter(({ verdict }) => verdict === 'holds').length;
+  const own = claims.filter(({ about }) => about === 'network');
+  const holding = own.filter(({ verdict }) => verdict === 'holds').length;
   return page({
     kicker:
       'webgpu-bnn paper report: Anderson & Berg, The High-Dimensional Geometry of Binary Neural Networks (ICLR 2018)',
     title: `${report.run.model} on ${report.run.dataset}`,
-    header: `<p class="figures"><strong>${holding} of ${claims.length}</strong> claims hold on this network, which classifies
+    header: `<p class="figures"><strong>${holding} of ${own.length}</strong> claims hold on this network, which classifies
 ${percent(accuracy.trained)} of ${whole(accuracy.images)} test images right</p>`,
     body: `<style>${STYLE}</style>
 <h2>Claims</h2>
 <p>Verdicts follow from the numbers by the rule that stands with each of them. A small network that was trained for minutes
-is not the paper's, and where a claim fails on it, it says so.</p>
+is not the paper's, and where a claim fails on it, it says so. A verdict needs two standard errors, else it cannot be told.
+Checks of the instrument hold by construction, and say that it measures right.</p>
 ${claimTable(claims)}
 <h2>Vectors and their signs</h2>
 <section class="charts">
@@ -91,9 +93,15 @@ ${figure('One layer continuous', `Accuracy with the latent weights of one layer 
 ${layers.map((layer) => pairMaps(layer.proportionality)).join('\n')}
 <h2>Layers</h2>
 ${layerTable(layers)}
+<h2>Ternary weights and more bits</h2>
+<p>The figures above are of all weights of a layer, each in units of its own filter's root mean square. Where filters
+are spread differently, the mean of their own angles is another.</p>
+${fewBitsTable(report.curves)}
 <h2>What the filters see</h2>
 <p>Covariance of each layer's input patches: in how many directions the data vary, how far the filters lie along the main ones
-(1 for isotropic data), and the r that follows if the binarization error is random with respect to the data.</p>
+(1 for isotropic data), and the r that follows if the binarization error is random with respect to the data. The effective rank of few patches is too
+low, by an eighth to a quarter where there are fewer than some ten times as many patches as weights: more --images raise it.</p>
+${fewPatches(layers)}
 ${covarianceTable(layers)}
 <h2>Run</h2>
 ${factRows([
@@ -110,9 +118,9 @@ ${factRows([
 
 function claimTable(claims: readonly Claim[]): string {
   const rows = claims.map(
-    ({ claim, expected, measured, verdict, reason }) =>
+    ({ about, claim, expected, measured, verdict, reason }) =>
       `<tr><td><span class="verdict ${verdict.replaceAll(' ', '-')}">${verdict}</span></td>
-<td><b>${escapeHtml(claim)}</b><br><span class="reason">${escapeHtml(reason)}</span></td>
+<td>${about === 'instrument' ? 'Check of the instrument: ' : ''}<b>${escapeHtml(claim)}</b><br><span class="reason">${escapeHtml(reason)}</span></td>
 <td>${list(expected)}</td><td>${list(measured)}</td></tr>`,
   );
   return `<div class="scroll"><table class="claims"><thead><tr><th>verdict</th><th>claim</th><th>theory</th><th>measured</th></tr></thead>
@@ -191,6 +199,41 @@ function covarianceTable(layers: readonly PaperLayer[]): string {
         ],
   );
   return table(head, layers, rows);
+}
+
+/** Layers whose effective rank says more of the sample than of the data. */
+function fewPatches(layers: readonly PaperLayer[]): string {
+  const few = layers.filter(
+    ({ dimension, proportionality: { covariance } }) =>
+      covariance?.effectiveRank !== undefined && covariance.samples < 10 * dimension,
+  );
+  if (few.length === 0) return '';
+  return `<p>Too low here: ${few.map(({ name }) => escapeHtml(name)).join(', ')}.</p>`;
+}
+
+/** Angles of the pooled weights of a layer beside the mean over its filters, which differ in how their weights are spread. */
+function fewBitsTable({ thresholds, measured }: FewBitCurves): string {
+  const at = thresholds.findIndex((threshold) => threshold >= 0.6);
+  const head = [
+    'layer',
+    'weights',
+    `ternary, ${thresholds[at]?.toFixed(1)}`,
+    '1 bit',
+    '2 bits',
+    '3 bits',
+    '4 bits',
+  ];
+  const rows = measured.flatMap(({ name, filters, ...pooled }) =>
+    [
+      { of: 'pooled', ...pooled },
+      { of: 'mean of filters', ...filters },
+    ].map(({ of, ternary, bits }) => [
+      `<td>${escapeHtml(name)}</td><td>${of}</td>`,
+      ...[ternary[at], ...bits.slice(0, 4)].map((angle = 0) => `<td>${angle.toFixed(2)}°</td>`),
+    ]),
+  );
+  return `<div class="scroll"><table><thead><tr>${head.map((own) => `<th>${own}</th>`).join('')}</tr></thead>
+<tbody>${rows.map((row) => `<tr>${row.join('')}</tr>`).join('\n')}</tbody></table></div>`;
 }
 
 function table(

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Command, type Option } from 'commander';
 import { OptionError } from '../errors.ts';
 import {
+  type Comparison,
   type Dataset,
   fewBitCurves,
   type Gpu,
@@ -10,6 +11,7 @@ import {
   type LayerGeometry,
   type LayerProportionality,
   type LearningRate,
+  type MeanOfFilters,
   type Measurements,
   type Model,
   measureGeometry,
@@ -138,8 +140,11 @@ async function paper(path: string | undefined, flags: Flags, command: Command): 
     await writeFileAtomic(join(out, 'paper.json'), json);
     await writeFileAtomic(join(out, 'paper.html'), renderPaper(report));
     await emit(json, flags.json);
-    for (const { claim, expected, measured: found, verdict, reason } of report.claims) {
-      say(`\n${verdict.toUpperCase()}: ${claim}\n  theory    ${expected}\n  measured  ${found}\n  ${reason}`);
+    for (const { about, claim, expected, measured: found, verdict, reason } of report.claims) {
+      const check = about === 'instrument' ? ' (check of the instrument)' : '';
+      say(
+        `\n${verdict.toUpperCase()}${check}: ${claim}\n  theory    ${expected}\n  measured  ${found}\n  ${reason}`,
+      );
     }
     say(`\nfiles     ${join(out, '{paper.html, paper.json}')}`);
   } finally {
@@ -271,12 +276,9 @@ async function measure(
     layers: layers.map(({ proportionality: pairs, ...layer }) => ({
       ...layer,
       meanCosine: pairs.meanCosine,
-      r: { mean: pairs.weights.meanR, deviation: pairs.weights.sdR },
-      permutedR: {
-        mean: pairs.permuted?.weights.meanR ?? Number.NaN,
-        deviation: pairs.permuted?.weights.sdR ?? Number.NaN,
-      },
-      activationsR: pairs.activations?.meanR,
+      r: meanR(pairs.weights),
+      permutedR: meanR(pairs.permuted?.weights),
+      activationsR: pairs.activations && meanR(pairs.activations),
     })),
     accuracy: binary,
     images: data.test.count,
@@ -291,6 +293,10 @@ async function measure(
     random,
     rotation,
   };
+}
+
+function meanR(comparison: Pick<Comparison, 'meanR' | 'errorR'> | undefined): MeanOfFilters {
+  return { mean: comparison?.meanR ?? Number.NaN, error: comparison?.errorR ?? Number.NaN };
 }
 
 function paperLayer(

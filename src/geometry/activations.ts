@@ -1,15 +1,15 @@
 /** What the binary activations of a network are worth: their intrinsic dimension, balance and dead channels. */
 import { OptionError } from '../errors.ts';
-import { runOnce, sizeOf } from '../gpu/index.ts';
+import { runOnce, sizeOf, wordsFor } from '../gpu/index.ts';
 import { type Network, recordForward } from '../graph/index.ts';
-import { binaryMatMul, packSigns } from '../ops/dense.ts';
+import { packSigns, unpackSigns } from '../ops/dense.ts';
 import {
+  balanceOf,
   type ChannelBalance,
-  channelBalance,
   intrinsicDimension,
   momentDimension,
 } from '../reference/dimension.ts';
-import { unpackSigns } from '../reference/pack.ts';
+import { hammingDistances } from './distances.ts';
 
 export interface ActivationGeometry extends ChannelBalance {
   /** Name of the layer that reads the signs. */
@@ -26,66 +26,112 @@ export interface ActivationGeometry extends ChannelBalance {
 }
 
 /** Larger sets are refused: every pair of samples is compared. */
-const MOST_SAMPLES = 4096;
+const MOST_SAMPLES = 200_000;
+/** Samples that go through the network at once. */
+const BATCH = 512;
 
 /**
- * Measures the signs that every layer with an `inputQuantizer` reads, over real samples in one batch.
- * @param samples f32 [count, ...inputShape], 2 to 4,096 of them
- * @throws OptionError for too few or too many samples
+ * Measures the signs that every layer with an `inputQuantizer` reads, over real samples. They go through the network in
+ * batches; the signs of all of them are kept, a bit each, and all pairs are counted on the GPU.
+ * @param samples f32 [count, ...inputShape], 2 to 200,000 of them
+ * @throws OptionError for too few or too many samples; OutOfMemoryError
  */
 export async function measureActivations(
   network: Network,
   samples: Float32Array<ArrayBuffer>,
 ): Promise<ActivationGeometry[]> {
-  const { gpu, model } = network;
-  const count = samples.length / sizeOf(model.inputShape);
+  const size = sizeOf(network.model.inputShape);
+  const count = samples.length / size;
   if (!Number.isInteger(count) || count < 2 || count > MOST_SAMPLES) {
-    throw new OptionError('Activations are measured over a batch of samples.', {
+    throw new OptionError('Activations are measured over some samples.', {
       given: `${samples.length} values`,
-      expected: `2 to ${MOST_SAMPLES} samples of ${sizeOf(model.inputShape)}`,
+      expected: `2 to ${MOST_SAMPLES} samples of ${size}`,
       where: 'measureActivations',
     });
   }
+  const layers: SeenSigns[] = [];
+  for (let start = 0; start < count; start += BATCH) {
+    const batch = samples.subarray(start * size, (start + BATCH) * size);
+    await addSigns(layers, network, batch, start, count);
+  }
+  const results: ActivationGeometry[] = [];
+  for (const { layer, bits, rows, negative } of layers) {
+    using signs = network.gpu.tensor(`signs of ${layer}`, [count, bits], 'bits', rows);
+    const distances = await hammingDistances(network.gpu, signs);
+    results.push({
+      layer,
+      bits,
+      distances,
+      ...intrinsicDimension(distances),
+      momentDimension: momentDimension(distances),
+      ...balanceOf(negative, (count * bits) / negative.length),
+    });
+  }
+  return results;
+}
+
+/** What was seen of a layer's input so far. */
+interface SeenSigns {
+  readonly layer: string;
+  readonly bits: number;
+  /** The signs of a sample as one row, of all samples. */
+  readonly rows: Uint32Array<ArrayBuffer>;
+  /** Signs −1 of each channel. */
+  readonly negative: number[];
+}
+
+/** Adds the signs of a batch of samples to what was seen of each layer. */
+async function addSigns(
+  layers: SeenSigns[],
+  { gpu, model, parameters }: Network,
+  samples: Float32Array<ArrayBuffer>,
+  start: number,
+  total: number,
+): Promise<void> {
+  const count = samples.length / sizeOf(model.inputShape);
   using x = gpu.tensor('samples', [count, ...model.inputShape], 'f32', samples);
   using run = await runOnce(gpu, 'activations', (builder) => {
-    const pass = recordForward(builder, model, network.parameters, x, { training: false });
+    const pass = recordForward(builder, model, parameters, x, { training: false });
     return model.layers.flatMap(({ name, layer, inputs }) => {
       if (layer.config.inputQuantizer === undefined) return [];
       const read = pass.activations[inputs[0] ?? -1] ?? { kind: 'real', tensor: x };
       const bits = read.kind === 'sign' ? read.tensor : packSigns(builder, read.tensor);
+      const channels = bits.shape.at(-1) ?? 1;
+      const length = bits.size / count;
       // A sample's signs as one row: packed anew where its rows don't fill their words.
       const rows =
-        read.kind === 'sign'
-          ? bits.reshape([count, bits.size / count])
-          : packSigns(builder, read.tensor.reshape([count, read.tensor.size / count]));
-      return {
-        name,
-        channels: bits.shape.at(-1) ?? 1,
-        bits: builder.keep(bits),
-        dots: builder.keep(binaryMatMul(builder, rows, rows, { dtype: 'i32' })),
-      };
+        channels === length || channels % 32 === 0
+          ? bits.reshape([count, length])
+          : packSigns(
+              builder,
+              (read.kind === 'sign' ? unpackSigns(builder, bits) : read.tensor).reshape([count, length]),
+            );
+      return [{ name, channels, bits: builder.keep(bits), rows: builder.keep(rows) }];
     });
   });
-  const results: ActivationGeometry[] = [];
-  for (const { name, channels, bits, dots } of run.result) {
+  for (const [index, { name, channels, bits, rows }] of run.result.entries()) {
     const length = bits.size / count;
-    const products = await gpu.read(dots);
-    const distances = new Array<number>(length + 1).fill(0);
-    for (let a = 0; a < count; a++) {
-      for (let b = a + 1; b < count; b++) {
-        const distance = (length - (Number(products[a * count + b]) || 0)) / 2;
-        distances[distance] = (distances[distance] ?? 0) + 1;
-      }
-    }
-    const signs = unpackSigns(await gpu.readWords(bits), bits.size / channels, channels);
-    results.push({
+    layers[index] ??= {
       layer: name,
       bits: length,
-      distances,
-      ...intrinsicDimension(distances),
-      momentDimension: momentDimension(distances),
-      ...channelBalance(signs, channels),
-    });
+      rows: new Uint32Array(total * wordsFor(length)),
+      negative: new Array<number>(channels).fill(0),
+    };
+    const seen = layers[index];
+    seen.rows.set(await gpu.readWords(rows), start * wordsFor(length));
+    countMinuses(await gpu.readWords(bits), channels, seen.negative);
   }
-  return results;
+}
+
+/** Adds the signs −1 of each channel, from rows of channels. */
+function countMinuses(words: Uint32Array, channels: number, negative: number[]): void {
+  const rowWords = wordsFor(channels);
+  for (const [at, given] of words.entries()) {
+    const first = 32 * (at % rowWords);
+    // The lowest bit that is set, one after the other.
+    for (let word = given; word !== 0; word = (word & (word - 1)) >>> 0) {
+      const channel = first + 31 - Math.clz32(word & -word);
+      negative[channel] = (negative[channel] ?? 0) + 1;
+    }
+  }
 }

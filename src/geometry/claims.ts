@@ -6,6 +6,12 @@ import { spreadSlope } from '../reference/geometry.ts';
 import { expectedAngleDegrees, LIMIT_ANGLE_DEGREES, LIMIT_COSINE, sdAngleDegrees } from './closed-forms.ts';
 import type { RandomAngles, RotatedAngles } from './figures.ts';
 
+export interface MeanOfFilters {
+  readonly mean: number;
+  /** Standard error of the mean, over filters and images; NaN where there are too few of either to tell. */
+  readonly error: number;
+}
+
 export interface MeasuredLayer {
   readonly name: string;
   readonly filters: number;
@@ -15,11 +21,11 @@ export interface MeasuredLayer {
   readonly sdAngle: number;
   /** Mean cosine of the filters and their signs. */
   readonly meanCosine: number;
-  /** Correlation of A·w_c and A·w_b: mean and deviation over the filters; and on permuted activations. */
-  readonly r: { readonly mean: number; readonly deviation: number };
-  readonly permutedR: { readonly mean: number; readonly deviation: number };
+  /** Correlation of A·w_c and A·w_b over the filters; and on permuted activations. */
+  readonly r: MeanOfFilters;
+  readonly permutedR: MeanOfFilters;
   /** Correlation of A_c·w_b and A_b·w_b; undefined where the input isn't binarized. */
-  readonly activationsR: number | undefined;
+  readonly activationsR: MeanOfFilters | undefined;
   /** Share of images classified right with this layer's latent weights in place of their signs, statistics refitted. */
   readonly continuousAccuracy: number;
 }
@@ -35,10 +41,16 @@ export interface Measurements {
   readonly rotation: readonly RotatedAngles[];
 }
 
+/** A verdict holds or fails where two standard errors leave no doubt, and else it can't be told. */
 export type Verdict = 'holds' | 'fails' | 'cannot be told';
 
 export interface Claim {
   readonly id: string;
+  /**
+   * What the verdict is about. What holds by construction, of random vectors or by the definition of the control, says that
+   * the instrument measures right, and nothing of the network.
+   */
+  readonly about: 'network' | 'instrument';
   readonly claim: string;
   /** What theory says, with numbers. */
   readonly expected: string;
@@ -78,12 +90,11 @@ export function judgeClaims(measurements: Measurements): Claim[] {
 }
 
 function randomVectors(random: readonly RandomAngles[]): Claim {
-  const off = random.filter(
-    ({ meanCosine, expectedCosine, expectedSdCosine, vectors }) =>
-      !(Math.abs(meanCosine - expectedCosine) <= (4 * expectedSdCosine) / Math.sqrt(vectors)),
-  );
+  const isRight = ({ meanCosine, expectedCosine, expectedSdCosine, vectors }: RandomAngles) =>
+    Math.abs(meanCosine - expectedCosine) <= (4 * expectedSdCosine) / Math.sqrt(vectors);
   return {
     id: 'random-vectors',
+    about: 'instrument',
     claim:
       'A random vector turns by an angle near 37° when it is binarized, and the more dimensions, the more surely.',
     expected: `${degrees(LIMIT_ANGLE_DEGREES)} in many dimensions; ${random
@@ -97,25 +108,26 @@ function randomVectors(random: readonly RandomAngles[]): Claim {
       .join('; '),
     ...verdict(
       random.length > 0,
-      off.map(({ dimension }) => `d = ${dimension}`),
+      random.map((one) => [`d = ${one.dimension}`, isRight(one) ? 'yes' : 'no']),
       'the mean cosine of each dimension is within four standard errors of the closed form',
     ),
   };
 }
 
 function hiddenAngles(hidden: readonly MeasuredLayer[]): Claim {
-  const off = hidden.filter(
-    ({ meanAngle, dimension }) => !(Math.abs(meanAngle - expectedAngleDegrees(dimension)) <= ANGLE_SLACK),
-  );
   return {
     id: 'angle',
+    about: 'network',
     claim:
       'In hidden layers the angle between learned weights and their signs is near that of random directions.',
     expected: `${degrees(LIMIT_ANGLE_DEGREES)} in many dimensions; ${each(hidden, ({ dimension }) => degrees(expectedAngleDegrees(dimension)))}`,
     measured: each(hidden, ({ meanAngle, sdAngle }) => `${degrees(meanAngle)} ± ${degrees(sdAngle)}`),
     ...verdict(
       hidden.length > 0,
-      names(off),
+      hidden.map(({ name, meanAngle, sdAngle, filters, dimension }) => {
+        const difference = Math.abs(meanAngle - expectedAngleDegrees(dimension));
+        return [name, atMost(difference, errorOf(sdAngle, filters), ANGLE_SLACK)];
+      }),
       `the mean of each hidden layer is within ${ANGLE_SLACK}° of the closed form for its dimension`,
     ),
   };
@@ -129,145 +141,181 @@ function spreads(layers: readonly MeasuredLayer[]): Claim {
   const enough = counted.length >= 3 && lever >= LEAST_LEVER;
   return {
     id: 'spread',
+    about: 'instrument',
     claim: 'The angles of a layer spread as 1/√d: filters of more dimensions are nearer to 37°.',
     expected: `slope of log sd on log d: −0.5; ${each(layers, ({ dimension }) => degrees(sdAngleDegrees(dimension)))}`,
     measured: `slope ${signed(slope)}; ${each(layers, ({ sdAngle }) => degrees(sdAngle))}`,
     ...verdict(
       enough,
-      enough && !(Math.abs(slope + 0.5) <= SLOPE_SLACK) ? [`slope ${signed(slope)}`] : [],
+      [[`slope ${signed(slope)}`, Math.abs(slope + 0.5) <= SLOPE_SLACK ? 'yes' : 'no']],
       `the slope over all layers is −0.5 ± ${SLOPE_SLACK}; it takes three layers whose dimensions span a factor of ${LEAST_LEVER}`,
     ),
   };
 }
 
 function aboveControl(layers: readonly MeasuredLayer[]): Claim {
-  const below = layers.filter(({ r, permutedR, filters }) => {
-    const error = Math.sqrt((r.deviation ** 2 + permutedR.deviation ** 2) / filters);
-    return !(r.mean - permutedR.mean > 2 * error);
-  });
   return {
     id: 'proportionality',
+    about: 'network',
     claim:
       'Dot products with binarized weights are proportional to those with continuous ones, more than chance has it: r is above the permuted control.',
     expected: `permuted: r = cos θ ≈ ${LIMIT_COSINE.toFixed(3)}; real: above it`,
-    measured: each(layers, ({ r, permutedR }) => `${number(r.mean)} (permuted ${number(permutedR.mean)})`),
+    measured: each(layers, ({ r, permutedR }) => `${withError(r)} (permuted ${number(permutedR.mean)})`),
     ...verdict(
       layers.length > 0,
-      names(below),
-      'the mean r of every layer is above that on permuted activations by more than two standard errors',
+      layers.map(({ name, r, permutedR }) => [name, larger(r, permutedR)]),
+      'the mean r of every layer is above that on permuted activations by more than two standard errors, over filters and images',
     ),
   };
 }
 
 function controlIsCosine(layers: readonly MeasuredLayer[]): Claim {
-  const off = layers.filter(
-    ({ permutedR, meanCosine }) => !(Math.abs(permutedR.mean - meanCosine) <= PERMUTED_SLACK),
-  );
   return {
     id: 'control',
+    about: 'instrument',
     claim: 'On permuted activations, r falls to the cosine between weights and signs.',
     expected: each(layers, ({ meanCosine }) => number(meanCosine)),
     measured: each(layers, ({ permutedR }) => number(permutedR.mean)),
     ...verdict(
       layers.length > 0,
-      names(off),
+      layers.map(({ name, permutedR, meanCosine }) => {
+        const isRight = Math.abs(permutedR.mean - meanCosine) <= PERMUTED_SLACK;
+        return [name, isRight ? 'yes' : 'no'];
+      }),
       `r is within ${PERMUTED_SLACK} of the mean cosine in every layer`,
     ),
   };
 }
 
 function firstIsWeakest(first: MeasuredLayer | undefined, others: readonly MeasuredLayer[]): Claim {
-  const weaker = first === undefined ? [] : others.filter(({ r }) => !(r.mean > first.r.mean));
   return {
     id: 'first-layer',
+    about: 'network',
     claim: 'The first layer is the weakest: its dot products are the least proportional.',
     expected: 'the smallest r of all layers',
     measured:
       first === undefined
         ? '–'
-        : `${first.name} ${number(first.r.mean)}; ${each(others, ({ r }) => number(r.mean))}`,
+        : `${first.name} ${withError(first.r)}; ${each(others, ({ r }) => withError(r))}`,
     ...verdict(
       first !== undefined && others.length > 0,
-      names(weaker),
-      "the first layer's mean r is smaller than that of every other layer",
+      first === undefined ? [] : others.map(({ name, r }) => [name, larger(r, first.r)]),
+      "the first layer's mean r is smaller than that of every other layer by more than two standard errors, over filters and images",
     ),
   };
 }
 
 function activationsHarmless(layers: readonly MeasuredLayer[]): Claim {
-  const binarized = layers.filter(({ activationsR }) => activationsR !== undefined);
-  const below = binarized.filter(({ activationsR = Number.NaN }) => !(activationsR >= LIMIT_COSINE));
+  const binarized = layers.flatMap(({ name, activationsR }) =>
+    activationsR === undefined ? [] : [{ name, r: activationsR }],
+  );
   return {
     id: 'activations',
+    about: 'network',
     claim:
       'Binarizing the activations does no harm: dot products with signs follow those with continuous activations.',
     expected: `r ≥ ${LIMIT_COSINE.toFixed(4)}, that of independent Gaussian activations`,
-    measured: each(binarized, ({ activationsR = Number.NaN }) => number(activationsR)),
+    measured: binarized.map(({ name, r }) => `${name} ${withError(r)}`).join('; '),
     ...verdict(
       binarized.length > 0,
-      names(below),
-      'r of A_c·w_b and A_b·w_b is at least that of independent Gaussian activations in every layer that binarizes its input',
+      binarized.map(({ name, r }) => [name, larger(r, { mean: LIMIT_COSINE, error: 0 })]),
+      'r of A_c·w_b and A_b·w_b is at least that of independent Gaussian activations in every layer that binarizes its input, by two standard errors',
     ),
   };
 }
 
 function continuousLayers({ layers, accuracy, images }: Measurements): Claim {
-  // Both accuracies are of the same images, so their difference varies less than either.
-  const error = Math.sqrt((accuracy * (1 - accuracy)) / images);
-  const slack = Math.max(ACCURACY_SLACK, 2 * error);
-  const off = layers.filter(({ continuousAccuracy }) => !(Math.abs(continuousAccuracy - accuracy) <= slack));
+  // As of different images; both are of the same ones, so their difference varies less.
+  const errorWith = (other: number) => Math.sqrt((accuracy * (1 - accuracy) + other * (1 - other)) / images);
   return {
     id: 'continuous-layers',
+    about: 'network',
     claim:
       'Any one layer can use its continuous weights in place of their signs, once batch normalisation is refitted: the network computes much the same.',
     expected: `${percent(accuracy)}, the binary network's accuracy`,
     measured: each(layers, ({ continuousAccuracy }) => percent(continuousAccuracy)),
     ...verdict(
       layers.length > 0 && images > 0,
-      names(off),
-      `accuracy stays within ${percent(slack)} (one point, or two standard errors on ${images.toLocaleString('en-US')} images)`,
+      layers.map(({ name, continuousAccuracy }) => {
+        const difference = Math.abs(continuousAccuracy - accuracy);
+        return [name, atMost(difference, errorWith(continuousAccuracy), ACCURACY_SLACK)];
+      }),
+      `accuracy stays within one point, by two standard errors on ${images.toLocaleString('en-US')} images`,
     ),
   };
 }
 
 function rotation(examples: readonly RotatedAngles[]): Claim {
-  const off = examples.filter(
-    ({ dimension, rotated }) => !(Math.abs(rotated.mean - expectedAngleDegrees(dimension)) <= 1),
-  );
   const shown = examples.filter(({ dimension }) => dimension >= 100);
   return {
     id: 'rotation',
+    about: 'instrument',
     claim:
       'Where few entries hold most of a vector, binarization turns it far; a rotation before it brings the angle back.',
-    expected:
-      '68.2° at d = 100 and 80.5° at d = 500 for x_i = exp(0.1(i − d/2))·g_i; 36.7° and 37.03° after a rotation',
+    expected: `68.2° at d = 100 and 80.5° at d = 500 for x_i = exp(0.1(i − d/2))·g_i; after a rotation ${shown
+      .map((one) => `${degrees(one.expected)} at ${one.padded}`)
+      .join(', ')}, the dimension that it is padded to`,
     measured: shown
       .map((one) => `d = ${one.dimension}: ${degrees(one.plain.mean)}, rotated ${degrees(one.rotated.mean)}`)
       .join('; '),
     ...verdict(
       shown.length > 0,
-      off.map(({ dimension }) => `d = ${dimension}`),
-      'rotated vectors have the angle of random ones within 1°',
+      examples.map(({ dimension, expected, rotated }) => [
+        `d = ${dimension}`,
+        atMost(Math.abs(rotated.mean - expected), rotated.error, 1),
+      ]),
+      'over several rotations, vectors have the angle of random ones of the padded dimension within 1°, by two standard errors',
     ),
   };
 }
 
+/** What numbers with an error say of a bound. */
+type Answer = 'yes' | 'no' | 'open';
+
+/** Whether a value is at most so large, by two standard errors. */
+function atMost(value: number, error: number, most: number): Answer {
+  if (!Number.isFinite(value)) return 'no';
+  if (value + 2 * error <= most) return 'yes';
+  return value - 2 * error > most ? 'no' : 'open';
+}
+
+/** Whether one mean is larger than another, by two standard errors of the difference. */
+function larger(one: MeanOfFilters, other: MeanOfFilters): Answer {
+  const error = Math.hypot(one.error, other.error);
+  const difference = one.mean - other.mean;
+  if (!Number.isFinite(difference)) return 'no';
+  if (difference > 2 * error) return 'yes';
+  return difference < -2 * error ? 'no' : 'open';
+}
+
 function verdict(
   known: boolean,
-  failing: readonly string[],
+  answers: readonly (readonly [name: string, answer: Answer])[],
   rule: string,
 ): Pick<Claim, 'verdict' | 'reason'> {
   if (!known) return { verdict: 'cannot be told', reason: `Too little was measured. Rule: ${rule}.` };
-  if (failing.length === 0) return { verdict: 'holds', reason: `Rule: ${rule}.` };
-  return { verdict: 'fails', reason: `Not so: ${failing.join(', ')}. Rule: ${rule}.` };
+  const named = (wanted: Answer) =>
+    answers.flatMap(([name, answer]) => (answer === wanted ? [name] : [])).join(', ');
+  const [failing, open] = [named('no'), named('open')];
+  if (failing !== '') return { verdict: 'fails', reason: `Not so: ${failing}. Rule: ${rule}.` };
+  if (open === '') return { verdict: 'holds', reason: `Rule: ${rule}.` };
+  return {
+    verdict: 'cannot be told',
+    reason: `Two standard errors leave it open: ${open}. Rule: ${rule}.`,
+  };
 }
 
 function each(layers: readonly MeasuredLayer[], of: (layer: MeasuredLayer) => string): string {
   return layers.map((layer) => `${layer.name} ${of(layer)}`).join('; ');
 }
 
-function names(layers: readonly MeasuredLayer[]): string[] {
-  return layers.map(({ name }) => name);
+/** Of a mean over filters; one filter says nothing of the others. */
+function errorOf(deviation: number, filters: number): number {
+  return filters < 2 ? Number.NaN : deviation / Math.sqrt(filters - 1);
+}
+
+function withError({ mean, error }: MeanOfFilters): string {
+  return Number.isFinite(error) ? `${number(mean)} ± ${error.toFixed(4)}` : number(mean);
 }
 
 function degrees(value: number): string {

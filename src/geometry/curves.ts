@@ -72,6 +72,71 @@ export function residualAngles(density: Density, bits: number): number[] {
 }
 
 /**
+ * Mean angle between filters and their ternary versions, and their greedy sums of sign vectors, each filter by itself.
+ * Filters of zeros have none and are left out.
+ * @param weights [filters, length]
+ * @param options.thresholds of the ternary versions, in root mean squares of the filter
+ */
+export function anglesOfFilters(
+  weights: Float32Array,
+  filters: number,
+  { thresholds, bits }: { readonly thresholds: readonly number[]; readonly bits: number },
+): { ternary: number[]; bits: number[] } {
+  const length = weights.length / filters;
+  const sums = { ternary: thresholds.map(() => 0), bits: new Array<number>(bits).fill(0) };
+  let counted = 0;
+  for (let filter = 0; filter < filters; filter++) {
+    const row = weights.subarray(filter * length, (filter + 1) * length);
+    const largest = row.reduce((most, w) => Math.max(most, Math.abs(w)), 0);
+    if (!(largest > 0 && Number.isFinite(largest))) continue;
+    counted += 1;
+    // In units of the largest, so that squares stay within range.
+    const sizes = Float64Array.from(row, (w) => Math.abs(w) / largest).sort();
+    const square = sizes.reduce((sum, x) => sum + x * x, 0);
+    // Sums of the sizes from each place on.
+    const above = new Float64Array(length + 1);
+    for (let i = length - 1; i >= 0; i--) above[i] = (above[i + 1] ?? 0) + (sizes[i] ?? 0);
+    thresholds.forEach((threshold, t) => {
+      const limit = threshold * Math.sqrt(square / length);
+      let [low, high] = [0, length];
+      while (low < high) {
+        const middle = (low + high) >> 1;
+        if ((sizes[middle] ?? 0) > limit) high = middle;
+        else low = middle + 1;
+      }
+      const kept = length - low;
+      const cosine = kept === 0 ? 0 : (above[low] ?? 0) / Math.sqrt(kept * square);
+      sums.ternary[t] = (sums.ternary[t] ?? 0) + degrees(cosine);
+    });
+    residualAnglesOf(sizes, bits).forEach((angle, bit) => {
+      sums.bits[bit] = (sums.bits[bit] ?? 0) + angle;
+    });
+  }
+  const mean = (sum: number) => sum / counted;
+  return { ternary: sums.ternary.map(mean), bits: sums.bits.map(mean) };
+}
+
+/** Angles of the greedy sums of one, two, ... sign vectors. */
+function residualAnglesOf(sizes: Float64Array, bits: number): number[] {
+  const residuals = sizes.slice();
+  const angles: number[] = [];
+  for (let bit = 0; bit < bits; bit++) {
+    const level = residuals.reduce((sum, x) => sum + Math.abs(x), 0) / sizes.length;
+    let [dot, own, others] = [0, 0, 0];
+    for (const [i, x] of sizes.entries()) {
+      const residual = residuals[i] ?? 0;
+      residuals[i] = residual < 0 ? residual + level : residual - level;
+      const quantized = x - (residuals[i] ?? 0);
+      dot += x * quantized;
+      own += x * x;
+      others += quantized * quantized;
+    }
+    angles.push(degrees(dot / Math.sqrt(own * others)));
+  }
+  return angles;
+}
+
+/**
  * Two bits by least squares: levels ±v1 ± v2 that leave the smallest mean squared error (Pouransari et al. 2020).
  * @returns levels in root mean squares, mean squared error relative to the mean square, and the angle in degrees
  */

@@ -4,6 +4,7 @@ import type { Network } from '../graph/index.ts';
 import { angleHistogram, DENSITY_RANGE, filterGeometry, weightDensity } from '../ops/geometry.ts';
 import { rotateFilters } from '../ops/rotation.ts';
 import { normal } from '../reference/random.ts';
+import { paddedLength } from '../reference/rotation.ts';
 import {
   expectedAngleDegrees,
   expectedCosine,
@@ -11,7 +12,8 @@ import {
   sdCosine,
   ternaryCosine,
 } from './closed-forms.ts';
-import { gaussianDensity, residualAngles, ternaryAngle } from './curves.ts';
+import { anglesOfFilters, gaussianDensity, residualAngles, ternaryAngle } from './curves.ts';
+import { standardError } from './mean.ts';
 import { columnOf, moments } from './measure.ts';
 
 const DEGREES = 180 / Math.PI;
@@ -75,35 +77,63 @@ export async function randomAngles(
 
 export interface RotatedAngles {
   readonly dimension: number;
+  /** Of the rotated vectors: the next power of two. */
+  readonly padded: number;
+  /** Mean angle of a random vector of that dimension, in degrees. */
+  readonly expected: number;
+  /** Rotations that were tried, each on vectors of its own. */
+  readonly seeds: number;
   /** Mean and deviation of the angle without rotation, in degrees. */
   readonly plain: { readonly mean: number; readonly deviation: number };
-  readonly rotated: { readonly mean: number; readonly deviation: number };
+  /** The same with one; the standard error of the mean is that over the rotations. */
+  readonly rotated: { readonly mean: number; readonly deviation: number; readonly error: number };
 }
 
 /**
  * What a rotation before binarization does to vectors whose entries differ in size: x_i = exp(k(i − d/2))·g_i with
  * k = 0.1. A few large entries hold all of the vector, and its sign points elsewhere; after three rounds of random signs
- * and Walsh–Hadamard transforms the angle is that of a random vector.
+ * and Walsh–Hadamard transforms the angle is that of a random vector of the padded dimension. One rotation turns all vectors
+ * alike, so several are tried.
  */
 export async function rotationExample(
   gpu: Gpu,
   dimensions: readonly number[],
-  options: { readonly vectors?: number; readonly seed?: number; readonly k?: number } = {},
+  options: {
+    readonly vectors?: number;
+    readonly seed?: number;
+    readonly seeds?: number;
+    readonly k?: number;
+  } = {},
 ): Promise<RotatedAngles[]> {
-  const { vectors = 100, seed = 1, k = 0.1 } = options;
+  const { vectors = 50, seed = 1, seeds = 10, k = 0.1 } = options;
   const results: RotatedAngles[] = [];
   for (const dimension of dimensions) {
-    const values = Float32Array.from({ length: vectors * dimension }, (_, at) => {
-      const i = at % dimension;
-      return Math.exp(k * (i - dimension / 2)) * normal(seed, STREAM_EXAMPLE + dimension, at);
+    const all: { readonly plain: number[]; readonly rotated: number[] } = { plain: [], rotated: [] };
+    const means: number[] = [];
+    for (let one = seed; one < seed + seeds; one++) {
+      const values = Float32Array.from({ length: vectors * dimension }, (_, at) => {
+        const i = at % dimension;
+        return Math.exp(k * (i - dimension / 2)) * normal(one, STREAM_EXAMPLE + dimension, at);
+      });
+      using latent = gpu.tensor('example', [vectors, dimension], 'f32', values);
+      const [plain = new Float32Array(), rotated = new Float32Array()] = await plainAndRotated(
+        gpu,
+        [latent],
+        one,
+      );
+      all.plain.push(...plain);
+      all.rotated.push(...rotated);
+      means.push(moments(rotated).mean);
+    }
+    const padded = paddedLength(dimension);
+    results.push({
+      dimension,
+      padded,
+      expected: expectedAngleDegrees(padded),
+      seeds,
+      plain: moments(all.plain),
+      rotated: { ...moments(all.rotated), error: standardError(means) },
     });
-    using latent = gpu.tensor('example', [vectors, dimension], 'f32', values);
-    const [plain = new Float32Array(), rotated = new Float32Array()] = await plainAndRotated(
-      gpu,
-      [latent],
-      seed,
-    );
-    results.push({ dimension, plain: moments(plain), rotated: moments(rotated) });
   }
   return results;
 }
@@ -158,6 +188,8 @@ export interface FewBitCurves {
     readonly name: string;
     readonly ternary: readonly number[];
     readonly bits: readonly number[];
+    /** The means of the filters' own angles; those above pool the weights of a layer. */
+    readonly filters: { readonly ternary: readonly number[]; readonly bits: readonly number[] };
   }[];
 }
 
@@ -176,6 +208,7 @@ export async function fewBitCurves(network: Network): Promise<FewBitCurves> {
     latents.map(({ value: latent }) => b.keep(weightDensity(b, { latent }, filterGeometry(b, { latent })))),
   );
   const counts = await Promise.all(run.result.map((tensor) => gpu.readWords(tensor)));
+  const weights = await Promise.all(latents.map(({ value }) => gpu.readFloats(value)));
   return {
     thresholds,
     ternaryExpected: thresholds.map((a) => Math.acos(ternaryCosine(a)) * DEGREES),
@@ -186,6 +219,10 @@ export async function fewBitCurves(network: Network): Promise<FewBitCurves> {
         name,
         ternary: thresholds.map((a) => ternaryAngle(density, a)),
         bits: residualAngles(density, MOST_BITS),
+        filters: anglesOfFilters(weights[index] ?? new Float32Array(), latents[index]?.value.shape[0] ?? 1, {
+          thresholds,
+          bits: MOST_BITS,
+        }),
       };
     }),
   };

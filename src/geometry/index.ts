@@ -1,6 +1,13 @@
 export { type ActivationGeometry, measureActivations } from './activations.ts';
 export { filtersAlong } from './axis.ts';
-export { type Claim, judgeClaims, type MeasuredLayer, type Measurements, type Verdict } from './claims.ts';
+export {
+  type Claim,
+  judgeClaims,
+  type MeanOfFilters,
+  type MeasuredLayer,
+  type Measurements,
+  type Verdict,
+} from './claims.ts';
 export * from './closed-forms.ts';
 export * from './curves.ts';
 export {

@@ -19,7 +19,7 @@ import {
   pairMoments,
   proportionality,
 } from '../ops/proportionality.ts';
-import { meanOf } from './mean.ts';
+import { meanOf, standardError } from './mean.ts';
 import { type BinaryLayer, COMPARISONS, dotProducts, operandOf, shuffled, windowOf } from './operands.ts';
 import { addPatches, type PatchCovariance, patchCovariance, type Scatter } from './patch-covariance.ts';
 
@@ -56,6 +56,11 @@ export interface Comparison {
   /** Over the filters that have a correlation. */
   readonly meanR: number;
   readonly sdR: number;
+  /**
+   * Standard error of `meanR` over filters and images: from its spread over the filters, and over up to eight groups of
+   * batches. NaN where there are fewer than two of either.
+   */
+  readonly errorR: number;
   readonly meanSlope: number;
   readonly meanSignChange: number;
   /** Filters without a correlation, left out of the means. */
@@ -96,6 +101,8 @@ export interface LayerProportionality extends Comparisons {
   readonly covariance: PatchCovariance | undefined;
 }
 
+/** Groups of batches whose r are compared. */
+const PARTS = 8;
 const DEFAULT_BATCH = 50;
 const DEFAULT_BINS = 48;
 const DEFAULT_PATCHES = 8;
@@ -220,6 +227,9 @@ function chooseLayers({ model, parameters }: Network, names: readonly string[] |
 /** One comparison as it grows. */
 interface Running {
   moments: PairMoments[];
+  /** The same of every eighth batch, which tell how far r varies with the images. */
+  parts: PairMoments[][];
+  batches: number;
   readonly grid: Tensor | undefined;
   readonly counts: Tensor | undefined;
   cells: PairGrid | undefined;
@@ -310,6 +320,11 @@ class Measurements {
       running.moments = add
         ? found.map((one, filter) => mergeMoments(running.moments[filter] ?? NO_PAIRS, one))
         : found;
+      if (!add) continue;
+      const part = running.batches++ % PARTS;
+      running.parts[part] = found.map((one, filter) =>
+        mergeMoments(running.parts[part]?.[filter] ?? NO_PAIRS, one),
+      );
     }
     for (const { target, count } of patches) target.patches += count;
   }
@@ -397,6 +412,8 @@ class Measurements {
       const { gpu } = this.#network;
       running = {
         moments: [],
+        parts: [],
+        batches: 0,
         grid: bins > 0 ? this.#own(gpu.tensor('grid', [4], 'f32')) : undefined,
         counts: bins > 0 ? this.#own(gpu.tensor('pair counts', [bins, bins], 'u32')) : undefined,
         cells: undefined,
@@ -420,7 +437,7 @@ class Measurements {
     return { weights, activations, both };
   }
 
-  async #comparison({ moments, counts, cells }: Running): Promise<Comparison> {
+  async #comparison({ moments, parts, counts, cells }: Running): Promise<Comparison> {
     const filters = moments.map(proportionality);
     const r = filters.map((one) => one.r);
     const defined = filters.filter((one) => !Number.isNaN(one.r));
@@ -431,6 +448,14 @@ class Measurements {
       signChanges: filters.map(({ signChange }) => signChange),
       meanR,
       sdR: Math.sqrt(meanOf(defined.map((one) => (one.r - meanR) ** 2))),
+      errorR: Math.hypot(
+        standardError(defined.map((one) => one.r)),
+        standardError(
+          parts.map((part) =>
+            meanOf(part.map((one) => proportionality(one).r).filter((one) => !Number.isNaN(one))),
+          ),
+        ),
+      ),
       meanSlope: meanOf(defined.map(({ slope }) => slope)),
       meanSignChange: meanOf(defined.map(({ signChange }) => signChange)),
       undefinedFilters: filters.length - defined.length,

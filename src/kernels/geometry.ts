@@ -95,6 +95,16 @@ export const filterPairs = defineKernel({
   workgroups: ({ FILTERS }) => [Math.ceil(FILTERS / 64), 1, 1],
 });
 
+/** bits [ROWS, ...], COUNT rows from first[0] on, to pairs by distance, added to u32 [distances]. */
+export const hammingPairs = defineKernel({
+  name: 'geometry/hamming_pairs',
+  source: shaders,
+  bindings: { signs: 'read', first: 'read', counts: 'write' },
+  constants: ['ROWS', 'WORDS', 'COUNT', 'SPAN'],
+  workgroups: ({ ROWS, COUNT, SPAN }) => [Math.ceil(COUNT / 64), Math.ceil(ROWS / SPAN), 1],
+  work: ({ ROWS, WORDS, COUNT }) => ROWS * WORDS * COUNT,
+});
+
 /** f32 filters of 3 x 3 to counts of their 512 patterns, SPAN kernels a part. */
 export const patternParts = defineKernel({
   name: 'geometry/patterns',

@@ -1,7 +1,12 @@
 /** How the sign filters of a layer lie to each other, on the GPU. */
 import { ShapeError } from '../errors.ts';
-import { describe, type ProgramBuilder, type Tensor } from '../gpu/index.ts';
-import { filterPairs as filterPairsKernel, patternParts, sumBins } from '../kernels/geometry.ts';
+import { describe, type ProgramBuilder, type Tensor, wordsFor } from '../gpu/index.ts';
+import {
+  filterPairs as filterPairsKernel,
+  hammingPairs,
+  patternParts,
+  sumBins,
+} from '../kernels/geometry.ts';
 import { type FilterLayout, PAIR_STATISTICS } from '../reference/structure.ts';
 import { binaryMatMul } from './dense.ts';
 
@@ -34,6 +39,37 @@ export function filterPairs(b: ProgramBuilder, filters: Tensor): Tensor {
   const pairs = b.transient('filter pairs', [count, PAIR_STATISTICS.length], 'f32');
   b.dispatch(filterPairsKernel, { dots, pairs }, { FILTERS: count, LENGTH: length });
   return pairs;
+}
+
+/** Later rows that a workgroup compares its rows with. */
+const COMPARED = 1024;
+
+/**
+ * Adds pairs of rows by their Hamming distance to counts: of each of some rows with all later ones.
+ * @param signs bits [rows, length]
+ * @param first u32 [1]: the first of the rows
+ * @param counts u32 [length + 1], added to
+ * @param rows how many rows to take
+ * @throws ShapeError
+ */
+export function addHammingPairs(
+  b: ProgramBuilder,
+  { signs, first, counts, rows }: { signs: Tensor; first: Tensor; counts: Tensor; rows: number },
+): void {
+  const [total = 0, length = 0] = signs.shape;
+  const fits = signs.shape.length === 2 && counts.size === length + 1 && first.size === 1;
+  if (signs.dtype !== 'bits' || !fits || counts.dtype !== 'u32' || first.dtype !== 'u32') {
+    throw new ShapeError('Pairs are counted among rows of packed signs.', {
+      given: `${describe(signs.shape, signs.dtype)}, counts ${describe(counts.shape, counts.dtype)}`,
+      expected: '[rows, length] bits, counts [length + 1] u32',
+      where: 'addHammingPairs',
+    });
+  }
+  b.dispatch(
+    hammingPairs,
+    { signs, first, counts },
+    { ROWS: total, WORDS: wordsFor(length), COUNT: rows, SPAN: COMPARED },
+  );
 }
 
 /**

@@ -29,55 +29,83 @@ export function momentDimension(counts: readonly number[]): number {
   return mean ** 2 / (squares / total - mean ** 2);
 }
 
+/** Distances are fitted up to where their cumulated share reaches this: near neighbours, as its authors have it. */
+const NEAR_SHARE = 0.2;
+
 /**
- * Binary intrinsic dimension: the D(r) = d0 + d1·r for which P(r) ∝ 2^(−D)·C(D, r) is likeliest to have given the
- * distances (Acevedo, Rodriguez & Laio 2025, "Unsupervised detection of semantic correlations in big data"). d0 is the
- * number of independent bits that near neighbours see; d1 tells how it changes with the distance.
+ * Binary intrinsic dimension: the D(r) = d0 + d1·r for which P(r) ∝ 2^(−D)·C(D, r) lies nearest to the distances (Acevedo,
+ * Rodriguez & Laio 2025, "Unsupervised detection of semantic correlations in big data"), with d0 > 0 and D ≥ r. d0 is the
+ * number of independent bits that near neighbours see; d1 tells how it changes with the distance. Only distances that occur
+ * are fitted, in increasing order as long as their cumulated share stays below 0.2, renormalised there; the Kullback-Leibler
+ * divergence is least. Distances grow no faster than twice D there, so d1 is sought below 2: beyond lies a second valley, of
+ * dimensions much larger than any distance, which means nothing.
  * @param counts of pairs by distance
- * @returns NaN where the distances are all the same
+ * @returns NaN where fewer than three distances occur: two numbers are fitted
  */
 export function intrinsicDimension(counts: readonly number[]): { d0: number; d1: number } {
-  const first = counts.findIndex((count) => count > 0);
-  const last = counts.findLastIndex((count) => count > 0);
-  if (first < 0 || first === last) return { d0: Number.NaN, d1: Number.NaN };
   const total = counts.reduce((sum, count) => sum + count, 0);
-  const shares = counts.slice(first, last + 1).map((count) => count / total);
+  const seen = counts.flatMap((count, r) => (count > 0 ? [{ r, share: count / total }] : []));
+  if (seen.length < 3) return { d0: Number.NaN, d1: Number.NaN };
+  let cumulated = 0;
+  const near = seen.findIndex(({ share }) => {
+    cumulated += share;
+    return cumulated >= NEAR_SHARE;
+  });
+  const fitted = seen.slice(0, Math.max(3, near));
+  const whole = fitted.reduce((sum, { share }) => sum + share, 0);
 
-  /** Mean log-likelihood of a pair's distance; −∞ where D falls below a distance that was seen. */
-  const likelihood = (d0: number, d1: number): number => {
+  /** Divergence but for a constant; ∞ where D falls below a distance. */
+  const divergence = (d0: number, d1: number): number => {
     const logs: number[] = [];
-    for (let r = first; r <= last; r++) {
+    for (const { r } of fitted) {
       const d = d0 + d1 * r;
-      if (d < r) return Number.NEGATIVE_INFINITY;
+      if (d < r) return Number.POSITIVE_INFINITY;
       logs.push(logGamma(d + 1) - logGamma(r + 1) - logGamma(d - r + 1) - d * Math.LN2);
     }
     const most = Math.max(...logs);
     const norm = most + Math.log(logs.reduce((sum, log) => sum + Math.exp(log - most), 0));
-    return logs.reduce((sum, log, index) => sum + (shares[index] ?? 0) * (log - norm), 0);
+    return fitted.reduce((sum, { share }, i) => sum + (share / whole) * (norm - (logs[i] ?? 0)), 0);
   };
+  const bestSlope = (d0: number): number => {
+    // D ≥ r at every distance.
+    const least = Math.max(...fitted.map(({ r }) => (r > 0 ? 1 - d0 / r : Number.NEGATIVE_INFINITY)));
+    return minimum((d1) => divergence(d0, d1), least, 2, 24);
+  };
+  const farthest = fitted.at(-1)?.r ?? 1;
+  const logD0 = minimum(
+    (log) => divergence(Math.exp(log), bestSlope(Math.exp(log))),
+    Math.log(0.01),
+    Math.log(100 * farthest + 100),
+    60,
+  );
+  const d0 = Math.exp(logD0);
+  return { d0, d1: bestSlope(d0) };
+}
 
-  // d0 and d1 pull at each other; D in the middle of the distances and its slope hardly do. A net that is drawn tighter
-  // around its best knot finds both.
-  const middle = (first + last) / 2;
-  let best = { middle: Math.max(2 * middle, last + 1), slope: 0 };
-  let most = likelihood(best.middle, 0);
-  let [reach, lean] = [best.middle, 2];
-  for (let round = 0; round < 40; round++) {
-    const centre = best;
-    for (let i = -4; i <= 4; i++) {
-      for (let j = -4; j <= 4; j++) {
-        const at = Math.max(1e-3, centre.middle + (i / 4) * reach);
-        const slope = centre.slope + (j / 4) * lean;
-        const here = likelihood(at - slope * middle, slope);
-        if (here > most) [most, best] = [here, { middle: at, slope }];
-      }
-    }
-    if (best === centre) {
-      reach /= 2;
-      lean /= 2;
+/** Where a function is least: the best of some places in a row, and the golden section around it. */
+function minimum(f: (x: number) => number, from: number, to: number, places: number): number {
+  const step = (to - from) / places;
+  let [at, least] = [from, Number.POSITIVE_INFINITY];
+  for (let i = 0; i <= places; i++) {
+    const value = f(from + i * step);
+    if (value < least) [at, least] = [from + i * step, value];
+  }
+  const ratio = (Math.sqrt(5) - 1) / 2;
+  let [a, b] = [Math.max(from, at - step), Math.min(to, at + step)];
+  let [c, d] = [b - ratio * (b - a), a + ratio * (b - a)];
+  let [fc, fd] = [f(c), f(d)];
+  for (let i = 0; i < 50; i++) {
+    if (fc < fd) {
+      [b, d, fd] = [d, c, fc];
+      c = b - ratio * (b - a);
+      fc = f(c);
+    } else {
+      [a, c, fc] = [c, d, fd];
+      d = a + ratio * (b - a);
+      fd = f(d);
     }
   }
-  return { d0: best.middle - best.slope * middle, d1: best.slope };
+  return (a + b) / 2;
 }
 
 /** ln Γ(x), x > 0, to about 1e-10: Stirling's series above 10, reached by the recurrence. */
@@ -105,16 +133,20 @@ export interface ChannelBalance {
 
 /** @param signs ±1, [..., channels] */
 export function channelBalance(signs: ArrayLike<number>, channels: number): ChannelBalance {
-  const rows = signs.length / channels;
-  const positive = new Array<number>(channels).fill(0);
+  const negative = new Array<number>(channels).fill(0);
   for (let i = 0; i < signs.length; i++) {
-    if ((signs[i] ?? 0) > 0) positive[i % channels] = (positive[i % channels] ?? 0) + 1;
+    if ((signs[i] ?? 0) < 0) negative[i % channels] = (negative[i % channels] ?? 0) + 1;
   }
+  return balanceOf(negative, signs.length / channels);
+}
+
+/** @param negative signs −1 of each channel, of `rows` */
+export function balanceOf(negative: readonly number[], rows: number): ChannelBalance {
   const part = (q: number) => (q > 0 ? -q * Math.log2(q) : 0);
-  const positiveShare = positive.map((count) => count / rows);
+  const positiveShare = negative.map((count) => (rows - count) / rows);
   return {
     positiveShare,
-    entropy: positiveShare.reduce((sum, p) => sum + part(p) + part(1 - p), 0) / channels,
-    dead: positive.filter((count) => count === 0 || count === rows).length,
+    entropy: positiveShare.reduce((sum, p) => sum + part(p) + part(1 - p), 0) / negative.length,
+    dead: negative.filter((count) => count === 0 || count === rows).length,
   };
 }

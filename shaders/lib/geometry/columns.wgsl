@@ -46,12 +46,13 @@ fn columns_of(sum: Moments) -> Columns {
   if (variance > 0.0) {
     kurtosis = (sum.m4 / length) / variance / variance - 3.0;
   }
+  let unit = power_of_two(sum.exponent);
   let tally = vec4f(sum.tally);
   let minus = tally.x / length;
   let plus = (sum.count - tally.x) / length;
   return Columns(
-    vec4f(scale * sum.count, root_mean_square * sqrt(sum.count), cosine, degrees),
-    vec4f(scale, plus, tally.y / length, sqrt(variance)),
+    vec4f(scale * sum.count * unit, root_mean_square * sqrt(sum.count) * unit, cosine, degrees),
+    vec4f(scale * unit, plus, tally.y / length, sqrt(variance) * unit),
     vec4f(tally.z / length, surprise(minus) + surprise(plus), kurtosis, tally.w),
   );
 }

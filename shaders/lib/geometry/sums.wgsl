@@ -20,6 +20,9 @@ const BLOCK = 64u; // groups of four weights
 const SATURATED = 0.999999f;
 const INFINITE = 0x7f800000u;
 const MINUS_ZERO = vec4u(0x80000000u);
+// Where the largest weight of a block has bits in between, no sum of fourth powers leaves the range of f32: 2^-16 to 2^24.
+const SMALL = 0x37800000u;
+const LARGE = 0x4b800000u;
 const SIZE = vec4u(0x7fffffffu); // bits of |w|
 
 // Sums over some weights. They are scalars, though a group of four is added at a time: compilers without a register
@@ -52,14 +55,19 @@ fn total(v: vec4f) -> f32 {
 }
 
 fn terms_of(bits: vec4u, pivot: f32, size_pivot: f32) -> Terms {
-  let size = bitcast<vec4f>(bits & SIZE);
+  return terms_in_units(bits, bitcast<vec4f>(bits), bitcast<vec4f>(bits & SIZE), pivot, size_pivot);
+}
+
+// The same for weights w and |w| in another unit, which the counts don't have.
+fn terms_in_units(bits: vec4u, w: vec4f, size: vec4f, pivot: f32, size_pivot: f32) -> Terms {
+  let given = bitcast<vec4f>(bits & SIZE);
   return Terms(
-    bitcast<vec4f>(bits) - pivot,
+    w - pivot,
     size - size_pivot,
     // By the raw bits: above those of -0, as a signed number above 0, which stays above 0 as a float.
     step(vec4f(0.5), vec4f(bitcast<vec4i>(bits ^ MINUS_ZERO))),
-    step(vec4f(SATURATED), size),
-    step(vec4f(NEAR_ZERO), size),
+    step(vec4f(SATURATED), given),
+    step(vec4f(NEAR_ZERO), given),
   );
 }
 
@@ -86,8 +94,27 @@ fn add_whole(sums: Sums, bits: vec4u, pivot: f32, size_pivot: f32) -> Sums {
 }
 
 fn add_chosen(sums: Sums, bits: vec4u, pivot: f32, size_pivot: f32, chosen: vec4<bool>) -> Sums {
+  let kept = select(vec4u(0u), bits, chosen);
+  return add_terms(sums, terms_of(kept, pivot, size_pivot), chosen);
+}
+
+// The same in units of 2^exponent; subnormal weights are taken by their bits, since a device may take them for zeros.
+fn add_scaled(sums: Sums, bits: vec4u, exponent: i32, pivot: f32, size_pivot: f32, chosen: vec4<bool>) -> Sums {
+  let kept = select(vec4u(0u), bits, chosen);
+  let size = sizes_of(kept, exponent);
+  let w = select(size, -size, kept >= MINUS_ZERO);
+  return add_terms(sums, terms_in_units(kept, w, size, pivot, size_pivot), chosen);
+}
+
+fn sizes_of(bits: vec4u, exponent: i32) -> vec4f {
+  let size = bits & SIZE;
+  let normal = bitcast<vec4f>(size) * power_of_two(-exponent);
+  let subnormal = vec4f(size) * (0x1p-23 * power_of_two(-126 - exponent));
+  return select(normal, subnormal, size < vec4u(0x800000u));
+}
+
+fn add_terms(sums: Sums, terms: Terms, chosen: vec4<bool>) -> Sums {
   let none = vec4f(0.0);
-  let terms = terms_of(select(vec4u(0u), bits, chosen), pivot, size_pivot);
   let kept = Terms(
     select(none, terms.v, chosen),
     select(none, terms.a, chosen),
@@ -105,7 +132,7 @@ fn usable(bits: vec4u, quad: u32) -> vec4<bool> {
 }
 
 // From sums about the pivot to moments about the mean, d away from it.
-fn centred(sums: Sums, pivot: f32, size_pivot: f32, seen: u32) -> Moments {
+fn centred(sums: Sums, pivot: f32, size_pivot: f32, seen: u32, exponent: i32) -> Moments {
   let count = sums.count;
   let share = 1.0 / max(count, 1.0);
   let d = sums.s1 * share;
@@ -115,7 +142,7 @@ fn centred(sums: Sums, pivot: f32, size_pivot: f32, seen: u32) -> Moments {
   let m4 = max(sums.s4 - d * (4.0 * m3 + d * (6.0 * m2 + count * d * d)), 0.0);
   let size_m2 = max(sums.t2 - count * e * e, 0.0);
   let tally = vec4u(vec4f(sums.minus, sums.saturated, count - sums.large, f32(seen) - count));
-  return Moments(count, pivot + d, m2, m3, m4, size_pivot + e, size_m2, tally);
+  return Moments(count, pivot + d, m2, m3, m4, size_pivot + e, size_m2, tally, exponent);
 }
 
 // One or the other, without a branch: where both sides of a branch are run, joining ten values costs more.
@@ -130,42 +157,63 @@ fn chosen_of(a: Sums, b: Sums, second: bool) -> Sums {
   return Sums(powers.x, powers.y, powers.z, powers.w, sizes.x, sizes.y, counts.x, counts.y, counts.z, sizes.z);
 }
 
+fn largest_of(v: vec4u) -> u32 {
+  return max(max(v.x, v.y), max(v.z, v.w));
+}
+
 // The groups first, first + CHUNKS, ... of a filter, as many as belong to a block.
 fn moments_of_block(row: u32, first: u32, pivot: f32, size_pivot: f32) -> Moments {
   let whole = LENGTH / 4u; // groups of four
   let end = first + BLOCK * CHUNKS;
   let stop = min(end, whole);
   var sums = Sums();
-  var broken = 0u; // its highest bit tells of NaN or infinity
+  var sizes = vec4u(0u);
   var quad = first;
   for (; quad < stop; quad += CHUNKS) {
     let bits = whole_at(row, quad);
-    let size = (bits & SIZE) + (MINUS_ZERO - vec4u(INFINITE));
-    broken |= (size.x | size.y) | (size.z | size.w);
+    sizes = max(sizes, bits & SIZE);
     sums = add_whole(sums, bits, pivot, size_pivot);
   }
   var seen = u32(sums.count);
-  // Where NaN or infinity got into the sums: once more without them.
-  let again = broken >= MINUS_ZERO.x;
-  var finite = Sums();
-  for (var k = select(stop, first, again); k < stop; k += CHUNKS) {
-    let bits = weights_at(row, k);
-    finite = add_chosen(finite, bits, pivot, size_pivot, usable(bits, k));
-  }
-  sums = chosen_of(sums, finite, again);
   if (LENGTH % 4u != 0u) {
     // The last one to three weights.
-    if (CHUNKS == 1u && whole < BLOCK) {
+    if ((CHUNKS == 1u && whole < BLOCK) || (quad == whole && whole < end)) {
       let bits = weights_at(row, whole);
-      sums = add_chosen(sums, bits, pivot, size_pivot, usable(bits, whole));
-      seen += LENGTH % 4u;
-    } else if (quad == whole && whole < end) {
-      let bits = weights_at(row, whole);
-      sums = add_chosen(sums, bits, pivot, size_pivot, usable(bits, whole));
+      let chosen = usable(bits, whole);
+      sizes = max(sizes, select(vec4u(0u), bits & SIZE, chosen));
+      sums = add_chosen(sums, bits, pivot, size_pivot, chosen);
       seen += LENGTH % 4u;
     }
   }
-  return centred(sums, pivot, size_pivot, seen);
+  // Where NaN or infinity got into the sums, or powers may have left the range of f32: once more, without the former, in
+  // units of the largest weight.
+  let size = largest_of(sizes);
+  let again = size < SMALL || size >= LARGE;
+  let past = min(end, (LENGTH + 3u) / 4u);
+  let start = select(past, first, again);
+  var finite = vec4u(0u);
+  for (var k = start; k < past; k += CHUNKS) {
+    let bits = weights_at(row, k);
+    finite = max(finite, select(vec4u(0u), bits & SIZE, usable(bits, k)));
+  }
+  let largest = largest_of(finite);
+  let is_ordinary = !again || (largest >= SMALL && largest < LARGE);
+  let exponent = select(clamp(i32(largest >> 23u) - 127, -126, 126), 0, is_ordinary);
+  // About the mean of the block's own first group: the pivot may be of quite another size.
+  var second = Sums();
+  for (var k = start; k < min(start + 1u, past); k++) {
+    let bits = weights_at(row, k);
+    second = add_scaled(second, bits, exponent, 0.0, 0.0, usable(bits, k));
+  }
+  let share = 1.0 / max(second.count, 1.0);
+  let about = select(second.s1 * share, pivot, is_ordinary);
+  let size_about = select(second.t1 * share, size_pivot, is_ordinary);
+  second = Sums();
+  for (var k = start; k < past; k += CHUNKS) {
+    let bits = weights_at(row, k);
+    second = add_scaled(second, bits, exponent, about, size_about, usable(bits, k));
+  }
+  return centred(chosen_of(sums, second, again), about, size_about, seen, exponent);
 }
 
 @compute @workgroup_size(64)
@@ -184,7 +232,9 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   var sum = moments_of_block(row, start, first.s1 * share, first.t1 * share);
   if (quads > BLOCK * CHUNKS) {
     for (var block = start + BLOCK * CHUNKS; block < quads; block += BLOCK * CHUNKS) {
-      sum = merge(sum, moments_of_block(row, block, sum.mean, sum.size_mean));
+      // What is in other units is no pivot for ordinary weights.
+      let about = select(vec2f(0.0), vec2f(sum.mean, sum.size_mean), sum.exponent == 0);
+      sum = merge(sum, moments_of_block(row, block, about.x, about.y));
     }
   }
   let at = index * PART_WORDS;
@@ -196,6 +246,6 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   } else {
     parts[at] = sum.tally;
     parts[at + 1u] = bitcast<vec4u>(vec4f(sum.count, sum.mean, sum.m2, sum.m3));
-    parts[at + 2u] = bitcast<vec4u>(vec4f(sum.m4, sum.size_mean, sum.size_m2, 0.0));
+    parts[at + 2u] = vec4u(bitcast<vec3u>(vec3f(sum.m4, sum.size_mean, sum.size_m2)), bitcast<u32>(sum.exponent));
   }
 }
