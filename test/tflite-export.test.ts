@@ -20,6 +20,7 @@ import {
   sequential,
   summarize,
 } from '../src/graph/index.ts';
+import {
   add,
   affine,
   averagePool2d,
