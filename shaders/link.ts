@@ -3,7 +3,8 @@
  * plain WGSL and nothing is assembled at run time. A file is included once, however often it is named.
  */
 import { readFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Plugin } from 'vite';
 
 const INCLUDE = /^\s*\/\/!include\s+"([^"]+)"\s*$/;
@@ -56,7 +57,7 @@ export function stripShader(text: string): string {
 
 /** Vite plugin: `import source from './x.wgsl'` gives the linked text. */
 export function wgsl(options: { strip?: boolean } = {}): Plugin {
-  const root = dirname(new URL(import.meta.url).pathname);
+  const root = fileURLToPath(new URL('.', import.meta.url));
   return {
     name: 'wgsl',
     enforce: 'pre',
