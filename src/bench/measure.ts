@@ -1,4 +1,5 @@
 /** How times are taken: warm-up apart, samples long enough for the clock, the median and the spread of several. */
+import { DISPOSE } from '../dispose.ts';
 import { type DispatchTiming, type Gpu, type Program, profile } from '../gpu/index.ts';
 
 /** Milliseconds of one run, from several samples. */
@@ -77,8 +78,8 @@ export class Job {
     return sum;
   }
 
-  [Symbol.dispose](): void {
-    for (const program of this.#programs) program[Symbol.dispose]();
+  [DISPOSE](): void {
+    for (const program of this.#programs) program[DISPOSE]();
   }
 }
 

@@ -1,4 +1,5 @@
 /** A loaded model on a GPU, asked for classes. */
+import { DISPOSE } from '../dispose.ts';
 import type { Gpu } from '../gpu/index.ts';
 import { sizeOf } from '../gpu/index.ts';
 import { Network, type RankedClass, rankClasses } from '../graph/index.ts';
@@ -65,7 +66,7 @@ export class Classifier {
     this.network.dispose();
   }
 
-  [Symbol.dispose](): void {
-    this.network[Symbol.dispose]();
+  [DISPOSE](): void {
+    this.network[DISPOSE]();
   }
 }

@@ -3,6 +3,7 @@
  * binary layer, how far the dot products with binarized weights, with binarized activations and with both are
  * proportional to those with continuous ones, on the data and on the same data without its structure.
  */
+import { DISPOSE } from '../dispose.ts';
 import { OptionError, ShapeError } from '../errors.ts';
 import { describe, ProgramBuilder, runOnce, type Shape, sizeOf, Tensor } from '../gpu/index.ts';
 import { type Network, recordForward } from '../graph/index.ts';
@@ -241,7 +242,7 @@ interface Recorded {
   readonly moments: readonly { readonly running: Running; readonly tensor: Tensor; readonly rows: number }[];
   readonly patches: readonly { readonly target: Target; readonly count: number }[];
   run(): void;
-  [Symbol.dispose](): void;
+  [DISPOSE](): void;
 }
 
 class Measurements {
@@ -256,7 +257,7 @@ class Measurements {
     this.#targets = layers.map((index) => this.#target(index));
   }
 
-  [Symbol.dispose](): void {
+  [DISPOSE](): void {
     for (const tensor of this.#owned) if (!tensor.disposed) tensor.dispose();
   }
 
@@ -298,7 +299,7 @@ class Measurements {
       moments,
       patches,
       run: () => program.run(),
-      [Symbol.dispose]: () => program.dispose(),
+      [DISPOSE]: () => program.dispose(),
     };
   }
 

@@ -2,6 +2,7 @@
  * The geometry of stored filters of any size: tensors pass through a fixed amount of GPU memory, a chunk of filters at a
  * time, and leave a few numbers a layer behind.
  */
+import { DISPOSE } from '../dispose.ts';
 import { MemoryPlanError, OptionError } from '../errors.ts';
 import { Arena, type Gpu, ProgramBuilder, sizeOf, Tensor } from '../gpu/index.ts';
 import { packSigns } from '../ops/dense.ts';
@@ -199,7 +200,7 @@ export class FilterSurvey {
     this.#latent.dispose();
   }
 
-  [Symbol.dispose](): void {
+  [DISPOSE](): void {
     this.dispose();
   }
 

@@ -6,6 +6,7 @@
  *   await trainer.fit({ tap: { everySteps: 50, encode: tap.encode } });
  *   tap.dispose();
  */
+import { DISPOSE } from '../dispose.ts';
 import { DisposedError } from '../errors.ts';
 import { BUFFER_USAGE, Gpu, type Program, ProgramBuilder, type Tensor } from '../gpu/index.ts';
 import type { Network } from '../graph/index.ts';
@@ -156,7 +157,7 @@ export class GeometryTap {
     for (const { release } of this.#staging) release();
   }
 
-  [Symbol.dispose](): void {
+  [DISPOSE](): void {
     if (!this.#disposed) this.dispose();
   }
 

@@ -2,6 +2,7 @@
  * The GPU as the rest of the library sees it: an adapter and a device, acquired or handed in; tracked buffers; a cache
  * of pipelines; and errors that surface as typed exceptions of the call that caused them.
  */
+import { DISPOSE } from '../dispose.ts';
 import {
   BnnError,
   DeviceLostError,
@@ -436,7 +437,7 @@ export class Gpu {
     if (this.#owned) this.device.destroy();
   }
 
-  [Symbol.dispose](): void {
+  [DISPOSE](): void {
     if (!this.#disposed) this.dispose();
   }
 

@@ -8,6 +8,7 @@
  *   const program = await builder.compile();
  *   program.run();
  */
+import { DISPOSE } from '../dispose.ts';
 import { DisposedError, GpuValidationError, MemoryPlanError, OptionError } from '../errors.ts';
 import { BUFFER_USAGE, Gpu } from './context.ts';
 import { type Access, type KernelSpec, partsOf, type Workgroups } from './kernel.ts';
@@ -94,7 +95,7 @@ export class Arena {
     this.#slots.length = 0;
   }
 
-  [Symbol.dispose](): void {
+  [DISPOSE](): void {
     if (!this.#disposed) this.dispose();
   }
 }
@@ -437,7 +438,7 @@ export class Program {
     this.#ownArena?.dispose();
   }
 
-  [Symbol.dispose](): void {
+  [DISPOSE](): void {
     if (!this.#disposed) this.dispose();
   }
 
@@ -452,7 +453,7 @@ export async function runOnce<T>(
   gpu: Gpu,
   label: string,
   record: (builder: ProgramBuilder) => T,
-): Promise<{ result: T; [Symbol.dispose](): void }> {
+): Promise<{ result: T; [DISPOSE](): void }> {
   const builder = new ProgramBuilder(gpu, label);
   const result = record(builder);
   const program = await builder.compile();
@@ -462,7 +463,7 @@ export async function runOnce<T>(
       program.dispose();
       throw cause;
     });
-  return { result, [Symbol.dispose]: () => program.dispose() };
+  return { result, [DISPOSE]: () => program.dispose() };
 }
 
 function bindingOf(tensor: Tensor): GPUBufferBinding {

@@ -11,6 +11,7 @@
  *   const bound = await routine.bind({ x: { buffer, offset: 4096 }, w: weights, y: result });
  *   bound.encode(encoder);
  */
+import { DISPOSE } from '../dispose.ts';
 import { DisposedError, OptionError, ShapeError } from '../errors.ts';
 import { BUFFER_USAGE, type Gpu } from './context.ts';
 import { type Access, type Constants, type KernelSpec, shaderOf, type Workgroups } from './kernel.ts';
@@ -301,7 +302,7 @@ export class BoundRoutine {
     this.#ownArena?.dispose();
   }
 
-  [Symbol.dispose](): void {
+  [DISPOSE](): void {
     if (!this.#disposed) this.dispose();
   }
 }

@@ -7,6 +7,7 @@
  * - `bits`: signs, 32 to a `u32`, least significant first, along the last axis; every row starts a new word and the
  *   tail bits of its last word are 0. Bit 1 means −1, bit 0 means +1 (Larq Compute Engine's convention).
  */
+import { DISPOSE } from '../dispose.ts';
 import { DisposedError, ShapeError } from '../errors.ts';
 
 export type DType = 'f32' | 'i32' | 'u32' | 'u8' | 'bits';
@@ -153,7 +154,7 @@ export class Tensor {
     this.base.#placement = undefined;
   }
 
-  [Symbol.dispose](): void {
+  [DISPOSE](): void {
     if (!this.disposed) this.dispose();
   }
 }

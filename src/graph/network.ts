@@ -2,6 +2,7 @@
  * A network: a model with parameters on a GPU. Parameters are declared when the network is made, so that a memory plan
  * can count them, and get their memory with `allocate`.
  */
+import { DISPOSE } from '../dispose.ts';
 import { DisposedError, FormatError, OptionError, ShapeError } from '../errors.ts';
 import { Arena, describe, Gpu, type Program, ProgramBuilder, runOnce, sizeOf, Tensor } from '../gpu/index.ts';
 import { declareParameter, type Parameter, type ParameterSpec } from '../layers/index.ts';
@@ -128,7 +129,7 @@ export class Network {
         if (packed !== undefined) packSigns(builder, value, { out: packed });
       }
     });
-    packing[Symbol.dispose]();
+    packing[DISPOSE]();
   }
 
   /** Parameters on the host, as floats; binary ones of a network for inference are ±1. */
@@ -247,7 +248,7 @@ export class Network {
     for (const tensor of this.#tensors()) if (tensor.isPlaced) tensor.dispose();
   }
 
-  [Symbol.dispose](): void {
+  [DISPOSE](): void {
     if (!this.#disposed) this.dispose();
   }
 

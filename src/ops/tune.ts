@@ -4,6 +4,7 @@
  * these extents; so a choice changes how long something takes, and nothing else. Kernels that round sums otherwise, as those
  * of gradients on matrix units do, are measured too, and taken where that is asked for.
  */
+import { DISPOSE } from '../dispose.ts';
 import { OptionError } from '../errors.ts';
 import {
   type Choice,
@@ -139,8 +140,8 @@ class Owned {
     this.#things.push(thing);
     return thing;
   }
-  [Symbol.dispose](): void {
-    for (const thing of this.#things.reverse()) thing[Symbol.dispose]();
+  [DISPOSE](): void {
+    for (const thing of this.#things.reverse()) thing[DISPOSE]();
   }
 }
 

@@ -3,6 +3,7 @@
  * and backward, updates the weights and advances its own counters, all on the GPU; the host submits groups of steps and
  * reads a few numbers back while the next group runs.
  */
+import { DISPOSE } from '../dispose.ts';
 import {
   DisposedError,
   FormatError,
@@ -423,7 +424,7 @@ export class Trainer {
     disposeParts(this.#parts);
   }
 
-  [Symbol.dispose](): void {
+  [DISPOSE](): void {
     if (!this.#disposed) this.dispose();
   }
 
