@@ -12,10 +12,7 @@ export const IMAGE_FILES = 'PNG, idx, CIFAR-10 records (.bin), or numbers in NHW
  * @returns bytes of pixels, or the numbers of a NumPy file, as the network takes them
  * @throws FormatError for a file of another kind, or images of another size
  */
-export async function readImages(
-  path: string,
-  shape: Shape,
-): Promise<Uint8Array<ArrayBuffer> | Float32Array<ArrayBuffer>> {
+export async function readImages(path: string, shape: Shape): Promise<Uint8Array | Float32Array> {
   const bytes = await readFileChecked(path);
   const images = decodeImages(bytes, path, shape);
   if (images.length === 0 || images.length % sizeOf(shape) !== 0) {
@@ -24,11 +21,7 @@ export async function readImages(
   return images;
 }
 
-function decodeImages(
-  bytes: Uint8Array<ArrayBuffer>,
-  path: string,
-  shape: Shape,
-): Uint8Array<ArrayBuffer> | Float32Array<ArrayBuffer> {
+function decodeImages(bytes: Uint8Array<ArrayBuffer>, path: string, shape: Shape): Uint8Array | Float32Array {
   if (hasPngSignature(bytes)) return readPng(bytes, path, shape);
   if (bytes[0] === 0x93 && bytes[1] === 0x4e) return readNpy(bytes, path);
   if (bytes[0] === 0xff && bytes[1] === 0xd8) {

@@ -99,7 +99,7 @@ async function imagesFor(
   { model }: Pick<LoadedModel, 'model'>,
   flags: Flags,
 ): Promise<{
-  readonly images: Uint8Array<ArrayBuffer> | Float32Array<ArrayBuffer>;
+  readonly images: Uint8Array | Float32Array;
   readonly labels?: Uint8Array;
 }> {
   if (flags.input !== undefined) return { images: await readImages(flags.input, model.inputShape) };

@@ -25,7 +25,7 @@ export function encodeCheckpoint(
  * @throws FormatError for a file that is truncated, corrupt, or no checkpoint of this library
  */
 export function decodeCheckpoint(
-  bytes: Uint8Array<ArrayBuffer>,
+  bytes: Uint8Array,
   where: string,
 ): { checkpoint: Checkpoint; metadata: Readonly<Record<string, string>> } {
   const { tensors, metadata } = decodeSafetensors(bytes, where);
@@ -54,11 +54,8 @@ export function decodeCheckpoint(
  * A model's parameters in a checkpoint, without the state of its optimizer: what a network or a model file takes.
  * @throws FormatError when the checkpoint is one of another model
  */
-export function checkpointValues(
-  checkpoint: Checkpoint,
-  model: Model,
-): Map<string, Float32Array<ArrayBuffer>> {
-  const values = new Map<string, Float32Array<ArrayBuffer>>();
+export function checkpointValues(checkpoint: Checkpoint, model: Model): Map<string, Float32Array> {
+  const values = new Map<string, Float32Array>();
   for (const { name, parameters } of model.layers) {
     for (const spec of parameters) {
       const key = `${name}/${spec.name}`;

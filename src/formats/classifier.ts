@@ -45,10 +45,7 @@ export class Classifier {
    * @param images u8 [count, height, width, channels], or f32 of that shape as the network takes it
    * @throws ShapeError unless the images are whole
    */
-  async classify(
-    images: Uint8Array | Float32Array<ArrayBuffer>,
-    options: ClassifyOptions = {},
-  ): Promise<Classification> {
+  async classify(images: Uint8Array | Float32Array, options: ClassifyOptions = {}): Promise<Classification> {
     const start = performance.now();
     const samples = images instanceof Float32Array ? images : this.loaded.prepare(images, options.pixels);
     const scores = await this.network.predict(samples);

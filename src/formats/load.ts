@@ -18,10 +18,10 @@ export type ModelFormat = 'webgpu-bnn' | 'ONNX' | 'TFLite' | 'BNN-PYNQ';
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** Contents of a folder's files by name. */
-export type ModelFiles = ReadonlyMap<string, Bytes>;
+export type ModelFiles = ReadonlyMap<string, Uint8Array>;
 
 /** A file: its bytes, a Blob or File, or where to fetch it. */
-export type ModelFile = string | URL | Blob | ArrayBuffer | Bytes;
+export type ModelFile = string | URL | Blob | ArrayBuffer | Uint8Array;
 
 /** A file, or all files of a folder. */
 export type ModelSource = ModelFile | readonly ModelFile[] | ModelFiles;
@@ -130,7 +130,7 @@ export async function readContent(files: ModelFiles): Promise<ModelContent> {
 
 type FileKind = 'zip' | 'safetensors' | 'onnx' | 'tflite';
 
-async function readFile(name: string, bytes: Bytes): Promise<ModelContent> {
+async function readFile(name: string, bytes: Uint8Array): Promise<ModelContent> {
   switch (detect(bytes)) {
     case 'zip': {
       const { readZip } = await import('./zip.ts');
@@ -165,7 +165,7 @@ async function readFile(name: string, bytes: Bytes): Promise<ModelContent> {
 }
 
 /** What kind of file this is, by its first bytes. */
-function detect(bytes: Bytes): FileKind | undefined {
+function detect(bytes: Uint8Array): FileKind | undefined {
   const [first = 0, second, third, fourth] = bytes;
   if (first === 0x50 && second === 0x4b && (third === 3 || third === 5) && (fourth === 4 || fourth === 6)) {
     return 'zip';
@@ -198,7 +198,7 @@ async function collect(source: ModelSource, options: LoadOptions): Promise<Model
   if (source instanceof Map) return source;
   const list = Array.isArray(source) ? (source as readonly ModelFile[]) : [source as ModelFile];
   const progress = new Progress(list.length, options.onProgress);
-  const files = new Map<string, Bytes>();
+  const files = new Map<string, Uint8Array>();
   const queue = list.entries();
   const failed = new AbortController();
   const { signal = failed.signal } = options;
@@ -237,7 +237,7 @@ async function bytesOf(
   index: number,
   progress: Progress,
   signal: AbortSignal,
-): Promise<Bytes> {
+): Promise<Uint8Array> {
   if (typeof file === 'string' || file instanceof URL) return fetchFile(file, index, progress, signal);
   const bytes =
     file instanceof Uint8Array

@@ -113,12 +113,12 @@ export function encodeModel(
  * @param where the file's name, for errors
  * @throws FormatError for a file that is damaged, no model of this library, or has layers that aren't known here
  */
-export function decodeModel(bytes: Uint8Array<ArrayBuffer>, where = 'model file'): StoredModel {
+export function decodeModel(bytes: Uint8Array, where = 'model file'): StoredModel {
   return buildStored(parseFile(bytes, where), makeLayer, where);
 }
 
 /** `decodeModel` that loads the layers which most networks don't have only if the file has them. */
-export async function readModelFile(bytes: Uint8Array<ArrayBuffer>, where: string): Promise<StoredModel> {
+export async function readModelFile(bytes: Uint8Array, where: string): Promise<StoredModel> {
   const parsed = parseFile(bytes, where);
   const make = await loadMaker(parsed.description.layers.map(({ kind }) => kind));
   return buildStored(parsed, make, where);
@@ -129,7 +129,7 @@ interface ParsedFile extends SafetensorsFile {
   readonly description: Description;
 }
 
-function parseFile(bytes: Uint8Array<ArrayBuffer>, where: string): ParsedFile {
+function parseFile(bytes: Uint8Array, where: string): ParsedFile {
   const { tensors, metadata } = decodeSafetensors(bytes, where);
   if (metadata.kind !== KIND || metadata.version !== VERSION) {
     throw new FormatError('This safetensors file is no model of webgpu-bnn.', {

@@ -3,6 +3,7 @@
  * header {name: {dtype, shape, data_offsets}}, optionally with a `__metadata__` map of strings; then the tensors' bytes,
  * without holes. Numbers are little-endian, as on every machine that runs WebGPU, so tensors are views, not copies.
  */
+import { plainBytes } from '../bytes.ts';
 import { FormatError, OptionError, ShapeError } from '../errors.ts';
 
 /** What holds the elements of a type; types that JavaScript lacks are kept as their bits. */
@@ -65,7 +66,17 @@ export type SafetensorsTensor = {
 export interface SafetensorsInput {
   readonly dtype: SafetensorsDtype;
   readonly shape: readonly number[];
-  readonly data: ArrayOf[SafetensorsDtype];
+  readonly data:
+    | Uint8Array
+    | Int8Array
+    | Uint16Array
+    | Int16Array
+    | Uint32Array
+    | Int32Array
+    | Float32Array
+    | BigUint64Array
+    | BigInt64Array
+    | Float64Array;
 }
 
 export interface SafetensorsFile {
@@ -121,10 +132,11 @@ export function encodeSafetensors(
  * @param where the file's name, for errors
  * @throws FormatError for a file that is truncated, corrupt, of another kind, or of an element type not known here
  */
-export function decodeSafetensors(bytes: Uint8Array<ArrayBuffer>, where: string): SafetensorsFile {
+export function decodeSafetensors(bytes: Uint8Array, where: string): SafetensorsFile {
   const { entries, start, metadata } = decodeSafetensorsHeader(bytes, bytes.length, where);
+  const plain = plainBytes(bytes, where);
   const tensors = new Map<string, SafetensorsTensor>();
-  for (const [name, entry] of entries) tensors.set(name, viewOf(bytes, start, entry));
+  for (const [name, entry] of entries) tensors.set(name, viewOf(plain, start, entry));
   return { tensors, metadata };
 }
 
@@ -152,11 +164,7 @@ export const SAFETENSORS_PREFIX = LENGTH_BYTES;
  * Bytes that hold a file's whole header, from the file's first eight.
  * @throws FormatError where they don't fit the file
  */
-export function safetensorsHeaderEnd(
-  prefix: Uint8Array<ArrayBuffer>,
-  fileBytes: number,
-  where: string,
-): number {
+export function safetensorsHeaderEnd(prefix: Uint8Array, fileBytes: number, where: string): number {
   if (prefix.length < LENGTH_BYTES) {
     throw new FormatError('The file is too short to be a safetensors file.', {
       given: `${prefix.length} bytes`,
@@ -185,7 +193,7 @@ export function safetensorsHeaderEnd(
  * @throws FormatError as `decodeSafetensors` does
  */
 export function decodeSafetensorsHeader(
-  head: Uint8Array<ArrayBuffer>,
+  head: Uint8Array,
   fileBytes: number,
   where: string,
 ): SafetensorsHeader {
@@ -223,7 +231,7 @@ function assertWritable(name: string, { dtype, shape, data }: SafetensorsInput):
 }
 
 function readHeader(
-  bytes: Uint8Array<ArrayBuffer>,
+  bytes: Uint8Array,
   fileBytes: number,
   where: string,
 ): { header: Record<string, unknown>; start: number } {

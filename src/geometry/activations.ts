@@ -35,7 +35,7 @@ const MOST_SAMPLES = 4096;
  */
 export async function measureActivations(
   network: Network,
-  samples: Float32Array<ArrayBuffer>,
+  samples: Float32Array,
 ): Promise<ActivationGeometry[]> {
   const { gpu, model } = network;
   const count = samples.length / sizeOf(model.inputShape);

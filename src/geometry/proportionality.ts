@@ -112,7 +112,7 @@ const DEFAULT_PATCHES = 8;
  */
 export async function measureProportionality(
   network: Network,
-  samples: Float32Array<ArrayBuffer>,
+  samples: Float32Array,
   options: ProportionalityOptions = {},
 ): Promise<LayerProportionality[]> {
   const { gpu, model } = network;

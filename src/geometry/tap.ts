@@ -36,7 +36,7 @@ export interface GeometryTapOptions {
   /** Called with every sample, in the order of the steps. */
   readonly onSample: (sample: GeometrySample) => void;
   /** Latent weights at the start, by parameter; absent, those that the network has now. */
-  readonly start?: ReadonlyMap<string, Float32Array<ArrayBuffer>>;
+  readonly start?: ReadonlyMap<string, Float32Array>;
 }
 
 interface Tapped {

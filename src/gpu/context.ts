@@ -278,12 +278,12 @@ export class Gpu {
    * (out of memory) surfaces at the next awaited call; use `scoped` around it to catch it there.
    * @param data as many elements as the shape has; packed words for `bits`
    */
-  tensor(label: string, shape: Shape, dtype: DType, data?: ArrayBufferView<ArrayBuffer>): Tensor {
+  tensor(label: string, shape: Shape, dtype: DType, data?: ArrayBufferView): Tensor {
     return this.allocate(new Tensor(label, shape, dtype), data);
   }
 
   /** Gives a declared tensor memory of its own, filled with `data` or zeros. See `tensor`. */
-  allocate(tensor: Tensor, data?: ArrayBufferView<ArrayBuffer>): Tensor {
+  allocate(tensor: Tensor, data?: ArrayBufferView): Tensor {
     const { label, byteLength, shape, dtype } = tensor;
     if (data !== undefined && data.byteLength !== byteLength) {
       throw new ShapeError("The data doesn't fill the tensor.", {
@@ -300,7 +300,7 @@ export class Gpu {
   }
 
   /** Copies `data` into a tensor, from its start; queued, in order with submits. */
-  write(tensor: Tensor, data: ArrayBufferView<ArrayBuffer>): void {
+  write(tensor: Tensor, data: ArrayBufferView): void {
     this.assertUsable();
     const { buffer, offset } = tensor.placement;
     const whole = data.byteLength & ~3;

@@ -204,7 +204,7 @@ export class Network {
    * @returns f32 [count, ...outputShape]
    * @throws ShapeError unless whole samples are given
    */
-  async predict(samples: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>> {
+  async predict(samples: Float32Array): Promise<Float32Array<ArrayBuffer>> {
     const sampleSize = sizeOf(this.model.inputShape);
     const count = samples.length / sampleSize;
     if (!Number.isInteger(count) || count < 1) {

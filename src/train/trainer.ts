@@ -153,7 +153,7 @@ export interface Checkpoint {
 export interface CheckpointTensor {
   readonly dtype: 'F32' | 'U32';
   readonly shape: Shape;
-  readonly data: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
+  readonly data: Float32Array | Uint32Array;
 }
 
 /** Where a training is; plain JSON. */
@@ -346,7 +346,7 @@ export class Trainer {
   }
 
   /** Logits for samples f32 [count, height, width, channels], normalised as the data set says. */
-  predict(samples: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>> {
+  predict(samples: Float32Array): Promise<Float32Array<ArrayBuffer>> {
     return this.network.predict(samples);
   }
 
