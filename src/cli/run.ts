@@ -73,7 +73,7 @@ Examples:
       const correct = labels && results.filter((best, image) => best[0]?.label === labels[image]).length;
       if (flags.json === true) {
         const accuracy = correct === undefined ? {} : { correct, accuracy: correct / count };
-        const adapter = { name: describeAdapter(gpu), ...gpu.adapter };
+        const adapter = { ...gpu.adapter, name: describeAdapter(gpu) };
         const result = { format: network.format, adapter, count, ...accuracy, millisecondsPerImage, results };
         process.stdout.write(`${JSON.stringify(result)}\n`);
       } else {

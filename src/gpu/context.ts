@@ -20,6 +20,8 @@ import { Pace } from './pace.ts';
 import { type DType, describe, type Shape, Tensor } from './tensor.ts';
 
 export interface AdapterSummary {
+  /** A name for people, made of the rest; words that say so where a browser hides all of it, as Firefox does. */
+  readonly name: string;
   readonly vendor: string;
   readonly architecture: string;
   readonly device: string;
@@ -84,6 +86,8 @@ const BUFFER_GRANULE = 16;
 export class Gpu {
   readonly device: GPUDevice;
   readonly adapter: AdapterSummary;
+  /** Names the adapter where choices are kept: what it says of itself, or what it can do where a browser hides that. */
+  readonly adapterKey: string;
   readonly memory = new MemoryLedger();
   /** Which of several kernels runs for which extents, where that was measured or pinned. */
   readonly choices = new Choices();
@@ -113,6 +117,7 @@ export class Gpu {
   private constructor(
     device: GPUDevice,
     adapter: AdapterSummary,
+    capabilities: Capabilities,
     owned: boolean,
     entry: GPU | undefined,
     wait: RequestOptions['waitForSoftware'],
@@ -120,6 +125,7 @@ export class Gpu {
     this.#wait = wait ?? ((work) => work);
     this.device = device;
     this.adapter = adapter;
+    this.adapterKey = keyOf(adapter, capabilities);
     this.pace = new Pace(adapter.software);
     this.languageFeatures = entry?.wgslLanguageFeatures ?? new Set();
     this.#owned = owned;
@@ -173,12 +179,12 @@ export class Gpu {
       requiredLimits,
     });
     const wait = summary.software ? options.waitForSoftware : undefined;
-    const gpu = new Gpu(device, summary, true, entry, wait);
+    const gpu = new Gpu(device, summary, adapter, true, entry, wait);
     // In a browser; other hosts say where choices are kept.
     if (options.gpu === undefined && 'localStorage' in globalThis) {
       gpu.choices.keepIn(
         storageOf(() => globalThis.localStorage),
-        adapterKey(summary),
+        gpu.adapterKey,
       );
     }
     return gpu;
@@ -189,7 +195,8 @@ export class Gpu {
    * WebGPU's defaults.
    */
   static fromDevice(device: GPUDevice): Gpu {
-    return new Gpu(device, summarize(device.adapterInfo), false, globalThis.navigator?.gpu, undefined);
+    const { gpu } = globalThis.navigator ?? {};
+    return new Gpu(device, summarize(device.adapterInfo), device, false, gpu, undefined);
   }
 
   get features(): ReadonlySet<string> {
@@ -508,16 +515,32 @@ export const BUFFER_USAGE = {
 const MAP_READ = 1;
 const COMPUTE_STAGE = 4;
 
-/** Names an adapter where choices are kept. */
-export function adapterKey({ vendor, architecture, device, description }: AdapterSummary): string {
-  return [vendor, architecture, device, description].join(' / ');
+/** What adapters and devices say that they can do. */
+type Capabilities = Pick<GPUAdapter, 'features' | 'limits'>;
+
+/** Two GPUs that a browser hides are told apart by what they can do, as far as that differs. */
+function keyOf(
+  { vendor, architecture, device, description }: AdapterSummary,
+  { features, limits }: Capabilities,
+): string {
+  const said = [vendor, architecture, device, description];
+  if (said.some(Boolean)) return said.join(' / ');
+  const numbers: string[] = [];
+  // Limits are properties of a prototype.
+  for (const name in limits) {
+    const limit = limits[name as keyof GPUSupportedLimits];
+    if (typeof limit === 'number') numbers.push(`${name}=${limit}`);
+  }
+  return ['unnamed', ...[...features].sort(), ...numbers.sort()].join(' ');
 }
 
 function summarize(info: GPUAdapterInfo & MatrixInfo): AdapterSummary {
+  const named = info.description || info.device || [info.vendor, info.architecture].filter(Boolean).join(' ');
   const lanes = info.subgroupMinSize;
   const matrices = lanes === info.subgroupMaxSize ? info.subgroupMatrixConfigs : undefined;
   const text = `${info.architecture} ${info.device} ${info.description}`.toLowerCase();
   return {
+    name: named || "a GPU that the browser doesn't name",
     vendor: info.vendor,
     architecture: info.architecture,
     device: info.device,

@@ -12,7 +12,7 @@ import { pipeline } from 'node:stream/promises';
 import { createBrotliDecompress } from 'node:zlib';
 import { extract } from 'tar';
 import { NoAdapterError, StorageError, WebGpuUnavailableError } from '../errors.ts';
-import { adapterKey, Gpu } from '../gpu/index.ts';
+import { Gpu } from '../gpu/index.ts';
 import { choicesFile } from './choices.ts';
 import { nappingUntil } from './naps.ts';
 
@@ -35,7 +35,7 @@ export interface NodeGpuOptions {
  */
 export async function requestGpu(options: NodeGpuOptions = {}): Promise<Gpu> {
   const gpu = await findGpu(options);
-  gpu.choices.keepIn(choicesFile(cacheFolder()), adapterKey(gpu.adapter));
+  gpu.choices.keepIn(choicesFile(cacheFolder()), gpu.adapterKey);
   return gpu;
 }
 
