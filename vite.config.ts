@@ -17,10 +17,13 @@ const WHOLE = /\/src\/(gpu|train|geometry|data|formats\/onnx|formats\/tflite)\/(
 const IN_PARTS =
   /\/src\/((?:kernels|ops|layers|graph|reference|formats)\/.+|errors|dispose)(?<!\/index)\.ts$/;
 
+/** Packages that formats need: they are in the build, so that a page without a bundler can load what imports them. */
+const PACKAGES = /\/node_modules\/(?:@bufbuild\/(protobuf)|(fflate|flatbuffers))\//;
+
 /** Name of the file that a module goes into; null where that is the one of who imports it. */
 function fileOf(id: string): string | null {
-  const [, name] = WHOLE.exec(id) ?? IN_PARTS.exec(id) ?? [];
-  return name?.replaceAll('/', '-') ?? null;
+  const [, ...names] = WHOLE.exec(id) ?? IN_PARTS.exec(id) ?? PACKAGES.exec(id) ?? [];
+  return names.find(Boolean)?.replaceAll('/', '-') ?? null;
 }
 
 export default defineConfig(({ command }) => ({
@@ -28,7 +31,7 @@ export default defineConfig(({ command }) => ({
   build: {
     target: 'es2023',
     minify: false,
-    sourcemap: true,
+    license: { fileName: 'licenses.md' },
     lib: {
       entry: {
         index: 'src/index.ts',

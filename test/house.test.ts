@@ -132,6 +132,11 @@ describe('the house', () => {
     expect(wrong).toEqual([]);
   });
 
+  test('no page awaits at the top of a module: built, a part that it loads may be in the module that waits', () => {
+    const waiting = filesBelow('demo').filter((file) => /^(\S.*\s)?await\s/m.test(codeOf(file)));
+    expect(waiting).toEqual([]);
+  });
+
   test('there are no circles', () => {
     const next = new Map<string, string[]>();
     for (const { from, to, typeOnly } of imports)
