@@ -1,5 +1,5 @@
 /** A loaded model on a GPU, asked for classes. */
-import { DISPOSE } from '../dispose.ts';
+import { Owner } from '../dispose.ts';
 import type { Gpu } from '../gpu/index.ts';
 import { sizeOf } from '../gpu/index.ts';
 import { Network, type RankedClass, rankClasses } from '../graph/index.ts';
@@ -25,11 +25,12 @@ export interface Classification {
 /** What a classifier needs of a loaded model. */
 export type ClassifierModel = Pick<LoadedModel, 'model' | 'values' | 'classes' | 'prepare'>;
 
-export class Classifier {
+export class Classifier extends Owner {
   readonly loaded: ClassifierModel;
   readonly network: Network;
 
   private constructor(loaded: ClassifierModel, network: Network) {
+    super();
     this.loaded = loaded;
     this.network = network;
   }
@@ -63,7 +64,7 @@ export class Classifier {
     this.network.dispose();
   }
 
-  [DISPOSE](): void {
-    this.network[DISPOSE]();
+  override get disposed(): boolean {
+    return this.network.disposed;
   }
 }

@@ -3,7 +3,7 @@
  * binary layer, how far the dot products with binarized weights, with binarized activations and with both are
  * proportional to those with continuous ones, on the data and on the same data without its structure.
  */
-import { DISPOSE } from '../dispose.ts';
+import { DISPOSE, Owner } from '../dispose.ts';
 import { OptionError, ShapeError } from '../errors.ts';
 import { describe, ProgramBuilder, runOnce, type Shape, sizeOf, Tensor } from '../gpu/index.ts';
 import { type Network, recordForward } from '../graph/index.ts';
@@ -245,19 +245,20 @@ interface Recorded {
   [DISPOSE](): void;
 }
 
-class Measurements {
+class Measurements extends Owner {
   readonly #network: Network;
   readonly #settings: Settings;
   readonly #targets: readonly Target[];
   readonly #owned: Tensor[] = [];
 
   constructor(network: Network, layers: readonly number[], settings: Settings) {
+    super();
     this.#network = network;
     this.#settings = settings;
     this.#targets = layers.map((index) => this.#target(index));
   }
 
-  [DISPOSE](): void {
+  dispose(): void {
     for (const tensor of this.#owned) if (!tensor.disposed) tensor.dispose();
   }
 

@@ -2,7 +2,7 @@
  * The GPU as the rest of the library sees it: an adapter and a device, acquired or handed in; tracked buffers; a cache
  * of pipelines; and errors that surface as typed exceptions of the call that caused them.
  */
-import { DISPOSE } from '../dispose.ts';
+import { Owner } from '../dispose.ts';
 import {
   BnnError,
   DeviceLostError,
@@ -83,7 +83,7 @@ const WANTED_LIMITS = [
 /** Buffers are made in multiples of this, so that a `vec4` view reaches the last element. */
 const BUFFER_GRANULE = 16;
 
-export class Gpu {
+export class Gpu extends Owner {
   readonly device: GPUDevice;
   readonly adapter: AdapterSummary;
   /** Names the adapter where choices are kept: what it says of itself, or what it can do where a browser hides that. */
@@ -122,6 +122,7 @@ export class Gpu {
     entry: GPU | undefined,
     wait: RequestOptions['waitForSoftware'],
   ) {
+    super();
     this.#wait = wait ?? ((work) => work);
     this.device = device;
     this.adapter = adapter;
@@ -207,7 +208,7 @@ export class Gpu {
     return this.device.limits;
   }
 
-  get disposed(): boolean {
+  override get disposed(): boolean {
     return this.#disposed;
   }
 
@@ -442,10 +443,6 @@ export class Gpu {
     this.#modules.clear();
     this.#layouts.clear();
     if (this.#owned) this.device.destroy();
-  }
-
-  [DISPOSE](): void {
-    if (!this.#disposed) this.dispose();
   }
 
   async #compile(kernel: KernelSpec, constants: Constants, label: string): Promise<GPUComputePipeline> {

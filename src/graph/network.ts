@@ -2,7 +2,7 @@
  * A network: a model with parameters on a GPU. Parameters are declared when the network is made, so that a memory plan
  * can count them, and get their memory with `allocate`.
  */
-import { DISPOSE } from '../dispose.ts';
+import { DISPOSE, Owner } from '../dispose.ts';
 import { DisposedError, FormatError, OptionError, ShapeError } from '../errors.ts';
 import { Arena, describe, Gpu, type Program, ProgramBuilder, runOnce, sizeOf, Tensor } from '../gpu/index.ts';
 import { declareParameter, type Parameter, type ParameterSpec } from '../layers/index.ts';
@@ -20,7 +20,7 @@ export interface NetworkOptions {
   readonly forInference?: boolean;
 }
 
-export class Network {
+export class Network extends Owner {
   readonly gpu: Gpu;
   readonly model: Model;
   /** Whether binary parameters are packed bits only. */
@@ -36,6 +36,7 @@ export class Network {
 
   /** Declares a network; nothing is allocated before `allocate`. */
   constructor(gpu: Gpu, model: Model, options: NetworkOptions = {}) {
+    super();
     this.gpu = gpu;
     this.model = model;
     this.forInference = options.forInference ?? false;
@@ -248,8 +249,8 @@ export class Network {
     for (const tensor of this.#tensors()) if (tensor.isPlaced) tensor.dispose();
   }
 
-  [DISPOSE](): void {
-    if (!this.#disposed) this.dispose();
+  override get disposed(): boolean {
+    return this.#disposed;
   }
 
   async #compilePredictor(batch: number): Promise<Predictor> {

@@ -3,7 +3,7 @@
  * and backward, updates the weights and advances its own counters, all on the GPU; the host submits groups of steps and
  * reads a few numbers back while the next group runs.
  */
-import { DISPOSE } from '../dispose.ts';
+import { Owner } from '../dispose.ts';
 import {
   DisposedError,
   FormatError,
@@ -177,7 +177,7 @@ export interface Progress {
 const GROUP_MILLISECONDS = 100;
 const MAX_GROUP = RING / 4;
 
-export class Trainer {
+export class Trainer extends Owner {
   readonly gpu: Gpu;
   readonly network: Network;
   readonly data: TrainingData;
@@ -200,6 +200,7 @@ export class Trainer {
     train: Program,
     test: Program,
   ) {
+    super();
     this.gpu = parts.network.gpu;
     this.network = parts.network;
     this.#parts = parts;
@@ -424,8 +425,8 @@ export class Trainer {
     disposeParts(this.#parts);
   }
 
-  [DISPOSE](): void {
-    if (!this.#disposed) this.dispose();
+  override get disposed(): boolean {
+    return this.#disposed;
   }
 
   /** @returns false when the signal stopped it */
