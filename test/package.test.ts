@@ -62,6 +62,9 @@ const expected = [
   ),
 ];
 
+/** A program of a package for development. */
+const bin = (name: string) => join(ROOT, 'node_modules', '.bin', name);
+
 /** Runs a program. @returns what it printed @throws Error with all of it, unless it ends with 0 */
 async function run(cwd: string, program: string, ...args: string[]): Promise<string> {
   try {
@@ -169,7 +172,7 @@ async function use({ main, inference, training, onnx, tflite, onnxruntime }) {
     const classifier = await loaded.createClassifier(await inference.Gpu.request());
     const { scores } = await classifier.classify(Float32Array.from(pixels, (byte) => byte / 127.5 - 1));
     found.scores[name] = [...scores];
-    found.tuned = (await ops.tune(classifier.network.gpu, { samples: 1 })).length;
+    if (name === 'onnx') found.tuned = (await ops.tune(classifier.network.gpu, { samples: 1 })).length;
     classifier.dispose();
   }
   found.stranger = (await main.loadModel('TFC_1W1A.onnx')).format;
@@ -254,12 +257,12 @@ describe('a page without a bundler', () => {
         stranger: 'ONNX',
         bad: expect.stringMatching(/^non-finite: .*norm3\/gamma/s),
       });
-      expect(Math.min(...(found.names as number[]))).toBeGreaterThan(2);
+      expect(Math.min(...(found.names as number[]))).toBeGreaterThan(1);
       const scores = Object.values(found.scores as Record<string, number[]>);
       expect(scores).toHaveLength(3);
       for (const each of scores) expectClose(each, scores[0] ?? [], 1e-4, 'scores');
       const angles = found.angles as number[];
-      expect(angles).toHaveLength(3);
+      expect(angles.length).toBeGreaterThan(2);
       for (const angle of angles) expect(angle).toBeCloseTo(30, -1);
       expect(found.tuned).toBeGreaterThan(0);
       expect(errors).toEqual([]);
@@ -565,7 +568,13 @@ describe('a blank Node project', () => {
       console.log(JSON.stringify(await product(gpu)));
       gpu.dispose();
     `;
-    folder = await project('node', { 'main.js': main, 'product.js': PROGRAM, ...types });
+    const worker = `
+      import { SHARE_ENV, Worker } from 'node:worker_threads';
+      const file = new URL('main.js', import.meta.url);
+      new Worker(file, process.argv[2] === 'share' ? { env: SHARE_ENV } : {});
+    `;
+    const files = { 'main.js': main, 'worker.js': worker, 'product.js': PROGRAM, ...types };
+    folder = await project('node', files);
   });
 
   function tsconfig(module: string, moduleResolution: string): string {
@@ -582,6 +591,29 @@ describe('a blank Node project', () => {
     const result = JSON.parse(await run(folder, process.execPath, 'main.js'));
     expect(result).toMatchObject({ values: expected, inUse: 0 });
     expect(result.adapter).toMatch(/SwiftShader/);
+  });
+
+  test.each([
+    ['a worker', [process.execPath, 'worker.js']],
+    ['Bun', [bin('bun'), 'run', 'main.js']],
+    ['Deno', [bin('deno'), 'run', '-A', 'main.js']],
+  ] as const)(
+    'where %s hides process.env from drivers, says what to set, and then computes',
+    async (host, [program, ...args]) => {
+      const refused = await run(folder, program, ...args).catch(String);
+      expect(refused).toContain("software adapter is there, but WebGPU doesn't find it");
+      expect(refused).toMatch(new RegExp(`given: +(${host} \\d|${host} of Node)`));
+      const set = ['LD_LIBRARY_PATH', 'VK_DRIVER_FILES'].map(
+        (name) => new RegExp(`\\b${name}=\\S+`).exec(refused)?.[0] ?? `${name} is not named`,
+      );
+      const result = await run(folder, 'env', ...set, program, ...args);
+      expect(JSON.parse(result)).toMatchObject({ values: expected, inUse: 0 });
+    },
+  );
+
+  test('a worker that shares the environment has the software adapter', async () => {
+    const result = await run(folder, process.execPath, 'worker.js', 'share');
+    expect(JSON.parse(result)).toMatchObject({ values: expected, inUse: 0 });
   });
 
   test('has the command line', async () => {
