@@ -9,8 +9,8 @@ export default defineConfig({
     root: join(import.meta.dirname, '..'),
     include: ['test/runtimes.ts'],
     // All of it takes three minutes at most.
-    testTimeout: 50_000,
-    hookTimeout: 30_000,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     disableConsoleIntercept: true,
     maxWorkers: 1,
     pool: 'forks',
