@@ -1,11 +1,7 @@
-import { createHash } from 'node:crypto';
-import { realpathSync, symlinkSync } from 'node:fs';
 import { builtinModules } from 'node:module';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import manifest from './package.json' with { type: 'json' };
-import { wgsl } from './shaders/link.ts';
+import { linkFlags, wgsl } from './shaders/link.ts';
 
 const external = [
   ...builtinModules,
@@ -30,28 +26,7 @@ function fileOf(id: string): string | null {
   return names.find(Boolean)?.replaceAll('/', '-') ?? null;
 }
 
-/**
- * The tests' root where this folder's path has a `#` or a `?`: Vite takes what follows for part of an address. A link without them
- * leads here.
- */
-function plainRoot(): string | undefined {
-  const folder = import.meta.dirname;
-  if (!/[#?]/.test(folder)) return undefined;
-  const name = createHash('sha256').update(folder).digest('hex').slice(0, 16);
-  const link = join(realpathSync(tmpdir()), `webgpu-bnn-tests-${name}`);
-  try {
-    symlinkSync(folder, link, 'junction');
-  } catch (cause) {
-    // It is there from another run.
-    if (realpathSync(link) !== realpathSync(folder)) throw cause;
-  }
-  return link;
-}
-
-const root = process.env.VITEST ? plainRoot() : undefined;
-
 export default defineConfig(({ command }) => ({
-  ...(root && { root, resolve: { preserveSymlinks: true } }),
   plugins: [wgsl({ strip: command === 'build' })],
   build: {
     target: 'es2023',
@@ -92,5 +67,6 @@ export default defineConfig(({ command }) => ({
     // Two cores are shared with the software adapter, which is itself multi-threaded.
     maxWorkers: 2,
     pool: 'forks',
+    execArgv: linkFlags(),
   },
 }));

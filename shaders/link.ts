@@ -55,12 +55,19 @@ export function stripShader(text: string): string {
     .join('\n');
 }
 
+/** What test/run.js starts a process with that works by way of a link: those that it starts need it too. */
+export function linkFlags(): string[] {
+  return process.execArgv.filter((flag) => flag.startsWith('--preserve-symlinks'));
+}
+
 /** Vite plugin: `import source from './x.wgsl'` gives the linked text. */
 export function wgsl(options: { strip?: boolean } = {}): Plugin {
   const root = fileURLToPath(new URL('.', import.meta.url));
   return {
     name: 'wgsl',
     enforce: 'pre',
+    // Vite goes by way of a link where Node does.
+    config: () => ({ resolve: { preserveSymlinks: linkFlags().length > 0 } }),
     load(id) {
       if (!id.endsWith('.wgsl')) return null;
       const { text, files } = linkShader(id, root);

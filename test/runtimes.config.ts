@@ -1,7 +1,7 @@
 /** `npm run runtimes`: the same work in every implementation of WebGPU that is here; see runtimes.ts. */
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
-import { wgsl } from '../shaders/link.ts';
+import { linkFlags, wgsl } from '../shaders/link.ts';
 
 export default defineConfig({
   plugins: [wgsl()],
@@ -14,5 +14,6 @@ export default defineConfig({
     disableConsoleIntercept: true,
     maxWorkers: 1,
     pool: 'forks',
+    execArgv: linkFlags(),
   },
 });
