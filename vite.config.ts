@@ -1,7 +1,7 @@
 import { builtinModules } from 'node:module';
 import { defineConfig } from 'vitest/config';
 import manifest from './package.json' with { type: 'json' };
-import { wgsl } from './shaders/link.ts';
+import { linkFlags, wgsl } from './shaders/link.ts';
 
 const external = [
   ...builtinModules,
@@ -14,12 +14,16 @@ const external = [
 /** Rooms that a page needs whole or not at all: a file each. */
 const WHOLE = /\/src\/(gpu|train|geometry|data|formats\/onnx|formats\/tflite)\/(?!index)/;
 /** Rooms of which a page may need a part: a file for each module, so that bundlers can leave the others away. */
-const IN_PARTS = /\/src\/((?:kernels|ops|layers|graph|reference|formats|zoo)\/.+|errors)(?<!\/index)\.ts$/;
+const IN_PARTS =
+  /\/src\/((?:kernels|ops|layers|graph|reference|formats|zoo)\/.+|errors|dispose)(?<!\/index)\.ts$/;
+
+/** Packages that formats need: they are in the build, so that a page without a bundler can load what imports them. */
+const PACKAGES = /\/node_modules\/(?:@bufbuild\/(protobuf)|(fflate|flatbuffers))\//;
 
 /** Name of the file that a module goes into; null where that is the one of who imports it. */
 function fileOf(id: string): string | null {
-  const [, name] = WHOLE.exec(id) ?? IN_PARTS.exec(id) ?? [];
-  return name?.replaceAll('/', '-') ?? null;
+  const [, ...names] = WHOLE.exec(id) ?? IN_PARTS.exec(id) ?? PACKAGES.exec(id) ?? [];
+  return names.find(Boolean)?.replaceAll('/', '-') ?? null;
 }
 
 export default defineConfig(({ command }) => ({
@@ -27,7 +31,7 @@ export default defineConfig(({ command }) => ({
   build: {
     target: 'es2023',
     minify: false,
-    sourcemap: true,
+    license: { fileName: 'licenses.md' },
     lib: {
       entry: {
         index: 'src/index.ts',
@@ -63,5 +67,6 @@ export default defineConfig(({ command }) => ({
     // Two cores are shared with the software adapter, which is itself multi-threaded.
     maxWorkers: 2,
     pool: 'forks',
+    execArgv: linkFlags(),
   },
 }));

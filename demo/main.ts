@@ -146,8 +146,8 @@ async function openSession(): Promise<Session> {
     onPairs: (layer, step) => maps.show(layer, step),
     onLost: fail,
   });
-  const { description, device, vendor, architecture, software } = opened.gpu.adapter;
-  field('adapter').textContent = description || device || `${vendor} ${architecture}`.trim() || 'GPU';
+  const { name, software } = opened.gpu.adapter;
+  field('adapter').textContent = name;
   field('adapter-kind').textContent = software ? 'software: no GPU, slow' : 'hardware';
   element('adapter', HTMLElement).hidden = false;
   return opened;

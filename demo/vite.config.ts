@@ -21,6 +21,8 @@ export default defineConfig(({ command }) => ({
   base: './',
   cacheDir: folder('../node_modules/.vite-demo'),
   plugins: [wgsl({ strip: command === 'build' }), mnistFiles()],
+  // Also while developing: Safari doesn't know `using`.
+  oxc: { target: 'es2023' },
   worker: { format: 'es' as const, plugins: () => [wgsl({ strip: command === 'build' })] },
   // A browser opens for a person at a terminal, not for a script.
   server: { open: process.stdout.isTTY, fs: { allow: [folder('..')] } },
@@ -28,7 +30,6 @@ export default defineConfig(({ command }) => ({
     target: 'es2023',
     outDir: folder('../dist-demo'),
     emptyOutDir: true,
-    sourcemap: true,
     chunkSizeWarningLimit: 1000,
     rolldownOptions: { input: pages },
   },

@@ -3,7 +3,8 @@
  * plain WGSL and nothing is assembled at run time. A file is included once, however often it is named.
  */
 import { readFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Plugin } from 'vite';
 
 const INCLUDE = /^\s*\/\/!include\s+"([^"]+)"\s*$/;
@@ -54,12 +55,19 @@ export function stripShader(text: string): string {
     .join('\n');
 }
 
+/** What test/run.js starts a process with that works by way of a link: those that it starts need it too. */
+export function linkFlags(): string[] {
+  return process.execArgv.filter((flag) => flag.startsWith('--preserve-symlinks'));
+}
+
 /** Vite plugin: `import source from './x.wgsl'` gives the linked text. */
 export function wgsl(options: { strip?: boolean } = {}): Plugin {
-  const root = dirname(new URL(import.meta.url).pathname);
+  const root = fileURLToPath(new URL('.', import.meta.url));
   return {
     name: 'wgsl',
     enforce: 'pre',
+    // Vite goes by way of a link where Node does.
+    config: () => ({ resolve: { preserveSymlinks: linkFlags().length > 0 } }),
     load(id) {
       if (!id.endsWith('.wgsl')) return null;
       const { text, files } = linkShader(id, root);

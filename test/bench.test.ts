@@ -252,7 +252,7 @@ describe('peers', () => {
 /** What a run finds that measures nothing. */
 const NOTHING: BenchFigures = {
   ...{ version: 1, timestamps: false, quick: true, leftOut: [], missingPeers: [] },
-  adapter: { vendor: '', architecture: '', device: '', description: '', software: true },
+  adapter: { name: 'none', vendor: '', architecture: '', device: '', description: '', software: true },
   ...{ kernels: [], backward: [], peers: [], layers: [], cnv: [], geometry: [], memory: [] },
   ...{ training: [], peerTraining: [], importTraining: [] },
 };

@@ -1,32 +1,42 @@
-/** The examples in `demo/examples/`, each in a real Chrome, from the same server that `npm run demo` starts. */
+/**
+ * The examples in `demo/examples/` and the demo, as they are built: in a real Chrome, from plain files in a folder of a static
+ * server. The engine has no `Symbol.dispose`, as Safari's hasn't.
+ */
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createServer, type ViteDevServer } from 'vite';
+import { build } from 'vite';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Chrome, launchChrome } from './helpers/chrome.ts';
+import { serveFolder, withoutDispose } from './helpers/static.ts';
 
+const DEMO = join(import.meta.dirname, '..', 'demo');
+const opened = new Set<string>();
 let chrome: Chrome;
-let server: ViteDevServer;
-let url: string;
+let server: Awaited<ReturnType<typeof serveFolder>>;
+let folder = '';
 
 beforeAll(async () => {
-  server = await createServer({
-    configFile: join(import.meta.dirname, '..', 'demo', 'vite.config.ts'),
+  folder = mkdtempSync(join(tmpdir(), 'webgpu-bnn-demo-'));
+  await build({
+    configFile: join(DEMO, 'vite.config.ts'),
     logLevel: 'error',
-    server: { host: '127.0.0.1', port: 0, open: false, hmr: false, watch: null },
+    build: { outDir: folder, emptyOutDir: true },
   });
-  await server.listen();
-  url = server.resolvedUrls?.local[0] ?? '';
+  server = await serveFolder(folder, { below: '/a/sub-path/', edit: withoutDispose });
   chrome = await launchChrome();
 });
 
 afterAll(async () => {
   await chrome?.[Symbol.asyncDispose]();
-  await server?.close();
+  await server?.[Symbol.asyncDispose]();
+  rmSync(folder, { recursive: true, force: true });
 });
 
 /** Opens an example, and waits for its end. @returns what it logged */
 async function outcome(name: string): Promise<string> {
-  const { page, errors } = await chrome.open(`${url}examples/${name}.html`);
+  opened.add(`${name}.html`);
+  const { page, errors } = await chrome.open(`${server.url}/examples/${name}.html`);
   const ended = await page.waitForFunction(
     () => ['done', 'failed'].find((state) => state === document.body.dataset.state),
     { timeout: 100_000, polling: 100 },
@@ -66,4 +76,22 @@ test('ONNX Runtime runs the floats of a file, and the library its binary layers,
   expect(text).toContain('between the sessions: gpu-buffer, read back 0 times');
   expect(text).toContain('with the scores: read back 1 times');
   expect(Number(/largest difference .*: (\S+)/.exec(text)?.[1])).toBeLessThan(1e-3);
+});
+
+test('the demo trains, and shows the angles of its layers', async () => {
+  const { page, errors } = await chrome.open(`${server.url}/?images=500&heldOut=100&epochs=1&batch=50`);
+  const reach = (wanted: string) =>
+    page.waitForFunction((state) => document.body.dataset.state === state, { timeout: 100_000 }, wanted);
+  await reach('ready');
+  await page.click('#toggle');
+  await page.waitForFunction(() => Number(document.querySelector('[data-field="step"]')?.textContent) > 5);
+  const angle = await page.$eval('#layers tbody td:nth-of-type(2)', ({ textContent }) => textContent ?? '');
+  expect(Number.parseFloat(angle)).toBeCloseTo(30, 0);
+  expect(errors).toEqual([]);
+  await page.close();
+});
+
+test('no example is left out', () => {
+  const all = readdirSync(join(DEMO, 'examples')).filter((name) => name.endsWith('.html'));
+  expect([...opened].sort()).toEqual(all.sort());
 });

@@ -1,7 +1,7 @@
 /** `npm run fuzz`: the attacks of the tests for as long as one likes; see fuzz.ts. */
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
-import { wgsl } from '../shaders/link.ts';
+import { linkFlags, wgsl } from '../shaders/link.ts';
 
 export default defineConfig({
   plugins: [wgsl()],
@@ -11,5 +11,6 @@ export default defineConfig({
     testTimeout: 24 * 3_600_000,
     maxWorkers: 1,
     pool: 'forks',
+    execArgv: linkFlags(),
   },
 });

@@ -40,6 +40,32 @@ const increment = defineKernel({
 describe('the GPU host', () => {
   const gpu = useGpu();
 
+  test('GPUs that a browser hides have a name for people, and are told apart by what they can do', () => {
+    const { device, adapter, adapterKey } = gpu();
+    expect(adapter.name).not.toBe('');
+    expect(adapterKey).toContain(adapter.description);
+    // As Firefox shows an adapter: every word is empty.
+    const info = { vendor: '', architecture: '', device: '', description: '', isFallbackAdapter: false };
+    const hidden = (maxBufferSize: number) =>
+      Gpu.fromDevice(
+        new Proxy(device, {
+          get: (target, name) => {
+            if (name === 'adapterInfo') return info;
+            if (name === 'limits') return { maxBufferSize, maxBindGroups: 4 };
+            const value: unknown = Reflect.get(target, name, target);
+            return typeof value === 'function' ? value.bind(target) : value;
+          },
+        }),
+      );
+    const [one, same, other] = [hidden(2 ** 28), hidden(2 ** 28), hidden(2 ** 31)];
+    expect(one?.adapter.name).toBe("a GPU that the browser doesn't name");
+    expect(one?.adapterKey).toContain('maxBufferSize=268435456');
+    expect(same?.adapterKey).toBe(one?.adapterKey);
+    expect(other?.adapterKey).not.toBe(one?.adapterKey);
+    for (const each of [one, same, other]) each?.dispose();
+    expect(gpu().disposed).toBe(false);
+  });
+
   test('a chain of dispatches shares two slots and computes right', async () => {
     using scratch = new Scratch(gpu());
     const start = scratch.tensor(

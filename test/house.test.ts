@@ -12,6 +12,7 @@ const ROOT = resolve(import.meta.dirname, '..');
 /** Floor of every room; a room may import from lower floors only. */
 const FLOORS: Readonly<Record<string, number>> = {
   'src/errors.ts': 0,
+  'src/dispose.ts': 0,
   'src/bytes.ts': 0.5,
   'src/options.ts': 0.5,
   shaders: 1,
@@ -77,6 +78,11 @@ function importsOf(file: string): Import[] {
   }));
 }
 
+/** A file without its comments that stand on lines of their own. */
+function codeOf(file: string): string {
+  return readFileSync(join(ROOT, file), 'utf8').replace(/^\s*(\/\*[\s\S]*?\*\/|\/\/.*)$/gm, '');
+}
+
 function roomOf(path: string): string | undefined {
   return Object.keys(FLOORS).find((room) => path === room || path.startsWith(`${room}/`));
 }
@@ -109,6 +115,27 @@ describe('the house', () => {
       .filter(({ to }) => to.startsWith('node:') || ['src/node', 'src/cli'].includes(roomOf(to) ?? ''));
     expect(page.length).toBeGreaterThan(3);
     expect(wrong).toEqual([]);
+  });
+
+  test('only one file asks for Symbol.dispose, which Safari has not', () => {
+    const browsers = [...files.filter((file) => !/^src\/(node|cli)\//.test(file)), ...filesBelow('demo')];
+    const naming = browsers.filter((file) => /\bSymbol\.(async)?dispose/i.test(codeOf(file)));
+    expect(naming).toEqual(['src/dispose.ts']);
+  });
+
+  test('no path of a file is taken from an address, where a space is %20 and a drive has a slash before it', () => {
+    const all = ['src', 'shaders', 'demo', 'test'].flatMap(filesBelow);
+    const own = all.filter((file) => file !== 'test/house.test.ts');
+    const wrong = own.filter((file) =>
+      /import\.meta\.url\s*\)\s*\.(pathname|href)|file:\/\//.test(codeOf(file)),
+    );
+    expect(own.length).toBeGreaterThan(300);
+    expect(wrong).toEqual([]);
+  });
+
+  test('no page awaits at the top of a module: built, a part that it loads may be in the module that waits', () => {
+    const waiting = filesBelow('demo').filter((file) => /^(\S.*\s)?await\s/m.test(codeOf(file)));
+    expect(waiting).toEqual([]);
   });
 
   test('there are no circles', () => {

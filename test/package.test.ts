@@ -19,7 +19,7 @@ import { join, relative, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { build as esbuild } from 'esbuild';
-import { build, preview } from 'vite';
+import { build, parseSync, preview } from 'vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import manifest from '../package.json' with { type: 'json' };
 import { encodeModel } from '../src/formats/index.ts';
@@ -28,6 +28,8 @@ import { binaryMatMul } from '../src/reference/matmul.ts';
 import { packSigns } from '../src/reference/pack.ts';
 import { cnn } from '../src/zoo/index.ts';
 import { launchChrome } from './helpers/chrome.ts';
+import { expectClose } from './helpers/gpu.ts';
+import { serveFolder, withoutDispose } from './helpers/static.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const [ROWS, COLUMNS, DEPTH] = [3, 5, 70];
@@ -60,6 +62,9 @@ const expected = [
   ),
 ];
 
+/** A program of a package for development. */
+const bin = (name: string) => join(ROOT, 'node_modules', '.bin', name);
+
 /** Runs a program. @returns what it printed @throws Error with all of it, unless it ends with 0 */
 async function run(cwd: string, program: string, ...args: string[]): Promise<string> {
   try {
@@ -72,6 +77,8 @@ async function run(cwd: string, program: string, ...args: string[]): Promise<str
 
 let work = '';
 let tarball = '';
+/** The folder that it was built in. */
+let clone = '';
 
 /** A blank project in which the tarball is installed. What it depends on comes from npm's cache where it can. */
 async function project(
@@ -89,8 +96,8 @@ async function project(
 
 beforeAll(async () => {
   work = mkdtempSync(join(tmpdir(), 'webgpu-bnn-package-'));
-  // Packing builds, so it is done apart: other tests read what lies in this folder.
-  const copy = join(work, 'source');
+  // Packing builds, so it is done apart: other tests read what lies in this folder. Its name is one that a person may have.
+  const copy = join(work, "Käthe's 100%25 clone #1");
   const sources = [
     'src',
     'shaders',
@@ -98,16 +105,188 @@ beforeAll(async () => {
     'tsconfig.json',
     'tsconfig.build.json',
     'package.json',
+    'test/helpers',
+    'test/random.test.ts',
+    'test/run.js',
   ];
   for (const name of [...sources, ...manifest.files.filter((file) => file !== 'dist')]) {
     if (existsSync(join(ROOT, name))) cpSync(join(ROOT, name), join(copy, name), { recursive: true });
   }
   symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'), 'junction');
-  await run(copy, 'npm', 'pack', '--silent');
-  tarball = join(copy, readdirSync(copy).find((name) => name.endsWith('.tgz')) ?? '');
+  await run(copy, 'npm', 'pack', '--silent', '--pack-destination', work);
+  clone = copy;
+  tarball = join(work, readdirSync(work).find((name) => name.endsWith('.tgz')) ?? '');
 });
 
 afterAll(() => rmSync(work, { recursive: true, force: true, maxRetries: 5 }));
+
+describe('a clone in a folder whose name is no part of an address', () => {
+  test('trains', async () => {
+    const sizes = ['--epochs', '1', '--train-samples', '200', '--test-samples', '100'];
+    const printed = await run(
+      clone,
+      process.execPath,
+      'dist/cli.js',
+      'train',
+      ...sizes,
+      '--adapter',
+      'software',
+    );
+    expect(printed).toMatch(/weights +sha256 [0-9a-f]{64}/);
+    expect(existsSync(join(clone, 'runs', 'mnist-mlp', 'report.html'))).toBe(true);
+  });
+
+  test('runs its tests', async () => {
+    const args = ['run', '--reporter=json', '--maxWorkers=1', 'test/random.test.ts'];
+    const printed = await run(clone, process.execPath, 'test/run.js', ...args);
+    expect(JSON.parse(printed.slice(printed.indexOf('{')))).toMatchObject({
+      success: true,
+      numFailedTests: 0,
+    });
+  });
+});
+
+/** What a page does with each part of the library that browsers load. @returns what it found, as JSON */
+const USES = `
+async function use({ main, inference, training, onnx, tflite, onnxruntime }, { tuning }) {
+  const { cnn, encodeModel, initialValues, measureGeometry, mlp, ops } = main;
+  const found = { names: [main, inference, training, onnx, tflite, onnxruntime].map((entry) => Object.keys(entry).length) };
+  const gpu = await main.Gpu.request();
+  const source = mlp({ input: [28, 28, 1], classes: 10, units: 64 });
+  const values = initialValues(source, 4);
+  const pixels = Uint8Array.from({ length: 784 }, (_, i) => (i * 37) % 256);
+  const files = {
+    onnx: onnx.exportOnnx(source, values),
+    tflite: tflite.exportTflite(source, values),
+    'webgpu-bnn': encodeModel(source, values),
+  };
+  found.scores = {};
+  for (const [name, bytes] of Object.entries(files)) {
+    const loaded = await inference.loadModel(URL.createObjectURL(new Blob([bytes])));
+    const classifier = await loaded.createClassifier(await inference.Gpu.request());
+    const { scores } = await classifier.classify(Float32Array.from(pixels, (byte) => byte / 127.5 - 1));
+    found.scores[name] = [...scores];
+    classifier.dispose();
+  }
+  found.stranger = (await main.loadModel('TFC_1W1A.onnx')).format;
+
+  const split = { images: new Uint8Array(32 * 784).map((_, i) => i % 251), labels: new Uint8Array(32), count: 32 };
+  const data = {
+    ...{ name: 'stripes', classes: ['a', 'b'], image: [28, 28, 1], train: split, test: split },
+    normalise: { scale: [1 / 255], shift: [0] },
+  };
+  const model = cnn({ input: data.image, classes: 2 });
+  const trainer = await training.Trainer.create(await training.Gpu.request(), model, data, { batch: 16, epochs: 1 });
+  await trainer.fit();
+  found.angles = (await measureGeometry(trainer.network)).map(({ meanAngle }) => meanAngle);
+
+  const small = mlp({ input: data.image, classes: 2, units: 32 });
+  const bad = await main.Trainer.create(gpu, small, data, { batch: 16, epochs: 1 });
+  const parameters = await bad.network.values();
+  parameters.get('norm3/gamma').fill(NaN);
+  await bad.network.load(parameters);
+  found.bad = await bad.fit().then(() => 'nothing', ({ code, message }) => code + ': ' + message);
+  if (tuning) found.tuned = (await ops.tune(gpu, { samples: 1 })).length;
+  bad.dispose();
+  gpu.dispose();
+  return found;
+}
+`;
+
+describe('a page without a bundler', () => {
+  let folder = '';
+  beforeAll(async () => {
+    const browsers = Object.entries(manifest.exports).filter(
+      ([entry]) => !['./node', './tfjs', './package.json'].includes(entry),
+    );
+    const installed = './node_modules/webgpu-bnn';
+    const imports = Object.fromEntries(
+      browsers.map(([entry, target]) => [
+        join('webgpu-bnn', entry),
+        `${installed}/${typeof target === 'string' ? target : target.default}`,
+      ]),
+    );
+    const names = browsers.map(([entry]) => (entry === '.' ? 'main' : entry.slice(2)));
+    const mapped = browsers.map(
+      ([entry], i) => `import * as ${names[i]} from '${join('webgpu-bnn', entry)}';`,
+    );
+    const page = (script: string, head = '') =>
+      `<!doctype html><link rel="icon" href="data:," />${head}<script type="module">${script}${USES}window.work = use.bind(null, all);</script>`;
+    const all = `const all = { ${names.join(', ')} };`;
+    const min = (name: string) => `${installed}/dist/webgpu-bnn${name}.min.js`;
+    folder = await project(
+      'page',
+      {
+        'mapped.html': page(
+          `${mapped.join('')}${all}`,
+          `<script type="importmap">${JSON.stringify({ imports })}</script>`,
+        ),
+        // What has no file of its own comes from where it lies.
+        'one-file.html': page(
+          `import * as main from '${min('')}';
+           import * as inference from '${min('-inference')}';
+           import * as training from '${min('-training')}';
+           import * as onnx from '${installed}/dist/onnx.js';
+           import * as tflite from '${installed}/dist/tflite.js';
+           import * as onnxruntime from '${installed}/dist/onnxruntime.js';
+           ${all}`,
+        ),
+      },
+      '--omit=optional',
+    );
+    cpSync(join(ROOT, 'test/fixtures/qonnx-tfc/TFC_1W1A.onnx'), join(folder, 'TFC_1W1A.onnx'));
+  });
+
+  test.each([
+    ['with an import map, where there is no Symbol.dispose', 'mapped.html', withoutDispose],
+    ['with one file for each entry', 'one-file.html', undefined],
+  ])('%s, runs files of every format, trains, measures and says what is wrong', async (_, name, edit) => {
+    const tuning = edit !== undefined;
+    await using server = await serveFolder(folder, { below: '/some/where/', ...(edit && { edit }) });
+    await using chrome = await launchChrome();
+    const { page, errors } = await chrome.open(`${server.url}/${name}`);
+    const found = (await page.evaluate(`work({ tuning: ${tuning} })`)) as Record<string, unknown>;
+    expect(found).toMatchObject({
+      stranger: 'ONNX',
+      bad: expect.stringMatching(/^non-finite: .*norm3\/gamma/s),
+    });
+    expect(Math.min(...(found.names as number[]))).toBeGreaterThan(1);
+    const scores = Object.values(found.scores as Record<string, number[]>);
+    expect(scores).toHaveLength(3);
+    for (const each of scores) expectClose(each, scores[0] ?? [], 1e-4, 'scores');
+    const angles = found.angles as number[];
+    expect(angles.length).toBeGreaterThan(2);
+    for (const angle of angles) expect(angle).toBeCloseTo(30, -1);
+    if (tuning) expect(found.tuned).toBeGreaterThan(0);
+    expect(errors).toEqual([]);
+  });
+
+  test('finds no name of a package in what browsers load', () => {
+    const dist = join(folder, 'node_modules', 'webgpu-bnn', 'dist');
+    const reached = new Set<string>();
+    const visit = (file: string): void => {
+      if (reached.has(file)) return;
+      reached.add(file);
+      const { module } = parseSync(file, readFileSync(join(dist, file), 'utf8'));
+      const text = readFileSync(join(dist, file), 'utf8');
+      const next = [
+        ...module.staticImports.map(({ moduleRequest }) => moduleRequest.value),
+        ...module.staticExports.flatMap(({ entries }) =>
+          entries.flatMap((one) => one.moduleRequest?.value ?? []),
+        ),
+        ...module.dynamicImports.map(({ moduleRequest: { start, end } }) => text.slice(start + 1, end - 1)),
+      ];
+      for (const name of next) {
+        if (!name.startsWith('./')) expect.fail(`${file} imports ${name}`);
+        visit(name.slice(2));
+      }
+    };
+    for (const name of ['index', 'inference', 'training', 'onnx', 'tflite', 'onnxruntime'])
+      visit(`${name}.js`);
+    for (const name of ['', '-inference', '-training']) visit(`webgpu-bnn${name}.min.js`);
+    expect(reached.size).toBeGreaterThan(100);
+  });
+});
 
 describe('a blank Vite app', () => {
   let app = '';
@@ -196,7 +375,7 @@ const TASKS: Readonly<Record<string, Task>> = {
     vite: 20,
     esbuild: 20,
   },
-  'use it in TensorFlow.js': { code: everythingOf('webgpu-bnn/tfjs'), vite: 62, esbuild: 79 },
+  'use it in TensorFlow.js': { code: everythingOf('webgpu-bnn/tfjs'), vite: 62, esbuild: 80 },
 };
 
 /** What a page that uses them has anyway. */
@@ -230,7 +409,7 @@ const PAGES: Readonly<Record<string, { readonly code: string; readonly limit: nu
         using trainer = await Trainer.create(gpu, model, data, { batch: 16, epochs: 1 });
         return (await trainer.runSteps(1)).map(({ loss }) => loss);
       };`,
-    limit: 72,
+    limit: 73,
   },
 };
 
@@ -355,13 +534,26 @@ describe('a blank Node project', () => {
   beforeAll(async () => {
     const types = {
       'types.ts': `
-        import { BnnError, Gpu, mlp, Network, ops } from 'webgpu-bnn';
+        import { BnnError, type Dataset, decodeModel, Gpu, mlp, Network, ops, refitNormalization } from 'webgpu-bnn';
         import { loadModel } from 'webgpu-bnn/inference';
         import { requestGpu } from 'webgpu-bnn/node';
         import { splitOnnx } from 'webgpu-bnn/onnx';
         import { BinarySession } from 'webgpu-bnn/onnxruntime';
+        import { importTflite } from 'webgpu-bnn/tflite';
         import { Trainer } from 'webgpu-bnn/training';
         export const [load, create, split, open] = [loadModel, Trainer.create, splitOnnx, BinarySession.create];
+        export const read = importTflite;
+        /** What people have is a plain Uint8Array, of which TypeScript doesn't know where it lies. */
+        export async function plain(bytes: Uint8Array, floats: Float32Array): Promise<Float32Array<ArrayBuffer>> {
+          const split = { images: bytes, labels: bytes, count: bytes.length };
+          const dataset: Dataset = { name: '', classes: [], image: [1, 1, 1], train: split, test: split, normalise: { scale: [1], shift: [0] } };
+          await Trainer.create(gpu, mlp({ input: dataset.image, classes: 10 }), dataset);
+          decodeModel(bytes);
+          await (await loadModel(bytes)).createClassifier(gpu).then((each) => each.classify(bytes));
+          gpu.write(gpu.tensor('x', [1], 'f32', floats), floats);
+          await refitNormalization(network, floats);
+          return network.predict(floats);
+        }
         export const gpu: Gpu = await requestGpu({ adapter: 'software' });
         export const network: Network = await Network.create(gpu, mlp({ input: [28, 28, 1], classes: 10 }), { seed: 1 });
         export const logits: Float32Array = await network.predict(new Float32Array(784));
@@ -381,7 +573,13 @@ describe('a blank Node project', () => {
       console.log(JSON.stringify(await product(gpu)));
       gpu.dispose();
     `;
-    folder = await project('node', { 'main.js': main, 'product.js': PROGRAM, ...types });
+    const worker = `
+      import { SHARE_ENV, Worker } from 'node:worker_threads';
+      const file = new URL('main.js', import.meta.url);
+      new Worker(file, process.argv[2] === 'share' ? { env: SHARE_ENV } : {});
+    `;
+    const files = { 'main.js': main, 'worker.js': worker, 'product.js': PROGRAM, ...types };
+    folder = await project('node', files);
   });
 
   function tsconfig(module: string, moduleResolution: string): string {
@@ -398,6 +596,29 @@ describe('a blank Node project', () => {
     const result = JSON.parse(await run(folder, process.execPath, 'main.js'));
     expect(result).toMatchObject({ values: expected, inUse: 0 });
     expect(result.adapter).toMatch(/SwiftShader/);
+  });
+
+  test.each([
+    ['a worker', [process.execPath, 'worker.js']],
+    ['Bun', [bin('bun'), 'run', 'main.js']],
+    ['Deno', [bin('deno'), 'run', '-A', 'main.js']],
+  ] as const)(
+    'where %s hides process.env from drivers, says what to set, and then computes',
+    async (host, [program, ...args]) => {
+      const refused = await run(folder, program, ...args).catch(String);
+      expect(refused).toContain("software adapter is there, but WebGPU doesn't find it");
+      expect(refused).toMatch(new RegExp(`given: +(${host} \\d|${host} of Node)`));
+      const set = ['LD_LIBRARY_PATH', 'VK_DRIVER_FILES'].map(
+        (name) => new RegExp(`\\b${name}=/\\S+`).exec(refused)?.[0] ?? `${name} is not named`,
+      );
+      const result = await run(folder, 'env', ...set, program, ...args);
+      expect(JSON.parse(result)).toMatchObject({ values: expected, inUse: 0 });
+    },
+  );
+
+  test('a worker that shares the environment has the software adapter', async () => {
+    const result = await run(folder, process.execPath, 'worker.js', 'share');
+    expect(JSON.parse(result)).toMatchObject({ values: expected, inUse: 0 });
   });
 
   test('has the command line', async () => {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { linkShader } from '../shaders/link.ts';
 import { defineKernel, runOnce } from '../src/gpu/index.ts';
@@ -24,7 +25,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   order[id.x] = permute(key[0], key[1], id.x, COUNT, HALF_BITS);
 }`;
 
-const shaders = new URL('../shaders', import.meta.url).pathname;
+const shaders = join(import.meta.dirname, '..', 'shaders');
 const probe = defineKernel({
   name: 'test/random-probe',
   source: linkShader('/probe.wgsl', shaders, (path) =>

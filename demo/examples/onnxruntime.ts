@@ -51,7 +51,7 @@ async function median(once: () => Promise<void>): Promise<number> {
   return times.sort((a, b) => a - b)[4] ?? Number.NaN;
 }
 
-await run(async () => {
+run(async () => {
   ort.env.wasm.numThreads = 1;
   ort.env.wasm.wasmPaths = { wasm };
   ort.env.logLevel = 'error';

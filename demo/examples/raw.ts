@@ -21,7 +21,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 const wave = (i: number) => ((i * 37) % 101) - 50.5;
 const weight = (i: number) => ((i * 53) % 97) - 48.5;
 
-await run(async () => {
+run(async () => {
   const adapter = await navigator.gpu?.requestAdapter();
   if (!adapter) throw new Error('this browser has no WebGPU');
   const device = await adapter.requestDevice();

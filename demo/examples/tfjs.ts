@@ -33,7 +33,7 @@ function quadrants(count: number, seed: number): { images: tf.Tensor2D; labels: 
   };
 }
 
-await run(async () => {
+run(async () => {
   await tf.setBackend('webgpu');
   await tf.ready();
   log(`backend: ${tf.getBackend()}`);

@@ -21,7 +21,7 @@ self.addEventListener('message', ({ data }: MessageEvent<{ mnist: string }>) => 
 async function train(folder: string): Promise<void> {
   const mnist = takeFirst(await fetchMnist(folder), 4000, 1000);
   using gpu = await Gpu.request();
-  post({ kind: 'text', text: `adapter: ${gpu.adapter.description || gpu.adapter.vendor}` });
+  post({ kind: 'text', text: `adapter: ${gpu.adapter.name}` });
   const model = mlp({ input: mnist.image, classes: 10, units: 128 });
   using trainer = await Trainer.create(gpu, model, mnist, { epochs: 2, batch: 50 });
   await trainer.fit({

@@ -37,7 +37,7 @@ export interface CnvOptions {
   readonly runs?: number;
 }
 
-type Floats = Float32Array<ArrayBuffer>;
+type Floats = Float32Array;
 
 /** The parts of ONNX Runtime Web that are used here. */
 interface Ort {

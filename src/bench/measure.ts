@@ -1,4 +1,5 @@
 /** How times are taken: warm-up apart, samples long enough for the clock, the median and the spread of several. */
+import { DISPOSE, Owner } from '../dispose.ts';
 import { type DispatchTiming, type Gpu, type Program, profile } from '../gpu/index.ts';
 
 /** Milliseconds of one run, from several samples. */
@@ -42,10 +43,11 @@ export function sumOf(dispatches: readonly DispatchTiming[] | undefined): number
 }
 
 /** Programs that together do one job. Each has a submit of its own, so that a long job doesn't look like a hang. */
-export class Job {
+export class Job extends Owner {
   readonly #programs: readonly Program[];
 
   constructor(programs: readonly Program[]) {
+    super();
     this.#programs = programs;
   }
 
@@ -77,8 +79,8 @@ export class Job {
     return sum;
   }
 
-  [Symbol.dispose](): void {
-    for (const program of this.#programs) program[Symbol.dispose]();
+  dispose(): void {
+    for (const program of this.#programs) program[DISPOSE]();
   }
 }
 

@@ -38,7 +38,7 @@ interface Flags extends AdapterOptions {
 
 /** What a run found, and where it ran. */
 export interface BenchReport extends BenchFigures {
-  readonly adapter: Gpu['adapter'] & { readonly name: string };
+  readonly adapter: Gpu['adapter'];
   /** The program around WebGPU, as in `Node v20.20.2`. */
   readonly host: string;
   readonly toggles: readonly string[];
@@ -123,7 +123,7 @@ async function inNode(
 ): Promise<Omit<BenchReport, 'seconds'>> {
   using gpu = await acquire(flags);
   const about = {
-    adapter: { name: describeAdapter(gpu), ...gpu.adapter },
+    adapter: { ...gpu.adapter, name: describeAdapter(gpu) },
     host: `Node ${process.version}`,
     ...aboutRun(flags),
   };
@@ -149,7 +149,7 @@ async function inChrome(
     { ...options, adapter: flags.adapter, toggles: run.toggles },
     {
       started: ({ adapter, browser }) =>
-        sayWhere({ ...run, host: browser, adapter: { name: describeAdapter({ adapter }), ...adapter } }, say),
+        sayWhere({ ...run, host: browser, adapter: { ...adapter, name: describeAdapter({ adapter }) } }, say),
       measuring: sayMeasuring,
       done(section, soFar) {
         sayMeasuring();
@@ -160,7 +160,7 @@ async function inChrome(
   saySkipped(figures, say);
   const { browser, ...rest } = figures;
   const { adapter } = figures;
-  return { ...rest, ...run, host: browser, adapter: { name: describeAdapter({ adapter }), ...adapter } };
+  return { ...rest, ...run, host: browser, adapter: { ...adapter, name: describeAdapter({ adapter }) } };
 }
 
 function aboutRun(flags: Flags): Pick<BenchReport, 'toggles' | 'date'> {

@@ -25,7 +25,7 @@ export interface Finding {
 export interface DoctorReport {
   readonly verdict: 'healthy' | 'software' | 'broken';
   readonly findings: readonly Finding[];
-  readonly adapter?: Gpu['adapter'] & { readonly name: string };
+  readonly adapter?: Gpu['adapter'];
   readonly features?: readonly string[];
   readonly limits?: Readonly<Record<string, number>>;
 }
@@ -103,7 +103,7 @@ export async function examineGpu(gpu: Gpu): Promise<DoctorReport> {
   return {
     verdict: broken ? 'broken' : software ? 'software' : 'healthy',
     findings,
-    adapter: { name: describeAdapter(gpu), ...gpu.adapter },
+    adapter: { ...gpu.adapter, name: describeAdapter(gpu) },
     features: [...gpu.features].sort(),
     limits: Object.fromEntries(LIMITS.map((name) => [name, gpu.limits[name]])),
   };

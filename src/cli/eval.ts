@@ -23,7 +23,7 @@ export function evalCommand(): Command {
       await trainer.restore(checkpoint);
       const { loss, accuracy, correct, count } = await trainer.evaluate();
       const result = {
-        adapter: { name: describeAdapter(gpu), ...gpu.adapter },
+        adapter: { ...gpu.adapter, name: describeAdapter(gpu) },
         dataset: run.dataset,
         model: run.model,
         ...{ loss, accuracy, correct, count },

@@ -13,7 +13,7 @@ export const IMAGE_FILES =
 
 /** Some of the images, as bytes of pixels or as the numbers that a network takes. */
 export interface Images {
-  readonly images: Uint8Array<ArrayBuffer> | Float32Array<ArrayBuffer>;
+  readonly images: Uint8Array | Float32Array;
   /** Names of the pictures; of an array or a data set's file, images have none. */
   readonly names?: readonly string[] | undefined;
   /** What was done to the images, in words. */

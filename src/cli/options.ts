@@ -31,8 +31,7 @@ export function acquire(options: AdapterOptions): Promise<Gpu> {
 }
 
 export function describeAdapter(gpu: Pick<Gpu, 'adapter'>): string {
-  const { vendor, architecture, device, description, software } = gpu.adapter;
-  const name = description || device || [vendor, architecture].filter(Boolean).join(' ') || 'unnamed adapter';
+  const { name, software } = gpu.adapter;
   return software ? `${name} (software: there is no GPU here, or no driver for it)` : name;
 }
 

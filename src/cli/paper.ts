@@ -222,7 +222,7 @@ function decay(from: number, to: number): LearningRate {
 }
 
 /** Parameters by name. */
-type Values = ReadonlyMap<string, Float32Array<ArrayBuffer>>;
+type Values = ReadonlyMap<string, Float32Array>;
 
 const LATENT_BINS = 80;
 

@@ -21,7 +21,7 @@ import { megabytes } from './output.ts';
 
 export interface TrainReport {
   readonly version: 1;
-  readonly adapter: AdapterSummary & { readonly name: string };
+  readonly adapter: AdapterSummary;
   readonly dataset: string;
   readonly model: string;
   readonly seed: number;

@@ -101,7 +101,7 @@ Examples:
           : undefined;
       if (flags.json === true) {
         const accuracy = correct === undefined ? {} : { correct, accuracy: correct / count };
-        const adapter = { name: describeAdapter(gpu), ...gpu.adapter };
+        const adapter = { ...gpu.adapter, name: describeAdapter(gpu) };
         const named = files.length > 0 ? { files } : {};
         const result = {
           ...{ format: network.format, adapter, count, ...accuracy, millisecondsPerImage },

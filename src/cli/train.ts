@@ -302,7 +302,7 @@ async function makeReport(
   const { dataset, model, seed, ...options } = run;
   return {
     version: 1,
-    adapter: { name: describeAdapter(gpu), ...gpu.adapter },
+    adapter: { ...gpu.adapter, name: describeAdapter(gpu) },
     dataset,
     model,
     seed,

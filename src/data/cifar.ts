@@ -24,7 +24,7 @@ const RECORD_BYTES = 1 + IMAGE_BYTES;
 export interface NamedBytes {
   /** File name, for errors. */
   readonly where: string;
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly bytes: Uint8Array;
 }
 
 /**

@@ -3,9 +3,9 @@ import { FormatError, OptionError } from '../errors.ts';
 
 export interface Split {
   /** u8 [count, height, width, channels]. */
-  readonly images: Uint8Array<ArrayBuffer>;
+  readonly images: Uint8Array;
   /** u8 [count]: indices into the classes. */
-  readonly labels: Uint8Array<ArrayBuffer>;
+  readonly labels: Uint8Array;
   readonly count: number;
 }
 

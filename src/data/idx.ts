@@ -1,4 +1,5 @@
 /** idx files (yann.lecun.com/exdb/mnist), and the data sets that come as four of them. */
+import { plainBytes } from '../bytes.ts';
 import { DataUnavailableError, FormatError } from '../errors.ts';
 import { assertLabels, type Dataset, type Split, toUnitRange } from './dataset.ts';
 
@@ -18,7 +19,7 @@ const REMEDY = 'get the file again, it is damaged, cut off, or still compressed'
  * @param where the file's name, for errors
  * @throws FormatError for a file that is truncated, too long, of another kind or of another element type
  */
-export function parseIdx(bytes: Uint8Array<ArrayBuffer>, where: string): IdxArray {
+export function parseIdx(bytes: Uint8Array, where: string): IdxArray {
   const [first, second, type, axes] = bytes;
   if (first !== 0 || second !== 0 || type === undefined || axes === undefined) {
     const gzip = first === 0x1f && second === 0x8b;
@@ -56,7 +57,7 @@ export function parseIdx(bytes: Uint8Array<ArrayBuffer>, where: string): IdxArra
       remedy: REMEDY,
     });
   }
-  return { shape, data: bytes.subarray(start) };
+  return { shape, data: plainBytes(bytes, where).subarray(start) };
 }
 
 /** The four files by their usual names, unpacked. */
@@ -67,7 +68,7 @@ export const IDX_FILES = {
   testLabels: 't10k-labels-idx1-ubyte',
 } as const;
 
-export type IdxFiles = { readonly [K in keyof typeof IDX_FILES]: Uint8Array<ArrayBuffer> };
+export type IdxFiles = { readonly [K in keyof typeof IDX_FILES]: Uint8Array };
 
 const DIGITS = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'] as const;
 
@@ -128,9 +129,9 @@ export function datasetFromIdx(name: string, classes: readonly string[], files: 
 }
 
 function readSplit(
-  imageBytes: Uint8Array<ArrayBuffer>,
+  imageBytes: Uint8Array,
   imagesWhere: string,
-  labelBytes: Uint8Array<ArrayBuffer>,
+  labelBytes: Uint8Array,
   labelsWhere: string,
 ): Split & { readonly height: number; readonly width: number } {
   const images = parseIdx(imageBytes, imagesWhere);

@@ -84,7 +84,7 @@ export function encodeBnnPynq(
   return files;
 }
 
-type Floats = Float32Array<ArrayBuffer>;
+type Floats = Float32Array;
 
 /** A product of binary weights, and what becomes of its sums. */
 interface Stage {

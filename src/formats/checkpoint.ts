@@ -55,11 +55,8 @@ export function decodeCheckpoint(
  * A model's parameters in a checkpoint, without the state of its optimizer: what a network or a model file takes.
  * @throws FormatError when the checkpoint is one of another model
  */
-export function checkpointValues(
-  checkpoint: Checkpoint,
-  model: Model,
-): Map<string, Float32Array<ArrayBuffer>> {
-  const values = new Map<string, Float32Array<ArrayBuffer>>();
+export function checkpointValues(checkpoint: Checkpoint, model: Model): Map<string, Float32Array> {
+  const values = new Map<string, Float32Array>();
   for (const { name, parameters } of model.layers) {
     for (const spec of parameters) {
       const key = `${name}/${spec.name}`;

@@ -1,5 +1,6 @@
 /** A loaded model on a GPU, asked for classes. */
 import { plainBytes } from '../bytes.ts';
+import { Owner } from '../dispose.ts';
 import type { Gpu } from '../gpu/index.ts';
 import { sizeOf } from '../gpu/index.ts';
 import { Network, type RankedClass, rankClasses } from '../graph/index.ts';
@@ -41,12 +42,13 @@ export type ClassifierModel = Pick<
   'model' | 'values' | 'classes' | 'pixels' | 'grid' | 'prepare'
 >;
 
-export class Classifier {
+export class Classifier extends Owner {
   readonly loaded: ClassifierModel;
   readonly network: Network;
   readonly #pixels: PixelRange | PixelEncoding | undefined;
 
   private constructor(loaded: ClassifierModel, network: Network, { pixels }: ClassifierOptions) {
+    super();
     this.loaded = loaded;
     this.network = network;
     this.#pixels = pixels;
@@ -72,10 +74,7 @@ export class Classifier {
    * @param images u8 [count, height, width, channels], or f32 of that shape as the network takes it
    * @throws ShapeError unless the images are whole; OptionError for bytes where nobody says how the network takes them
    */
-  async classify(
-    images: Uint8Array | Float32Array<ArrayBuffer>,
-    options: ClassifyOptions = {},
-  ): Promise<Classification> {
+  async classify(images: Uint8Array | Float32Array, options: ClassifyOptions = {}): Promise<Classification> {
     const start = performance.now();
     const { model, classes } = this.loaded;
     const pixels = options.pixels ?? this.#pixels;
@@ -99,8 +98,8 @@ export class Classifier {
     this.network.dispose();
   }
 
-  [Symbol.dispose](): void {
-    this.network[Symbol.dispose]();
+  override get disposed(): boolean {
+    return this.network.disposed;
   }
 }
 

@@ -1,6 +1,6 @@
 /** The sign of a monotone function of f32 as a comparison of its argument, found by bisection: exact, rounding included. */
 
-type Floats = Float32Array<ArrayBuffer>;
+type Floats = Float32Array;
 
 /** +1 where direction·x ≥ limit: as the layer `threshold` has it. */
 export interface Comparison {

@@ -243,7 +243,7 @@ function inFile<T>(name: string, read: () => T): T {
 }
 
 /** What kind of file this is, by its first bytes. */
-function detect(bytes: Bytes): FileKind | undefined {
+function detect(bytes: Uint8Array): FileKind | undefined {
   const [first = 0, second, third, fourth] = bytes;
   if (first === 0x50 && second === 0x4b && (third === 3 || third === 5) && (fourth === 4 || fourth === 6)) {
     return 'zip';

@@ -66,7 +66,17 @@ export type SafetensorsTensor = {
 export interface SafetensorsInput {
   readonly dtype: SafetensorsDtype;
   readonly shape: readonly number[];
-  readonly data: ArrayOf[SafetensorsDtype];
+  readonly data:
+    | Uint8Array
+    | Int8Array
+    | Uint16Array
+    | Int16Array
+    | Uint32Array
+    | Int32Array
+    | Float32Array
+    | BigUint64Array
+    | BigInt64Array
+    | Float64Array;
 }
 
 export interface SafetensorsFile {
@@ -125,8 +135,9 @@ export function encodeSafetensors(
 export function decodeSafetensors(given: BytesLike, where: string): SafetensorsFile {
   const bytes = plainBytes(given, where);
   const { entries, start, metadata } = decodeSafetensorsHeader(bytes, bytes.length, where);
+  const plain = plainBytes(bytes, where);
   const tensors = new Map<string, SafetensorsTensor>();
-  for (const [name, entry] of entries) tensors.set(name, viewOf(bytes, start, entry));
+  for (const [name, entry] of entries) tensors.set(name, viewOf(plain, start, entry));
   return { tensors, metadata };
 }
 
@@ -154,11 +165,7 @@ export const SAFETENSORS_PREFIX = LENGTH_BYTES;
  * Bytes that hold a file's whole header, from the file's first eight.
  * @throws FormatError where they don't fit the file
  */
-export function safetensorsHeaderEnd(
-  prefix: Uint8Array<ArrayBuffer>,
-  fileBytes: number,
-  where: string,
-): number {
+export function safetensorsHeaderEnd(prefix: Uint8Array, fileBytes: number, where: string): number {
   if (prefix.length < LENGTH_BYTES) {
     throw new FormatError('The file is too short to be a safetensors file.', {
       given: `${prefix.length} bytes`,
@@ -187,7 +194,7 @@ export function safetensorsHeaderEnd(
  * @throws FormatError as `decodeSafetensors` does
  */
 export function decodeSafetensorsHeader(
-  head: Uint8Array<ArrayBuffer>,
+  head: Uint8Array,
   fileBytes: number,
   where: string,
 ): SafetensorsHeader {
@@ -225,7 +232,7 @@ function assertWritable(name: string, { dtype, shape, data }: SafetensorsInput):
 }
 
 function readHeader(
-  bytes: Uint8Array<ArrayBuffer>,
+  bytes: Uint8Array,
   fileBytes: number,
   where: string,
 ): { header: Record<string, unknown>; start: number } {

@@ -40,15 +40,16 @@ export async function readZip(
 /** `readZip` with the function that inflates. */
 export function readZipWith(
   inflate: Inflate,
-  bytes: Uint8Array<ArrayBuffer>,
+  bytes: Uint8Array,
   where: string,
 ): Map<string, Uint8Array<ArrayBuffer>> {
   const files = new Map<string, Uint8Array<ArrayBuffer>>();
-  for (const entry of directoryOf(bytes, where)) {
+  const plain = plainBytes(bytes, where);
+  for (const entry of directoryOf(plain, where)) {
     if (entry.name.endsWith('/')) continue;
     const at = `${where}: ${entry.name}`;
     if (files.has(entry.name)) throw damaged(at, 'the same name twice');
-    files.set(entry.name, contentOf(inflate, bytes, entry, at));
+    files.set(entry.name, contentOf(inflate, plain, entry, at));
   }
   return files;
 }
@@ -64,7 +65,7 @@ interface Entry {
   readonly local: number;
 }
 
-function directoryOf(bytes: Uint8Array<ArrayBuffer>, where: string): Entry[] {
+function directoryOf(bytes: Uint8Array, where: string): Entry[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const end = findEnd(view, where);
   const [disk, firstDisk] = [view.getUint16(end + 4, true), view.getUint16(end + 6, true)];

@@ -38,7 +38,7 @@ const BATCH = 512;
  */
 export async function measureActivations(
   network: Network,
-  samples: Float32Array<ArrayBuffer>,
+  samples: Float32Array,
 ): Promise<ActivationGeometry[]> {
   const size = sizeOf(network.model.inputShape);
   const count = samples.length / size;
@@ -84,7 +84,7 @@ interface SeenSigns {
 async function addSigns(
   layers: SeenSigns[],
   { gpu, model, parameters }: Network,
-  samples: Float32Array<ArrayBuffer>,
+  samples: Float32Array,
   start: number,
   total: number,
 ): Promise<void> {

@@ -3,6 +3,7 @@
  * binary layer, how far the dot products with binarized weights, with binarized activations and with both are
  * proportional to those with continuous ones, on the data and on the same data without its structure.
  */
+import { DISPOSE, Owner } from '../dispose.ts';
 import { OptionError, ShapeError } from '../errors.ts';
 import { describe, ProgramBuilder, runOnce, type Shape, sizeOf, Tensor } from '../gpu/index.ts';
 import { type Network, recordForward } from '../graph/index.ts';
@@ -118,7 +119,7 @@ const DEFAULT_PATCHES = 8;
  */
 export async function measureProportionality(
   network: Network,
-  samples: Float32Array<ArrayBuffer>,
+  samples: Float32Array,
   options: ProportionalityOptions = {},
 ): Promise<LayerProportionality[]> {
   const { gpu, model } = network;
@@ -251,22 +252,23 @@ interface Recorded {
   readonly moments: readonly { readonly running: Running; readonly tensor: Tensor; readonly rows: number }[];
   readonly patches: readonly { readonly target: Target; readonly count: number }[];
   run(): void;
-  [Symbol.dispose](): void;
+  [DISPOSE](): void;
 }
 
-class Measurements {
+class Measurements extends Owner {
   readonly #network: Network;
   readonly #settings: Settings;
   readonly #targets: readonly Target[];
   readonly #owned: Tensor[] = [];
 
   constructor(network: Network, layers: readonly number[], settings: Settings) {
+    super();
     this.#network = network;
     this.#settings = settings;
     this.#targets = layers.map((index) => this.#target(index));
   }
 
-  [Symbol.dispose](): void {
+  dispose(): void {
     for (const tensor of this.#owned) if (!tensor.disposed) tensor.dispose();
   }
 
@@ -308,7 +310,7 @@ class Measurements {
       moments,
       patches,
       run: () => program.run(),
-      [Symbol.dispose]: () => program.dispose(),
+      [DISPOSE]: () => program.dispose(),
     };
   }
 

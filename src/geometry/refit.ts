@@ -70,7 +70,7 @@ function continuous(layer: Layer, name: string): Layer {
  */
 export async function refitNormalization(
   network: Network,
-  samples: Float32Array<ArrayBuffer>,
+  samples: Float32Array,
   options: { readonly batch?: number; readonly seed?: number } = {},
 ): Promise<void> {
   const { gpu, model: description, parameters, arena } = network;

@@ -2,6 +2,7 @@
  * The geometry of stored filters of any size: tensors pass through a fixed amount of GPU memory, a chunk of filters at a
  * time, and leave a few numbers a layer behind.
  */
+import { Owner } from '../dispose.ts';
 import { MemoryPlanError, OptionError } from '../errors.ts';
 import { Arena, type Gpu, ProgramBuilder, sizeOf, Tensor } from '../gpu/index.ts';
 import { packSigns } from '../ops/dense.ts';
@@ -111,7 +112,7 @@ const OVERHEAD = 6 * MEGABYTE;
 const MOST_COMPARED = 4096;
 
 /** Measures one tensor after the other; holds its memory until it is disposed. */
-export class FilterSurvey {
+export class FilterSurvey extends Owner {
   readonly #gpu: Gpu;
   readonly #arena: Arena;
   readonly #latent: Tensor;
@@ -123,6 +124,7 @@ export class FilterSurvey {
 
   /** @throws OptionError */
   constructor(gpu: Gpu, options: SurveyOptions = {}) {
+    super();
     const { memory = 256 * MEGABYTE, nearZero, rotate = false, pairs = false } = options;
     if (!(memory >= 16 * MEGABYTE)) {
       throw new OptionError('There is too little memory to measure filters in.', {
@@ -197,10 +199,6 @@ export class FilterSurvey {
   dispose(): void {
     this.#arena.dispose();
     this.#latent.dispose();
-  }
-
-  [Symbol.dispose](): void {
-    this.dispose();
   }
 
   #rowsFor(dimension: number, format: StoredFormat): number {

@@ -6,6 +6,7 @@
  *   await trainer.fit({ tap: { everySteps: 50, encode: tap.encode } });
  *   tap.dispose();
  */
+import { Owner } from '../dispose.ts';
 import { DisposedError } from '../errors.ts';
 import { BUFFER_USAGE, Gpu, type Program, ProgramBuilder, type Tensor } from '../gpu/index.ts';
 import type { Network } from '../graph/index.ts';
@@ -35,7 +36,7 @@ export interface GeometryTapOptions {
   /** Called with every sample, in the order of the steps. */
   readonly onSample: (sample: GeometrySample) => void;
   /** Latent weights at the start, by parameter; absent, those that the network has now. */
-  readonly start?: ReadonlyMap<string, Float32Array<ArrayBuffer>>;
+  readonly start?: ReadonlyMap<string, Float32Array>;
 }
 
 interface Tapped {
@@ -49,7 +50,7 @@ interface Staging {
   readonly release: () => void;
 }
 
-export class GeometryTap {
+export class GeometryTap extends Owner {
   readonly #gpu: Gpu;
   readonly #program: Program;
   readonly #layers: readonly Tapped[];
@@ -69,6 +70,7 @@ export class GeometryTap {
     owned: readonly Tensor[],
     onSample: GeometryTapOptions['onSample'],
   ) {
+    super();
     this.#gpu = gpu;
     this.#program = program;
     this.#layers = layers;
@@ -156,8 +158,8 @@ export class GeometryTap {
     for (const { release } of this.#staging) release();
   }
 
-  [Symbol.dispose](): void {
-    if (!this.#disposed) this.dispose();
+  override get disposed(): boolean {
+    return this.#disposed;
   }
 
   #makeStaging(): Staging {

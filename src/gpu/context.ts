@@ -2,6 +2,7 @@
  * The GPU as the rest of the library sees it: an adapter and a device, acquired or handed in; tracked buffers; a cache
  * of pipelines; and errors that surface as typed exceptions of the call that caused them.
  */
+import { Owner } from '../dispose.ts';
 import {
   BnnError,
   DeviceLostError,
@@ -19,6 +20,8 @@ import { Pace } from './pace.ts';
 import { type DType, describe, type Shape, Tensor } from './tensor.ts';
 
 export interface AdapterSummary {
+  /** A name for people, made of the rest; words that say so where a browser hides all of it, as Firefox does. */
+  readonly name: string;
   readonly vendor: string;
   readonly architecture: string;
   readonly device: string;
@@ -80,9 +83,11 @@ const WANTED_LIMITS = [
 /** Buffers are made in multiples of this, so that a `vec4` view reaches the last element. */
 const BUFFER_GRANULE = 16;
 
-export class Gpu {
+export class Gpu extends Owner {
   readonly device: GPUDevice;
   readonly adapter: AdapterSummary;
+  /** Names the adapter where choices are kept: what it says of itself, or what it can do where a browser hides that. */
+  readonly adapterKey: string;
   readonly memory = new MemoryLedger();
   /** Which of several kernels runs for which extents, where that was measured or pinned. */
   readonly choices = new Choices();
@@ -112,13 +117,16 @@ export class Gpu {
   private constructor(
     device: GPUDevice,
     adapter: AdapterSummary,
+    capabilities: Capabilities,
     owned: boolean,
     entry: GPU | undefined,
     wait: RequestOptions['waitForSoftware'],
   ) {
+    super();
     this.#wait = wait ?? ((work) => work);
     this.device = device;
     this.adapter = adapter;
+    this.adapterKey = keyOf(adapter, capabilities);
     this.pace = new Pace(adapter.software);
     this.languageFeatures = entry?.wgslLanguageFeatures ?? new Set();
     this.#owned = owned;
@@ -172,12 +180,12 @@ export class Gpu {
       requiredLimits,
     });
     const wait = summary.software ? options.waitForSoftware : undefined;
-    const gpu = new Gpu(device, summary, true, entry, wait);
+    const gpu = new Gpu(device, summary, adapter, true, entry, wait);
     // In a browser; other hosts say where choices are kept.
     if (options.gpu === undefined && 'localStorage' in globalThis) {
       gpu.choices.keepIn(
         storageOf(() => globalThis.localStorage),
-        adapterKey(summary),
+        gpu.adapterKey,
       );
     }
     return gpu;
@@ -188,7 +196,8 @@ export class Gpu {
    * WebGPU's defaults.
    */
   static fromDevice(device: GPUDevice): Gpu {
-    return new Gpu(device, summarize(device.adapterInfo), false, globalThis.navigator?.gpu, undefined);
+    const { gpu } = globalThis.navigator ?? {};
+    return new Gpu(device, summarize(device.adapterInfo), device, false, gpu, undefined);
   }
 
   get features(): ReadonlySet<string> {
@@ -199,7 +208,7 @@ export class Gpu {
     return this.device.limits;
   }
 
-  get disposed(): boolean {
+  override get disposed(): boolean {
     return this.#disposed;
   }
 
@@ -277,12 +286,12 @@ export class Gpu {
    * (out of memory) surfaces at the next awaited call; use `scoped` around it to catch it there.
    * @param data as many elements as the shape has; packed words for `bits`
    */
-  tensor(label: string, shape: Shape, dtype: DType, data?: ArrayBufferView<ArrayBuffer>): Tensor {
+  tensor(label: string, shape: Shape, dtype: DType, data?: ArrayBufferView): Tensor {
     return this.allocate(new Tensor(label, shape, dtype), data);
   }
 
   /** Gives a declared tensor memory of its own, filled with `data` or zeros. See `tensor`. */
-  allocate(tensor: Tensor, data?: ArrayBufferView<ArrayBuffer>): Tensor {
+  allocate(tensor: Tensor, data?: ArrayBufferView): Tensor {
     const { label, byteLength, shape, dtype } = tensor;
     if (data !== undefined && data.byteLength !== byteLength) {
       throw new ShapeError("The data doesn't fill the tensor.", {
@@ -299,7 +308,7 @@ export class Gpu {
   }
 
   /** Copies `data` into a tensor, from its start; queued, in order with submits. */
-  write(tensor: Tensor, data: ArrayBufferView<ArrayBuffer>): void {
+  write(tensor: Tensor, data: ArrayBufferView): void {
     this.assertUsable();
     const { buffer, offset } = tensor.placement;
     const whole = data.byteLength & ~3;
@@ -436,10 +445,6 @@ export class Gpu {
     if (this.#owned) this.device.destroy();
   }
 
-  [Symbol.dispose](): void {
-    if (!this.#disposed) this.dispose();
-  }
-
   async #compile(kernel: KernelSpec, constants: Constants, label: string): Promise<GPUComputePipeline> {
     const code = await loadShader(kernel);
     let module = this.#modules.get(kernel.name);
@@ -507,16 +512,32 @@ export const BUFFER_USAGE = {
 const MAP_READ = 1;
 const COMPUTE_STAGE = 4;
 
-/** Names an adapter where choices are kept. */
-export function adapterKey({ vendor, architecture, device, description }: AdapterSummary): string {
-  return [vendor, architecture, device, description].join(' / ');
+/** What adapters and devices say that they can do. */
+type Capabilities = Pick<GPUAdapter, 'features' | 'limits'>;
+
+/** Two GPUs that a browser hides are told apart by what they can do, as far as that differs. */
+function keyOf(
+  { vendor, architecture, device, description }: AdapterSummary,
+  { features, limits }: Capabilities,
+): string {
+  const said = [vendor, architecture, device, description];
+  if (said.some(Boolean)) return said.join(' / ');
+  const numbers: string[] = [];
+  // Limits are properties of a prototype.
+  for (const name in limits) {
+    const limit = limits[name as keyof GPUSupportedLimits];
+    if (typeof limit === 'number') numbers.push(`${name}=${limit}`);
+  }
+  return ['unnamed', ...[...features].sort(), ...numbers.sort()].join(' ');
 }
 
 function summarize(info: GPUAdapterInfo & MatrixInfo): AdapterSummary {
+  const named = info.description || info.device || [info.vendor, info.architecture].filter(Boolean).join(' ');
   const lanes = info.subgroupMinSize;
   const matrices = lanes === info.subgroupMaxSize ? info.subgroupMatrixConfigs : undefined;
   const text = `${info.architecture} ${info.device} ${info.description}`.toLowerCase();
   return {
+    name: named || "a GPU that the browser doesn't name",
     vendor: info.vendor,
     architecture: info.architecture,
     device: info.device,

@@ -9,7 +9,6 @@ export {
 } from './choices.ts';
 export {
   type AdapterSummary,
-  adapterKey,
   BUFFER_USAGE,
   Gpu,
   type HostArrays,

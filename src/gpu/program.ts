@@ -8,6 +8,7 @@
  *   const program = await builder.compile();
  *   program.run();
  */
+import { DISPOSE, Owner } from '../dispose.ts';
 import { DisposedError, GpuValidationError, MemoryPlanError, OptionError } from '../errors.ts';
 import { BUFFER_USAGE, Gpu } from './context.ts';
 import { type Access, type KernelSpec, partsOf, type Workgroups } from './kernel.ts';
@@ -37,12 +38,13 @@ export interface MemoryPlan extends SlotPlan {
  * Memory for the transient tensors of one or several programs that never run at the same time (a training step and an
  * evaluation, say): their slots are the same buffers.
  */
-export class Arena {
+export class Arena extends Owner {
   readonly #gpu: Gpu;
   readonly #slots: { bytes: number; buffer: GPUBuffer; release: () => void }[] = [];
   #disposed = false;
 
   constructor(gpu: Gpu) {
+    super();
     this.#gpu = gpu;
   }
 
@@ -94,8 +96,8 @@ export class Arena {
     this.#slots.length = 0;
   }
 
-  [Symbol.dispose](): void {
-    if (!this.#disposed) this.dispose();
+  override get disposed(): boolean {
+    return this.#disposed;
   }
 }
 
@@ -347,7 +349,7 @@ function written({ kernel, tensors }: Dispatch): Tensor[] {
   return tensors.filter((_, i) => access[i] === 'write');
 }
 
-export class Program {
+export class Program extends Owner {
   readonly label: string;
   readonly plan: MemoryPlan;
   /** An estimate of what one run does, in what `KernelSpec.work` counts. */
@@ -367,6 +369,7 @@ export class Program {
     plan: MemoryPlan,
     ownArena: Arena | undefined,
   ) {
+    super();
     this.gpu = gpu;
     this.label = label;
     this.steps = steps;
@@ -437,8 +440,8 @@ export class Program {
     this.#ownArena?.dispose();
   }
 
-  [Symbol.dispose](): void {
-    if (!this.#disposed) this.dispose();
+  override get disposed(): boolean {
+    return this.#disposed;
   }
 
   /** @throws DisposedError */
@@ -452,7 +455,7 @@ export async function runOnce<T>(
   gpu: Gpu,
   label: string,
   record: (builder: ProgramBuilder) => T,
-): Promise<{ result: T; [Symbol.dispose](): void }> {
+): Promise<{ result: T; [DISPOSE](): void }> {
   const builder = new ProgramBuilder(gpu, label);
   const result = record(builder);
   const program = await builder.compile();
@@ -462,7 +465,7 @@ export async function runOnce<T>(
       program.dispose();
       throw cause;
     });
-  return { result, [Symbol.dispose]: () => program.dispose() };
+  return { result, [DISPOSE]: () => program.dispose() };
 }
 
 function bindingOf(tensor: Tensor): GPUBufferBinding {

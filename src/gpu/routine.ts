@@ -11,6 +11,7 @@
  *   const bound = await routine.bind({ x: { buffer, offset: 4096 }, w: weights, y: result });
  *   bound.encode(encoder);
  */
+import { Owner } from '../dispose.ts';
 import { DisposedError, OptionError, ShapeError } from '../errors.ts';
 import { BUFFER_USAGE, type Gpu } from './context.ts';
 import { type Access, type Constants, type KernelSpec, shaderOf, type Workgroups } from './kernel.ts';
@@ -250,7 +251,7 @@ export class Routine<Name extends string = string> {
 }
 
 /** A routine on given buffers: encoding it is a few calls a dispatch, and allocates nothing. */
-export class BoundRoutine {
+export class BoundRoutine extends Owner {
   readonly label: string;
   readonly #steps: readonly {
     readonly pipeline: GPUComputePipeline;
@@ -269,6 +270,7 @@ export class BoundRoutine {
     }[],
     ownArena: Arena | undefined,
   ) {
+    super();
     this.label = label;
     this.#steps = steps;
     this.#ownArena = ownArena;
@@ -301,8 +303,8 @@ export class BoundRoutine {
     this.#ownArena?.dispose();
   }
 
-  [Symbol.dispose](): void {
-    if (!this.#disposed) this.dispose();
+  override get disposed(): boolean {
+    return this.#disposed;
   }
 }
 

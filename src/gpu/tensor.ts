@@ -7,6 +7,7 @@
  * - `bits`: signs, 32 to a `u32`, least significant first, along the last axis; every row starts a new word and the
  *   tail bits of its last word are 0. Bit 1 means −1, bit 0 means +1 (Larq Compute Engine's convention).
  */
+import { Owner } from '../dispose.ts';
 import { DisposedError, ShapeError } from '../errors.ts';
 
 export type DType = 'f32' | 'i32' | 'u32' | 'u8' | 'bits';
@@ -58,7 +59,7 @@ export interface Placement {
  * `ProgramBuilder.transient` (placed by the memory plan), from `Tensor.view` (somebody else's buffer), or are declared
  * with `new Tensor` and given memory later by `Gpu.allocate`.
  */
-export class Tensor {
+export class Tensor extends Owner {
   readonly shape: Shape;
   readonly dtype: DType;
   readonly label: string;
@@ -70,6 +71,7 @@ export class Tensor {
   #disposed = false;
 
   constructor(label: string, shape: Shape, dtype: DType, base?: Tensor) {
+    super();
     assertShape(shape, label);
     this.label = label;
     this.shape = shape;
@@ -100,7 +102,7 @@ export class Tensor {
     return this.base.#placement !== undefined;
   }
 
-  get disposed(): boolean {
+  override get disposed(): boolean {
     return this.base.#disposed;
   }
 
@@ -151,9 +153,5 @@ export class Tensor {
     this.base.#disposed = true;
     this.base.#release?.();
     this.base.#placement = undefined;
-  }
-
-  [Symbol.dispose](): void {
-    if (!this.disposed) this.dispose();
   }
 }

@@ -20,8 +20,8 @@ import type { ParameterValue, ParameterValues } from './values.ts';
 /** One integer comparison a channel: +1 where direction·x ≥ threshold. */
 export interface Thresholds {
   /** 1 (at least), −1 (at most −threshold) or 0 (constant). */
-  readonly direction: Float32Array<ArrayBuffer>;
-  readonly threshold: Float32Array<ArrayBuffer>;
+  readonly direction: Float32Array;
+  readonly threshold: Float32Array;
   /** Channels in which the float path's rounding could decide otherwise for an integer right at the threshold. */
   readonly uncertain: readonly number[];
 }

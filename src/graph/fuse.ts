@@ -80,7 +80,7 @@ export function fuseLayers(
     at: number,
     entry: ModelLayer,
     output: 'real' | 'signs',
-    epilogue: Readonly<Record<string, Float32Array<ArrayBuffer>>>,
+    epilogue: Readonly<Record<string, Float32Array>>,
   ): void {
     const { name } = entry;
     const layer = fusedLayer(entry, output);
@@ -93,7 +93,7 @@ export function fuseLayers(
     });
   }
 
-  function replacePool(at: number, direction: Float32Array<ArrayBuffer>): void {
+  function replacePool(at: number, direction: Float32Array): void {
     const entry = source.layers[at];
     if (entry === undefined) return;
     const options = { ...entry.layer.config, name: entry.name } as Parameters<typeof maxPool2d>[0];
@@ -220,7 +220,7 @@ function realEpilogue(
   entry: ModelLayer,
   values: ParameterValues,
   reals: boolean,
-): Readonly<Record<'multiplier' | 'bias', Float32Array<ArrayBuffer>>> | undefined {
+): Readonly<Record<'multiplier' | 'bias', Float32Array>> | undefined {
   const { layer, name, parameters } = entry;
   if (layer.kind === 'affine') {
     const multiplier = floats(values, `${name}/scale`);
@@ -258,7 +258,7 @@ export function needed(values: ParameterValues, name: string): ParameterValue {
 }
 
 /** @throws FormatError when the value is missing, or signs */
-export function floats(values: ParameterValues, name: string): Float32Array<ArrayBuffer> {
+export function floats(values: ParameterValues, name: string): Float32Array {
   const value = needed(values, name);
   if (isPacked(value)) throw new FormatError('Signs are given where reals are needed.', { given: name });
   return value;

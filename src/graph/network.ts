@@ -2,6 +2,7 @@
  * A network: a model with parameters on a GPU. Parameters are declared when the network is made, so that a memory plan
  * can count them, and get their memory with `allocate`.
  */
+import { DISPOSE, Owner } from '../dispose.ts';
 import { DisposedError, FormatError, listed, OptionError, ShapeError } from '../errors.ts';
 import { Arena, describe, Gpu, type Program, ProgramBuilder, runOnce, sizeOf, Tensor } from '../gpu/index.ts';
 import { declareParameter, type Parameter, type ParameterSpec } from '../layers/index.ts';
@@ -19,7 +20,7 @@ export interface NetworkOptions {
   readonly forInference?: boolean;
 }
 
-export class Network {
+export class Network extends Owner {
   readonly gpu: Gpu;
   readonly model: Model;
   /** Whether binary parameters are packed bits only. */
@@ -35,6 +36,7 @@ export class Network {
 
   /** Declares a network; nothing is allocated before `allocate`. */
   constructor(gpu: Gpu, model: Model, options: NetworkOptions = {}) {
+    super();
     this.gpu = gpu;
     this.model = model;
     this.forInference = options.forInference ?? false;
@@ -128,7 +130,7 @@ export class Network {
         if (packed !== undefined) packSigns(builder, value, { out: packed });
       }
     });
-    packing[Symbol.dispose]();
+    packing[DISPOSE]();
   }
 
   /** Parameters on the host, as floats; binary ones of a network for inference are ±1. */
@@ -207,10 +209,10 @@ export class Network {
    *   one array where there are several inputs or outputs
    * @example const { scores, features } = await network.predict({ image, mask });
    */
-  async predict(samples: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>>;
+  async predict(samples: Float32Array): Promise<Float32Array<ArrayBuffer>>;
   async predict(samples: NamedSamples): Promise<Record<string, Float32Array<ArrayBuffer>>>;
   async predict(
-    samples: Float32Array<ArrayBuffer> | NamedSamples,
+    samples: Float32Array | NamedSamples,
   ): Promise<Float32Array<ArrayBuffer> | Record<string, Float32Array<ArrayBuffer>>> {
     const { inputs, outputs, name: where } = this.model;
     const given = this.#samplesOf(samples);
@@ -254,7 +256,7 @@ export class Network {
   }
 
   /** The samples of each input, in the model's order. */
-  #samplesOf(samples: Float32Array<ArrayBuffer> | NamedSamples): readonly Float32Array<ArrayBuffer>[] {
+  #samplesOf(samples: Float32Array | NamedSamples): readonly Float32Array[] {
     const { inputs, outputs, name: where } = this.model;
     const shapes = (ends: readonly ModelInput[]) =>
       listed(ends.map(({ name, shape }) => `${name} ${describe(shape)}`));
@@ -305,8 +307,8 @@ export class Network {
     for (const tensor of this.#tensors()) if (tensor.isPlaced) tensor.dispose();
   }
 
-  [Symbol.dispose](): void {
-    if (!this.#disposed) this.dispose();
+  override get disposed(): boolean {
+    return this.#disposed;
   }
 
   async #compilePredictor(batch: number): Promise<Predictor> {
@@ -354,9 +356,9 @@ export class Network {
 
 /** Samples of each input, f32 [count, ...shape]: in the order of `model.inputs`, or by name. */
 export type NamedSamples =
-  | readonly Float32Array<ArrayBuffer>[]
-  | ReadonlyMap<string, Float32Array<ArrayBuffer>>
-  | Readonly<Record<string, Float32Array<ArrayBuffer>>>;
+  | readonly Float32Array[]
+  | ReadonlyMap<string, Float32Array>
+  | Readonly<Record<string, Float32Array>>;
 
 /** A network compiled for a batch. */
 export interface Predictor {

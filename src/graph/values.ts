@@ -7,13 +7,13 @@ import { packSigns, unpackSigns } from '../reference/pack.ts';
 /** The signs of a binary parameter, one bit each. */
 export interface PackedSigns {
   /** LSB first along the last axis, bit 1 = −1; every row starts a new word, and the tail bits of its last one are 0. */
-  readonly words: Uint32Array<ArrayBuffer>;
+  readonly words: Uint32Array;
   /** Of the parameter, in signs: filters are OHWI, dense kernels [units, inputs]. */
   readonly shape: Shape;
 }
 
 /** Binary parameters are their latent weights, or the packed signs of them. */
-export type ParameterValue = Float32Array<ArrayBuffer> | PackedSigns;
+export type ParameterValue = Float32Array | PackedSigns;
 
 /** By `layer/parameter`. */
 export type ParameterValues = ReadonlyMap<string, ParameterValue>;
@@ -39,7 +39,9 @@ export function packedValue(value: ParameterValue, shape: Shape, where: string):
  * @param shape of the parameter
  * @throws ShapeError unless the value has this shape
  */
-export function floatValue(value: ParameterValue, shape: Shape, where: string): Float32Array<ArrayBuffer> {
+export function floatValue(value: PackedSigns, shape: Shape, where: string): Float32Array<ArrayBuffer>;
+export function floatValue(value: ParameterValue, shape: Shape, where: string): Float32Array;
+export function floatValue(value: ParameterValue, shape: Shape, where: string): Float32Array {
   assertFits(value, shape, where);
   if (!isPacked(value)) return value;
   const channels = shape.at(-1) ?? 1;

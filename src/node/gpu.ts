@@ -9,10 +9,11 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { isMainThread } from 'node:worker_threads';
 import { createBrotliDecompress } from 'node:zlib';
 import { extract } from 'tar';
 import { NoAdapterError, StorageError, WebGpuUnavailableError } from '../errors.ts';
-import { adapterKey, Gpu } from '../gpu/index.ts';
+import { Gpu } from '../gpu/index.ts';
 import { choicesFile } from './choices.ts';
 import { nappingUntil } from './naps.ts';
 
@@ -35,7 +36,7 @@ export interface NodeGpuOptions {
  */
 export async function requestGpu(options: NodeGpuOptions = {}): Promise<Gpu> {
   const gpu = await findGpu(options);
-  gpu.choices.keepIn(choicesFile(cacheFolder()), adapterKey(gpu.adapter));
+  gpu.choices.keepIn(choicesFile(cacheFolder()), gpu.adapterKey);
   return gpu;
 }
 
@@ -72,13 +73,41 @@ async function findGpu(options: NodeGpuOptions): Promise<Gpu> {
   }
   const folder = await softwareAdapterFolder();
   preloadVulkanLoader(folder);
-  const restore = nameDriver(join(folder, 'vk_swiftshader_icd.json'));
+  const restore = nameDriver(join(folder, DRIVER_FILE));
   try {
     return await Gpu.request({ gpu: dawn.create(flags), waitForSoftware: nappingUntil });
+  } catch (cause) {
+    throw cause instanceof NoAdapterError ? softwareNotFound(folder, cause) : cause;
   } finally {
     restore();
   }
 }
+
+/** What to do where the bundled driver was named in `process.env`, and the Vulkan loader didn't see it. */
+function softwareNotFound(folder: string, cause: NoAdapterError): NoAdapterError {
+  const variables = `LD_LIBRARY_PATH=${folder} VK_DRIVER_FILES=${join(folder, DRIVER_FILE)}`;
+  const { bun, deno } = process.versions;
+  const [given, remedy] =
+    bun !== undefined
+      ? [`Bun ${bun}`, `set these before it starts: ${variables} bun ...`]
+      : deno !== undefined
+        ? [`Deno ${deno}`, `set these before it starts: ${variables} deno run ...`]
+        : !isMainThread
+          ? [
+              'a worker of Node, whose process.env is a copy',
+              `make it with new Worker(file, { env: SHARE_ENV }), or set these before Node starts: ${variables}`,
+            ]
+          : [`Node ${process.version}`, `set these before it starts: ${variables}`];
+  return new NoAdapterError("The bundled software adapter is there, but WebGPU doesn't find it.", {
+    given,
+    expected: `${join(folder, DRIVER_FILE)} to be known to the Vulkan loader`,
+    remedy,
+    cause,
+  });
+}
+
+/** Beside SwiftShader, what tells the Vulkan loader of it. */
+const DRIVER_FILE = 'vk_swiftshader_icd.json';
 
 /** Dawn toggles that the environment asks for. */
 function defaultToggles(): string[] {
@@ -175,7 +204,8 @@ export function chromiumPackage(): { bin: string; version: string } {
   }
 }
 
-async function softwareAdapterFolder(): Promise<string> {
+/** Folder of SwiftShader and a Vulkan loader, unpacked. @throws NoAdapterError, StorageError */
+export async function softwareAdapterFolder(): Promise<string> {
   const { bin, version } = chromiumPackage();
   return unpackOnce(join(bin, 'swiftshader.tar.br'), `swiftshader-${version}`);
 }

@@ -4,6 +4,7 @@
  * these extents; so a choice changes how long something takes, and nothing else. Kernels that round sums otherwise, as those
  * of gradients on matrix units do, are measured too, and taken where that is asked for.
  */
+import { DISPOSE, Owner } from '../dispose.ts';
 import { OptionError } from '../errors.ts';
 import {
   type Choice,
@@ -133,14 +134,14 @@ function parseKey(key: string): { family: AnyFamily; extents: Constants } {
 }
 
 /** What a measurement made, freed in the end. */
-class Owned {
+class Owned extends Owner {
   readonly #things: Disposable[] = [];
   add<T extends Disposable>(thing: T): T {
     this.#things.push(thing);
     return thing;
   }
-  [Symbol.dispose](): void {
-    for (const thing of this.#things.reverse()) thing[Symbol.dispose]();
+  dispose(): void {
+    for (const thing of this.#things.reverse()) thing[DISPOSE]();
   }
 }
 

@@ -12,9 +12,9 @@ import { declareSlots, type OptimizerOptions, recordUpdate, type Slots, tensorsO
 /** Images and labels as bytes. */
 export interface TrainingSplit {
   /** u8 [count, height, width, channels]. */
-  readonly images: Uint8Array<ArrayBuffer>;
+  readonly images: Uint8Array;
   /** u8 [count]. */
-  readonly labels: Uint8Array<ArrayBuffer>;
+  readonly labels: Uint8Array;
   readonly count: number;
 }
 
@@ -121,7 +121,7 @@ function ownTensors(parts: Parts): Tensor[] {
 /** Gives everything but the network its memory, and the data set its bytes. */
 export function allocateParts(parts: Parts, data: TrainingData): void {
   const { gpu } = parts.network;
-  const contents = new Map<Tensor, Uint8Array<ArrayBuffer>>([
+  const contents = new Map<Tensor, Uint8Array>([
     [parts.trainImages, data.train.images],
     [parts.trainLabels, data.train.labels],
     [parts.testImages, data.test.images],

@@ -3,6 +3,7 @@
  * and backward, updates the weights and advances its own counters, all on the GPU; the host submits groups of steps and
  * reads a few numbers back while the next group runs.
  */
+import { Owner } from '../dispose.ts';
 import {
   DisposedError,
   FormatError,
@@ -152,7 +153,7 @@ export interface Checkpoint {
 export interface CheckpointTensor {
   readonly dtype: 'F32' | 'U32';
   readonly shape: Shape;
-  readonly data: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
+  readonly data: Float32Array | Uint32Array;
 }
 
 /** What a training has learned, with all that is needed to use it; `saveTraining` makes a file of it. */
@@ -186,7 +187,7 @@ export interface Progress {
 const GROUP_MILLISECONDS = 100;
 const MAX_GROUP = RING / 4;
 
-export class Trainer {
+export class Trainer extends Owner {
   readonly gpu: Gpu;
   readonly network: Network;
   readonly data: TrainingData;
@@ -209,6 +210,7 @@ export class Trainer {
     train: Program,
     test: Program,
   ) {
+    super();
     this.gpu = parts.network.gpu;
     this.network = parts.network;
     this.#parts = parts;
@@ -355,7 +357,7 @@ export class Trainer {
   }
 
   /** Logits for samples f32 [count, height, width, channels], normalised as the data set says. */
-  predict(samples: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>> {
+  predict(samples: Float32Array): Promise<Float32Array<ArrayBuffer>> {
     return this.network.predict(samples);
   }
 
@@ -445,8 +447,8 @@ export class Trainer {
     disposeParts(this.#parts);
   }
 
-  [Symbol.dispose](): void {
-    if (!this.#disposed) this.dispose();
+  override get disposed(): boolean {
+    return this.#disposed;
   }
 
   /** @returns false when the signal stopped it */

@@ -90,7 +90,7 @@ export class Exporter {
   }
 
   /** A parameter of a layer as floats. @throws FormatError when it is missing, ShapeError when it doesn't fit */
-  floats(entry: ModelLayer, name: string): Float32Array<ArrayBuffer> {
+  floats(entry: ModelLayer, name: string): Float32Array {
     const full = `${entry.name}/${name}`;
     const value = this.#values.get(full);
     const spec = entry.parameters.find((own) => own.name === name);
@@ -160,11 +160,7 @@ export class Exporter {
 }
 
 /** Weights as the layer multiplies with them: those that are rotated before their signs are taken, rotated back. */
-function usedWeights(
-  weights: Float32Array<ArrayBuffer>,
-  filters: number,
-  { layer }: ModelLayer,
-): Float32Array<ArrayBuffer> {
+function usedWeights(weights: Float32Array, filters: number, { layer }: ModelLayer): Float32Array {
   const rotation = layer.config.kernelRotation as KernelRotation | undefined;
   if (rotation === undefined) return weights;
   const { seed = 0, rounds = 3 } = rotation;

@@ -57,11 +57,7 @@ export class TfliteWriter {
   }
 
   /** @returns the index of a constant, whose bytes are these */
-  constant(
-    name: string,
-    shape: Shape,
-    values: Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>,
-  ): number {
+  constant(name: string, shape: Shape, values: Float32Array | Int32Array | Uint32Array): number {
     const type = values instanceof Float32Array ? 'float32' : 'int32';
     const data = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
     return this.#tensors.push({ name, shape, type, data }) - 1;

@@ -15,7 +15,7 @@ import { rotatedSigns } from '../../reference/rotation.ts';
 import { type OperatorToWrite, type OptionField, TfliteWriter } from './container-writer.ts';
 import { ACTIVATION, type BuiltinName, LCE, MUL, type OPTIONS, PADDING, POOL_2D, RESHAPE } from './schema.ts';
 
-export type Floats = Float32Array<ArrayBuffer>;
+export type Floats = Float32Array;
 
 /** A tensor of the file. `dims` are its own, without the batch, and with channels where the file counts words. */
 export interface Written {
@@ -224,11 +224,7 @@ export class Exporter {
     return { spec, value, where };
   }
 
-  constant(
-    what: string,
-    shape: Shape,
-    values: Floats | Int32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>,
-  ): number {
+  constant(what: string, shape: Shape, values: Float32Array | Int32Array | Uint32Array): number {
     return this.#writer.constant(`${this.#name}/${what}`, shape, values);
   }
 

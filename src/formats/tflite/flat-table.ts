@@ -15,10 +15,19 @@ export function damaged(given: string, where: string): FormatError {
   return new FormatError('This TensorFlow Lite file is damaged.', { given, where });
 }
 
+/** What is used of a `ByteBuffer`: named here, so that nobody needs that package for the types. */
+type Scalars = Readonly<
+  Record<
+    'readInt8' | 'readUint8' | 'readUint16' | 'readInt32' | 'readUint32' | 'readFloat32',
+    (position: number) => number
+  > &
+    Record<'readInt64' | 'readUint64', (position: number) => bigint>
+>;
+
 /** The bytes of a file, and how many of them may still be read. */
 export class FlatFile {
   readonly bytes: Uint8Array;
-  readonly reader: ByteBuffer;
+  readonly reader: Scalars;
   #left: number;
 
   constructor(bytes: Uint8Array) {
