@@ -17,6 +17,15 @@ export function assertKnownOptions(given: object, known: readonly string[], wher
 }
 
 /**
+ * The names of an interface's options, as a list that can't drift from it: one too many or too few doesn't compile.
+ * @example const KNOWN = namesOf<{ epochs?: number; batch?: number }>({ epochs: true, batch: true });
+ */
+/* @__NO_SIDE_EFFECTS__ */
+export function namesOf<Options extends object>(names: Record<keyof Options, true>): readonly string[] {
+  return Object.keys(names);
+}
+
+/**
  * The error for a name that isn't one of the known ones.
  * @param what what the name is of, in the singular: `option`, `quantizer`
  */

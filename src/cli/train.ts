@@ -143,6 +143,7 @@ export async function train(flags: TrainFlags, command: Command): Promise<void> 
       : await GeometryTap.create(trainer.network, {
           onSample: (sample) => samples.push(sampleRecord(sample)),
           start: initialValues(model, run.seed),
+          ...(resumed === undefined ? {} : { resume: resumed.checkpoint }),
         });
 
   const progress = new ProgressLine(quiet, trainer.batches);
@@ -150,9 +151,7 @@ export async function train(flags: TrainFlags, command: Command): Promise<void> 
   const result = await trainer
     .fit({
       signal: interrupt.signal,
-      ...(tap === undefined || flags.tap === undefined
-        ? {}
-        : { tap: { everySteps: flags.tap, encode: tap.encode } }),
+      ...(tap === undefined || flags.tap === undefined ? {} : { tap: tap.every(flags.tap) }),
       onSteps: (info) => progress.update(info),
       onEpoch: async (info) => {
         progress.endEpoch(info, run.epochs);

@@ -3,11 +3,11 @@
  * step, and only their reduced numbers come back, while the next steps run. Latent weights are read, never written.
  *
  *   const tap = await GeometryTap.create(trainer.network, { onSample: ({ step, layers }) => draw(step, layers) });
- *   await trainer.fit({ tap: { everySteps: 50, encode: tap.encode } });
+ *   await trainer.fit({ tap: tap.every(50) });
  *   tap.dispose();
  */
-import { DisposedError } from '../errors.ts';
-import { BUFFER_USAGE, Gpu, type Program, ProgramBuilder, type Tensor } from '../gpu/index.ts';
+import { DisposedError, FormatError } from '../errors.ts';
+import { BUFFER_USAGE, Gpu, type Program, ProgramBuilder, type Shape, type Tensor } from '../gpu/index.ts';
 import type { Network } from '../graph/index.ts';
 import type { Parameter } from '../layers/index.ts';
 import { filterGeometry, signHistory } from '../ops/geometry.ts';
@@ -36,6 +36,29 @@ export interface GeometryTapOptions {
   readonly onSample: (sample: GeometrySample) => void;
   /** Latent weights at the start, by parameter; absent, those that the network has now. */
   readonly start?: ReadonlyMap<string, Float32Array<ArrayBuffer>>;
+  /**
+   * The checkpoint that the training was restored from: flips and ages go on from what a tap had counted then. Without one of
+   * a tapped training, they begin anew.
+   */
+  readonly resume?: TapCheckpoint;
+}
+
+/** What of a tap a checkpoint keeps; every `Checkpoint` of the trainer is one. */
+export interface TapCheckpoint {
+  readonly tensors: ReadonlyMap<string, TapTensor>;
+}
+
+export interface TapTensor {
+  readonly dtype: 'F32' | 'U32';
+  readonly shape: Shape;
+  readonly data: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
+}
+
+/** A tap as `FitHooks.tap` takes it. */
+export interface RegularTap {
+  readonly everySteps: number;
+  readonly encode: GeometryTap['encode'];
+  readonly state: GeometryTap['state'];
 }
 
 interface Tapped {
@@ -93,13 +116,20 @@ export class GeometryTap {
           owned.push(tensor);
           return tensor;
         };
+        const resumed = (tensor: Tensor) => resumedWords(options.resume, tensor);
         const [start, before, ages] = [make('start', 'bits'), make('before', 'bits'), make('ages', 'u32')];
-        copy(encoder, packed, before);
-        const given = options.start?.get(name);
-        if (given === undefined) copy(encoder, packed, start);
-        else {
-          const channels = spec.shape.at(-1) ?? 1;
-          gpu.write(start, packSigns(given, given.length / channels, channels));
+        const known = [start, before, ages].map((tensor) => resumed(tensor));
+        if (known.every((words) => words !== undefined)) {
+          for (const [i, tensor] of [start, before, ages].entries())
+            gpu.write(tensor, known[i] ?? new Uint32Array());
+        } else {
+          copy(encoder, packed, before);
+          const given = options.start?.get(name);
+          if (given === undefined) copy(encoder, packed, start);
+          else {
+            const channels = spec.shape.at(-1) ?? 1;
+            gpu.write(start, packSigns(given, given.length / channels, channels));
+          }
         }
         layers.push({
           parameter,
@@ -115,11 +145,30 @@ export class GeometryTap {
     }
   }
 
+  /** The tap as `fit` takes it, with all that a checkpoint needs: `trainer.fit({ tap: tap.every(50) })`. */
+  every(steps: number): RegularTap {
+    return { everySteps: steps, encode: this.encode, state: this.state };
+  }
+
+  /** What the flips and ages of later samples follow from; a checkpoint that has it resumes the tap, see `resume`. */
+  readonly state = async (): Promise<Map<string, TapTensor>> => {
+    const tensors = new Map<string, TapTensor>();
+    for (const tensor of this.#owned) {
+      const data = await this.#gpu.readWords(tensor);
+      tensors.set(stateName(tensor), { dtype: 'U32', shape: [data.length], data });
+    }
+    return tensors;
+  };
+
   /**
    * Records a sample of the weights as they are then; nothing is submitted. Fits `FitHooks.tap`.
-   * @returns to be called once the encoder was submitted: resolves when the sample was handed on
+   * @returns to be called once the encoder was submitted, with a promise that rejects if that wasn't done after all: resolves
+   *   when the sample was handed on
    */
-  readonly encode = (encoder: GPUCommandEncoder, step: number): (() => Promise<void>) => {
+  readonly encode = (
+    encoder: GPUCommandEncoder,
+    step: number,
+  ): ((done?: Promise<unknown>) => Promise<void>) => {
     if (this.#disposed) throw new DisposedError('This tap was disposed.', { where: 'GeometryTap' });
     const staging = this.#free.pop() ?? this.#makeStaging();
     this.#program.encode(encoder);
@@ -131,16 +180,11 @@ export class GeometryTap {
         offset += tensor.byteLength;
       }
     }
-    return () => {
-      const mapped = this.#gpu.orLost(staging.buffer.mapAsync(MAP_READ));
-      const handed = this.#order.then(async () => {
-        await mapped;
-        this.#gpu.counters.readbacks += 1;
-        const layers = this.#layersFrom(staging.buffer.getMappedRange());
-        staging.buffer.unmap();
-        this.#free.push(staging);
-        this.#onSample({ step, layers });
-      });
+    return (done) => {
+      const layers = this.#read(staging, done);
+      // It may fail while an earlier one is waited for.
+      layers.catch(() => undefined);
+      const handed = this.#order.then(async () => this.#onSample({ step, layers: await layers }));
       // Whoever waits for this sample hears of its failure; the next one must not.
       this.#order = handed.catch(() => undefined);
       return handed;
@@ -158,6 +202,19 @@ export class GeometryTap {
 
   [Symbol.dispose](): void {
     if (!this.#disposed) this.dispose();
+  }
+
+  async #read(staging: Staging, done: Promise<unknown> | undefined): Promise<TappedLayer[]> {
+    const { buffer } = staging;
+    try {
+      const [mapped, steps] = await Promise.allSettled([this.#gpu.orLost(buffer.mapAsync(MAP_READ)), done]);
+      for (const each of [steps, mapped]) if (each.status === 'rejected') throw each.reason;
+      this.#gpu.counters.readbacks += 1;
+      return this.#layersFrom(buffer.getMappedRange());
+    } finally {
+      if (buffer.mapState === 'mapped') buffer.unmap();
+      this.#free.push(staging);
+    }
   }
 
   #makeStaging(): Staging {
@@ -200,4 +257,24 @@ function copy(encoder: GPUCommandEncoder, from: Tensor, to: Tensor): void {
   const [source, target] = [from.placement, to.placement];
   const bytes = Gpu.allocatedBytes(from.byteLength);
   encoder.copyBufferToBuffer(source.buffer, source.offset, target.buffer, target.offset, bytes);
+}
+
+/** The name of a tensor of a tap in checkpoints. */
+function stateName({ label }: Tensor): string {
+  return `tap/${label}`;
+}
+
+/** What a checkpoint holds for a tensor of a tap; nothing where it is of a training without one. */
+function resumedWords(
+  resume: TapCheckpoint | undefined,
+  tensor: Tensor,
+): Uint32Array<ArrayBuffer> | undefined {
+  const saved = resume?.tensors.get(stateName(tensor));
+  if (saved === undefined) return undefined;
+  if (saved.data instanceof Uint32Array && saved.data.byteLength === tensor.byteLength) return saved.data;
+  throw new FormatError("A tensor of the checkpoint isn't one of this tap.", {
+    given: `${saved.dtype} [${saved.shape.join(', ')}]`,
+    expected: `${tensor.byteLength / 4} words`,
+    where: stateName(tensor),
+  });
 }

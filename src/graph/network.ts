@@ -2,7 +2,14 @@
  * A network: a model with parameters on a GPU. Parameters are declared when the network is made, so that a memory plan
  * can count them, and get their memory with `allocate`.
  */
-import { DisposedError, FormatError, OptionError, ShapeError } from '../errors.ts';
+import {
+  type BnnError,
+  DisposedError,
+  FormatError,
+  GpuValidationError,
+  OptionError,
+  ShapeError,
+} from '../errors.ts';
 import { Arena, describe, Gpu, type Program, ProgramBuilder, runOnce, sizeOf, Tensor } from '../gpu/index.ts';
 import { declareParameter, type Parameter, type ParameterSpec } from '../layers/index.ts';
 import { packSigns, unpackSigns } from '../ops/dense.ts';
@@ -31,6 +38,8 @@ export class Network {
   /** By batch; a promise, so that calls at the same time share one. */
   readonly #predictors = new Map<number, Promise<Predictor>>();
   readonly #compiled: Predictor[] = [];
+  /** Why the parameters are not to be used. */
+  #spoilt: BnnError | undefined;
   #disposed = false;
 
   /** Declares a network; nothing is allocated before `allocate`. */
@@ -115,9 +124,30 @@ export class Network {
       const floats = floatValue(given, spec.shape, name);
       return () => this.gpu.write(value, floats);
     });
-    for (const write of writes) write();
+    this.spoil(
+      new GpuValidationError('Parameters were loaded by half: a fault of the device came between.', {
+        where: this.model.name,
+        remedy: 'load them again',
+      }),
+    );
+    await this.gpu.scoped(`parameters of ${this.model.name}`, () => {
+      for (const write of writes) write();
+    });
+    await this.renew();
+  }
+
+  /** Says that the parameters are not to be used, since they are neither the old ones nor the new ones, before `renew`. */
+  spoil(cause: BnnError): void {
+    this.#spoilt = cause;
+  }
+
+  /** Derives what depends on parameters once all of them were written. */
+  async renew(): Promise<void> {
     await this.repack();
-    for (const { preparation } of this.#compiled) if (preparation.dispatches > 0) preparation.run();
+    await this.gpu.scoped(`prepare ${this.model.name}`, () => {
+      for (const { preparation } of this.#compiled) if (preparation.dispatches > 0) preparation.run();
+    });
+    this.#spoilt = undefined;
   }
 
   /** Derives every packed mirror from its latent weights; a network for inference has none to derive it from. */
@@ -133,6 +163,7 @@ export class Network {
 
   /** Parameters on the host, as floats; binary ones of a network for inference are ±1. */
   async values(): Promise<Map<string, Float32Array<ArrayBuffer>>> {
+    this.#assertWhole();
     const values = new Map<string, Float32Array<ArrayBuffer>>();
     for (const { name, spec, value, packed } of this.parameters.values()) {
       values.set(
@@ -147,6 +178,7 @@ export class Network {
 
   /** Parameters on the host as inference needs them: binary ones as packed signs, the others as floats. */
   async packedValues(): Promise<Map<string, ParameterValue>> {
+    this.#assertWhole();
     const values = new Map<string, ParameterValue>();
     for (const { name, spec, value, packed } of this.parameters.values()) {
       values.set(
@@ -165,6 +197,7 @@ export class Network {
    * @returns 64 hexadecimal digits
    */
   async hash(): Promise<string> {
+    this.#assertWhole();
     const parts: Uint8Array<ArrayBuffer>[] = [];
     for (const tensor of this.#tensors()) parts.push(new Uint8Array(await this.gpu.readBytes(tensor)));
     const bytes = await new Blob(parts).arrayBuffer();
@@ -204,6 +237,7 @@ export class Network {
    * @throws ShapeError unless whole samples are given
    */
   async predict(samples: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>> {
+    this.#assertWhole();
     const sampleSize = sizeOf(this.model.inputShape);
     const count = samples.length / sampleSize;
     if (!Number.isInteger(count) || count < 1) {
@@ -230,6 +264,10 @@ export class Network {
       offset += part.length;
     }
     return all;
+  }
+
+  get disposed(): boolean {
+    return this.#disposed;
   }
 
   /** Frees all memory of the network. @throws DisposedError the second time */
@@ -276,6 +314,11 @@ export class Network {
       if (input.isPlaced) input.dispose();
       throw cause;
     }
+  }
+
+  /** @throws what `spoil` was given */
+  #assertWhole(): void {
+    if (this.#spoilt !== undefined) throw this.#spoilt;
   }
 
   #tensors(): Tensor[] {

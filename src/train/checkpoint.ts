@@ -2,10 +2,14 @@
 import { FormatError, OptionError } from '../errors.ts';
 import { describe } from '../gpu/index.ts';
 import type { Checkpoint, CheckpointTensor } from './progress.ts';
-import type { Run } from './run.ts';
+import type { Run, StepTap } from './run.ts';
 
-/** Everything that is needed to go on later, elsewhere. */
-export async function checkpointOf(run: Run): Promise<Checkpoint> {
+/**
+ * Everything that is needed to go on later, elsewhere.
+ * @param tap what it keeps is kept with it
+ */
+export async function checkpointOf(run: Run, tap?: StepTap): Promise<Checkpoint> {
+  await run.settle();
   const tensors = new Map<string, CheckpointTensor>();
   for (const tensor of run.stateTensors()) {
     const words = tensor.dtype === 'u32';
@@ -15,6 +19,7 @@ export async function checkpointOf(run: Run): Promise<Checkpoint> {
       data: words ? await run.gpu.readWords(tensor) : await run.gpu.readFloats(tensor),
     });
   }
+  for (const [name, tensor] of (await tap?.state?.()) ?? []) tensors.set(name, tensor);
   return { tensors, progress: run.progress };
 }
 
@@ -50,8 +55,10 @@ export async function restore(run: Run, { tensors, progress }: Checkpoint): Prom
     }
     return () => run.gpu.write(tensor, saved.data);
   });
-  for (const write of writes) write();
-  await run.network.repack();
-  run.progress = progress;
-  run.onGpu = undefined;
+  await run.replace(progress, async () => {
+    await run.gpu.scoped('restore', () => {
+      for (const write of writes) write();
+    });
+    await run.network.renew();
+  });
 }

@@ -27,12 +27,16 @@ async function culpritOf({ gpu, network, parts, options }: Run): Promise<string>
   const { x } = gatherBatch(builder, parts.gather(trainImages, trainLabels, state, true));
   const pass = recordForward(builder, network.model, network.parameters, x, { training: true, state });
   for (const { tensor } of pass.activations) builder.keep(tensor);
-  using program = await builder.compile();
-  program.run();
-  for (const [index, { tensor, kind }] of pass.activations.entries()) {
-    if (kind === 'real' && !allFinite(await gpu.readFloats(tensor))) {
-      return `layer ${network.model.layers[index]?.name}`;
+  const program = await builder.compile();
+  try {
+    await gpu.scoped('diagnosis', () => program.run());
+    for (const [index, { tensor, kind }] of pass.activations.entries()) {
+      if (kind === 'real' && !allFinite(await gpu.readFloats(tensor))) {
+        return `layer ${network.model.layers[index]?.name}`;
+      }
     }
+  } finally {
+    program.dispose();
   }
   return `the loss (${options.loss})`;
 }

@@ -1,18 +1,30 @@
 /** Loss and accuracy on the test split. */
 import { encodeTrainState } from '../ops/data.ts';
+import { MAX_GROUP } from './metrics.ts';
 import type { Evaluation } from './progress.ts';
-import { MAX_GROUP, type Run } from './run.ts';
+import type { Run } from './run.ts';
+
+/**
+ * The rows of an evaluation are numbered from here on, those of each from another number, so that none is taken for one
+ * of a training or of another evaluation; floats count to twice as much.
+ */
+const NUMBERS = 2 ** 23;
 
 /** Runs the whole test split in inference mode. */
 export async function evaluate(run: Run): Promise<Evaluation> {
   const { count } = run.data.test;
+  await run.settle();
   const batches = Math.ceil(count / run.options.batch);
-  run.gpu.write(run.parts.testState, encodeTrainState({ seed: run.options.seed }));
+  const first = NUMBERS + ((run.evaluations * batches) % (NUMBERS - batches));
+  run.evaluations += 1;
+  await run.gpu.scoped('the state of an evaluation', () => {
+    const state = encodeTrainState({ step: first, seed: run.options.seed });
+    run.gpu.write(run.parts.testState, state);
+  });
   let loss = 0;
   let correct = 0;
-  for (let first = 0; first < batches; first += MAX_GROUP) {
-    const steps = Math.min(MAX_GROUP, batches - first);
-    for (const step of await run.submit(run.test, first, steps).read()) {
+  for (let done = 0; done < batches; done += MAX_GROUP) {
+    for (const step of await run.submitTest(first + done, Math.min(MAX_GROUP, batches - done))) {
       loss += step.loss * step.count;
       correct += step.correct;
     }

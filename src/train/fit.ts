@@ -1,11 +1,13 @@
 /** Training to the end of the last epoch: groups of steps, hooks, evaluations, checkpoints. */
-import { NonFiniteError, OptionError } from '../errors.ts';
+import { OptionError } from '../errors.ts';
+import { assertKnownOptions, namesOf } from '../options.ts';
 import { checkpointOf } from './checkpoint.ts';
 import { diagnose } from './diagnose.ts';
 import { evaluate } from './evaluate.ts';
-import type { StepMetrics } from './metrics.ts';
+import { Grouping } from './grouping.ts';
+import { IN_FLIGHT, type StepMetrics } from './metrics.ts';
 import type { Checkpoint, EpochInfo, StepsInfo } from './progress.ts';
-import { MAX_GROUP, type Run, type StepTap } from './run.ts';
+import type { Run, StepTap } from './run.ts';
 
 export interface FitHooks {
   /** Called after every group of steps. */
@@ -23,6 +25,9 @@ export interface FitHooks {
   };
 }
 
+const HOOKS = namesOf<FitHooks>({ onSteps: true, onEpoch: true, signal: true, tap: true, checkpoint: true });
+const CHECKPOINT_HOOKS = namesOf<NonNullable<FitHooks['checkpoint']>>({ everySteps: true, save: true });
+
 export interface FitResult {
   readonly outcome: 'finished' | 'aborted';
   readonly epochs: readonly EpochInfo[];
@@ -30,76 +35,90 @@ export interface FitResult {
   readonly step: number;
 }
 
-/** A group of steps grows until it takes about this long, so that a fast GPU is not kept waiting. */
-const GROUP_MILLISECONDS = 100;
-
 /** Trains to the end of the last epoch, from where the run is. */
 export async function fitRun(run: Run, hooks: FitHooks): Promise<FitResult> {
+  assertHooks(hooks);
+  await run.settle();
+  const save = async () => {
+    const { checkpoint } = hooks;
+    if (checkpoint === undefined) return;
+    const saved = await checkpointOf(run, hooks.tap);
+    await run.during(() => checkpoint.save(saved));
+  };
+  const grouping = new Grouping();
   while (run.progress.epoch < run.options.epochs) {
-    if (!(await fitEpoch(run, hooks))) {
-      await hooks.checkpoint?.save(await checkpointOf(run));
+    if (!(await fitEpoch(run, hooks, grouping, save))) {
+      await save();
       return { outcome: 'aborted', epochs: run.progress.history, step: run.progress.step };
     }
     await endEpoch(run, hooks);
+    await save();
   }
   return { outcome: 'finished', epochs: run.progress.history, step: run.progress.step };
 }
 
+/** Steps that are under way. */
+interface Group {
+  readonly steps: number;
+  readonly submitted: number;
+  readonly metrics: Promise<StepMetrics[]>;
+}
+
 /** @returns false when the signal stopped it */
-async function fitEpoch(run: Run, hooks: FitHooks): Promise<boolean> {
+async function fitEpoch(
+  run: Run,
+  hooks: FitHooks,
+  grouping: Grouping,
+  save: () => Promise<void>,
+): Promise<boolean> {
   const { batches } = run;
-  const { metrics } = run.parts;
-  const every = hooks.checkpoint?.everySteps ?? Number.POSITIVE_INFINITY;
-  const { tap } = hooks;
+  const { tap, signal } = hooks;
+  const saveEvery = hooks.checkpoint?.everySteps ?? Number.POSITIVE_INFINITY;
   const tapEvery = tap?.everySteps ?? Number.POSITIVE_INFINITY;
-  assertTap(tap);
   const start = run.progress.step - run.progress.batch;
-  run.writeState();
-  run.onGpu = undefined;
+  await run.begin();
   let submitted = run.progress.batch;
-  let group = 1;
   let tick = performance.now();
-  const waiting: (() => Promise<StepMetrics[]>)[] = [];
+  const waiting: Group[] = [];
   const taps: Promise<void>[] = [];
   const collect = async () => {
-    const next = waiting.shift();
-    if (next === undefined) return;
-    const latest = await next();
+    const group = waiting[0];
+    if (group === undefined) return;
+    const latest = await group.metrics;
+    waiting.shift();
     const now = performance.now();
+    grouping.note(group.steps, now - Math.max(tick, group.submitted));
     const elapsed = now - tick;
     tick = now;
     await account(run, latest, elapsed, hooks);
-    if (elapsed < GROUP_MILLISECONDS / 2) group = Math.min(MAX_GROUP, group * 2);
-    else if (elapsed > 2 * GROUP_MILLISECONDS) group = Math.max(1, group >> 1);
   };
 
   try {
-    while (submitted < batches && !hooks.signal?.aborted) {
-      const untilSave = every - (submitted % every);
+    while (submitted < batches && !signal?.aborted) {
+      const untilSave = saveEvery - (submitted % saveEvery);
       const untilTap = tapEvery - ((start + submitted) % tapEvery);
-      const steps = Math.min(group, batches - submitted, untilSave, untilTap);
-      const due = steps === untilTap ? tap : undefined;
-      const { read, tapped } = run.submit(run.train, start + submitted, steps, due);
-      waiting.push(read);
+      const steps = Math.min(grouping.size, batches - submitted, untilSave, untilTap);
+      const ahead = start + submitted - run.progress.step;
+      const { metrics, tapped } = run.submit(steps, ahead, steps === untilTap ? tap : undefined);
+      waiting.push({ steps, metrics, submitted: performance.now() });
       if (tapped !== undefined) taps.push(tapped);
       submitted += steps;
-      if (!metrics.ready) await collect();
-      if (submitted % every === 0 && submitted < batches) {
+      if (waiting.length >= IN_FLIGHT) await collect();
+      if (submitted % saveEvery === 0 && submitted < batches) {
         while (waiting.length > 0) await collect();
-        await hooks.checkpoint?.save(await checkpointOf(run));
+        // What a checkpoint's caller keeps of samples goes up to its step.
+        await Promise.all(taps.splice(0));
+        await save();
         tick = performance.now();
       }
     }
     while (waiting.length > 0) await collect();
     await Promise.all(taps);
   } catch (cause) {
-    // The GPU does what was submitted whatever failed here, unless it halted: count it, so that both stay together.
-    const halted = cause instanceof NonFiniteError;
-    for (const next of waiting) {
-      const late = await next().catch(() => []);
-      if (!halted) run.count(late, 0);
-    }
-    await Promise.allSettled(taps);
+    // The GPU does what was submitted whatever failed here: what it did is counted, so that both stay together. Where that
+    // can't be found out now, the next call tries again.
+    await Promise.allSettled([...waiting.map(({ metrics }) => metrics), ...taps]);
+    await run.settle(waiting.length > 0).catch(() => undefined);
     throw cause;
   }
   return run.progress.batch === batches;
@@ -141,16 +160,23 @@ async function endEpoch(run: Run, hooks: FitHooks): Promise<void> {
     seconds,
     imagesPerSecond: count / seconds,
   };
-  await hooks.onEpoch?.(info);
-  run.nextEpoch([...run.progress.history, info]);
-  await hooks.checkpoint?.save(await checkpointOf(run));
+  await run.during(() => hooks.onEpoch?.(info));
+  await run.nextEpoch([...run.progress.history, info]);
 }
 
-/** @throws OptionError unless a tap comes every whole number of steps */
-function assertTap(tap: StepTap | undefined): void {
-  if (tap !== undefined && !(Number.isSafeInteger(tap.everySteps) && tap.everySteps > 0)) {
-    throw new OptionError('A tap comes every so many steps.', {
-      given: `everySteps = ${tap.everySteps}`,
+/** @throws OptionError for a hook that there is not, and unless taps and checkpoints come every whole number of steps */
+function assertHooks(hooks: FitHooks): void {
+  assertKnownOptions(hooks, HOOKS, 'fit');
+  const { tap, checkpoint } = hooks;
+  if (checkpoint !== undefined) assertKnownOptions(checkpoint, CHECKPOINT_HOOKS, 'fit: checkpoint');
+  for (const [name, everySteps] of [
+    ['tap', tap?.everySteps],
+    ['checkpoint', checkpoint?.everySteps],
+  ] as const) {
+    if (name === 'tap' ? tap === undefined : everySteps === undefined) continue;
+    if (Number.isSafeInteger(everySteps) && Number(everySteps) > 0) continue;
+    throw new OptionError(`A ${name} comes every so many steps.`, {
+      given: `everySteps = ${everySteps}`,
       expected: 'a positive integer',
       where: 'fit',
     });

@@ -133,9 +133,9 @@ export function allocateParts(parts: Parts, data: TrainingData): void {
 
 /** Frees what has memory. */
 export function disposeParts(parts: Parts): void {
-  parts.network.dispose();
+  if (!parts.network.disposed) parts.network.dispose();
   for (const tensor of ownTensors(parts)) if (tensor.isPlaced) tensor.dispose();
-  if (parts.metrics.ring.isPlaced) parts.metrics.dispose();
+  parts.metrics.dispose();
 }
 
 /** Gather, forward, loss, backward with updates, advance: one step of training. */

@@ -4,12 +4,12 @@
  * reads a few numbers back while the next group runs.
  */
 import { DisposedError, MemoryPlanError, OptionError } from '../errors.ts';
-import { type DispatchTiming, type Gpu, profile } from '../gpu/index.ts';
+import type { DispatchTiming, Gpu } from '../gpu/index.ts';
 import type { Model, Network } from '../graph/index.ts';
 import { checkpointOf, restore } from './checkpoint.ts';
 import { evaluate } from './evaluate.ts';
 import { account, type FitHooks, type FitResult, fitRun } from './fit.ts';
-import type { StepMetrics } from './metrics.ts';
+import { MAX_GROUP, type StepMetrics } from './metrics.ts';
 import {
   assertFits,
   initialWeights,
@@ -18,7 +18,7 @@ import {
   type TrainerOptions,
 } from './options.ts';
 import type { Checkpoint, Evaluation, Progress } from './progress.ts';
-import { MAX_GROUP, Run } from './run.ts';
+import { Run } from './run.ts';
 import {
   allocateParts,
   declareParts,
@@ -120,20 +120,31 @@ export class Trainer {
   }
 
   /**
-   * Runs the next steps of the epoch in one submit and waits for them; the next epoch begins where one ends. For
+   * Runs so many steps and waits for them, in as few submits as may be; an epoch begins where the one before it ends. For
    * benchmarks and for loops of one's own: nothing is evaluated at an epoch's end.
+   * @throws OptionError unless `count` is a positive integer; what `fit` throws
    */
   async runSteps(count: number): Promise<StepMetrics[]> {
+    if (!Number.isSafeInteger(count) || count < 1) {
+      throw new OptionError('Steps are run in whole numbers.', {
+        given: `runSteps(${count})`,
+        expected: 'a positive integer',
+        where: 'runSteps',
+      });
+    }
     return this.#exclusively('runSteps', async () => {
       const run = this.#run;
-      if (run.progress.batch === run.batches) run.nextEpoch(run.progress.history);
-      const steps = Math.min(count, run.batches - run.progress.batch, MAX_GROUP);
-      if (run.onGpu !== run.progress) run.writeState();
-      run.onGpu = undefined;
-      const latest = await run.submit(run.train, run.progress.step, steps).read();
-      await account(run, latest, 0, {});
-      run.onGpu = run.progress;
-      return latest;
+      const all: StepMetrics[] = [];
+      while (all.length < count) {
+        await run.settle();
+        if (run.progress.batch === run.batches) await run.nextEpoch(run.progress.history);
+        await run.begin();
+        const left = Math.min(count - all.length, run.batches - run.progress.batch);
+        const latest = await run.submit(Math.min(left, MAX_GROUP)).metrics;
+        await account(run, latest, 0, {});
+        all.push(...latest);
+      }
+      return all;
     });
   }
 
@@ -144,20 +155,15 @@ export class Trainer {
   async profile(): Promise<DispatchTiming[] | undefined> {
     return this.#exclusively('profile', async () => {
       const run = this.#run;
-      const { step, epoch, batch } = run.progress;
+      await run.begin();
+      const { epoch, batch } = run.progress;
       if (batch === run.batches) {
         throw new OptionError('The epoch is over.', { given: `epoch ${epoch + 1}`, where: 'profile' });
       }
-      run.writeState();
-      run.onGpu = undefined;
-      const timings = await profile(run.train);
-      if (timings === undefined) return undefined;
+      const profiled = await run.profile();
       // The step counts like any other.
-      const encoder = run.gpu.device.createCommandEncoder();
-      const read = run.parts.metrics.copy(encoder, step, 1);
-      run.gpu.submit(encoder);
-      await account(run, await read(), 0, {});
-      return timings;
+      if (profiled !== undefined) await account(run, profiled.latest, 0, {});
+      return profiled?.timings;
     });
   }
 
@@ -177,7 +183,8 @@ export class Trainer {
 
   /** Loss and accuracy on the whole test split, in inference mode. */
   async evaluate(): Promise<Evaluation> {
-    return this.#exclusively('evaluate', () => evaluate(this.#run));
+    const body = () => evaluate(this.#run);
+    return this.#run.whilePaused(body) ?? this.#exclusively('evaluate', body);
   }
 
   /** Logits for samples f32 [count, height, width, channels], normalised as the data set says. */
@@ -199,7 +206,8 @@ export class Trainer {
 
   /** Everything that is needed to go on later, elsewhere. */
   async checkpoint(): Promise<Checkpoint> {
-    return this.#exclusively('checkpoint', () => checkpointOf(this.#run));
+    const body = () => checkpointOf(this.#run);
+    return this.#run.whilePaused(body) ?? this.#exclusively('checkpoint', body);
   }
 
   /**
@@ -231,7 +239,11 @@ export class Trainer {
   async #exclusively<T>(what: string, body: () => Promise<T>): Promise<T> {
     if (this.#disposed) throw new DisposedError('This trainer was disposed.', { where: what });
     if (this.#busy) {
-      throw new OptionError('The trainer is busy.', { given: what, remedy: 'await the call before' });
+      throw new OptionError('The trainer is busy.', {
+        given: what,
+        where: 'Trainer',
+        remedy: 'await the call before; while a hook is awaited, evaluate and checkpoint may be called',
+      });
     }
     this.#busy = true;
     try {
