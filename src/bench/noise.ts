@@ -1,12 +1,12 @@
 /** Data sets of noise with the shapes of the real ones: a step's speed doesn't depend on the pixels. */
 import type { Shape } from '../gpu/index.ts';
-import type { ModelName, TrainingData } from '../train/index.ts';
+import type { CheckedData, ModelName } from '../train/index.ts';
 
 export function imageOf(model: ModelName): Shape {
   return model === 'binarynet' ? [32, 32, 3] : [28, 28, 1];
 }
 
-export function noise(model: ModelName, batch: number, steps: number): TrainingData {
+export function noise(model: ModelName, batch: number, steps: number): CheckedData {
   const image = imageOf(model);
   const split = (count: number) => ({
     images: Uint8Array.from(
@@ -31,7 +31,7 @@ export function noise(model: ModelName, batch: number, steps: number): TrainingD
 }
 
 /** The training images as reals. */
-export function normalised({ train, normalise }: TrainingData): Float32Array<ArrayBuffer> {
+export function normalised({ train, normalise }: CheckedData): Float32Array<ArrayBuffer> {
   const { scale, shift } = normalise;
   return Float32Array.from(
     train.images,

@@ -235,8 +235,14 @@ async function epochRecord(trainer: Trainer, info: EpochInfo): Promise<EpochReco
     );
   }
   const ratios = await flipRatios(trainer);
+  const { testLoss, testAccuracy } = info;
+  if (testLoss === undefined || testAccuracy === undefined) {
+    throw new OptionError('A report of a training needs a test split.', { given: trainer.data.name });
+  }
   return {
     ...info,
+    testLoss,
+    testAccuracy,
     layers: geometry.map(({ name, meanAngle, expectedAngle }) => ({
       name,
       angleDegrees: meanAngle,
@@ -387,7 +393,7 @@ class ProgressLine {
     if (this.#quiet) return;
     const text =
       `epoch ${info.epoch}/${epochs}  loss ${info.trainLoss.toFixed(4)}  accuracy ${(100 * info.trainAccuracy).toFixed(2)} %` +
-      `  test ${(100 * info.testAccuracy).toFixed(2)} %  ${info.imagesPerSecond.toFixed(0)} images/s  ${duration(info.seconds)}`;
+      `  test ${(100 * (info.testAccuracy ?? Number.NaN)).toFixed(2)} %  ${info.imagesPerSecond.toFixed(0)} images/s  ${duration(info.seconds)}`;
     if (this.#bar === undefined) console.log(text);
     else process.stdout.write(`\r\x1b[K${text}\n`);
   }

@@ -1,3 +1,4 @@
+export { assertGpu } from './assert.ts';
 export {
   type Choice,
   type ChoiceStore,

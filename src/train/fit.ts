@@ -149,13 +149,13 @@ export async function account(
 
 async function endEpoch(run: Run, hooks: FitHooks): Promise<void> {
   const { epoch, lossSum, batch, correct, count, seconds, step } = run.progress;
-  const test = await evaluate(run);
+  const test = run.test === undefined ? undefined : await evaluate(run);
   const info: EpochInfo = {
     epoch: epoch + 1,
     trainLoss: lossSum / batch,
     trainAccuracy: correct / count,
-    testLoss: test.loss,
-    testAccuracy: test.accuracy,
+    testLoss: test?.loss,
+    testAccuracy: test?.accuracy,
     learningRate: run.rate(step - 1),
     seconds,
     imagesPerSecond: count / seconds,

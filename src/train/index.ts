@@ -1,4 +1,5 @@
 export type { LossKind } from '../ops/loss.ts';
+export type { CheckedData, TrainingData, TrainingSplit } from './data.ts';
 export type { FitHooks, FitResult } from './fit.ts';
 export type { StepMetrics } from './metrics.ts';
 export {
@@ -29,5 +30,5 @@ export type {
 } from './progress.ts';
 export type { StepTap } from './run.ts';
 export type { Decay, LearningRate } from './schedules.ts';
-export type { TrainingData, TrainingPlan, TrainingSplit } from './step.ts';
+export type { TrainingPlan } from './step.ts';
 export { Trainer } from './trainer.ts';

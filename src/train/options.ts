@@ -3,9 +3,11 @@ import { OptionError, ShapeError } from '../errors.ts';
 import { describe } from '../gpu/index.ts';
 import { initialValues, type Model } from '../graph/index.ts';
 import type { LossKind } from '../ops/loss.ts';
+import { assertKnownOptions, namesOf, unknownName } from '../options.ts';
+import type { CheckedData } from './data.ts';
 import { type OptimizerName, type OptimizerOptions, resolveOptimizer } from './optimizers.ts';
-import type { LearningRate } from './schedules.ts';
-import type { StepOptions, TrainingData } from './step.ts';
+import { assertRate, type LearningRate } from './schedules.ts';
+import type { StepOptions } from './step.ts';
 
 export const LOSS_NAMES: readonly LossKind[] = ['squaredHinge', 'crossEntropy'];
 
@@ -30,12 +32,28 @@ export interface TrainerOptions {
   readonly maxBytes?: number;
 }
 
+const OPTIONS = namesOf<TrainerOptions>({
+  batch: true,
+  epochs: true,
+  optimizer: true,
+  learningRate: true,
+  loss: true,
+  seed: true,
+  fanScaledSteps: true,
+  augment: true,
+  maxBytes: true,
+});
+
 /** All of them, with their defaults. */
 export type ResolvedOptions = StepOptions &
   Required<Pick<TrainerOptions, 'epochs' | 'learningRate' | 'seed'>>;
 
 /** @throws OptionError for what is unknown or out of range */
-export function resolveOptions(given: TrainerOptions, data: TrainingData): ResolvedOptions {
+export function resolveOptions(given: TrainerOptions, data: CheckedData): ResolvedOptions {
+  const where = 'Trainer.create';
+  assertKnownOptions(given, OPTIONS, where);
+  if (given.augment !== undefined) assertKnownOptions(given.augment, ['pad', 'flip'], `${where}: augment`);
+  assertRate(given.learningRate, where);
   const options = {
     batch: given.batch ?? 100,
     epochs: given.epochs ?? 3,
@@ -49,17 +67,17 @@ export function resolveOptions(given: TrainerOptions, data: TrainingData): Resol
   const counts = { batch: options.batch, epochs: options.epochs };
   for (const [name, value] of Object.entries(counts)) {
     if (!Number.isSafeInteger(value) || value < 1) {
-      throw new OptionError('This option must be a positive integer.', { given: `${name} = ${value}` });
+      throw new OptionError('This option must be a positive integer.', {
+        given: `${name} = ${value}`,
+        where,
+      });
     }
   }
   if (!Number.isSafeInteger(options.seed) || options.seed < 0 || options.seed >= 2 ** 32) {
     throw new OptionError('A seed is an integer from 0 to 2^32 − 1.', { given: `seed = ${options.seed}` });
   }
   if (!LOSS_NAMES.includes(options.loss)) {
-    throw new OptionError('There is no loss of this name.', {
-      given: String(options.loss),
-      expected: LOSS_NAMES.join(', '),
-    });
+    throw unknownName('loss', String(options.loss), LOSS_NAMES, where);
   }
   if (options.batch > data.train.count) {
     throw new OptionError('The batch is larger than the data set.', {
@@ -71,7 +89,7 @@ export function resolveOptions(given: TrainerOptions, data: TrainingData): Resol
 }
 
 /** @throws ShapeError unless the model takes the images of the data set, and tells its classes apart */
-export function assertFits(model: Model, data: TrainingData): void {
+export function assertFits(model: Model, data: CheckedData): void {
   const [classes] = model.outputShape;
   if (JSON.stringify(model.inputShape) !== JSON.stringify(data.image)) {
     throw new ShapeError("The data set's images don't fit the model.", {

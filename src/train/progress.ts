@@ -61,8 +61,9 @@ export interface EpochInfo {
   readonly epoch: number;
   readonly trainLoss: number;
   readonly trainAccuracy: number;
-  readonly testLoss: number;
-  readonly testAccuracy: number;
+  /** On the test split; undefined where there is none. */
+  readonly testLoss: number | undefined;
+  readonly testAccuracy: number | undefined;
   /** Of the last step of the epoch. */
   readonly learningRate: number;
   /** Wall time of the epoch's steps, evaluation apart. */

@@ -9,12 +9,14 @@ import { type BnnError, GpuValidationError, NonFiniteError } from '../errors.ts'
 import { type DispatchTiming, type Gpu, type Program, profile, type Tensor } from '../gpu/index.ts';
 import type { Network } from '../graph/index.ts';
 import { decodeTrainState, encodeTrainState } from '../ops/data.ts';
+import type { CheckedData } from './data.ts';
+import { dataDigest, modelDigest, scheduleDigest } from './fingerprint.ts';
 import { type MetricsCopy, RING, type StepMetrics } from './metrics.ts';
 import { hyperParameters, tensorsOf } from './optimizers.ts';
 import type { ResolvedOptions } from './options.ts';
 import { type CheckpointTensor, freshProgress, type Progress, progressAfter } from './progress.ts';
 import { learningRateAt } from './schedules.ts';
-import { batchesOf, disposeParts, type Parts, type TrainingData } from './step.ts';
+import { batchesOf, disposeParts, type Parts } from './step.ts';
 
 /** Something that looks at the weights after some of the steps, on the GPU, in the submit of the step. */
 export interface StepTap {
@@ -44,15 +46,16 @@ export class Run {
   readonly network: Network;
   readonly parts: Parts;
   readonly options: ResolvedOptions;
-  readonly data: TrainingData;
+  readonly data: CheckedData;
   /** One training step. */
   readonly train: Program;
-  /** One batch of the test split. */
-  readonly test: Program;
+  /** One batch of the test split, where there is one. */
+  readonly test: Program | undefined;
   /** Steps of one epoch. */
   readonly batches: number;
   /** Evaluations begun. */
   evaluations = 0;
+  readonly #digests: Readonly<Record<'model' | 'data' | 'schedule', string>>;
   #progress: Progress;
   /** The progress that was written into the counters on the GPU, or came from them, if any. */
   #onGpu: Progress | undefined;
@@ -63,7 +66,13 @@ export class Run {
   /** Why nothing goes on before a restore. */
   #broken: BnnError | undefined;
 
-  constructor(parts: Parts, options: ResolvedOptions, data: TrainingData, train: Program, test: Program) {
+  constructor(
+    parts: Parts,
+    options: ResolvedOptions,
+    data: CheckedData,
+    train: Program,
+    test: Program | undefined,
+  ) {
     this.gpu = parts.network.gpu;
     this.network = parts.network;
     this.parts = parts;
@@ -72,6 +81,11 @@ export class Run {
     this.train = train;
     this.test = test;
     this.batches = batchesOf(data, options.batch);
+    this.#digests = {
+      model: modelDigest(this.network.model),
+      data: dataDigest(data),
+      schedule: scheduleDigest(this.steps, (step) => this.#hyper(step)),
+    };
     this.#progress = freshProgress(this.fixed());
   }
 
@@ -85,7 +99,9 @@ export class Run {
     const { batch, seed, optimizer, loss, fanScaledSteps, augment, learningRate, epochs } = this.options;
     return {
       model: this.network.model.name,
+      modelDigest: this.#digests.model,
       data: this.data.name,
+      dataDigest: this.#digests.data,
       samples: this.data.train.count,
       batch,
       epochs,
@@ -95,6 +111,7 @@ export class Run {
       fanScaledSteps,
       augment: augment ?? null,
       learningRate: typeof learningRate === 'function' ? 'function' : learningRate,
+      scheduleDigest: this.#digests.schedule,
     };
   }
 
@@ -180,8 +197,8 @@ export class Run {
   }
 
   /** Submits batches of the test split, whose rows of metrics are those of the steps from `first` on. */
-  submitTest(first: number, steps: number): Promise<StepMetrics[]> {
-    return this.#submit(this.test, first, steps, false).metrics;
+  submitTest(test: Program, first: number, steps: number): Promise<StepMetrics[]> {
+    return this.#submit(test, first, steps, false).metrics;
   }
 
   /**
@@ -260,7 +277,7 @@ export class Run {
 
   dispose(): void {
     this.train.dispose();
-    this.test.dispose();
+    this.test?.dispose();
     disposeParts(this.parts);
   }
 

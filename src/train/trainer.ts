@@ -4,9 +4,11 @@
  * reads a few numbers back while the next group runs.
  */
 import { DisposedError, MemoryPlanError, OptionError } from '../errors.ts';
-import type { DispatchTiming, Gpu } from '../gpu/index.ts';
+import { assertGpu, type DispatchTiming, type Gpu } from '../gpu/index.ts';
 import type { Model, Network } from '../graph/index.ts';
+import { assertPresent } from '../options.ts';
 import { checkpointOf, restore } from './checkpoint.ts';
+import { type CheckedData, checkData, type TrainingData } from './data.ts';
 import { evaluate } from './evaluate.ts';
 import { account, type FitHooks, type FitResult, fitRun } from './fit.ts';
 import { MAX_GROUP, type StepMetrics } from './metrics.ts';
@@ -26,7 +28,6 @@ import {
   planTraining,
   recordTestStep,
   recordTrainStep,
-  type TrainingData,
   type TrainingPlan,
 } from './step.ts';
 
@@ -48,31 +49,37 @@ export class Trainer {
   static async create(
     gpu: Gpu,
     model: Model,
-    data: TrainingData,
-    given: TrainerOptions = {},
+    given: TrainingData,
+    options: TrainerOptions = {},
   ): Promise<Trainer> {
-    const options = resolveOptions(given, data);
+    assertGpu(gpu, 'Trainer.create');
+    assertPresent(model, 'the model', 'Trainer.create');
+    const data = checkData(given);
+    const resolved = resolveOptions(options, data);
     assertFits(model, data);
-    const parts = declareParts(gpu, model, data, options);
+    const parts = declareParts(gpu, model, data, resolved);
     const { network } = parts;
     try {
-      const trainBuilder = recordTrainStep(parts, options, data);
-      const testBuilder = recordTestStep(parts, options, data);
-      const plan = planTraining(parts, [trainBuilder, testBuilder]);
-      if (given.maxBytes !== undefined && plan.peakBytes > given.maxBytes) {
+      const trainBuilder = recordTrainStep(parts, resolved, data);
+      const testBuilder = recordTestStep(parts, resolved, data);
+      const plan = planTraining(
+        parts,
+        testBuilder === undefined ? [trainBuilder] : [trainBuilder, testBuilder],
+      );
+      if (options.maxBytes !== undefined && plan.peakBytes > options.maxBytes) {
         throw new MemoryPlanError('Training needs more memory than is allowed; nothing was allocated.', {
-          given: `${plan.peakBytes} bytes with batch ${options.batch}`,
-          expected: `${given.maxBytes} bytes at most`,
+          given: `${plan.peakBytes} bytes with batch ${resolved.batch}`,
+          expected: `${options.maxBytes} bytes at most`,
           where: model.name,
-          remedy: 'use a smaller batch',
+          remedy: memoryRemedy(plan),
         });
       }
       await network.allocate();
       await gpu.scoped('training', () => allocateParts(parts, data));
-      await network.load(initialWeights(model, options));
+      await network.load(initialWeights(model, resolved));
       const train = await trainBuilder.compile({ arena: network.arena });
-      const test = await testBuilder.compile({ arena: network.arena });
-      return new Trainer(new Run(parts, options, data, train, test), plan);
+      const test = await testBuilder?.compile({ arena: network.arena });
+      return new Trainer(new Run(parts, resolved, data, train, test), plan);
     } catch (cause) {
       disposeParts(parts);
       throw cause;
@@ -87,7 +94,7 @@ export class Trainer {
     return this.#run.network;
   }
 
-  get data(): TrainingData {
+  get data(): CheckedData {
     return this.#run.data;
   }
 
@@ -252,4 +259,12 @@ export class Trainer {
       this.#busy = false;
     }
   }
+}
+
+/** What makes a plan smaller, whatever takes the most of it. */
+function memoryRemedy({ data, activations, peakBytes }: TrainingPlan): string {
+  if (data > peakBytes / 2) return 'train on fewer or smaller images';
+  return activations > peakBytes / 2
+    ? 'use a smaller batch'
+    : 'use a smaller model, or sgd, which keeps less a weight';
 }
