@@ -83,31 +83,33 @@ export class GeometryTap {
     const owned: Tensor[] = [];
     const builder = new ProgramBuilder(gpu, 'geometry tap');
     try {
-      const layers: Tapped[] = [];
-      const encoder = gpu.device.createCommandEncoder();
-      for (const parameter of network.binaryParameters) {
-        const { name, value, packed, spec } = parameter;
-        if (packed === undefined) continue;
-        const make = (label: string, dtype: 'bits' | 'u32') => {
-          const tensor = gpu.tensor(`${name} (${label})`, spec.shape, dtype);
-          owned.push(tensor);
-          return tensor;
-        };
-        const [start, before, ages] = [make('start', 'bits'), make('before', 'bits'), make('ages', 'u32')];
-        copy(encoder, packed, before);
-        const given = options.start?.get(name);
-        if (given === undefined) copy(encoder, packed, start);
-        else {
-          const channels = spec.shape.at(-1) ?? 1;
-          gpu.write(start, packSigns(given, given.length / channels, channels));
-        }
-        layers.push({
-          parameter,
-          statistics: builder.keep(filterGeometry(builder, { latent: value })),
-          history: builder.keep(signHistory(builder, { now: packed, start, before, ages })),
+      const layers = await gpu.scoped('geometry tap', () => {
+        const encoder = gpu.encoder('geometry tap');
+        const layers = network.binaryParameters.flatMap((parameter): Tapped[] => {
+          const { name, value, packed, spec } = parameter;
+          if (packed === undefined) return [];
+          const make = (label: string, dtype: 'bits' | 'u32') => {
+            const tensor = gpu.tensor(`${name} (${label})`, spec.shape, dtype);
+            owned.push(tensor);
+            return tensor;
+          };
+          const [start, before, ages] = [make('start', 'bits'), make('before', 'bits'), make('ages', 'u32')];
+          const copyTo = (target: Tensor) =>
+            gpu.copy(encoder, packed.placement, target.placement, Gpu.allocatedBytes(packed.byteLength));
+          copyTo(before);
+          const given = options.start?.get(name);
+          if (given === undefined) copyTo(start);
+          else {
+            const channels = spec.shape.at(-1) ?? 1;
+            gpu.write(start, packSigns(given, given.length / channels, channels));
+          }
+          const statistics = builder.keep(filterGeometry(builder, { latent: value }));
+          const history = builder.keep(signHistory(builder, { now: packed, start, before, ages }));
+          return [{ parameter, statistics, history }];
         });
-      }
-      gpu.submit(encoder);
+        gpu.submit(encoder);
+        return layers;
+      });
       return new GeometryTap(gpu, await builder.compile(), layers, owned, options.onSample);
     } catch (cause) {
       for (const tensor of owned) tensor.dispose();
@@ -126,17 +128,15 @@ export class GeometryTap {
     let offset = 0;
     for (const { statistics, history } of this.#layers) {
       for (const tensor of [statistics, history]) {
-        const from = tensor.placement;
-        encoder.copyBufferToBuffer(from.buffer, from.offset, staging.buffer, offset, tensor.byteLength);
+        const target = { buffer: staging.buffer, offset };
+        this.#gpu.copy(encoder, tensor.placement, target, tensor.byteLength);
         offset += tensor.byteLength;
       }
     }
     return () => {
-      const mapped = this.#gpu.orLost(staging.buffer.mapAsync(MAP_READ));
+      const mapped = this.#gpu.map('geometry tap', staging.buffer);
       const handed = this.#order.then(async () => {
-        await mapped;
-        this.#gpu.counters.readbacks += 1;
-        const layers = this.#layersFrom(staging.buffer.getMappedRange());
+        const layers = this.#layersFrom(await mapped);
         staging.buffer.unmap();
         this.#free.push(staging);
         this.#onSample({ step, layers });
@@ -190,14 +190,6 @@ export class GeometryTap {
   }
 }
 
-const MAP_READ = 1;
-
 function bytesOf({ statistics, history }: Tapped): number {
   return statistics.byteLength + history.byteLength;
-}
-
-function copy(encoder: GPUCommandEncoder, from: Tensor, to: Tensor): void {
-  const [source, target] = [from.placement, to.placement];
-  const bytes = Gpu.allocatedBytes(from.byteLength);
-  encoder.copyBufferToBuffer(source.buffer, source.offset, target.buffer, target.offset, bytes);
 }

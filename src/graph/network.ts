@@ -3,7 +3,18 @@
  * can count them, and get their memory with `allocate`.
  */
 import { DisposedError, FormatError, OptionError, ShapeError } from '../errors.ts';
-import { Arena, describe, Gpu, type Program, ProgramBuilder, runOnce, sizeOf, Tensor } from '../gpu/index.ts';
+import {
+  Arena,
+  describe,
+  Gpu,
+  type Program,
+  ProgramBuilder,
+  type Reals,
+  runOnce,
+  sizeOf,
+  type Tensor,
+  toFloats,
+} from '../gpu/index.ts';
 import { declareParameter, type Parameter, type ParameterSpec } from '../layers/index.ts';
 import { packSigns, unpackSigns } from '../ops/dense.ts';
 import { normal, STREAMS, uniform01 } from '../reference/random.ts';
@@ -28,9 +39,14 @@ export class Network {
   readonly parameters: ReadonlyMap<string, Parameter>;
   /** Memory that the programs on this network share, since they never run at the same time. */
   readonly arena: Arena;
-  /** By batch; a promise, so that calls at the same time share one. */
+  /** By batch; a promise, so that calls at the same time share one. They all work in the arena. */
   readonly #predictors = new Map<number, Promise<Predictor>>();
-  readonly #compiled: Predictor[] = [];
+  readonly #compiled: Program[] = [];
+  /** What predictors read that depends on parameters alone, by layer and label: the same for every batch. */
+  readonly #prepared = new Map<string, Tensor>();
+  /** Make it; they run when parameters are loaded. */
+  readonly #preparations: Program[] = [];
+  #lastCompiled: Promise<unknown> = Promise.resolve();
   #disposed = false;
 
   /** Declares a network; nothing is allocated before `allocate`. */
@@ -117,7 +133,7 @@ export class Network {
     });
     for (const write of writes) write();
     await this.repack();
-    for (const { preparation } of this.#compiled) if (preparation.dispatches > 0) preparation.run();
+    for (const preparation of this.#preparations) preparation.run();
   }
 
   /** Derives every packed mirror from its latent weights; a network for inference has none to derive it from. */
@@ -174,7 +190,8 @@ export class Network {
 
   /**
    * The network compiled for a batch, for who has samples on the GPU already: fill `input`, encode or run `program`, take
-   * `output`. It belongs to the network, which makes one for each batch, and frees it.
+   * `output`, without waiting in between, since all programs of the network work in the same memory. It belongs to the
+   * network, which makes one for each batch, and frees it; memory grows with the largest batch, not with their number.
    * @param batch samples that run at once
    * @throws OptionError unless a whole number of samples is asked for; MemoryPlanError, OutOfMemoryError
    */
@@ -190,7 +207,9 @@ export class Network {
     }
     let predictor = this.#predictors.get(batch);
     if (predictor === undefined) {
-      predictor = this.#compilePredictor(batch);
+      // One after another, since a later one reads what an earlier one prepares.
+      predictor = this.#lastCompiled.then(() => this.#compilePredictor(batch));
+      this.#lastCompiled = predictor.catch(() => undefined);
       this.#predictors.set(batch, predictor);
       predictor.catch(() => this.#predictors.delete(batch));
     }
@@ -198,38 +217,65 @@ export class Network {
   }
 
   /**
-   * Runs the network on samples, in inference mode.
-   * @param samples f32 [count, ...inputShape], normalised as in training
+   * Runs the network on samples, in inference mode. Samples run in chunks of a few sizes, so that what is compiled for one
+   * count of them serves the others.
+   * @param samples reals [count, ...inputShape], normalised as in training
    * @returns f32 [count, ...outputShape]
-   * @throws ShapeError unless whole samples are given
+   * @throws ShapeError unless whole samples of reals are given
    */
-  async predict(samples: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>> {
+  async predict(samples: Reals): Promise<Float32Array<ArrayBuffer>> {
+    const floats = toFloats(
+      samples,
+      `predict of ${this.model.name}`,
+      "pixels become samples with the loaded model's prepare(bytes), or with createClassifier(gpu) and classify(bytes); other integers with Float32Array.from(...)",
+    );
     const sampleSize = sizeOf(this.model.inputShape);
-    const count = samples.length / sampleSize;
+    const outputSize = sizeOf(this.model.outputShape);
+    const count = floats.length / sampleSize;
     if (!Number.isInteger(count) || count < 1) {
       throw new ShapeError('The samples are not whole.', {
-        given: `${samples.length} values`,
+        given: `${floats.length} values`,
         expected: `a multiple of ${sampleSize}, ${describe(this.model.inputShape)} a sample`,
         where: this.model.name,
       });
     }
-    const batch = Math.min(count, PREDICT_BATCH);
-    const predictor = await this.predictor(batch);
-    const outputs: Float32Array<ArrayBuffer>[] = [];
-    for (let first = 0; first < count; first += batch) {
-      const here = Math.min(batch, count - first);
-      this.gpu.write(predictor.input, samples.subarray(first * sampleSize, (first + here) * sampleSize));
-      predictor.program.run();
-      const output = await this.gpu.readFloats(predictor.output);
-      outputs.push(output.subarray(0, (output.length / batch) * here));
-    }
-    const all = new Float32Array(outputs.reduce((sum, part) => sum + part.length, 0));
-    let offset = 0;
-    for (const part of outputs) {
-      all.set(part, offset);
-      offset += part.length;
+    const chunk = chunkFor(count);
+    const predictor = await this.predictor(chunk);
+    const all = new Float32Array(count * outputSize);
+    const waiting: Promise<void>[] = [];
+    try {
+      for (let first = 0; first < count; first += chunk) {
+        // Of the last chunk, samples that were not given are run too, and left out.
+        const here = Math.min(chunk, count - first);
+        const outputs = this.#run(
+          predictor,
+          floats.subarray(first * sampleSize, (first + here) * sampleSize),
+        );
+        waiting.push(
+          outputs.then((each) => all.set(each.subarray(0, here * outputSize), first * outputSize)),
+        );
+        if (waiting.length >= IN_FLIGHT) await waiting.shift();
+      }
+      await Promise.all(waiting);
+    } finally {
+      await Promise.allSettled(waiting);
     }
     return all;
+  }
+
+  /** Submits one run and waits for what it gives; what WebGPU says against it is thrown here. */
+  async #run(
+    { input, output, program }: Predictor,
+    samples: Float32Array<ArrayBuffer>,
+  ): Promise<Float32Array<ArrayBuffer>> {
+    const submitted = this.gpu.scoped(program.label, () => {
+      this.gpu.write(input, samples);
+      program.run();
+      const outputs = this.gpu.readFloats(output);
+      outputs.catch(() => undefined);
+      return { outputs };
+    });
+    return (await submitted).outputs;
   }
 
   /** Frees all memory of the network. @throws DisposedError the second time */
@@ -238,11 +284,7 @@ export class Network {
       throw new DisposedError('This network was disposed already.', { where: this.model.name });
     }
     this.#disposed = true;
-    for (const { program, preparation, input } of this.#compiled) {
-      program.dispose();
-      preparation.dispose();
-      input.dispose();
-    }
+    for (const program of [...this.#compiled, ...this.#preparations]) program.dispose();
     this.arena.dispose();
     for (const tensor of this.#tensors()) if (tensor.isPlaced) tensor.dispose();
   }
@@ -252,30 +294,45 @@ export class Network {
   }
 
   async #compilePredictor(batch: number): Promise<Predictor> {
+    this.#assertUsable();
     const builder = new ProgramBuilder(this.gpu, `predict ${this.model.name}`);
-    const input = new Tensor('samples', [batch, ...this.model.inputShape], 'f32');
+    const input = builder.input('samples', [batch, ...this.model.inputShape], 'f32');
     // What depends on parameters alone has memory of its own, and runs when they are loaded.
     const preparing = new ProgramBuilder(this.gpu, `prepare ${this.model.name}`);
+    const prepared = new Map<string, Tensor>();
     const pass = recordPass(builder, this.model, this.parameters, input, {
       training: false,
-      prepare: (label, record) => preparing.keep(preparing.within(label, () => record(preparing))),
+      prepare: (label, record) => {
+        const known = this.#prepared.get(label) ?? prepared.get(label);
+        if (known !== undefined) return known;
+        const made = preparing.keep(preparing.within(label, () => record(preparing)));
+        prepared.set(label, made);
+        return made;
+      },
     });
     const { kind, tensor } = pass.output;
     const output = builder.keep(kind === 'real' ? tensor : unpackSigns(builder, tensor));
-    let preparation: Program | undefined;
-    try {
-      await this.gpu.scoped(builder.label, () => this.gpu.allocate(input));
-      preparation = await preparing.compile();
-      const predictor = { input, output, preparation, program: await builder.compile({ arena: this.arena }) };
-      if (this.#disposed) throw new DisposedError('This network was disposed.', { where: this.model.name });
-      this.#compiled.push(predictor);
-      if (preparation.dispatches > 0) preparation.run();
-      return predictor;
-    } catch (cause) {
-      preparation?.dispose();
-      if (input.isPlaced) input.dispose();
-      throw cause;
+    if (prepared.size > 0) {
+      const preparation = await preparing.compile();
+      this.#disposeIfLate(preparation);
+      this.#preparations.push(preparation);
+      for (const [label, made] of prepared) this.#prepared.set(label, made);
+      preparation.run();
     }
+    const program = await builder.compile({ arena: this.arena });
+    this.#disposeIfLate(program);
+    this.#compiled.push(program);
+    return { input, output, program };
+  }
+
+  /** What became ready after the network was disposed goes at once. @throws DisposedError */
+  #disposeIfLate(program: Program): void {
+    if (this.#disposed) program.dispose();
+    this.#assertUsable();
+  }
+
+  #assertUsable(): void {
+    if (this.#disposed) throw new DisposedError('This network was disposed.', { where: this.model.name });
   }
 
   #tensors(): Tensor[] {
@@ -292,13 +349,19 @@ export interface Predictor {
   readonly input: Tensor;
   /** f32 [batch, ...outputShape]; overwritten by the next run. */
   readonly output: Tensor;
-  /** What the program reads that depends on parameters alone; to be run after every change of them. */
-  readonly preparation: Program;
   readonly program: Program;
 }
 
-/** Samples that `predict` runs at once. */
-const PREDICT_BATCH = 100;
+/** Samples that `predict` may run at once, the most first. */
+const CHUNKS = [100, 10, 1] as const;
+
+/** Chunks that may be under way at once, so that a host which is slow to say that one is done holds up few. */
+const IN_FLIGHT = 4;
+
+/** The chunks that so many samples run in: the largest that they fill by half. */
+function chunkFor(count: number): number {
+  return CHUNKS.find((chunk) => 2 * count >= chunk) ?? 1;
+}
 
 /** Initial values of every parameter, drawn from the seed: the same on every machine. */
 export function initialValues(model: Model, seed: number): Map<string, Float32Array<ArrayBuffer>> {

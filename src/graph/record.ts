@@ -23,7 +23,7 @@ export interface RecordOptions {
   readonly training: boolean;
   /** The train state; needed when training. */
   readonly state?: Tensor;
-  /** Keeps what depends on parameters alone; it goes into this pass when absent. */
+  /** Keeps what depends on parameters alone, by layer and label; it goes into this pass when absent. */
   readonly prepare?: (label: string, record: (builder: ProgramBuilder) => Tensor) => Tensor;
 }
 
@@ -52,6 +52,7 @@ export function recordPass(
   const forwards: Forward[] = [];
   const activations: Activation[] = [];
   const trained = reachesParameters(model);
+  const { prepare } = options;
 
   model.layers.forEach((entry, index) => {
     const { layer, name } = entry;
@@ -63,7 +64,7 @@ export function recordPass(
           state: options.state,
           stream: index,
           gradients: options.gradients,
-          ...(options.prepare === undefined ? {} : { prepare: options.prepare }),
+          ...(prepare && { prepare: (label, record) => prepare(`${name}/${label}`, record) }),
           wantsInputGradient: entry.inputs.map((from) => from >= 0 && trained[from] === true),
           parameter(parameterName) {
             const parameter = parameters.get(`${name}/${parameterName}`);

@@ -60,12 +60,10 @@ export class MetricsReader {
   copy(encoder: GPUCommandEncoder, first: number, count: number): () => Promise<StepMetrics[]> {
     const staging = this.#free.pop();
     if (staging === undefined) throw new Error('no staging buffer is free: look at ready first');
-    const { buffer, offset } = this.ring.placement;
-    encoder.copyBufferToBuffer(buffer, offset, staging.buffer, 0, this.ring.byteLength);
+    const target = { buffer: staging.buffer, offset: 0 };
+    this.#gpu.copy(encoder, this.ring.placement, target, this.ring.byteLength);
     return async () => {
-      await this.#gpu.orLost(staging.buffer.mapAsync(MAP_READ));
-      this.#gpu.counters.readbacks += 1;
-      const rows = new Float32Array(staging.buffer.getMappedRange(0, this.ring.byteLength));
+      const rows = new Float32Array(await this.#gpu.map('metrics', staging.buffer, this.ring.byteLength));
       const metrics = Array.from({ length: count }, (_, i) => {
         const row = 4 * ((first + i) % RING);
         return {
@@ -86,5 +84,3 @@ export class MetricsReader {
     for (const { release } of this.#all) release();
   }
 }
-
-const MAP_READ = 1;

@@ -239,6 +239,7 @@ export class Trainer {
       await network.allocate();
       await gpu.scoped('training', () => allocateParts(parts, data));
       await network.load(initialWeights(model, options));
+      for (const builder of [trainBuilder, testBuilder]) network.arena.reserve(builder.plan().slots);
       const train = await trainBuilder.compile({ arena: network.arena });
       const test = await testBuilder.compile({ arena: network.arena });
       return new Trainer(parts, options, data, plan, train, test);
@@ -317,7 +318,7 @@ export class Trainer {
       const timings = await profile(this.#train);
       if (timings === undefined) return undefined;
       // The step counts like any other.
-      const encoder = this.gpu.device.createCommandEncoder();
+      const encoder = this.gpu.encoder('training step');
       const read = this.#parts.metrics.copy(encoder, step, 1);
       this.gpu.submit(encoder);
       await this.#account(await read(), 0, {});
@@ -332,7 +333,7 @@ export class Trainer {
   timeEncoding(times: number): number {
     const start = performance.now();
     for (let i = 0; i < times; i++) {
-      const encoder = this.gpu.device.createCommandEncoder();
+      const encoder = this.gpu.encoder('training step');
       this.#train.encode(encoder);
       encoder.finish();
     }
