@@ -158,8 +158,7 @@ describe('the elements of samples', () => {
       new Uint8ClampedArray(6),
       new Int32Array(6),
       [1, '2'],
-      'abcdef',
-      null,
+      [1n, 2n],
     ]) {
       const answer = net.predict(wrong as never);
       await expect(answer).rejects.toThrow(ShapeError);

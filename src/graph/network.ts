@@ -2,7 +2,7 @@
  * A network: a model with parameters on a GPU. Parameters are declared when the network is made, so that a memory plan
  * can count them, and get their memory with `allocate`.
  */
-import { DisposedError, FormatError, OptionError, ShapeError } from '../errors.ts';
+import { DisposedError, FormatError, listed, OptionError, ShapeError } from '../errors.ts';
 import {
   Arena,
   describe,
@@ -18,7 +18,7 @@ import {
 import { declareParameter, type Parameter, type ParameterSpec } from '../layers/index.ts';
 import { packSigns, unpackSigns } from '../ops/dense.ts';
 import { normal, STREAMS, uniform01 } from '../reference/random.ts';
-import type { Model } from './model.ts';
+import type { Model, ModelInput } from './model.ts';
 import { recordPass } from './record.ts';
 import { assertValue, floatValue, type ParameterValue, type ParameterValues, packedValue } from './values.ts';
 
@@ -219,63 +219,118 @@ export class Network {
   /**
    * Runs the network on samples, in inference mode. Samples run in chunks of a few sizes, so that what is compiled for one
    * count of them serves the others.
-   * @param samples reals [count, ...inputShape], normalised as in training
-   * @returns f32 [count, ...outputShape]
-   * @throws ShapeError unless whole samples of reals are given
+   * @param samples reals [count, ...inputShape], normalised as in training; of a network with several inputs or outputs, a
+   *   list in the order of `model.inputs`, or by their names
+   * @returns f32 [count, ...outputShape]; for a list or names, each output by its name
+   * @throws ShapeError unless whole samples of reals are given, as many of each input; OptionError for names of no input, and
+   *   for one array where there are several inputs or outputs
+   * @example const { scores, features } = await network.predict({ image, mask });
    */
-  async predict(samples: Reals): Promise<Float32Array<ArrayBuffer>> {
-    const floats = toFloats(
-      samples,
-      `predict of ${this.model.name}`,
-      "pixels become samples with the loaded model's prepare(bytes), or with createClassifier(gpu) and classify(bytes); other integers with Float32Array.from(...)",
-    );
-    const sampleSize = sizeOf(this.model.inputShape);
-    const outputSize = sizeOf(this.model.outputShape);
-    const count = floats.length / sampleSize;
-    if (!Number.isInteger(count) || count < 1) {
-      throw new ShapeError('The samples are not whole.', {
-        given: `${floats.length} values`,
-        expected: `a multiple of ${sampleSize}, ${describe(this.model.inputShape)} a sample`,
-        where: this.model.name,
-      });
+  async predict(samples: Reals): Promise<Float32Array<ArrayBuffer>>;
+  async predict(samples: NamedSamples): Promise<Record<string, Float32Array<ArrayBuffer>>>;
+  async predict(
+    samples: Reals | NamedSamples,
+  ): Promise<Float32Array<ArrayBuffer> | Record<string, Float32Array<ArrayBuffer>>> {
+    const { inputs, outputs, name: where } = this.model;
+    const given = this.#samplesOf(samples);
+    const sizes = inputs.map(({ shape }) => sizeOf(shape));
+    const counts = given.map((values, i) => values.length / (sizes[i] ?? 1));
+    const [count = 0] = counts;
+    const odd = counts.findIndex((own) => own !== count || !Number.isInteger(own) || own < 1);
+    if (odd >= 0) {
+      const { name, shape } = inputs[odd] ?? { name: 'input', shape: [] };
+      const isWhole = Number.isInteger(counts[odd]) && counts[odd] !== 0;
+      throw new ShapeError(
+        isWhole ? 'The inputs have different numbers of samples.' : 'The samples are not whole.',
+        {
+          given: isWhole ? listed(counts) : `${given[odd]?.length} values`,
+          expected: isWhole ? 'as many of each' : `a multiple of ${sizes[odd]}, ${describe(shape)} a sample`,
+          where: inputs.length === 1 ? where : `${where}: ${name}`,
+        },
+      );
     }
     const chunk = chunkFor(count);
     const predictor = await this.predictor(chunk);
-    const all = new Float32Array(count * outputSize);
+    const results = outputs.map(({ shape }) => new Float32Array(count * sizeOf(shape)));
     const waiting: Promise<void>[] = [];
+    /** Runs the samples from `first` on. Of the last chunk, samples that were not given are run too, and left out. */
+    const run = async (first: number) => {
+      const end = Math.min(first + chunk, count);
+      const samplesHere = given.map((values, i) =>
+        values.subarray(first * (sizes[i] ?? 1), end * (sizes[i] ?? 1)),
+      );
+      const made = await this.#run(predictor, samplesHere);
+      made.forEach((values, i) => {
+        const size = values.length / chunk;
+        results[i]?.set(values.subarray(0, (end - first) * size), first * size);
+      });
+    };
     try {
       for (let first = 0; first < count; first += chunk) {
-        // Of the last chunk, samples that were not given are run too, and left out.
-        const here = Math.min(chunk, count - first);
-        const outputs = this.#run(
-          predictor,
-          floats.subarray(first * sampleSize, (first + here) * sampleSize),
-        );
-        waiting.push(
-          outputs.then((each) => all.set(each.subarray(0, here * outputSize), first * outputSize)),
-        );
+        waiting.push(run(first));
         if (waiting.length >= IN_FLIGHT) await waiting.shift();
       }
       await Promise.all(waiting);
     } finally {
       await Promise.allSettled(waiting);
     }
-    return all;
+    if (isOneArray(samples)) return results[0] ?? new Float32Array();
+    return Object.fromEntries(outputs.map(({ name }, i) => [name, results[i] ?? new Float32Array()]));
+  }
+
+  /** The samples of each input, in the model's order. */
+  #samplesOf(samples: Reals | NamedSamples): readonly Float32Array<ArrayBuffer>[] {
+    const { inputs, outputs, name: where } = this.model;
+    const shapes = (ends: readonly ModelInput[]) =>
+      listed(ends.map(({ name, shape }) => `${name} ${describe(shape)}`));
+    const misfit = (what: string, given: string) =>
+      new OptionError(what, {
+        given,
+        expected: `inputs ${shapes(inputs)}; outputs ${shapes(outputs)}`,
+        where,
+        remedy: `predict({ ${inputs.map(({ name }) => `'${name}': samples`).join(', ')} }) gives each output by its name`,
+      });
+    if (isOneArray(samples)) {
+      const floats = toFloats(samples, where, REALS_REMEDY);
+      if (inputs.length === 1 && outputs.length === 1) return [floats];
+      throw misfit('This network has several inputs or outputs.', 'one array');
+    }
+    if (typeof samples !== 'object' || samples === null)
+      throw misfit('These are no samples.', typeof samples);
+    const byName = new Map<string, unknown>(
+      samples instanceof Map
+        ? samples
+        : Array.isArray(samples)
+          ? samples.map((values, i) => [inputs[i]?.name ?? `number ${i + 1}`, values])
+          : Object.entries(samples),
+    );
+    const unknown = [...byName.keys()].filter((name) => inputs.every((own) => own.name !== name));
+    if (unknown.length > 0) throw misfit('The network has no such input.', listed(unknown));
+    return inputs.map(({ name }) => {
+      const values = byName.get(name);
+      if (isOneArray(values)) return toFloats(values, `${where}: ${name}`, REALS_REMEDY);
+      throw misfit(
+        'The samples of an input are missing.',
+        `${name}: ${values === undefined ? 'nothing' : typeof values}`,
+      );
+    });
   }
 
   /** Submits one run and waits for what it gives; what WebGPU says against it is thrown here. */
   async #run(
-    { input, output, program }: Predictor,
-    samples: Float32Array<ArrayBuffer>,
-  ): Promise<Float32Array<ArrayBuffer>> {
+    { inputs, outputs, program }: Predictor,
+    samples: readonly Float32Array<ArrayBuffer>[],
+  ): Promise<Float32Array<ArrayBuffer>[]> {
     const submitted = this.gpu.scoped(program.label, () => {
-      this.gpu.write(input, samples);
+      inputs.forEach((input, i) => {
+        this.gpu.write(input, samples[i] ?? []);
+      });
       program.run();
-      const outputs = this.gpu.readFloats(output);
-      outputs.catch(() => undefined);
-      return { outputs };
+      const made = Promise.all(outputs.map((output) => this.gpu.readFloats(output)));
+      made.catch(() => undefined);
+      return { made };
     });
-    return (await submitted).outputs;
+    return (await submitted).made;
   }
 
   /** Frees all memory of the network. @throws DisposedError the second time */
@@ -296,11 +351,11 @@ export class Network {
   async #compilePredictor(batch: number): Promise<Predictor> {
     this.#assertUsable();
     const builder = new ProgramBuilder(this.gpu, `predict ${this.model.name}`);
-    const input = builder.input('samples', [batch, ...this.model.inputShape], 'f32');
+    const inputs = this.model.inputs.map(({ name, shape }) => builder.input(name, [batch, ...shape], 'f32'));
     // What depends on parameters alone has memory of its own, and runs when they are loaded.
     const preparing = new ProgramBuilder(this.gpu, `prepare ${this.model.name}`);
     const prepared = new Map<string, Tensor>();
-    const pass = recordPass(builder, this.model, this.parameters, input, {
+    const pass = recordPass(builder, this.model, this.parameters, inputs, {
       training: false,
       prepare: (label, record) => {
         const known = this.#prepared.get(label) ?? prepared.get(label);
@@ -310,8 +365,13 @@ export class Network {
         return made;
       },
     });
-    const { kind, tensor } = pass.output;
-    const output = builder.keep(kind === 'real' ? tensor : unpackSigns(builder, tensor));
+    const outputs = pass.outputs.map(({ kind, tensor }) =>
+      builder.keep(kind === 'real' ? tensor : unpackSigns(builder, tensor)),
+    );
+    const [[input], [output]] = [inputs, outputs];
+    if (input === undefined || output === undefined) {
+      throw new OptionError('A network has an input and an output.', { where: this.model.name });
+    }
     if (prepared.size > 0) {
       const preparation = await preparing.compile();
       this.#disposeIfLate(preparation);
@@ -322,7 +382,7 @@ export class Network {
     const program = await builder.compile({ arena: this.arena });
     this.#disposeIfLate(program);
     this.#compiled.push(program);
-    return { input, output, program };
+    return { input, output, inputs, outputs, program };
   }
 
   /** What became ready after the network was disposed goes at once. @throws DisposedError */
@@ -343,13 +403,29 @@ export class Network {
   }
 }
 
+/** Samples of each input, reals [count, ...shape]: in the order of `model.inputs`, or by name. */
+export type NamedSamples = readonly Reals[] | ReadonlyMap<string, Reals> | Readonly<Record<string, Reals>>;
+
 /** A network compiled for a batch. */
 export interface Predictor {
-  /** f32 [batch, ...inputShape], to be filled before each run. */
+  /** The first of `inputs`. */
   readonly input: Tensor;
-  /** f32 [batch, ...outputShape]; overwritten by the next run. */
+  /** The first of `outputs`. */
   readonly output: Tensor;
+  /** f32 [batch, ...shape] of each input of the model, to be filled before each run. */
+  readonly inputs: readonly Tensor[];
+  /** f32 [batch, ...shape] of each output of the model; overwritten by the next run. */
+  readonly outputs: readonly Tensor[];
   readonly program: Program;
+}
+
+const REALS_REMEDY =
+  "pixels become samples with the loaded model's prepare(bytes), or are classified by createClassifier(gpu); make a Float32Array of other integers";
+
+/** Whether these are the samples of one input, right or wrong: a typed array, or an array of anything but arrays. */
+function isOneArray(samples: unknown): samples is Reals {
+  if (Array.isArray(samples)) return samples.length > 0 && typeof samples[0] !== 'object';
+  return ArrayBuffer.isView(samples);
 }
 
 /** Samples that `predict` may run at once, the most first. */

@@ -11,7 +11,13 @@ import {
   sizeOf,
   Tensor,
 } from '../../gpu/index.ts';
-import { type Model, Network, type ParameterValues, type Predictor } from '../../graph/index.ts';
+import {
+  assertOneInputAndOutput,
+  type Model,
+  Network,
+  type ParameterValues,
+  type Predictor,
+} from '../../graph/index.ts';
 import { permute } from '../../ops/movement.ts';
 import { gpuOf, type OrtLike, type OrtTensor } from './runtime.ts';
 
@@ -77,6 +83,7 @@ export class BinarySession<T extends OrtTensor = OrtTensor> {
     options: BinarySessionOptions = {},
   ): Promise<BinarySession<T>> {
     const { model, values } = loaded;
+    assertOneInputAndOutput(model, 'BinarySession.create');
     const input = options.input ?? { name: 'input', dims: channelsFirst(model.inputShape) };
     const output = options.output ?? { name: 'output', dims: channelsFirst(model.outputShape) };
     assertSize(input, model.inputShape);
