@@ -7,8 +7,12 @@ import { apply, input, model, Network, sequential } from '../src/graph/index.ts'
 import {
   add,
   divide,
+  elementwiseAffine,
   type Layer,
+  leakyRelu,
   makeLayer,
+  maximum,
+  minimum,
   multiply,
   multiThreshold as multiThresholdLayer,
   pad2d as pad2dLayer,
@@ -16,17 +20,23 @@ import {
   quantize as quantizeLayer,
   relu,
   reshape,
+  selu,
+  sigmoid,
   sign,
+  slice as sliceLayer,
   softmax as softmaxLayer,
   subtract,
+  tanh,
   transpose,
 } from '../src/layers/index.ts';
 import * as gradients from '../src/ops/gradients.ts';
-import { pad2d, permute } from '../src/ops/movement.ts';
+import { pad2d, permute, slice, sliceGrad } from '../src/ops/movement.ts';
 import {
   clamp,
   clampGrad,
   combine,
+  curve,
+  curveGrad,
   multiThreshold,
   prelu,
   preluGrad,
@@ -195,6 +205,109 @@ describe('kernels against their twins', () => {
     });
   });
 
+  test('sigmoid, tanh, leakyRelu and selu with their gradients, far out and near 0 too', async () => {
+    const xs = Float32Array.of(
+      -1e30,
+      -1000,
+      -89,
+      -17,
+      -0.05,
+      -1e-3,
+      -1e-20,
+      0,
+      1e-20,
+      1e-3,
+      0.049,
+      0.05,
+      9,
+      88,
+      2000,
+      1e30,
+    );
+    const near = draw(1000, 5);
+    const gs = draw(near.length, 6);
+    await compare((b, tensor, check) => {
+      for (const kind of reference.CURVES) {
+        const alpha = -0.75;
+        check(
+          kind,
+          curve(b, kind, tensor(near, [near.length]), alpha),
+          reference.curve(kind, near, alpha),
+          1e-6,
+        );
+        check(
+          `gradient of ${kind}`,
+          curveGrad(b, kind, tensor(gs, [gs.length]), tensor(near, [near.length]), alpha),
+          reference.curveGrad(kind, gs, near, alpha),
+          1e-5,
+        );
+        check(
+          `${kind}, far`,
+          curve(b, kind, tensor(xs, [xs.length]), alpha),
+          reference.curve(kind, xs, alpha),
+          1e-6,
+        );
+        const ones = new Float32Array(xs.length).fill(1);
+        check(
+          `gradient of ${kind}, far`,
+          curveGrad(b, kind, tensor(ones, [xs.length]), tensor(xs, [xs.length]), alpha),
+          reference.curveGrad(kind, ones, xs, alpha),
+          1e-6,
+        );
+      }
+    });
+  });
+
+  const ranges = fc.sample(
+    fc.array(
+      extent(6).chain((whole) =>
+        fc
+          .integer({ min: 0, max: whole - 1 })
+          .chain((begin) =>
+            fc
+              .integer({ min: 1, max: 3 })
+              .chain((stride) =>
+                fc.tuple(
+                  fc.constant({ whole, begin, stride }),
+                  fc.integer({ min: 1, max: 1 + Math.floor((whole - 1 - begin) / stride) }),
+                  fc.boolean(),
+                ),
+              ),
+          ),
+      ),
+      { minLength: 1, maxLength: 4 },
+    ),
+    { seed: 8, numRuns: 24 },
+  );
+
+  test('parts of tensors, also backwards, and their gradients', async () => {
+    await compare((b, tensor, check) => {
+      for (const [s, axes] of ranges.entries()) {
+        const shape = [2, ...axes.map(([{ whole }]) => whole)];
+        const range = {
+          begin: [
+            0,
+            ...axes.map(([{ begin, stride }, size, back]) => (back ? begin + (size - 1) * stride : begin)),
+          ],
+          size: [2, ...axes.map(([, size]) => size)],
+          strides: [1, ...axes.map(([{ stride }, , back]) => (back ? -stride : stride))],
+        };
+        const xs = draw(sizeOf(shape), s);
+        const name = `[${shape}] ${JSON.stringify(range)}`;
+        const places = moved.slicePlaces(shape, range);
+        check(
+          name,
+          slice(b, tensor(xs, shape), range),
+          places.map((place) => xs[place] ?? 0),
+        );
+        const gs = draw(places.length, s + 50);
+        const expected = new Float64Array(xs.length);
+        for (const [i, place] of places.entries()) expected[place] = gs[i] ?? 0;
+        check(`${name}, gradient`, sliceGrad(b, tensor(gs, range.size), shape, range), expected);
+      }
+    });
+  });
+
   test('arithmetic of two tensors, extents of 1 repeated on either side', async () => {
     const pairs: [Shape, Shape][] = [
       [[5], [5]],
@@ -258,6 +371,27 @@ describe('layers', () => {
       {},
     ],
     ['prelu', preluLayer({ name: 'a' }), [1, 2], [-2, -2], [-1, -0.5], { alpha: [0.5, 0.25] }],
+    ['sigmoid', sigmoid({ name: 'a' }), [3], [-200, 0, 200], [0, 0.5, 1], {}],
+    ['tanh', tanh({ name: 'a' }), [3], [-50, 0, 50], [-1, 0, 1], {}],
+    ['leakyRelu', leakyRelu({ name: 'a', alpha: 0.25 }), [2], [-2, 3], [-0.5, 3], {}],
+    ['leakyRelu as Keras has it', leakyRelu({ name: 'a' }), [2], [-2, 3], [-0.6, 3], {}],
+    ['selu', selu({ name: 'a' }), [2], [-100, 2], [-1.758099, 2.1014], {}],
+    [
+      'slice',
+      sliceLayer({ name: 'a', begin: [1, 2], size: [1, 2], strides: [1, -2] }),
+      [2, 3],
+      [1, 2, 3, 4, 5, 6],
+      [6, 4],
+      {},
+    ],
+    [
+      'elementwiseAffine',
+      elementwiseAffine({ name: 'a' }),
+      [2, 2],
+      [1, 2, 3, 4],
+      [10, 19, 30, 44],
+      { scale: [1, 2, 3, 4], shift: [9, 15, 21, 28] },
+    ],
     ['softmax', softmaxLayer({ name: 'a' }), [2], [1000, 1000], [0.5, 0.5], {}],
     [
       'multiThreshold',
@@ -310,6 +444,14 @@ describe('layers', () => {
     expectClose(await network.predict(Float32Array.from(x)), expected, 1e-6);
   });
 
+  test('the lesser and the greater of two branches', async () => {
+    const start = input([3]);
+    const [low, high] = [apply(relu(), start), apply(leakyRelu({ alpha: 1 }), start)];
+    const output = apply(subtract(), apply(maximum(), low, high), apply(minimum(), low, high));
+    using network = await Network.create(gpu(), model({ input: start, output }));
+    expectClose(await network.predict(Float32Array.of(-2, 0, 7)), [2, 0, 0], 1e-6);
+  });
+
   test('arithmetic of two branches, one of them an attention of one value a channel', async () => {
     const start = input([2, 2, 2]);
     const gate = apply(reshape({ shape: [1, 1, 8] }), start);
@@ -346,11 +488,14 @@ describe('layers', () => {
         },
         inputs.map((tensor) => ({ kind: 'real', tensor })),
       );
-      const made = forward.backward(scratch.tensor('g', gradient, 'f32', gs));
+      const made = forward.backward(scratch.tensor('g', gradient, 'f32', gs.slice(0, sizeOf(gradient))));
       return [...made.inputs, ...Object.values(made.parameters ?? {})].map((got) => got && b.keep(got));
     };
     const both = passed(multiply(), [x, y]);
     const sloped = passed(preluLayer(), [x]);
+    const [bent] = passed(leakyRelu({ alpha: 0.5 }), [x]);
+    const [curved] = passed(tanh(), [x]);
+    const [cut] = passed(sliceLayer({ begin: [2, 0], size: [1, 2] }), [x], [2, 1, 2]);
     const [rectified] = passed(relu({ minimum: -1, maximum: 1 }), [x]);
     const [turned] = passed(transpose({ permutation: [1, 0] }), [x], [2, 2, 3]);
     const [shaped] = passed(reshape({ shape: [6] }), [x], [2, 6]);
@@ -363,6 +508,9 @@ describe('layers', () => {
       [sloped[0], expected.gradInput],
       [sloped[1], expected.gradAlpha],
       [rectified, reference.clampGrad(gs, xs, -1, 1)],
+      [bent, reference.curveGrad('leakyRelu', gs, xs, 0.5)],
+      [curved, reference.curveGrad('tanh', gs, xs)],
+      [cut, Float32Array.from(xs, (_, i) => (i % 6 < 4 ? 0 : (gs[2 * Math.floor(i / 6) + (i % 2)] ?? 0)))],
       [turned, moved.permute([...gs], [2, 2, 3], [0, 2, 1])],
     ];
     for (const [got, wanted] of checks) {
@@ -392,6 +540,12 @@ describe('layers', () => {
     );
   });
 
+  test('a slice that reaches out of its input is refused by name', () => {
+    const out = sliceLayer({ name: 'cut', begin: [2], size: [2] });
+    expect(() => sequential([out], { input: [3] })).toThrow(/reaches out[\s\S]*cut/);
+    expect(() => sequential([out], { input: [2, 3] })).toThrow(ShapeError);
+  });
+
   test.each<[string, () => Layer, RegExp]>([
     ['bounds in the wrong order', () => relu({ minimum: 1, maximum: 0 }), /minimum = 1/],
     ['a bound that is no number', () => relu({ minimum: Number.NEGATIVE_INFINITY }), /-Infinity/],
@@ -400,6 +554,9 @@ describe('layers', () => {
     ['no such rounding', () => quantizeLayer({ bits: 2, rounding: 'up' as 'ceil' }), /halfEven/],
     ['no levels', () => multiThresholdLayer({ levels: 0 }), /levels/],
     ['an empty shape', () => reshape({ shape: [] }), /\[\]/],
+    ['a slice of no stride', () => sliceLayer({ begin: [0], size: [1], strides: [0] }), /strides/],
+    ['a slice of no size', () => sliceLayer({ begin: [0], size: [0] }), /size/],
+    ['a slope that is no number', () => leakyRelu({ alpha: Number.NaN }), /NaN/],
     ['an axis named twice', () => transpose({ permutation: [0, 0] }), /\[0,0\]/],
     [
       'a negative frame',

@@ -12,6 +12,8 @@ import {
   type GraphNode,
   input,
   type Model,
+  type ModelInput,
+  type ModelOutput,
   model,
   type ParameterValue,
   type ParameterValues,
@@ -50,10 +52,14 @@ const MOST_LAYERS = 4096;
 /** The graph as a file has it. */
 interface Description {
   readonly name: string;
-  /** Shape of the input, without the batch. */
+  /** Shape of the first input, without the batch. */
   readonly input: Shape;
-  /** Each after its inputs; the last one is the output. */
+  /** Each after its inputs; where no outputs are named, the last one is it. */
   readonly layers: readonly LayerDescription[];
+  /** All inputs, where there are several or the only one has a name of its own. */
+  readonly inputs?: readonly ModelInput[];
+  /** All outputs, where there are several or the only one has a name of its own. */
+  readonly outputs?: readonly Pick<ModelOutput, 'name' | 'from'>[];
 }
 
 interface LayerDescription {
@@ -61,7 +67,7 @@ interface LayerDescription {
   readonly kind: string;
   /** Options of the factory, without the name. */
   readonly config: Readonly<Record<string, unknown>>;
-  /** Indices of layers before it; −1 for the model's input. */
+  /** Indices of layers before it; −1 for the model's first input, −2 for its second, and so on. */
   readonly inputs: readonly number[];
 }
 
@@ -98,6 +104,10 @@ export function encodeModel(
       config: plainConfig(layer.config, name),
       inputs,
     })),
+    ...(namesOf(source.inputs) === 'input' ? {} : { inputs: source.inputs }),
+    ...(namesOf(source.outputs) === 'output'
+      ? {}
+      : { outputs: source.outputs.map(({ name, from }) => ({ name, from })) }),
   };
   return encodeSafetensors(tensors, {
     kind: KIND,
@@ -161,6 +171,10 @@ function buildStored(
   return { model: built, values, classes, pixels };
 }
 
+function namesOf(ends: readonly ModelInput[]): string {
+  return ends.map(({ name }) => name).join();
+}
+
 /** Shape of a packed parameter in words. */
 function storedShape({ shape }: ParameterSpec): Shape {
   return [...shape.slice(0, -1), wordsFor(shape.at(-1) ?? 1)];
@@ -192,17 +206,28 @@ function isPlain(value: unknown): boolean {
   );
 }
 
-function buildModel({ name, input: shape, layers }: Description, makeLayer: MakeLayer, where: string): Model {
-  const start = input(shape);
+function buildModel(description: Description, makeLayer: MakeLayer, where: string): Model {
+  const { name, input: shape, layers, inputs = [{ name: 'input', shape }] } = description;
+  const { outputs = [{ name: 'output', from: layers.length - 1 }] } = description;
+  const starts = inputs.map((own) => [own.name, input(own.shape)] as const);
   const nodes: GraphNode[] = [];
+  const nodeAt = (from: number): GraphNode => {
+    const node = nodes[from] ?? starts[-1 - from]?.[1];
+    if (node === undefined) throw malformed(where, `there is no layer or input ${from}`);
+    return node;
+  };
   try {
     for (const [index, layer] of layers.entries()) {
       if (layer.inputs.some((from) => from >= index)) throw malformed(`${where}: ${layer.name}`, 'a circle');
       const made = makeLayer(layer.kind, { ...layer.config, name: layer.name }, `${where}: ${layer.name}`);
-      nodes.push(apply(made, ...layer.inputs.map((from) => (from < 0 ? start : (nodes[from] ?? start)))));
+      nodes.push(apply(made, ...layer.inputs.map(nodeAt)));
     }
-    const built = model({ input: start, output: nodes.at(-1) ?? start, name });
+    const output = Object.fromEntries(outputs.map((own) => [own.name, nodeAt(own.from)]));
+    const built = model({ input: Object.fromEntries(starts), output, name });
     if (built.layers.length !== layers.length) throw malformed(where, 'layers that lead nowhere');
+    if (built.inputs.length !== inputs.length || built.outputs.length !== outputs.length) {
+      throw malformed(where, 'two inputs or outputs of one name');
+    }
     return built;
   } catch (cause) {
     if (cause instanceof FormatError) throw cause;
@@ -219,8 +244,19 @@ function parseDescription(value: unknown, where: string): Description {
   if (!isObject(value)) throw malformed(where, typeof value);
   const { name, input: shape, layers } = value;
   if (typeof name !== 'string') throw malformed(where, 'no name');
-  if (!Array.isArray(shape) || !shape.every((extent) => Number.isSafeInteger(extent) && extent > 0)) {
-    throw malformed(where, `input ${JSON.stringify(shape)?.slice(0, 80)}`);
+  if (!isShape(shape)) throw malformed(where, `input ${JSON.stringify(shape)?.slice(0, 80)}`);
+  const { inputs, outputs } = value;
+  const areEnds = (ends: unknown, isEnd: (end: Record<string, unknown>) => boolean) =>
+    ends === undefined ||
+    (Array.isArray(ends) &&
+      ends.length > 0 &&
+      ends.length <= MOST_LAYERS &&
+      ends.every((end) => isObject(end) && typeof end.name === 'string' && isEnd(end)));
+  if (!areEnds(inputs, (end) => isShape(end.shape))) {
+    throw malformed(where, `inputs ${JSON.stringify(inputs)?.slice(0, 80)}`);
+  }
+  if (!areEnds(outputs, (end) => Number.isSafeInteger(end.from))) {
+    throw malformed(where, `outputs ${JSON.stringify(outputs)?.slice(0, 80)}`);
   }
   if (!Array.isArray(layers) || layers.length === 0) throw malformed(where, 'no layers');
   if (layers.length > MOST_LAYERS)
@@ -233,10 +269,18 @@ function parseDescription(value: unknown, where: string): Description {
       isObject(layer.config) &&
       Array.isArray(layer.inputs) &&
       layer.inputs.length > 0 &&
-      layer.inputs.every((from) => Number.isSafeInteger(from) && from >= -1);
+      layer.inputs.every((from) => Number.isSafeInteger(from));
     if (!isLayer) throw malformed(where, `layer ${JSON.stringify(layer)?.slice(0, 80)}`);
   }
-  return { name, input: shape as number[], layers: layers as LayerDescription[] };
+  return {
+    ...{ name, input: shape, layers: layers as LayerDescription[] },
+    ...(inputs === undefined ? {} : { inputs: inputs as ModelInput[] }),
+    ...(outputs === undefined ? {} : { outputs: outputs as NonNullable<Description['outputs']> }),
+  };
+}
+
+function isShape(value: unknown): value is Shape {
+  return Array.isArray(value) && value.every((extent) => Number.isSafeInteger(extent) && extent > 0);
 }
 
 function readValues(

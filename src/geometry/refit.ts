@@ -3,6 +3,7 @@ import { OptionError, ShapeError } from '../errors.ts';
 import { describe, ProgramBuilder, sizeOf } from '../gpu/index.ts';
 import {
   apply,
+  assertOneInputAndOutput,
   type GraphNode,
   input,
   type Model,
@@ -27,6 +28,7 @@ import { mergeMoments, momentsFrom, NO_PAIRS, pairMoments } from '../ops/proport
  * @throws OptionError unless the layer is a `quantDense` or `quantConv2d` with binary weights
  */
 export function withContinuousWeights(source: Model, name: string): Model {
+  assertOneInputAndOutput(source, 'withContinuousWeights');
   const start = input(source.inputShape);
   const nodes: GraphNode[] = [];
   let found = false;

@@ -236,7 +236,10 @@ export class FilterSurvey {
       format === 'f32'
         ? Tensor.view('filters', [count, length], 'f32', buffer)
         : Tensor.view('filters', [words], 'u32', buffer);
-    this.#gpu.write(latent, bytes);
+    // An odd number of halves ends inside a word.
+    const whole = bytes.length % 4 === 0 ? bytes : new Uint8Array(4 * Math.ceil(bytes.length / 4));
+    if (whole !== bytes) whole.set(bytes);
+    this.#gpu.writeBytes(latent, whole);
     const b = new ProgramBuilder(this.#gpu, 'survey');
     const options = {
       latent,

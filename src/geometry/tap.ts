@@ -106,38 +106,41 @@ export class GeometryTap {
     const owned: Tensor[] = [];
     const builder = new ProgramBuilder(gpu, 'geometry tap');
     try {
-      const layers: Tapped[] = [];
-      const encoder = gpu.device.createCommandEncoder();
-      for (const parameter of network.binaryParameters) {
-        const { name, value, packed, spec } = parameter;
-        if (packed === undefined) continue;
-        const make = (label: string, dtype: 'bits' | 'u32') => {
-          const tensor = gpu.tensor(`${name} (${label})`, spec.shape, dtype);
-          owned.push(tensor);
-          return tensor;
-        };
-        const resumed = (tensor: Tensor) => resumedWords(options.resume, tensor);
-        const [start, before, ages] = [make('start', 'bits'), make('before', 'bits'), make('ages', 'u32')];
-        const known = [start, before, ages].map((tensor) => resumed(tensor));
-        if (known.every((words) => words !== undefined)) {
-          for (const [i, tensor] of [start, before, ages].entries())
-            gpu.write(tensor, known[i] ?? new Uint32Array());
-        } else {
-          copy(encoder, packed, before);
+      const layers = await gpu.scoped('geometry tap', () => {
+        const encoder = gpu.encoder('geometry tap');
+        const layers = network.binaryParameters.flatMap((parameter): Tapped[] => {
+          const { name, value, packed, spec } = parameter;
+          if (packed === undefined) return [];
+          const make = (label: string, dtype: 'bits' | 'u32') => {
+            const tensor = gpu.tensor(`${name} (${label})`, spec.shape, dtype);
+            owned.push(tensor);
+            return tensor;
+          };
+          const [start, before, ages] = [make('start', 'bits'), make('before', 'bits'), make('ages', 'u32')];
+          const copyTo = (target: Tensor) =>
+            gpu.copy(encoder, packed.placement, target.placement, Gpu.allocatedBytes(packed.byteLength));
+          const state = [start, before, ages];
+          const known = state.flatMap((tensor) => resumedWords(options.resume, tensor) ?? []);
           const given = options.start?.get(name);
-          if (given === undefined) copy(encoder, packed, start);
-          else {
-            const channels = spec.shape.at(-1) ?? 1;
-            gpu.write(start, packSigns(given, given.length / channels, channels));
+          if (known.length === state.length) {
+            state.forEach((tensor, i) => {
+              gpu.write(tensor, known[i] ?? []);
+            });
+          } else {
+            copyTo(before);
+            if (given === undefined) copyTo(start);
+            else {
+              const channels = spec.shape.at(-1) ?? 1;
+              gpu.write(start, packSigns(given, given.length / channels, channels));
+            }
           }
-        }
-        layers.push({
-          parameter,
-          statistics: builder.keep(filterGeometry(builder, { latent: value })),
-          history: builder.keep(signHistory(builder, { now: packed, start, before, ages })),
+          const statistics = builder.keep(filterGeometry(builder, { latent: value }));
+          const history = builder.keep(signHistory(builder, { now: packed, start, before, ages }));
+          return [{ parameter, statistics, history }];
         });
-      }
-      gpu.submit(encoder);
+        gpu.submit(encoder);
+        return layers;
+      });
       return new GeometryTap(gpu, await builder.compile(), layers, owned, options.onSample);
     } catch (cause) {
       for (const tensor of owned) tensor.dispose();
@@ -171,14 +174,19 @@ export class GeometryTap {
   ): ((done?: Promise<unknown>) => Promise<void>) => {
     if (this.#disposed) throw new DisposedError('This tap was disposed.', { where: 'GeometryTap' });
     const staging = this.#free.pop() ?? this.#makeStaging();
-    this.#program.encode(encoder);
-    let offset = 0;
-    for (const { statistics, history } of this.#layers) {
-      for (const tensor of [statistics, history]) {
-        const from = tensor.placement;
-        encoder.copyBufferToBuffer(from.buffer, from.offset, staging.buffer, offset, tensor.byteLength);
-        offset += tensor.byteLength;
+    try {
+      this.#program.encode(encoder);
+      let offset = 0;
+      for (const { statistics, history } of this.#layers) {
+        for (const tensor of [statistics, history]) {
+          const target = { buffer: staging.buffer, offset };
+          this.#gpu.copy(encoder, tensor.placement, target, tensor.byteLength);
+          offset += tensor.byteLength;
+        }
       }
+    } catch (cause) {
+      this.#free.push(staging);
+      throw cause;
     }
     return (done) => {
       const layers = this.#read(staging, done);
@@ -207,10 +215,10 @@ export class GeometryTap {
   async #read(staging: Staging, done: Promise<unknown> | undefined): Promise<TappedLayer[]> {
     const { buffer } = staging;
     try {
-      const [mapped, steps] = await Promise.allSettled([this.#gpu.orLost(buffer.mapAsync(MAP_READ)), done]);
-      for (const each of [steps, mapped]) if (each.status === 'rejected') throw each.reason;
-      this.#gpu.counters.readbacks += 1;
-      return this.#layersFrom(buffer.getMappedRange());
+      const [memory, steps] = await Promise.allSettled([this.#gpu.map('geometry tap', buffer), done]);
+      if (steps.status === 'rejected') throw steps.reason;
+      if (memory.status === 'rejected') throw memory.reason;
+      return this.#layersFrom(memory.value);
     } finally {
       if (buffer.mapState === 'mapped') buffer.unmap();
       this.#free.push(staging);
@@ -247,16 +255,8 @@ export class GeometryTap {
   }
 }
 
-const MAP_READ = 1;
-
 function bytesOf({ statistics, history }: Tapped): number {
   return statistics.byteLength + history.byteLength;
-}
-
-function copy(encoder: GPUCommandEncoder, from: Tensor, to: Tensor): void {
-  const [source, target] = [from.placement, to.placement];
-  const bytes = Gpu.allocatedBytes(from.byteLength);
-  encoder.copyBufferToBuffer(source.buffer, source.offset, target.buffer, target.offset, bytes);
 }
 
 /** The name of a tensor of a tap in checkpoints. */

@@ -16,6 +16,7 @@ export {
   type HostArrays,
   type RequestOptions,
 } from './context.ts';
+export { type HostData, type Reals, toFloats } from './host-data.ts';
 export {
   type Access,
   type Constants,

@@ -173,7 +173,7 @@ function isTiny(value: number): boolean {
 function reasonToKeep(source: Model, index: number): string | undefined {
   const from = source.layers[index]?.inputs[0] ?? -1;
   if (!isIntegerSum(source, from)) return 'its input is no sum of signs';
-  if (index === source.layers.length - 1) return "it is the model's output";
+  if (isOutput(source, index)) return "it is the model's output";
   return onlySignsAreRead(source, index) ? undefined : 'its values are read, not only their signs';
 }
 
@@ -185,7 +185,12 @@ function isIntegerSum(source: Model, index: number): boolean {
   return isIntegerProduct(source, index);
 }
 
+function isOutput(source: Model, index: number): boolean {
+  return source.outputs.some(({ from }) => from === index);
+}
+
 function onlySignsAreRead(source: Model, index: number): boolean {
+  if (isOutput(source, index)) return false;
   const readers: { reader: ModelLayer; at: number }[] = [];
   source.layers.forEach((reader, at) => {
     if (reader.inputs.includes(index)) readers.push({ reader, at });

@@ -130,14 +130,19 @@ export function rebuild(
   values: ParameterValues,
   replacements: ReadonlyMap<number, Replacement>,
 ): { model: Model; values: Map<string, ParameterValue> } {
-  const start = input(source.inputShape);
+  const starts = source.inputs.map(({ name, shape }) => [name, input(shape)] as const);
   const nodes: GraphNode[] = [];
   const result = new Map<string, ParameterValue>();
+  const nodeAt = (at: number): GraphNode => {
+    const node = nodes[at] ?? starts[-1 - at]?.[1];
+    if (node === undefined) throw new FormatError('A layer reads what there is not.', { where: source.name });
+    return node;
+  };
   source.layers.forEach(({ name, layer, parameters, inputs }, index) => {
-    const from = inputs.map((at) => nodes[at] ?? start);
+    const from = inputs.map(nodeAt);
     const replacement = replacements.get(index);
     if (replacement === 'nothing') {
-      nodes.push(from[0] ?? start);
+      nodes.push(nodeAt(inputs[0] ?? -1));
       return;
     }
     nodes.push(apply(replacement?.layer ?? { ...layer, name }, ...from));
@@ -146,16 +151,22 @@ export function rebuild(
       new Map(parameters.map((spec) => [spec.name, needed(values, `${name}/${spec.name}`)]));
     for (const [parameter, value] of own) result.set(`${name}/${parameter}`, value);
   });
-  return { model: model({ input: start, output: nodes.at(-1) ?? start, name: source.name }), values: result };
+  const output = source.outputs.map(({ name, from }) => [name, nodeAt(from)] as const);
+  const built = model({
+    input: Object.fromEntries(starts),
+    output: Object.fromEntries(output),
+    name: source.name,
+  });
+  return { model: built, values: result };
 }
 
-/** How many layers read each layer; the output is read by whoever runs the model. */
+/** How many layers read each layer; an output is read by whoever runs the model, too. */
 function countReaders(source: Model): number[] {
   const readers = source.layers.map(() => 0);
   for (const { inputs } of source.layers) {
     for (const from of inputs) if (from >= 0) readers[from] = (readers[from] ?? 0) + 1;
   }
-  readers[readers.length - 1] = 1;
+  for (const { from } of source.outputs) readers[from] = (readers[from] ?? 0) + 1;
   return readers;
 }
 

@@ -7,8 +7,26 @@ export {
   type Thresholds,
 } from './fold.ts';
 export { type FusedLayer, type FuseOptions, fuseLayers } from './fuse.ts';
-export { apply, type GraphNode, input, type Model, type ModelLayer, model, sequential } from './model.ts';
-export { initialValues, Network, type NetworkOptions, type Predictor } from './network.ts';
+export {
+  apply,
+  assertOneInputAndOutput,
+  type GraphNode,
+  type GraphNodes,
+  input,
+  type Model,
+  type ModelInput,
+  type ModelLayer,
+  type ModelOutput,
+  model,
+  sequential,
+} from './model.ts';
+export {
+  initialValues,
+  type NamedSamples,
+  Network,
+  type NetworkOptions,
+  type Predictor,
+} from './network.ts';
 export { type RecordedPass, recordForward } from './record.ts';
 export { type LayerSummary, type ModelSummary, summarize, summaryText } from './summary.ts';
 export {

@@ -6,10 +6,12 @@
  *   const h = apply(quantConv2d({ filters: 32, kernelSize: 3, kernelQuantizer: 'steSign' }), x);
  *   const m = model({ input: x, output: apply(flatten(), h) });
  *
- * or, without branches: `sequential([layer, layer, ...], { input: [28, 28, 1] })`.
+ * or, without branches: `sequential([layer, layer, ...], { input: [28, 28, 1] })`. Several inputs and outputs have names:
+ *
+ *   const m = model({ input: { image: x, mask: y }, output: { scores, features } });
  */
-import { OptionError } from '../errors.ts';
-import type { Shape } from '../gpu/index.ts';
+import { listed, OptionError } from '../errors.ts';
+import { describe, type Shape } from '../gpu/index.ts';
 import type { Layer, ParameterSpec } from '../layers/index.ts';
 import { summaryText } from './summary.ts';
 
@@ -23,18 +25,34 @@ export interface GraphNode {
 export interface ModelLayer {
   readonly name: string;
   readonly layer: Layer;
-  /** Index of each input: a layer of the model, or −1 for the model's input. */
+  /** Index of each input: a layer of the model, or −1 for the model's first input, −2 for its second, and so on. */
   readonly inputs: readonly number[];
   readonly inputShapes: readonly Shape[];
   readonly outputShape: Shape;
   readonly parameters: readonly ParameterSpec[];
 }
 
+/** What goes into a model, without the batch axis. */
+export interface ModelInput {
+  readonly name: string;
+  readonly shape: Shape;
+}
+
+/** What comes out of a model. */
+export interface ModelOutput extends ModelInput {
+  /** Index of the layer whose result it is. */
+  readonly from: number;
+}
+
 export interface Model {
   readonly name: string;
+  readonly inputs: readonly ModelInput[];
+  readonly outputs: readonly ModelOutput[];
+  /** Of the first input. */
   readonly inputShape: Shape;
+  /** Of the first output. */
   readonly outputShape: Shape;
-  /** In an order in which every layer comes after its inputs; the last one is the output. */
+  /** In an order in which every layer comes after its inputs; where there is one output, the last one is it. */
   readonly layers: readonly ModelLayer[];
   /** A table of shapes, 1-bit and 32-bit parameters, bytes and multiply-accumulates. */
   summary(): string;
@@ -44,7 +62,10 @@ interface InputNode extends GraphNode {
   readonly shape: Shape;
 }
 
-/** The model's input; `shape` without the batch axis. */
+/** One node, or several: in a list, where outputs are named after their layers, or by name. */
+export type GraphNodes = GraphNode | readonly GraphNode[] | Readonly<Record<string, GraphNode>>;
+
+/** A model's input; `shape` without the batch axis. */
 export function input(shape: Shape): GraphNode {
   const node: InputNode = { layer: undefined, inputs: [], shape };
   return node;
@@ -66,20 +87,32 @@ export function sequential(
 }
 
 /**
- * Orders the graph between `input` and `output`, names its layers and infers every shape.
- * @throws ShapeError naming the layer whose inputs don't fit; OptionError when a name or a layer is used twice, or the
- *   output doesn't come from the input
+ * Orders the graph between inputs and outputs, names its layers and infers every shape.
+ * @param options.input one node, a list, or nodes by name; of a list, they are called `input_1`, `input_2` ...
+ * @param options.output one node, a list, or nodes by name; of a list, they are called as their layers are
+ * @throws ShapeError naming the layer whose inputs don't fit; OptionError when a name or a layer is used twice, or an
+ *   output doesn't come from the inputs
+ * @example model({ input: [image, mask], output: { scores, features } })
  */
 export function model(options: {
-  readonly input: GraphNode;
-  readonly output: GraphNode;
+  readonly input: GraphNodes;
+  readonly output: GraphNodes;
   readonly name?: string;
 }): Model {
-  const where = options.name ?? 'model';
-  if (!isInput(options.input)) {
-    throw new OptionError("A model's input is made with input(shape).", { where });
-  }
-  const index = new Map<GraphNode, number>([[options.input, -1]]);
+  const where = options?.name ?? 'model';
+  const starts = namedNodes(options?.input, 'input', where);
+  const ends = namedNodes(options?.output, 'output', where);
+  const index = new Map<GraphNode, number>();
+  const inputs = starts.map(([name, node], position): ModelInput => {
+    if (!isInput(node) || index.has(node)) {
+      throw new OptionError(
+        index.has(node) ? 'An input is named twice.' : "A model's input is made with input(shape).",
+        { given: name, where },
+      );
+    }
+    index.set(node, -1 - position);
+    return { name: name ?? (starts.length === 1 ? 'input' : `input_${position + 1}`), shape: node.shape };
+  });
   const layers: ModelLayer[] = [];
   const used = new Set<Layer>();
   const names = new Set<string>();
@@ -87,9 +120,13 @@ export function model(options: {
 
   const shapeOf = (node: GraphNode): Shape => {
     const at = index.get(node) ?? -1;
-    return layers[at]?.outputShape ?? (options.input as InputNode).shape;
+    return layers[at]?.outputShape ?? inputs[-1 - at]?.shape ?? [];
   };
-  for (const node of inOrder(options.output, options.input, where)) {
+  for (const node of inOrder(
+    ends.map(([, node]) => node),
+    index,
+    where,
+  )) {
     const { layer } = node;
     if (layer === undefined) continue;
     const name = layer.name ?? nameFor(layer.kind);
@@ -114,25 +151,108 @@ export function model(options: {
       parameters: layer.parameters(inputShapes),
     });
   }
+  const outputs = ends.map(([name, node]): ModelOutput => {
+    const from = index.get(node) ?? -1;
+    if (from < 0) {
+      throw new OptionError('A model needs at least one layer, and each output is the result of one.', {
+        given: name ?? 'an input as an output',
+        where,
+      });
+    }
+    return {
+      name: name ?? (ends.length === 1 ? 'output' : (layers[from]?.name ?? '')),
+      shape: shapeOf(node),
+      from,
+    };
+  });
+  const twice = outputs.find(({ name }, at) => outputs.findIndex((other) => other.name === name) < at);
+  if (twice !== undefined) {
+    throw new OptionError('Two outputs have the same name.', {
+      given: twice.name,
+      where,
+      remedy: 'name them: output: { first: a, second: b }',
+    });
+  }
   const result: Model = {
     name: where,
-    inputShape: options.input.shape,
-    outputShape: shapeOf(options.output),
+    inputs,
+    outputs,
+    inputShape: inputs[0]?.shape ?? [],
+    outputShape: outputs[0]?.shape ?? [],
     layers,
     summary: () => summaryText(result),
   };
   return result;
 }
 
+/** @throws OptionError where a model has several inputs or outputs, and only one of each can be worked with */
+export function assertOneInputAndOutput({ inputs, outputs, name }: Model, where: string): void {
+  if (inputs.length === 1 && outputs.length === 1) return;
+  const namesOf = (ends: readonly ModelInput[]) =>
+    listed(ends.map((end) => `${end.name} ${describe(end.shape)}`));
+  throw new OptionError('This takes a model with one input and one output.', {
+    given: `${name}: inputs ${namesOf(inputs)}; outputs ${namesOf(outputs)}`,
+    where,
+    remedy:
+      'make a model of the part between one input and one output, or run it whole: Network.predict({ name: samples })',
+  });
+}
+
+/** Nodes with their names, as far as they are given. @throws OptionError for what is no node */
+function namedNodes(
+  given: GraphNodes,
+  what: string,
+  where: string,
+): [name: string | undefined, node: GraphNode][] {
+  const named: [string | undefined, unknown][] =
+    isNode(given) || typeof given !== 'object' || given === null
+      ? [[undefined, given]]
+      : Array.isArray(given)
+        ? given.map((node) => [undefined, node])
+        : Object.entries(given);
+  if (
+    named.length > 0 &&
+    named.every((entry): entry is [string | undefined, GraphNode] => isNode(entry[1]))
+  ) {
+    return named;
+  }
+  throw new OptionError(`A model's ${what} is no node of a graph.`, {
+    given:
+      named.length === 0 ? 'none' : listed(named.map(([name, node]) => `${name ?? what}: ${kindOf(node)}`)),
+    expected: `what input(shape) or apply(layer, ...nodes) gives; several as a list, or by name`,
+    where,
+  });
+}
+
+function kindOf(value: unknown): string {
+  if (isNode(value)) return 'a node';
+  if (Array.isArray(value)) return 'a list';
+  return value === null ? 'null' : typeof value;
+}
+
+function isNode(value: unknown): value is GraphNode {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'layer' in value &&
+    'inputs' in value &&
+    Array.isArray(value.inputs)
+  );
+}
+
 function isInput(node: GraphNode): node is InputNode {
   return node.layer === undefined && 'shape' in node;
 }
 
-/** Every node that `output` depends on, each after its inputs; without recursion, so depth has no limit. */
-function inOrder(output: GraphNode, start: GraphNode, where: string): GraphNode[] {
+/** Every node that `outputs` depend on, each after its inputs; without recursion, so depth has no limit. */
+function inOrder(
+  outputs: readonly GraphNode[],
+  starts: ReadonlyMap<GraphNode, number>,
+  where: string,
+): GraphNode[] {
   const order: GraphNode[] = [];
-  const done = new Set<GraphNode>([start]);
-  const stack = [{ node: output, next: 0 }];
+  const done = new Set<GraphNode>(starts.keys());
+  const stack = outputs.toReversed().map((node) => ({ node, next: 0 }));
   while (stack.length > 0) {
     const top = stack[stack.length - 1];
     if (top === undefined) break;
@@ -147,13 +267,16 @@ function inOrder(output: GraphNode, start: GraphNode, where: string): GraphNode[
       continue;
     }
     if (isInput(top.node)) {
-      throw new OptionError("The output depends on an input that isn't the model's.", { where });
+      throw new OptionError("The output depends on an input that isn't the model's.", {
+        given: describe(top.node.shape),
+        where,
+        remedy: 'name all of them: model({ input: [a, b], output })',
+      });
     }
     done.add(top.node);
     order.push(top.node);
     stack.pop();
   }
-  if (order.length === 0) throw new OptionError('A model needs at least one layer.', { where });
   return order;
 }
 

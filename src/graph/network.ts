@@ -7,14 +7,26 @@ import {
   DisposedError,
   FormatError,
   GpuValidationError,
+  listed,
   OptionError,
   ShapeError,
 } from '../errors.ts';
-import { Arena, describe, Gpu, type Program, ProgramBuilder, runOnce, sizeOf, Tensor } from '../gpu/index.ts';
+import {
+  Arena,
+  describe,
+  Gpu,
+  type Program,
+  ProgramBuilder,
+  type Reals,
+  runOnce,
+  sizeOf,
+  type Tensor,
+  toFloats,
+} from '../gpu/index.ts';
 import { declareParameter, type Parameter, type ParameterSpec } from '../layers/index.ts';
 import { packSigns, unpackSigns } from '../ops/dense.ts';
 import { normal, STREAMS, uniform01 } from '../reference/random.ts';
-import type { Model } from './model.ts';
+import type { Model, ModelInput } from './model.ts';
 import { recordPass } from './record.ts';
 import { assertValue, floatValue, type ParameterValue, type ParameterValues, packedValue } from './values.ts';
 
@@ -35,9 +47,14 @@ export class Network {
   readonly parameters: ReadonlyMap<string, Parameter>;
   /** Memory that the programs on this network share, since they never run at the same time. */
   readonly arena: Arena;
-  /** By batch; a promise, so that calls at the same time share one. */
+  /** By batch; a promise, so that calls at the same time share one. They all work in the arena. */
   readonly #predictors = new Map<number, Promise<Predictor>>();
-  readonly #compiled: Predictor[] = [];
+  readonly #compiled: Program[] = [];
+  /** What predictors read that depends on parameters alone, by layer and label: the same for every batch. */
+  readonly #prepared = new Map<string, Tensor>();
+  /** Make it; they run when parameters are loaded. */
+  readonly #preparations: Program[] = [];
+  #lastCompiled: Promise<unknown> = Promise.resolve();
   /** Why the parameters are not to be used. */
   #spoilt: BnnError | undefined;
   #disposed = false;
@@ -145,7 +162,7 @@ export class Network {
   async renew(): Promise<void> {
     await this.repack();
     await this.gpu.scoped(`prepare ${this.model.name}`, () => {
-      for (const { preparation } of this.#compiled) if (preparation.dispatches > 0) preparation.run();
+      for (const preparation of this.#preparations) preparation.run();
     });
     this.#spoilt = undefined;
   }
@@ -207,7 +224,8 @@ export class Network {
 
   /**
    * The network compiled for a batch, for who has samples on the GPU already: fill `input`, encode or run `program`, take
-   * `output`. It belongs to the network, which makes one for each batch, and frees it.
+   * `output`, without waiting in between, since all programs of the network work in the same memory. It belongs to the
+   * network, which makes one for each batch, and frees it; memory grows with the largest batch, not with their number.
    * @param batch samples that run at once
    * @throws OptionError unless a whole number of samples is asked for; MemoryPlanError, OutOfMemoryError
    */
@@ -223,7 +241,9 @@ export class Network {
     }
     let predictor = this.#predictors.get(batch);
     if (predictor === undefined) {
-      predictor = this.#compilePredictor(batch);
+      // One after another, since a later one reads what an earlier one prepares.
+      predictor = this.#lastCompiled.then(() => this.#compilePredictor(batch));
+      this.#lastCompiled = predictor.catch(() => undefined);
       this.#predictors.set(batch, predictor);
       predictor.catch(() => this.#predictors.delete(batch));
     }
@@ -231,39 +251,121 @@ export class Network {
   }
 
   /**
-   * Runs the network on samples, in inference mode.
-   * @param samples f32 [count, ...inputShape], normalised as in training
-   * @returns f32 [count, ...outputShape]
-   * @throws ShapeError unless whole samples are given
+   * Runs the network on samples, in inference mode. Samples run in chunks of a few sizes, so that what is compiled for one
+   * count of them serves the others.
+   * @param samples reals [count, ...inputShape], normalised as in training; of a network with several inputs or outputs, a
+   *   list in the order of `model.inputs`, or by their names
+   * @returns f32 [count, ...outputShape]; for a list or names, each output by its name
+   * @throws ShapeError unless whole samples of reals are given, as many of each input; OptionError for names of no input, and
+   *   for one array where there are several inputs or outputs
+   * @example const { scores, features } = await network.predict({ image, mask });
    */
-  async predict(samples: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>> {
+  async predict(samples: Reals): Promise<Float32Array<ArrayBuffer>>;
+  async predict(samples: NamedSamples): Promise<Record<string, Float32Array<ArrayBuffer>>>;
+  async predict(
+    samples: Reals | NamedSamples,
+  ): Promise<Float32Array<ArrayBuffer> | Record<string, Float32Array<ArrayBuffer>>> {
     this.#assertWhole();
-    const sampleSize = sizeOf(this.model.inputShape);
-    const count = samples.length / sampleSize;
-    if (!Number.isInteger(count) || count < 1) {
-      throw new ShapeError('The samples are not whole.', {
-        given: `${samples.length} values`,
-        expected: `a multiple of ${sampleSize}, ${describe(this.model.inputShape)} a sample`,
-        where: this.model.name,
+    const { inputs, outputs, name: where } = this.model;
+    const given = this.#samplesOf(samples);
+    const sizes = inputs.map(({ shape }) => sizeOf(shape));
+    const counts = given.map((values, i) => values.length / (sizes[i] ?? 1));
+    const [count = 0] = counts;
+    const odd = counts.findIndex((own) => own !== count || !Number.isInteger(own) || own < 1);
+    if (odd >= 0) {
+      const { name, shape } = inputs[odd] ?? { name: 'input', shape: [] };
+      const isWhole = Number.isInteger(counts[odd]) && counts[odd] !== 0;
+      throw new ShapeError(
+        isWhole ? 'The inputs have different numbers of samples.' : 'The samples are not whole.',
+        {
+          given: isWhole ? listed(counts) : `${given[odd]?.length} values`,
+          expected: isWhole ? 'as many of each' : `a multiple of ${sizes[odd]}, ${describe(shape)} a sample`,
+          where: inputs.length === 1 ? where : `${where}: ${name}`,
+        },
+      );
+    }
+    const chunk = chunkFor(count);
+    const predictor = await this.predictor(chunk);
+    const results = outputs.map(({ shape }) => new Float32Array(count * sizeOf(shape)));
+    const waiting: Promise<void>[] = [];
+    /** Runs the samples from `first` on. Of the last chunk, samples that were not given are run too, and left out. */
+    const run = async (first: number) => {
+      const end = Math.min(first + chunk, count);
+      const samplesHere = given.map((values, i) =>
+        values.subarray(first * (sizes[i] ?? 1), end * (sizes[i] ?? 1)),
+      );
+      const made = await this.#run(predictor, samplesHere);
+      made.forEach((values, i) => {
+        const size = values.length / chunk;
+        results[i]?.set(values.subarray(0, (end - first) * size), first * size);
       });
+    };
+    try {
+      for (let first = 0; first < count; first += chunk) {
+        waiting.push(run(first));
+        if (waiting.length >= IN_FLIGHT) await waiting.shift();
+      }
+      await Promise.all(waiting);
+    } finally {
+      await Promise.allSettled(waiting);
     }
-    const batch = Math.min(count, PREDICT_BATCH);
-    const predictor = await this.predictor(batch);
-    const outputs: Float32Array<ArrayBuffer>[] = [];
-    for (let first = 0; first < count; first += batch) {
-      const here = Math.min(batch, count - first);
-      this.gpu.write(predictor.input, samples.subarray(first * sampleSize, (first + here) * sampleSize));
-      predictor.program.run();
-      const output = await this.gpu.readFloats(predictor.output);
-      outputs.push(output.subarray(0, (output.length / batch) * here));
+    if (isOneArray(samples)) return results[0] ?? new Float32Array();
+    return Object.fromEntries(outputs.map(({ name }, i) => [name, results[i] ?? new Float32Array()]));
+  }
+
+  /** The samples of each input, in the model's order. */
+  #samplesOf(samples: Reals | NamedSamples): readonly Float32Array<ArrayBuffer>[] {
+    const { inputs, outputs, name: where } = this.model;
+    const shapes = (ends: readonly ModelInput[]) =>
+      listed(ends.map(({ name, shape }) => `${name} ${describe(shape)}`));
+    const misfit = (what: string, given: string) =>
+      new OptionError(what, {
+        given,
+        expected: `inputs ${shapes(inputs)}; outputs ${shapes(outputs)}`,
+        where,
+        remedy: `predict({ ${inputs.map(({ name }) => `'${name}': samples`).join(', ')} }) gives each output by its name`,
+      });
+    if (isOneArray(samples)) {
+      const floats = toFloats(samples, where, REALS_REMEDY);
+      if (inputs.length === 1 && outputs.length === 1) return [floats];
+      throw misfit('This network has several inputs or outputs.', 'one array');
     }
-    const all = new Float32Array(outputs.reduce((sum, part) => sum + part.length, 0));
-    let offset = 0;
-    for (const part of outputs) {
-      all.set(part, offset);
-      offset += part.length;
-    }
-    return all;
+    if (typeof samples !== 'object' || samples === null)
+      throw misfit('These are no samples.', typeof samples);
+    const byName = new Map<string, unknown>(
+      samples instanceof Map
+        ? samples
+        : Array.isArray(samples)
+          ? samples.map((values, i) => [inputs[i]?.name ?? `number ${i + 1}`, values])
+          : Object.entries(samples),
+    );
+    const unknown = [...byName.keys()].filter((name) => inputs.every((own) => own.name !== name));
+    if (unknown.length > 0) throw misfit('The network has no such input.', listed(unknown));
+    return inputs.map(({ name }) => {
+      const values = byName.get(name);
+      if (isOneArray(values)) return toFloats(values, `${where}: ${name}`, REALS_REMEDY);
+      throw misfit(
+        'The samples of an input are missing.',
+        `${name}: ${values === undefined ? 'nothing' : typeof values}`,
+      );
+    });
+  }
+
+  /** Submits one run and waits for what it gives; what WebGPU says against it is thrown here. */
+  async #run(
+    { inputs, outputs, program }: Predictor,
+    samples: readonly Float32Array<ArrayBuffer>[],
+  ): Promise<Float32Array<ArrayBuffer>[]> {
+    const submitted = this.gpu.scoped(program.label, () => {
+      inputs.forEach((input, i) => {
+        this.gpu.write(input, samples[i] ?? []);
+      });
+      program.run();
+      const made = Promise.all(outputs.map((output) => this.gpu.readFloats(output)));
+      made.catch(() => undefined);
+      return { made };
+    });
+    return (await submitted).made;
   }
 
   get disposed(): boolean {
@@ -276,11 +378,7 @@ export class Network {
       throw new DisposedError('This network was disposed already.', { where: this.model.name });
     }
     this.#disposed = true;
-    for (const { program, preparation, input } of this.#compiled) {
-      program.dispose();
-      preparation.dispose();
-      input.dispose();
-    }
+    for (const program of [...this.#compiled, ...this.#preparations]) program.dispose();
     this.arena.dispose();
     for (const tensor of this.#tensors()) if (tensor.isPlaced) tensor.dispose();
   }
@@ -290,30 +388,50 @@ export class Network {
   }
 
   async #compilePredictor(batch: number): Promise<Predictor> {
+    this.#assertUsable();
     const builder = new ProgramBuilder(this.gpu, `predict ${this.model.name}`);
-    const input = new Tensor('samples', [batch, ...this.model.inputShape], 'f32');
+    const inputs = this.model.inputs.map(({ name, shape }) => builder.input(name, [batch, ...shape], 'f32'));
     // What depends on parameters alone has memory of its own, and runs when they are loaded.
     const preparing = new ProgramBuilder(this.gpu, `prepare ${this.model.name}`);
-    const pass = recordPass(builder, this.model, this.parameters, input, {
+    const prepared = new Map<string, Tensor>();
+    const pass = recordPass(builder, this.model, this.parameters, inputs, {
       training: false,
-      prepare: (label, record) => preparing.keep(preparing.within(label, () => record(preparing))),
+      prepare: (label, record) => {
+        const known = this.#prepared.get(label) ?? prepared.get(label);
+        if (known !== undefined) return known;
+        const made = preparing.keep(preparing.within(label, () => record(preparing)));
+        prepared.set(label, made);
+        return made;
+      },
     });
-    const { kind, tensor } = pass.output;
-    const output = builder.keep(kind === 'real' ? tensor : unpackSigns(builder, tensor));
-    let preparation: Program | undefined;
-    try {
-      await this.gpu.scoped(builder.label, () => this.gpu.allocate(input));
-      preparation = await preparing.compile();
-      const predictor = { input, output, preparation, program: await builder.compile({ arena: this.arena }) };
-      if (this.#disposed) throw new DisposedError('This network was disposed.', { where: this.model.name });
-      this.#compiled.push(predictor);
-      if (preparation.dispatches > 0) preparation.run();
-      return predictor;
-    } catch (cause) {
-      preparation?.dispose();
-      if (input.isPlaced) input.dispose();
-      throw cause;
+    const outputs = pass.outputs.map(({ kind, tensor }) =>
+      builder.keep(kind === 'real' ? tensor : unpackSigns(builder, tensor)),
+    );
+    const [[input], [output]] = [inputs, outputs];
+    if (input === undefined || output === undefined) {
+      throw new OptionError('A network has an input and an output.', { where: this.model.name });
     }
+    if (prepared.size > 0) {
+      const preparation = await preparing.compile();
+      this.#disposeIfLate(preparation);
+      this.#preparations.push(preparation);
+      for (const [label, made] of prepared) this.#prepared.set(label, made);
+      preparation.run();
+    }
+    const program = await builder.compile({ arena: this.arena });
+    this.#disposeIfLate(program);
+    this.#compiled.push(program);
+    return { input, output, inputs, outputs, program };
+  }
+
+  /** What became ready after the network was disposed goes at once. @throws DisposedError */
+  #disposeIfLate(program: Program): void {
+    if (this.#disposed) program.dispose();
+    this.#assertUsable();
+  }
+
+  #assertUsable(): void {
+    if (this.#disposed) throw new DisposedError('This network was disposed.', { where: this.model.name });
   }
 
   /** @throws what `spoil` was given */
@@ -329,19 +447,41 @@ export class Network {
   }
 }
 
+/** Samples of each input, reals [count, ...shape]: in the order of `model.inputs`, or by name. */
+export type NamedSamples = readonly Reals[] | ReadonlyMap<string, Reals> | Readonly<Record<string, Reals>>;
+
 /** A network compiled for a batch. */
 export interface Predictor {
-  /** f32 [batch, ...inputShape], to be filled before each run. */
+  /** The first of `inputs`. */
   readonly input: Tensor;
-  /** f32 [batch, ...outputShape]; overwritten by the next run. */
+  /** The first of `outputs`. */
   readonly output: Tensor;
-  /** What the program reads that depends on parameters alone; to be run after every change of them. */
-  readonly preparation: Program;
+  /** f32 [batch, ...shape] of each input of the model, to be filled before each run. */
+  readonly inputs: readonly Tensor[];
+  /** f32 [batch, ...shape] of each output of the model; overwritten by the next run. */
+  readonly outputs: readonly Tensor[];
   readonly program: Program;
 }
 
-/** Samples that `predict` runs at once. */
-const PREDICT_BATCH = 100;
+const REALS_REMEDY =
+  "pixels become samples with the loaded model's prepare(bytes), or are classified by createClassifier(gpu); make a Float32Array of other integers";
+
+/** Whether these are the samples of one input, right or wrong: a typed array, or an array of anything but arrays. */
+function isOneArray(samples: unknown): samples is Reals {
+  if (Array.isArray(samples)) return samples.length > 0 && typeof samples[0] !== 'object';
+  return ArrayBuffer.isView(samples);
+}
+
+/** Samples that `predict` may run at once, the most first. */
+const CHUNKS = [100, 10, 1] as const;
+
+/** Chunks that may be under way at once, so that a host which is slow to say that one is done holds up few. */
+const IN_FLIGHT = 4;
+
+/** The chunks that so many samples run in: the largest that they fill by half. */
+function chunkFor(count: number): number {
+  return CHUNKS.find((chunk) => 2 * count >= chunk) ?? 1;
+}
 
 /** Initial values of every parameter, drawn from the seed: the same on every machine. */
 export function initialValues(model: Model, seed: number): Map<string, Float32Array<ArrayBuffer>> {

@@ -4,10 +4,13 @@ import type { ProgramBuilder, Tensor } from '../gpu/index.ts';
 import type { Activation, Forward, Parameter } from '../layers/index.ts';
 import { irreversible } from '../layers/layer.ts';
 import * as operations from '../ops/gradients.ts';
-import type { Model, ModelLayer } from './model.ts';
+import { assertOneInputAndOutput, type Model, type ModelLayer } from './model.ts';
 
 export interface RecordedPass {
+  /** The first of `outputs`. */
   readonly output: Activation;
+  /** In the model's order. */
+  readonly outputs: readonly Activation[];
   /** Output of every layer of the model, in its order. */
   readonly activations: readonly Activation[];
   /**
@@ -23,13 +26,14 @@ export interface RecordOptions {
   readonly training: boolean;
   /** The train state; needed when training. */
   readonly state?: Tensor;
-  /** Keeps what depends on parameters alone; it goes into this pass when absent. */
+  /** Keeps what depends on parameters alone, by layer and label; it goes into this pass when absent. */
   readonly prepare?: (label: string, record: (builder: ProgramBuilder) => Tensor) => Tensor;
 }
 
 /**
  * @param input f32 [batch, ...inputShape]
  * @param parameters of the whole network, by `layer/parameter`
+ * @throws OptionError for a model with several inputs or outputs
  */
 export function recordForward(
   builder: ProgramBuilder,
@@ -38,20 +42,36 @@ export function recordForward(
   input: Tensor,
   options: RecordOptions,
 ): RecordedPass {
-  return recordPass(builder, model, parameters, input, { ...options, gradients: operations });
+  assertOneInputAndOutput(model, options.training ? 'training' : 'recordForward');
+  return recordPass(builder, model, parameters, [input], { ...options, gradients: operations });
 }
 
-/** `recordForward` of a pass that can only be reversed if it is handed the operations for it. */
+/**
+ * `recordForward` of a pass that can only be reversed if it is handed the operations for it, of any model.
+ * @param inputs f32 [batch, ...shape] of each of the model's inputs
+ */
 export function recordPass(
   builder: ProgramBuilder,
   model: Model,
   parameters: ReadonlyMap<string, Parameter>,
-  input: Tensor,
+  inputs: readonly Tensor[],
   options: RecordOptions & { readonly gradients?: typeof operations },
 ): RecordedPass {
   const forwards: Forward[] = [];
   const activations: Activation[] = [];
+  const activationOf = (from: number): Activation => {
+    const computed = activations[from];
+    if (computed !== undefined) return computed;
+    const tensor = inputs[-1 - from];
+    if (tensor !== undefined) return { kind: 'real', tensor };
+    throw new OptionError('A model takes as many tensors as it has inputs.', {
+      given: `${inputs.length}`,
+      expected: `${model.inputs.length}`,
+      where: model.name,
+    });
+  };
   const trained = reachesParameters(model);
+  const { prepare } = options;
 
   model.layers.forEach((entry, index) => {
     const { layer, name } = entry;
@@ -63,7 +83,7 @@ export function recordPass(
           state: options.state,
           stream: index,
           gradients: options.gradients,
-          ...(options.prepare === undefined ? {} : { prepare: options.prepare }),
+          ...(prepare && { prepare: (label, record) => prepare(`${name}/${label}`, record) }),
           wantsInputGradient: entry.inputs.map((from) => from >= 0 && trained[from] === true),
           parameter(parameterName) {
             const parameter = parameters.get(`${name}/${parameterName}`);
@@ -76,16 +96,17 @@ export function recordPass(
             return parameter;
           },
         },
-        entry.inputs.map((from) => activations[from] ?? { kind: 'real', tensor: input }),
+        entry.inputs.map(activationOf),
       ),
     );
     forwards.push(forward);
     activations.push(forward.output);
   });
 
-  const output = activations.at(-1) ?? { kind: 'real', tensor: input };
+  const outputs = model.outputs.map(({ from }) => activationOf(from));
   return {
-    output,
+    output: outputs[0] ?? activationOf(model.layers.length - 1),
+    outputs,
     activations,
     backward(gradOutput, onGradient) {
       const add = options.gradients?.add;

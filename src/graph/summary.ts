@@ -47,7 +47,7 @@ export function summarize(model: Model): ModelSummary {
 
 /** The summary as a table of plain text. */
 export function summaryText(model: Model): string {
-  const { layers, total, inputShape, name } = summarize(model);
+  const { layers, total, name } = summarize(model);
   const row = (title: string, shape: string, layer: Omit<LayerSummary, 'name' | 'kind' | 'outputShape'>) => [
     title,
     shape,
@@ -59,7 +59,7 @@ export function summaryText(model: Model): string {
   ];
   const head = ['layer', 'output', '1-bit', '32-bit', 'bytes', 'binary MACs', 'float MACs'];
   const body = [
-    ['input', shapeText(inputShape), '', '', '', '', ''],
+    ...model.inputs.map(({ name: own, shape }) => [own, shapeText(shape), '', '', '', '', '']),
     ...layers.map((layer) => row(layer.name, shapeText(layer.outputShape), layer)),
   ];
   const foot = row('total', '', total);

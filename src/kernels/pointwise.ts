@@ -41,7 +41,25 @@ export const preluGrad = defineKernel({
   workgroups: each,
 });
 
-/** a + b, a − b, a·b or a/b with broadcasting. */
+/** A function of single values: one of the curves of `src/reference/pointwise.ts`. */
+export const curve = defineKernel({
+  name: 'pointwise/curve',
+  source: shaders,
+  bindings: { x: 'read', y: 'write' },
+  constants: ['SIZE', 'KIND', 'ALPHA'],
+  workgroups: each,
+});
+
+/** Gradient of `curve`. */
+export const curveGrad = defineKernel({
+  name: 'pointwise/curve_grad',
+  source: shaders,
+  bindings: { g: 'read', x: 'read', out: 'write' },
+  constants: ['SIZE', 'KIND', 'ALPHA'],
+  workgroups: each,
+});
+
+/** a + b, a − b, a·b, a/b, the lesser or the greater, with broadcasting. */
 export const combine = defineKernel({
   name: 'pointwise/combine',
   source: shaders,

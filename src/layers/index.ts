@@ -14,7 +14,7 @@ export {
   quantDepthwiseConv2d,
   quantSeparableConv2d,
 } from './depthwise.ts';
-export { affine, threshold } from './inference.ts';
+export { affine, elementwiseAffine, threshold } from './inference.ts';
 export type { KernelOptions, KernelRotation, RotationOptions } from './kernels.ts';
 export {
   type Activation,
@@ -29,9 +29,26 @@ export {
   type ParameterRole,
   type ParameterSpec,
 } from './layer.ts';
-export { add, concat, divide, multiply, subtract } from './merging.ts';
-export { type Pad2dOptions, pad2d, type TransposeOptions, transpose } from './moving.ts';
-export { prelu, type ReluOptions, relu, softmax } from './nonlinearities.ts';
+export { add, concat, divide, maximum, minimum, multiply, subtract } from './merging.ts';
+export {
+  type Pad2dOptions,
+  pad2d,
+  type SliceOptions,
+  slice,
+  type TransposeOptions,
+  transpose,
+} from './moving.ts';
+export {
+  type LeakyReluOptions,
+  leakyRelu,
+  prelu,
+  type ReluOptions,
+  relu,
+  selu,
+  sigmoid,
+  softmax,
+  tanh,
+} from './nonlinearities.ts';
 export { type BatchNormalizationOptions, batchNormalization, DEFAULT_EPSILON } from './normalization.ts';
 export {
   averagePool2d,

@@ -1,5 +1,6 @@
-/** Layers of networks that are only run: `threshold` and `affine`. They have no gradient. */
+/** Layers of networks that are only run: `threshold`, `affine` and `elementwiseAffine`. They have no gradient. */
 import { OptionError } from '../errors.ts';
+import { type Shape, sizeOf } from '../gpu/index.ts';
 import { affine as affineOp, threshold as thresholdOp } from '../ops/inference.ts';
 import { asReal, type Backward, type Layer, onlyInput, type ParameterSpec, real } from './layer.ts';
 
@@ -46,15 +47,43 @@ export function affine(options: { readonly name?: string } = {}): Layer {
   };
 }
 
-/** Parameters that aren't trained, with their initial values. */
+/** x·scale + shift with parameters `scale` and `shift` of the input's shape: one of each a value, not a channel. */
+export function elementwiseAffine(options: { readonly name?: string } = {}): Layer {
+  const where = options.name ?? 'elementwiseAffine';
+  return {
+    name: options.name,
+    kind: 'elementwiseAffine',
+    config: { ...options },
+    outputShape: (inputs, name) => onlyInput(inputs, name),
+    parameters: (inputs) => untrained(onlyInput(inputs, where), { scale: 1, shift: 0 }),
+    forward({ builder, training, parameter }, inputs) {
+      assertInference(training, where);
+      const x = asReal(builder, onlyInput(inputs, where));
+      // Every value of a sample is a channel of its own.
+      const values = sizeOf(x.shape.slice(1));
+      const [scale, shift] = [
+        parameter('scale').value.reshape([values]),
+        parameter('shift').value.reshape([values]),
+      ];
+      const y = affineOp(builder, x.reshape([x.shape[0] ?? 1, values]), { scale, shift });
+      return { output: real(y.reshape(x.shape)), backward: () => noGradient(where) };
+    },
+  };
+}
+
+/** Parameters of one value a channel that aren't trained, with their initial values. */
 export function perChannel(channels: number, initial: Readonly<Record<string, number>>): ParameterSpec[] {
+  return untrained([channels], initial);
+}
+
+function untrained(shape: Shape, initial: Readonly<Record<string, number>>): ParameterSpec[] {
   return Object.entries(initial).map(([name, value]) => ({
     name,
-    shape: [channels],
+    shape,
     role: 'statistic',
     initializer: { kind: 'constant', value },
     fanIn: 1,
-    fanOut: channels,
+    fanOut: sizeOf(shape),
   }));
 }
 

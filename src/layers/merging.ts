@@ -32,6 +32,16 @@ export function divide(options: { readonly name?: string } = {}): Layer {
   return makeCombination('divide', options, undefined);
 }
 
+/** The lesser of two inputs, value by value; shapes as for `add`. For inference. */
+export function minimum(options: { readonly name?: string } = {}): Layer {
+  return makeCombination('minimum', options, undefined);
+}
+
+/** The greater of two inputs, value by value; shapes as for `add`. For inference. */
+export function maximum(options: { readonly name?: string } = {}): Layer {
+  return makeCombination('maximum', options, undefined);
+}
+
 /** How the gradients with respect to both inputs are recorded, where they are wanted. */
 type Gradients = (
   builder: ProgramBuilder,

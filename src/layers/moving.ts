@@ -1,16 +1,19 @@
-/** Layers that only move values: `transpose`, `pad2d`. */
+/** Layers that only move values: `transpose`, `slice`, `pad2d`. */
 import { ShapeError } from '../errors.ts';
 import { describe } from '../gpu/index.ts';
 import {
   assertFrame,
+  assertInside,
   assertPermutation,
+  assertSliceRange,
   type Frame,
   framedShape,
   pad2d as pad2dOp,
   permute,
+  slice as sliceOp,
 } from '../ops/movement.ts';
 import { assertInference, noGradient } from './inference.ts';
-import { asReal, assertRank, type Layer, onlyInput, real } from './layer.ts';
+import { asReal, assertRank, gradientsOf, type Layer, onlyInput, real } from './layer.ts';
 
 export interface TransposeOptions {
   readonly name?: string;
@@ -47,6 +50,59 @@ export function transpose(options: TransposeOptions): Layer {
         output: real(permute(builder, x, withBatch(permutation))),
         backward: (gradOutput) => ({
           inputs: [wantsInputGradient[0] ? permute(builder, gradOutput, withBatch(inverse)) : undefined],
+        }),
+      };
+    },
+  };
+}
+
+export interface SliceOptions {
+  readonly name?: string;
+  /** First place on each axis, without the batch axis. */
+  readonly begin: readonly number[];
+  /** Places on each axis. */
+  readonly size: readonly number[];
+  /** From one place to the next; backwards where negative. Default 1. */
+  readonly strides?: readonly number[];
+}
+
+/**
+ * A part of each axis, every so many places; four axes at most.
+ * @example slice({ begin: [0, 0, 16], size: [28, 28, 16] }) // the second half of 32 channels
+ * @throws OptionError unless the options are whole numbers, sizes positive and strides not 0, as many as axes
+ */
+export function slice(options: SliceOptions): Layer {
+  const where = options.name ?? 'slice';
+  const { begin, size, strides = size?.map(() => 1) } = options;
+  const range = { begin, size, strides };
+  assertSliceRange(range, where);
+  const ofBatch = (batch: number) => ({
+    begin: [0, ...begin],
+    size: [batch, ...size],
+    strides: [1, ...strides],
+  });
+  return {
+    name: options.name,
+    kind: 'slice',
+    config: { ...options },
+    outputShape(inputs, name) {
+      assertInside(onlyInput(inputs, name), range, name);
+      return size;
+    },
+    parameters: () => [],
+    forward(context, inputs) {
+      const { builder, wantsInputGradient } = context;
+      const x = asReal(builder, onlyInput(inputs, where));
+      const { shape } = x;
+      const whole = ofBatch(shape[0] ?? 1);
+      return {
+        output: real(sliceOp(builder, x, whole)),
+        backward: (gradOutput) => ({
+          inputs: [
+            wantsInputGradient[0]
+              ? gradientsOf(context, where).sliceGrad(builder, gradOutput, shape, whole)
+              : undefined,
+          ],
         }),
       };
     },

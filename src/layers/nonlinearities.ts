@@ -1,6 +1,13 @@
-/** What follows a sum: `relu` with bounds, `prelu` with a slope a channel, `softmax`. */
+/** What follows a sum: `relu` with bounds, `prelu` with a slope a channel, `sigmoid`, `tanh`, `leakyRelu`, `selu`, `softmax`. */
 import { OptionError } from '../errors.ts';
-import { assertBounds, clamp as clampOp, prelu as preluOp, softmax as softmaxOp } from '../ops/pointwise.ts';
+import {
+  assertBounds,
+  type Curve,
+  clamp as clampOp,
+  curve,
+  prelu as preluOp,
+  softmax as softmaxOp,
+} from '../ops/pointwise.ts';
 import { assertInference, noGradient } from './inference.ts';
 import { asReal, gradientsOf, type Layer, onlyInput, real } from './layer.ts';
 
@@ -82,6 +89,64 @@ export function prelu(options: { readonly name?: string } = {}): Layer {
           );
           return { inputs: [gradInput], parameters: { alpha: gradAlpha } };
         },
+      };
+    },
+  };
+}
+
+/** 1/(1 + exp(−x)), value by value; any shape. Losses take logits: for the end of a network that is run. */
+export function sigmoid(options: { readonly name?: string } = {}): Layer {
+  return makeCurve('sigmoid', options);
+}
+
+/** Hyperbolic tangent, value by value; any shape. */
+export function tanh(options: { readonly name?: string } = {}): Layer {
+  return makeCurve('tanh', options);
+}
+
+export interface LeakyReluOptions {
+  readonly name?: string;
+  /** Slope below zero. Default 0.3, as in Keras; ONNX' default is 0.01, TensorFlow's 0.2. */
+  readonly alpha?: number;
+}
+
+/** x, times `alpha` where it is negative; any shape. @throws OptionError unless alpha is a finite number */
+export function leakyRelu(options: LeakyReluOptions = {}): Layer {
+  const { alpha = 0.3 } = options;
+  if (!Number.isFinite(alpha)) {
+    throw new OptionError('A slope is a finite number.', {
+      given: `alpha = ${alpha}`,
+      where: options.name ?? 'leakyRelu',
+    });
+  }
+  return makeCurve('leakyRelu', options, alpha);
+}
+
+/** 1.0507·x, and 1.7581·(exp(x) − 1) below zero (Klambauer et al. 2017, arXiv 1706.02515); any shape. */
+export function selu(options: { readonly name?: string } = {}): Layer {
+  return makeCurve('selu', options);
+}
+
+function makeCurve(kind: Curve, options: { readonly name?: string }, alpha = 0): Layer {
+  const where = options.name ?? kind;
+  return {
+    name: options.name,
+    kind,
+    config: { ...options },
+    outputShape: (inputs, name) => onlyInput(inputs, name),
+    parameters: () => [],
+    forward(context, inputs) {
+      const { builder, wantsInputGradient } = context;
+      const x = asReal(builder, onlyInput(inputs, where));
+      return {
+        output: real(curve(builder, kind, x, alpha)),
+        backward: (gradOutput) => ({
+          inputs: [
+            wantsInputGradient[0]
+              ? gradientsOf(context, where).curveGrad(builder, kind, gradOutput, x, alpha)
+              : undefined,
+          ],
+        }),
       };
     },
   };

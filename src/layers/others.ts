@@ -1,8 +1,9 @@
 /** Factories of the layers that few networks have, by the `kind` of the layers that they make. */
 import { quantDepthwiseConv2d, quantSeparableConv2d } from './depthwise.ts';
-import { add, concat, divide, multiply, subtract } from './merging.ts';
-import { pad2d, transpose } from './moving.ts';
-import { prelu, relu, softmax } from './nonlinearities.ts';
+import { elementwiseAffine } from './inference.ts';
+import { add, concat, divide, maximum, minimum, multiply, subtract } from './merging.ts';
+import { pad2d, slice, transpose } from './moving.ts';
+import { leakyRelu, prelu, relu, selu, sigmoid, softmax, tanh } from './nonlinearities.ts';
 import { averagePool2d, globalAveragePool2d } from './pooling.ts';
 import { multiThreshold, quantize } from './quantization.ts';
 import { dropout } from './regularization.ts';
@@ -15,7 +16,11 @@ export const OTHERS = {
   concat,
   divide,
   dropout,
+  elementwiseAffine,
   globalAveragePool2d,
+  leakyRelu,
+  maximum,
+  minimum,
   multiThreshold,
   multiply,
   pad2d,
@@ -26,7 +31,11 @@ export const OTHERS = {
   relu,
   requantize,
   reshape,
+  selu,
+  sigmoid,
+  slice,
   softmax,
   subtract,
+  tanh,
   transpose,
 };

@@ -10,6 +10,7 @@ export {
 } from './conv-gradients.ts';
 export { binaryMatMulGradInput, binaryMatMulGradWeights, signMatMulGradWeights } from './dense.ts';
 export { add, biasGrad, concatGrad, dropout, dropoutGrad } from './elementwise.ts';
+export { sliceGrad } from './movement.ts';
 export {
   batchNormGradInput,
   batchNormGradSums,
@@ -18,6 +19,6 @@ export {
   normalizedSigns,
   updateRunningStatistics,
 } from './norm.ts';
-export { clampGrad, preluGrad } from './pointwise.ts';
+export { clampGrad, curveGrad, preluGrad } from './pointwise.ts';
 export { averagePool2dGrad, globalAveragePool2dGrad, maxPool2dGrad } from './pool.ts';
 export { binarize, binarizeGrad } from './quantize.ts';

@@ -10,16 +10,19 @@ export * from './fused.ts';
 export * from './geometry.ts';
 export * from './inference.ts';
 export * from './loss.ts';
-export { type Frame, pad2d, permute } from './movement.ts';
+export { type Frame, pad2d, permute, type SliceRange, slice, sliceGrad } from './movement.ts';
 export * from './norm.ts';
 export * from './optim.ts';
 export * from './outputs-last.ts';
 export {
   type Bounds,
   type Combination,
+  type Curve,
   clamp,
   clampGrad,
   combine,
+  curve,
+  curveGrad,
   multiThreshold,
   prelu,
   preluGrad,
@@ -35,5 +38,5 @@ export * from './quantize.ts';
 export { type IntegerRange, requantize } from './requantize.ts';
 export * from './rotation.ts';
 export * from './structure.ts';
-export { pinKernel, type TuneOptions, type Tuning, tune } from './tune.ts';
+export { clearChoices, pinKernel, type TuneOptions, type Tuning, tune } from './tune.ts';
 export type { PerAxis } from './windows.ts';

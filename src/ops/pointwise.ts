@@ -5,6 +5,8 @@ import {
   clampGrad as clampGradKernel,
   clamp as clampKernel,
   combine as combineKernel,
+  curveGrad as curveGradKernel,
+  curve as curveKernel,
   multiThreshold as multiThresholdKernel,
   preluGrad as preluGradKernel,
   prelu as preluKernel,
@@ -16,6 +18,8 @@ import {
   broadcastShape,
   COMBINATIONS,
   type Combination,
+  CURVES,
+  type Curve,
   type Grid,
   gridRange,
   ROUNDING_MODES,
@@ -25,7 +29,7 @@ import { extentConstants, fiveOf } from './axes.ts';
 import { assertDType, assertFloats } from './checks.ts';
 import { biasGrad } from './elementwise.ts';
 
-export { type Combination, type Grid, ROUNDING_MODES, type RoundingMode };
+export { type Combination, type Curve, type Grid, ROUNDING_MODES, type RoundingMode };
 
 /** The largest finite f32: where a bound is absent. */
 export const LARGEST_F32 = 3.4028234663852886e38;
@@ -100,6 +104,30 @@ export function preluGrad(
   return { gradInput, gradAlpha: biasGrad(b, terms) };
 }
 
+/**
+ * A function of single values of x f32: `sigmoid`, `tanh`, `leakyRelu` with slope `alpha` below zero, `selu`.
+ * @throws ShapeError
+ */
+export function curve(b: ProgramBuilder, kind: Curve, x: Tensor, alpha = 0): Tensor {
+  assertDType(x, 'f32', kind);
+  const y = b.transient(kind, x.shape, 'f32');
+  b.dispatch(curveKernel, { x, y }, { SIZE: x.size, KIND: CURVES.indexOf(kind), ALPHA: alpha });
+  return y;
+}
+
+/** Gradient of `curve` with respect to x. @throws ShapeError */
+export function curveGrad(b: ProgramBuilder, kind: Curve, gradOutput: Tensor, x: Tensor, alpha = 0): Tensor {
+  assertDType(x, 'f32', `gradient of ${kind}`);
+  assertFloats(gradOutput, x.shape, `gradient of ${kind}`);
+  const out = b.transient(`gradient of ${kind}`, x.shape, 'f32');
+  b.dispatch(
+    curveGradKernel,
+    { g: gradOutput, x, out },
+    { SIZE: x.size, KIND: CURVES.indexOf(kind), ALPHA: alpha },
+  );
+  return out;
+}
+
 /** The shape of `combine`'s result. @throws ShapeError unless each axis agrees or is 1 long in one of them */
 export function combinedShape(a: Shape, b: Shape, where: string): Shape {
   const shape = broadcastShape(a, b);
@@ -112,7 +140,7 @@ export function combinedShape(a: Shape, b: Shape, where: string): Shape {
 }
 
 /**
- * a + b, a − b, a·b or a/b of tensors f32 with as many axes, five at most; extents of 1 are repeated.
+ * a + b, a − b, a·b, a/b, the lesser or the greater of tensors f32 with as many axes, five at most; extents of 1 are repeated.
  * @throws ShapeError, OptionError
  */
 export function combine(builder: ProgramBuilder, kind: Combination, a: Tensor, b: Tensor): Tensor {

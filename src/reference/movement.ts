@@ -31,6 +31,28 @@ export function permute<T extends number>(
   });
 }
 
+/** Parts of a tensor: `size` places of each axis, every `step`-th (backwards where negative), from `begin` on. */
+export interface SliceRange {
+  readonly begin: readonly number[];
+  readonly size: readonly number[];
+  readonly strides: readonly number[];
+}
+
+/** @returns the places in x of what is taken, in order */
+export function slicePlaces(shape: readonly number[], { begin, size, strides }: SliceRange): number[] {
+  const steps = stridesOf(shape);
+  return Array.from({ length: size.reduce((all, extent) => all * extent, 1) }, (_, index) => {
+    let [place, rest] = [0, index];
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      const extent = size[axis] ?? 1;
+      const at = (begin[axis] ?? 0) + (rest % extent) * (strides[axis] ?? 1);
+      place += at * (steps[axis] ?? 1);
+      rest = Math.floor(rest / extent);
+    }
+    return place;
+  });
+}
+
 /** Images [n, height, width, channels] with `value` around them. */
 export function pad2d(
   x: ArrayLike<number>,

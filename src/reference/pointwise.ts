@@ -39,7 +39,40 @@ export function preluGrad(
   return { gradInput, gradAlpha };
 }
 
-export const COMBINATIONS = ['add', 'subtract', 'multiply', 'divide'] as const;
+/** Functions of single values. Their numbers in the kernel are their places here. */
+export const CURVES = ['sigmoid', 'tanh', 'leakyRelu', 'selu'] as const;
+export type Curve = (typeof CURVES)[number];
+
+/** Klambauer et al. 2017, arXiv 1706.02515. */
+const SELU = { alpha: 1.6732632423543772, scale: 1.0507009873554805 };
+
+/** @param alpha slope below zero of `leakyRelu` */
+export function curve(kind: Curve, x: ArrayLike<number>, alpha = 0): Float64Array<ArrayBuffer> {
+  return Float64Array.from(x, (value) => {
+    if (kind === 'sigmoid') return 1 / (1 + Math.exp(-value));
+    if (kind === 'tanh') return Math.tanh(value);
+    if (kind === 'leakyRelu') return value < 0 ? alpha * value : value;
+    return SELU.scale * (value < 0 ? SELU.alpha * Math.expm1(value) : value);
+  });
+}
+
+/** Gradient of `curve`. */
+export function curveGrad(
+  kind: Curve,
+  g: ArrayLike<number>,
+  x: ArrayLike<number>,
+  alpha = 0,
+): Float64Array<ArrayBuffer> {
+  return curve(kind, x, alpha).map((y, i) => {
+    const [value, gradient] = [x[i] ?? 0, g[i] ?? 0];
+    if (kind === 'sigmoid') return gradient * y * (1 - y);
+    if (kind === 'tanh') return gradient * (1 - y * y);
+    if (kind === 'leakyRelu') return gradient * (value < 0 ? alpha : 1);
+    return gradient * SELU.scale * (value < 0 ? SELU.alpha * Math.exp(value) : 1);
+  });
+}
+
+export const COMBINATIONS = ['add', 'subtract', 'multiply', 'divide', 'minimum', 'maximum'] as const;
 export type Combination = (typeof COMBINATIONS)[number];
 
 /** The shape that two shapes of as many axes are broadcast to; undefined where they don't fit. */
@@ -72,9 +105,26 @@ export function combine(
   };
   for (let i = 0; i < out.length; i++) {
     const [x, y] = [a[at(aShape, i)] ?? 0, b[at(bShape, i)] ?? 0];
-    out[i] = kind === 'add' ? x + y : kind === 'subtract' ? x - y : kind === 'multiply' ? x * y : x / y;
+    out[i] = combined(kind, x, y);
   }
   return out;
+}
+
+function combined(kind: Combination, x: number, y: number): number {
+  switch (kind) {
+    case 'add':
+      return x + y;
+    case 'subtract':
+      return x - y;
+    case 'multiply':
+      return x * y;
+    case 'divide':
+      return x / y;
+    case 'minimum':
+      return Math.min(x, y);
+    case 'maximum':
+      return Math.max(x, y);
+  }
 }
 
 /** exp(x) over its sum along each row of `channels`. */

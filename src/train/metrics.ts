@@ -93,8 +93,8 @@ export class MetricsReader {
         { from: 0, to: whole, rows: count - whole },
       ];
       for (const { from, to, rows } of pieces.filter((piece) => piece.rows > 0)) {
-        const bytes = [offset + ROW_BYTES * from, staging.buffer, ROW_BYTES * to, ROW_BYTES * rows] as const;
-        encoder.copyBufferToBuffer(buffer, ...bytes);
+        const source = { buffer, offset: offset + ROW_BYTES * from };
+        this.#gpu.copy(encoder, source, { buffer: staging.buffer, offset: ROW_BYTES * to }, ROW_BYTES * rows);
       }
     } catch (cause) {
       giveBack();
@@ -104,9 +104,7 @@ export class MetricsReader {
       cancel: giveBack,
       read: async () => {
         try {
-          await this.#gpu.orLost(staging.buffer.mapAsync(MAP_READ));
-          this.#gpu.counters.readbacks += 1;
-          const memory = staging.buffer.getMappedRange(0, ROW_BYTES * count);
+          const memory = await this.#gpu.map('metrics', staging.buffer, ROW_BYTES * count);
           return metricsOf(new Float32Array(memory), first, count, halts);
         } finally {
           if (staging.buffer.mapState === 'mapped') staging.buffer.unmap();
@@ -138,8 +136,6 @@ export class MetricsReader {
     this.#free.length = 0;
   }
 }
-
-const MAP_READ = 1;
 
 function metricsOf(rows: Float32Array, first: number, count: number, halts: boolean): StepMetrics[] {
   const metrics: StepMetrics[] = [];

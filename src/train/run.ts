@@ -245,7 +245,7 @@ export class Run {
   async nextEpoch(history: Progress['history']): Promise<void> {
     const { step, epoch } = this.#progress;
     await this.gpu.scoped('the counters of flips', () => {
-      const encoder = this.gpu.device.createCommandEncoder();
+      const encoder = this.gpu.encoder('the counters of flips');
       for (const { flips } of this.parts.slots) {
         if (flips !== undefined) encoder.clearBuffer(flips.placement.buffer, flips.placement.offset);
       }

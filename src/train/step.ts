@@ -2,7 +2,7 @@
  * What a training owns on the GPU, and its two recorded programs: the training step and the test step. Everything is
  * declared first, so that the memory plan is whole before anything is allocated.
  */
-import { Gpu, ProgramBuilder, sharedSlots, Tensor } from '../gpu/index.ts';
+import { Gpu, type HostData, ProgramBuilder, sharedSlots, Tensor } from '../gpu/index.ts';
 import { type Model, Network, recordForward } from '../graph/index.ts';
 import { advanceState, gatherBatch, STATE_WORDS } from '../ops/data.ts';
 import { type LossKind, loss as recordLoss } from '../ops/loss.ts';
@@ -107,7 +107,7 @@ function dataTensors({ trainImages, trainLabels, test, affine }: Parts): Tensor[
 export function allocateParts(parts: Parts, data: CheckedData): void {
   const { gpu } = parts.network;
   const { test, affine } = parts;
-  const contents = new Map<Tensor, ArrayBufferView<ArrayBuffer>>([
+  const contents = new Map<Tensor, HostData>([
     [parts.trainImages, data.train.images],
     [parts.trainLabels, data.train.labels],
   ]);

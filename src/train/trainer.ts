@@ -62,10 +62,8 @@ export class Trainer {
     try {
       const trainBuilder = recordTrainStep(parts, resolved, data);
       const testBuilder = recordTestStep(parts, resolved, data);
-      const plan = planTraining(
-        parts,
-        testBuilder === undefined ? [trainBuilder] : [trainBuilder, testBuilder],
-      );
+      const builders = testBuilder === undefined ? [trainBuilder] : [trainBuilder, testBuilder];
+      const plan = planTraining(parts, builders);
       if (options.maxBytes !== undefined && plan.peakBytes > options.maxBytes) {
         throw new MemoryPlanError('Training needs more memory than is allowed; nothing was allocated.', {
           given: `${plan.peakBytes} bytes with batch ${resolved.batch}`,
@@ -77,6 +75,7 @@ export class Trainer {
       await network.allocate();
       await gpu.scoped('training', () => allocateParts(parts, data));
       await network.load(initialWeights(model, resolved));
+      for (const builder of builders) network.arena.reserve(builder.plan().slots);
       const train = await trainBuilder.compile({ arena: network.arena });
       const test = await testBuilder?.compile({ arena: network.arena });
       return new Trainer(new Run(parts, resolved, data, train, test), plan);
@@ -181,7 +180,7 @@ export class Trainer {
   timeEncoding(times: number): number {
     const start = performance.now();
     for (let i = 0; i < times; i++) {
-      const encoder = this.gpu.device.createCommandEncoder();
+      const encoder = this.gpu.encoder('training step');
       this.#run.train.encode(encoder);
       encoder.finish();
     }

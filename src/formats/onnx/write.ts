@@ -1,7 +1,12 @@
 /** The writer: every layer for inference as nodes of ONNX, with QONNX' operators where signs and few bits are meant. */
 import { FormatError, OptionError } from '../../errors.ts';
 import type { Shape } from '../../gpu/index.ts';
-import type { Model, ModelLayer, ParameterValues } from '../../graph/index.ts';
+import {
+  assertOneInputAndOutput,
+  type Model,
+  type ModelLayer,
+  type ParameterValues,
+} from '../../graph/index.ts';
 import { DEFAULT_EPSILON } from '../../layers/index.ts';
 import { type Conv2dOptions, resolveConv2d } from '../../ops/conv.ts';
 import type { Frame } from '../../ops/movement.ts';
@@ -38,6 +43,7 @@ export function exportOnnx(
   values: ParameterValues,
   options: OnnxExportOptions = {},
 ): Uint8Array<ArrayBuffer> {
+  assertOneInputAndOutput(model, 'exportOnnx');
   const { name = model.name, operators = 'qonnx' } = options;
   if (operators !== 'qonnx' && operators !== 'standard') {
     throw new OptionError('There is no such set of operators.', {

@@ -1,0 +1,16 @@
+// y = f(x), a function of single values. One invocation makes one value.
+//!include "lib/index.wgsl"
+//!include "lib/curves.wgsl"
+
+override SIZE: u32;
+
+@group(0) @binding(0) var<storage, read> x: array<f32>; // [SIZE]
+@group(0) @binding(1) var<storage, read_write> y: array<f32>; // [SIZE]
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let index = linear_index(id, groups, 64u);
+  if (index < SIZE) {
+    y[index] = curve(x[index]);
+  }
+}
