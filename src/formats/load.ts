@@ -6,9 +6,11 @@
  *   const classifier = await loaded.createClassifier(await Gpu.request());
  *   const { results } = await classifier.classify(pixels, { top: 3 });
  */
+
 import { DataUnavailableError, FormatError } from '../errors.ts';
 import type { Gpu } from '../gpu/index.ts';
 import { type FoldedModel, foldForInference, type Model, type ParameterValues } from '../graph/index.ts';
+import { assertKnownOptions, namesOf } from '../options.ts';
 import { Classifier } from './classifier.ts';
 import { readModelFile } from './model-file.ts';
 import { encodePixels, type PixelEncoding, type PixelRange, resolvePixels } from './pixels.ts';
@@ -40,6 +42,8 @@ export interface LoadOptions {
   /** Aborts fetching. */
   readonly signal?: AbortSignal;
 }
+
+const OPTIONS = namesOf<LoadOptions>({ fold: true, onProgress: true, signal: true });
 
 /** What a file holds, before it is compiled. */
 export interface ModelContent {
@@ -87,6 +91,7 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
 
 /** Folds what was read and gives it its methods. */
 export function compileContent(content: ModelContent, bytes: number, options: LoadOptions = {}): LoadedModel {
+  assertKnownOptions(options, OPTIONS, 'loadModel');
   const folded: FoldedModel | undefined =
     options.fold === false ? undefined : foldForInference(content.model, content.values);
   const loaded: LoadedModel = {

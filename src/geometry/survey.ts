@@ -2,8 +2,9 @@
  * The geometry of stored filters of any size: tensors pass through a fixed amount of GPU memory, a chunk of filters at a
  * time, and leave a few numbers a layer behind.
  */
+
 import { MemoryPlanError, OptionError } from '../errors.ts';
-import { Arena, type Gpu, ProgramBuilder, sizeOf, Tensor } from '../gpu/index.ts';
+import { Arena, assertGpu, type Gpu, ProgramBuilder, sizeOf, Tensor } from '../gpu/index.ts';
 import { packSigns } from '../ops/dense.ts';
 import {
   ANGLE_BINS,
@@ -25,6 +26,7 @@ import {
   type PairStructure,
   summarizePairs,
 } from '../ops/structure.ts';
+import { assertKnownOptions, namesOf } from '../options.ts';
 import { paddedLength } from '../reference/rotation.ts';
 import { expectedAngleDegrees, sdAngleDegrees } from './closed-forms.ts';
 import { bestTernary, type Density, leastSquaresTwoBits, residualAngles } from './curves.ts';
@@ -101,6 +103,8 @@ export interface SurveyOptions {
   readonly pairs?: boolean | undefined;
 }
 
+const OPTIONS = namesOf<SurveyOptions>({ memory: true, nearZero: true, rotate: true, pairs: true });
+
 const MEGABYTE = 2 ** 20;
 const LARGEST_CHUNK = 64 * MEGABYTE;
 const BYTES: Readonly<Record<StoredFormat, number>> = { f32: 4, f16: 2, bf16: 2 };
@@ -123,6 +127,8 @@ export class FilterSurvey {
 
   /** @throws OptionError */
   constructor(gpu: Gpu, options: SurveyOptions = {}) {
+    assertGpu(gpu, 'FilterSurvey');
+    assertKnownOptions(options, OPTIONS, 'FilterSurvey');
     const { memory = 256 * MEGABYTE, nearZero, rotate = false, pairs = false } = options;
     if (!(memory >= 16 * MEGABYTE)) {
       throw new OptionError('There is too little memory to measure filters in.', {

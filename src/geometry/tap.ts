@@ -6,11 +6,13 @@
  *   await trainer.fit({ tap: tap.every(50) });
  *   tap.dispose();
  */
+
 import { DisposedError, FormatError } from '../errors.ts';
 import { BUFFER_USAGE, Gpu, type Program, ProgramBuilder, type Shape, type Tensor } from '../gpu/index.ts';
 import type { Network } from '../graph/index.ts';
 import type { Parameter } from '../layers/index.ts';
 import { filterGeometry, signHistory } from '../ops/geometry.ts';
+import { assertKnownOptions, assertPresent, namesOf } from '../options.ts';
 import { packSigns } from '../reference/pack.ts';
 import { SIGN_HISTORY_COLUMNS } from '../reference/sign-history.ts';
 import { type LayerGeometry, layerGeometry } from './measure.ts';
@@ -42,6 +44,8 @@ export interface GeometryTapOptions {
    */
   readonly resume?: TapCheckpoint;
 }
+
+const OPTIONS = namesOf<GeometryTapOptions>({ onSample: true, start: true, resume: true });
 
 /** What of a tap a checkpoint keeps; every `Checkpoint` of the trainer is one. */
 export interface TapCheckpoint {
@@ -102,6 +106,8 @@ export class GeometryTap {
 
   /** Compiles the tap; takes 4 bytes a weight on the GPU for ages, and two more copies of the packed signs. */
   static async create(network: Network, options: GeometryTapOptions): Promise<GeometryTap> {
+    assertPresent(network, 'the network', 'GeometryTap.create');
+    assertKnownOptions(options, OPTIONS, 'GeometryTap.create');
     const { gpu } = network;
     const owned: Tensor[] = [];
     const builder = new ProgramBuilder(gpu, 'geometry tap');

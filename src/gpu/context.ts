@@ -2,6 +2,7 @@
  * The GPU as the rest of the library sees it: an adapter and a device, acquired or handed in; tracked buffers; a cache
  * of pipelines; and errors that surface as typed exceptions of the call that caused them.
  */
+
 import {
   BnnError,
   DeviceLostError,
@@ -13,6 +14,7 @@ import {
   ShapeError,
   WebGpuUnavailableError,
 } from '../errors.ts';
+import { assertKnownOptions, namesOf } from '../options.ts';
 import { Choices, storageOf } from './choices.ts';
 import { type HostData, hostDataFor } from './host-data.ts';
 import { type Constants, type KernelSpec, loadShader, type ShaderSource, shaderOf } from './kernel.ts';
@@ -50,6 +52,13 @@ export interface RequestOptions {
   /** How this host waits for a software adapter; by awaiting it when absent. It settles as its argument does. */
   readonly waitForSoftware?: <T>(work: Promise<T>) => Promise<T>;
 }
+
+const REQUEST = namesOf<RequestOptions>({
+  gpu: true,
+  powerPreference: true,
+  requireHardware: true,
+  waitForSoftware: true,
+});
 
 /** Element types as JavaScript sees them after a readback. */
 export interface HostArrays {
@@ -146,6 +155,7 @@ export class Gpu {
    * @throws WebGpuUnavailableError where there is no WebGPU, NoAdapterError where it has no (suitable) adapter
    */
   static async request(options: RequestOptions = {}): Promise<Gpu> {
+    assertKnownOptions(options, REQUEST, 'Gpu.request');
     const entry = options.gpu ?? globalThis.navigator?.gpu;
     if (entry === undefined) {
       throw new WebGpuUnavailableError('WebGPU is not available here.', {

@@ -2,6 +2,7 @@
  * A network: a model with parameters on a GPU. Parameters are declared when the network is made, so that a memory plan
  * can count them, and get their memory with `allocate`.
  */
+
 import {
   type BnnError,
   DisposedError,
@@ -13,6 +14,7 @@ import {
 } from '../errors.ts';
 import {
   Arena,
+  assertGpu,
   describe,
   Gpu,
   type Program,
@@ -25,6 +27,7 @@ import {
 } from '../gpu/index.ts';
 import { declareParameter, type Parameter, type ParameterSpec } from '../layers/index.ts';
 import { packSigns, unpackSigns } from '../ops/dense.ts';
+import { assertKnownOptions, assertPresent } from '../options.ts';
 import { normal, STREAMS, uniform01 } from '../reference/random.ts';
 import type { Model, ModelInput } from './model.ts';
 import { recordPass } from './record.ts';
@@ -83,6 +86,9 @@ export class Network {
     model: Model,
     options: NetworkOptions & { readonly seed?: number; readonly values?: ParameterValues } = {},
   ): Promise<Network> {
+    assertGpu(gpu, 'Network.create');
+    assertPresent(model, 'the model', 'Network.create');
+    assertKnownOptions(options, ['forInference', 'seed', 'values'], 'Network.create');
     const network = new Network(gpu, model, options);
     try {
       await network.allocate();
