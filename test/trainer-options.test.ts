@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { samplesOf } from '../src/data/index.ts';
 import { FormatError, OptionError, ShapeError } from '../src/errors.ts';
 import { encodePixels } from '../src/formats/pixels.ts';
-import type { Gpu } from '../src/gpu/index.ts';
+import { Gpu } from '../src/gpu/index.ts';
 import { type Model, sequential } from '../src/graph/index.ts';
 import { batchNormalization, flatten, quantDense } from '../src/layers/index.ts';
 import { requestGpu } from '../src/node/gpu.ts';
@@ -280,6 +280,13 @@ describe('a checkpoint of another training is refused', () => {
   });
 });
 
+test('images that no binding holds are refused with what helps', async () => {
+  const narrow = Object.create(gpu(), {
+    limits: { value: { ...gpu().limits, maxStorageBufferBindingSize: 1000 } },
+  }) as Gpu;
+  await expect(Trainer.create(narrow, model(), data, options)).rejects.toThrow(/takeFirst/);
+});
+
 describe('hooks', () => {
   test('may evaluate and take checkpoints after an epoch, awaited or not', async () => {
     using trainer = await Trainer.create(gpu(), model(), data, options);
@@ -295,6 +302,33 @@ describe('hooks', () => {
     expect(seen).toHaveLength(2);
     for (const [own, reported] of seen) expect(own).toBe(reported);
     expect(epochs).toHaveLength(2);
+  });
+});
+
+describe('on a device that others use, too', () => {
+  test('their faults are none of a training, and neither stop it nor change it', async () => {
+    using straight = await Trainer.create(gpu(), model(), data, options);
+    await straight.fit();
+    using own = await requestGpu();
+    const { device } = own;
+    const shared = Gpu.fromDevice(device);
+    const trainer = await Trainer.create(shared, model(), data, options);
+    const foreign = () => {
+      for (let i = 0; i < 3; i++)
+        device.queue.writeBuffer(device.createBuffer({ size: 4, usage: 8 }), 1, new Uint8Array(4));
+    };
+    await trainer.fit({
+      onSteps: foreign,
+      onEpoch: async () => {
+        foreign();
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      },
+      checkpoint: { everySteps: 2, save: async () => foreign() },
+    });
+    await trainer.evaluate();
+    expect(await trainer.network.hash()).toBe(await straight.network.hash());
+    trainer.dispose();
+    expect([shared.memory.bytes, shared.memory.buffers]).toEqual([0, 0]);
   });
 });
 

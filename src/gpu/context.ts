@@ -121,6 +121,8 @@ export class Gpu {
   };
   #loss: DeviceLostError | undefined;
   #fault: BnnError | undefined;
+  /** Whether what runs now is heard by error scopes of this library's. */
+  #inScope = false;
   #disposed = false;
   /** Submits and readbacks so far: what "no readback in a training step" is measured with. */
   readonly counters = { submits: 0, readbacks: 0, pipelines: 0 };
@@ -223,14 +225,20 @@ export class Gpu {
 
   /** @throws DeviceLostError, DisposedError, or the fault of an earlier call that nobody awaited */
   assertUsable(): void {
-    // Disposing destroys the device, which counts as a loss too.
-    if (this.#disposed) throw new DisposedError('This Gpu was disposed.', { where: 'Gpu' });
-    if (this.#loss !== undefined) throw this.#loss;
-    if (this.#fault !== undefined) {
+    this.#assertThere();
+    // In scopes of its own, a call hears of its own faults; those of others on a shared device are none of its business.
+    if (this.#fault !== undefined && (this.#owned || !this.#inScope)) {
       const fault = this.#fault;
       this.#fault = undefined;
       throw fault;
     }
+  }
+
+  /** @throws DisposedError, DeviceLostError */
+  #assertThere(): void {
+    // Disposing destroys the device, which counts as a loss too.
+    if (this.#disposed) throw new DisposedError('This Gpu was disposed.', { where: 'Gpu' });
+    if (this.#loss !== undefined) throw this.#loss;
   }
 
   /**
@@ -238,7 +246,8 @@ export class Gpu {
    * name `where`. The body is synchronous, since error scopes are a stack that the whole device shares.
    */
   async scoped<T>(where: string, body: () => T): Promise<T> {
-    this.assertUsable();
+    if (this.#owned) this.assertUsable();
+    else this.#assertThere();
     const { result, verdict } = this.#inScopes(where, body);
     await verdict;
     if (this.#loss !== undefined) throw this.#loss;
@@ -254,13 +263,16 @@ export class Gpu {
     const verdicts: Promise<GPUError | null>[] = [];
     let open = 0;
     let result: T;
+    const outer = this.#inScope;
     try {
       for (const filter of ['internal', 'validation', 'out-of-memory'] as const) {
         this.#made('open an error scope', where, () => [device.pushErrorScope(filter)]);
         open += 1;
       }
+      this.#inScope = true;
       result = body();
     } finally {
+      this.#inScope = outer;
       // An async function, so that what is thrown at once is a rejection too.
       for (; open > 0; open--) verdicts.push((async () => device.popErrorScope())());
       for (const one of verdicts) one.catch(() => undefined);
@@ -530,7 +542,8 @@ export class Gpu {
    * @throws GpuValidationError naming the kernel; DataUnavailableError where its shader can't be loaded
    */
   pipeline(kernel: KernelSpec, constants: Constants): Promise<GPUComputePipeline> {
-    this.assertUsable();
+    if (this.#owned) this.assertUsable();
+    else this.#assertThere();
     const key = this.#pipelineKey(kernel, constants);
     let pipeline = this.#pipelines.get(key);
     if (pipeline === undefined) {

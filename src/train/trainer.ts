@@ -57,6 +57,7 @@ export class Trainer {
     const data = checkData(given);
     const resolved = resolveOptions(options, data);
     assertFits(model, data);
+    assertBindable(gpu, data);
     const parts = declareParts(gpu, model, data, resolved);
     const { network } = parts;
     try {
@@ -257,6 +258,20 @@ export class Trainer {
     } finally {
       this.#busy = false;
     }
+  }
+}
+
+/** @throws MemoryPlanError for images that no kernel can read, since they take more than one binding holds */
+function assertBindable({ limits }: Gpu, { name, train, test }: CheckedData): void {
+  const most = limits.maxStorageBufferBindingSize;
+  for (const [split, images] of Object.entries({ train: train.images, test: test?.images })) {
+    if (images === undefined || images.byteLength <= most) continue;
+    throw new MemoryPlanError('The images of a split are larger than this device can bind.', {
+      given: `${images.byteLength} bytes`,
+      expected: `${most} bytes at most`,
+      where: `${name}, ${split}`,
+      remedy: `train on fewer images (takeFirst(data, ...)) or on smaller ones; a smaller batch doesn't help`,
+    });
   }
 }
 
