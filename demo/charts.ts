@@ -108,8 +108,8 @@ export class Charts {
   }
 
   addEpoch({ testLoss, testAccuracy }: EpochInfo, step: number): void {
-    this.#testLoss.push([step, testLoss]);
-    this.#testAccuracy.push([step, 100 * testAccuracy]);
+    if (testLoss !== undefined) this.#testLoss.push([step, testLoss]);
+    if (testAccuracy !== undefined) this.#testAccuracy.push([step, 100 * testAccuracy]);
     this.#schedule();
   }
 

@@ -133,10 +133,11 @@ async function openSession(): Promise<Session> {
   const opened = await Session.open({
     onSteps: showSteps,
     onEpoch: (info, step) => {
-      field('test-accuracy').textContent = percent(info.testAccuracy);
+      const held = info.testAccuracy ?? 0;
+      field('test-accuracy').textContent = percent(held);
       charts.addEpoch(info, step);
       field('status').textContent =
-        `After epoch ${info.epoch}: ${percent(info.testAccuracy)} of the held-out images are right.`;
+        `After epoch ${info.epoch}: ${percent(held)} of the held-out images are right.`;
     },
     onGeometry: (geometry, step) => {
       charts.addGeometry(geometry, step);

@@ -17,6 +17,30 @@ export function assertKnownOptions(given: object, known: readonly string[], wher
 }
 
 /**
+ * The names of an interface's options, as a list that can't drift from it: one too many or too few doesn't compile.
+ * @example const KNOWN = namesOf<{ epochs?: number; batch?: number }>({ epochs: true, batch: true });
+ */
+/* @__NO_SIDE_EFFECTS__ */
+export function namesOf<Options extends object>(names: Record<keyof Options, true>): readonly string[] {
+  return Object.keys(names);
+}
+
+/**
+ * Checks that something was given, and not the promise of it.
+ * @param what what it is, for people: `the model`
+ * @throws OptionError for a promise, and for nothing
+ */
+export function assertPresent(given: unknown, what: string, where: string): void {
+  if (typeof given === 'object' && given !== null && !('then' in given)) return;
+  const promised = typeof given === 'object' && given !== null;
+  throw new OptionError(promised ? `A promise was given for ${what}.` : `There is nothing to be ${what}.`, {
+    given: promised ? 'a promise' : String(given),
+    where,
+    remedy: promised ? 'write await before the call that makes it' : undefined,
+  });
+}
+
+/**
  * The error for a name that isn't one of the known ones.
  * @param what what the name is of, in the singular: `option`, `quantizer`
  */

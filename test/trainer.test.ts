@@ -235,7 +235,7 @@ describe('determinism', () => {
     const hashes: string[] = [];
     for (const group of [1, 5, 12]) {
       using trainer = await Trainer.create(gpu(), small(), data, options);
-      for (let done = 0; done < 24; ) done += (await trainer.runSteps(group)).length;
+      for (let done = 0; done < 24; ) done += (await trainer.runSteps(Math.min(group, 24 - done))).length;
       hashes.push(await trainer.network.hash());
     }
     expect(new Set(hashes).size).toBe(1);

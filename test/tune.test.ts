@@ -16,7 +16,8 @@ import { BINARY_BY_SIDE, SIGN_GRAD_WEIGHTS } from '../src/kernels/gemm.ts';
 import { candidates, choiceKey, choose } from '../src/kernels/variants.ts';
 import { choicesFile } from '../src/node/choices.ts';
 import { binaryMatMul, binaryMatMulGradWeights } from '../src/ops/dense.ts';
-import { pinKernel, type Tuning, tune } from '../src/ops/tune.ts';
+import { fusedBinaryMatMul } from '../src/ops/fused.ts';
+import { clearChoices, pinKernel, type Tuning, tune } from '../src/ops/tune.ts';
 import { Scratch, useGpu } from './helpers/gpu.ts';
 
 const EXTENTS = { M: 32, N: 16, K: 70, INTEGER: 0 };
@@ -100,6 +101,43 @@ describe('tuning', () => {
     expect(choices.get(KEY)).toEqual({ key: KEY, kernel: 'gemm/binary_carry_ones', pinned: true });
     expect(choices.clear(KEY)).toBe(1);
     expect(choices.find(KEY)).toBeUndefined();
+  });
+
+  test('a choice to forget is named right, or refused with those that there are', () => {
+    expect(() => clearChoices(gpu(), KEY)).toThrow(/no choices/);
+    pinKernel(gpu(), KEY, 'gemm/binary_carry_ones');
+    expect(() => clearChoices(gpu(), 'binaryMatMulBySide(M=32,N=16,K=71,INTEGER=0)')).toThrow(
+      `did you mean ${KEY}?`,
+    );
+    expect(clearChoices(gpu(), KEY)).toBe(1);
+    pinKernel(gpu(), KEY, 'gemm/binary_carry_ones');
+    expect(clearChoices(gpu())).toBe(1);
+    expect(parseChoices(kept.at(-1) ?? null)).toEqual([]);
+  });
+
+  test('the fused families are measured, pinned and forgotten by their keys like the others', async () => {
+    const { choices } = gpu();
+    using scratch = new Scratch(gpu());
+    const a = scratch.tensor('a', [64, 64], 'bits');
+    const w = scratch.tensor('w', [32, 64], 'bits');
+    const channels = (name: string) => scratch.tensor(name, [32], 'f32');
+    const b = new ProgramBuilder(gpu(), 'asking');
+    const [direction, threshold] = [channels('direction'), channels('threshold')];
+    fusedBinaryMatMul(b, a, w, { epilogue: { output: 'signs', direction, threshold } });
+    fusedBinaryMatMul(b, a, w, { epilogue: { output: 'real' } });
+    const fused = () => [...choices.asked.keys()].filter((key) => key.startsWith('fused'));
+    expect(fused().map((key) => key.slice(0, key.indexOf('(')))).toEqual([
+      'fusedBinaryConv2d to signs',
+      'fusedBinaryConv2d to reals',
+    ]);
+    const made = await tune(gpu(), { samples: 1 });
+    for (const key of fused()) {
+      const kernel = key.includes('signs') ? 'conv/fused_signs_tile' : 'conv/fused_real_tile';
+      if (gpu().features.has('subgroups')) expect(made.find((one) => one.key === key)?.rejected).toEqual([]);
+      pinKernel(gpu(), key, kernel);
+      expect(choices.get(key)).toEqual({ key, kernel, pinned: true });
+      expect(clearChoices(gpu(), key)).toBe(1);
+    }
   });
 
   test('a choice that this device knows nothing of is passed over', () => {

@@ -1,6 +1,6 @@
 /** Data sets of noise with the shapes of the real ones: a step's speed doesn't depend on the pixels. */
 import type { Shape } from '../gpu/index.ts';
-import type { TrainingData } from '../train/index.ts';
+import type { CheckedData } from '../train/index.ts';
 import type { ModelName } from '../zoo/index.ts';
 
 /** The models whose training is measured: one of dense layers, a small and a large one of convolutions. */
@@ -11,7 +11,7 @@ export function imageOf(model: ModelName): Shape {
   return model === 'binarynet' || model === 'cnv' ? [32, 32, 3] : [28, 28, 1];
 }
 
-export function noise(model: ModelName, batch: number, steps: number): TrainingData {
+export function noise(model: ModelName, batch: number, steps: number): CheckedData {
   const image = imageOf(model);
   const split = (count: number) => ({
     images: Uint8Array.from(
@@ -36,7 +36,7 @@ export function noise(model: ModelName, batch: number, steps: number): TrainingD
 }
 
 /** The training images as reals. */
-export function normalised({ train, normalise }: TrainingData): Float32Array<ArrayBuffer> {
+export function normalised({ train, normalise }: CheckedData): Float32Array<ArrayBuffer> {
   const { scale, shift } = normalise;
   return Float32Array.from(
     train.images,

@@ -43,6 +43,8 @@ export interface TrainReport {
 }
 
 export interface EpochReport extends EpochInfo {
+  readonly testLoss: number;
+  readonly testAccuracy: number;
   readonly layers: readonly {
     readonly name: string;
     readonly angleDegrees: number;

@@ -151,6 +151,7 @@ export async function train(flags: TrainFlags, command: Command): Promise<void> 
       : await GeometryTap.create(trainer.network, {
           onSample: (sample) => samples.push(sampleRecord(sample)),
           start: initialValues(model, run.seed),
+          ...(resumed === undefined ? {} : { resume: resumed.checkpoint }),
         });
 
   const progress = new ProgressLine(quiet, trainer.batches);
@@ -158,9 +159,7 @@ export async function train(flags: TrainFlags, command: Command): Promise<void> 
   const result = await trainer
     .fit({
       signal: interrupt.signal,
-      ...(tap === undefined || flags.tap === undefined
-        ? {}
-        : { tap: { everySteps: flags.tap, encode: tap.encode } }),
+      ...(tap === undefined || flags.tap === undefined ? {} : { tap: tap.every(flags.tap) }),
       onSteps: (info) => progress.update(info),
       onEpoch: async (info) => {
         progress.endEpoch(info, run.epochs);
@@ -246,8 +245,14 @@ async function epochRecord(trainer: Trainer, info: EpochInfo): Promise<EpochReco
     );
   }
   const ratios = await flipRatios(trainer);
+  const { testLoss, testAccuracy } = info;
+  if (testLoss === undefined || testAccuracy === undefined) {
+    throw new OptionError('A report of a training needs a test split.', { given: trainer.data.name });
+  }
   return {
     ...info,
+    testLoss,
+    testAccuracy,
     layers: geometry.map(({ name, meanAngle, expectedAngle }) => ({
       name,
       angleDegrees: meanAngle,
@@ -398,7 +403,7 @@ class ProgressLine {
     if (this.#quiet) return;
     const text =
       `epoch ${info.epoch}/${epochs}  loss ${info.trainLoss.toFixed(4)}  accuracy ${(100 * info.trainAccuracy).toFixed(2)} %` +
-      `  test ${(100 * info.testAccuracy).toFixed(2)} %  ${info.imagesPerSecond.toFixed(0)} images/s  ${duration(info.seconds)}`;
+      `  test ${(100 * (info.testAccuracy ?? Number.NaN)).toFixed(2)} %  ${info.imagesPerSecond.toFixed(0)} images/s  ${duration(info.seconds)}`;
     if (this.#bar === undefined) console.log(text);
     else process.stdout.write(`\r\x1b[K${text}\n`);
   }

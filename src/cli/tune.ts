@@ -57,8 +57,7 @@ Examples:
 
 async function act(gpu: Gpu, flags: Flags): Promise<void> {
   if (flags.clear !== undefined) {
-    const count = gpu.choices.clear(flags.clear === true ? undefined : flags.clear);
-    gpu.choices.save();
+    const count = ops.clearChoices(gpu, flags.clear === true ? undefined : flags.clear);
     if (!flags.json) console.log(`forgot ${count} ${count === 1 ? 'choice' : 'choices'}\n`);
   } else if (flags.pin !== undefined) {
     ops.pinKernel(gpu, flags.pin.key, flags.pin.kernel);

@@ -1,4 +1,5 @@
 /** Images as networks take them outside of a training: reals on the host. */
+import { channelValues } from '../ops/data.ts';
 import type { Dataset } from './dataset.ts';
 
 /**
@@ -14,11 +15,12 @@ export function samplesOf(
   const { first = 0, count = data[split].count } = options;
   const size = data.image.reduce((product, extent) => product * extent, 1);
   const channels = data.image[2];
-  const { scale, shift } = data.normalise;
+  const scale = channelValues('scale', data.normalise.scale, 1, channels, data.name);
+  const shift = channelValues('shift', data.normalise.shift, 0, channels, data.name);
   const bytes = data[split].images.subarray(first * size, (first + count) * size);
   return Float32Array.from(
     bytes,
-    (byte, i) => byte * (scale[i % channels] ?? 1) + (shift[i % channels] ?? 0),
+    (byte, i) => byte * (scale[i % scale.length] ?? 1) + (shift[i % shift.length] ?? 0),
   );
 }
 

@@ -11,6 +11,7 @@ import { BnnError, DataUnavailableError, FormatError, listed } from '../errors.t
 import type { Gpu } from '../gpu/index.ts';
 import { type FoldedModel, foldForInference, type Model, type ParameterValues } from '../graph/index.ts';
 import type { LayerFactory } from '../layers/index.ts';
+import { assertKnownOptions, namesOf } from '../options.ts';
 import { Classifier, type ClassifierOptions } from './classifier.ts';
 import { readModelFile } from './model-file.ts';
 import { decodeNotes, type ReadNotes } from './notes.ts';
@@ -53,6 +54,8 @@ export interface LoadOptions {
   /** Aborts fetching. */
   readonly signal?: AbortSignal;
 }
+
+const OPTIONS = namesOf<LoadOptions>({ fold: true, with: true, onProgress: true, signal: true });
 
 /** What a file holds, before it is compiled. */
 export interface ModelContent extends ReadNotes {
@@ -105,6 +108,7 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
 
 /** Folds what was read and gives it its methods. */
 export function compileContent(content: ModelContent, bytes: number, options: LoadOptions = {}): LoadedModel {
+  assertKnownOptions(options, OPTIONS, 'loadModel');
   const folded: FoldedModel | undefined =
     options.fold === false ? undefined : foldForInference(content.model, content.values);
   const loaded: LoadedModel = {

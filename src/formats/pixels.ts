@@ -121,17 +121,17 @@ export function encodePixels(
   const { scale, shift, round = false } = encoding;
   const [minimum, maximum] = [encoding.minimum ?? -Infinity, encoding.maximum ?? Infinity];
   const channels = shape.at(-1) ?? 1;
-  if (![1, channels].includes(scale.length) || shift.length !== scale.length) {
+  if (![1, channels].includes(scale.length) || ![1, channels].includes(shift.length)) {
     throw new ShapeError("The encoding doesn't fit the channels of the images.", {
       given: `${scale.length} scales, ${shift.length} shifts`,
       expected: `1 or ${channels} of each`,
     });
   }
   // 256 values a channel, so that an image costs one look-up a byte.
-  const planes = scale.length;
+  const planes = Math.max(scale.length, shift.length);
   const table = Float32Array.from({ length: 256 * planes }, (_, at) => {
     const plane = at >> 8;
-    const value = (at & 255) * (scale[plane] ?? 1) + (shift[plane] ?? 0);
+    const value = (at & 255) * (scale[plane % scale.length] ?? 1) + (shift[plane % shift.length] ?? 0);
     return Math.max(minimum, Math.min(maximum, round ? Math.floor(value + 0.5) : value));
   });
   const values = new Float32Array(pixels.length);

@@ -38,4 +38,12 @@ export {
   type StoredFormat,
   type SurveyOptions,
 } from './survey.ts';
-export { type GeometrySample, GeometryTap, type TappedLayer } from './tap.ts';
+export {
+  type GeometrySample,
+  GeometryTap,
+  type GeometryTapOptions,
+  type RegularTap,
+  type TapCheckpoint,
+  type TappedLayer,
+  type TapTensor,
+} from './tap.ts';

@@ -3,6 +3,7 @@
  * binary layer, how far the dot products with binarized weights, with binarized activations and with both are
  * proportional to those with continuous ones, on the data and on the same data without its structure.
  */
+
 import { DISPOSE, Owner } from '../dispose.ts';
 import { OptionError, ShapeError } from '../errors.ts';
 import { describe, ProgramBuilder, runOnce, type Shape, sizeOf, Tensor } from '../gpu/index.ts';
@@ -20,6 +21,7 @@ import {
   pairMoments,
   proportionality,
 } from '../ops/proportionality.ts';
+import { assertKnownOptions, namesOf } from '../options.ts';
 import { meanOf, standardError } from './mean.ts';
 import { type BinaryLayer, COMPARISONS, dotProducts, operandOf, shuffled, windowOf } from './operands.ts';
 import { addPatches, type PatchCovariance, patchCovariance, type Scatter } from './patch-covariance.ts';
@@ -40,6 +42,16 @@ export interface ProportionalityOptions {
   /** Called after every batch. */
   readonly onProgress?: (done: number, samples: number) => void;
 }
+
+const OPTIONS = namesOf<ProportionalityOptions>({
+  layers: true,
+  batch: true,
+  permuted: true,
+  bins: true,
+  patches: true,
+  seed: true,
+  onProgress: true,
+});
 
 /** A histogram of pairs: `counts[y · bins + x]`. */
 export interface PairHistogram extends PairGrid {
@@ -122,6 +134,7 @@ export async function measureProportionality(
   samples: Float32Array,
   options: ProportionalityOptions = {},
 ): Promise<LayerProportionality[]> {
+  assertKnownOptions(options, OPTIONS, 'measureProportionality');
   const { gpu, model } = network;
   const settings = resolve(options);
   const size = sizeOf(model.inputShape);

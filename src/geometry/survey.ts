@@ -2,9 +2,10 @@
  * The geometry of stored filters of any size: tensors pass through a fixed amount of GPU memory, a chunk of filters at a
  * time, and leave a few numbers a layer behind.
  */
+
 import { Owner } from '../dispose.ts';
 import { MemoryPlanError, OptionError } from '../errors.ts';
-import { Arena, type Gpu, ProgramBuilder, sizeOf, Tensor } from '../gpu/index.ts';
+import { Arena, assertGpu, type Gpu, ProgramBuilder, sizeOf, Tensor } from '../gpu/index.ts';
 import { packSigns } from '../ops/dense.ts';
 import {
   ANGLE_BINS,
@@ -26,6 +27,7 @@ import {
   type PairStructure,
   summarizePairs,
 } from '../ops/structure.ts';
+import { assertKnownOptions, namesOf } from '../options.ts';
 import { paddedLength } from '../reference/rotation.ts';
 import { expectedAngleDegrees, sdAngleDegrees } from './closed-forms.ts';
 import { bestTernary, type Density, leastSquaresTwoBits, residualAngles } from './curves.ts';
@@ -102,6 +104,8 @@ export interface SurveyOptions {
   readonly pairs?: boolean | undefined;
 }
 
+const OPTIONS = namesOf<SurveyOptions>({ memory: true, nearZero: true, rotate: true, pairs: true });
+
 const MEGABYTE = 2 ** 20;
 const LARGEST_CHUNK = 64 * MEGABYTE;
 const BYTES: Readonly<Record<StoredFormat, number>> = { f32: 4, f16: 2, bf16: 2 };
@@ -125,6 +129,8 @@ export class FilterSurvey extends Owner {
   /** @throws OptionError */
   constructor(gpu: Gpu, options: SurveyOptions = {}) {
     super();
+    assertGpu(gpu, 'FilterSurvey');
+    assertKnownOptions(options, OPTIONS, 'FilterSurvey');
     const { memory = 256 * MEGABYTE, nearZero, rotate = false, pairs = false } = options;
     if (!(memory >= 16 * MEGABYTE)) {
       throw new OptionError('There is too little memory to measure filters in.', {
@@ -234,7 +240,10 @@ export class FilterSurvey extends Owner {
       format === 'f32'
         ? Tensor.view('filters', [count, length], 'f32', buffer)
         : Tensor.view('filters', [words], 'u32', buffer);
-    this.#gpu.write(latent, bytes);
+    // An odd number of halves ends inside a word.
+    const whole = bytes.length % 4 === 0 ? bytes : new Uint8Array(4 * Math.ceil(bytes.length / 4));
+    if (whole !== bytes) whole.set(bytes);
+    this.#gpu.writeBytes(latent, whole);
     const b = new ProgramBuilder(this.#gpu, 'survey');
     const options = {
       latent,

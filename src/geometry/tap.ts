@@ -3,15 +3,17 @@
  * step, and only their reduced numbers come back, while the next steps run. Latent weights are read, never written.
  *
  *   const tap = await GeometryTap.create(trainer.network, { onSample: ({ step, layers }) => draw(step, layers) });
- *   await trainer.fit({ tap: { everySteps: 50, encode: tap.encode } });
+ *   await trainer.fit({ tap: tap.every(50) });
  *   tap.dispose();
  */
+
 import { Owner } from '../dispose.ts';
-import { DisposedError } from '../errors.ts';
-import { BUFFER_USAGE, Gpu, type Program, ProgramBuilder, type Tensor } from '../gpu/index.ts';
+import { DisposedError, FormatError } from '../errors.ts';
+import { BUFFER_USAGE, Gpu, type Program, ProgramBuilder, type Shape, type Tensor } from '../gpu/index.ts';
 import type { Network } from '../graph/index.ts';
 import type { Parameter } from '../layers/index.ts';
 import { filterGeometry, signHistory } from '../ops/geometry.ts';
+import { assertKnownOptions, assertPresent, namesOf } from '../options.ts';
 import { packSigns } from '../reference/pack.ts';
 import { SIGN_HISTORY_COLUMNS } from '../reference/sign-history.ts';
 import { type LayerGeometry, layerGeometry } from './measure.ts';
@@ -36,7 +38,32 @@ export interface GeometryTapOptions {
   /** Called with every sample, in the order of the steps. */
   readonly onSample: (sample: GeometrySample) => void;
   /** Latent weights at the start, by parameter; absent, those that the network has now. */
-  readonly start?: ReadonlyMap<string, Float32Array>;
+  readonly start?: ReadonlyMap<string, Float32Array<ArrayBuffer>>;
+  /**
+   * The checkpoint that the training was restored from: flips and ages go on from what a tap had counted then. Without one of
+   * a tapped training, they begin anew.
+   */
+  readonly resume?: TapCheckpoint;
+}
+
+const OPTIONS = namesOf<GeometryTapOptions>({ onSample: true, start: true, resume: true });
+
+/** What of a tap a checkpoint keeps; every `Checkpoint` of the trainer is one. */
+export interface TapCheckpoint {
+  readonly tensors: ReadonlyMap<string, TapTensor>;
+}
+
+export interface TapTensor {
+  readonly dtype: 'F32' | 'U32';
+  readonly shape: Shape;
+  readonly data: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
+}
+
+/** A tap as `FitHooks.tap` takes it. */
+export interface RegularTap {
+  readonly everySteps: number;
+  readonly encode: GeometryTap['encode'];
+  readonly state: GeometryTap['state'];
 }
 
 interface Tapped {
@@ -81,35 +108,47 @@ export class GeometryTap extends Owner {
 
   /** Compiles the tap; takes 4 bytes a weight on the GPU for ages, and two more copies of the packed signs. */
   static async create(network: Network, options: GeometryTapOptions): Promise<GeometryTap> {
+    assertPresent(network, 'the network', 'GeometryTap.create');
+    assertKnownOptions(options, OPTIONS, 'GeometryTap.create');
     const { gpu } = network;
     const owned: Tensor[] = [];
     const builder = new ProgramBuilder(gpu, 'geometry tap');
     try {
-      const layers: Tapped[] = [];
-      const encoder = gpu.device.createCommandEncoder();
-      for (const parameter of network.binaryParameters) {
-        const { name, value, packed, spec } = parameter;
-        if (packed === undefined) continue;
-        const make = (label: string, dtype: 'bits' | 'u32') => {
-          const tensor = gpu.tensor(`${name} (${label})`, spec.shape, dtype);
-          owned.push(tensor);
-          return tensor;
-        };
-        const [start, before, ages] = [make('start', 'bits'), make('before', 'bits'), make('ages', 'u32')];
-        copy(encoder, packed, before);
-        const given = options.start?.get(name);
-        if (given === undefined) copy(encoder, packed, start);
-        else {
-          const channels = spec.shape.at(-1) ?? 1;
-          gpu.write(start, packSigns(given, given.length / channels, channels));
-        }
-        layers.push({
-          parameter,
-          statistics: builder.keep(filterGeometry(builder, { latent: value })),
-          history: builder.keep(signHistory(builder, { now: packed, start, before, ages })),
+      const layers = await gpu.scoped('geometry tap', () => {
+        const encoder = gpu.encoder('geometry tap');
+        const layers = network.binaryParameters.flatMap((parameter): Tapped[] => {
+          const { name, value, packed, spec } = parameter;
+          if (packed === undefined) return [];
+          const make = (label: string, dtype: 'bits' | 'u32') => {
+            const tensor = gpu.tensor(`${name} (${label})`, spec.shape, dtype);
+            owned.push(tensor);
+            return tensor;
+          };
+          const [start, before, ages] = [make('start', 'bits'), make('before', 'bits'), make('ages', 'u32')];
+          const copyTo = (target: Tensor) =>
+            gpu.copy(encoder, packed.placement, target.placement, Gpu.allocatedBytes(packed.byteLength));
+          const state = [start, before, ages];
+          const known = state.flatMap((tensor) => resumedWords(options.resume, tensor) ?? []);
+          const given = options.start?.get(name);
+          if (known.length === state.length) {
+            state.forEach((tensor, i) => {
+              gpu.write(tensor, known[i] ?? []);
+            });
+          } else {
+            copyTo(before);
+            if (given === undefined) copyTo(start);
+            else {
+              const channels = spec.shape.at(-1) ?? 1;
+              gpu.write(start, packSigns(given, given.length / channels, channels));
+            }
+          }
+          const statistics = builder.keep(filterGeometry(builder, { latent: value }));
+          const history = builder.keep(signHistory(builder, { now: packed, start, before, ages }));
+          return [{ parameter, statistics, history }];
         });
-      }
-      gpu.submit(encoder);
+        gpu.submit(encoder);
+        return layers;
+      });
       return new GeometryTap(gpu, await builder.compile(), layers, owned, options.onSample);
     } catch (cause) {
       for (const tensor of owned) tensor.dispose();
@@ -117,32 +156,51 @@ export class GeometryTap extends Owner {
     }
   }
 
+  /** The tap as `fit` takes it, with all that a checkpoint needs: `trainer.fit({ tap: tap.every(50) })`. */
+  every(steps: number): RegularTap {
+    return { everySteps: steps, encode: this.encode, state: this.state };
+  }
+
+  /** What the flips and ages of later samples follow from; a checkpoint that has it resumes the tap, see `resume`. */
+  readonly state = async (): Promise<Map<string, TapTensor>> => {
+    const tensors = new Map<string, TapTensor>();
+    for (const tensor of this.#owned) {
+      const data = await this.#gpu.readWords(tensor);
+      tensors.set(stateName(tensor), { dtype: 'U32', shape: [data.length], data });
+    }
+    return tensors;
+  };
+
   /**
    * Records a sample of the weights as they are then; nothing is submitted. Fits `FitHooks.tap`.
-   * @returns to be called once the encoder was submitted: resolves when the sample was handed on
+   * @returns to be called once the encoder was submitted, with a promise that rejects if that wasn't done after all: resolves
+   *   when the sample was handed on
    */
-  readonly encode = (encoder: GPUCommandEncoder, step: number): (() => Promise<void>) => {
+  readonly encode = (
+    encoder: GPUCommandEncoder,
+    step: number,
+  ): ((done?: Promise<unknown>) => Promise<void>) => {
     if (this.#disposed) throw new DisposedError('This tap was disposed.', { where: 'GeometryTap' });
     const staging = this.#free.pop() ?? this.#makeStaging();
-    this.#program.encode(encoder);
-    let offset = 0;
-    for (const { statistics, history } of this.#layers) {
-      for (const tensor of [statistics, history]) {
-        const from = tensor.placement;
-        encoder.copyBufferToBuffer(from.buffer, from.offset, staging.buffer, offset, tensor.byteLength);
-        offset += tensor.byteLength;
+    try {
+      this.#program.encode(encoder);
+      let offset = 0;
+      for (const { statistics, history } of this.#layers) {
+        for (const tensor of [statistics, history]) {
+          const target = { buffer: staging.buffer, offset };
+          this.#gpu.copy(encoder, tensor.placement, target, tensor.byteLength);
+          offset += tensor.byteLength;
+        }
       }
+    } catch (cause) {
+      this.#free.push(staging);
+      throw cause;
     }
-    return () => {
-      const mapped = this.#gpu.orLost(staging.buffer.mapAsync(MAP_READ));
-      const handed = this.#order.then(async () => {
-        await mapped;
-        this.#gpu.counters.readbacks += 1;
-        const layers = this.#layersFrom(staging.buffer.getMappedRange());
-        staging.buffer.unmap();
-        this.#free.push(staging);
-        this.#onSample({ step, layers });
-      });
+    return (done) => {
+      const layers = this.#read(staging, done);
+      // It may fail while an earlier one is waited for.
+      layers.catch(() => undefined);
+      const handed = this.#order.then(async () => this.#onSample({ step, layers: await layers }));
       // Whoever waits for this sample hears of its failure; the next one must not.
       this.#order = handed.catch(() => undefined);
       return handed;
@@ -160,6 +218,19 @@ export class GeometryTap extends Owner {
 
   override get disposed(): boolean {
     return this.#disposed;
+  }
+
+  async #read(staging: Staging, done: Promise<unknown> | undefined): Promise<TappedLayer[]> {
+    const { buffer } = staging;
+    try {
+      const [memory, steps] = await Promise.allSettled([this.#gpu.map('geometry tap', buffer), done]);
+      if (steps.status === 'rejected') throw steps.reason;
+      if (memory.status === 'rejected') throw memory.reason;
+      return this.#layersFrom(memory.value);
+    } finally {
+      if (buffer.mapState === 'mapped') buffer.unmap();
+      this.#free.push(staging);
+    }
   }
 
   #makeStaging(): Staging {
@@ -192,14 +263,26 @@ export class GeometryTap extends Owner {
   }
 }
 
-const MAP_READ = 1;
-
 function bytesOf({ statistics, history }: Tapped): number {
   return statistics.byteLength + history.byteLength;
 }
 
-function copy(encoder: GPUCommandEncoder, from: Tensor, to: Tensor): void {
-  const [source, target] = [from.placement, to.placement];
-  const bytes = Gpu.allocatedBytes(from.byteLength);
-  encoder.copyBufferToBuffer(source.buffer, source.offset, target.buffer, target.offset, bytes);
+/** The name of a tensor of a tap in checkpoints. */
+function stateName({ label }: Tensor): string {
+  return `tap/${label}`;
+}
+
+/** What a checkpoint holds for a tensor of a tap; nothing where it is of a training without one. */
+function resumedWords(
+  resume: TapCheckpoint | undefined,
+  tensor: Tensor,
+): Uint32Array<ArrayBuffer> | undefined {
+  const saved = resume?.tensors.get(stateName(tensor));
+  if (saved === undefined) return undefined;
+  if (saved.data instanceof Uint32Array && saved.data.byteLength === tensor.byteLength) return saved.data;
+  throw new FormatError("A tensor of the checkpoint isn't one of this tap.", {
+    given: `${saved.dtype} [${saved.shape.join(', ')}]`,
+    expected: `${tensor.byteLength / 4} words`,
+    where: stateName(tensor),
+  });
 }

@@ -2,6 +2,7 @@
  * The GPU as the rest of the library sees it: an adapter and a device, acquired or handed in; tracked buffers; a cache
  * of pipelines; and errors that surface as typed exceptions of the call that caused them.
  */
+
 import { Owner } from '../dispose.ts';
 import {
   BnnError,
@@ -9,15 +10,18 @@ import {
   DisposedError,
   GpuValidationError,
   NoAdapterError,
+  OptionError,
   OutOfMemoryError,
   ShapeError,
   WebGpuUnavailableError,
 } from '../errors.ts';
+import { assertKnownOptions, namesOf } from '../options.ts';
 import { Choices, storageOf } from './choices.ts';
-import { type Constants, type KernelSpec, loadShader } from './kernel.ts';
+import { type HostData, hostDataFor } from './host-data.ts';
+import { type Constants, type KernelSpec, loadShader, type ShaderSource, shaderOf } from './kernel.ts';
 import { MemoryLedger } from './memory.ts';
 import { Pace } from './pace.ts';
-import { type DType, describe, type Shape, Tensor } from './tensor.ts';
+import { type DType, describe, type Placement, type Shape, Tensor } from './tensor.ts';
 
 export interface AdapterSummary {
   /** A name for people, made of the rest; words that say so where a browser hides all of it, as Firefox does. */
@@ -51,6 +55,13 @@ export interface RequestOptions {
   /** How this host waits for a software adapter; by awaiting it when absent. It settles as its argument does. */
   readonly waitForSoftware?: <T>(work: Promise<T>) => Promise<T>;
 }
+
+const REQUEST = namesOf<RequestOptions>({
+  gpu: true,
+  powerPreference: true,
+  requireHardware: true,
+  waitForSoftware: true,
+});
 
 /** Element types as JavaScript sees them after a readback. */
 export interface HostArrays {
@@ -100,7 +111,12 @@ export class Gpu extends Owner {
   readonly #owned: boolean;
   readonly #wait: <T>(work: Promise<T>) => Promise<T>;
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
+  /** Pipelines that were made without waiting. */
+  readonly #pipelinesNow = new Map<string, GPUComputePipeline>();
+  /** By their text, since two kernels may have one name. */
   readonly #modules = new Map<string, GPUShaderModule>();
+  /** A number for each text, or family of texts, that pipelines were made of. */
+  readonly #sources = new Map<ShaderSource, number>();
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
   readonly #onFault = (event: GPUUncapturedErrorEvent): void => {
     const where = this.#owned
@@ -110,6 +126,8 @@ export class Gpu extends Owner {
   };
   #loss: DeviceLostError | undefined;
   #fault: BnnError | undefined;
+  /** Whether what runs now is heard by error scopes of this library's. */
+  #inScope = false;
   #disposed = false;
   /** Submits and readbacks so far: what "no readback in a training step" is measured with. */
   readonly counters = { submits: 0, readbacks: 0, pipelines: 0 };
@@ -147,6 +165,7 @@ export class Gpu extends Owner {
    * @throws WebGpuUnavailableError where there is no WebGPU, NoAdapterError where it has no (suitable) adapter
    */
   static async request(options: RequestOptions = {}): Promise<Gpu> {
+    assertKnownOptions(options, REQUEST, 'Gpu.request');
     const entry = options.gpu ?? globalThis.navigator?.gpu;
     if (entry === undefined) {
       throw new WebGpuUnavailableError('WebGPU is not available here.', {
@@ -196,8 +215,8 @@ export class Gpu extends Owner {
    * WebGPU's defaults.
    */
   static fromDevice(device: GPUDevice): Gpu {
-    const { gpu } = globalThis.navigator ?? {};
-    return new Gpu(device, summarize(device.adapterInfo), device, false, gpu, undefined);
+    const info: GPUAdapterInfo | undefined = device.adapterInfo;
+    return new Gpu(device, summarize(info), device, false, globalThis.navigator?.gpu, undefined);
   }
 
   get features(): ReadonlySet<string> {
@@ -214,14 +233,20 @@ export class Gpu extends Owner {
 
   /** @throws DeviceLostError, DisposedError, or the fault of an earlier call that nobody awaited */
   assertUsable(): void {
-    // Disposing destroys the device, which counts as a loss too.
-    if (this.#disposed) throw new DisposedError('This Gpu was disposed.', { where: 'Gpu' });
-    if (this.#loss !== undefined) throw this.#loss;
-    if (this.#fault !== undefined) {
+    this.#assertThere();
+    // In scopes of its own, a call hears of its own faults; those of others on a shared device are none of its business.
+    if (this.#fault !== undefined && (this.#owned || !this.#inScope)) {
       const fault = this.#fault;
       this.#fault = undefined;
       throw fault;
     }
+  }
+
+  /** @throws DisposedError, DeviceLostError */
+  #assertThere(): void {
+    // Disposing destroys the device, which counts as a loss too.
+    if (this.#disposed) throw new DisposedError('This Gpu was disposed.', { where: 'Gpu' });
+    if (this.#loss !== undefined) throw this.#loss;
   }
 
   /**
@@ -229,21 +254,54 @@ export class Gpu extends Owner {
    * name `where`. The body is synchronous, since error scopes are a stack that the whole device shares.
    */
   async scoped<T>(where: string, body: () => T): Promise<T> {
-    this.assertUsable();
-    const { device } = this;
-    for (const filter of ['internal', 'validation', 'out-of-memory'] as const) device.pushErrorScope(filter);
-    let verdicts: Promise<GPUError | null>[] = [];
-    let result: T;
-    try {
-      result = body();
-    } finally {
-      verdicts = [0, 1, 2].map(() => device.popErrorScope().catch(() => null));
-    }
-    for (const error of await this.#wait(Promise.all(verdicts))) {
-      if (error !== null) throw typedError(error, where);
-    }
+    if (this.#owned) this.assertUsable();
+    else this.#assertThere();
+    const { result, verdict } = this.#inScopes(where, body);
+    await verdict;
     if (this.#loss !== undefined) throw this.#loss;
     return result;
+  }
+
+  /**
+   * Runs `body` in error scopes of its own. @returns its result, and a promise that rejects with what the scopes caught; a
+   * scope that can't be asked counts as one that caught something
+   */
+  #inScopes<T>(where: string, body: () => T): { result: T; verdict: Promise<void> } {
+    const { device } = this;
+    const verdicts: Promise<GPUError | null>[] = [];
+    let open = 0;
+    let result: T;
+    const outer = this.#inScope;
+    try {
+      for (const filter of ['internal', 'validation', 'out-of-memory'] as const) {
+        this.#made('open an error scope', where, () => [device.pushErrorScope(filter)]);
+        open += 1;
+      }
+      this.#inScope = true;
+      result = body();
+    } finally {
+      this.#inScope = outer;
+      // An async function, so that what is thrown at once is a rejection too.
+      for (; open > 0; open--) verdicts.push((async () => device.popErrorScope())());
+      for (const one of verdicts) one.catch(() => undefined);
+    }
+    const verdict = this.orLost(Promise.all(verdicts), where).then((errors) => {
+      for (const error of errors) if (error !== null) throw typedError(error, where);
+    });
+    verdict.catch(() => undefined);
+    return { result, verdict };
+  }
+
+  /** What a call of the device gives. @throws DeviceLostError, GpuValidationError where it throws, or gives nothing */
+  #made<T>(what: string, where: string, call: () => T | null | undefined): T {
+    let cause: unknown;
+    try {
+      const made = call();
+      if (made !== null && made !== undefined) return made;
+    } catch (reason) {
+      cause = reason;
+    }
+    throw this.#loss ?? refusal(`The device refused to ${what}.`, where, cause);
   }
 
   /** A tracked buffer; the caller destroys it through the returned `release`. Errors go to the scope around. */
@@ -262,7 +320,7 @@ export class Gpu extends Owner {
         remedy: 'use a smaller batch or a smaller model',
       });
     }
-    const buffer = this.device.createBuffer({ label, size, usage });
+    const buffer = this.#made('make a buffer', label, () => this.device.createBuffer({ label, size, usage }));
     this.memory.enter(size);
     let released = false;
     return {
@@ -270,8 +328,8 @@ export class Gpu extends Owner {
       release: () => {
         if (released) return;
         released = true;
-        buffer.destroy();
         this.memory.strike(size);
+        buffer.destroy();
       },
     };
   }
@@ -284,18 +342,19 @@ export class Gpu extends Owner {
   /**
    * A tensor with memory of its own, filled with `data` or zeros. The caller disposes it. A fault of the allocation
    * (out of memory) surfaces at the next awaited call; use `scoped` around it to catch it there.
-   * @param data as many elements as the shape has; packed words for `bits`
+   * @param data as many elements as the shape has, of its type (see `write`)
    */
-  tensor(label: string, shape: Shape, dtype: DType, data?: ArrayBufferView): Tensor {
+  tensor(label: string, shape: Shape, dtype: DType, data?: HostData): Tensor {
     return this.allocate(new Tensor(label, shape, dtype), data);
   }
 
   /** Gives a declared tensor memory of its own, filled with `data` or zeros. See `tensor`. */
-  allocate(tensor: Tensor, data?: ArrayBufferView): Tensor {
+  allocate(tensor: Tensor, data?: HostData): Tensor {
     const { label, byteLength, shape, dtype } = tensor;
-    if (data !== undefined && data.byteLength !== byteLength) {
+    const bytes = data === undefined ? undefined : hostDataFor(tensor, data);
+    if (bytes !== undefined && bytes.byteLength !== byteLength) {
       throw new ShapeError("The data doesn't fill the tensor.", {
-        given: `${data.byteLength} bytes`,
+        given: `${bytes.byteLength} bytes`,
         expected: `${byteLength} bytes for ${describe(shape, dtype)}`,
         where: label,
       });
@@ -303,22 +362,67 @@ export class Gpu extends Owner {
     const { STORAGE, COPY_SRC, COPY_DST } = BUFFER_USAGE;
     const { buffer, release } = this.createBuffer(label, byteLength, STORAGE | COPY_SRC | COPY_DST);
     tensor.place({ buffer, offset: 0 }, release);
-    if (data !== undefined) this.write(tensor, data);
+    try {
+      if (bytes !== undefined) this.writeBytes(tensor, bytes);
+    } catch (cause) {
+      tensor.dispose();
+      throw cause;
+    }
     return tensor;
   }
 
-  /** Copies `data` into a tensor, from its start; queued, in order with submits. */
-  write(tensor: Tensor, data: ArrayBufferView): void {
+  /**
+   * Copies `data` into a tensor, from its start; queued, in order with submits. What follows `data` in the tensor stays.
+   * @param data elements of the tensor's type: `Float32Array` for f32 (`Float64Array` and arrays of numbers are rounded to
+   *   it), `Int32Array` for i32, `Uint32Array` for u32 and for the packed words of bits, `Uint8Array` for u8
+   * @throws ShapeError for another element type, for more than the tensor holds, and for bytes that end inside a word which
+   *   holds more than them
+   */
+  write(tensor: Tensor, data: HostData): void {
+    this.writeBytes(tensor, hostDataFor(tensor, data));
+  }
+
+  /**
+   * `write` of memory as it is, whatever its element type: what `readBytes` gave, or a file holds.
+   * @throws ShapeError as `write`
+   */
+  writeBytes(tensor: Tensor, bytes: Uint8Array<ArrayBuffer>): void {
     this.assertUsable();
     const { buffer, offset } = tensor.placement;
-    const whole = data.byteLength & ~3;
-    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    if (whole > 0) this.device.queue.writeBuffer(buffer, offset, bytes, 0, whole);
-    if (whole < data.byteLength) {
+    const { label, shape, dtype, byteLength } = tensor;
+    if (bytes.byteLength > byteLength) {
+      throw new ShapeError('The data is larger than the tensor.', {
+        given: `${bytes.byteLength} bytes`,
+        expected: `${byteLength} bytes at most, for ${describe(shape, dtype)}`,
+        where: label,
+      });
+    }
+    const whole = bytes.byteLength & ~3;
+    const rest = bytes.byteLength - whole;
+    if (rest > 0 && (tensor.isView || bytes.byteLength < byteLength)) {
+      throw new ShapeError(
+        'These bytes end inside a word: to write them would change the bytes after them.',
+        {
+          given: `${bytes.byteLength} bytes`,
+          expected: 'a multiple of 4 bytes',
+          where: label,
+          remedy: 'write up to the end of a word, with the bytes that are to stand there',
+        },
+      );
+    }
+    if (whole > 0) this.writeBuffer(label, buffer, offset, bytes.subarray(0, whole));
+    if (rest > 0) {
+      // The tensor's own padding.
       const tail = new Uint8Array(4);
       tail.set(bytes.subarray(whole));
-      this.device.queue.writeBuffer(buffer, offset + whole, tail);
+      this.writeBuffer(label, buffer, offset + whole, tail);
     }
+  }
+
+  /** Copies bytes, a multiple of 4, into a buffer; queued, in order with submits. */
+  writeBuffer(where: string, buffer: GPUBuffer, offset: number, bytes: Uint8Array<ArrayBuffer>): void {
+    this.assertUsable();
+    this.#made('write to a buffer', where, () => [this.device.queue.writeBuffer(buffer, offset, bytes)]);
   }
 
   /** Waits for the queue and copies a tensor to the host. */
@@ -365,36 +469,79 @@ export class Gpu extends Owner {
     const where = `reading ${tensor.label}`;
     let release = () => {};
     try {
-      const { staging, mapped } = await this.scoped(where, () => {
-        const { buffer, offset } = tensor.placement;
+      const mapped = await this.scoped(where, () => {
+        const { placement } = tensor;
         const made = this.createBuffer(where, bytes, BUFFER_USAGE.MAP_READ | BUFFER_USAGE.COPY_DST);
         release = made.release;
-        const encoder = this.device.createCommandEncoder();
-        encoder.copyBufferToBuffer(buffer, offset, made.buffer, 0, bytes);
+        const encoder = this.encoder(where);
+        this.copy(encoder, placement, { buffer: made.buffer, offset: 0 }, bytes);
         this.submit(encoder);
-        this.counters.readbacks += 1;
-        const mapped = this.orLost(made.buffer.mapAsync(MAP_READ));
-        // Awaited below; a rejection before that must not count as unhandled.
-        mapped.catch(() => undefined);
-        return { staging: made.buffer, mapped };
+        // In an object, since what is given back by itself would be awaited here.
+        return { memory: this.map(where, made.buffer, bytes) };
       });
-      await mapped;
-      return staging.getMappedRange(0, bytes).slice(0, tensor.byteLength);
+      return (await mapped.memory).slice(0, tensor.byteLength);
     } finally {
       release();
     }
   }
 
+  /**
+   * Maps a buffer that was made for it, to be read once the GPU has done what was submitted before. Nothing is reported as
+   * unhandled if nobody awaits it.
+   * @returns its first `bytes`, or all; they are gone when the buffer is unmapped
+   * @throws DeviceLostError, GpuValidationError
+   */
+  map(where: string, buffer: GPUBuffer, bytes?: number): Promise<ArrayBuffer> {
+    const mapped = this.orLost(
+      this.#made('map a buffer', where, () => buffer.mapAsync(MAP_READ)),
+      where,
+    ).then(() => {
+      this.counters.readbacks += 1;
+      return this.#made('hand out a mapped buffer', where, () => buffer.getMappedRange(0, bytes));
+    });
+    mapped.catch(() => undefined);
+    return mapped;
+  }
+
+  /** A command encoder. */
+  encoder(label: string): GPUCommandEncoder {
+    this.assertUsable();
+    return this.#made('make a command encoder', label, () => this.device.createCommandEncoder({ label }));
+  }
+
+  /** A compute pass of an encoder. */
+  pass(encoder: GPUCommandEncoder, descriptor: GPUComputePassDescriptor = {}): GPUComputePassEncoder {
+    return this.#made('begin a compute pass', encoder.label, () => encoder.beginComputePass(descriptor));
+  }
+
+  /** Encodes a copy of `bytes`, a multiple of 4. */
+  copy(encoder: GPUCommandEncoder, from: Placement, to: Placement, bytes: number): void {
+    this.#made('copy between buffers', encoder.label, () => [
+      encoder.copyBufferToBuffer(from.buffer, from.offset, to.buffer, to.offset, bytes),
+    ]);
+  }
+
+  /** A set of timestamps; the caller destroys it. */
+  timestamps(label: string, count: number): GPUQuerySet {
+    this.assertUsable();
+    return this.#made('make timestamps', label, () =>
+      this.device.createQuerySet({ label, type: 'timestamp', count }),
+    );
+  }
+
   submit(encoder: GPUCommandEncoder): void {
     this.assertUsable();
+    this.#made('take a submit', encoder.label, () => [this.device.queue.submit([encoder.finish()])]);
     this.counters.submits += 1;
-    this.device.queue.submit([encoder.finish()]);
   }
 
   /** Waits until the GPU has done everything submitted so far. @throws DeviceLostError */
   async finished(): Promise<void> {
     this.assertUsable();
-    await this.orLost(this.device.queue.onSubmittedWorkDone());
+    await this.orLost(
+      this.#made('wait for its work', 'finished', () => this.device.queue.onSubmittedWorkDone()),
+      'waiting for the GPU',
+    );
     this.assertUsable();
   }
 
@@ -403,32 +550,78 @@ export class Gpu extends Owner {
    * @throws GpuValidationError naming the kernel; DataUnavailableError where its shader can't be loaded
    */
   pipeline(kernel: KernelSpec, constants: Constants): Promise<GPUComputePipeline> {
-    this.assertUsable();
-    const key = pipelineKey(kernel, constants);
+    if (this.#owned) this.assertUsable();
+    else this.#assertThere();
+    const key = this.#pipelineKey(kernel, constants);
     let pipeline = this.#pipelines.get(key);
     if (pipeline === undefined) {
       this.counters.pipelines += 1;
-      pipeline = this.#compile(kernel, constants, key);
+      pipeline = this.#compile(kernel, constants);
       this.#pipelines.set(key, pipeline);
       pipeline.catch(() => this.#pipelines.delete(key));
     }
     return pipeline;
   }
 
+  /**
+   * The pipeline of a kernel for callers that can't wait; its shader must be here. What is wrong with it is thrown by a later
+   * call, and it is compiled anew the next time.
+   * @throws OptionError where its shader wasn't loaded
+   */
+  pipelineNow(kernel: KernelSpec, constants: Constants): GPUComputePipeline {
+    this.assertUsable();
+    const key = this.#pipelineKey(kernel, constants);
+    const known = this.#pipelinesNow.get(key);
+    if (known !== undefined) return known;
+    const code = shaderOf(kernel);
+    if (code === undefined) {
+      throw new OptionError("A pipeline can't be made before the shader of its kernel is loaded.", {
+        where: kernel.name,
+        remedy: 'await routine.compile() first',
+      });
+    }
+    this.counters.pipelines += 1;
+    const where = pipelineLabel(kernel, constants);
+    const { result: pipeline, verdict } = this.#inScopes(where, () =>
+      this.#made('make a pipeline', where, () =>
+        this.device.createComputePipeline(this.#pipelineOf(kernel, constants, this.#module(kernel, code))),
+      ),
+    );
+    this.#pipelinesNow.set(key, pipeline);
+    verdict.catch((error: BnnError) => {
+      this.#pipelinesNow.delete(key);
+      this.#modules.delete(code);
+      this.#fault ??= error;
+    });
+    return pipeline;
+  }
+
+  /** A bind group of a kernel: buffers in the order of its bindings. */
+  bindGroup(kernel: KernelSpec, label: string, resources: readonly GPUBufferBinding[]): GPUBindGroup {
+    this.assertUsable();
+    const layout = this.#bindGroupLayout(kernel);
+    const entries = resources.map((resource, binding) => ({ binding, resource }));
+    return this.#made('make a bind group', label, () =>
+      this.device.createBindGroup({ label, layout, entries }),
+    );
+  }
+
   /** The bind group layout of a kernel; shared by all kernels with the same bindings. */
-  bindGroupLayout(kernel: KernelSpec): GPUBindGroupLayout {
+  #bindGroupLayout(kernel: KernelSpec): GPUBindGroupLayout {
     const accesses = Object.values(kernel.bindings);
     const key = accesses.join();
     let layout = this.#layouts.get(key);
     if (layout === undefined) {
-      layout = this.device.createBindGroupLayout({
-        label: key,
-        entries: accesses.map((access, binding) => ({
-          binding,
-          visibility: COMPUTE_STAGE,
-          buffer: { type: access === 'read' ? 'read-only-storage' : 'storage' },
-        })),
-      });
+      layout = this.#made('make a bind group layout', kernel.name, () =>
+        this.device.createBindGroupLayout({
+          label: key,
+          entries: accesses.map((access, binding) => ({
+            binding,
+            visibility: COMPUTE_STAGE,
+            buffer: { type: access === 'read' ? 'read-only-storage' : 'storage' },
+          })),
+        }),
+      );
       this.#layouts.set(key, layout);
     }
     return layout;
@@ -440,46 +633,87 @@ export class Gpu extends Owner {
     this.#disposed = true;
     this.device.removeEventListener('uncapturederror', this.#onFault);
     this.#pipelines.clear();
+    this.#pipelinesNow.clear();
     this.#modules.clear();
+    this.#sources.clear();
     this.#layouts.clear();
     if (this.#owned) this.device.destroy();
   }
 
-  async #compile(kernel: KernelSpec, constants: Constants, label: string): Promise<GPUComputePipeline> {
+  async #compile(kernel: KernelSpec, constants: Constants): Promise<GPUComputePipeline> {
     const code = await loadShader(kernel);
-    let module = this.#modules.get(kernel.name);
-    if (module === undefined) {
-      // What is wrong with the text is said below, by the pipeline and the module's own messages.
-      this.device.pushErrorScope('validation');
-      module = this.device.createShaderModule({ label: kernel.name, code });
-      this.device.popErrorScope().catch(() => null);
-      this.#modules.set(kernel.name, module);
-    }
+    this.assertUsable();
+    const where = pipelineLabel(kernel, constants);
+    let module: GPUShaderModule | undefined;
     try {
-      return await this.orLost(
-        this.device.createComputePipelineAsync({
-          label,
-          layout: this.device.createPipelineLayout({ bindGroupLayouts: [this.bindGroupLayout(kernel)] }),
-          compute: { module, entryPoint: 'main', constants },
-        }),
-      );
+      const { result, verdict } = this.#inScopes(where, () => {
+        module = this.#module(kernel, code);
+        const descriptor = this.#pipelineOf(kernel, constants, module);
+        const made = this.#made('make a pipeline', where, () =>
+          this.device.createComputePipelineAsync(descriptor),
+        );
+        made.catch(() => undefined);
+        return { made };
+      });
+      const pipeline = await this.orLost(result.made, where);
+      await verdict;
+      return this.#made('make a pipeline', where, () => pipeline);
     } catch (cause) {
-      if (cause instanceof BnnError) throw cause;
-      const info = await module.getCompilationInfo().catch(() => undefined);
+      // What failed once may have been the device's fault: the module is made anew the next time.
+      if (module === undefined || this.#modules.get(code) === module) this.#modules.delete(code);
+      if (cause instanceof BnnError && !(cause instanceof GpuValidationError)) throw cause;
+      const info = await module?.getCompilationInfo().catch(() => undefined);
       const first = info?.messages.find((message) => message.type === 'error');
       throw new GpuValidationError(`The kernel ${kernel.name} doesn't compile on this device.`, {
-        given: first ? `line ${first.lineNum}: ${first.message}` : String(cause),
-        where: label,
+        given: first ? `line ${first.lineNum}: ${first.message}` : saidBy(cause),
+        where,
         cause,
       });
     }
   }
 
+  #module(kernel: KernelSpec, code: string): GPUShaderModule {
+    const known = this.#modules.get(code);
+    if (known !== undefined) return known;
+    const { name: label } = kernel;
+    const module = this.#made('make a shader module', label, () =>
+      this.device.createShaderModule({ label, code }),
+    );
+    this.#modules.set(code, module);
+    return module;
+  }
+
+  #pipelineOf(
+    kernel: KernelSpec,
+    constants: Constants,
+    module: GPUShaderModule,
+  ): GPUComputePipelineDescriptor {
+    const label = pipelineLabel(kernel, constants);
+    const bindGroupLayouts = [this.#bindGroupLayout(kernel)];
+    const layout = this.#made('make a pipeline layout', label, () =>
+      this.device.createPipelineLayout({ label, bindGroupLayouts }),
+    );
+    return { label, layout, compute: { module, entryPoint: 'main', constants } };
+  }
+
+  /** Kernels are told apart by where their text comes from, their bindings and their constants. */
+  #pipelineKey({ name, source, bindings }: KernelSpec, constants: Constants): string {
+    let number = this.#sources.get(source);
+    if (number === undefined) {
+      number = this.#sources.size;
+      this.#sources.set(source, number);
+    }
+    const values = Object.entries(constants).sort(([a], [b]) => (a < b ? -1 : 1));
+    return [number, typeof source === 'string' ? '' : name, Object.values(bindings), values].join(';');
+  }
+
   /**
-   * Waits for the GPU as suits this host. Settles as `work` does; where it fails because the device is gone, with that loss.
-   * @throws DeviceLostError
+   * Waits for the GPU as suits this host. Settles as `work` does; where it fails because the device is gone, with that loss,
+   * and else with a typed error.
+   * @param where names the work in that error
+   * @throws DeviceLostError, GpuValidationError
    */
-  async orLost<T>(work: Promise<T>): Promise<T> {
+  async orLost<T>(work: Promise<T>, where = 'waiting for the GPU'): Promise<T> {
     try {
       return await this.#wait(work);
     } catch (cause) {
@@ -488,16 +722,34 @@ export class Gpu extends Owner {
         this.lost,
         new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), 50)),
       ]);
-      throw loss ?? cause;
+      if (loss !== undefined) throw loss;
+      throw cause instanceof BnnError
+        ? cause
+        : refusal('The device failed to do what was asked.', where, cause);
     }
   }
 }
 
-/** A stable name for a kernel and its constants. */
-function pipelineKey(kernel: KernelSpec, constants: Constants): string {
+/** A kernel and its constants, for people. */
+function pipelineLabel(kernel: KernelSpec, constants: Constants): string {
   const names = 'FIRST_ROW' in constants ? [...kernel.constants, 'FIRST_ROW'] : kernel.constants;
   const values = names.map((name) => `${name}=${constants[name]}`);
   return `${kernel.name}(${values.join(',')})`;
+}
+
+function refusal(what: string, where: string, cause: unknown): GpuValidationError {
+  return new GpuValidationError(what, {
+    given: saidBy(cause),
+    where,
+    remedy:
+      'try again; if it fails again, update the browser or the graphics driver, and report the kernel or tensor',
+    cause,
+  });
+}
+
+function saidBy(cause: unknown): string {
+  if (cause instanceof BnnError) return cause.given ?? cause.what;
+  return cause === undefined ? 'it gave nothing' : String(cause);
 }
 
 /** WebGPU's constants, by value: the globals that hold them are missing in Node. */
@@ -531,18 +783,19 @@ function keyOf(
   return ['unnamed', ...[...features].sort(), ...numbers.sort()].join(' ');
 }
 
-function summarize(info: GPUAdapterInfo & MatrixInfo): AdapterSummary {
-  const named = info.description || info.device || [info.vendor, info.architecture].filter(Boolean).join(' ');
+function summarize(info: Partial<GPUAdapterInfo & MatrixInfo> = {}): AdapterSummary {
+  const { vendor = '', architecture = '', device = '', description = '' } = info;
   const lanes = info.subgroupMinSize;
   const matrices = lanes === info.subgroupMaxSize ? info.subgroupMatrixConfigs : undefined;
-  const text = `${info.architecture} ${info.device} ${info.description}`.toLowerCase();
+  const text = `${architecture} ${device} ${description}`.toLowerCase();
+  const named = description || device || [vendor, architecture].filter(Boolean).join(' ');
   return {
     name: named || "a GPU that the browser doesn't name",
-    vendor: info.vendor,
-    architecture: info.architecture,
-    device: info.device,
-    description: info.description,
-    software: info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|warp|basic render/.test(text),
+    vendor,
+    architecture,
+    device,
+    description,
+    software: info.isFallbackAdapter === true || /swiftshader|llvmpipe|lavapipe|warp|basic render/.test(text),
     ...(lanes && { lanes }),
     ...(matrices && {
       matrices: matrices.map(

@@ -1,3 +1,4 @@
+export { assertGpu } from './assert.ts';
 export {
   type Choice,
   type ChoiceStore,
@@ -14,6 +15,7 @@ export {
   type HostArrays,
   type RequestOptions,
 } from './context.ts';
+export { type HostData, type Reals, toFloats } from './host-data.ts';
 export {
   type Access,
   type Constants,

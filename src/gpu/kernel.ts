@@ -71,28 +71,34 @@ export function defineKernel<
   return spec;
 }
 
-/** Shaders that are here already. */
-const here = new Map<string, string>();
+/** Shaders that were handed in. */
+const provided = new Map<string, string>();
 
 /** Hands in shaders, for callers that can't wait for them. */
 export function provideShaders(shaders: Shaders): void {
-  for (const [path, text] of Object.entries(shaders)) here.set(path, text);
+  for (const [path, text] of Object.entries(shaders)) provided.set(path, text);
 }
+
+/** Families that were loaded, by their loaders: two families may hold a shader of one name. */
+const families = new Map<ShaderSource, Shaders>();
 
 /** The text of a kernel's shader, where that is here already. */
 export function shaderOf({ name, source }: KernelSpec): string | undefined {
-  return typeof source === 'string' ? source : here.get(`./${name}.wgsl`);
+  if (typeof source === 'string') return source;
+  const path = `./${name}.wgsl`;
+  const family = families.get(source);
+  return family === undefined ? provided.get(path) : family[path];
 }
 
 /** Families that are on their way. */
-const loading = new Map<ShaderSource, Promise<void>>();
+const loading = new Map<ShaderSource, Promise<unknown>>();
 
 /** The text of a kernel's shader, loaded with its family on first use. @throws DataUnavailableError where it can't be loaded */
 export async function loadShader(kernel: KernelSpec): Promise<string> {
   const { name, source } = kernel;
   let cause: unknown;
-  if (shaderOf(kernel) === undefined && typeof source !== 'string') {
-    const family = loading.get(source) ?? source().then((module) => provideShaders(module.default));
+  if (typeof source !== 'string' && !families.has(source)) {
+    const family = loading.get(source) ?? source().then((module) => families.set(source, module.default));
     loading.set(source, family);
     await family.catch((reason: unknown) => {
       cause = reason;

@@ -13,10 +13,13 @@ const WHOLE_DISPATCH = { hardware: 2 ** 33, software: 2 ** 31 };
 const SLOWEST = 0.1;
 
 /**
- * Milliseconds below which a time says more about the way to the GPU and back than about its pace: only that it is at least
+ * Milliseconds of work below which a time says more about what else happened than about the pace: only that it is at least
  * what these would make it.
  */
 const SHORTEST_TIME = 50;
+
+/** The longest that the way to the GPU and back takes: a tick of the timer by which some browsers report, and a half. */
+const LONGEST_WAY = 150;
 
 /** The most parts of a dispatch: each has a pipeline of its own. */
 const MOST_PARTS = 16;
@@ -28,6 +31,8 @@ export class Pace {
   workOfDispatch: number;
   readonly #slowest: number;
   #perSecond: number;
+  /** The shortest time that anything took, as far as that can be the way to the GPU and back. */
+  #way = LONGEST_WAY;
 
   constructor(software: boolean) {
     const kind = software ? 'software' : 'hardware';
@@ -46,10 +51,15 @@ export class Pace {
     return Math.min(MOST_PARTS, Math.ceil(work / this.workOfDispatch));
   }
 
-  /** Notes how long some work took, from its submit to its end; what comes later goes by it. */
+  /**
+   * Notes how long some work took, from its submit to the report of its end; what comes later goes by it. What is the same
+   * for all work, however little, is the way there and back, and no pace.
+   */
   note(work: number, milliseconds: number): void {
-    const perSecond = (1000 * work) / Math.max(milliseconds, SHORTEST_TIME);
-    const least = milliseconds < SHORTEST_TIME ? this.#perSecond : this.#slowest;
+    this.#way = Math.min(this.#way, milliseconds);
+    const time = milliseconds - this.#way;
+    const perSecond = (1000 * work) / Math.max(time, SHORTEST_TIME);
+    const least = time < SHORTEST_TIME ? this.#perSecond : this.#slowest;
     this.#perSecond = Math.max(least, perSecond);
   }
 }

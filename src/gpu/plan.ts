@@ -8,7 +8,7 @@
 
 export interface Lifetime {
   readonly bytes: number;
-  /** Index of the first dispatch that touches the tensor. */
+  /** Index of the first dispatch that touches the tensor; −1 if it is filled before all of them. */
   readonly first: number;
   /** Index of the last one; the tensor's slot is free from the next dispatch on. */
   readonly last: number;
@@ -60,32 +60,38 @@ export function planSlots(lifetimes: readonly Lifetime[], granule = 256): SlotPl
   };
 }
 
-/**
- * Which of the buffers at hand serve the slots of a plan: the largest wish first, each the smallest buffer that holds
- * it.
- * @param have bytes of the buffers at hand
- * @param wanted bytes of the slots
- * @returns for each slot the index of its buffer, or −1 where a new one is needed
- */
-export function matchSlots(have: readonly number[], wanted: readonly number[]): number[] {
-  const free = have.map((bytes, index) => ({ bytes, index })).sort((a, b) => a.bytes - b.bytes);
-  const matched = wanted.map(() => -1);
-  const order = wanted.map((bytes, index) => ({ bytes, index })).sort((a, b) => b.bytes - a.bytes);
-  for (const { bytes, index } of order) {
-    const at = free.findIndex((buffer) => buffer.bytes >= bytes);
-    if (at >= 0) matched[index] = free.splice(at, 1)[0]?.index ?? -1;
-  }
-  return matched;
+/** Buffers that serve the slots of one more plan. */
+export interface GrownSlots {
+  /** Bytes of each buffer: those at hand, some of them larger, and then new ones. */
+  readonly bytes: readonly number[];
+  /** For each slot of the plan, the index of its buffer. */
+  readonly matched: readonly number[];
 }
 
-/** The buffers that serve all of these plans, one plan at a time, when they are made in this order. */
-export function sharedSlots(plans: readonly (readonly number[])[]): number[] {
-  const buffers: number[] = [];
-  for (const wanted of plans) {
-    const matched = matchSlots(buffers, wanted);
-    buffers.push(...wanted.filter((_, slot) => matched[slot] === -1));
-  }
-  return buffers;
+/**
+ * Makes the buffers at hand serve another plan, one plan at a time: the largest buffer takes the largest slot and so on, and
+ * grows where it is too small. No other way to share them takes fewer bytes, and plans that need no more than the largest of
+ * them take no more than it.
+ * @param have bytes of the buffers at hand
+ * @param wanted bytes of the slots
+ */
+export function growSlots(have: readonly number[], wanted: readonly number[]): GrownSlots {
+  const descending = (sizes: readonly number[]) =>
+    sizes.map((_, index) => index).sort((a, b) => (sizes[b] ?? 0) - (sizes[a] ?? 0) || a - b);
+  const bytes = [...have];
+  const buffers = descending(have);
+  const matched = wanted.map(() => -1);
+  descending(wanted).forEach((slot, rank) => {
+    const buffer = buffers[rank] ?? bytes.length;
+    bytes[buffer] = Math.max(bytes[buffer] ?? 0, wanted[slot] ?? 0);
+    matched[slot] = buffer;
+  });
+  return { bytes, matched };
+}
+
+/** The buffers that serve all of these plans, one plan at a time. */
+export function sharedSlots(plans: readonly (readonly number[])[]): readonly number[] {
+  return plans.reduce<readonly number[]>((have, wanted) => growSlots(have, wanted).bytes, []);
 }
 
 function mostAlive(lifetimes: readonly Lifetime[]): number {

@@ -30,15 +30,22 @@ export async function profile(program: Program): Promise<DispatchTiming[] | unde
 }
 
 async function timed(gpu: Gpu, steps: readonly Step[]): Promise<DispatchTiming[]> {
-  const querySet = gpu.device.createQuerySet({ type: 'timestamp', count: 2 * steps.length });
   const bytes = 16 * steps.length;
   const { QUERY_RESOLVE, COPY_SRC, COPY_DST, MAP_READ } = BUFFER_USAGE;
-  const resolved = gpu.createBuffer('timestamps', bytes, QUERY_RESOLVE | COPY_SRC);
-  const staging = gpu.createBuffer('timestamps', bytes, MAP_READ | COPY_DST);
+  const free: (() => void)[] = [];
+  const buffer = (usage: GPUBufferUsageFlags) => {
+    const made = gpu.createBuffer('timestamps', bytes, usage);
+    free.push(made.release);
+    return made.buffer;
+  };
   try {
-    const encoder = gpu.device.createCommandEncoder();
+    const querySet = gpu.timestamps('timestamps', 2 * steps.length);
+    free.push(() => querySet.destroy());
+    const resolved = buffer(QUERY_RESOLVE | COPY_SRC);
+    const staging = buffer(MAP_READ | COPY_DST);
+    const encoder = gpu.encoder('timestamps');
     steps.forEach(({ pipeline, bindGroup, workgroups }, i) => {
-      const pass = encoder.beginComputePass({
+      const pass = gpu.pass(encoder, {
         timestampWrites: { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 },
       });
       pass.setPipeline(pipeline);
@@ -46,18 +53,15 @@ async function timed(gpu: Gpu, steps: readonly Step[]): Promise<DispatchTiming[]
       pass.dispatchWorkgroups(workgroups[0], workgroups[1], workgroups[2]);
       pass.end();
     });
-    encoder.resolveQuerySet(querySet, 0, 2 * steps.length, resolved.buffer, 0);
-    encoder.copyBufferToBuffer(resolved.buffer, 0, staging.buffer, 0, bytes);
+    encoder.resolveQuerySet(querySet, 0, 2 * steps.length, resolved, 0);
+    gpu.copy(encoder, { buffer: resolved, offset: 0 }, { buffer: staging, offset: 0 }, bytes);
     gpu.submit(encoder);
-    await gpu.orLost(staging.buffer.mapAsync(1));
-    const ticks = new BigUint64Array(staging.buffer.getMappedRange(0, bytes));
+    const ticks = new BigUint64Array(await gpu.map('timestamps', staging, bytes));
     return steps.map(({ kernel, label }, i) => {
       const nanoseconds = Number((ticks[2 * i + 1] ?? 0n) - (ticks[2 * i] ?? 0n));
       return { kernel, label, milliseconds: nanoseconds / 1e6 };
     });
   } finally {
-    querySet.destroy();
-    resolved.release();
-    staging.release();
+    for (const release of free) release();
   }
 }

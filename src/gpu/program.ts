@@ -13,9 +13,9 @@ import { DisposedError, GpuValidationError, MemoryPlanError, OptionError } from 
 import { BUFFER_USAGE, Gpu } from './context.ts';
 import { type Access, type KernelSpec, partsOf, type Workgroups } from './kernel.ts';
 import type { Pace } from './pace.ts';
-import { type Lifetime, matchSlots, planSlots, type SlotPlan } from './plan.ts';
+import { growSlots, type Lifetime, planSlots, type SlotPlan, sharedSlots } from './plan.ts';
 import { cut, type Part, type Step } from './steps.ts';
-import { type DType, type Shape, Tensor } from './tensor.ts';
+import { type DType, type Placement, type Shape, Tensor } from './tensor.ts';
 
 interface Dispatch {
   readonly kernel: KernelSpec;
@@ -34,13 +34,34 @@ export interface MemoryPlan extends SlotPlan {
   readonly lifetimes: readonly Lifetime[];
 }
 
+/** What works in an arena: a program, or a routine. */
+export interface Tenant {
+  /** Bytes of the buffers that it needs. */
+  readonly slots: readonly number[];
+  /**
+   * Makes what it needs to work in these buffers, one a slot.
+   * @returns puts it to use
+   */
+  bind(buffers: readonly GPUBuffer[]): () => void;
+}
+
+interface Slot {
+  readonly bytes: number;
+  readonly buffer: GPUBuffer;
+  readonly release: () => void;
+}
+
 /**
  * Memory for the transient tensors of one or several programs that never run at the same time (a training step and an
- * evaluation, say): their slots are the same buffers.
+ * evaluation, say): their slots are the same buffers. Where a new program needs larger ones, the others move into them; what
+ * the arena holds is bounded by the largest of them, however many there are.
  */
 export class Arena extends Owner {
   readonly #gpu: Gpu;
-  readonly #slots: { bytes: number; buffer: GPUBuffer; release: () => void }[] = [];
+  readonly #tenants = new Map<Tenant, readonly number[]>();
+  #slots: readonly Slot[] = [];
+  #reserved: readonly number[] = [];
+  #last: Promise<unknown> = Promise.resolve();
   #disposed = false;
 
   constructor(gpu: Gpu) {
@@ -54,50 +75,81 @@ export class Arena extends Owner {
   }
 
   /**
-   * Buffers for the slots of a plan; those that are there are used again.
-   * @returns the buffers, and how to give back those that were added, should the allocation turn out to have failed
+   * Says what slots are to come, so that the first tenant is given buffers that suit all and nothing has to grow: growing
+   * holds the old and the new buffer for a moment. Nothing is allocated yet.
    */
-  take(plan: readonly number[]): { buffers: GPUBuffer[]; undo: () => void } {
-    if (this.#disposed) throw new DisposedError('This arena was disposed.', { where: 'Arena' });
-    const matched = matchSlots(
-      this.#slots.map((slot) => slot.bytes),
-      plan,
-    );
-    const known = [...this.#slots];
-    const added: (typeof known)[number][] = [];
-    const undo = () => {
-      for (const slot of added) {
-        const at = this.#slots.indexOf(slot);
-        if (at >= 0) this.#slots.splice(at, 1);
-        slot.release();
-      }
-    };
-    try {
-      const buffers = plan.map((bytes, index) => {
-        const found = known[matched[index] ?? -1];
-        if (found !== undefined) return found.buffer;
-        const { STORAGE, COPY_SRC, COPY_DST } = BUFFER_USAGE;
-        const slot = { bytes, ...this.#gpu.createBuffer('arena slot', bytes, STORAGE | COPY_SRC | COPY_DST) };
-        this.#slots.push(slot);
-        added.push(slot);
-        return slot.buffer;
-      });
-      return { buffers, undo };
-    } catch (cause) {
-      undo();
-      throw cause;
-    }
+  reserve(slots: readonly number[]): void {
+    this.#reserved = sharedSlots([this.#reserved, slots]);
+  }
+
+  /**
+   * Gives a tenant its buffers. Where that fails, nothing has changed.
+   * @param where names the tenant in errors
+   * @throws OutOfMemoryError, GpuValidationError, DisposedError
+   */
+  admit(where: string, tenant: Tenant): Promise<void> {
+    // One after another: what one makes larger, the next builds on.
+    const admitted = this.#last.then(() => this.#admit(where, tenant));
+    this.#last = admitted.catch(() => undefined);
+    return admitted;
+  }
+
+  /** Forgets a tenant that doesn't work any more; the buffers stay for the others. */
+  leave(tenant: Tenant): void {
+    this.#tenants.delete(tenant);
   }
 
   dispose(): void {
     if (this.#disposed) throw new DisposedError('This arena was disposed already.', { where: 'Arena' });
     this.#disposed = true;
     for (const slot of this.#slots) slot.release();
-    this.#slots.length = 0;
+    this.#slots = [];
+    this.#tenants.clear();
   }
 
   override get disposed(): boolean {
     return this.#disposed;
+  }
+
+  async #admit(where: string, tenant: Tenant): Promise<void> {
+    this.#assertUsable();
+    const before = this.#slots;
+    const have = growSlots(
+      before.map((slot) => slot.bytes),
+      this.#reserved,
+    );
+    const { bytes, matched } = growSlots(have.bytes, tenant.slots);
+    const made: Slot[] = [];
+    try {
+      const { slots, starts } = await this.#gpu.scoped(where, () => {
+        const slots = bytes.map((size, i) => {
+          const old = before[i];
+          if (old?.bytes === size) return old;
+          const { STORAGE, COPY_SRC, COPY_DST } = BUFFER_USAGE;
+          const slot = { bytes: size, ...this.#gpu.createBuffer(where, size, STORAGE | COPY_SRC | COPY_DST) };
+          made.push(slot);
+          return slot;
+        });
+        const moving = [...this.#tenants].filter(([, at]) => at.some((i) => slots[i] !== before[i]));
+        const starts = [...moving, [tenant, matched] as const].map(([one, at]) =>
+          one.bind(at.flatMap((i) => slots[i]?.buffer ?? [])),
+        );
+        return { slots, starts };
+      });
+      this.#assertUsable();
+      // Nothing below can fail.
+      for (const start of starts) start();
+      for (const slot of before) if (!slots.includes(slot)) slot.release();
+      this.#slots = slots;
+      this.#tenants.set(tenant, matched);
+    } catch (cause) {
+      for (const slot of made) slot.release();
+      throw cause;
+    }
+  }
+
+  #assertUsable(): void {
+    if (this.#disposed) throw new DisposedError('This arena was disposed.', { where: 'Arena' });
   }
 }
 
@@ -107,6 +159,7 @@ export class ProgramBuilder {
   readonly #dispatches: Dispatch[] = [];
   readonly #transients: Tensor[] = [];
   readonly #kept = new Set<Tensor>();
+  readonly #inputs = new Set<Tensor>();
   #scope = '';
   #optional = false;
 
@@ -170,6 +223,13 @@ export class ProgramBuilder {
   transient(label: string, shape: Shape, dtype: DType): Tensor {
     const tensor = new Tensor(this.#scope === '' ? label : `${this.#scope}/${label}`, shape, dtype);
     this.#transients.push(tensor);
+    return tensor;
+  }
+
+  /** A transient tensor that the host, or another program, fills right before each run. */
+  input(label: string, shape: Shape, dtype: DType): Tensor {
+    const tensor = this.transient(label, shape, dtype);
+    this.#inputs.add(tensor);
     return tensor;
   }
 
@@ -247,6 +307,10 @@ export class ProgramBuilder {
     const first = new Map<Tensor, number>();
     const last = new Map<Tensor, number>();
     const needed = new Set(this.#needed());
+    for (const tensor of this.#inputs) {
+      first.set(tensor, -1);
+      last.set(tensor, -1);
+    }
     // Times are places among all dispatches, so that they can be compared with `dispatches`.
     this.#dispatches.forEach((dispatch, index) => {
       if (!needed.has(dispatch)) return;
@@ -291,37 +355,10 @@ export class ProgramBuilder {
       needed.map(({ kernel, constants }) => this.gpu.pipeline(kernel, constants)),
     );
     const arena = options.arena ?? new Arena(this.gpu);
-    let undo = () => {};
-    const placed = this.gpu.scoped(this.label, () => {
-      const taken = arena.take(plan.slots);
-      const { buffers } = taken;
-      undo = taken.undo;
-      plan.tensors.forEach((tensor, index) => {
-        const buffer = buffers[plan.assignment[index] ?? -1];
-        if (buffer !== undefined) tensor.place({ buffer, offset: 0 });
-      });
-      return needed.map((dispatch, index): Step => {
-        const bindGroup = this.gpu.device.createBindGroup({
-          label: dispatch.label,
-          layout: this.gpu.bindGroupLayout(dispatch.kernel),
-          entries: dispatch.tensors.map((tensor, binding) => ({ binding, resource: bindingOf(tensor) })),
-        });
-        return {
-          pipeline: pipelines[index] as GPUComputePipeline,
-          bindGroup,
-          workgroups: dispatch.workgroups,
-          label: dispatch.label,
-          kernel: dispatch.kernel.name,
-          work: dispatch.work,
-        };
-      });
-    });
-    const steps = await placed.catch((cause: unknown) => {
-      // Buffers of a failed allocation must not be handed out again.
-      undo();
-      throw cause;
-    });
-    return new Program(this.gpu, this.label, steps, plan, options.arena === undefined ? arena : undefined);
+    const steps = new PlacedSteps(this.gpu, plan, needed, pipelines);
+    await arena.admit(this.label, steps);
+    const leave = () => (options.arena === undefined ? arena.dispose() : arena.leave(steps));
+    return new Program(this.gpu, this.label, steps.list, plan, leave);
   }
 }
 
@@ -330,8 +367,11 @@ function workOf({ kernel, constants, tensors }: Dispatch): number {
   return Math.max(1, kernel.work?.(constants) ?? tensors.reduce((sum, { size }) => sum + size, 0));
 }
 
+/** A dispatch with its share of the work. */
+type Weighed = Dispatch & { readonly work: number };
+
 /** A dispatch that would take long as several, each with its share of the work. */
-function inParts(dispatch: Dispatch, pace: Pace): (Dispatch & { readonly work: number })[] {
+function inParts(dispatch: Dispatch, pace: Pace): Weighed[] {
   const work = workOf(dispatch);
   const parts = partsOf(dispatch.kernel, dispatch.workgroups, pace.partsOfDispatch(work));
   return parts.map(({ workgroups, firstRow }) => ({
@@ -349,6 +389,60 @@ function written({ kernel, tensors }: Dispatch): Tensor[] {
   return tensors.filter((_, i) => access[i] === 'write');
 }
 
+/** The steps of a program in the buffers of an arena. */
+class PlacedSteps implements Tenant {
+  /** Filled when they were admitted; the same objects from then on. */
+  readonly list: Step[] = [];
+  readonly slots: readonly number[];
+  readonly #gpu: Gpu;
+  readonly #plan: MemoryPlan;
+  readonly #dispatches: readonly Weighed[];
+  readonly #pipelines: readonly GPUComputePipeline[];
+  /** Where operands lie that are none of the program's own, as they were found at first. */
+  readonly #elsewhere = new Map<Tensor, GPUBufferBinding>();
+
+  constructor(
+    gpu: Gpu,
+    plan: MemoryPlan,
+    dispatches: readonly Weighed[],
+    pipelines: readonly GPUComputePipeline[],
+  ) {
+    this.slots = plan.slots;
+    this.#gpu = gpu;
+    this.#plan = plan;
+    this.#dispatches = dispatches;
+    this.#pipelines = pipelines;
+  }
+
+  bind(buffers: readonly GPUBuffer[]): () => void {
+    const own = new Map<Tensor, Placement>();
+    this.#plan.tensors.forEach((tensor, i) => {
+      const buffer = buffers[this.#plan.assignment[i] ?? -1];
+      if (buffer !== undefined) own.set(tensor, { buffer, offset: 0 });
+    });
+    const bindingOf = (tensor: Tensor): GPUBufferBinding => {
+      const placement = own.get(tensor.base);
+      if (placement !== undefined) return bindingIn(placement, tensor);
+      const binding = this.#elsewhere.get(tensor) ?? bindingIn(tensor.placement, tensor);
+      this.#elsewhere.set(tensor, binding);
+      return binding;
+    };
+    const steps = this.#dispatches.map(({ kernel, label, tensors, workgroups, work }, i): Step => {
+      const pipeline = this.#pipelines[i] as GPUComputePipeline;
+      const bindGroup = this.#gpu.bindGroup(kernel, label, tensors.map(bindingOf));
+      return { pipeline, bindGroup, workgroups, label, kernel: kernel.name, work };
+    });
+    return () => {
+      for (const [tensor, placement] of own) tensor.place(placement);
+      steps.forEach((step, i) => {
+        const known = this.list[i];
+        if (known === undefined) this.list.push(step);
+        else known.bindGroup = step.bindGroup;
+      });
+    };
+  }
+}
+
 export class Program extends Owner {
   readonly label: string;
   readonly plan: MemoryPlan;
@@ -357,25 +451,20 @@ export class Program extends Owner {
   readonly gpu: Gpu;
   /** What it dispatches, in order. */
   readonly steps: readonly Step[];
-  readonly #ownArena: Arena | undefined;
+  readonly #leave: () => void;
   /** The steps of each submit, as they were cut last: the pace seldom changes. */
   #cut: { readonly mostWork: number; readonly parts: readonly Part[] } | undefined;
   #disposed = false;
 
-  constructor(
-    gpu: Gpu,
-    label: string,
-    steps: readonly Step[],
-    plan: MemoryPlan,
-    ownArena: Arena | undefined,
-  ) {
+  /** @param leave gives back its memory */
+  constructor(gpu: Gpu, label: string, steps: readonly Step[], plan: MemoryPlan, leave: () => void) {
     super();
     this.gpu = gpu;
     this.label = label;
     this.steps = steps;
     this.work = steps.reduce((sum, { work }) => sum + work, 0);
     this.plan = plan;
-    this.#ownArena = ownArena;
+    this.#leave = leave;
   }
 
   get dispatches(): number {
@@ -394,7 +483,7 @@ export class Program extends Owner {
   }
 
   #encode(encoder: GPUCommandEncoder, steps: readonly Step[]): void {
-    const pass = encoder.beginComputePass();
+    const pass = this.gpu.pass(encoder);
     for (const { pipeline, bindGroup, workgroups } of steps) {
       pass.setPipeline(pipeline);
       pass.setBindGroup(0, bindGroup);
@@ -409,17 +498,17 @@ export class Program extends Owner {
   run<T>(times: number, last: (encoder: GPUCommandEncoder) => T): T;
   run<T>(times = 1, last?: (encoder: GPUCommandEncoder) => T): T | undefined {
     this.assertUsable();
-    const { device, pace } = this.gpu;
-    const mostWork = pace.workOfSubmit;
+    const { gpu } = this;
+    const mostWork = gpu.pace.workOfSubmit;
     if (this.#cut?.mostWork !== mostWork) this.#cut = { mostWork, parts: cut(this.steps, mostWork) };
     const { parts } = this.#cut;
-    let encoder = device.createCommandEncoder();
+    let encoder = gpu.encoder(this.label);
     const encoders = [encoder];
     let work = 0;
     for (let i = 0; i < times; i++) {
       for (const part of parts) {
         if (work > 0 && work + part.work > mostWork) {
-          encoder = device.createCommandEncoder();
+          encoder = gpu.encoder(this.label);
           encoders.push(encoder);
           work = 0;
         }
@@ -429,7 +518,7 @@ export class Program extends Owner {
     }
     const result = last?.(encoder);
     // Only now, so that all of it is submitted or nothing.
-    for (const each of encoders) this.gpu.submit(each);
+    for (const each of encoders) gpu.submit(each);
     return result;
   }
 
@@ -437,7 +526,7 @@ export class Program extends Owner {
   dispose(): void {
     if (this.#disposed) throw new DisposedError('This program was disposed already.', { where: this.label });
     this.#disposed = true;
-    this.#ownArena?.dispose();
+    this.#leave();
   }
 
   override get disposed(): boolean {
@@ -468,7 +557,6 @@ export async function runOnce<T>(
   return { result, [DISPOSE]: () => program.dispose() };
 }
 
-function bindingOf(tensor: Tensor): GPUBufferBinding {
-  const { buffer, offset } = tensor.placement;
-  return { buffer, offset, size: Math.min(Gpu.allocatedBytes(tensor.byteLength), buffer.size - offset) };
+function bindingIn({ buffer, offset }: Placement, { byteLength }: Tensor): GPUBufferBinding {
+  return { buffer, offset, size: Math.min(Gpu.allocatedBytes(byteLength), buffer.size - offset) };
 }

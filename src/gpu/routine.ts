@@ -14,9 +14,10 @@
 import { Owner } from '../dispose.ts';
 import { DisposedError, OptionError, ShapeError } from '../errors.ts';
 import { BUFFER_USAGE, type Gpu } from './context.ts';
-import { type Access, type Constants, type KernelSpec, shaderOf, type Workgroups } from './kernel.ts';
+import type { Access, Constants, KernelSpec, Workgroups } from './kernel.ts';
 import { type Lifetime, planSlots } from './plan.ts';
-import { Arena, ProgramBuilder } from './program.ts';
+import { Arena, ProgramBuilder, type Tenant } from './program.ts';
+import type { Step } from './steps.ts';
 import { describe, type Tensor } from './tensor.ts';
 
 /** Where an operand lies: a buffer, or a range of one that starts at `offset` bytes. */
@@ -49,7 +50,7 @@ type Source =
   | { readonly from: 'scratch'; readonly slot: number; readonly bytes: number }
   | { readonly from: 'tensor'; readonly tensor: Tensor; readonly bytes: number };
 
-interface Step {
+interface RecordedStep {
   readonly kernel: KernelSpec;
   readonly constants: Constants;
   readonly sources: readonly Source[];
@@ -63,7 +64,7 @@ export class Routine<Name extends string = string> {
   /** Bytes of each buffer that it needs beside its operands while it runs. */
   readonly scratch: readonly number[];
   readonly #gpu: Gpu;
-  readonly #steps: readonly Step[];
+  readonly #steps: readonly RecordedStep[];
   /** Operands that it writes. */
   readonly #written: ReadonlySet<string>;
   #pipelines: readonly GPUComputePipeline[] | undefined;
@@ -104,7 +105,7 @@ export class Routine<Name extends string = string> {
       ),
     );
     this.scratch = plan.slots;
-    this.#steps = dispatches.map(({ kernel, tensors, constants }): Step => {
+    this.#steps = dispatches.map(({ kernel, tensors, constants }): RecordedStep => {
       const sources = tensors.map(({ base, byteLength }): Source => {
         const bytes = Math.ceil(byteLength / 4) * 4;
         const name = names.get(base);
@@ -152,23 +153,22 @@ export class Routine<Name extends string = string> {
     const placed = this.#place(operands);
     await this.compile();
     const arena = options.arena ?? new Arena(this.#gpu);
-    let undo = () => {};
-    const work = this.#gpu.scoped(this.label, () => {
-      const taken = arena.take(this.scratch);
-      undo = taken.undo;
-      return this.#bindGroups(placed, taken.buffers);
-    });
-    const bindGroups = await work.catch((cause: unknown) => {
-      // Buffers of a failed allocation must not be handed out again.
-      undo();
-      throw cause;
-    });
-    const steps = bindGroups.map((bindGroup, i) => ({
-      pipeline: this.#pipelines?.[i] as GPUComputePipeline,
-      bindGroup,
-      workgroups: this.#steps[i]?.workgroups ?? ([1, 1, 1] as const),
-    }));
-    return new BoundRoutine(this.label, steps, options.arena === undefined ? arena : undefined);
+    const steps: BoundStep[] = [];
+    const tenant: Tenant = {
+      slots: this.scratch,
+      bind: (buffers) => {
+        const bindGroups = this.#bindGroups(placed, buffers);
+        return () => {
+          this.#steps.forEach(({ workgroups }, i) => {
+            const pipeline = this.#pipelines?.[i] as GPUComputePipeline;
+            steps[i] = { pipeline, bindGroup: bindGroups[i] as GPUBindGroup, workgroups };
+          });
+        };
+      },
+    };
+    await arena.admit(this.label, tenant);
+    const leave = () => (options.arena === undefined ? arena.dispose() : arena.leave(tenant));
+    return new BoundRoutine(this.#gpu, this.label, steps, leave);
   }
 
   /**
@@ -184,9 +184,10 @@ export class Routine<Name extends string = string> {
     scratch: readonly GPUBuffer[],
   ): void {
     const bindGroups = this.#bindGroups(this.#place(operands), scratch);
-    this.#pipelines ??= this.#steps.map(({ kernel, constants }) => pipelineNow(this.#gpu, kernel, constants));
+    const pipelines =
+      this.#pipelines ?? this.#steps.map(({ kernel, constants }) => this.#gpu.pipelineNow(kernel, constants));
     for (const [i, { workgroups }] of this.#steps.entries()) {
-      pass.setPipeline(this.#pipelines[i] as GPUComputePipeline);
+      pass.setPipeline(pipelines[i] as GPUComputePipeline);
       pass.setBindGroup(0, bindGroups[i]);
       pass.dispatchWorkgroups(...workgroups);
     }
@@ -241,44 +242,33 @@ export class Routine<Name extends string = string> {
       return { buffer, size: Math.ceil(source.bytes / 16) * 16 };
     };
     return this.#steps.map(({ kernel, sources }) =>
-      this.#gpu.device.createBindGroup({
-        label: kernel.name,
-        layout: this.#gpu.bindGroupLayout(kernel),
-        entries: sources.map((source, binding) => ({ binding, resource: bindingOf(source) })),
-      }),
+      this.#gpu.bindGroup(kernel, `${this.label} (${kernel.name})`, sources.map(bindingOf)),
     );
   }
 }
 
+type BoundStep = Pick<Step, 'pipeline' | 'bindGroup' | 'workgroups'>;
+
 /** A routine on given buffers: encoding it is a few calls a dispatch, and allocates nothing. */
 export class BoundRoutine extends Owner {
   readonly label: string;
-  readonly #steps: readonly {
-    readonly pipeline: GPUComputePipeline;
-    readonly bindGroup: GPUBindGroup;
-    readonly workgroups: Workgroups;
-  }[];
-  readonly #ownArena: Arena | undefined;
+  readonly #gpu: Gpu;
+  readonly #steps: readonly BoundStep[];
+  readonly #leave: () => void;
   #disposed = false;
 
-  constructor(
-    label: string,
-    steps: readonly {
-      readonly pipeline: GPUComputePipeline;
-      readonly bindGroup: GPUBindGroup;
-      readonly workgroups: Workgroups;
-    }[],
-    ownArena: Arena | undefined,
-  ) {
+  /** @param leave gives back the memory that it works in */
+  constructor(gpu: Gpu, label: string, steps: readonly BoundStep[], leave: () => void) {
     super();
+    this.#gpu = gpu;
     this.label = label;
     this.#steps = steps;
-    this.#ownArena = ownArena;
+    this.#leave = leave;
   }
 
   /** Writes the dispatches into a pass of a caller's encoder; nothing is submitted. @throws DisposedError */
   encode(encoder: GPUCommandEncoder): void {
-    const pass = encoder.beginComputePass({ label: this.label });
+    const pass = this.#gpu.pass(encoder, { label: this.label });
     this.encodeInto(pass);
     pass.end();
   }
@@ -300,7 +290,7 @@ export class BoundRoutine extends Owner {
   dispose(): void {
     if (this.#disposed) throw new DisposedError('This routine was disposed already.', { where: this.label });
     this.#disposed = true;
-    this.#ownArena?.dispose();
+    this.#leave();
   }
 
   override get disposed(): boolean {
@@ -340,34 +330,4 @@ function checkedBinding(
     });
   }
   return { buffer, offset };
-}
-
-/** Pipelines that were made without waiting, by the device they belong to. */
-const madeNow = new WeakMap<Gpu, Map<string, GPUComputePipeline>>();
-
-function pipelineNow(gpu: Gpu, kernel: KernelSpec, constants: Constants): GPUComputePipeline {
-  const known = madeNow.get(gpu) ?? new Map<string, GPUComputePipeline>();
-  madeNow.set(gpu, known);
-  const key = `${kernel.name}(${kernel.constants.map((name) => `${name}=${constants[name]}`).join()})`;
-  let pipeline = known.get(key);
-  if (pipeline === undefined) {
-    const code = shaderOf(kernel);
-    if (code === undefined) {
-      throw new OptionError("A routine can't be encoded before the shaders of its kernels are loaded.", {
-        where: kernel.name,
-        remedy: 'await routine.compile() first',
-      });
-    }
-    gpu.counters.pipelines += 1;
-    // Outside any error scope, so that a fault reaches the `Gpu`, which throws it at the next call.
-    const { device } = gpu;
-    const module = device.createShaderModule({ label: kernel.name, code });
-    pipeline = device.createComputePipeline({
-      label: key,
-      layout: device.createPipelineLayout({ bindGroupLayouts: [gpu.bindGroupLayout(kernel)] }),
-      compute: { module, entryPoint: 'main', constants },
-    });
-    known.set(key, pipeline);
-  }
-  return pipeline;
 }

@@ -4,7 +4,8 @@ import type { Workgroups } from './kernel.ts';
 /** A dispatch, ready to be encoded. */
 export interface Step {
   readonly pipeline: GPUComputePipeline;
-  readonly bindGroup: GPUBindGroup;
+  /** Renewed when the buffers that the program works in are. */
+  bindGroup: GPUBindGroup;
   readonly workgroups: Workgroups;
   readonly label: string;
   readonly kernel: string;

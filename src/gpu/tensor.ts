@@ -69,6 +69,7 @@ export class Tensor extends Owner {
   #placement: Placement | undefined;
   #release: (() => void) | undefined;
   #disposed = false;
+  #isView = false;
 
   constructor(label: string, shape: Shape, dtype: DType, base?: Tensor) {
     super();
@@ -83,6 +84,7 @@ export class Tensor extends Owner {
   /** A tensor over a caller's buffer, which is never destroyed here. */
   static view(label: string, shape: Shape, dtype: DType, buffer: GPUBuffer, offset = 0): Tensor {
     const tensor = new Tensor(label, shape, dtype);
+    tensor.#isView = true;
     if (buffer.size < offset + tensor.byteLength) {
       throw new ShapeError('The buffer is smaller than the tensor that is to lie in it.', {
         given: `${buffer.size} bytes, offset ${offset}`,
@@ -100,6 +102,11 @@ export class Tensor extends Owner {
 
   get isPlaced(): boolean {
     return this.base.#placement !== undefined;
+  }
+
+  /** Whether it lies in a caller's buffer, beside what else is there. */
+  get isView(): boolean {
+    return this.base.#isView;
   }
 
   override get disposed(): boolean {

@@ -10,9 +10,11 @@
  *
  *   const m = model({ input: { image: x, mask: y }, output: { scores, features } });
  */
+
 import { listed, OptionError } from '../errors.ts';
 import { describe, type Shape } from '../gpu/index.ts';
 import type { Layer, ParameterSpec } from '../layers/index.ts';
+import { assertKnownOptions } from '../options.ts';
 import { summaryText } from './summary.ts';
 
 /** A value in the graph: the result of a layer, or the model's input. Shapes are without the batch axis. */
@@ -88,6 +90,7 @@ export function sequential(
   layers: readonly Layer[],
   options: { readonly input: Shape; readonly name?: string },
 ): Model {
+  assertKnownOptions(options, ['input', 'name'], 'sequential');
   const start = input(options.input);
   const output = layers.reduce((node, layer) => apply(layer, node), start);
   return model({ input: start, output, ...(options.name === undefined ? {} : { name: options.name }) });

@@ -2,11 +2,33 @@
  * A network: a model with parameters on a GPU. Parameters are declared when the network is made, so that a memory plan
  * can count them, and get their memory with `allocate`.
  */
+
 import { DISPOSE, Owner } from '../dispose.ts';
-import { DisposedError, FormatError, listed, OptionError, ShapeError } from '../errors.ts';
-import { Arena, describe, Gpu, type Program, ProgramBuilder, runOnce, sizeOf, Tensor } from '../gpu/index.ts';
+import {
+  type BnnError,
+  DisposedError,
+  FormatError,
+  GpuValidationError,
+  listed,
+  OptionError,
+  ShapeError,
+} from '../errors.ts';
+import {
+  Arena,
+  assertGpu,
+  describe,
+  Gpu,
+  type Program,
+  ProgramBuilder,
+  type Reals,
+  runOnce,
+  sizeOf,
+  type Tensor,
+  toFloats,
+} from '../gpu/index.ts';
 import { declareParameter, type Parameter, type ParameterSpec } from '../layers/index.ts';
 import { packSigns, unpackSigns } from '../ops/dense.ts';
+import { assertKnownOptions, assertPresent } from '../options.ts';
 import { normal, STREAMS, uniform01 } from '../reference/random.ts';
 import type { Model, ModelInput } from './model.ts';
 import { recordPass } from './record.ts';
@@ -29,9 +51,16 @@ export class Network extends Owner {
   readonly parameters: ReadonlyMap<string, Parameter>;
   /** Memory that the programs on this network share, since they never run at the same time. */
   readonly arena: Arena;
-  /** By batch; a promise, so that calls at the same time share one. */
+  /** By batch; a promise, so that calls at the same time share one. They all work in the arena. */
   readonly #predictors = new Map<number, Promise<Predictor>>();
-  readonly #compiled: Predictor[] = [];
+  readonly #compiled: Program[] = [];
+  /** What predictors read that depends on parameters alone, by layer and label: the same for every batch. */
+  readonly #prepared = new Map<string, Tensor>();
+  /** Make it; they run when parameters are loaded. */
+  readonly #preparations: Program[] = [];
+  #lastCompiled: Promise<unknown> = Promise.resolve();
+  /** Why the parameters are not to be used. */
+  #spoilt: BnnError | undefined;
   #disposed = false;
 
   /** Declares a network; nothing is allocated before `allocate`. */
@@ -59,6 +88,9 @@ export class Network extends Owner {
     model: Model,
     options: NetworkOptions & { readonly seed?: number; readonly values?: ParameterValues } = {},
   ): Promise<Network> {
+    assertGpu(gpu, 'Network.create');
+    assertPresent(model, 'the model', 'Network.create');
+    assertKnownOptions(options, ['forInference', 'seed', 'values'], 'Network.create');
     const network = new Network(gpu, model, options);
     try {
       await network.allocate();
@@ -117,9 +149,30 @@ export class Network extends Owner {
       const floats = floatValue(given, spec.shape, name);
       return () => this.gpu.write(value, floats);
     });
-    for (const write of writes) write();
+    this.spoil(
+      new GpuValidationError('Parameters were loaded by half: a fault of the device came between.', {
+        where: this.model.name,
+        remedy: 'load them again',
+      }),
+    );
+    await this.gpu.scoped(`parameters of ${this.model.name}`, () => {
+      for (const write of writes) write();
+    });
+    await this.renew();
+  }
+
+  /** Says that the parameters are not to be used, since they are neither the old ones nor the new ones, before `renew`. */
+  spoil(cause: BnnError): void {
+    this.#spoilt = cause;
+  }
+
+  /** Derives what depends on parameters once all of them were written. */
+  async renew(): Promise<void> {
     await this.repack();
-    for (const { preparation } of this.#compiled) if (preparation.dispatches > 0) preparation.run();
+    await this.gpu.scoped(`prepare ${this.model.name}`, () => {
+      for (const preparation of this.#preparations) preparation.run();
+    });
+    this.#spoilt = undefined;
   }
 
   /** Derives every packed mirror from its latent weights; a network for inference has none to derive it from. */
@@ -135,6 +188,7 @@ export class Network extends Owner {
 
   /** Parameters on the host, as floats; binary ones of a network for inference are ±1. */
   async values(): Promise<Map<string, Float32Array<ArrayBuffer>>> {
+    this.#assertWhole();
     const values = new Map<string, Float32Array<ArrayBuffer>>();
     for (const { name, spec, value, packed } of this.parameters.values()) {
       values.set(
@@ -149,6 +203,7 @@ export class Network extends Owner {
 
   /** Parameters on the host as inference needs them: binary ones as packed signs, the others as floats. */
   async packedValues(): Promise<Map<string, ParameterValue>> {
+    this.#assertWhole();
     const values = new Map<string, ParameterValue>();
     for (const { name, spec, value, packed } of this.parameters.values()) {
       values.set(
@@ -167,6 +222,7 @@ export class Network extends Owner {
    * @returns 64 hexadecimal digits
    */
   async hash(): Promise<string> {
+    this.#assertWhole();
     const parts: Uint8Array<ArrayBuffer>[] = [];
     for (const tensor of this.#tensors()) parts.push(new Uint8Array(await this.gpu.readBytes(tensor)));
     const bytes = await new Blob(parts).arrayBuffer();
@@ -176,7 +232,8 @@ export class Network extends Owner {
 
   /**
    * The network compiled for a batch, for who has samples on the GPU already: fill `input`, encode or run `program`, take
-   * `output`. It belongs to the network, which makes one for each batch, and frees it.
+   * `output`, without waiting in between, since all programs of the network work in the same memory. It belongs to the
+   * network, which makes one for each batch, and frees it; memory grows with the largest batch, not with their number.
    * @param batch samples that run at once
    * @throws OptionError unless a whole number of samples is asked for; MemoryPlanError, OutOfMemoryError
    */
@@ -192,7 +249,9 @@ export class Network extends Owner {
     }
     let predictor = this.#predictors.get(batch);
     if (predictor === undefined) {
-      predictor = this.#compilePredictor(batch);
+      // One after another, since a later one reads what an earlier one prepares.
+      predictor = this.#lastCompiled.then(() => this.#compilePredictor(batch));
+      this.#lastCompiled = predictor.catch(() => undefined);
       this.#predictors.set(batch, predictor);
       predictor.catch(() => this.#predictors.delete(batch));
     }
@@ -200,20 +259,21 @@ export class Network extends Owner {
   }
 
   /**
-   * Runs the network on samples, in inference mode.
-   * @param samples f32 [count, ...inputShape], normalised as in training; of a network with several inputs or outputs, a
+   * Runs the network on samples, in inference mode. Samples run in chunks of a few sizes, so that what is compiled for one
+   * count of them serves the others.
+   * @param samples reals [count, ...inputShape], normalised as in training; of a network with several inputs or outputs, a
    *   list in the order of `model.inputs`, or by their names
-   * @returns f32 [count, ...outputShape]; for a list or names, each output by its name (an object puts names that are numbers
-   *   first: the order is that of `model.outputs`)
-   * @throws ShapeError unless whole samples are given, as many of each input; OptionError for names of no input, and for
-   *   one array where there are several inputs or outputs
+   * @returns f32 [count, ...outputShape]; for a list or names, each output by its name
+   * @throws ShapeError unless whole samples of reals are given, as many of each input; OptionError for names of no input, and
+   *   for one array where there are several inputs or outputs
    * @example const { scores, features } = await network.predict({ image, mask });
    */
-  async predict(samples: Float32Array): Promise<Float32Array<ArrayBuffer>>;
+  async predict(samples: Reals): Promise<Float32Array<ArrayBuffer>>;
   async predict(samples: NamedSamples): Promise<Record<string, Float32Array<ArrayBuffer>>>;
   async predict(
-    samples: Float32Array | NamedSamples,
+    samples: Reals | NamedSamples,
   ): Promise<Float32Array<ArrayBuffer> | Record<string, Float32Array<ArrayBuffer>>> {
+    this.#assertWhole();
     const { inputs, outputs, name: where } = this.model;
     const given = this.#samplesOf(samples);
     const sizes = inputs.map(({ shape }) => sizeOf(shape));
@@ -232,31 +292,37 @@ export class Network extends Owner {
         },
       );
     }
-    const batch = Math.min(count, PREDICT_BATCH);
-    const predictor = await this.predictor(batch);
+    const chunk = chunkFor(count);
+    const predictor = await this.predictor(chunk);
     const results = outputs.map(({ shape }) => new Float32Array(count * sizeOf(shape)));
-    for (let first = 0; first < count; first += batch) {
-      const here = Math.min(batch, count - first);
-      for (const [i, tensor] of predictor.inputs.entries()) {
-        const size = sizes[i] ?? 1;
-        this.gpu.write(
-          tensor,
-          (given[i] ?? new Float32Array()).subarray(first * size, (first + here) * size),
-        );
+    const waiting: Promise<void>[] = [];
+    /** Runs the samples from `first` on. Of the last chunk, samples that were not given are run too, and left out. */
+    const run = async (first: number) => {
+      const end = Math.min(first + chunk, count);
+      const samplesHere = given.map((values, i) =>
+        values.subarray(first * (sizes[i] ?? 1), end * (sizes[i] ?? 1)),
+      );
+      const made = await this.#run(predictor, samplesHere);
+      made.forEach((values, i) => {
+        const size = values.length / chunk;
+        results[i]?.set(values.subarray(0, (end - first) * size), first * size);
+      });
+    };
+    try {
+      for (let first = 0; first < count; first += chunk) {
+        waiting.push(run(first));
+        if (waiting.length >= IN_FLIGHT) await waiting.shift();
       }
-      predictor.program.run();
-      for (const [i, tensor] of predictor.outputs.entries()) {
-        const output = await this.gpu.readFloats(tensor);
-        const size = output.length / batch;
-        results[i]?.set(output.subarray(0, size * here), first * size);
-      }
+      await Promise.all(waiting);
+    } finally {
+      await Promise.allSettled(waiting);
     }
-    if (samples instanceof Float32Array) return results[0] ?? new Float32Array();
+    if (isOneArray(samples)) return results[0] ?? new Float32Array();
     return Object.fromEntries(outputs.map(({ name }, i) => [name, results[i] ?? new Float32Array()]));
   }
 
   /** The samples of each input, in the model's order. */
-  #samplesOf(samples: Float32Array | NamedSamples): readonly Float32Array[] {
+  #samplesOf(samples: Reals | NamedSamples): readonly Float32Array<ArrayBuffer>[] {
     const { inputs, outputs, name: where } = this.model;
     const shapes = (ends: readonly ModelInput[]) =>
       listed(ends.map(({ name, shape }) => `${name} ${describe(shape)}`));
@@ -267,8 +333,9 @@ export class Network extends Owner {
         where,
         remedy: `predict({ ${inputs.map(({ name }) => `'${name}': samples`).join(', ')} }) gives each output by its name`,
       });
-    if (samples instanceof Float32Array) {
-      if (inputs.length === 1 && outputs.length === 1) return [samples];
+    if (isOneArray(samples)) {
+      const floats = toFloats(samples, where, REALS_REMEDY);
+      if (inputs.length === 1 && outputs.length === 1) return [floats];
       throw misfit('This network has several inputs or outputs.', 'one array');
     }
     if (typeof samples !== 'object' || samples === null)
@@ -284,12 +351,29 @@ export class Network extends Owner {
     if (unknown.length > 0) throw misfit('The network has no such input.', listed(unknown));
     return inputs.map(({ name }) => {
       const values = byName.get(name);
-      if (values instanceof Float32Array) return values as Float32Array<ArrayBuffer>;
+      if (isOneArray(values)) return toFloats(values, `${where}: ${name}`, REALS_REMEDY);
       throw misfit(
         'The samples of an input are missing.',
         `${name}: ${values === undefined ? 'nothing' : typeof values}`,
       );
     });
+  }
+
+  /** Submits one run and waits for what it gives; what WebGPU says against it is thrown here. */
+  async #run(
+    { inputs, outputs, program }: Predictor,
+    samples: readonly Float32Array<ArrayBuffer>[],
+  ): Promise<Float32Array<ArrayBuffer>[]> {
+    const submitted = this.gpu.scoped(program.label, () => {
+      inputs.forEach((input, i) => {
+        this.gpu.write(input, samples[i] ?? []);
+      });
+      program.run();
+      const made = Promise.all(outputs.map((output) => this.gpu.readFloats(output)));
+      made.catch(() => undefined);
+      return { made };
+    });
+    return (await submitted).made;
   }
 
   /** Frees all memory of the network. @throws DisposedError the second time */
@@ -298,11 +382,7 @@ export class Network extends Owner {
       throw new DisposedError('This network was disposed already.', { where: this.model.name });
     }
     this.#disposed = true;
-    for (const { program, preparation, inputs } of this.#compiled) {
-      program.dispose();
-      preparation.dispose();
-      for (const input of inputs) input.dispose();
-    }
+    for (const program of [...this.#compiled, ...this.#preparations]) program.dispose();
     this.arena.dispose();
     for (const tensor of this.#tensors()) if (tensor.isPlaced) tensor.dispose();
   }
@@ -312,13 +392,21 @@ export class Network extends Owner {
   }
 
   async #compilePredictor(batch: number): Promise<Predictor> {
+    this.#assertUsable();
     const builder = new ProgramBuilder(this.gpu, `predict ${this.model.name}`);
-    const inputs = this.model.inputs.map(({ shape }) => new Tensor('samples', [batch, ...shape], 'f32'));
+    const inputs = this.model.inputs.map(({ name, shape }) => builder.input(name, [batch, ...shape], 'f32'));
     // What depends on parameters alone has memory of its own, and runs when they are loaded.
     const preparing = new ProgramBuilder(this.gpu, `prepare ${this.model.name}`);
+    const prepared = new Map<string, Tensor>();
     const pass = recordPass(builder, this.model, this.parameters, inputs, {
       training: false,
-      prepare: (label, record) => preparing.keep(preparing.within(label, () => record(preparing))),
+      prepare: (label, record) => {
+        const known = this.#prepared.get(label) ?? prepared.get(label);
+        if (known !== undefined) return known;
+        const made = preparing.keep(preparing.within(label, () => record(preparing)));
+        prepared.set(label, made);
+        return made;
+      },
     });
     const outputs = pass.outputs.map(({ kind, tensor }) =>
       builder.keep(kind === 'real' ? tensor : unpackSigns(builder, tensor)),
@@ -327,23 +415,32 @@ export class Network extends Owner {
     if (input === undefined || output === undefined) {
       throw new OptionError('A network has an input and an output.', { where: this.model.name });
     }
-    let preparation: Program | undefined;
-    try {
-      await this.gpu.scoped(builder.label, () => {
-        for (const tensor of inputs) this.gpu.allocate(tensor);
-      });
-      preparation = await preparing.compile();
-      const program = await builder.compile({ arena: this.arena });
-      const predictor = { input, output, inputs, outputs, preparation, program };
-      if (this.#disposed) throw new DisposedError('This network was disposed.', { where: this.model.name });
-      this.#compiled.push(predictor);
-      if (preparation.dispatches > 0) preparation.run();
-      return predictor;
-    } catch (cause) {
-      preparation?.dispose();
-      for (const tensor of inputs) if (tensor.isPlaced) tensor.dispose();
-      throw cause;
+    if (prepared.size > 0) {
+      const preparation = await preparing.compile();
+      this.#disposeIfLate(preparation);
+      this.#preparations.push(preparation);
+      for (const [label, made] of prepared) this.#prepared.set(label, made);
+      preparation.run();
     }
+    const program = await builder.compile({ arena: this.arena });
+    this.#disposeIfLate(program);
+    this.#compiled.push(program);
+    return { input, output, inputs, outputs, program };
+  }
+
+  /** What became ready after the network was disposed goes at once. @throws DisposedError */
+  #disposeIfLate(program: Program): void {
+    if (this.#disposed) program.dispose();
+    this.#assertUsable();
+  }
+
+  #assertUsable(): void {
+    if (this.#disposed) throw new DisposedError('This network was disposed.', { where: this.model.name });
+  }
+
+  /** @throws what `spoil` was given */
+  #assertWhole(): void {
+    if (this.#spoilt !== undefined) throw this.#spoilt;
   }
 
   #tensors(): Tensor[] {
@@ -354,11 +451,8 @@ export class Network extends Owner {
   }
 }
 
-/** Samples of each input, f32 [count, ...shape]: in the order of `model.inputs`, or by name. */
-export type NamedSamples =
-  | readonly Float32Array[]
-  | ReadonlyMap<string, Float32Array>
-  | Readonly<Record<string, Float32Array>>;
+/** Samples of each input, reals [count, ...shape]: in the order of `model.inputs`, or by name. */
+export type NamedSamples = readonly Reals[] | ReadonlyMap<string, Reals> | Readonly<Record<string, Reals>>;
 
 /** A network compiled for a batch. */
 export interface Predictor {
@@ -370,13 +464,28 @@ export interface Predictor {
   readonly inputs: readonly Tensor[];
   /** f32 [batch, ...shape] of each output of the model; overwritten by the next run. */
   readonly outputs: readonly Tensor[];
-  /** What the program reads that depends on parameters alone; to be run after every change of them. */
-  readonly preparation: Program;
   readonly program: Program;
 }
 
-/** Samples that `predict` runs at once. */
-const PREDICT_BATCH = 100;
+const REALS_REMEDY =
+  "pixels become samples with the loaded model's prepare(bytes), or are classified by createClassifier(gpu); make a Float32Array of other integers";
+
+/** Whether these are the samples of one input, right or wrong: a typed array, or an array of anything but arrays. */
+function isOneArray(samples: unknown): samples is Reals {
+  if (Array.isArray(samples)) return samples.length > 0 && typeof samples[0] !== 'object';
+  return ArrayBuffer.isView(samples);
+}
+
+/** Samples that `predict` may run at once, the most first. */
+const CHUNKS = [100, 10, 1] as const;
+
+/** Chunks that may be under way at once, so that a host which is slow to say that one is done holds up few. */
+const IN_FLIGHT = 4;
+
+/** The chunks that so many samples run in: the largest that they fill by half. */
+function chunkFor(count: number): number {
+  return CHUNKS.find((chunk) => 2 * count >= chunk) ?? 1;
+}
 
 /** Initial values of every parameter, drawn from the seed: the same on every machine. */
 export function initialValues(model: Model, seed: number): Map<string, Float32Array<ArrayBuffer>> {

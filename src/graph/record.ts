@@ -26,7 +26,7 @@ export interface RecordOptions {
   readonly training: boolean;
   /** The train state; needed when training. */
   readonly state?: Tensor;
-  /** Keeps what depends on parameters alone; it goes into this pass when absent. */
+  /** Keeps what depends on parameters alone, by layer and label; it goes into this pass when absent. */
   readonly prepare?: (label: string, record: (builder: ProgramBuilder) => Tensor) => Tensor;
 }
 
@@ -71,6 +71,7 @@ export function recordPass(
     });
   };
   const trained = reachesParameters(model);
+  const { prepare } = options;
 
   model.layers.forEach((entry, index) => {
     const { layer, name } = entry;
@@ -82,7 +83,7 @@ export function recordPass(
           state: options.state,
           stream: index,
           gradients: options.gradients,
-          ...(options.prepare === undefined ? {} : { prepare: options.prepare }),
+          ...(prepare && { prepare: (label, record) => prepare(`${name}/${label}`, record) }),
           wantsInputGradient: entry.inputs.map((from) => from >= 0 && trained[from] === true),
           parameter(parameterName) {
             const parameter = parameters.get(`${name}/${parameterName}`);

@@ -1,4 +1,5 @@
 /** Layers that binarize: `sign`, with any quantizer. */
+import { assertKnownOptions, namesOf } from '../options.ts';
 import { type Layer, onlyInput } from './layer.ts';
 import { quantizeInput } from './quantized-input.ts';
 import { type QuantizerLike, resolveQuantizer } from './quantizers.ts';
@@ -9,8 +10,11 @@ export interface SignOptions {
   readonly quantizer?: QuantizerLike;
 }
 
+const SIGN_OPTIONS = namesOf<SignOptions>({ name: true, quantizer: true });
+
 /** sign(x), sign(0) = +1; the output travels as packed bits. Backward by the quantizer's surrogate. */
 export function sign(options: SignOptions = {}): Layer {
+  assertKnownOptions(options, SIGN_OPTIONS, options.name ?? 'sign');
   const where = options.name ?? 'sign';
   const quantizer = resolveQuantizer(options.quantizer ?? 'steSign', where);
   return {

@@ -2,6 +2,7 @@
  * Binary layers of networks that are only run: a product of signs with all that follows it, in one kernel. `foldForInference`
  * makes them of what was trained, and readers of other formats of what they read; they have no gradient.
  */
+
 import { OptionError, ShapeError } from '../errors.ts';
 import { describe, type Shape, sizeOf } from '../gpu/index.ts';
 import { type Conv2dOptions, resolveConv2d } from '../ops/conv.ts';
@@ -13,6 +14,7 @@ import {
   fusedBinaryMatMul,
   planeConv2d,
 } from '../ops/fused.ts';
+import { assertKnownOptions, namesOf } from '../options.ts';
 import { assertInputIntegers, type QuantConv2dOptions } from './conv2d.ts';
 import { assertInference, noGradient, perChannel } from './inference.ts';
 import {
@@ -54,15 +56,41 @@ export interface BinaryConv2dOptions extends BinaryOutputOptions, Conv2dOptions 
   readonly kernelSize: number | readonly [height: number, width: number];
 }
 
+const BINARY_CONV2D_OPTIONS = namesOf<BinaryConv2dOptions>({
+  name: true,
+  activation: true,
+  output: true,
+  residual: true,
+  prelu: true,
+  inputIntegers: true,
+  filters: true,
+  kernelSize: true,
+  strides: true,
+  dilations: true,
+  groups: true,
+  padding: true,
+  padValue: true,
+});
+
 export interface BinaryDenseOptions extends BinaryOutputOptions {
   readonly units: number;
 }
+
+const BINARY_DENSE_OPTIONS = namesOf<BinaryDenseOptions>({
+  name: true,
+  activation: true,
+  output: true,
+  residual: true,
+  prelu: true,
+  units: true,
+});
 
 /**
  * Binary convolution for inference (Larq Compute Engine's `LceBconv2d`). Input [height, width, channels], signs or reals
  * whose signs are taken; binary parameter `kernel` [filters, height, width, channels/groups]. See `BinaryOutputOptions`.
  */
 export function binaryConv2d(options: BinaryConv2dOptions): Layer {
+  assertKnownOptions(options, BINARY_CONV2D_OPTIONS, options.name ?? 'binaryConv2d');
   const kind = 'binaryConv2d';
   const where = options.name ?? kind;
   const { filters, kernelSize, groups = 1 } = options;
@@ -103,6 +131,7 @@ export function binaryConv2d(options: BinaryConv2dOptions): Layer {
  * `kernel` [units, features]. See `BinaryOutputOptions`.
  */
 export function binaryDense(options: BinaryDenseOptions): Layer {
+  assertKnownOptions(options, BINARY_DENSE_OPTIONS, options.name ?? 'binaryDense');
   const kind = 'binaryDense';
   const where = options.name ?? kind;
   const { units } = options;

@@ -12,6 +12,7 @@ import {
 import { unpackSigns } from '../ops/dense.ts';
 import { addBias } from '../ops/elementwise.ts';
 import { planeConv2d } from '../ops/fused.ts';
+import { assertKnownOptions, namesOf } from '../options.ts';
 import { type KernelOptions, kernelOf, type RotationOptions, usedWeights, zeroBias } from './kernels.ts';
 import { asReal, assertCount, assertRank, gradientsOf, type Layer, onlyInput, real } from './layer.ts';
 import { quantizeInput } from './quantized-input.ts';
@@ -36,6 +37,24 @@ export interface QuantConv2dOptions extends Conv2dLayerOptions, RotationOptions 
   readonly inputIntegers?: 'uint8' | 'int8';
 }
 
+const QUANT_CONV2D_OPTIONS = namesOf<QuantConv2dOptions>({
+  name: true,
+  filters: true,
+  kernelSize: true,
+  useBias: true,
+  inputQuantizer: true,
+  inputIntegers: true,
+  kernelRotation: true,
+  kernelQuantizer: true,
+  kernelConstraint: true,
+  kernelInitializer: true,
+  strides: true,
+  dilations: true,
+  groups: true,
+  padding: true,
+  padValue: true,
+});
+
 /** 2-D convolution with real weights, OHWI (Keras `Conv2D`). Input and output [height, width, channels]. */
 export function conv2d(options: Omit<Conv2dLayerOptions, 'kernelQuantizer' | 'kernelConstraint'>): Layer {
   return makeConv2d('conv2d', options);
@@ -51,6 +70,7 @@ export function quantConv2d(options: QuantConv2dOptions): Layer {
 }
 
 function makeConv2d(kind: string, options: QuantConv2dOptions): Layer {
+  assertKnownOptions(options, QUANT_CONV2D_OPTIONS, options.name ?? kind);
   const where = options.name ?? kind;
   const { filters, kernelSize } = options;
   const [kernelHeight, kernelWidth] = typeof kernelSize === 'number' ? [kernelSize, kernelSize] : kernelSize;

@@ -1,7 +1,9 @@
 /** Fully connected layers: `quantDense` with binary weights or inputs, `dense` with real ones. */
+
 import type { Shape, Tensor } from '../gpu/index.ts';
 import { binaryMatMul, matMul, signMatMul, unpackSigns } from '../ops/dense.ts';
 import { addBias } from '../ops/elementwise.ts';
+import { assertKnownOptions, namesOf } from '../options.ts';
 import { type KernelOptions, kernelOf, type RotationOptions, usedWeights, zeroBias } from './kernels.ts';
 import { asReal, assertCount, assertRank, gradientsOf, type Layer, onlyInput, real } from './layer.ts';
 import { quantizeInput } from './quantized-input.ts';
@@ -19,6 +21,17 @@ export interface QuantDenseOptions extends DenseOptions, RotationOptions {
   readonly inputQuantizer?: QuantizerLike;
 }
 
+const QUANT_DENSE_OPTIONS = namesOf<QuantDenseOptions>({
+  name: true,
+  units: true,
+  useBias: true,
+  inputQuantizer: true,
+  kernelRotation: true,
+  kernelQuantizer: true,
+  kernelConstraint: true,
+  kernelInitializer: true,
+});
+
 /** y = x·Wᵀ + b with real weights [units, inputs] (Keras `Dense`, whose kernel is the transpose). */
 export function dense(options: Omit<DenseOptions, 'kernelQuantizer' | 'kernelConstraint'>): Layer {
   return makeDense('dense', options);
@@ -33,6 +46,7 @@ export function quantDense(options: QuantDenseOptions): Layer {
 }
 
 function makeDense(kind: string, options: QuantDenseOptions): Layer {
+  assertKnownOptions(options, QUANT_DENSE_OPTIONS, options.name ?? kind);
   const where = options.name ?? kind;
   assertCount(options.units, 'units', where);
   const { units } = options;

@@ -1,6 +1,8 @@
 /** Depthwise and separable convolutions with binary weights or inputs, by Larq's names. */
+
 import type { Shape } from '../gpu/index.ts';
 import type { Conv2dOptions } from '../ops/conv.ts';
+import { assertKnownOptions, namesOf } from '../options.ts';
 import { type QuantConv2dOptions, quantConv2d } from './conv2d.ts';
 import type { KernelOptions } from './kernels.ts';
 import { assertCount, assertRank, type Initializer, type Layer, onlyInput, type Parameter } from './layer.ts';
@@ -26,6 +28,21 @@ interface DepthwiseOptions extends Omit<Conv2dOptions, 'groups'> {
 
 export interface QuantDepthwiseConv2dOptions extends DepthwiseOptions {}
 
+const QUANT_DEPTHWISE_CONV2D_OPTIONS = namesOf<QuantDepthwiseConv2dOptions>({
+  name: true,
+  kernelSize: true,
+  depthMultiplier: true,
+  inputQuantizer: true,
+  depthwiseQuantizer: true,
+  depthwiseConstraint: true,
+  depthwiseInitializer: true,
+  useBias: true,
+  strides: true,
+  dilations: true,
+  padding: true,
+  padValue: true,
+});
+
 export interface QuantSeparableConv2dOptions extends DepthwiseOptions {
   readonly filters: number;
   /** Binarizes the pointwise weights; absent, they are used as they are. */
@@ -34,12 +51,32 @@ export interface QuantSeparableConv2dOptions extends DepthwiseOptions {
   readonly pointwiseInitializer?: Initializer;
 }
 
+const QUANT_SEPARABLE_CONV2D_OPTIONS = namesOf<QuantSeparableConv2dOptions>({
+  name: true,
+  kernelSize: true,
+  depthMultiplier: true,
+  inputQuantizer: true,
+  depthwiseQuantizer: true,
+  depthwiseConstraint: true,
+  depthwiseInitializer: true,
+  useBias: true,
+  strides: true,
+  dilations: true,
+  padding: true,
+  padValue: true,
+  filters: true,
+  pointwiseQuantizer: true,
+  pointwiseConstraint: true,
+  pointwiseInitializer: true,
+});
+
 /**
  * Every input channel is convolved with filters of its own (Larq's `QuantDepthwiseConv2D`). Input [height, width, channels],
  * output [height, width, channels·depthMultiplier]; output c·depthMultiplier + m belongs to channel c. Parameter `kernel`
  * [channels·depthMultiplier, height, width, 1]. With both quantizers the products are of bits.
  */
 export function quantDepthwiseConv2d(options: QuantDepthwiseConv2dOptions): Layer {
+  assertKnownOptions(options, QUANT_DEPTHWISE_CONV2D_OPTIONS, options.name ?? 'quantDepthwiseConv2d');
   const kind = 'quantDepthwiseConv2d';
   const where = options.name ?? kind;
   // A depthwise convolution is a grouped one, but for the number of groups, which only an input tells.
@@ -67,6 +104,7 @@ export function quantDepthwiseConv2d(options: QuantDepthwiseConv2dOptions): Laye
  * height, width, 1] and `pointwiseKernel` [filters, 1, 1, channels·depthMultiplier].
  */
 export function quantSeparableConv2d(options: QuantSeparableConv2dOptions): Layer {
+  assertKnownOptions(options, QUANT_SEPARABLE_CONV2D_OPTIONS, options.name ?? 'quantSeparableConv2d');
   const kind = 'quantSeparableConv2d';
   const where = options.name ?? kind;
   const { useBias, ...spatial } = options;

@@ -1,7 +1,9 @@
 /** Layers of networks that are only run: `threshold`, `affine` and `elementwiseAffine`. They have no gradient. */
+
 import { OptionError } from '../errors.ts';
 import { type Shape, sizeOf } from '../gpu/index.ts';
 import { affine as affineOp, threshold as thresholdOp } from '../ops/inference.ts';
+import { assertKnownOptions } from '../options.ts';
 import { asReal, type Backward, type Layer, onlyInput, type ParameterSpec, real } from './layer.ts';
 
 /**
@@ -10,6 +12,7 @@ import { asReal, type Backward, type Layer, onlyInput, type ParameterSpec, real 
  * −threshold", and 0 a constant. What a normalisation followed by sign comes to on integers; any shape.
  */
 export function threshold(options: { readonly name?: string } = {}): Layer {
+  assertKnownOptions(options, ['name'], options.name ?? 'threshold');
   const where = options.name ?? 'threshold';
   return {
     name: options.name,
@@ -31,6 +34,7 @@ export function threshold(options: { readonly name?: string } = {}): Layer {
 
 /** x·scale + shift with parameters `scale` and `shift`, [channels] each; any shape. */
 export function affine(options: { readonly name?: string } = {}): Layer {
+  assertKnownOptions(options, ['name'], options.name ?? 'affine');
   const where = options.name ?? 'affine';
   return {
     name: options.name,
@@ -49,6 +53,7 @@ export function affine(options: { readonly name?: string } = {}): Layer {
 
 /** x·scale + shift with parameters `scale` and `shift` of the input's shape: one of each a value, not a channel. */
 export function elementwiseAffine(options: { readonly name?: string } = {}): Layer {
+  assertKnownOptions(options, ['name'], options.name ?? 'elementwiseAffine');
   const where = options.name ?? 'elementwiseAffine';
   return {
     name: options.name,

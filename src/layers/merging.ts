@@ -1,8 +1,10 @@
 /** Layers that join branches: arithmetic of two inputs, `add` first of all, and `concat`. */
+
 import { ShapeError } from '../errors.ts';
 import { describe, type ProgramBuilder, type Shape, type Tensor } from '../gpu/index.ts';
 import { add as addOp, concat as concatOp } from '../ops/elementwise.ts';
 import { type Combination, combine, combinedShape } from '../ops/pointwise.ts';
+import { assertKnownOptions } from '../options.ts';
 import { assertInference, noGradient } from './inference.ts';
 import { type Activation, asReal, gradientsOf, type Layer, real } from './layer.ts';
 
@@ -55,6 +57,7 @@ function makeCombination(
   options: { readonly name?: string },
   gradients: Gradients | undefined,
 ): Layer {
+  assertKnownOptions(options, ['name'], options.name ?? kind);
   const where = options.name ?? kind;
   const both = <T>(inputs: readonly T[], given: readonly Shape[]): readonly [T, T] => {
     const [a, b] = inputs;
@@ -86,6 +89,7 @@ function makeCombination(
 
 /** Inputs side by side along the last axis; all other axes must agree. */
 export function concat(options: { readonly name?: string } = {}): Layer {
+  assertKnownOptions(options, ['name'], options.name ?? 'concat');
   const where = options.name ?? 'concat';
   return {
     name: options.name,

@@ -1,4 +1,5 @@
 /** Layers that only move values: `transpose`, `slice`, `pad2d`. */
+
 import { ShapeError } from '../errors.ts';
 import { describe } from '../gpu/index.ts';
 import {
@@ -12,6 +13,7 @@ import {
   permute,
   slice as sliceOp,
 } from '../ops/movement.ts';
+import { assertKnownOptions, namesOf } from '../options.ts';
 import { assertInference, noGradient } from './inference.ts';
 import { asReal, assertRank, gradientsOf, type Layer, onlyInput, real } from './layer.ts';
 
@@ -21,8 +23,11 @@ export interface TransposeOptions {
   readonly permutation: readonly number[];
 }
 
+const TRANSPOSE_OPTIONS = namesOf<TransposeOptions>({ name: true, permutation: true });
+
 /** Axes in another order; four at most. @throws OptionError unless every axis is named once */
 export function transpose(options: TransposeOptions): Layer {
+  assertKnownOptions(options, TRANSPOSE_OPTIONS, options.name ?? 'transpose');
   const where = options.name ?? 'transpose';
   const { permutation } = options;
   assertPermutation(permutation, Math.min(4, Math.max(1, permutation?.length ?? 0)), where);
@@ -66,12 +71,15 @@ export interface SliceOptions {
   readonly strides?: readonly number[];
 }
 
+const SLICE_OPTIONS = namesOf<SliceOptions>({ name: true, begin: true, size: true, strides: true });
+
 /**
  * A part of each axis, every so many places; four axes at most.
  * @example slice({ begin: [0, 0, 16], size: [28, 28, 16] }) // the second half of 32 channels
  * @throws OptionError unless the options are whole numbers, sizes positive and strides not 0, as many as axes
  */
 export function slice(options: SliceOptions): Layer {
+  assertKnownOptions(options, SLICE_OPTIONS, options.name ?? 'slice');
   const where = options.name ?? 'slice';
   const { begin, size, strides = size?.map(() => 1) } = options;
   const range = { begin, size, strides };
@@ -117,8 +125,11 @@ export interface Pad2dOptions {
   readonly value?: number;
 }
 
+const PAD2D_OPTIONS = namesOf<Pad2dOptions>({ name: true, padding: true, value: true });
+
 /** [height, width, channels] with a frame around it. For inference. @throws OptionError */
 export function pad2d(options: Pad2dOptions): Layer {
+  assertKnownOptions(options, PAD2D_OPTIONS, options.name ?? 'pad2d');
   const where = options.name ?? 'pad2d';
   const { padding, value = 0 } = options;
   assertFrame(padding, value, where);

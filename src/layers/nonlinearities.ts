@@ -1,4 +1,5 @@
 /** What follows a sum: `relu` with bounds, `prelu` with a slope a channel, `sigmoid`, `tanh`, `leakyRelu`, `selu`, `softmax`. */
+
 import { OptionError } from '../errors.ts';
 import {
   assertBounds,
@@ -8,6 +9,7 @@ import {
   prelu as preluOp,
   softmax as softmaxOp,
 } from '../ops/pointwise.ts';
+import { assertKnownOptions, namesOf } from '../options.ts';
 import { assertInference, noGradient } from './inference.ts';
 import { asReal, gradientsOf, type Layer, onlyInput, real } from './layer.ts';
 
@@ -19,11 +21,14 @@ export interface ReluOptions {
   readonly maximum?: number;
 }
 
+const RELU_OPTIONS = namesOf<ReluOptions>({ name: true, minimum: true, maximum: true });
+
 /**
  * x between `minimum` and `maximum`; any shape. Its gradient passes strictly between them.
  * @throws OptionError unless the bounds are finite numbers, the least first
  */
 export function relu(options: ReluOptions = {}): Layer {
+  assertKnownOptions(options, RELU_OPTIONS, options.name ?? 'relu');
   const where = options.name ?? 'relu';
   const { minimum = 0, maximum = Number.POSITIVE_INFINITY } = options;
   assertBounds({ minimum, maximum }, where);
@@ -63,6 +68,7 @@ export function relu(options: ReluOptions = {}): Layer {
  * `alpha` [channels], 0.25 at first.
  */
 export function prelu(options: { readonly name?: string } = {}): Layer {
+  assertKnownOptions(options, ['name'], options.name ?? 'prelu');
   const where = options.name ?? 'prelu';
   return {
     name: options.name,
@@ -96,11 +102,13 @@ export function prelu(options: { readonly name?: string } = {}): Layer {
 
 /** 1/(1 + exp(−x)), value by value; any shape. Losses take logits: for the end of a network that is run. */
 export function sigmoid(options: { readonly name?: string } = {}): Layer {
+  assertKnownOptions(options, ['name'], options.name ?? 'sigmoid');
   return makeCurve('sigmoid', options);
 }
 
 /** Hyperbolic tangent, value by value; any shape. */
 export function tanh(options: { readonly name?: string } = {}): Layer {
+  assertKnownOptions(options, ['name'], options.name ?? 'tanh');
   return makeCurve('tanh', options);
 }
 
@@ -113,9 +121,12 @@ export interface LeakyReluOptions {
   readonly alpha?: number;
 }
 
+const LEAKY_RELU_OPTIONS = namesOf<LeakyReluOptions>({ name: true, alpha: true });
+
 /** x, times `alpha` where it is negative; any shape. @throws OptionError unless alpha is a finite number */
 export function leakyRelu(options: LeakyReluOptions = {}): Layer {
-  const { alpha = DEFAULT_SLOPE } = options;
+  assertKnownOptions(options, LEAKY_RELU_OPTIONS, options.name ?? 'leakyRelu');
+  const { alpha = 0.3 } = options;
   if (!Number.isFinite(alpha)) {
     throw new OptionError('A slope is a finite number.', {
       given: `alpha = ${alpha}`,
@@ -127,6 +138,7 @@ export function leakyRelu(options: LeakyReluOptions = {}): Layer {
 
 /** 1.0507·x, and 1.7581·(exp(x) − 1) below zero (Klambauer et al. 2017, arXiv 1706.02515); any shape. */
 export function selu(options: { readonly name?: string } = {}): Layer {
+  assertKnownOptions(options, ['name'], options.name ?? 'selu');
   return makeCurve('selu', options);
 }
 
@@ -161,6 +173,7 @@ const LOGITS =
 
 /** exp(x) over its sum along the last axis; any shape. For inference: losses take logits. */
 export function softmax(options: { readonly name?: string } = {}): Layer {
+  assertKnownOptions(options, ['name'], options.name ?? 'softmax');
   const where = options.name ?? 'softmax';
   return {
     name: options.name,

@@ -1,6 +1,8 @@
 /** Batch normalisation. */
+
 import { OptionError } from '../errors.ts';
 import { type BatchNormGradOptions, normalize } from '../ops/norm.ts';
+import { assertKnownOptions, namesOf } from '../options.ts';
 import {
   asReal,
   gradientsOf,
@@ -28,11 +30,20 @@ export interface BatchNormalizationOptions {
   readonly scale?: boolean;
 }
 
+const BATCH_NORMALIZATION_OPTIONS = namesOf<BatchNormalizationOptions>({
+  name: true,
+  momentum: true,
+  epsilon: true,
+  center: true,
+  scale: true,
+});
+
 /**
  * y = γ·(x − μ)/√(σ² + ε) + β over all axes but the last (Ioffe & Szegedy 2015). Batch statistics when training, running
  * ones at inference. Any shape.
  */
 export function batchNormalization(options: BatchNormalizationOptions = {}): Layer {
+  assertKnownOptions(options, BATCH_NORMALIZATION_OPTIONS, options.name ?? 'batchNormalization');
   const { momentum = 0.9, epsilon = DEFAULT_EPSILON, center = true, scale = true } = options;
   const where = options.name ?? 'batchNormalization';
   if (!(momentum >= 0 && momentum < 1) || !(epsilon > 0)) {

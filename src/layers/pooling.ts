@@ -1,4 +1,5 @@
 /** Pooling layers over [height, width, channels]. */
+
 import type { ProgramBuilder, Shape, Tensor } from '../gpu/index.ts';
 import { packSigns } from '../ops/dense.ts';
 import {
@@ -9,6 +10,7 @@ import {
   resolvePool2d,
   signPool2d as signPool2dOp,
 } from '../ops/pool.ts';
+import { assertKnownOptions, namesOf } from '../options.ts';
 import { assertInference, noGradient, perChannel } from './inference.ts';
 import {
   asReal,
@@ -26,6 +28,13 @@ import {
 export interface Pool2dLayerOptions extends Pool2dOptions {
   readonly name?: string;
 }
+
+const POOL2D_OPTIONS = namesOf<Pool2dLayerOptions>({
+  name: true,
+  poolSize: true,
+  strides: true,
+  padding: true,
+});
 
 /**
  * Largest value of each window; its gradient goes to the first one where several are equal. Signs stay packed signs, when
@@ -53,6 +62,7 @@ export function maxPool2d(options: Pool2dLayerOptions): Layer {
  * them. Input signs, or reals whose signs are taken; output signs.
  */
 export function signPool2d(options: Pool2dLayerOptions): Layer {
+  assertKnownOptions(options, POOL2D_OPTIONS, options.name ?? 'signPool2d');
   const { name: given, ...window } = options;
   const where = given ?? 'signPool2d';
   return {
@@ -82,6 +92,7 @@ export function averagePool2d(options: Pool2dLayerOptions): Layer {
 
 /** Mean over height and width: [height, width, channels] to [channels]. */
 export function globalAveragePool2d(options: { readonly name?: string } = {}): Layer {
+  assertKnownOptions(options, ['name'], options.name ?? 'globalAveragePool2d');
   const where = options.name ?? 'globalAveragePool2d';
   return {
     name: options.name,
@@ -121,6 +132,7 @@ function makePool(
   pool: (builder: ProgramBuilder, x: Tensor, options: Pool2dOptions) => Tensor,
   gradient: 'maxPool2dGrad' | 'averagePool2dGrad',
 ): Layer {
+  assertKnownOptions(options, POOL2D_OPTIONS, options.name ?? kind);
   const { name: given, ...window } = options;
   const where = given ?? kind;
   return {

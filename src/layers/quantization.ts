@@ -7,6 +7,7 @@ import {
   quantize as quantizeOp,
   type RoundingMode,
 } from '../ops/pointwise.ts';
+import { assertKnownOptions, namesOf } from '../options.ts';
 import { assertInference, noGradient, perChannel } from './inference.ts';
 import { asReal, assertCount, type Layer, onlyInput, real } from './layer.ts';
 
@@ -26,12 +27,23 @@ export interface QuantizeOptions {
   readonly scale?: number;
 }
 
+const QUANTIZE_OPTIONS = namesOf<QuantizeOptions>({
+  name: true,
+  bits: true,
+  signed: true,
+  narrow: true,
+  rounding: true,
+  output: true,
+  scale: true,
+});
+
 /**
  * Uniform quantization (QONNX `Quant`): (round(clamp(x/scale + zeroPoint)) − zeroPoint)·scale with parameters `scale` and
  * `zeroPoint`, [channels] each; any shape. It passes no gradient: a network that trains has it before its first weights only.
  * @throws OptionError where there is no such grid, rounding or scale
  */
 export function quantize(options: QuantizeOptions): Layer {
+  assertKnownOptions(options, QUANTIZE_OPTIONS, options.name ?? 'quantize');
   const where = options.name ?? 'quantize';
   const grid: QuantizeGrid = {
     bits: options.bits,
@@ -69,12 +81,15 @@ export interface MultiThresholdOptions {
   readonly levels: number;
 }
 
+const MULTI_THRESHOLD_OPTIONS = namesOf<MultiThresholdOptions>({ name: true, levels: true });
+
 /**
  * How many of its channel's thresholds each value is at least: 0 to `levels` (QONNX and FINN `MultiThreshold` without its
  * scale and bias). Parameter `thresholds` [channels, levels], in any order; any shape.
  * @throws OptionError unless `levels` is a positive integer
  */
 export function multiThreshold(options: MultiThresholdOptions): Layer {
+  assertKnownOptions(options, MULTI_THRESHOLD_OPTIONS, options.name ?? 'multiThreshold');
   const where = options.name ?? 'multiThreshold';
   const { levels } = options;
   assertCount(levels, 'levels', where);

@@ -1,5 +1,7 @@
 /** `dropout`: sets a random share of the values to zero while training, and scales the rest up. */
+
 import { OptionError } from '../errors.ts';
+import { assertKnownOptions, namesOf } from '../options.ts';
 import { asReal, gradientsOf, type Layer, onlyInput, real } from './layer.ts';
 
 export interface DropoutOptions {
@@ -8,8 +10,11 @@ export interface DropoutOptions {
   readonly rate: number;
 }
 
+const DROPOUT_OPTIONS = namesOf<DropoutOptions>({ name: true, rate: true });
+
 /** Srivastava et al. 2014, inverted: kept values are divided by 1 − rate. The mask is drawn anew from the step's counter. */
 export function dropout(options: DropoutOptions): Layer {
+  assertKnownOptions(options, DROPOUT_OPTIONS, options.name ?? 'dropout');
   const where = options.name ?? 'dropout';
   const { rate } = options;
   if (!(rate >= 0 && rate < 1)) {

@@ -1,11 +1,20 @@
 /** `requantize`: what stands between two operators on 8-bit tensors. For inference. */
+
 import { OptionError } from '../errors.ts';
 import { assertRange, type IntegerRange, requantize as requantizeOp } from '../ops/requantize.ts';
+import { assertKnownOptions, namesOf } from '../options.ts';
 import { asReal, type Layer, onlyInput, type ParameterSpec, real } from './layer.ts';
 
 export interface RequantizeOptions extends IntegerRange {
   readonly name?: string;
 }
+
+const REQUANTIZE_OPTIONS = namesOf<RequantizeOptions>({
+  name: true,
+  minimum: true,
+  maximum: true,
+  zeroPoint: true,
+});
 
 /**
  * clamp(round(x·scale + shift), minimum, maximum) − zeroPoint with parameters `scale` and `shift`, [channels] each;
@@ -14,6 +23,7 @@ export interface RequantizeOptions extends IntegerRange {
  * @throws OptionError unless the range is made of integers, the least first
  */
 export function requantize(options: RequantizeOptions): Layer {
+  assertKnownOptions(options, REQUANTIZE_OPTIONS, options.name ?? 'requantize');
   const where = options.name ?? 'requantize';
   const { minimum, maximum, zeroPoint } = options;
   assertRange(options, where);

@@ -1,10 +1,13 @@
 /** Layers that give the same values in the same order another shape: `flatten`, `reshape`. */
+
 import { OptionError, ShapeError } from '../errors.ts';
 import { describe, type ProgramBuilder, type Shape, sizeOf } from '../gpu/index.ts';
+import { assertKnownOptions, namesOf } from '../options.ts';
 import { type Activation, asReal, type Forward, type Layer, onlyInput } from './layer.ts';
 
 /** [height, width, channels] to [features], the same values in the same order. */
 export function flatten(options: { readonly name?: string } = {}): Layer {
+  assertKnownOptions(options, ['name'], options.name ?? 'flatten');
   const where = options.name ?? 'flatten';
   return {
     name: options.name,
@@ -25,8 +28,11 @@ export interface ReshapeOptions {
   readonly shape: Shape;
 }
 
+const RESHAPE_OPTIONS = namesOf<ReshapeOptions>({ name: true, shape: true });
+
 /** The same values in the same order, under another shape. @throws OptionError unless the shape has positive extents */
 export function reshape(options: ReshapeOptions): Layer {
+  assertKnownOptions(options, RESHAPE_OPTIONS, options.name ?? 'reshape');
   const where = options.name ?? 'reshape';
   const { shape } = options;
   if (

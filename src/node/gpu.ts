@@ -14,6 +14,7 @@ import { createBrotliDecompress } from 'node:zlib';
 import { extract } from 'tar';
 import { NoAdapterError, StorageError, WebGpuUnavailableError } from '../errors.ts';
 import { Gpu } from '../gpu/index.ts';
+import { assertKnownOptions, namesOf } from '../options.ts';
 import { choicesFile } from './choices.ts';
 import { nappingUntil } from './naps.ts';
 
@@ -30,11 +31,14 @@ export interface NodeGpuOptions {
   readonly toggles?: readonly string[];
 }
 
+const OPTIONS = namesOf<NodeGpuOptions>({ adapter: true, toggles: true });
+
 /**
  * Acquires a GPU for headless work.
  * @throws WebGpuUnavailableError when Dawn can't be loaded, NoAdapterError when no adapter fits
  */
 export async function requestGpu(options: NodeGpuOptions = {}): Promise<Gpu> {
+  assertKnownOptions(options, OPTIONS, 'requestGpu');
   const gpu = await findGpu(options);
   gpu.choices.keepIn(choicesFile(cacheFolder()), gpu.adapterKey);
   return gpu;

@@ -1,8 +1,9 @@
 /** Batches out of a data set that stays in GPU memory as bytes, and the state of a training run. */
-import { OptionError, ShapeError } from '../errors.ts';
+import { listed, OptionError, ShapeError } from '../errors.ts';
 import { describe, type ProgramBuilder, sizeOf, type Tensor } from '../gpu/index.ts';
 import { advance, batchRows, gather, gatherFlat } from '../kernels/data.ts';
 import { feistelHalfBits } from '../reference/random.ts';
+import { affine } from './inference.ts';
 
 /** Words of a train state (`TrainState` of `shaders/lib/state.wgsl`). */
 export const STATE_WORDS = 12;
@@ -100,9 +101,11 @@ export interface GatherOptions {
   readonly batch: number;
   /** Take the epoch's own random order; data order otherwise. */
   readonly shuffle: boolean;
-  /** Per channel, or one number for all: byte v becomes v * scale + shift, in f32. */
-  readonly scale: readonly number[];
-  readonly shift: readonly number[];
+  /** One number for all channels, or one for each: byte v becomes v * scale + shift, in f32. Absent: 1 and 0. */
+  readonly scale?: readonly number[];
+  readonly shift?: readonly number[];
+  /** Scale and shift as f32 [C], for more than four channels that differ. */
+  readonly affine?: { readonly scale: Tensor; readonly shift: Tensor };
   /** Pad by `pad` bytes 0 on each side, crop at random to the old size, then mirror half of the images. */
   readonly augment?: { readonly pad: number; readonly flip: boolean };
 }
@@ -144,9 +147,19 @@ export function gatherBatch(b: ProgramBuilder, options: GatherOptions): { x: Ten
       where,
     });
   }
+  const scales = channelValues('scale', options.scale, 1, channels, where);
+  const shifts = channelValues('shift', options.shift, 0, channels, where);
+  // What differs between more than four channels is done after the bytes became reals.
+  const late = channels > 4 && Math.max(scales.length, shifts.length) > 1;
+  if (late && options.affine === undefined) {
+    throw new OptionError('More than four channels are normalised by tensors.', {
+      given: `${channels} channels, and no options.affine`,
+      where,
+    });
+  }
   const normalisation = {
-    ...channelConstants('SCALE', 'scale', options.scale, channels, where),
-    ...channelConstants('SHIFT', 'shift', options.shift, channels, where),
+    ...channelConstants('SCALE', late ? [1] : scales),
+    ...channelConstants('SHIFT', late ? [0] : shifts),
   };
   const rows = b.transient('batch rows', [batch, 4], 'u32');
   const rowLabels = b.transient('batch labels', [batch], 'u32');
@@ -165,7 +178,7 @@ export function gatherBatch(b: ProgramBuilder, options: GatherOptions): { x: Ten
     },
   );
   const bytes = sizeOf([height, width, channels]);
-  const periodic = channels <= 4 || (options.scale.length === 1 && options.shift.length === 1);
+  const periodic = channels <= 4 || late || (scales.length === 1 && shifts.length === 1);
   if (augment === undefined && bytes % 4 === 0 && periodic) {
     b.dispatch(
       gatherFlat,
@@ -179,30 +192,38 @@ export function gatherBatch(b: ProgramBuilder, options: GatherOptions): { x: Ten
       { BATCH: batch, HEIGHT: height, WIDTH: width, CHANNELS: channels, PAD: pad, ...normalisation },
     );
   }
-  return { x, labels: rowLabels };
+  if (!late || options.affine === undefined) return { x, labels: rowLabels };
+  return { x: affine(b, x, options.affine), labels: rowLabels };
 }
 
 /**
- * Four constants that repeat with the channels: one value for all, or one each for up to four channels (for 1 and 2
- * channels the values are repeated, since four neighbouring bytes then hold several pixels).
+ * What normalises images, by channel.
+ * @param values one number for all channels, or one for each; `missing` for all where there are none
+ * @returns one number, or one for each channel
+ * @throws OptionError for another number of them, and for what isn't finite
  */
-function channelConstants<P extends string>(
-  prefix: P,
-  option: string,
-  values: readonly number[],
+export function channelValues(
+  name: string,
+  values: readonly number[] | undefined,
+  missing: number,
   channels: number,
   where: string,
+): readonly number[] {
+  if (values === undefined) return [missing];
+  const fits = Array.isArray(values) && [1, channels].includes(values.length);
+  if (fits && values.every((value) => Number.isFinite(value))) return values;
+  throw new OptionError('Images are normalised by one finite number for all channels, or one for each.', {
+    given: `${name} = [${listed(Array.isArray(values) ? values : [values])}], ${channels} channels`,
+    expected: channels === 1 ? '1 number' : `1 or ${channels} numbers`,
+    where,
+  });
+}
+
+/** Four constants that repeat with the channels: for 1 and 2 channels four neighbouring bytes hold several pixels. */
+function channelConstants<P extends string>(
+  prefix: P,
+  values: readonly number[],
 ): Record<`${P}_${0 | 1 | 2 | 3}`, number> {
-  const fits = values.length === 1 || (values.length === channels && channels <= 4);
-  if (!fits || !values.every((value) => Number.isFinite(value))) {
-    throw new OptionError(
-      'Images are normalised by one finite number for all channels, or one for each of up to four.',
-      {
-        given: `${option} = [${values.join(', ')}], ${channels} channels`,
-        where,
-      },
-    );
-  }
   const at = (lane: number) => values[lane % values.length] ?? 0;
   return {
     [`${prefix}_0`]: at(0),

@@ -38,5 +38,5 @@ export * from './quantize.ts';
 export { type IntegerRange, requantize } from './requantize.ts';
 export * from './rotation.ts';
 export * from './structure.ts';
-export { pinKernel, type TuneOptions, type Tuning, tune } from './tune.ts';
+export { clearChoices, pinKernel, type TuneOptions, type Tuning, tune } from './tune.ts';
 export type { PerAxis } from './windows.ts';

@@ -4,8 +4,7 @@
  * these extents; so a choice changes how long something takes, and nothing else. Kernels that round sums otherwise, as those
  * of gradients on matrix units do, are measured too, and taken where that is asked for.
  */
-import { DISPOSE, Owner } from '../dispose.ts';
-import { OptionError } from '../errors.ts';
+import { GpuValidationError, listed, OptionError } from '../errors.ts';
 import {
   type Choice,
   type Constants,
@@ -16,6 +15,7 @@ import {
   ProgramBuilder,
   type Shape,
   sizeOf,
+  type Tensor,
   wordsFor,
 } from '../gpu/index.ts';
 import { BINARY_FORWARD } from '../kernels/conv.ts';
@@ -23,6 +23,7 @@ import { BINARY_GRAD_INPUT, BINARY_GRAD_WEIGHTS } from '../kernels/conv-gradient
 import { FUSED_REAL, FUSED_SIGNS } from '../kernels/fused.ts';
 import { BINARY, BINARY_BY_SIDE, SIGN, SIGN_GRAD_INPUT, SIGN_GRAD_WEIGHTS } from '../kernels/gemm.ts';
 import { candidates, choiceKey, defaultOf, type Family } from '../kernels/variants.ts';
+import { unknownName } from '../options.ts';
 import { pcg4d } from '../reference/random.ts';
 
 type AnyFamily = Family<KernelSpec, Constants>;
@@ -103,19 +104,41 @@ export function pinKernel(gpu: Gpu, key: string, kernel: string): void {
   gpu.choices.save();
 }
 
+/**
+ * Forgets choices, and keeps that.
+ * @param key of the one to forget; all of this adapter when absent
+ * @returns how many there were
+ * @throws OptionError for a key that no choice has
+ */
+export function clearChoices(gpu: Gpu, key?: string): number {
+  const { choices } = gpu;
+  if (key !== undefined && choices.get(key) === undefined) {
+    const keys = choices.list().map((choice) => choice.key);
+    throw unknownName(
+      'choice',
+      key,
+      keys.length === 0 ? ['none: this adapter has no choices'] : keys,
+      'tune',
+    );
+  }
+  const count = choices.clear(key);
+  choices.save();
+  return count;
+}
+
 function familyNamed(name: string): AnyFamily {
   const family = FAMILIES.find((one) => one.name === name);
   if (family === undefined) {
     throw new OptionError('There is no such family of kernels.', {
       given: name,
-      expected: FAMILIES.map((one) => one.name).join(', '),
+      expected: listed(FAMILIES.map((one) => one.name)),
     });
   }
   return family;
 }
 
 function parseKey(key: string): { family: AnyFamily; extents: Constants } {
-  const [, name = '', list = ''] = /^(\w+)\((.*)\)$/.exec(key) ?? [];
+  const [, name = '', list = ''] = /^([\w ]+)\((.*)\)$/.exec(key) ?? [];
   const family = familyNamed(name);
   const extents = Object.fromEntries(
     list.split(',').map((entry) => {
@@ -131,18 +154,6 @@ function parseKey(key: string): { family: AnyFamily; extents: Constants } {
     });
   }
   return { family, extents };
-}
-
-/** What a measurement made, freed in the end. */
-class Owned extends Owner {
-  readonly #things: Disposable[] = [];
-  add<T extends Disposable>(thing: T): T {
-    this.#things.push(thing);
-    return thing;
-  }
-  dispose(): void {
-    for (const thing of this.#things.reverse()) thing[DISPOSE]();
-  }
 }
 
 interface Entrant {
@@ -163,28 +174,41 @@ async function tuneOne(
   const rivals = others.filter((kernel) => kernel !== family.general);
   if (first === undefined || rivals.length === 0) return undefined;
 
-  using owned = new Owned();
-  const operands = Object.entries(family.operands(extents));
-  const tensors = Object.fromEntries(
-    operands
-      .filter(([name]) => name !== 'out')
-      .map(([name, { shape, dtype }], i) => {
-        const tensor = gpu.tensor(`tuning ${name}`, shape, dtype, noise(shape, dtype, i));
-        return [name, owned.add(tensor)];
-      }),
-  );
-  const result = family.operands(extents).out;
-  if (result === undefined) return undefined;
-  const rejected: string[] = [];
-  const rounded: string[] = [];
-  const entrants: Entrant[] = [];
-  let expected: Uint32Array<ArrayBuffer> | undefined;
-  for (const kernel of [first, ...rivals]) {
-    const out = owned.add(gpu.tensor(`tuning ${kernel.name}`, result.shape, result.dtype));
-    const builder = new ProgramBuilder(gpu, `tuning ${kernel.name}`);
-    builder.dispatch(kernel, { ...tensors, out }, extents);
-    try {
-      const program = owned.add(await builder.compile());
+  const owned: { dispose(): void }[] = [];
+  try {
+    const operands = Object.entries(family.operands(extents));
+    const where = choiceKey(family.name, extents);
+    const allocate = (name: string, shape: Shape, dtype: DType, data?: ReturnType<typeof noise>) => {
+      const tensor = gpu.tensor(`tuning ${name}`, shape, dtype, data);
+      owned.push(tensor);
+      return tensor;
+    };
+    // What a kernel writes is the result, whatever its binding is called.
+    const written = Object.entries(first.bindings).find(([, access]) => access === 'write')?.[0] ?? 'out';
+    const { tensors, out } = await gpu.scoped(where, () => {
+      const made = operands.map(([name, { shape, dtype }], i) => [
+        name,
+        allocate(name, shape, dtype, name === written ? undefined : noise(shape, dtype, i)),
+      ]);
+      const tensors: Record<string, Tensor> = Object.fromEntries(made);
+      return { tensors, out: tensors[written] };
+    });
+    if (out === undefined) return undefined;
+    const rejected: string[] = [];
+    const rounded: string[] = [];
+    const entrants: Entrant[] = [];
+    let expected: Uint32Array<ArrayBuffer> | undefined;
+    for (const kernel of [first, ...rivals]) {
+      if (!(await compiles(gpu, kernel, extents))) {
+        rejected.push(kernel.name);
+        continue;
+      }
+      const builder = new ProgramBuilder(gpu, `tuning ${kernel.name}`);
+      builder.dispatch(kernel, tensors, extents);
+      const program = await builder.compile();
+      owned.push(program);
+      // Not what the kernel before it left there.
+      gpu.writeBytes(out, new Uint8Array(out.byteLength));
       await gpu.scoped(kernel.name, () => program.run());
       const words = new Uint32Array(await gpu.readBytes(out));
       expected ??= words;
@@ -192,21 +216,48 @@ async function tuneOne(
       if (!same && !family.exact && isClose(words, expected)) rounded.push(kernel.name);
       if (same || rounded.includes(kernel.name)) entrants.push({ kernel, program, times: [] });
       else rejected.push(kernel.name);
+    }
+    return { ...(await fastest(gpu, where, first, entrants, rounded, { samples, rounding })), rejected };
+  } finally {
+    for (const thing of owned.reverse()) thing.dispose();
+  }
+}
+
+/**
+ * Whether this device compiles a kernel. A compiler that refuses it refuses it twice; what fails once is the device's fault,
+ * and anything else than a refusal is thrown.
+ */
+async function compiles(gpu: Gpu, kernel: KernelSpec, extents: Constants): Promise<boolean> {
+  for (let tries = 0; tries < 2; tries++) {
+    try {
+      await gpu.pipeline(kernel, extents);
+      return true;
     } catch (error) {
-      gpu.assertUsable();
-      if (kernel === first) throw error;
-      rejected.push(kernel.name);
+      if (!(error instanceof GpuValidationError)) throw error;
     }
   }
+  return false;
+}
+
+async function fastest(
+  gpu: Gpu,
+  key: string,
+  first: KernelSpec,
+  entrants: readonly Entrant[],
+  rounded: readonly string[],
+  { samples, rounding }: { readonly samples: number; readonly rounding: boolean },
+): Promise<Omit<Tuning, 'rejected'>> {
   // In turn, so that what else the machine does hits all alike.
   for (let i = 0; i < samples; i++) {
-    for (const { program, times } of entrants) times.push(await timeOf(gpu, program));
+    for (const { program, times } of entrants) {
+      times.push(await timeOf(gpu, program));
+    }
   }
   const measured = Object.fromEntries(entrants.map(({ kernel, times }) => [kernel.name, median(times)]));
   const [best = first.name] = Object.keys(measured)
     .filter((name) => rounding || !rounded.includes(name))
     .sort((a, b) => (measured[a] ?? 0) - (measured[b] ?? 0));
-  return { key: choiceKey(family.name, extents), kernel: best, pinned: false, measured, rejected, rounded };
+  return { key, kernel: best, pinned: false, measured, rounded };
 }
 
 /** Whether two results that are floats agree to 1e-5 of the largest. */
@@ -221,7 +272,7 @@ function isClose(words: Uint32Array<ArrayBuffer>, expected: Uint32Array<ArrayBuf
 async function timeOf(gpu: Gpu, program: Program): Promise<number> {
   for (let runs = 1; ; runs *= 4) {
     const start = performance.now();
-    program.run(runs);
+    await gpu.scoped(program.label, () => program.run(runs));
     await gpu.finished();
     const time = performance.now() - start;
     if (time >= 2 || runs >= 256) return time / runs;

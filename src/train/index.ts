@@ -1,4 +1,6 @@
 export type { LossKind } from '../ops/loss.ts';
+export type { CheckedData, TrainingData, TrainingSplit } from './data.ts';
+export type { FitHooks, FitResult } from './fit.ts';
 export type { StepMetrics } from './metrics.ts';
 export {
   type AdamOptions,
@@ -8,20 +10,17 @@ export {
   type OptimizerOptions,
   type SgdOptions,
 } from './optimizers.ts';
+export { LOSS_NAMES, type TrainerOptions } from './options.ts';
+export type {
+  Checkpoint,
+  CheckpointTensor,
+  EpochInfo,
+  Evaluation,
+  Progress,
+  StepsInfo,
+  Trained,
+} from './progress.ts';
+export type { StepTap } from './run.ts';
 export type { Decay, Halving, LearningRate } from './schedules.ts';
-export type { TrainingData, TrainingPlan, TrainingSplit } from './step.ts';
-export {
-  type Checkpoint,
-  type CheckpointTensor,
-  type EpochInfo,
-  type Evaluation,
-  type FitHooks,
-  type FitResult,
-  LOSS_NAMES,
-  type Progress,
-  type StepsInfo,
-  type StepTap,
-  type Trained,
-  Trainer,
-  type TrainerOptions,
-} from './trainer.ts';
+export type { TrainingPlan } from './step.ts';
+export { Trainer } from './trainer.ts';

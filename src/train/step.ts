@@ -2,32 +2,13 @@
  * What a training owns on the GPU, and its two recorded programs: the training step and the test step. Everything is
  * declared first, so that the memory plan is whole before anything is allocated.
  */
-import { Gpu, ProgramBuilder, type Shape, sharedSlots, Tensor } from '../gpu/index.ts';
+import { Gpu, type HostData, ProgramBuilder, sharedSlots, Tensor } from '../gpu/index.ts';
 import { type Model, Network, recordForward } from '../graph/index.ts';
 import { advanceState, gatherBatch, STATE_WORDS } from '../ops/data.ts';
 import { type LossKind, loss as recordLoss } from '../ops/loss.ts';
+import type { CheckedData, TrainingSplit } from './data.ts';
 import { MetricsReader } from './metrics.ts';
 import { declareSlots, type OptimizerOptions, recordUpdate, type Slots, tensorsOf } from './optimizers.ts';
-
-/** Images and labels as bytes. */
-export interface TrainingSplit {
-  /** u8 [count, height, width, channels]. */
-  readonly images: Uint8Array;
-  /** u8 [count]. */
-  readonly labels: Uint8Array;
-  readonly count: number;
-}
-
-export interface TrainingData {
-  readonly name: string;
-  readonly classes: readonly string[];
-  /** [height, width, channels] of an image. */
-  readonly image: Shape;
-  readonly train: TrainingSplit;
-  readonly test: TrainingSplit;
-  /** A pixel is byte·scale[c] + shift[c]. */
-  readonly normalise: { readonly scale: readonly number[]; readonly shift: readonly number[] };
-}
 
 /** Bytes of GPU memory that training needs, by what they are for. */
 export interface TrainingPlan {
@@ -54,8 +35,10 @@ export interface Parts {
   readonly slots: readonly Slots[];
   readonly trainImages: Tensor;
   readonly trainLabels: Tensor;
-  readonly testImages: Tensor;
-  readonly testLabels: Tensor;
+  /** Images and labels of the test split, where there is one. */
+  readonly test: { readonly images: Tensor; readonly labels: Tensor } | undefined;
+  /** f32 [channels]: what normalises more than four channels that differ. */
+  readonly affine: { readonly scale: Tensor; readonly shift: Tensor } | undefined;
   readonly state: Tensor;
   readonly testState: Tensor;
   /** f32 [steps + 1, 4]: hyper-parameters of every step of an epoch. */
@@ -65,19 +48,25 @@ export interface Parts {
 }
 
 /** Steps of one epoch. */
-export function batchesOf(data: TrainingData, batch: number): number {
+export function batchesOf(data: CheckedData, batch: number): number {
   return Math.floor(data.train.count / batch);
 }
 
 /** Declares everything; nothing is allocated. */
-export function declareParts(gpu: Gpu, model: Model, data: TrainingData, options: StepOptions): Parts {
+export function declareParts(gpu: Gpu, model: Model, data: CheckedData, options: StepOptions): Parts {
   const network = new Network(gpu, model);
   const split = (name: string, { count }: TrainingSplit) => ({
     images: new Tensor(`${name} images`, [count, ...data.image], 'u8'),
     labels: new Tensor(`${name} labels`, [count], 'u8'),
   });
   const train = split('train', data.train);
-  const test = split('test', data.test);
+  const test = data.test !== undefined && data.test.count > 0 ? split('test', data.test) : undefined;
+  const { scale, shift } = data.normalise;
+  const channels = data.image[2] ?? 1;
+  const affine =
+    channels > 4 && Math.max(scale.length, shift.length) > 1
+      ? { scale: new Tensor('scale', [channels], 'f32'), shift: new Tensor('shift', [channels], 'f32') }
+      : undefined;
   return {
     network,
     slots: [...network.parameters.values()]
@@ -85,8 +74,8 @@ export function declareParts(gpu: Gpu, model: Model, data: TrainingData, options
       .map((parameter) => declareSlots(options.optimizer, parameter)),
     trainImages: train.images,
     trainLabels: train.labels,
-    testImages: test.images,
-    testLabels: test.labels,
+    test,
+    affine,
     state: new Tensor('train state', [STATE_WORDS], 'u32'),
     testState: new Tensor('test state', [STATE_WORDS], 'u32'),
     table: new Tensor('hyper-parameters', [batchesOf(data, options.batch) + 1, 4], 'f32'),
@@ -97,49 +86,58 @@ export function declareParts(gpu: Gpu, model: Model, data: TrainingData, options
       state,
       batch: options.batch,
       shuffle: training,
-      scale: [...data.normalise.scale],
-      shift: [...data.normalise.shift],
+      scale,
+      shift,
+      ...(affine === undefined ? {} : { affine }),
       ...(training && options.augment ? { augment: options.augment } : {}),
     }),
   };
 }
 
 function ownTensors(parts: Parts): Tensor[] {
-  const { trainImages, trainLabels, testImages, testLabels, state, testState, table } = parts;
-  return [
-    ...tensorsOf(parts.slots),
-    trainImages,
-    trainLabels,
-    testImages,
-    testLabels,
-    state,
-    testState,
-    table,
-  ];
+  const { state, testState, table } = parts;
+  return [...tensorsOf(parts.slots), ...dataTensors(parts), state, testState, table];
+}
+
+function dataTensors({ trainImages, trainLabels, test, affine }: Parts): Tensor[] {
+  return [trainImages, trainLabels, ...Object.values(test ?? {}), ...Object.values(affine ?? {})];
 }
 
 /** Gives everything but the network its memory, and the data set its bytes. */
-export function allocateParts(parts: Parts, data: TrainingData): void {
+export function allocateParts(parts: Parts, data: CheckedData): void {
   const { gpu } = parts.network;
-  const contents = new Map<Tensor, Uint8Array>([
+  const { test, affine } = parts;
+  const contents = new Map<Tensor, HostData>([
     [parts.trainImages, data.train.images],
     [parts.trainLabels, data.train.labels],
-    [parts.testImages, data.test.images],
-    [parts.testLabels, data.test.labels],
   ]);
+  if (test !== undefined && data.test !== undefined) {
+    contents.set(test.images, data.test.images).set(test.labels, data.test.labels);
+  }
+  if (affine !== undefined) {
+    for (const name of ['scale', 'shift'] as const) {
+      const values = data.normalise[name];
+      contents.set(affine[name], affineValues(values, affine[name].size));
+    }
+  }
   for (const tensor of ownTensors(parts)) gpu.allocate(tensor, contents.get(tensor));
   parts.metrics.allocate();
 }
 
+/** One number for each channel. */
+function affineValues(values: readonly number[], channels: number): Float32Array<ArrayBuffer> {
+  return Float32Array.from({ length: channels }, (_, channel) => values[channel % values.length] ?? 0);
+}
+
 /** Frees what has memory. */
 export function disposeParts(parts: Parts): void {
-  parts.network.dispose();
+  if (!parts.network.disposed) parts.network.dispose();
   for (const tensor of ownTensors(parts)) if (tensor.isPlaced) tensor.dispose();
-  if (parts.metrics.ring.isPlaced) parts.metrics.dispose();
+  parts.metrics.dispose();
 }
 
 /** Gather, forward, loss, backward with updates, advance: one step of training. */
-export function recordTrainStep(parts: Parts, options: StepOptions, data: TrainingData): ProgramBuilder {
+export function recordTrainStep(parts: Parts, options: StepOptions, data: CheckedData): ProgramBuilder {
   const { network, state, table, metrics, slots } = parts;
   const { model, parameters, gpu } = network;
   const slotsOf = new Map(slots.map((entry) => [entry.parameter, entry]));
@@ -162,15 +160,20 @@ export function recordTrainStep(parts: Parts, options: StepOptions, data: Traini
   return builder;
 }
 
-/** Gather in order, forward in inference mode, loss, advance: one batch of the test split. */
-export function recordTestStep(parts: Parts, options: StepOptions, data: TrainingData): ProgramBuilder {
-  const { network, testState, table, metrics } = parts;
+/**
+ * Gather in order, forward in inference mode, loss, advance: one batch of the test split.
+ * @returns nothing where there is no test split
+ */
+export function recordTestStep(
+  parts: Parts,
+  options: StepOptions,
+  data: CheckedData,
+): ProgramBuilder | undefined {
+  const { network, test, testState, table, metrics } = parts;
+  if (test === undefined) return undefined;
   const { model, parameters, gpu } = network;
   const builder = new ProgramBuilder(gpu, `test step of ${model.name} on ${data.name}`);
-  const { x, labels } = gatherBatch(
-    builder,
-    parts.gather(parts.testImages, parts.testLabels, testState, false),
-  );
+  const { x, labels } = gatherBatch(builder, parts.gather(test.images, test.labels, testState, false));
   const pass = recordForward(builder, model, parameters, x, { training: false });
   const logits = pass.output.tensor;
   recordLoss(builder, {
@@ -189,11 +192,11 @@ export function recordTestStep(parts: Parts, options: StepOptions, data: Trainin
 export function planTraining(parts: Parts, builders: readonly ProgramBuilder[]): TrainingPlan {
   const bytes = (tensors: readonly Tensor[]) =>
     tensors.reduce((sum, { byteLength }) => sum + Gpu.allocatedBytes(byteLength), 0);
-  const { trainImages, trainLabels, testImages, testLabels, state, testState, table } = parts;
+  const { state, testState, table } = parts;
   const shares = {
     parameters: parts.network.parameterBytes,
     optimizer: bytes(tensorsOf(parts.slots)),
-    data: bytes([trainImages, trainLabels, testImages, testLabels]),
+    data: bytes(dataTensors(parts)),
     activations: sharedSlots(builders.map((builder) => builder.plan().slots)).reduce(
       (sum, size) => sum + size,
       0,

@@ -29,6 +29,8 @@ export async function buildCli(): Promise<string> {
 
 export interface CliOptions {
   readonly env?: Readonly<Record<string, string>>;
+  /** Called once the process was started. */
+  readonly onStart?: (kill: (signal: NodeJS.Signals) => void) => void;
   /** Called with the process and everything printed so far, whenever it prints. */
   readonly onOutput?: (kill: (signal: NodeJS.Signals) => void, printed: string) => void;
 }
@@ -36,10 +38,11 @@ export interface CliOptions {
 export function runCli(
   cli: string,
   args: readonly string[],
-  { env = {}, onOutput }: CliOptions = {},
+  { env = {}, onStart, onOutput }: CliOptions = {},
 ): Promise<Run> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [cli, ...args], { cwd: ROOT, env: { ...process.env, ...env } });
+    onStart?.((signal) => child.kill(signal));
     let stdout = '';
     let stderr = '';
     child.stdout.on('data', (chunk) => {

@@ -1,6 +1,6 @@
 /** One software or hardware adapter for all tests of a file, and comparisons that say where they failed. */
 import { afterAll, beforeAll, expect } from 'vitest';
-import type { DType, Gpu, Shape, Tensor } from '../../src/gpu/index.ts';
+import type { DType, Gpu, HostData, Shape, Tensor } from '../../src/gpu/index.ts';
 import { requestGpu } from '../../src/node/gpu.ts';
 
 /**
@@ -28,7 +28,7 @@ export class Scratch {
   constructor(gpu: Gpu) {
     this.#gpu = gpu;
   }
-  tensor(label: string, shape: Shape, dtype: DType, data?: ArrayBufferView<ArrayBuffer>): Tensor {
+  tensor(label: string, shape: Shape, dtype: DType, data?: HostData): Tensor {
     const tensor = this.#gpu.tensor(label, shape, dtype, data);
     this.#tensors.push(tensor);
     return tensor;

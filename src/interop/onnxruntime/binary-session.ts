@@ -45,8 +45,8 @@ interface Compiled {
   readonly into: Routine<'from' | 'to'>;
   readonly outOf: Routine<'from' | 'to'>;
   /** Of buffers that were seen before; ONNX Runtime uses its buffers again. */
-  readonly taken: WeakMap<GPUBuffer, BoundRoutine>;
-  readonly given: WeakMap<GPUBuffer, BoundRoutine>;
+  readonly taken: WeakMap<GPUBuffer, Bound>;
+  readonly given: WeakMap<GPUBuffer, Bound>;
 }
 
 /** The buffers that ONNX Runtime needs tensors to be in. */
@@ -133,13 +133,18 @@ export class BinarySession<T extends OrtTensor = OrtTensor> {
       const source = uploaded?.buffer ?? bufferOf(fed, this.#input);
       const target = bufferOf(result, this.#output);
       const { input, output, program } = predictor;
-      const first = await bound(taken, into, source, { from: source, to: input.placement });
-      const last = await bound(given, outOf, target, { from: output.placement, to: target });
+      let first: Bound;
+      let last: Bound;
+      do {
+        first = await bound(taken, into, source, input, (own) => ({ from: source, to: own }));
+        last = await bound(given, outOf, target, output, (own) => ({ from: own, to: target }));
+        // Another batch that is compiled meanwhile may move the network's memory.
+      } while (first.own !== input.placement.buffer || last.own !== output.placement.buffer);
       // From here on nothing waits, so that two calls at once don't mix.
-      const encoder = gpu.device.createCommandEncoder({ label: this.network.model.name });
-      first.encode(encoder);
+      const encoder = gpu.encoder(this.network.model.name);
+      first.routine.encode(encoder);
       program.encode(encoder);
-      last.encode(encoder);
+      last.routine.encode(encoder);
       gpu.submit(encoder);
       return { [this.#output.name]: result };
     } catch (cause) {
@@ -168,7 +173,8 @@ export class BinarySession<T extends OrtTensor = OrtTensor> {
       BUFFER_USAGE.STORAGE | BUFFER_USAGE.COPY_DST,
     );
     // A copy, since that of a WebAssembly with threads is shared memory, which not every queue takes.
-    gpu.device.queue.writeBuffer(made.buffer, 0, Float32Array.from(data));
+    const copied = new Uint8Array(Float32Array.from(data).buffer);
+    gpu.writeBuffer(this.#input.name, made.buffer, 0, copied);
     return made;
   }
 
@@ -241,16 +247,26 @@ function assertSize({ name, dims }: NamedValue, shape: Shape): void {
   }
 }
 
-/** Where a routine was bound to a buffer before, that again. */
+/** A routine, and where the network's own operand lay when it was bound. */
+interface Bound {
+  readonly own: GPUBuffer;
+  readonly routine: BoundRoutine;
+}
+
+/** Where a routine was bound to a buffer before, that again, unless the network's own operand has moved. */
 async function bound(
-  known: WeakMap<GPUBuffer, BoundRoutine>,
+  known: WeakMap<GPUBuffer, Bound>,
   routine: Routine<'from' | 'to'>,
   buffer: GPUBuffer,
-  operands: Readonly<Record<'from' | 'to', Operand>>,
-): Promise<BoundRoutine> {
-  const found = known.get(buffer) ?? (await routine.bind(operands));
-  known.set(buffer, found);
-  return found;
+  own: Tensor,
+  operandsOf: (own: Operand) => Readonly<Record<'from' | 'to', Operand>>,
+): Promise<Bound> {
+  const { placement } = own;
+  const before = known.get(buffer);
+  if (before?.own === placement.buffer) return before;
+  const made = { own: placement.buffer, routine: await routine.bind(operandsOf(placement)) };
+  known.set(buffer, made);
+  return made;
 }
 
 /** The buffer of a tensor. @throws OptionError */

@@ -1,0 +1,106 @@
+/** Saving a training whole, and going back to what was saved. */
+import { FormatError, OptionError } from '../errors.ts';
+import { describe } from '../gpu/index.ts';
+import { canonical } from './fingerprint.ts';
+import type { Checkpoint, CheckpointTensor, Progress } from './progress.ts';
+import type { Run, StepTap } from './run.ts';
+
+/**
+ * Everything that is needed to go on later, elsewhere.
+ * @param tap what it keeps is kept with it
+ */
+export async function checkpointOf(run: Run, tap?: StepTap): Promise<Checkpoint> {
+  await run.settle();
+  const tensors = new Map<string, CheckpointTensor>();
+  for (const tensor of run.stateTensors()) {
+    const words = tensor.dtype === 'u32';
+    tensors.set(tensor.label, {
+      dtype: words ? 'U32' : 'F32',
+      shape: tensor.shape,
+      data: words ? await run.gpu.readWords(tensor) : await run.gpu.readFloats(tensor),
+    });
+  }
+  for (const [name, tensor] of (await tap?.state?.()) ?? []) tensors.set(name, tensor);
+  return { tensors, progress: run.progress };
+}
+
+/**
+ * Goes back to a checkpoint.
+ * @throws OptionError when it was made with other options, FormatError when it lacks a tensor
+ */
+export async function restore(run: Run, { tensors, progress }: Checkpoint): Promise<void> {
+  assertSame(run.fixed(), progress.fixed);
+  assertPossible(run, progress);
+  // Everything is checked before anything is written: half a checkpoint must not train on.
+  const writes = run.stateTensors().map((tensor) => {
+    const saved = tensors.get(tensor.label);
+    const dtype = tensor.dtype === 'u32' ? 'U32' : 'F32';
+    if (saved === undefined || saved.dtype !== dtype || saved.shape.join() !== tensor.shape.join()) {
+      throw new FormatError(
+        saved ? "A tensor of the checkpoint isn't the training's." : 'The checkpoint lacks a tensor.',
+        {
+          given: saved ? `${describe(saved.shape)} ${saved.dtype}` : 'nothing',
+          expected: describe(tensor.shape, tensor.dtype),
+          where: tensor.label,
+        },
+      );
+    }
+    return () => run.gpu.write(tensor, saved.data);
+  });
+  await run.replace(progress, async () => {
+    await run.gpu.scoped('restore', () => {
+      for (const write of writes) write();
+    });
+    await run.network.renew();
+  });
+}
+
+/** What stands for the model, the data and the schedule, for people. */
+const DIGESTS: Readonly<Record<string, string>> = {
+  modelDigest: 'the layers of the model and their options',
+  dataDigest: 'the images, labels and normalisation of the data set',
+  scheduleDigest: 'the values of the schedules',
+};
+
+/**
+ * Checkpoints of version 0.1 have no digests: they are restored with what they say.
+ * @throws OptionError where a checkpoint is of another training
+ */
+function assertSame(mine: Progress['fixed'], theirs: Progress['fixed']): void {
+  const old = Object.keys(DIGESTS).every((name) => !(name in theirs));
+  for (const [name, value] of Object.entries(mine)) {
+    const digest = DIGESTS[name];
+    if (old && digest !== undefined) continue;
+    if (canonical(theirs[name]) === canonical(value)) continue;
+    throw new OptionError("The checkpoint was made with another option than this training's.", {
+      given: `${name} = ${canonical(value)}`,
+      expected: `${name} = ${canonical(theirs[name])}`,
+      where: digest === undefined ? 'restore' : `restore: ${digest}`,
+      remedy: 'resume with what the checkpoint was made with, or start anew without it',
+    });
+  }
+}
+
+/** @throws FormatError for a progress that no training of these options comes to */
+function assertPossible({ batches, options }: Run, progress: Progress): void {
+  const { step, epoch, batch, count, correct, lossSum, seconds, history } = progress;
+  const counters = { step, epoch, batch, count, correct };
+  const possible =
+    Object.values(counters).every((n) => Number.isSafeInteger(n) && n >= 0) &&
+    step === epoch * batches + batch &&
+    batch <= batches &&
+    count === batch * options.batch &&
+    correct <= count &&
+    Number.isFinite(lossSum) &&
+    seconds >= 0 &&
+    Array.isArray(history) &&
+    history.length <= epoch;
+  if (possible) return;
+  throw new FormatError('No training of these options comes to where the checkpoint stands.', {
+    given: Object.entries(counters)
+      .map(([name, n]) => `${name} ${n}`)
+      .join(', '),
+    expected: `${batches} batches of ${options.batch} an epoch`,
+    where: 'restore',
+  });
+}

@@ -1,0 +1,365 @@
+/**
+ * A training under way: what it owns on the GPU, its two recorded programs, and where it is. The parts of the trainer
+ * (fit, evaluate, diagnose, checkpoint) are functions of it.
+ *
+ * Where it is is known to the GPU, which counts its own steps; the host counts what is reported. After a fault the host
+ * asks the GPU. Where a fault may have left half a step in the weights, nothing goes on before `restore`.
+ */
+import { type BnnError, GpuValidationError, NonFiniteError } from '../errors.ts';
+import { type DispatchTiming, type Gpu, type Program, profile, type Tensor } from '../gpu/index.ts';
+import type { Network } from '../graph/index.ts';
+import { decodeTrainState, encodeTrainState } from '../ops/data.ts';
+import type { CheckedData } from './data.ts';
+import { dataDigest, modelDigest, scheduleDigest } from './fingerprint.ts';
+import { type MetricsCopy, RING, type StepMetrics } from './metrics.ts';
+import { hyperParameters, tensorsOf } from './optimizers.ts';
+import type { ResolvedOptions } from './options.ts';
+import { type CheckpointTensor, freshProgress, type Progress, progressAfter } from './progress.ts';
+import { learningRateAt } from './schedules.ts';
+import { batchesOf, disposeParts, type Parts } from './step.ts';
+
+/** Something that looks at the weights after some of the steps, on the GPU, in the submit of the step. */
+export interface StepTap {
+  readonly everySteps: number;
+  /**
+   * Records its work after the step; must not write what training reads.
+   * @param step steps done by then
+   * @returns called after the submit, with a promise that rejects when the steps turn out not to have been done: what was
+   *   recorded is of other weights then, if of any, and must not be handed on. What it returns is awaited at the end of
+   *   the epoch
+   */
+  readonly encode: (encoder: GPUCommandEncoder, step: number) => (done?: Promise<unknown>) => Promise<void>;
+  /** Tensors by name that checkpoints of the training keep with it, so that a resumed tap goes on as if it hadn't stopped. */
+  readonly state?: () => Promise<ReadonlyMap<string, CheckpointTensor>>;
+}
+
+/** Steps that were submitted. */
+interface Submitted {
+  /** Their metrics. */
+  readonly metrics: Promise<StepMetrics[]>;
+  /** What a tap that was due promises. */
+  readonly tapped: Promise<void> | undefined;
+}
+
+export class Run {
+  readonly gpu: Gpu;
+  readonly network: Network;
+  readonly parts: Parts;
+  readonly options: ResolvedOptions;
+  readonly data: CheckedData;
+  /** One training step. */
+  readonly train: Program;
+  /** One batch of the test split, where there is one. */
+  readonly test: Program | undefined;
+  /** Steps of one epoch. */
+  readonly batches: number;
+  /** Evaluations begun. */
+  evaluations = 0;
+  readonly #digests: Readonly<Record<'model' | 'data' | 'schedule', string>>;
+  #progress: Progress;
+  /** The progress that was written into the counters on the GPU, or came from them, if any. */
+  #onGpu: Progress | undefined;
+  /** Whether the GPU may have done other steps than were counted. */
+  #inDoubt = false;
+  /** Settles when what a hook called is done; absent while no hook is awaited. */
+  #pause: Promise<void> | undefined;
+  /** Why nothing goes on before a restore. */
+  #broken: BnnError | undefined;
+
+  constructor(
+    parts: Parts,
+    options: ResolvedOptions,
+    data: CheckedData,
+    train: Program,
+    test: Program | undefined,
+  ) {
+    this.gpu = parts.network.gpu;
+    this.network = parts.network;
+    this.parts = parts;
+    this.options = options;
+    this.data = data;
+    this.train = train;
+    this.test = test;
+    this.batches = batchesOf(data, options.batch);
+    this.#digests = {
+      model: modelDigest(this.network.model),
+      data: dataDigest(data),
+      schedule: scheduleDigest(this.steps, (step) => this.#hyper(step)),
+    };
+    this.#progress = freshProgress(this.fixed());
+  }
+
+  /** Steps of the whole training. */
+  get steps(): number {
+    return this.options.epochs * this.batches;
+  }
+
+  /** What must not change between a stop and a resume. */
+  fixed(): Record<string, unknown> {
+    const { batch, seed, optimizer, loss, fanScaledSteps, augment, learningRate, epochs } = this.options;
+    return {
+      model: this.network.model.name,
+      modelDigest: this.#digests.model,
+      data: this.data.name,
+      dataDigest: this.#digests.data,
+      samples: this.data.train.count,
+      batch,
+      epochs,
+      seed,
+      optimizer,
+      loss,
+      fanScaledSteps,
+      augment: augment ?? null,
+      learningRate: typeof learningRate === 'function' ? 'function' : learningRate,
+      scheduleDigest: this.#digests.schedule,
+    };
+  }
+
+  /** Everything that outlives a step: parameters, and what the optimizer keeps. */
+  stateTensors(): Tensor[] {
+    const { parameters } = this.network;
+    return [...[...parameters.values()].map(({ value }) => value), ...tensorsOf(this.parts.slots)];
+  }
+
+  /** Where the training is, as far as it was reported. */
+  get progress(): Progress {
+    return this.#progress;
+  }
+
+  /** @throws GpuValidationError where a fault may have left half a step in the weights */
+  assertWhole(): void {
+    if (this.#broken !== undefined) throw this.#broken;
+  }
+
+  /**
+   * Makes sure that host and GPU agree on where the training is: after a fault, the GPU's counters decide.
+   * @param lost whether reports of the GPU were lost otherwise
+   * @throws GpuValidationError where that can't be found out, or the weights may hold half a step
+   */
+  async settle(lost = false): Promise<void> {
+    this.#inDoubt ||= lost;
+    this.assertWhole();
+    if (!this.#inDoubt) return;
+    const { step, epoch, batch } = this.#progress;
+    const state = decodeTrainState(await this.gpu.readWords(this.parts.state));
+    const more = state.step - step;
+    if (state.epoch !== epoch || state.batch !== batch + more || more < 0 || more > RING) {
+      this.#breaks(`step ${state.step} on the GPU, step ${step} by its reports`);
+    }
+    const late = more > 0 ? await this.parts.metrics.readNow(step, more) : [];
+    if (late === undefined) this.#breaks(`no report of ${more} steps from step ${step} on`);
+    this.assertWhole();
+    this.#inDoubt = false;
+    this.count(late ?? [], 0);
+    if (state.halted) this.#onGpu = undefined;
+  }
+
+  /** Hands the GPU the counters and the hyper-parameters of every step of the epoch, unless it has them. */
+  async begin(): Promise<void> {
+    await this.settle();
+    if (this.#onGpu === this.#progress) return;
+    const { epoch, batch, step } = this.#progress;
+    const { seed } = this.options;
+    const first = step - batch;
+    // The row after the last step's is taken, but never used: the next epoch brings a table of its own.
+    const last = first + this.batches - 1;
+    const rows = Array.from({ length: this.batches + 1 }, (_, i) => this.#hyper(Math.min(first + i, last)));
+    const table = new Float32Array(rows.flat());
+    const state = encodeTrainState({ step, epoch, batch, seed, hyper: this.#hyper(Math.min(step, last)) });
+    this.#onGpu = undefined;
+    await this.gpu.scoped('the state of the training', () => {
+      this.gpu.write(this.parts.table, table);
+      this.gpu.write(this.parts.state, state);
+    });
+    this.#onGpu = this.#progress;
+  }
+
+  /** Submits training steps, with a tap where one is due after them; `begin` came before. */
+  submit(steps: number, ahead = 0, tap?: StepTap): Submitted {
+    return this.#submit(this.train, this.#progress.step + ahead, steps, true, tap);
+  }
+
+  /** Runs one training step with a timestamp around every dispatch. @returns nothing where there are no timestamps */
+  async profile(): Promise<{ timings: DispatchTiming[]; latest: StepMetrics[] } | undefined> {
+    const { counters } = this.gpu;
+    const { submits } = counters;
+    try {
+      const timings = await profile(this.train);
+      if (timings === undefined) return undefined;
+      const latest = await this.parts.metrics.readNow(this.#progress.step, 1);
+      if (latest !== undefined) return { timings, latest };
+      throw new GpuValidationError('The GPU did not do the step.', { where: 'profile' });
+    } catch (cause) {
+      this.#inDoubt = true;
+      if (counters.submits - submits > 1) this.#breaks('a profiled step, some submits of it refused', cause);
+      throw cause;
+    }
+  }
+
+  /** Submits batches of the test split, whose rows of metrics are those of the steps from `first` on. */
+  submitTest(test: Program, first: number, steps: number): Promise<StepMetrics[]> {
+    return this.#submit(test, first, steps, false).metrics;
+  }
+
+  /**
+   * Counts the steps that the GPU has done.
+   * @param elapsed milliseconds that they took
+   * @returns the first whose loss isn't finite: it and what follows it were not
+   */
+  count(latest: readonly StepMetrics[], elapsed: number): StepMetrics | undefined {
+    const bad = latest.findIndex(({ loss }) => !Number.isFinite(loss));
+    const upToDate = this.#onGpu === this.#progress;
+    this.#progress = progressAfter(this.#progress, bad < 0 ? latest : latest.slice(0, bad), elapsed);
+    // A run that is halted goes on only with a state that is written anew.
+    this.#onGpu = upToDate && bad < 0 ? this.#progress : undefined;
+    return latest[bad];
+  }
+
+  /**
+   * Awaits a hook while nothing is under way, so that it may call what is done at once.
+   * @returns what the hook returns
+   */
+  async during<T>(hook: () => T | Promise<T>): Promise<T> {
+    this.#pause = Promise.resolve();
+    try {
+      return await hook();
+    } finally {
+      // What the hook didn't await is waited for.
+      await this.#pause;
+      this.#pause = undefined;
+    }
+  }
+
+  /** Does something while a hook is awaited, one after the other. @returns nothing where none is */
+  whilePaused<T>(body: () => Promise<T>): Promise<T> | undefined {
+    if (this.#pause === undefined) return undefined;
+    const done = this.#pause.then(body);
+    this.#pause = done.then(
+      () => undefined,
+      () => undefined,
+    );
+    return done;
+  }
+
+  /** Goes on to the next epoch, whose flips are counted from zero. */
+  async nextEpoch(history: Progress['history']): Promise<void> {
+    const { step, epoch } = this.#progress;
+    await this.gpu.scoped('the counters of flips', () => {
+      const encoder = this.gpu.encoder('the counters of flips');
+      for (const { flips } of this.parts.slots) {
+        if (flips !== undefined) encoder.clearBuffer(flips.placement.buffer, flips.placement.offset);
+      }
+      // One submit, so that all of them are cleared or none.
+      this.gpu.submit(encoder);
+    });
+    this.#moveTo({ ...freshProgress(this.fixed()), step, epoch: epoch + 1, history });
+  }
+
+  /**
+   * Replaces all that a training is made of.
+   * @param write until it has come to its end, what is on the GPU is neither one training nor another
+   */
+  async replace(progress: Progress, write: () => Promise<void>): Promise<void> {
+    this.#broken = new GpuValidationError('A restore of this training failed half-way.', {
+      where: 'Trainer',
+      remedy: 'restore a checkpoint again, or create the trainer anew',
+    });
+    this.network.spoil(this.#broken);
+    await write();
+    this.#broken = undefined;
+    this.#moveTo(progress);
+  }
+
+  /** The learning rate of a step. */
+  rate(step: number): number {
+    return learningRateAt(this.options.learningRate, step, this.steps, this.batches);
+  }
+
+  dispose(): void {
+    this.train.dispose();
+    this.test?.dispose();
+    disposeParts(this.parts);
+  }
+
+  #moveTo(progress: Progress): void {
+    this.#progress = progress;
+    this.#onGpu = undefined;
+    this.#inDoubt = false;
+  }
+
+  /**
+   * Submits steps of a program in error scopes, so that what is said against them is thrown by the call that submitted
+   * them, and by no other.
+   */
+  #submit(program: Program, first: number, steps: number, training: boolean, tap?: StepTap): Submitted {
+    const { counters, pace } = this.gpu;
+    const { submits } = counters;
+    const start = performance.now();
+    let sampled: ReturnType<StepTap['encode']> | undefined;
+    let encoded = false;
+    const verdict = this.gpu.scoped(program.label, () => {
+      let copy: MetricsCopy | undefined;
+      try {
+        program.run(steps, (encoder) => {
+          sampled = tap?.encode(encoder, first + steps);
+          copy = this.parts.metrics.copy(encoder, first, steps, training);
+        });
+        encoded = true;
+      } catch (cause) {
+        copy?.cancel();
+        throw cause;
+      }
+      // Mapped at once, so that groups in flight are waited for together.
+      const rows = copy?.read();
+      rows?.catch(() => undefined);
+      return { rows };
+    });
+    const parts = counters.submits - submits;
+    const refused = verdict.catch((cause: unknown) => {
+      // The GPU knows what it did; but where some of several submits were refused, nobody does.
+      if (training && parts > (encoded ? 1 : 0))
+        this.#breaks('a step in several submits, some refused', cause);
+      throw cause;
+    });
+    const metrics = (async () => {
+      try {
+        const read = (await (await refused).rows) ?? [];
+        pace.note(steps * program.work, performance.now() - start);
+        return read;
+      } catch (cause) {
+        if (training) this.#inDoubt = true;
+        throw cause;
+      }
+    })();
+    // They are awaited later; a failure before that must not count as unhandled.
+    metrics.catch(() => undefined);
+    const tapped = sampled?.(metrics.then((rows) => assertAll(rows, steps)));
+    tapped?.catch(() => undefined);
+    return { metrics, tapped };
+  }
+
+  #breaks(given: string, cause?: unknown): void {
+    this.#broken ??= new GpuValidationError('A fault may have left half a step in the weights.', {
+      given,
+      where: this.train.label,
+      remedy: 'restore a checkpoint, then go on',
+      cause,
+    });
+    this.network.spoil(this.#broken);
+  }
+
+  #hyper(step: number): readonly [number, number, number, number] {
+    const { optimizer, learningRate } = this.options;
+    return hyperParameters(optimizer, learningRate, step, this.steps, this.batches);
+  }
+}
+
+/** @throws NonFiniteError where the training halted within the steps */
+function assertAll(rows: readonly StepMetrics[], steps: number): void {
+  const last = rows.at(-1);
+  if (rows.length === steps && last !== undefined && Number.isFinite(last.loss)) return;
+  throw new NonFiniteError('The training halted before the step that was to be looked at.', {
+    given: `step ${last?.step}`,
+    where: 'tap',
+  });
+}

@@ -1,0 +1,57 @@
+/** Options that there are not are refused by name, with the nearest that there is, wherever there are options. */
+import { describe, expect, test } from 'vitest';
+import { OptionError } from '../src/errors.ts';
+import { FilterSurvey, GeometryTap, measureProportionality } from '../src/geometry/index.ts';
+import { Gpu } from '../src/gpu/index.ts';
+import { Network, sequential } from '../src/graph/index.ts';
+import { flatten, quantConv2d, quantDense } from '../src/layers/index.ts';
+import { LAYER_KINDS, makeLayer } from '../src/layers/registry.ts';
+import { requestGpu } from '../src/node/gpu.ts';
+import { useGpu } from './helpers/gpu.ts';
+
+const gpu = useGpu();
+/** What a caller without types may hand in. */
+const loose = <T>(value: unknown): T => value as T;
+
+describe('an option that there is not', () => {
+  test.each(LAYER_KINDS)('of the layer %s', (kind) => {
+    const make = () => makeLayer(kind, { name: 'mine', nonsense: 1 }, 'test');
+    expect(make).toThrow(OptionError);
+    expect(make).toThrow(
+      /no option of this name[\s\S]*mine[\s\S]*nonsense|no option of this name[\s\S]*nonsense/,
+    );
+  });
+
+  test.each([
+    [
+      'kernel_quantizer',
+      () => quantDense(loose({ units: 1, kernel_quantizer: 'steSign' })),
+      /did you mean kernelQuantizer/,
+    ],
+    ['stride', () => quantConv2d(loose({ filters: 1, kernelSize: 3, stride: 2 })), /did you mean strides/],
+    ['inputs', () => sequential([flatten()], loose({ inputs: [8] })), /did you mean input/],
+    ['pair', () => new FilterSurvey(gpu(), loose({ pair: true })), /did you mean pairs/],
+  ])('%s has a nearest one', (_, call, message) => {
+    expect(call).toThrow(OptionError);
+    expect(call).toThrow(message);
+  });
+
+  test('of functions that are awaited', async () => {
+    const model = sequential([flatten(), quantDense({ units: 2, kernelQuantizer: 'steSign' })], {
+      input: [2, 2, 1],
+    });
+    const network = await Network.create(gpu(), model);
+    const samples = new Float32Array(4);
+    for (const call of [
+      () => Gpu.request(loose({ power: 'low' })),
+      () => requestGpu(loose({ adapters: 'software' })),
+      () => Network.create(gpu(), model, loose({ seeds: 1 })),
+      () => GeometryTap.create(network, loose({ onSample: () => undefined, begin: 1 })),
+      () => measureProportionality(network, samples, loose({ layer: ['a'] })),
+    ]) {
+      await expect(call()).rejects.toThrow(/no option of this name/);
+      await expect(call()).rejects.toBeInstanceOf(OptionError);
+    }
+    network.dispose();
+  });
+});
