@@ -69,7 +69,7 @@ describe('a network that is asked for many counts of samples', () => {
       for (const count of COUNTS) {
         const samples = all.subarray(0, count * SIDE * SIDE * 3);
         expectSame(await net.predict(samples), expected.subarray(0, 10 * count), `${count}`);
-        if (![3, 26, 50].includes(count)) continue;
+        if (![3, 26].includes(count)) continue;
         // As many at once as there are.
         const { input, output, program } = await net.predictor(count);
         gpu().write(input, samples);
