@@ -1,4 +1,5 @@
 /** What to do to a trained network before judging a change of how its weights are used. */
+
 import { OptionError, ShapeError } from '../errors.ts';
 import { describe, ProgramBuilder, sizeOf } from '../gpu/index.ts';
 import {
@@ -18,6 +19,7 @@ import {
   quantConv2d,
   quantDense,
 } from '../layers/index.ts';
+import { renamed } from '../layers/layer.ts';
 import { encodeTrainState, STATE_WORDS } from '../ops/data.ts';
 import { unpackSigns } from '../ops/dense.ts';
 import { mergeMoments, momentsFrom, NO_PAIRS, pairMoments } from '../ops/proportionality.ts';
@@ -36,7 +38,7 @@ export function withContinuousWeights(source: Model, name: string): Model {
     const chosen = entry.name === name;
     found ||= chosen;
     const layer = chosen ? continuous(entry.layer, name) : entry.layer;
-    nodes.push(apply({ ...layer, name: entry.name }, ...entry.inputs.map((from) => nodes[from] ?? start)));
+    nodes.push(apply(renamed(layer, entry.name), ...entry.inputs.map((from) => nodes[from] ?? start)));
   }
   if (!found) {
     throw new OptionError('The model has no layer of this name.', { given: name, where: source.name });

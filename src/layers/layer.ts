@@ -168,6 +168,22 @@ export interface Layer {
   forward(context: ForwardContext, inputs: readonly Activation[]): Forward;
 }
 
+/** The same layer under another name. It may be of a class, with methods of its prototype and private fields. */
+export function renamed(layer: Layer, name: string): Layer {
+  if (layer.name === name) return layer;
+  return {
+    name,
+    kind: layer.kind,
+    config: layer.config,
+    outputShape: (...given) => layer.outputShape(...given),
+    parameters: (...given) => layer.parameters(...given),
+    ...(layer.operations && {
+      operations: (...given) => layer.operations?.(...given) ?? { binary: 0, float: 0 },
+    }),
+    forward: (...given) => layer.forward(...given),
+  };
+}
+
 /** The only input of a layer that takes one. */
 export function onlyInput<T>(inputs: readonly T[], name: string): T {
   const [first] = inputs;
