@@ -235,3 +235,23 @@ describe('doctor', () => {
     }
   });
 });
+
+describe('tune', () => {
+  test('refuses to forget what it does not know, and a pin that can not be, with what can', async () => {
+    const [cleared, pinned] = await Promise.all([
+      runCli(cli, ['tune', '--adapter', 'software', '--clear', 'noSuchFamily(M=1)']),
+      runCli(cli, [
+        'tune',
+        '--adapter',
+        'software',
+        '--pin',
+        'fusedBinaryConv2d to signs(BATCH=1):conv/none',
+      ]),
+    ]);
+    expect(cleared.code).not.toBe(0);
+    expect(cleared.stderr).toMatch(/no choice of this name[\s\S]*noSuchFamily\(M=1\)/);
+    expect(pinned.code).not.toBe(0);
+    // The family is known; its extents are not all there.
+    expect(pinned.stderr).toMatch(/extents aren't those of the family[\s\S]*OUT_CHANNELS=/);
+  });
+});

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { FormatError, OptionError, ShapeError } from '../src/errors.ts';
-import { ProgramBuilder, runOnce } from '../src/gpu/index.ts';
+import { ProgramBuilder, runOnce, type Shape } from '../src/gpu/index.ts';
 import {
   apply,
   foldBatchNorm,
@@ -14,6 +14,7 @@ import {
   Network,
   sequential,
 } from '../src/graph/index.ts';
+import type { Layer } from '../src/layers/index.ts';
 import {
   add,
   affine as affineLayer,
@@ -367,5 +368,44 @@ describe('folding a model for inference', () => {
     ]);
     values.delete('edge/beta');
     expect(() => foldForInference(source, values)).toThrow(/edge\/beta/);
+  });
+
+  test('a layer written as a class, with methods of its prototype and private fields, is folded like others', async () => {
+    class Halved implements Layer {
+      readonly name = undefined;
+      readonly kind = 'halved';
+      readonly config = {};
+      #inner = batchNormalization({ name: 'inner' });
+      outputShape(inputs: readonly Shape[]) {
+        return this.#inner.outputShape(inputs, 'halved');
+      }
+      parameters(inputs: readonly Shape[]) {
+        return this.#inner.parameters(inputs);
+      }
+      forward(...given: Parameters<Layer['forward']>) {
+        return this.#inner.forward(...given);
+      }
+    }
+    const model = sequential(
+      [
+        quantDense({ units: 8, kernelQuantizer: 'steSign', inputQuantizer: 'steSign' }),
+        new Halved(),
+        quantDense({ units: 8, kernelQuantizer: 'steSign', inputQuantizer: 'steSign' }),
+        batchNormalization(),
+        sign(),
+      ],
+      { input: [40] },
+    );
+    const values = initialValues(model, 2);
+    const samples = Float32Array.from({ length: 40 * 3 }, (_, i) => Math.sin(i));
+    using plain = await Network.create(gpu(), model, { values });
+    for (const options of [{}, { fuse: false }]) {
+      const folding = foldForInference(model, values, options);
+      using folded = await Network.create(gpu(), folding.model, {
+        values: folding.values,
+        forInference: true,
+      });
+      expectSame(await folded.predict(samples), await plain.predict(samples));
+    }
   });
 });

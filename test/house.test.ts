@@ -138,6 +138,21 @@ describe('the house', () => {
     expect(waiting).toEqual([]);
   });
 
+  test('the device is asked through Gpu alone, so that what it refuses is a typed error', () => {
+    const raw =
+      /\b(?:device|queue|encoder|buffer|staging)\.(?:create[A-Z]\w*|mapAsync|getMappedRange|(?:push|pop)ErrorScope|writeBuffer|submit|onSubmittedWorkDone|beginComputePass|copyBufferToBuffer)\(/;
+    // The peers of the bench have devices of their own; TensorFlow.js' pass belongs to it.
+    const guests = ['src/gpu/context.ts', 'src/interop/tfjs/backend.ts'];
+    const wrong = files.filter(
+      (file) =>
+        !guests.includes(file) &&
+        !file.startsWith('src/bench/peers/') &&
+        raw.test(readFileSync(join(ROOT, file), 'utf8')),
+    );
+    expect(wrong).toEqual([]);
+    expect(raw.test(readFileSync(join(ROOT, 'src/gpu/context.ts'), 'utf8'))).toBe(true);
+  });
+
   test('there are no circles', () => {
     const next = new Map<string, string[]>();
     for (const { from, to, typeOnly } of imports)

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { OptionError, ShapeError } from '../src/errors.ts';
-import { type Gpu, ProgramBuilder, runOnce, sizeOf, type Tensor, wordsFor } from '../src/gpu/index.ts';
+import { type Gpu, ProgramBuilder, runOnce, type Shape, sizeOf, Tensor, wordsFor } from '../src/gpu/index.ts';
 import {
   BINARY,
   BINARY_BY_SIDE,
@@ -11,7 +11,7 @@ import {
   SIGN_GRAD_INPUT,
   SIGN_GRAD_WEIGHTS,
 } from '../src/kernels/gemm.ts';
-import type { Family } from '../src/kernels/variants.ts';
+import type { Family, Sized } from '../src/kernels/variants.ts';
 import {
   binaryMatMul,
   binaryMatMulGradInput,
@@ -179,7 +179,7 @@ const realChecks =
         checks.push({ name: `${name} by ${out.label}`, out, expected, exact: false, kernel });
       }
     };
-    const each = <Kernel extends { readonly name: string }, E extends Extents>(
+    const each = <Kernel extends Sized<E> & { readonly name: string }, E extends Extents>(
       family: Family<Kernel, E>,
       values: E,
       extents: readonly [number, number],
@@ -436,5 +436,21 @@ describe('what a product refuses', () => {
     expect(() => binaryMatMulGradInput(b, reals, bits)).toThrow(ShapeError);
     expect(() => binaryMatMul(b, bits, bits, { out: reals })).toThrow(ShapeError);
     expect(() => binaryMatMul(b, bits, bits, { dtype: 'u32' as 'i32' })).toThrow(OptionError);
+  });
+
+  test('products with more tiles along an axis than a device has workgroups take the kernel that fits', () => {
+    // Shapes alone: nothing is allocated. 65,536 tiles of 32 rows.
+    const rows = 65_536 * 32;
+    const record = (what: (b: ProgramBuilder) => void) => {
+      const b = new ProgramBuilder(gpu(), 'long');
+      what(b);
+      expect(b.dispatches).toBeGreaterThan(0);
+    };
+    const reals = (shape: Shape) => new Tensor('x', shape, 'f32');
+    const bits = (shape: Shape) => new Tensor('w', shape, 'bits');
+    record((b) => binaryMatMul(b, bits([rows, 4]), bits([4, 4])));
+    record((b) => signMatMul(b, reals([rows, 4]), bits([4, 4])));
+    record((b) => binaryMatMulGradInput(b, reals([rows, 4]), bits([4, 4])));
+    record((b) => matMul(b, reals([2 * rows, 4]), reals([4, 4])));
   });
 });

@@ -220,6 +220,15 @@ describe('products on matrix units', () => {
         .map(({ name }) => name);
     expect(offered(able())).toEqual(kernels.map(({ name }) => name));
     expect(offered({ ...able(), features: new Set(['subgroups', 'shader-f16']) })).toEqual([]);
+    // Bytes need no half floats.
+    const bytesOnly = new Set(['subgroups', 'chromium-experimental-subgroup-matrix']);
+    expect(offered({ ...able(), features: bytesOnly })).toEqual(kernels.map(({ name }) => name));
+    const gradients = candidates(
+      SIGN_GRAD_INPUT,
+      { M: 64, N: 64, K: 64, GATED: 0 },
+      { ...able(), features: bytesOnly },
+    );
+    expect(gradients.filter(onUnits)).toEqual([]);
     expect(offered({ ...able(), adapter: { ...gpu().adapter, matrices: [] } })).toEqual([]);
     const one = { ...able(), adapter: { ...gpu().adapter, matrices: ['i8 8x8x8 i32 by 8'] } };
     expect(offered(one)).toEqual(['gemm/binary_matrix_8x8x8']);

@@ -179,4 +179,30 @@ describe('ready-made models', () => {
   test('averagePool2d is there too', () => {
     expect(sequential([averagePool2d({ poolSize: 2 })], { input: [4, 4, 3] }).outputShape).toEqual([2, 2, 3]);
   });
+
+  test('a product of binary weights with signs of another layer is binary work', () => {
+    const { layers } = summarize(
+      sequential(
+        [
+          quantConv2d({ filters: 8, kernelSize: 3, kernelQuantizer: 'steSign' }),
+          sign(),
+          quantConv2d({ filters: 8, kernelSize: 3, kernelQuantizer: 'steSign' }),
+          sign(),
+          flatten(),
+          quantDense({ units: 4, kernelQuantizer: 'steSign', useBias: true }),
+          quantDense({ units: 4, kernelQuantizer: 'steSign' }),
+        ],
+        { input: [6, 6, 2] },
+      ),
+    );
+    expect(layers.map(({ operations }) => operations)).toEqual([
+      { binary: 0, float: 4 * 4 * 8 * 18 },
+      { binary: 0, float: 0 },
+      { binary: 2 * 2 * 8 * 72, float: 0 },
+      { binary: 0, float: 0 },
+      { binary: 0, float: 0 },
+      { binary: 32 * 4, float: 0 },
+      { binary: 0, float: 16 },
+    ]);
+  });
 });

@@ -1,4 +1,5 @@
 /** What to do to a trained network before judging a change of how its weights are used. */
+
 import { OptionError, ShapeError } from '../errors.ts';
 import { describe, ProgramBuilder, sizeOf } from '../gpu/index.ts';
 import {

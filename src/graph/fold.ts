@@ -5,16 +5,9 @@
  */
 import { FormatError } from '../errors.ts';
 import { type Layer, threshold } from '../layers/index.ts';
-import {
-  epsilonOf,
-  type FusedLayer,
-  type FuseOptions,
-  floats,
-  fuseLayers,
-  isIntegerProduct,
-  rebuild,
-} from './fuse.ts';
+import { epsilonOf, type FusedLayer, type FuseOptions, floats, fuseLayers, rebuild } from './fuse.ts';
 import type { Model, ModelLayer } from './model.ts';
+import { isIntegerProduct } from './signs.ts';
 import type { ParameterValue, ParameterValues } from './values.ts';
 
 /** One integer comparison a channel: +1 where direction·x ≥ threshold. */

@@ -13,6 +13,7 @@ import {
 } from '../layers/index.ts';
 import { renamed } from '../layers/layer.ts';
 import { apply, type GraphNode, input, type Model, type ModelLayer, model } from './model.ts';
+import { isIntegerProduct } from './signs.ts';
 import { isPacked, type ParameterValue, type ParameterValues } from './values.ts';
 
 export interface FuseOptions {
@@ -183,36 +184,6 @@ function chainBefore(source: Model, readers: readonly number[], index: number): 
     at = entry.inputs[0] ?? -1;
   }
   return [];
-}
-
-/** Whether a layer multiplies signs with signs and adds nothing. */
-function isBinaryProduct(source: Model, index: number): boolean {
-  const entry = source.layers[index];
-  if (entry === undefined) return false;
-  const { kind, config } = entry.layer;
-  const isDepthwise = kind === 'quantDepthwiseConv2d';
-  if (!isDepthwise && kind !== 'quantDense' && kind !== 'quantConv2d') return false;
-  const weights = isDepthwise ? config.depthwiseQuantizer : config.kernelQuantizer;
-  if (weights === undefined || config.useBias === true) return false;
-  return config.inputQuantizer !== undefined || isSigns(source, entry.inputs[0] ?? -1);
-}
-
-/** Whether a layer's sums are integers: binary weights that meet signs, or integers of 8 bits. */
-export function isIntegerProduct(source: Model, index: number): boolean {
-  const { kind, config } = source.layers[index]?.layer ?? {};
-  const takesIntegers =
-    kind === 'quantConv2d' && config?.inputIntegers !== undefined && config.useBias !== true;
-  return takesIntegers || isBinaryProduct(source, index);
-}
-
-/** Whether a layer's output travels as signs, when not training. */
-export function isSigns(source: Model, index: number): boolean {
-  const entry = source.layers[index];
-  if (entry === undefined) return false;
-  const { kind, config } = entry.layer;
-  if (kind === 'sign' || kind === 'threshold' || kind === 'signPool2d') return true;
-  if (kind === 'binaryConv2d' || kind === 'binaryDense') return config.output === 'signs';
-  return (kind === 'maxPool2d' || kind === 'flatten') && isSigns(source, entry.inputs[0] ?? -1);
 }
 
 /** The multiplier and bias that a layer comes to; undefined where it is none, or rounds in another way. */

@@ -310,7 +310,10 @@ export class Network extends Owner {
     };
     try {
       for (let first = 0; first < count; first += chunk) {
-        waiting.push(run(first));
+        const running = run(first);
+        // Awaited in turn; a failure before that must not count as unhandled.
+        running.catch(() => undefined);
+        waiting.push(running);
         if (waiting.length >= IN_FLIGHT) await waiting.shift();
       }
       await Promise.all(waiting);
@@ -364,16 +367,22 @@ export class Network extends Owner {
     { inputs, outputs, program }: Predictor,
     samples: readonly Float32Array<ArrayBuffer>[],
   ): Promise<Float32Array<ArrayBuffer>[]> {
-    const submitted = this.gpu.scoped(program.label, () => {
-      inputs.forEach((input, i) => {
-        this.gpu.write(input, samples[i] ?? []);
+    let made: Promise<Float32Array<ArrayBuffer>[]> = Promise.resolve([]);
+    try {
+      await this.gpu.scoped(program.label, () => {
+        inputs.forEach((input, i) => {
+          this.gpu.write(input, samples[i] ?? []);
+        });
+        program.run();
+        made = Promise.all(outputs.map((output) => this.gpu.readFloats(output)));
+        // Awaited below; a rejection before that must not count as unhandled.
+        made.catch(() => undefined);
       });
-      program.run();
-      const made = Promise.all(outputs.map((output) => this.gpu.readFloats(output)));
-      made.catch(() => undefined);
-      return { made };
-    });
-    return (await submitted).made;
+      return await made;
+    } finally {
+      // Nothing is under way any more when this is over, however it went.
+      await made.catch(() => undefined);
+    }
   }
 
   /** Frees all memory of the network. @throws DisposedError the second time */
@@ -419,13 +428,23 @@ export class Network extends Owner {
       const preparation = await preparing.compile();
       this.#disposeIfLate(preparation);
       this.#preparations.push(preparation);
+      await this.#prepare([preparation]).catch((cause: unknown) => {
+        this.#preparations.splice(this.#preparations.indexOf(preparation), 1);
+        if (!this.#disposed) preparation.dispose();
+        throw cause;
+      });
       for (const [label, made] of prepared) this.#prepared.set(label, made);
-      preparation.run();
     }
     const program = await builder.compile({ arena: this.arena });
     this.#disposeIfLate(program);
     this.#compiled.push(program);
     return { input, output, inputs, outputs, program };
+  }
+
+  async #prepare(preparations: readonly Program[]): Promise<void> {
+    await this.gpu.scoped(`preparing ${this.model.name}`, () => {
+      for (const preparation of preparations) preparation.run();
+    });
   }
 
   /** What became ready after the network was disposed goes at once. @throws DisposedError */

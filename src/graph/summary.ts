@@ -2,6 +2,7 @@
 import { byteLengthOf, type Shape, sizeOf } from '../gpu/index.ts';
 import type { Operations } from '../layers/index.ts';
 import type { Model, ModelLayer } from './model.ts';
+import { multipliesSigns } from './signs.ts';
 
 export interface LayerSummary {
   readonly name: string;
@@ -26,7 +27,7 @@ export interface ModelSummary {
 
 /** The summary as data. */
 export function summarize(model: Model): ModelSummary {
-  const layers = model.layers.map(summarizeLayer);
+  const layers = model.layers.map((layer, index) => summarizeLayer(layer, operationsOf(model, index)));
   const sum = (pick: (layer: LayerSummary) => number) =>
     layers.reduce((total, layer) => total + pick(layer), 0);
   return {
@@ -77,7 +78,17 @@ export function summaryText(model: Model): string {
   return [name, rule, line(head), rule, ...body.map(line), rule, line(foot)].join('\n');
 }
 
-function summarizeLayer({ name, layer, outputShape, inputShapes, parameters }: ModelLayer): LayerSummary {
+/** Multiply-accumulates of a layer; those of binary weights with signs that came from another layer are binary, too. */
+function operationsOf(model: Model, index: number): Operations {
+  const { layer, inputShapes } = model.layers[index] ?? {};
+  const { binary, float } = layer?.operations?.(inputShapes ?? []) ?? { binary: 0, float: 0 };
+  return multipliesSigns(model, index) ? { binary: binary + float, float: 0 } : { binary, float };
+}
+
+function summarizeLayer(
+  { name, layer, outputShape, parameters }: ModelLayer,
+  operations: Operations,
+): LayerSummary {
   const binary = parameters.filter(({ role }) => role === 'binary');
   const float = parameters.filter(({ role }) => role !== 'binary');
   return {
@@ -90,7 +101,7 @@ function summarizeLayer({ name, layer, outputShape, inputShapes, parameters }: M
       (sum, { shape, role }) => sum + byteLengthOf(shape, role === 'binary' ? 'bits' : 'f32'),
       0,
     ),
-    operations: layer.operations?.(inputShapes) ?? { binary: 0, float: 0 },
+    operations,
   };
 }
 

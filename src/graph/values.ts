@@ -78,6 +78,16 @@ export function assertValue(value: ParameterValue, spec: ParameterSpec, where: s
 }
 
 function assertFits(value: ParameterValue, shape: Shape, where: string): void {
+  const isReal = value instanceof Float32Array;
+  const isSigns = !isReal && value?.words instanceof Uint32Array && Array.isArray(value.shape);
+  if (!isReal && !isSigns) {
+    throw new ShapeError("A parameter's value is neither reals nor packed signs.", {
+      given: Object.prototype.toString.call(value).slice(8, -1),
+      expected: `a Float32Array, or { words: Uint32Array, shape } of signs, for ${describe(shape)}`,
+      where,
+      remedy: 'make a Float32Array of other numbers',
+    });
+  }
   const fits = isPacked(value)
     ? value.words.byteLength === byteLengthOf(shape, 'bits') && describe(value.shape) === describe(shape)
     : value.length === sizeOf(shape);

@@ -43,24 +43,47 @@ export function choiceKey(family: string, extents: Constants): string {
   return `${family}(${values.join(',')})`;
 }
 
+/** What is known of the size of any kernel's dispatch. */
+export interface Sized<Extents> {
+  workgroups(extents: Extents): Workgroups;
+}
+
+/** Whether a device takes a dispatch of a kernel: tiles in rows and columns may be more than it has along an axis. */
+export function fitsDevice<Extents>(
+  kernel: Sized<Extents>,
+  extents: Extents,
+  { limits }: Pick<Abilities, 'limits'>,
+): boolean {
+  const most = limits.maxComputeWorkgroupsPerDimension;
+  return kernel.workgroups(extents).every((count) => count <= most);
+}
+
+function runs<Kernel extends Sized<Extents>, Extents>(
+  { kernel, canApply }: Variant<Kernel, Extents>,
+  extents: Extents,
+  device: Abilities,
+): boolean {
+  return canApply(extents, device) && fitsDevice(kernel, extents, device);
+}
+
 /** The kernels of a family that run on a device and take these extents; the first default is not always the first. */
-export function candidates<Kernel, Extents>(
+export function candidates<Kernel extends Sized<Extents>, Extents>(
   family: Family<Kernel, Extents>,
   extents: Extents,
   device: Abilities,
 ): readonly Kernel[] {
-  const able = family.variants.filter((variant) => variant.canApply(extents, device));
+  const able = family.variants.filter((variant) => runs(variant, extents, device));
   return [...able.map(({ kernel }) => kernel), ...(family.general === undefined ? [] : [family.general])];
 }
 
 /** What runs where nothing was measured or pinned. */
-export function defaultOf<Kernel, Extents>(
+export function defaultOf<Kernel extends Sized<Extents>, Extents>(
   family: Family<Kernel, Extents>,
   extents: Extents,
   device: Abilities,
 ): Kernel | undefined {
   const found = family.variants.find(
-    (variant) => variant.canApply(extents, device) && (variant.isDefault?.(extents, device) ?? true),
+    (variant) => runs(variant, extents, device) && (variant.isDefault?.(extents, device) ?? true),
   );
   return found?.kernel ?? family.general;
 }
@@ -70,17 +93,17 @@ export function defaultOf<Kernel, Extents>(
  * the default. What was asked for is noted, so that it can be tuned.
  * @returns undefined where no kernel of the family takes these extents
  */
-export function choose<Kernel extends { readonly name: string }, Extents extends Constants>(
+export function choose<Kernel extends Sized<Extents> & { readonly name: string }, Extents extends Constants>(
   family: Family<Kernel, Extents> & { readonly general: Kernel },
   extents: Extents,
   gpu: Gpu,
 ): Kernel;
-export function choose<Kernel extends { readonly name: string }, Extents extends Constants>(
+export function choose<Kernel extends Sized<Extents> & { readonly name: string }, Extents extends Constants>(
   family: Family<Kernel, Extents>,
   extents: Extents,
   gpu: Gpu,
 ): Kernel | undefined;
-export function choose<Kernel extends { readonly name: string }, Extents extends Constants>(
+export function choose<Kernel extends Sized<Extents> & { readonly name: string }, Extents extends Constants>(
   family: Family<Kernel, Extents>,
   extents: Extents,
   gpu: Gpu,
@@ -145,7 +168,11 @@ function wideGroups(rows: number, columns: number): Workgroups {
   return quadGroups(rows / 2, columns / 2);
 }
 
-const MATRIX_FEATURES = ['subgroups', 'shader-f16', 'chromium-experimental-subgroup-matrix'];
+const MATRIX_FEATURES = ['subgroups', 'chromium-experimental-subgroup-matrix'];
+
+/** What kernels on matrix units of a type need: bytes no half floats. */
+const matrixFeatures = (matrices: string) =>
+  matrices.startsWith('f16') ? [...MATRIX_FEATURES, 'shader-f16'] : MATRIX_FEATURES;
 
 /**
  * A kernel that includes one of `lib/matrix_*.wgsl`. It runs where it was measured, and its results with it, or pinned; never
@@ -162,7 +189,7 @@ export function onMatrices<Kernel, Extents>(
     kernel,
     canApply: (extents, { features, adapter }) =>
       canApply(extents) &&
-      MATRIX_FEATURES.every((name) => features.has(name)) &&
+      matrixFeatures(matrices).every((name) => features.has(name)) &&
       adapter.matrices?.includes(matrices) === true,
     isDefault: () => false,
   };

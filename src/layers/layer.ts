@@ -168,17 +168,20 @@ export interface Layer {
   forward(context: ForwardContext, inputs: readonly Activation[]): Forward;
 }
 
-/** The same layer under another name, whatever it is: an object, or an instance of a class with private fields. */
+/** The same layer under another name. It may be of a class, with methods of its prototype and private fields. */
 export function renamed(layer: Layer, name: string): Layer {
   if (layer.name === name) return layer;
-  if (Object.getPrototypeOf(layer) === Object.prototype) return { ...layer, name };
-  return new Proxy(layer, {
-    get(target, key) {
-      if (key === 'name') return name;
-      const value: unknown = Reflect.get(target, key, target);
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
+  return {
+    name,
+    kind: layer.kind,
+    config: layer.config,
+    outputShape: (...given) => layer.outputShape(...given),
+    parameters: (...given) => layer.parameters(...given),
+    ...(layer.operations && {
+      operations: (...given) => layer.operations?.(...given) ?? { binary: 0, float: 0 },
+    }),
+    forward: (...given) => layer.forward(...given),
+  };
 }
 
 /** The only input of a layer that takes one. */

@@ -16,7 +16,7 @@ import {
   SIGN_GRAD_WEIGHTS,
 } from '../kernels/gemm.ts';
 import { pack, unpack } from '../kernels/pack.ts';
-import { choose } from '../kernels/variants.ts';
+import { choose, fitsDevice } from '../kernels/variants.ts';
 import { realInput } from './bytes.ts';
 import { assertDType, assertShapeIs, type OutOption, resultTensor } from './checks.ts';
 
@@ -213,7 +213,10 @@ export function matMul(
   const extents = { M, N, K };
   const tile = REAL_TILES.find(
     (variant) =>
-      variant.transposeA === transposeA && variant.transposeB === transposeB && variant.canApply(extents),
+      variant.transposeA === transposeA &&
+      variant.transposeB === transposeB &&
+      variant.canApply(extents) &&
+      fitsDevice(variant.kernel, extents, b.gpu),
   );
   if (tile !== undefined) b.dispatch(tile.kernel, { a, c, out }, extents);
   else {

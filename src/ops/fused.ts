@@ -10,6 +10,7 @@ import {
   type ProgramBuilder,
   type Shape,
   type Tensor,
+  type Workgroups,
   wordsFor,
 } from '../gpu/index.ts';
 import { needsPadding } from '../kernels/conv.ts';
@@ -245,7 +246,10 @@ export function planeConv2d(
   return out;
 }
 
-function kernelOf<Kernel extends { readonly name: string }, Extents extends Constants>(
+function kernelOf<
+  Kernel extends { readonly name: string; workgroups(extents: Extents): Workgroups },
+  Extents extends Constants,
+>(
   family: Family<Kernel, Extents>,
   extents: Extents,
   gpu: Gpu,

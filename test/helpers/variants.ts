@@ -1,7 +1,7 @@
 /** Which kernels of a family a case of a grid runs, and how many pairs of a case and a kernel were compared with the twin. */
 import { expect } from 'vitest';
 import type { Gpu } from '../../src/gpu/index.ts';
-import { candidates, type Family } from '../../src/kernels/variants.ts';
+import { candidates, type Family, type Sized } from '../../src/kernels/variants.ts';
 
 /**
  * Whether each case runs every kernel that takes it, compiled for its shape, as `npm run test:variants` asks for. It is
@@ -36,7 +36,7 @@ export class Crossing {
   }
 
   /** @returns those kernels of a family which are to run a case: all that take it, or the next one */
-  pick<Kernel extends Named, Extents>(
+  pick<Kernel extends Named & Sized<Extents>, Extents>(
     family: Family<Kernel, Extents>,
     extents: Extents,
     gpu: Gpu,
