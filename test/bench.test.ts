@@ -16,11 +16,11 @@ import { type BenchFigures, planBench, runBench } from '../src/bench/run.ts';
 import { convProduct, matMulProduct, pick, residualConvolutions } from '../src/bench/shapes.ts';
 import { benchTraining } from '../src/bench/training.ts';
 import { tuneFor } from '../src/bench/tune.ts';
-import { renderBench } from '../src/cli/bench-report.ts';
-import { tablesOf } from '../src/cli/bench-tables.ts';
 import { GpuValidationError, OptionError } from '../src/errors.ts';
 import { Gpu } from '../src/gpu/index.ts';
 import * as ops from '../src/ops/index.ts';
+import { renderBench } from '../src/reports/bench.ts';
+import { tablesOf } from '../src/reports/bench-tables.ts';
 import { buildCli, runCli } from './helpers/cli.ts';
 import { useGpu } from './helpers/gpu.ts';
 

@@ -11,7 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { TrainReport } from '../src/cli/report.ts';
+import type { TrainReport } from '../src/reports/training.ts';
 import { buildCli, type CliOptions, runCli } from './helpers/cli.ts';
 
 let cli = '';

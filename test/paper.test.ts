@@ -3,7 +3,6 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { PaperReport } from '../src/cli/paper-report.ts';
 import { OptionError, ShapeError } from '../src/errors.ts';
 import { judgeClaims, type MeasuredLayer, type Measurements } from '../src/geometry/claims.ts';
 import { expectedAngleDegrees, sdAngleDegrees } from '../src/geometry/closed-forms.ts';
@@ -20,6 +19,7 @@ import {
 } from '../src/layers/index.ts';
 import { densityOf } from '../src/reference/density.ts';
 import { normal } from '../src/reference/random.ts';
+import type { PaperReport } from '../src/reports/paper.ts';
 import { buildCli, runCli } from './helpers/cli.ts';
 import { expectClose, useGpu } from './helpers/gpu.ts';
 

@@ -1,6 +1,11 @@
 /** The HTML report: self-contained, complete, honest about what it draws, safe with any text. */
 import { afterEach, expect, test, vi } from 'vitest';
-import { type EpochReport, type LayerReport, renderReport, type TrainReport } from '../src/cli/report.ts';
+import {
+  type EpochReport,
+  type LayerReport,
+  renderReport,
+  type TrainReport,
+} from '../src/reports/training.ts';
 
 afterEach(() => {
   vi.restoreAllMocks();

@@ -11,16 +11,15 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { GeometryReport } from '../src/cli/geometry.ts';
 import { FormatError, MemoryPlanError, OptionError, StorageError } from '../src/errors.ts';
 import { encodeSafetensors, type SafetensorsInput } from '../src/formats/safetensors.ts';
 import { filtersAlong } from '../src/geometry/axis.ts';
 import { FilterSurvey, type StoredFilters, type StoredFormat } from '../src/geometry/survey.ts';
 import { openModel } from '../src/node/safetensors.ts';
-
 import * as reference from '../src/reference/geometry.ts';
 import { normal } from '../src/reference/random.ts';
 import * as structure from '../src/reference/structure.ts';
+import type { GeometryReport } from '../src/reports/geometry.ts';
 import { buildCli, runCli } from './helpers/cli.ts';
 import { useGpu } from './helpers/gpu.ts';
 

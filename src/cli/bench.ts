@@ -12,11 +12,11 @@ import {
   SUITES,
   type Suite,
 } from '../bench/index.ts';
-import { type Gpu, MODEL_NAMES, type ModelName } from '../index.ts';
+import { MODEL_NAMES, type ModelName } from '../index.ts';
 import { benchInChrome } from '../node/bench-page.ts';
 import { writeFileAtomic } from '../node/index.ts';
-import { renderBench } from './bench-report.ts';
-import { leftOutOf, SECTIONS, seconds, type TextTable, tablesOf } from './bench-tables.ts';
+import { type BenchReport, renderBench } from '../reports/bench.ts';
+import { leftOutOf, SECTIONS, seconds, type TextTable, tablesOf } from '../reports/bench-tables.ts';
 import { type AdapterOptions, acquire, describeAdapter, positiveInteger, withAdapter } from './options.ts';
 import { emit } from './output.ts';
 
@@ -32,17 +32,6 @@ interface Flags extends AdapterOptions {
   readonly json?: string;
   readonly html?: string;
   readonly markdown?: string;
-}
-
-/** What a run found, and where it ran. */
-export interface BenchReport extends BenchFigures {
-  readonly adapter: Gpu['adapter'] & { readonly name: string };
-  /** The program around WebGPU, as in `Node v20.20.2`. */
-  readonly host: string;
-  readonly toggles: readonly string[];
-  readonly date: string;
-  /** How long the whole run took. */
-  readonly seconds: number;
 }
 
 export function benchCommand(): Command {

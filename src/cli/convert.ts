@@ -16,9 +16,9 @@ import {
 } from '../index.ts';
 import { writeFileAtomic } from '../node/index.ts';
 import { uniform01 } from '../reference/random.ts';
+import { bytesText } from '../reports/words.ts';
 import { MODEL_ARGUMENT, type ReadableModel, readModel } from './imported.ts';
 import { type AdapterOptions, acquire, withAdapter } from './options.ts';
-import { bytesText } from './output.ts';
 
 interface Flags extends AdapterOptions {
   readonly fold?: boolean;

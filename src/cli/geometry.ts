@@ -11,10 +11,11 @@ import { readFileChecked, writeFileAtomic } from '../node/index.ts';
 import { openModel, type StoredTensor } from '../node/safetensors.ts';
 import { spreadSlope } from '../reference/geometry.ts';
 import { entropyOf, type PairStructure } from '../reference/structure.ts';
+import { type GeometryReport, renderGeometry } from '../reports/geometry.ts';
+import { megabytes } from '../reports/words.ts';
 import { EXIT } from './exit.ts';
-import { renderGeometry } from './geometry-report.ts';
 import { type AdapterOptions, acquire, byteCount, describeAdapter, withAdapter } from './options.ts';
-import { emit, megabytes } from './output.ts';
+import { emit } from './output.ts';
 
 interface Flags extends AdapterOptions {
   readonly memory: number;
@@ -27,23 +28,6 @@ interface Flags extends AdapterOptions {
   readonly csv?: string;
   readonly html?: string;
   readonly quiet?: boolean;
-}
-
-export interface GeometryReport {
-  readonly version: 1;
-  readonly adapter: { readonly name: string; readonly software: boolean };
-  readonly model: string;
-  readonly layers: readonly LayerSurvey[];
-  /** Tensors that were left out, and why. */
-  readonly skipped: readonly { readonly name: string; readonly reason: string }[];
-  readonly weights: number;
-  /** Of log sd(angle) against log d over the layers; null where there are too few. */
-  readonly spreadSlope: number | null;
-  readonly nearZero: number;
-  /** Of this run; layers that --resume had are not measured again. */
-  readonly seconds: number;
-  readonly bytesPerSecond: number;
-  readonly peakGpuBytes: number;
 }
 
 export function geometryCommand(): Command {

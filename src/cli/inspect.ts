@@ -1,8 +1,8 @@
 /** `webgpu-bnn inspect`: what a stored network is made of, after it was compiled for inference. */
 import { Command } from 'commander';
 import { type Model, summarize } from '../index.ts';
+import { bytesText } from '../reports/words.ts';
 import { MODEL_ARGUMENT, readModel } from './imported.ts';
-import { bytesText } from './output.ts';
 
 interface Flags {
   readonly fold: boolean;

@@ -27,7 +27,7 @@ import { Command } from 'commander';
 import { create } from 'tar';
 import { OptionError, StorageError } from '../errors.ts';
 import { chromiumPackage, unpackOnce } from '../node/gpu.ts';
-import { megabytes } from './output.ts';
+import { megabytes } from '../reports/words.ts';
 
 interface Flags {
   readonly out: string;

@@ -26,6 +26,9 @@ import {
 } from '../index.ts';
 import { writeFileAtomic } from '../node/index.ts';
 import { densityOf } from '../reference/density.ts';
+import { type PaperReport, renderPaper } from '../reports/paper.ts';
+import type { PaperLayer } from '../reports/paper-figures.ts';
+import type { RunOptions } from '../reports/story.ts';
 import {
   type AdapterOptions,
   acquire,
@@ -40,9 +43,7 @@ import {
   withAdapter,
 } from './options.ts';
 import { emit } from './output.ts';
-import type { PaperLayer } from './paper-figures.ts';
-import { type PaperReport, renderPaper } from './paper-report.ts';
-import { loadRun, type RunOptions, readRun } from './runs.ts';
+import { loadRun, readRun } from './runs.ts';
 import { train } from './train.ts';
 
 interface Flags extends AdapterOptions, Partial<RunOptions> {

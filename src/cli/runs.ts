@@ -5,45 +5,13 @@ import { FormatError, StorageError } from '../errors.ts';
 import {
   type Dataset,
   decodeCheckpoint,
-  type LearningRate,
-  type LossKind,
   type Model,
   modelByName,
-  type OptimizerName,
   type TrainerOptions,
   takeFirst,
 } from '../index.ts';
 import { loadDataset, readFileChecked } from '../node/index.ts';
-import type { TrainReport } from './report.ts';
-
-export type EpochRecord = TrainReport['epochs'][number];
-export type InitialRecord = TrainReport['initial'];
-export type SampleRecord = NonNullable<TrainReport['samples']>[number];
-
-/** What a run is; kept in its checkpoint. */
-export interface RunOptions {
-  readonly dataset: string;
-  readonly model: string;
-  readonly epochs: number;
-  readonly batch: number;
-  readonly optimizer: OptimizerName;
-  readonly lr: LearningRate;
-  readonly loss: LossKind;
-  readonly seed: number;
-  readonly fanScaled: boolean;
-  readonly augment: boolean;
-  readonly trainSamples?: number;
-  readonly testSamples?: number;
-}
-
-/** What a checkpoint tells of its run beside the weights. */
-export interface RunStory {
-  readonly run: RunOptions;
-  readonly initial: InitialRecord;
-  readonly epochs: readonly EpochRecord[];
-  /** Geometry within epochs, where it was tapped. */
-  readonly samples?: readonly SampleRecord[];
-}
+import type { RunOptions, RunStory } from '../reports/story.ts';
 
 /** The data set and the model of a run. */
 export async function loadRun(run: RunOptions): Promise<{ data: Dataset; model: Model }> {

@@ -19,6 +19,9 @@ import {
   Trainer,
 } from '../index.ts';
 import { writeFileAtomic } from '../node/index.ts';
+import type { EpochRecord, InitialRecord, RunOptions, RunStory, SampleRecord } from '../reports/story.ts';
+import { renderReport, type TrainReport } from '../reports/training.ts';
+import { duration, megabytes } from '../reports/words.ts';
 import { EXIT } from './exit.ts';
 import {
   type AdapterOptions,
@@ -34,18 +37,8 @@ import {
   seedNumber,
   withAdapter,
 } from './options.ts';
-import { duration, emit, megabytes } from './output.ts';
-import { renderReport, type TrainReport } from './report.ts';
-import {
-  type EpochRecord,
-  type InitialRecord,
-  loadRun,
-  type RunOptions,
-  type RunStory,
-  readRun,
-  type SampleRecord,
-  trainerOptions,
-} from './runs.ts';
+import { emit } from './output.ts';
+import { loadRun, readRun, trainerOptions } from './runs.ts';
 
 export interface TrainFlags extends RunOptions, AdapterOptions {
   readonly out?: string;

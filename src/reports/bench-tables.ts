@@ -14,7 +14,7 @@ import type {
   Timing,
   TrainingResult,
 } from '../bench/index.ts';
-import { megabytes } from './output.ts';
+import { megabytes } from './words.ts';
 
 export interface TextTable {
   readonly title: string;

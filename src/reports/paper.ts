@@ -14,7 +14,7 @@ import {
   spreadChart,
   ternaryChart,
 } from './paper-figures.ts';
-import type { RunOptions } from './runs.ts';
+import type { RunOptions } from './story.ts';
 
 export interface PaperReport {
   readonly version: 1;

@@ -17,7 +17,7 @@ import {
   page,
   whole,
 } from './html.ts';
-import { megabytes } from './output.ts';
+import { megabytes } from './words.ts';
 
 export interface TrainReport {
   readonly version: 1;

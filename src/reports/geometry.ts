@@ -1,7 +1,6 @@
 /** The report of `webgpu-bnn geometry` as one self-contained page; its table sorts by any column. */
 import { gaussianDensity, residualAngles, ternaryAngle } from '../geometry/curves.ts';
 import type { LayerSurvey } from '../geometry/survey.ts';
-import type { GeometryReport } from './geometry.ts';
 import {
   AXIS,
   angleHistogram,
@@ -17,7 +16,24 @@ import {
   SORT,
   whole,
 } from './html.ts';
-import { megabytes } from './output.ts';
+import { megabytes } from './words.ts';
+
+export interface GeometryReport {
+  readonly version: 1;
+  readonly adapter: { readonly name: string; readonly software: boolean };
+  readonly model: string;
+  readonly layers: readonly LayerSurvey[];
+  /** Tensors that were left out, and why. */
+  readonly skipped: readonly { readonly name: string; readonly reason: string }[];
+  readonly weights: number;
+  /** Of log sd(angle) against log d over the layers; null where there are too few. */
+  readonly spreadSlope: number | null;
+  readonly nearZero: number;
+  /** Of this run; layers that --resume had are not measured again. */
+  readonly seconds: number;
+  readonly bytesPerSecond: number;
+  readonly peakGpuBytes: number;
+}
 
 /** More layers than this have no histogram of their own: a page of hundreds of charts is slow. */
 const MOST_HISTOGRAMS = 48;

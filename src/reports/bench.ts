@@ -1,8 +1,19 @@
 /** The report of `webgpu-bnn bench` as one self-contained page: rooflines, ratios, and every table. */
-import type { Ceilings, ProductResult } from '../bench/index.ts';
-import type { BenchReport } from './bench.ts';
+import type { BenchFigures, Ceilings, ProductResult } from '../bench/index.ts';
+import type { Gpu } from '../index.ts';
 import { leftOutOf, SECTIONS, seconds, type TextTable, tablesOf } from './bench-tables.ts';
 import { AXIS, colourOf, draw, escapeHtml, factRows, figure, HEIGHT, INK, page, SOFT, SORT } from './html.ts';
+
+/** What a run found, and where it ran. */
+export interface BenchReport extends BenchFigures {
+  readonly adapter: Gpu['adapter'] & { readonly name: string };
+  /** The program around WebGPU, as in `Node v20.20.2`. */
+  readonly host: string;
+  readonly toggles: readonly string[];
+  readonly date: string;
+  /** How long the whole run took. */
+  readonly seconds: number;
+}
 
 export function renderBench(report: BenchReport): string {
   const { ceilings, kernels, layers, peers, adapter } = report;
