@@ -17,6 +17,7 @@ import { benchInChrome } from '../node/bench-page.ts';
 import { writeFileAtomic } from '../node/index.ts';
 import { type BenchReport, renderBench } from '../reports/bench.ts';
 import { leftOutOf, SECTIONS, seconds, type TextTable, tablesOf } from '../reports/bench-tables.ts';
+import { madeNow } from './made.ts';
 import { type AdapterOptions, acquire, describeAdapter, positiveInteger, withAdapter } from './options.ts';
 import { emit } from './output.ts';
 
@@ -150,8 +151,8 @@ async function inChrome(
   return { ...rest, ...run, host: browser, adapter: { name: describeAdapter({ adapter }), ...adapter } };
 }
 
-function aboutRun(flags: Flags): Pick<BenchReport, 'toggles' | 'date'> {
-  return { toggles: flags.toggles?.split(',') ?? [], date: new Date().toISOString() };
+function aboutRun(flags: Flags): Pick<BenchReport, 'toggles' | 'made'> {
+  return { toggles: flags.toggles?.split(',') ?? [], made: madeNow() };
 }
 
 function sayWhere(
@@ -181,11 +182,11 @@ function saySkipped(figures: BenchFigures, say: (text: string) => void): void {
 
 /** Where it ran and every table, as the pages below `docs/results` have them. */
 function markdownOf(report: BenchReport): string {
-  const { adapter, host, toggles, date, timestamps, leftOut } = report;
+  const { adapter, host, toggles, made, timestamps, leftOut } = report;
   const facts = [
     `- Adapter: ${adapter.name}.${adapter.software ? ' These figures say nothing about hardware.' : ''}`,
     `- Ran in ${host}, Dawn toggles: ${toggles.join(', ') || 'none (the defaults, as in a browser)'}.`,
-    `- ${date}${report.quick ? ', with --quick' : ''}; took ${seconds(report.seconds)}. Medians and spread by the host's clock${
+    `- ${made.date}${report.quick ? ', with --quick' : ''}; took ${seconds(report.seconds)}. Medians and spread by the host's clock${
       timestamps ? ", the GPU's own beside it" : ''
     }, warm-up apart; what was timed was checked in the same run.`,
     ...(leftOut.length === 0 ? [] : [`- Left out: ${leftOutOf(report)}.`]),

@@ -14,6 +14,7 @@ import { entropyOf, type PairStructure } from '../reference/structure.ts';
 import { type GeometryReport, renderGeometry } from '../reports/geometry.ts';
 import { megabytes } from '../reports/words.ts';
 import { EXIT } from './exit.ts';
+import { madeNow } from './made.ts';
 import { type AdapterOptions, acquire, byteCount, describeAdapter, withAdapter } from './options.ts';
 import { emit } from './output.ts';
 
@@ -119,6 +120,7 @@ async function run(path: string, flags: Flags): Promise<void> {
     const { slope } = spreadSlope(layers);
     const report: GeometryReport = {
       version: 1,
+      made: madeNow(),
       adapter: { name: describeAdapter(gpu), software: gpu.adapter.software },
       model: path,
       layers,

@@ -29,6 +29,7 @@ import { densityOf } from '../reference/density.ts';
 import { type PaperReport, renderPaper } from '../reports/paper.ts';
 import type { PaperLayer } from '../reports/paper-figures.ts';
 import type { RunOptions } from '../reports/story.ts';
+import { madeNow } from './made.ts';
 import {
   type AdapterOptions,
   acquire,
@@ -128,6 +129,7 @@ async function paper(path: string | undefined, flags: Flags, command: Command): 
     const measured = await measure(gpu, model, data, values, flags, say);
     const report: PaperReport = {
       version: 1,
+      made: madeNow(),
       adapter: { name: describeAdapter(gpu), software: gpu.adapter.software },
       run,
       epochs: epochs.length,

@@ -23,6 +23,7 @@ import type { EpochRecord, InitialRecord, RunOptions, RunStory, SampleRecord } f
 import { renderReport, type TrainReport } from '../reports/training.ts';
 import { duration, megabytes } from '../reports/words.ts';
 import { EXIT } from './exit.ts';
+import { madeNow } from './made.ts';
 import {
   type AdapterOptions,
   acquire,
@@ -285,6 +286,7 @@ async function makeReport(
   const { dataset, model, seed, ...options } = run;
   return {
     version: 1,
+    made: madeNow(),
     adapter: { name: describeAdapter(gpu), ...gpu.adapter },
     dataset,
     model,

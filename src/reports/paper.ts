@@ -1,6 +1,7 @@
 /** The report of `webgpu-bnn paper` as one self-contained page: claims with verdicts, and the paper's figures. */
 import type { Claim, FewBitCurves, RandomAngles, RotatedAngles } from '../index.ts';
-import { angleHistogram, escapeHtml, factRows, figure, page, whole } from './html.ts';
+import { type Html, html } from './html.ts';
+import { charts, type Made, page, table } from './page.ts';
 import {
   accuracyChart,
   bitsChart,
@@ -8,16 +9,18 @@ import {
   latentChart,
   type PaperLayer,
   pairMaps,
-  percent,
   randomChart,
   rotationChart,
   spreadChart,
   ternaryChart,
 } from './paper-figures.ts';
+import { angleHistogram, colourOf, figure } from './plots.ts';
 import type { RunOptions } from './story.ts';
+import { percent, whole } from './words.ts';
 
 export interface PaperReport {
   readonly version: 1;
+  readonly made: Made;
   readonly adapter: { readonly name: string; readonly software: boolean };
   readonly run: RunOptions;
   /** That were trained. */
@@ -45,86 +48,110 @@ export function renderPaper(report: PaperReport): string {
     kicker:
       'webgpu-bnn paper report: Anderson & Berg, The High-Dimensional Geometry of Binary Neural Networks (ICLR 2018)',
     title: `${report.run.model} on ${report.run.dataset}`,
-    header: `<p class="figures"><strong>${holding} of ${claims.length}</strong> claims hold on this network, which classifies
+    header: html`<p class="figures"><strong>${holding} of ${claims.length}</strong> claims hold on this network, which classifies
 ${percent(accuracy.trained)} of ${whole(accuracy.images)} test images right</p>`,
-    body: `<style>${STYLE}</style>
-<h2>Claims</h2>
+    body: html`<h2>Claims</h2>
 <p>Verdicts follow from the numbers by the rule that stands with each of them. A small network that was trained for minutes
 is not the paper's, and where a claim fails on it, it says so.</p>
-${claimTable(claims)}
+${claims.map(claimOf)}
 <h2>Vectors and their signs</h2>
-<section class="charts">
-${figure('Random vectors', 'Density of the angle between Gaussian vectors and their signs; the dotted line marks 37.07°, the limit of many dimensions.', randomChart(report.random))}
-${figure('Spread of the angles against dimension', 'A point a layer, on logarithmic axes; the dashed line is the closed form for random filters.', spreadChart(layers))}
-${figure('Rotation before binarization', 'Vectors with entries exp(0.1(i − d/2))·g: mean angle to their signs, without and with a random rotation.', rotationChart(report.rotation))}
-${figure('Ternary filters', 'Angle between filters and their ternary versions against the threshold, in standard deviations; dashes are the closed form for Gaussian weights.', ternaryChart(report.curves))}
-${figure('More bits', 'Angle between filters and greedy sums of sign vectors; dashes are those of Gaussian weights.', bitsChart(report.curves))}
-</section>
+${charts([
+  figure(
+    'Random vectors',
+    'Density of the angle between Gaussian vectors and their signs; the dotted line marks 37.07°, the limit of many dimensions.',
+    randomChart(report.random),
+  ),
+  figure(
+    'Spread of the angles against dimension',
+    'A point a layer, on logarithmic axes; the dashed line is the closed form for random filters.',
+    spreadChart(layers),
+  ),
+  figure(
+    'Rotation before binarization',
+    'Vectors with entries exp(0.1(i − d/2))·g: mean angle to their signs, without and with a random rotation.',
+    rotationChart(report.rotation),
+  ),
+  figure(
+    'Ternary filters',
+    'Angle between filters and their ternary versions against the threshold, in standard deviations; dashes are the closed form for Gaussian weights.',
+    ternaryChart(report.curves, layers),
+  ),
+  figure(
+    'More bits',
+    'Angle between filters and greedy sums of sign vectors; dashes are those of Gaussian weights.',
+    bitsChart(report.curves, layers),
+  ),
+])}
 <h2>Angles of the layers</h2>
 <p>Each filter turns by an angle when its weights are replaced by their signs. The dotted lines mark uniform weights (30°, the
 start of training) and random directions in many dimensions (37.07°); the dashed line marks the closed form for the layer's
 dimension.</p>
-<section class="charts">${layers
-      .map((layer, index) =>
-        figure(
-          layer.name,
-          `${whole(layer.filters)} filters of ${whole(layer.dimension)} weights: ${layer.meanAngle.toFixed(2)}° ± ${layer.sdAngle.toFixed(2)}°; ${layer.rotatedAngle.toFixed(2)}° if rotated first.`,
-          angleHistogram({ angles: layer.angles, angleExpected: layer.expectedAngle }, index),
-          'small',
-        ),
-      )
-      .join('\n')}</section>
+${charts(
+  layers.map((layer, index) =>
+    figure(
+      layer.name,
+      `${whole(layer.filters)} filters of ${whole(layer.dimension)} weights: ${layer.meanAngle.toFixed(2)}° ± ${layer.sdAngle.toFixed(2)}°; ${layer.rotatedAngle.toFixed(2)}° if rotated first.`,
+      angleHistogram({ angles: layer.angles, angleExpected: layer.expectedAngle }, index),
+      'small',
+    ),
+  ),
+)}
 <h2>Latent weights</h2>
-<section class="charts">${layers
-      .map((layer, index) =>
-        figure(layer.name, 'Density of the latent weights.', latentChart(layer.latent, index), 'small'),
-      )
-      .join('\n')}</section>
+${charts(
+  layers.map((layer, index) =>
+    figure(layer.name, 'Density of the latent weights.', latentChart(layer.latent, index), 'small'),
+  ),
+)}
 <h2>Dot products</h2>
 <p>For every filter, dot products with the data: continuous weights (w_c) beside their signs (w_b), and continuous activations
 (A_c) beside theirs (A_b). r is the correlation, its mean over the filters of a layer. Permuted activations keep their values and
-lose their structure: there, r is the cosine of the angle, about 0.80. In the maps, each step of shade is a fixed factor in counts.</p>
-<section class="charts">
-${figure('Correlation by layer', 'Mean r over the filters; marks show the mean cosine between weights and signs.', correlationChart(layers))}
-${figure('One layer continuous', `Accuracy with the latent weights of one layer in place of their signs, statistics refitted on ${whole(accuracy.refittedOn)} training images, less the ${percent(accuracy.refitted)} of the binary network.`, accuracyChart(layers, accuracy.refitted))}
-</section>
-${layers.map((layer) => pairMaps(layer.proportionality)).join('\n')}
+lose their structure: there, r is the cosine of the angle, about 0.80. In the maps, each step of shade is a fixed factor in
+counts; the scale below a map says where the first, the middle and the last begin and end.</p>
+${charts([
+  figure(
+    'Correlation by layer',
+    'Mean r over the filters; marks show the mean cosine between weights and signs.',
+    correlationChart(layers),
+  ),
+  figure(
+    'One layer continuous',
+    `Accuracy with the latent weights of one layer in place of their signs, statistics refitted on ${whole(accuracy.refittedOn)} training images, less the ${percent(accuracy.refitted)} of the binary network.`,
+    accuracyChart(layers, accuracy.refitted),
+  ),
+])}
+${layers.map((layer, index) => pairMaps(layer.proportionality, colourOf(index)))}
 <h2>Layers</h2>
 ${layerTable(layers)}
 <h2>What the filters see</h2>
 <p>Covariance of each layer's input patches: in how many directions the data vary, how far the filters lie along the main ones
 (1 for isotropic data), and the r that follows if the binarization error is random with respect to the data.</p>
-${covarianceTable(layers)}
-<h2>Run</h2>
-${factRows([
-  ['adapter', report.adapter.name],
-  ['data set', report.run.dataset],
-  ['model', report.run.model],
-  ['epochs trained', `${report.epochs} of ${report.run.epochs}`],
-  ['seed', String(report.run.seed)],
-  ['images behind the dot products', whole(layers[0]?.proportionality.samples ?? 0)],
-  ['measured in', `${report.seconds.toFixed(0)} seconds`],
-])}`,
+${covarianceTable(layers)}`,
+    facts: [
+      ['adapter', report.adapter.name],
+      ['data set', report.run.dataset],
+      ['model', report.run.model],
+      ['epochs trained', `${report.epochs} of ${report.run.epochs}`],
+      ['seed', String(report.run.seed)],
+      ['images behind the dot products', whole(layers[0]?.proportionality.samples ?? 0)],
+      ['measured in', `${report.seconds.toFixed(0)} seconds`],
+    ],
+    made: report.made,
   });
 }
 
-function claimTable(claims: readonly Claim[]): string {
-  const rows = claims.map(
-    ({ claim, expected, measured, verdict, reason }) =>
-      `<tr><td><span class="verdict ${verdict.replaceAll(' ', '-')}">${verdict}</span></td>
-<td><b>${escapeHtml(claim)}</b><br><span class="reason">${escapeHtml(reason)}</span></td>
-<td>${list(expected)}</td><td>${list(measured)}</td></tr>`,
-  );
-  return `<div class="scroll"><table class="claims"><thead><tr><th>verdict</th><th>claim</th><th>theory</th><th>measured</th></tr></thead>
-<tbody>${rows.join('\n')}</tbody></table></div>`;
+/** A claim: verdict, rule, theory and measurement, below each other where a page is narrow. */
+function claimOf({ claim, expected, measured, verdict, reason }: Claim): Html {
+  return html`<div class="claim"><span class="verdict ${verdict.replaceAll(' ', '-')}">${verdict}</span><b>${claim}</b>
+<p class="reason">${reason}</p>
+<dl><div><dt>theory</dt>${parts(expected)}</div><div><dt>measured</dt>${parts(measured)}</div></dl></div>`;
 }
 
 /** Parts of a text that semicolons separate, a line each. */
-function list(text: string): string {
-  return text.split('; ').map(escapeHtml).join('<br>');
+function parts(text: string): Html[] {
+  return text.split('; ').map((part) => html`<dd>${part}</dd>`);
 }
 
-function layerTable(layers: readonly PaperLayer[]): string {
+function layerTable(layers: readonly PaperLayer[]): Html {
   const head = [
     'layer',
     'shape',
@@ -145,6 +172,7 @@ function layerTable(layers: readonly PaperLayer[]): string {
   const rows = layers.map((layer) => {
     const { proportionality: pairs } = layer;
     return [
+      layer.name,
       layer.shape.join(' × '),
       whole(layer.dimension),
       `${layer.meanAngle.toFixed(2)}° ± ${layer.sdAngle.toFixed(2)}°`,
@@ -161,10 +189,10 @@ function layerTable(layers: readonly PaperLayer[]): string {
       percent(layer.continuousAccuracy),
     ];
   });
-  return table(head, layers, rows);
+  return table(head, rows);
 }
 
-function covarianceTable(layers: readonly PaperLayer[]): string {
+function covarianceTable(layers: readonly PaperLayer[]): Html {
   const head = [
     'layer',
     'patches',
@@ -176,10 +204,11 @@ function covarianceTable(layers: readonly PaperLayer[]): string {
     'r by covariance',
     'r if the error is random',
   ];
-  const rows = layers.map(({ dimension, proportionality: { covariance } }) =>
+  const rows = layers.map(({ name, dimension, proportionality: { covariance } }) =>
     covariance === undefined
-      ? ['–', whole(dimension), '–', '–', '–', '–', '–', '–']
+      ? [name, '–', whole(dimension), '–', '–', '–', '–', '–', '–']
       : [
+          name,
           whole(covariance.samples),
           whole(dimension),
           covariance.participationRatio.toFixed(1),
@@ -190,38 +219,9 @@ function covarianceTable(layers: readonly PaperLayer[]): string {
           number(covariance.expectedCorrelation),
         ],
   );
-  return table(head, layers, rows);
-}
-
-function table(
-  head: readonly string[],
-  layers: readonly PaperLayer[],
-  rows: readonly (readonly string[])[],
-): string {
-  const body = rows.map(
-    (cells, index) =>
-      `<tr><th scope="row">${escapeHtml(layers[index]?.name ?? '')}</th>${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`,
-  );
-  return `<div class="scroll"><table><thead><tr>${head.map((name) => `<th>${name}</th>`).join('')}</tr></thead>
-<tbody>${body.join('\n')}</tbody></table></div>`;
+  return table(head, rows);
 }
 
 function number(value: number | undefined): string {
   return value === undefined || !Number.isFinite(value) ? '–' : value.toFixed(3);
 }
-
-const STYLE = `
-.claims td { white-space: normal; vertical-align: top; min-width: 11rem; }
-.claims td:first-child { min-width: 0; white-space: nowrap; }
-.claims td:nth-child(2) { min-width: 20rem; }
-.claims td:nth-child(3) { min-width: 12rem; }
-.claims td:nth-child(4) { min-width: 17rem; }
-.reason { color: var(--soft); font-size: .875rem; }
-.verdict { display: inline-block; padding: .1rem .5rem; border: 1.5px solid currentColor; border-radius: 999px; font-weight: 600; font-size: .875rem; }
-.verdict.holds { color: var(--s3); }
-.verdict.fails { color: var(--s5); }
-.verdict.cannot-be-told { color: var(--soft); }
-h3 { margin: 1.5rem 0 0; }
-h3 small { color: var(--soft); font-weight: 400; }
-.maps { grid-template-columns: repeat(auto-fill, minmax(min(100%, 300px), 1fr)); }
-`;

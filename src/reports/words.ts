@@ -16,3 +16,18 @@ export function bytesText(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;
   return bytes < 2 ** 20 ? `${(bytes / 2 ** 10).toFixed(1)} kB` : megabytes(bytes);
 }
+
+/** With separators between thousands. */
+export function whole(value: number): string {
+  return Math.round(value).toLocaleString('en-US');
+}
+
+/** `97.39 %`; a dash for what is no number. */
+export function percent(share: number): string {
+  return Number.isFinite(share) ? `${(100 * share).toFixed(2)} %` : '–';
+}
+
+/** `dense1/kernel` is `dense1` where there is no doubt. */
+export function shortName(name: string): string {
+  return name.replace(/\/kernel$/, '');
+}
