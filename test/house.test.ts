@@ -13,6 +13,7 @@ const ROOT = resolve(import.meta.dirname, '..');
 const FLOORS: Readonly<Record<string, number>> = {
   'src/errors.ts': 0,
   'src/bytes.ts': 0.5,
+  'src/json.ts': 0.5,
   'src/options.ts': 0.5,
   shaders: 1,
   'src/gpu': 1,

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { Presets, SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
 import { Command, InvalidArgumentError } from 'commander';
-import { FormatError, MemoryPlanError, OptionError } from '../errors.ts';
+import { FormatError, MemoryPlanError, OptionError, StorageError } from '../errors.ts';
 import { filtersAlong } from '../geometry/axis.ts';
 import { randomGramParticipation } from '../geometry/closed-forms.ts';
 import { FilterSurvey, type LayerSurvey, type StoredFormat } from '../geometry/survey.ts';
@@ -11,7 +11,9 @@ import { readFileChecked, writeFileAtomic } from '../node/index.ts';
 import { openModel, type StoredTensor } from '../node/safetensors.ts';
 import { spreadSlope } from '../reference/geometry.ts';
 import { entropyOf, type PairStructure } from '../reference/structure.ts';
+import { csvOf } from '../reports/csv.ts';
 import { type GeometryReport, renderGeometry } from '../reports/geometry.ts';
+import { NO_SURVEY, parseSurvey, type SavedLayer, SURVEY_REMEDY, type SurveyKey } from '../reports/survey.ts';
 import { megabytes } from '../reports/words.ts';
 import { EXIT } from './exit.ts';
 import { madeNow } from './made.ts';
@@ -134,7 +136,7 @@ async function run(path: string, flags: Flags): Promise<void> {
     };
     const json = `${JSON.stringify(report, null, 2)}\n`;
     await emit(json, flags.json);
-    if (flags.csv !== undefined) await writeFileAtomic(flags.csv, csvOf(layers));
+    if (flags.csv !== undefined) await writeFileAtomic(flags.csv, tableOf(layers));
     if (flags.html !== undefined) await writeFileAtomic(flags.html, renderGeometry(report));
     if (!plain) print(report);
     for (const { name, nonFinite } of layers) {
@@ -156,20 +158,6 @@ function axisNumber(text: string): number {
   return value;
 }
 
-/** What decides the numbers: they must be the same when a survey goes on. */
-interface SurveyKey {
-  readonly model: string;
-  readonly nearZero: number;
-  readonly rotate: boolean;
-  readonly pairs: boolean;
-  readonly axis: number;
-}
-
-interface SavedLayer {
-  readonly stored: readonly number[];
-  readonly layer: LayerSurvey;
-}
-
 /** Finished layers of a survey that may be broken off, in a file. */
 class Saved {
   readonly #path: string;
@@ -187,17 +175,13 @@ class Saved {
   static async open(path: string | undefined, key: SurveyKey): Promise<Saved | undefined> {
     if (path === undefined) return undefined;
     if (!existsSync(path)) return new Saved(path, key, []);
-    let file: { version?: unknown; key?: SurveyKey; layers?: SavedLayer[] };
+    let text: string;
     try {
-      // NaN, the angle of a layer of zeros, is no JSON number: it is kept as null.
-      file = JSON.parse(
-        new TextDecoder().decode(await readFileChecked(path)),
-        (_, value) => value ?? Number.NaN,
-      );
+      text = new TextDecoder('utf-8', { fatal: true }).decode(await readFileChecked(path));
     } catch (cause) {
-      throw notASurvey(path, cause);
+      throw cause instanceof StorageError ? cause : notASurvey(path, cause);
     }
-    if (file?.version !== 1 || !Array.isArray(file.layers) || file.key === undefined) throw notASurvey(path);
+    const file = parseSurvey(text, path);
     if (JSON.stringify(file.key) !== JSON.stringify(key)) {
       throw new OptionError('This survey was begun with other options.', {
         given: JSON.stringify(key),
@@ -225,14 +209,8 @@ class Saved {
   }
 }
 
-function notASurvey(path: string, cause?: unknown): FormatError {
-  return new FormatError('This file holds no survey.', {
-    given: path,
-    expected: 'a file that --resume wrote',
-    where: '--resume',
-    remedy: 'name a file that does not exist yet',
-    cause,
-  });
+function notASurvey(path: string, cause: unknown): FormatError {
+  return new FormatError(NO_SURVEY, { given: path, where: path, remedy: SURVEY_REMEDY, cause });
 }
 
 /** What a training keeps of a weight beside it, by the end of the name: moments of Adam, counts of flips. */
@@ -399,20 +377,12 @@ const PAIRS_CSV = [
   'negatedDuplicates',
 ] as const satisfies readonly (keyof PairStructure)[];
 
-/** RFC 4180, a line a layer. */
-function csvOf(layers: readonly LayerSurvey[]): string {
-  const cell = (value: unknown) => {
-    const text = value === undefined ? '' : Array.isArray(value) ? value.join('x') : String(value);
-    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  };
-  const lines = layers.map((layer) =>
-    [
-      ...CSV.map((column) => layer[column]),
-      ...PAIRS_CSV.map((column) => layer.pairs?.[column]),
-      layer.patterns && entropyOf(layer.patterns),
-    ]
-      .map(cell)
-      .join(','),
-  );
-  return `${[[...CSV, ...PAIRS_CSV, 'patternEntropy'].join(','), ...lines].join('\r\n')}\r\n`;
+/** A line a layer. */
+function tableOf(layers: readonly LayerSurvey[]): string {
+  const lines = layers.map((layer) => [
+    ...CSV.map((column) => layer[column]),
+    ...PAIRS_CSV.map((column) => layer.pairs?.[column]),
+    layer.patterns && entropyOf(layer.patterns),
+  ]);
+  return csvOf([[...CSV, ...PAIRS_CSV, 'patternEntropy'], ...lines]);
 }

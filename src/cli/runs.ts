@@ -11,7 +11,7 @@ import {
   takeFirst,
 } from '../index.ts';
 import { loadDataset, readFileChecked } from '../node/index.ts';
-import type { RunOptions, RunStory } from '../reports/story.ts';
+import { parseStory, type RunOptions } from '../reports/story.ts';
 
 /** The data set and the model of a run. */
 export async function loadRun(run: RunOptions): Promise<{ data: Dataset; model: Model }> {
@@ -44,7 +44,9 @@ export async function readRun(path: string) {
       remedy: 'restore it with Trainer.restore in a program of your own',
     });
   }
-  return { folder, checkpoint, ...(JSON.parse(metadata.story) as RunStory) };
+  const { run, initial, epochs, samples } = parseStory(metadata.story, file);
+  // Where files go follows from the path that was given, never from what stands in it.
+  return { folder, checkpoint, run, initial, epochs, samples };
 }
 
 /** The checkpoint of a run folder, or the checkpoint file itself. @throws StorageError where there is none */

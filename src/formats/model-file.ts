@@ -17,6 +17,7 @@ import {
   type ParameterValues,
   packedValue,
 } from '../graph/index.ts';
+import { parseJson } from '../json.ts';
 import { loadMaker, type MakeLayer } from '../layers/common.ts';
 import { makeLayer, type ParameterSpec } from '../layers/index.ts';
 import { type PixelEncoding, parsePixels } from './pixels.ts';
@@ -142,7 +143,7 @@ function parseFile(bytes: Uint8Array<ArrayBuffer>, where: string): ParsedFile {
           : 'only files that say their graph can be run; tensors alone can be measured: webgpu-bnn geometry',
     });
   }
-  const description = parseDescription(parseJson(metadata.model, 'model', where), where);
+  const description = parseDescription(parsed(metadata.model, 'model', where), where);
   return { tensors, metadata, description };
 }
 
@@ -155,9 +156,7 @@ function buildStored(
   const values = readValues(built, tensors, where);
   const classes = metadata.classes === undefined ? undefined : parseClasses(metadata.classes, built, where);
   const pixels =
-    metadata.pixels === undefined
-      ? undefined
-      : parsePixels(parseJson(metadata.pixels, 'pixels', where), where);
+    metadata.pixels === undefined ? undefined : parsePixels(parsed(metadata.pixels, 'pixels', where), where);
   return { model: built, values, classes, pixels };
 }
 
@@ -284,7 +283,7 @@ function readValues(
 }
 
 function parseClasses(text: string, built: Model, where: string): string[] {
-  const classes = parseJson(text, 'classes', where);
+  const classes = parsed(text, 'classes', where);
   const most = built.outputShape.at(-1) ?? 1;
   if (
     !Array.isArray(classes) ||
@@ -300,9 +299,9 @@ function parseClasses(text: string, built: Model, where: string): string[] {
   return classes;
 }
 
-function parseJson(text: string | undefined, key: string, where: string): unknown {
+function parsed(text: string | undefined, key: string, where: string): unknown {
   try {
-    return JSON.parse(text ?? '');
+    return parseJson(text ?? '');
   } catch (cause) {
     throw new FormatError("The file's metadata is malformed.", {
       given: `${key}: ${text?.slice(0, 80) ?? 'nothing'}`,

@@ -4,6 +4,7 @@
  * without holes. Numbers are little-endian, as on every machine that runs WebGPU, so tensors are views, not copies.
  */
 import { FormatError, OptionError, ShapeError } from '../errors.ts';
+import { parseJson } from '../json.ts';
 
 /** What holds the elements of a type; types that JavaScript lacks are kept as their bits. */
 interface ArrayOf {
@@ -242,7 +243,7 @@ function readHeader(
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(
       bytes.subarray(LENGTH_BYTES, start),
     );
-    header = JSON.parse(text);
+    header = parseJson(text);
   } catch (cause) {
     throw malformed(String(cause), cause);
   }

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ChoiceStore } from '../gpu/index.ts';
+import { parseJson } from '../json.ts';
 
 /**
  * Choices in a JSON file: a list of choices by adapter. It is read and written at once (recording a program waits for
@@ -11,7 +12,7 @@ export function choicesFile(folder: string): ChoiceStore {
   const path = join(folder, 'choices.json');
   const readAll = (): Record<string, unknown> => {
     try {
-      const all: unknown = JSON.parse(readFileSync(path, 'utf8'));
+      const all = parseJson(readFileSync(path, 'utf8'));
       return typeof all === 'object' && all !== null && !Array.isArray(all) ? { ...all } : {};
     } catch {
       return {};

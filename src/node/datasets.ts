@@ -24,6 +24,7 @@ import {
   packCifar10,
 } from '../data/index.ts';
 import { ChecksumError, DataUnavailableError, FormatError, OptionError, StorageError } from '../errors.ts';
+import { parseJson } from '../json.ts';
 import { readFileChecked, writeFileAtomic } from './files.ts';
 import { cacheFolder } from './gpu.ts';
 
@@ -412,8 +413,17 @@ async function assertIntegrity(archive: string): Promise<void> {
 }
 
 async function readLabels(path: string): Promise<Uint8Array> {
-  const labels = JSON.parse(await readFile(path, 'utf8')) as number[];
-  return Uint8Array.from(labels);
+  const labels = parseJson(await readFile(path, 'utf8'));
+  if (
+    Array.isArray(labels) &&
+    labels.every((label) => Number.isInteger(label) && label >= 0 && label < 256)
+  ) {
+    return Uint8Array.from(labels as number[]);
+  }
+  throw new FormatError('The labels are no list of bytes.', {
+    where: path,
+    remedy: 'get the data set again: webgpu-bnn data cifar10',
+  });
 }
 
 /**
