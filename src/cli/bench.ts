@@ -19,7 +19,7 @@ import { type BenchReport, renderBench } from '../reports/bench.ts';
 import { leftOutOf, SECTIONS, seconds, type TextTable, tablesOf } from '../reports/bench-tables.ts';
 import { madeNow } from './made.ts';
 import { type AdapterOptions, acquire, describeAdapter, positiveInteger, withAdapter } from './options.ts';
-import { emit } from './output.ts';
+import { emit, jsonText } from './output.ts';
 
 interface Flags extends AdapterOptions {
   readonly in: 'node' | 'chrome';
@@ -99,7 +99,7 @@ async function bench(flags: Flags): Promise<void> {
   const measured = await (flags.in === 'chrome' ? inChrome : inNode)(flags, options, say);
   const report: BenchReport = { ...measured, seconds: (performance.now() - start) / 1000 };
   say(`Took ${seconds(report.seconds)}.`);
-  await emit(`${JSON.stringify(report, null, 2)}\n`, flags.json);
+  await emit(jsonText(report, 2), flags.json);
   if (flags.html !== undefined) await writeFileAtomic(flags.html, renderBench(report));
   if (flags.markdown !== undefined) await writeFileAtomic(flags.markdown, markdownOf(report));
 }

@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { Trainer } from '../index.ts';
 import { type AdapterOptions, acquire, describeAdapter, withAdapter } from './options.ts';
-import { emit } from './output.ts';
+import { emit, jsonText } from './output.ts';
 import { loadRun, readRun, trainerOptions } from './runs.ts';
 
 interface Flags extends AdapterOptions {
@@ -29,7 +29,7 @@ export function evalCommand(): Command {
         ...{ loss, accuracy, correct, count },
         weightsSha256: await trainer.network.hash(),
       };
-      const json = `${JSON.stringify(result, null, 2)}\n`;
+      const json = jsonText(result, 2);
       if (flags.json !== '-') {
         console.log(`adapter        ${result.adapter.name}`);
         console.log(`test accuracy  ${(100 * accuracy).toFixed(2)} % (${correct} of ${count})`);

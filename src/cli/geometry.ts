@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { Presets, SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
 import { Command, InvalidArgumentError } from 'commander';
-import { FormatError, MemoryPlanError, OptionError, StorageError } from '../errors.ts';
+import { FormatError, MemoryPlanError, OptionError, printable, StorageError } from '../errors.ts';
 import { filtersAlong } from '../geometry/axis.ts';
 import { randomGramParticipation } from '../geometry/closed-forms.ts';
 import { FilterSurvey, type LayerSurvey, type StoredFormat } from '../geometry/survey.ts';
@@ -18,7 +18,7 @@ import { megabytes } from '../reports/words.ts';
 import { EXIT } from './exit.ts';
 import { madeNow } from './made.ts';
 import { type AdapterOptions, acquire, byteCount, describeAdapter, withAdapter } from './options.ts';
-import { emit } from './output.ts';
+import { emit, jsonText } from './output.ts';
 
 interface Flags extends AdapterOptions {
   readonly memory: number;
@@ -103,7 +103,7 @@ async function run(path: string, flags: Flags): Promise<void> {
           const filters = filtersAlong({ name, shape: entry.shape, format, read }, axis);
           const layer = await survey.measure(filters, (chunk) => {
             bytes += chunk;
-            bar?.update((kept + bytes) / 2 ** 20, { name });
+            bar?.update((kept + bytes) / 2 ** 20, { name: printable(name) });
           });
           layers.push(layer);
           await saved?.add(layer, entry.shape);
@@ -134,7 +134,7 @@ async function run(path: string, flags: Flags): Promise<void> {
       bytesPerSecond: bytes / seconds,
       peakGpuBytes: gpu.memory.peakBytes,
     };
-    const json = `${JSON.stringify(report, null, 2)}\n`;
+    const json = jsonText(report, 2);
     await emit(json, flags.json);
     if (flags.csv !== undefined) await writeFileAtomic(flags.csv, tableOf(layers));
     if (flags.html !== undefined) await writeFileAtomic(flags.html, renderGeometry(report));

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { type Model, summarize } from '../index.ts';
 import { bytesText } from '../reports/words.ts';
 import { MODEL_ARGUMENT, readModel } from './imported.ts';
+import { printJson } from './output.ts';
 
 interface Flags {
   readonly fold: boolean;
@@ -26,7 +27,7 @@ export function inspectCommand(): Command {
       if (flags.json === true) {
         const graph = graphOf(model);
         const result = { format, fileBytes: bytes, ...summary, graph, classes, folded, fused, kept };
-        process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+        await printJson(result, 2);
         return;
       }
       console.log(`format   ${format}`);

@@ -43,7 +43,7 @@ import {
   seedNumber,
   withAdapter,
 } from './options.ts';
-import { emit } from './output.ts';
+import { emit, jsonText } from './output.ts';
 import { loadRun, readRun } from './runs.ts';
 import { train } from './train.ts';
 
@@ -137,7 +137,7 @@ async function paper(path: string | undefined, flags: Flags, command: Command): 
       seconds: (performance.now() - started) / 1000,
     };
     const out = flags.out ?? folder;
-    const json = `${JSON.stringify(report, null, 1)}\n`;
+    const json = jsonText(report, 1);
     await writeFileAtomic(join(out, 'paper.json'), json);
     await writeFileAtomic(join(out, 'paper.html'), renderPaper(report));
     await emit(json, flags.json);

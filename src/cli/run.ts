@@ -13,6 +13,7 @@ import { DATASET_NAMES, loadDataset } from '../node/index.ts';
 import { IMAGE_FILES, readImages } from './images.ts';
 import { MODEL_ARGUMENT, readModel } from './imported.ts';
 import { type AdapterOptions, acquire, describeAdapter, positiveInteger, withAdapter } from './options.ts';
+import { printJson } from './output.ts';
 
 interface Flags extends AdapterOptions {
   readonly input?: string;
@@ -75,7 +76,7 @@ Examples:
         const accuracy = correct === undefined ? {} : { correct, accuracy: correct / count };
         const adapter = { name: describeAdapter(gpu), ...gpu.adapter };
         const result = { format: network.format, adapter, count, ...accuracy, millisecondsPerImage, results };
-        process.stdout.write(`${JSON.stringify(result)}\n`);
+        await printJson(result);
       } else {
         console.log(`adapter        ${describeAdapter(gpu)}`);
         if (correct !== undefined) {

@@ -38,7 +38,7 @@ import {
   seedNumber,
   withAdapter,
 } from './options.ts';
-import { emit } from './output.ts';
+import { emit, jsonText } from './output.ts';
 import { loadRun, readRun, trainerOptions } from './runs.ts';
 
 export interface TrainFlags extends RunOptions, AdapterOptions {
@@ -173,7 +173,7 @@ export async function train(flags: TrainFlags, command: Command): Promise<void> 
     return;
   }
   const report = await makeReport(trainer, gpu, { run, initial, epochs, samples });
-  const json = `${JSON.stringify(report, null, 2)}\n`;
+  const json = jsonText(report, 2);
   await writeFileAtomic(join(out, 'report.json'), json);
   await writeFileAtomic(join(out, 'report.html'), renderReport(report));
   await emit(json, flags.json);
