@@ -3,6 +3,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   truncateSync,
@@ -47,6 +48,12 @@ describe('train', () => {
     expect(report.weightsSha256).toMatch(/^[0-9a-f]{64}$/);
     expect(report.peakGpuBytes).toBeGreaterThan(1e6);
     expect(report.seed).toBe(5);
+    const confusion = report.mistakes?.confusion ?? [];
+    expect(confusion.flat().reduce((sum, count) => sum + count, 0)).toBe(500);
+    expect(confusion.reduce((sum, counts, label) => sum + (counts[label] ?? 0), 0)).toBe(
+      Math.round(500 * report.finalTestAccuracy),
+    );
+    expect(report.mistakes?.surest).toHaveLength(12);
     // Uniform weights at the start: 30 degrees, with a standard error of 18°/√(d·filters).
     for (const [index, { angleDegrees }] of report.initial.entries()) {
       const layer = report.layers[index];
@@ -105,6 +112,59 @@ describe('train', () => {
     );
     expect(code).toBe(0);
     expect((JSON.parse(stdout) as TrainReport).dataset).toBe('mnist');
+  });
+});
+
+describe('nothing is lost', () => {
+  test('a saved run is replaced only if that was asked for; the remedy names what there is to do', async () => {
+    const before = readFileSync(join(folder, 'a', 'checkpoint.safetensors'));
+    const { code, stdout, stderr } = await bnn(`train ${SMALL} --out ${folder}/a`);
+    expect(code).toBe(2);
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(/saved run[\s\S]*--resume [\s\S]*--overwrite[\s\S]*--out/);
+    // Nor by one that goes on elsewhere.
+    const other = await bnn(`train --resume ${folder}/json --out ${folder}/a`);
+    expect(other.code).toBe(2);
+    expect(readFileSync(join(folder, 'a', 'checkpoint.safetensors'))).toEqual(before);
+    const again = await bnn(
+      `train --train-samples 200 --test-samples 100 --epochs 1 --out ${folder}/json --overwrite`,
+    );
+    expect(again.code, again.stderr).toBe(0);
+  });
+
+  test('more epochs than it had take a run beyond its end, with its schedule over all of them', async () => {
+    const { code, stdout, stderr } = await bnn(`train --resume ${folder}/json --epochs 3`);
+    expect(code, stderr).toBe(0);
+    expect(stdout).toContain('schedule  learning rate 0.02 to 0.001, exponentially over all 3 epochs');
+    expect(readReport('json').epochs.map(({ epoch }) => epoch)).toEqual([1, 2, 3]);
+    expect(readReport('json').options.epochs).toBe(3);
+    expect(readReport('json').epochs[2]?.learningRate).toBeCloseTo(0.001, 6);
+    const fewer = await bnn(`train --resume ${folder}/json --epochs 2`);
+    expect(fewer.code).toBe(2);
+    expect(fewer.stderr).toMatch(/3, or more/);
+  });
+
+  test('two trainings into one folder: the second is told of the first; a killed one is no hindrance', async () => {
+    const out = `${folder}/twice`;
+    let second: Promise<{ code: number | null; stderr: string }> | undefined;
+    let kill: ((signal: NodeJS.Signals) => void) | undefined;
+    const first = bnn(`train --train-samples 2000 --test-samples 100 --epochs 500 --out ${out}`, {
+      onOutput: (signal, printed) => {
+        kill = signal;
+        if (second !== undefined || !printed.includes('memory ')) return;
+        second = bnn(`train --train-samples 200 --test-samples 100 --epochs 1 --overwrite --out ${out}`);
+        void second.finally(() => kill?.('SIGKILL'));
+      },
+    });
+    expect((await first).code).toBe(null);
+    const { code, stderr } = (await second) ?? {};
+    expect(stderr).toMatch(/Another process writes into this folder[\s\S]*process \d+ on /);
+    expect(code).toBe(1);
+    const third = await bnn(
+      `train --train-samples 200 --test-samples 100 --epochs 1 --overwrite --out ${out}`,
+    );
+    expect(third.code, third.stderr).toBe(0);
+    expect(readdirSync(out).sort()).toEqual(['checkpoint.safetensors', 'report.html', 'report.json']);
   });
 });
 
@@ -204,10 +264,12 @@ describe('what goes wrong', () => {
 
   test('an output folder that cannot be written', async () => {
     writeFileSync(join(folder, 'file'), '');
-    const { code, stderr } = await bnn(
+    const { code, stdout, stderr } = await bnn(
       `train --train-samples 200 --test-samples 100 --epochs 1 --out ${folder}/file/run`,
     );
     expect(stderr).toMatch(/StorageError/);
+    // Before anything was trained.
+    expect(stdout).toBe('');
     expect(code).toBe(1);
   });
 });

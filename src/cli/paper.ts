@@ -1,4 +1,5 @@
 /** `webgpu-bnn paper`: the claims of Anderson & Berg (2018) about binary networks, measured on one. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, type Option } from 'commander';
 import { OptionError } from '../errors.ts';
@@ -49,6 +50,7 @@ import { train } from './train.ts';
 
 interface Flags extends AdapterOptions, Partial<RunOptions> {
   readonly out?: string;
+  readonly overwrite?: boolean;
   readonly images: number;
   readonly refit: number;
   readonly json?: string;
@@ -77,6 +79,7 @@ export function paperCommand(): Command {
     .option('--images <n>', 'test images that dot products are compared on', positiveInteger, 500)
     .option('--refit <n>', 'training images that batch normalisation is refitted on', positiveInteger, 2000)
     .option('--out <folder>', 'where the files go (default: the run, or runs/paper-<dataset>-<model>)')
+    .option('--overwrite', 'train anew where a run is saved')
     .option('--json <file>', "write the report here as well ('-' for standard output)")
     .addHelpText(
       'after',
@@ -115,7 +118,7 @@ async function paper(path: string | undefined, flags: Flags, command: Command): 
   // Stopped, and saved: there is nothing to measure yet.
   if (folder === undefined) return;
 
-  const { run, epochs, checkpoint } = await readRun(folder);
+  const { folder: home, run, epochs, checkpoint } = await readRun(folder);
   const { data, model } = await loadRun(run);
   const values = new Map(
     [...checkpoint.tensors].flatMap(([name, { data: array }]) =>
@@ -136,7 +139,7 @@ async function paper(path: string | undefined, flags: Flags, command: Command): 
       ...measured,
       seconds: (performance.now() - started) / 1000,
     };
-    const out = flags.out ?? folder;
+    const out = flags.out ?? home;
     const json = jsonText(report, 1);
     await writeFileAtomic(join(out, 'paper.json'), json);
     await writeFileAtomic(join(out, 'paper.html'), renderPaper(report));
@@ -165,7 +168,14 @@ async function trainAnew(flags: Flags, command: Command, quiet: boolean): Promis
     ...given(flags),
   };
   const out = flags.out ?? join('runs', `paper-${run.dataset}-${run.model}`);
-  return trainInto(out, { ...adapterOf(flags), ...run, out, quiet }, command);
+  if (existsSync(join(out, 'checkpoint.safetensors')) && flags.overwrite !== true) {
+    throw new OptionError('There is a saved run in this folder already.', {
+      given: out,
+      where: '--out',
+      remedy: `measure it, and go on with it if it was stopped: webgpu-bnn paper ${out}; replace it: --overwrite; or keep it, and name another folder: --out`,
+    });
+  }
+  return trainInto(out, { ...adapterOf(flags), ...run, out, overwrite: true, quiet }, command);
 }
 
 /** Goes on with a run that was stopped. @returns its folder; undefined where it was stopped again */
@@ -176,7 +186,6 @@ async function finish(
   quiet: boolean,
 ): Promise<string | undefined> {
   const { folder, run, epochs } = await readRun(path);
-  const { json: _, ...options } = flags;
   for (const [name, value] of Object.entries(given(flags)) as [keyof RunOptions, unknown][]) {
     if (command.getOptionValueSource(name) === 'cli' && JSON.stringify(run[name]) !== JSON.stringify(value)) {
       throw new OptionError('A run keeps the options that it was trained with.', {
@@ -188,7 +197,7 @@ async function finish(
     }
   }
   if (epochs.length >= run.epochs) return path;
-  return trainInto(folder, { ...options, ...run, out: folder, resume: path, quiet }, command);
+  return trainInto(folder, { ...adapterOf(flags), ...run, out: folder, resume: path, quiet }, command);
 }
 
 async function trainInto(

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { join } from 'node:path';
 import type { ChoiceStore } from '../gpu/index.ts';
 import { parseJson } from '../json.ts';
+import { partialPath, sweepPartials } from './partial.ts';
 
 /**
  * Choices in a JSON file: a list of choices by adapter. It is read and written at once (recording a program waits for
@@ -24,9 +25,10 @@ export function choicesFile(folder: string): ChoiceStore {
       return list === undefined ? null : JSON.stringify(list);
     },
     write: (adapter, text) => {
-      const partial = `${path}.${process.pid}.partial`;
+      const partial = partialPath(path);
       try {
         mkdirSync(folder, { recursive: true });
+        sweepPartials(path);
         writeFileSync(partial, `${JSON.stringify({ ...readAll(), [adapter]: JSON.parse(text) }, null, 2)}\n`);
         renameSync(partial, path);
       } catch {

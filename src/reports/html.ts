@@ -45,7 +45,7 @@ export function ourMarkup(text: string): Html {
 function markupOf(hole: Hole): string {
   if (hole === undefined) return '';
   if (hole instanceof Html) return hole.toString();
-  if (typeof hole === 'object') return hole.map(markupOf).join('\n');
+  if (Array.isArray(hole)) return (hole as readonly Hole[]).map(markupOf).join('\n');
   return escaped(String(hole));
 }
 

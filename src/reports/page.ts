@@ -156,6 +156,7 @@ th[aria-sort=descending] button::after { content: ' ↓'; }
 .wrong { display: grid; grid-template-columns: repeat(auto-fill, minmax(7.5rem, 1fr)); gap: .75rem; margin-top: 1rem; }
 .wrong figure { padding: .5rem; font-size: .875rem; }
 .wrong img { display: block; width: 100%; image-rendering: pixelated; }
+.confusion :is(th, td) { padding: .25rem .5rem; text-align: right; }
 @media (max-width: 600px) {
   main { padding-inline: .75rem; }
   figure { padding: .5rem; }

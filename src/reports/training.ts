@@ -1,6 +1,6 @@
 /** The report of a training: `report.json` for machines and one self-contained `report.html` for people. */
 import type { AdapterSummary, EpochInfo } from '../index.ts';
-import { html } from './html.ts';
+import { type Html, html } from './html.ts';
 import { charts, type Fact, type Made, page, table } from './page.ts';
 import { AXIS, angleHistogram, colourOf, draw, figure, HEIGHT, named, PLOT, type Plot } from './plots.ts';
 import { megabytes, percent, shortName, whole } from './words.ts';
@@ -27,6 +27,24 @@ export interface TrainReport {
   readonly layers: readonly LayerReport[];
   /** Of training; evaluation and start apart. */
   readonly seconds: number;
+  /** On the test images. */
+  readonly mistakes?: Mistakes;
+}
+
+export interface Mistakes {
+  readonly classes: readonly string[];
+  /** Images by label and by the class that they were taken for. */
+  readonly confusion: readonly (readonly number[])[];
+  /** The largest distance between the score of the class that an image was taken for, and that of its label, first. */
+  readonly surest: readonly {
+    /** Among the test images. */
+    readonly image: number;
+    readonly label: number;
+    readonly predicted: number;
+    readonly margin: number;
+    /** The image as PNG, in base64; empty where it is no picture. */
+    readonly png: string;
+  }[];
 }
 
 export interface EpochReport extends EpochInfo {
@@ -121,6 +139,7 @@ layer's own dimension.</p>
 ${charts(histograms)}
 <h2>Layers</h2>
 ${layerTable(layers)}
+${report.mistakes === undefined ? undefined : mistakesOf(report.mistakes)}
 <h2>Epochs</h2>
 <details><summary>Loss and accuracy of every epoch</summary>${epochTable(epochs)}</details>`,
     facts: factsOf(report),
@@ -304,6 +323,48 @@ function layerTable(layers: readonly LayerReport[]) {
   );
 }
 
+/** More classes than this make a table that nobody can read. */
+const MOST_CLASSES = 40;
+
+function mistakesOf({ classes, confusion, surest }: Mistakes): Html {
+  const nameOf = (label: number) => classes[label] ?? String(label);
+  const row = (counts: readonly number[], label: number): Html => {
+    const all = counts.reduce((sum, count) => sum + count, 0);
+    const cell = (count: number, predicted: number) => {
+      // Mistakes are few beside what is right: their colour is as strong as their root.
+      const share = all > 0 ? Math.sqrt(count / all) : 0;
+      const colour = `var(${predicted === label ? '--s3' : '--s5'})`;
+      const shade = `background: color-mix(in srgb, ${colour} ${Math.round(70 * share)}%, transparent)`;
+      return html`<td style="${shade}">${count === 0 ? '' : whole(count)}</td>`;
+    };
+    return html`<tr><th scope="row">${nameOf(label)}</th>${counts.map(cell)}</tr>`;
+  };
+  const matrix = html`<div class="scroll"><table class="confusion"><thead><tr><th>is, taken for</th>${classes.map(
+    (name) => html`<th>${name}</th>`,
+  )}</tr></thead>
+<tbody>${confusion.map(row)}</tbody></table></div>`;
+  const pictures = surest
+    .filter(({ png }) => png !== '')
+    .map(
+      ({
+        image,
+        label,
+        predicted,
+        png,
+      }) => html`<figure><img src="data:image/png;base64,${png}" alt="test image ${image}">
+<figcaption>${nameOf(predicted)}, is ${nameOf(label)}<br><span>image ${image}</span></figcaption></figure>`,
+    );
+  return html`<h2>Mistakes</h2>
+<p>Test images by their class (rows) and by the class that the network takes them for (columns).</p>
+${classes.length <= MOST_CLASSES ? matrix : undefined}
+${
+  pictures.length === 0
+    ? undefined
+    : html`<p>Wrong by the largest margin: the class that was taken, and the right one.</p>
+<section class="wrong">${pictures}</section>`
+}`;
+}
+
 function epochTable(epochs: readonly EpochReport[]) {
   return table(
     ['epoch', 'training loss', 'training accuracy', 'test loss', 'test accuracy', 'learning rate', 'seconds'],
@@ -346,7 +407,7 @@ function optionName(name: string): string {
 }
 
 /** `0.02 to 0.001, exponentially` for a learning rate that decays. */
-function optionText(value: unknown): string {
+export function optionText(value: unknown): string {
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   if (typeof value !== 'object' || value === null) return String(value);
   const { from, to, decay } = value as { from?: unknown; to?: unknown; decay?: unknown };
