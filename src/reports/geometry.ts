@@ -315,10 +315,9 @@ function rotationChart(layers: readonly Coloured[]): Plot {
       {
         ...points,
         name: 'rotated',
-        symbol: 'emptyCircle',
         data: layers.map(({ layer, colour }) => ({
           value: layer.rotatedAngle ?? '-',
-          itemStyle: { color: colour },
+          itemStyle: { color: 'transparent', borderColor: colour, borderWidth: 2 },
         })),
       },
     ],

@@ -30,7 +30,7 @@ export function page(options: {
   const all: Fact[] = [
     ...facts,
     ['version', `webgpu-bnn ${made.version}`],
-    ['date', made.date],
+    ['date', made.date.replace(/^(.{10})T(.{5}).*/, (_, day, time) => `${day} ${time} UTC`)],
     ['command', made.command],
   ];
   const markup = html`<!doctype html>
@@ -132,7 +132,8 @@ figcaption span { color: var(--soft); font-size: .875rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .35rem 1.25rem .35rem 0; text-align: left; border-bottom: 1px solid var(--faint); white-space: nowrap; }
 .facts { width: 100%; }
-.facts th { width: 1%; vertical-align: top; }
+.facts :is(th, td) { vertical-align: top; }
+.facts th { width: 1%; }
 .facts td { white-space: normal; overflow-wrap: anywhere; }
 summary { cursor: pointer; color: var(--soft); }
 thead th { color: var(--soft); font-weight: 600; }

@@ -266,8 +266,8 @@ function lines(
       ...(expected.length === 0
         ? {}
         : {
-            min: ({ min }: Extent) => Math.floor(Math.min(min, ...expected)),
-            max: ({ max }: Extent) => Math.ceil(Math.max(max, ...expected)),
+            min: ({ min }: Extent) => 2 * Math.floor(Math.min(min, ...expected) / 2),
+            max: ({ max }: Extent) => 2 * Math.ceil(Math.max(max, ...expected) / 2),
           }),
       ...(axis.log ? { axisLabel: { ...AXIS.axisLabel, formatter: powerOfTen } } : {}),
     },
