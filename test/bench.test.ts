@@ -20,7 +20,7 @@ import { GpuValidationError, OptionError } from '../src/errors.ts';
 import { Gpu } from '../src/gpu/index.ts';
 import * as ops from '../src/ops/index.ts';
 import { renderBench } from '../src/reports/bench.ts';
-import { tablesOf } from '../src/reports/bench-tables.ts';
+import { leftOutOf, tablesOf } from '../src/reports/bench-tables.ts';
 import { buildCli, runCli } from './helpers/cli.ts';
 import { useGpu } from './helpers/gpu.ts';
 import { contentOf, expectSelfContained } from './helpers/page.ts';
@@ -252,7 +252,7 @@ describe('peers', () => {
 
 /** What a run finds that measures nothing. */
 const NOTHING: BenchFigures = {
-  ...{ version: 1, timestamps: false, quick: true, leftOut: [], missingPeers: [] },
+  ...{ version: 1, timestamps: false, quick: true, leftOut: [], outOfTime: [], missingPeers: [] },
   adapter: { vendor: '', architecture: '', device: '', description: '', software: true },
   ...{ kernels: [], backward: [], peers: [], layers: [], cnv: [], geometry: [], memory: [] },
   ...{ training: [], peerTraining: [], importTraining: [] },
@@ -371,6 +371,15 @@ describe('what is measured', () => {
     expect(figures.kernels[0]?.binary.warmUp).toBeGreaterThan(0);
     expect(figures.kernels[0]?.binaryOnGpu === undefined).toBe(!figures.timestamps);
     expect(figures.backward.length).toBe(2);
+    expect(figures.outOfTime).toEqual([]);
+    // A machine on which two minutes are over at once: the first of each list, and the names of the others.
+    const slow = await runBench(gpu(), {
+      suites: ['kernels'],
+      ...{ shapes: ['matmul-100x512x512', 'matmul-512x512x512'], quick: true, seconds: 0 },
+    });
+    expect(slow.kernels.map(({ id }) => id)).toEqual(['matmul-100x512x512']);
+    expect(slow.outOfTime).toContainEqual(expect.stringContaining('512'));
+    expect(leftOutOf(slow)).toMatch(/two minutes of --quick were over/);
     const page = renderBench({
       ...figures,
       adapter: { ...figures.adapter, name: 'An <adapter>' },

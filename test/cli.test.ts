@@ -12,6 +12,8 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { trainerOptions } from '../src/cli/runs.ts';
+import type { RunOptions } from '../src/reports/story.ts';
 import type { TrainReport } from '../src/reports/training.ts';
 import { buildCli, type CliOptions, runCli } from './helpers/cli.ts';
 import { contentOf, expectSelfContained } from './helpers/page.ts';
@@ -271,6 +273,50 @@ describe('what goes wrong', () => {
     // Before anything was trained.
     expect(stdout).toBe('');
     expect(code).toBe(1);
+  });
+});
+
+describe('options say what they mean', () => {
+  test('--json is one thing everywhere, and swallows no argument', async () => {
+    const file = join(folder, 'doctor.json');
+    const both = await bnn(`doctor --json ${file}`);
+    expect(both.stdout).toMatch(/verdict/);
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toHaveProperty('verdict');
+    const swallowed = await bnn(`inspect --json ${folder}/a/checkpoint.safetensors`);
+    expect(swallowed.code).toBe(2);
+    expect(swallowed.stderr).toMatch(/ends in \.json/);
+    const listed = await bnn('data --json');
+    expect((JSON.parse(listed.stdout) as { name: string }[]).map(({ name }) => name)).toContain('mnist');
+  });
+
+  test('defaults read as people write them, and limits answer in the unit given', async () => {
+    expect((await bnn('train --help')).stdout).toMatch(/\(default:\s+0\.02:0\.001\)/);
+    const { stderr } = await bnn('train --train-samples 200 --memory-limit 1MB');
+    expect(stderr).toMatch(/given: +\d+(\.\d+)? MB with batch 100\n +expected: 1 MB at most/);
+  });
+
+  test('data --from reads the folder that is named', async () => {
+    const { code, stderr } = await bnn(`data mnist --from ${folder}/nowhere`);
+    expect(code).toBe(4);
+    expect(stderr).toContain(`${folder}/nowhere`);
+  });
+
+  test('eval of a model file names what works', async () => {
+    const model = join(folder, 'm.safetensors');
+    expect((await bnn(`convert ${folder}/a ${model} --no-verify`)).code).toBe(0);
+    const { code, stderr } = await bnn(`eval ${model}`);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/webgpu-bnn run FILE --dataset/);
+  });
+
+  test('digits are cropped, but not mirrored; animals are', () => {
+    const run: Omit<RunOptions, 'dataset'> = {
+      ...{ model: 'mlp', epochs: 1, batch: 10, seed: 1, lr: 0.01, fanScaled: false, augment: true },
+      optimizer: 'adam',
+      loss: 'squaredHinge',
+    };
+    expect(trainerOptions({ ...run, dataset: 'mnist' }).augment).toEqual({ pad: 4, flip: false });
+    expect(trainerOptions({ ...run, dataset: 'cifar10' }).augment).toEqual({ pad: 4, flip: true });
   });
 });
 

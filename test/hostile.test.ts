@@ -3,6 +3,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { inflateSync, zipSync } from 'fflate';
 import { parseSync } from 'vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -388,6 +390,68 @@ describe('JSON nested 4,500 deep', () => {
       writeFileSync(index, text);
       await expect(openModel(index)).rejects.toThrow(FormatError);
     }
+  });
+});
+
+describe('what files of many small things hold', () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const inUse = () => {
+    collect();
+    const { heapUsed, arrayBuffers } = process.memoryUsage();
+    return heapUsed + arrayBuffers;
+  };
+  const headed = (text: string) => {
+    const header = new TextEncoder().encode(text);
+    const file = new Uint8Array(8 + header.length);
+    new DataView(file.buffer).setBigUint64(0, BigInt(header.length), true);
+    file.set(header, 8);
+    return file;
+  };
+  const times = (count: number, make: (index: number) => string) =>
+    Array.from({ length: count }, (_, i) => make(i)).join();
+  const tensor = (index: number) => `"${index}":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}`;
+  const layerOf = (index: number) => `{"name":"${index}","kind":"sign","config":{},"inputs":[${index - 1}]}`;
+  const layers = `{"name":"x","input":[1],"layers":[${times(4096, layerOf)}]}`;
+  const epoch = JSON.stringify({
+    ...{ epoch: 1, trainLoss: 1, trainAccuracy: 1, testLoss: 1, testAccuracy: 1, learningRate: 1 },
+    ...{ seconds: 1, imagesPerSecond: 1, layers: [] },
+  });
+
+  // What SECURITY.md says.
+  test.each<[string, Uint8Array<ArrayBuffer> | string, (content: never) => unknown]>([
+    [
+      'tensors',
+      headed(`{${times(20_000, tensor)}}`),
+      (bytes: Uint8Array<ArrayBuffer>) => decodeSafetensors(bytes, 'x'),
+    ],
+    [
+      'metadata',
+      headed(`{"__metadata__":{${times(100_000, (index) => `"${index}":""`)}}}`),
+      (bytes: Uint8Array<ArrayBuffer>) => decodeSafetensors(bytes, 'x'),
+    ],
+    [
+      'layers',
+      encodeSafetensors({}, { kind: 'webgpu-bnn model', version: '1', model: layers }),
+      (bytes: Uint8Array<ArrayBuffer>) => decodeModel(bytes),
+    ],
+    [
+      'epochs',
+      JSON.stringify(STORY).replace('"epochs":[]', () => `"epochs":[${times(6000, () => epoch)}]`),
+      (text: string) => parseStory(text, 'x'),
+    ],
+    [
+      'classes',
+      `[${times(200_000, () => '""')}]`,
+      (text: string) => decodeNotes(new Map([['webgpu_bnn.classes', text]]), 'x'),
+    ],
+  ])('%s: at most 48 bytes for one', (_, content, read) => {
+    expect(content.length).toBeGreaterThan(200_000);
+    const before = inUse();
+    const result = read(content as never);
+    const held = inUse() - before;
+    expect(result).toBeDefined();
+    expect(held).toBeLessThan(48 * content.length);
   });
 });
 

@@ -18,7 +18,14 @@ import { writeFileAtomic } from '../node/index.ts';
 import { type BenchReport, renderBench } from '../reports/bench.ts';
 import { leftOutOf, SECTIONS, seconds, type TextTable, tablesOf } from '../reports/bench-tables.ts';
 import { madeNow } from './made.ts';
-import { type AdapterOptions, acquire, describeAdapter, positiveInteger, withAdapter } from './options.ts';
+import {
+  type AdapterOptions,
+  acquire,
+  describeAdapter,
+  jsonOption,
+  positiveInteger,
+  withAdapter,
+} from './options.ts';
 import { emit, jsonText } from './output.ts';
 
 interface Flags extends AdapterOptions {
@@ -62,8 +69,12 @@ export function benchCommand(): Command {
       'measure first which kernels are the fastest here (the default on hardware, unless --quick)',
     )
     .option('--no-tune', 'take the kernels that were chosen earlier, or the defaults')
-    .option('--quick', 'two minutes at most: fewer repetitions, smaller batches', false)
-    .option('--json <file>', "write the figures here as well ('-' for standard output)")
+    .option(
+      '--quick',
+      'two minutes or little more: fewer repetitions, smaller batches, less on a slow machine',
+      false,
+    )
+    .addOption(jsonOption())
     .option('--html <file>', 'write a report with plots here')
     .option('--markdown <file>', 'write the tables here')
     .addHelpText(
@@ -173,23 +184,23 @@ function sayMeasuring(what = ''): void {
 }
 
 function saySkipped(figures: BenchFigures, say: (text: string) => void): void {
-  const { leftOut, missingPeers } = figures;
+  const { missingPeers } = figures;
+  const leftOut = leftOutOf(figures);
   for (const { name, reason } of missingPeers) say(`Not measured: ${name}: ${reason}`);
-  if (leftOut.length > 0) {
-    say(`Left out: ${leftOutOf(figures)}.`);
-  }
+  if (leftOut !== '') say(`Left out: ${leftOut}.`);
 }
 
 /** Where it ran and every table, as the pages below `docs/results` have them. */
 function markdownOf(report: BenchReport): string {
-  const { adapter, host, toggles, made, timestamps, leftOut } = report;
+  const { adapter, host, toggles, made, timestamps } = report;
+  const leftOut = leftOutOf(report);
   const facts = [
     `- Adapter: ${adapter.name}.${adapter.software ? ' These figures say nothing about hardware.' : ''}`,
     `- Ran in ${host}, Dawn toggles: ${toggles.join(', ') || 'none (the defaults, as in a browser)'}.`,
     `- ${made.date}${report.quick ? ', with --quick' : ''}; took ${seconds(report.seconds)}. Medians and spread by the host's clock${
       timestamps ? ", the GPU's own beside it" : ''
     }, warm-up apart; what was timed was checked in the same run.`,
-    ...(leftOut.length === 0 ? [] : [`- Left out: ${leftOutOf(report)}.`]),
+    ...(leftOut === '' ? [] : [`- Left out: ${leftOut}.`]),
   ];
   const tables = SECTIONS.flatMap((section) => tablesOf(section, report)).map(
     ({ title, head, rows, note }) => {

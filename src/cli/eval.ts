@@ -1,7 +1,7 @@
 /** `webgpu-bnn eval`: the accuracy of a trained network on its test images. */
 import { Command } from 'commander';
 import { Trainer } from '../index.ts';
-import { type AdapterOptions, acquire, describeAdapter, withAdapter } from './options.ts';
+import { type AdapterOptions, acquire, describeAdapter, jsonOption, withAdapter } from './options.ts';
 import { emit, jsonText } from './output.ts';
 import { loadRun, readRun, trainerOptions } from './runs.ts';
 
@@ -13,7 +13,7 @@ export function evalCommand(): Command {
   return withAdapter(new Command('eval'))
     .description('evaluate a trained network on its test images')
     .argument('<run>', 'a run folder, or a checkpoint.safetensors')
-    .option('--json <file>', "write the result here as well ('-' for standard output)")
+    .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  $ webgpu-bnn eval runs/mnist-mlp')
     .action(async (path: string, flags: Flags) => {
       const { run, checkpoint } = await readRun(path);

@@ -17,7 +17,14 @@ import { NO_SURVEY, parseSurvey, type SavedLayer, SURVEY_REMEDY, type SurveyKey 
 import { megabytes } from '../reports/words.ts';
 import { EXIT } from './exit.ts';
 import { madeNow } from './made.ts';
-import { type AdapterOptions, acquire, byteCount, describeAdapter, withAdapter } from './options.ts';
+import {
+  type AdapterOptions,
+  acquire,
+  byteCount,
+  describeAdapter,
+  jsonOption,
+  withAdapter,
+} from './options.ts';
 import { emit, jsonText } from './output.ts';
 
 interface Flags extends AdapterOptions {
@@ -47,7 +54,7 @@ export function geometryCommand(): Command {
       false,
     )
     .option('--resume <file>', 'keep finished layers in this file, and go on from it')
-    .option('--json <file>', "write everything here as well ('-' for standard output)")
+    .addOption(jsonOption())
     .option('--csv <file>', 'write the table here as well')
     .option('--html <file>', 'write a report with charts as well')
     .option('--quiet', 'print no progress and no table')

@@ -3,11 +3,12 @@ import { Command } from 'commander';
 import { type Model, summarize } from '../index.ts';
 import { bytesText } from '../reports/words.ts';
 import { MODEL_ARGUMENT, readModel } from './imported.ts';
-import { printJson } from './output.ts';
+import { jsonOption } from './options.ts';
+import { emit, jsonText } from './output.ts';
 
 interface Flags {
   readonly fold: boolean;
-  readonly json?: boolean;
+  readonly json?: string;
 }
 
 export function inspectCommand(): Command {
@@ -17,18 +18,18 @@ export function inspectCommand(): Command {
     )
     .argument('<model>', MODEL_ARGUMENT)
     .option('--no-fold', 'show the layers as they are stored')
-    .option('--json', 'print JSON')
+    .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  $ webgpu-bnn inspect model.onnx')
     .action(async (path: string, flags: Flags) => {
       const { format, model, classes, folded, fused, kept, bytes } = await readModel(path, {
         fold: flags.fold,
       });
       const summary = summarize(model);
-      if (flags.json === true) {
+      if (flags.json !== undefined) {
         const graph = graphOf(model);
         const result = { format, fileBytes: bytes, ...summary, graph, classes, folded, fused, kept };
-        await printJson(result, 2);
-        return;
+        await emit(jsonText(result, 2), flags.json);
+        if (flags.json === '-') return;
       }
       console.log(`format   ${format}`);
       console.log(

@@ -26,12 +26,7 @@ function escaped(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
-/** Prints a result as JSON. */
-export async function printJson(value: unknown, indent?: number): Promise<void> {
-  await emit(jsonText(value, indent), '-');
-}
-
-/** Writes a result where `--json` says: to standard output for `-`, to a file, or nowhere. */
+/** Writes a result where `--json` says: to standard output for `-`, to a file, or nowhere where it wasn't given. */
 export async function emit(text: string, target: string | undefined): Promise<void> {
   // Awaited: a pipe takes a long text piece by piece, and the command leaves with process.exit.
   if (target === '-') await new Promise<void>((done) => process.stdout.write(text, () => done()));

@@ -36,6 +36,7 @@ import {
   acquire,
   datasetOption,
   describeAdapter,
+  jsonOption,
   learningRate,
   lossOption,
   modelOption,
@@ -80,7 +81,7 @@ export function paperCommand(): Command {
     .option('--refit <n>', 'training images that batch normalisation is refitted on', positiveInteger, 2000)
     .option('--out <folder>', 'where the files go (default: the run, or runs/paper-<dataset>-<model>)')
     .option('--overwrite', 'train anew where a run is saved')
-    .option('--json <file>', "write the report here as well ('-' for standard output)")
+    .addOption(jsonOption())
     .addHelpText(
       'after',
       `

@@ -12,8 +12,15 @@ import {
 import { DATASET_NAMES, loadDataset } from '../node/index.ts';
 import { IMAGE_FILES, readImages } from './images.ts';
 import { MODEL_ARGUMENT, readModel } from './imported.ts';
-import { type AdapterOptions, acquire, describeAdapter, positiveInteger, withAdapter } from './options.ts';
-import { printJson } from './output.ts';
+import {
+  type AdapterOptions,
+  acquire,
+  describeAdapter,
+  jsonOption,
+  positiveInteger,
+  withAdapter,
+} from './options.ts';
+import { emit, jsonText } from './output.ts';
 
 interface Flags extends AdapterOptions {
   readonly input?: string;
@@ -22,7 +29,7 @@ interface Flags extends AdapterOptions {
   readonly samples?: number;
   readonly top: number;
   readonly fold: boolean;
-  readonly json?: boolean;
+  readonly json?: string;
 }
 
 /** Images that are run once before the time is taken, so that nothing is compiled while it is. */
@@ -43,7 +50,7 @@ export function runCommand(): Command {
     .option('--samples <count>', 'only the first test images of the data set', positiveInteger)
     .option('--top <count>', 'classes to name for each image', positiveInteger, 3)
     .option('--no-fold', 'run the layers as they are stored, without folding normalisations into thresholds')
-    .option('--json', 'print JSON')
+    .addOption(jsonOption())
     .addHelpText(
       'after',
       `
@@ -72,12 +79,13 @@ Examples:
 
       const count = results.length;
       const correct = labels && results.filter((best, image) => best[0]?.label === labels[image]).length;
-      if (flags.json === true) {
+      if (flags.json !== undefined) {
         const accuracy = correct === undefined ? {} : { correct, accuracy: correct / count };
         const adapter = { name: describeAdapter(gpu), ...gpu.adapter };
         const result = { format: network.format, adapter, count, ...accuracy, millisecondsPerImage, results };
-        await printJson(result);
-      } else {
+        await emit(jsonText(result), flags.json);
+      }
+      if (flags.json !== '-') {
         console.log(`adapter        ${describeAdapter(gpu)}`);
         if (correct !== undefined) {
           console.log(`test accuracy  ${((100 * correct) / count).toFixed(2)} % (${correct} of ${count})`);

@@ -4,8 +4,8 @@ import { existsSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { Presets, SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
-import { Command } from 'commander';
-import { OptionError } from '../errors.ts';
+import { Command, Option } from 'commander';
+import { MemoryPlanError, OptionError } from '../errors.ts';
 import {
   type EpochInfo,
   encodeCheckpoint,
@@ -27,14 +27,18 @@ import { madeNow } from './made.ts';
 import {
   type AdapterOptions,
   acquire,
-  byteCount,
+  type ByteLimit,
+  byteLimit,
+  bytesIn,
   datasetOption,
   describeAdapter,
+  jsonOption,
   learningRate,
   lossOption,
   modelOption,
   optimizerOption,
   positiveInteger,
+  rateText,
   seedNumber,
   withAdapter,
 } from './options.ts';
@@ -49,10 +53,12 @@ export interface TrainFlags extends RunOptions, AdapterOptions {
   readonly json?: string;
   readonly checkpointEvery?: number;
   readonly tap?: number;
-  readonly memoryLimit?: number;
+  readonly memoryLimit?: ByteLimit;
   /** Print nothing. */
   readonly quiet?: boolean;
 }
+
+const DEFAULT_RATE: LearningRate = { from: 0.02, to: 0.001, decay: 'exponential' };
 
 export function trainCommand(): Command {
   return withAdapter(new Command('train'))
@@ -62,11 +68,11 @@ export function trainCommand(): Command {
     .option('--epochs <n>', 'passes over the training images', positiveInteger, 3)
     .option('--batch <n>', 'images a step', positiveInteger, 100)
     .addOption(optimizerOption())
-    .option('--lr <rate>', 'learning rate, or first:last for an exponential decay', learningRate, {
-      from: 0.02,
-      to: 0.001,
-      decay: 'exponential',
-    } satisfies LearningRate)
+    .addOption(
+      new Option('--lr <rate>', 'learning rate, or first:last for an exponential decay')
+        .argParser(learningRate)
+        .default(DEFAULT_RATE, rateText(DEFAULT_RATE)),
+    )
     .addOption(lossOption())
     .option('--seed <n>', 'weights, order of images and augmentation follow from it', seedNumber, 1)
     .option('--fan-scaled', "scale binary weights' steps by their fan (Courbariaux et al. 2016)", false)
@@ -81,8 +87,8 @@ export function trainCommand(): Command {
     .option('--overwrite', 'replace the run that is saved in the folder')
     .option('--checkpoint-every <steps>', 'save within epochs too', positiveInteger)
     .option('--tap <steps>', 'measure the geometry of all filters every so many steps', positiveInteger)
-    .option('--memory-limit <bytes>', 'refuse to start if more GPU memory is needed, e.g. 2GB', byteCount)
-    .option('--json <file>', "write the report here as well ('-' for standard output)")
+    .option('--memory-limit <bytes>', 'refuse to start if more GPU memory is needed, e.g. 2GB', byteLimit)
+    .addOption(jsonOption())
     .addHelpText(
       'after',
       `
@@ -150,7 +156,9 @@ async function trainInto(
   const interrupt = interruption(say);
   const trainer = await Trainer.create(gpu, model, data, {
     ...trainerOptions(run),
-    ...(flags.memoryLimit === undefined ? {} : { maxBytes: flags.memoryLimit }),
+    ...(flags.memoryLimit === undefined ? {} : { maxBytes: flags.memoryLimit.bytes }),
+  }).catch((error: unknown) => {
+    throw inUnitOf(flags.memoryLimit, error);
   });
   say(
     `memory    ${megabytes(trainer.plan.peakBytes)} on the GPU, ${megabytes(trainer.plan.activations)} of it activations`,
@@ -250,6 +258,21 @@ function runOptions(flags: TrainFlags): RunOptions {
     ...(trainSamples === undefined ? {} : { trainSamples }),
     ...(testSamples === undefined ? {} : { testSamples }),
   };
+}
+
+/** An error of too little memory says it in the unit that the limit was given in. */
+function inUnitOf(limit: ByteLimit | undefined, error: unknown): unknown {
+  if (limit === undefined || !(error instanceof MemoryPlanError)) return error;
+  const { what, given, expected, where, remedy } = error;
+  const said = (text?: string) =>
+    text?.replace(/\b(\d+) bytes/g, (_, bytes: string) => bytesIn(Number(bytes), limit.unit));
+  return new MemoryPlanError(what, {
+    given: said(given),
+    expected: said(expected),
+    where,
+    remedy,
+    cause: error,
+  });
 }
 
 /** A resumed run keeps its options; one that is given again must say the same, but for more epochs. */

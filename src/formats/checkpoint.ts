@@ -35,7 +35,10 @@ export function decodeCheckpoint(
       given: `kind "${metadata.kind ?? 'none'}", version ${metadata.version ?? 'none'}`,
       expected: `kind "${KIND}", version ${VERSION}`,
       where,
-      remedy: 'name a checkpoint.safetensors that webgpu-bnn train wrote',
+      remedy:
+        metadata.kind === 'webgpu-bnn model'
+          ? 'a model file has no training in it; its accuracy: webgpu-bnn run FILE --dataset NAME'
+          : 'name a checkpoint.safetensors that webgpu-bnn train wrote',
     });
   }
   const known = new Map<string, CheckpointTensor>();

@@ -157,7 +157,7 @@ export interface FetchOptions {
 }
 
 /**
- * Puts a data set into the cache; does nothing where it is there already, intact.
+ * Puts a data set into the cache; does nothing where it is there already, intact, and no folder was named.
  * @returns the folder of its files
  * @throws OptionError for an unknown name, DataUnavailableError where it can't be had, ChecksumError where what came is
  * not what was published (nothing of that file is kept), StorageError where it can't be stored
@@ -169,7 +169,8 @@ export async function fetchDataset(name: string, options: FetchOptions = {}): Pr
   const files = Object.keys(source.files).length;
   const total = known === 'cifar10' && options.from === undefined ? files + 2 : files;
   const finish = () => options.onProgress?.({ what: 'here and checked', done: total, total });
-  if (await isIntact(known, home)) {
+  // A folder that was named is read, whatever is here: it may be wrong, and its owner wants to know.
+  if (options.from === undefined && (await isIntact(known, home))) {
     finish();
     return home;
   }

@@ -19,6 +19,7 @@ export interface BenchReport extends BenchFigures {
 
 export function renderBench(report: BenchReport): string {
   const { ceilings, kernels, layers, peers, adapter } = report;
+  const leftOut = leftOutOf(report);
   const products = [...kernels, ...layers];
   const pictures =
     ceilings === undefined || products.length === 0
@@ -69,7 +70,7 @@ ${tables.map(htmlTable)}`,
       ['took', seconds(report.seconds)],
       ['repetitions', report.quick ? 'few (--quick)' : 'as many as by default'],
       ...report.missingPeers.map(({ name, reason }): Fact => [`not measured: ${name}`, reason]),
-      ...(report.leftOut.length === 0 ? [] : [['left out', leftOutOf(report)] as const]),
+      ...(leftOut === '' ? [] : [['left out', leftOut] as const]),
     ],
     made: report.made,
   });
