@@ -145,6 +145,18 @@ describe('a file may not act', () => {
     expect(lines.some((line) => line.startsWith("'-1,4x9"))).toBe(true);
   });
 
+  test('messages fit a screen, whatever stands in them', () => {
+    for (const text of ['\x1b'.repeat(1e6), 'x'.repeat(1e6), '\u202e'.repeat(700)]) {
+      const { message } = new FormatError('What.', {
+        given: text,
+        expected: text,
+        where: text,
+        remedy: text,
+      });
+      expect(message.length).toBeLessThan(4000);
+    }
+  });
+
   test('cells of a table: formulas are text, numbers stay numbers', () => {
     expect(['=1+1', '+1', '-1', '@x', '\tx', '\rx', 'a=1', ''].map(csvCell)).toEqual([
       ...["'=1+1", "'+1", "'-1", "'@x", "'\tx", '"\'\rx"', 'a=1', ''],
