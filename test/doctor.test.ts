@@ -123,7 +123,13 @@ describe('where there is no GPU', () => {
     noAdapter();
     const printed: string[] = [];
     vi.spyOn(console, 'log').mockImplementation((line: string) => void printed.push(line));
+    vi.spyOn(process.stdout, 'write').mockImplementation(((text: string, done?: () => void) => {
+      printed.push(text);
+      done?.();
+      return true;
+    }) as typeof process.stdout.write);
     await doctorCommand().parseAsync(flags, { from: 'user' });
+    vi.restoreAllMocks();
     expect(process.exitCode).toBe(EXIT.noGpu);
     const text = printed.join('\n');
     if (flags.length > 0) expect(JSON.parse(text)).toMatchObject({ verdict: 'broken' });

@@ -12,19 +12,25 @@ const start = Number(process.env.WEBGPU_BNN_FUZZ_FIRST ?? Math.floor(Date.now() 
 const GROUP = 1000;
 
 describe(`damaged files, ${seconds} s for each format, from round ${start * GROUP}`, () => {
-  test.each(ALL_ATTACKS)('$name', ({ name, make, read, allocation }) => {
+  test.each(ALL_ATTACKS)('$name', ({ name, make, read, allocation, held }) => {
     const end = performance.now() + 1000 * seconds;
-    let [refused, accepted, group] = [0, 0, start];
+    let [refused, accepted, most, slowest, group] = [0, 0, 0, 0, start];
     do {
+      const began = performance.now();
       const outcome = attack(GROUP, make, read as (damaged: unknown) => unknown, {
         allocation,
+        held,
         first: group * GROUP,
       });
       refused += outcome.refused;
       accepted += outcome.read;
+      most = Math.max(most, outcome.most);
+      slowest = Math.max(slowest, (performance.now() - began) / GROUP);
       group += 1;
     } while (performance.now() < end);
-    console.log(`${name}: ${refused + accepted} files, ${refused} refused, ${accepted} read`);
+    console.log(
+      `${name}: ${refused + accepted} files, ${refused} refused, ${accepted} read; at most ${most} bytes of arrays for one, ${slowest.toFixed(3)} ms for one in the slowest ${GROUP}`,
+    );
     expect(refused).toBeGreaterThan(0);
   });
 });

@@ -14,6 +14,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   'src/errors.ts': 0,
   'src/dispose.ts': 0,
   'src/bytes.ts': 0.5,
+  'src/json.ts': 0.5,
   'src/options.ts': 0.5,
   shaders: 1,
   'src/gpu': 1,
@@ -32,6 +33,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   'src/index.ts': 7.5,
   'src/inference.ts': 7.5,
   'src/training.ts': 7.5,
+  'src/reports': 7.6,
   'src/node': 7.8,
   'src/cli': 8,
 };

@@ -40,6 +40,11 @@ export interface BenchOptions {
   readonly shapes?: readonly string[] | undefined;
   /** Fewer repetitions and smaller batches. */
   readonly quick?: boolean;
+  /**
+   * A run that has taken this long leaves out what isn't measured yet, but the first figure of each part. Default: 110 if
+   * `quick` and no shape was named, else no end.
+   */
+  readonly seconds?: number | undefined;
   /** Measure other libraries as well. */
   readonly peers?: boolean;
   /**
@@ -108,6 +113,8 @@ export interface BenchFigures {
   readonly memory: readonly KeptActivations[];
   /** Shapes that a software adapter would take minutes over, and that nobody named. */
   readonly leftOut: readonly string[];
+  /** What a quick run had no time for. */
+  readonly outOfTime: readonly string[];
 }
 
 /** Parts of a run, in their order. */
@@ -202,6 +209,8 @@ export async function runBench(
   // A machine is fast or slow for longer than a few runs of a short kernel take.
   const least = quick ? 0 : 400;
   const missingPeers: MissingPeer[] = [];
+  const outOfTime: string[] = [];
+  const inTime = timeKeeper(options, outOfTime);
   const figures = {
     version: 1 as const,
     adapter: gpu.adapter,
@@ -220,6 +229,7 @@ export async function runBench(
     importTraining: [] as ImportTrainingResult[],
     memory: [] as KeptActivations[],
     leftOut: work.leftOut,
+    outOfTime,
   };
   const snapshot = (): BenchFigures => {
     const { ceilings, ...rest } = figures;
@@ -243,6 +253,7 @@ export async function runBench(
   if (ceilings !== undefined && work.kernels.length > 0) {
     const results = new Map<string, Float32Array<ArrayBuffer>>();
     for (const product of work.kernels) {
+      if (!inTime('kernels', product.name, figures.kernels)) continue;
       measuring(product.name);
       const also = async (result: Float32Array<ArrayBuffer>) => {
         if (options.peers && isShared(product, software, quick)) results.set(product.id, result);
@@ -251,6 +262,7 @@ export async function runBench(
       figures.kernels.push(await benchProduct(gpu, product, ceilings, { runs: few, least, also }));
     }
     for (const product of work.backward) {
+      if (!inTime('kernels', `${product.name}, backward`, figures.backward)) continue;
       measuring(`${product.name}, backward`);
       figures.backward.push(
         ...(await benchBackward(gpu, product, ceilings, { runs: software ? 3 : runs, least })),
@@ -262,6 +274,7 @@ export async function runBench(
           for (const product of work.kernels) {
             const result = results.get(product.id);
             if (result === undefined || !peer.kinds.includes(product.kind)) continue;
+            if (!inTime('kernels', `${product.name}, ${peer.name}`, figures.peers)) continue;
             measuring(`${product.name}, ${peer.name}`);
             const time = await attempt(`${peer.name}, ${product.name}`, missingPeers, () =>
               peer.time(product, result, software && quick ? 2 : software || quick ? 3 : runs),
@@ -281,10 +294,11 @@ export async function runBench(
 
   if (ceilings !== undefined && work.layers.length > 0) {
     for (const product of work.layers) {
+      if (!inTime('layers', product.name, figures.layers)) continue;
       measuring(product.name);
       figures.layers.push(await benchProduct(gpu, product, ceilings, { runs: software ? 3 : runs, least }));
     }
-    if (options.peers && options.shapes === undefined) {
+    if (options.peers && options.shapes === undefined && inTime('layers', 'CNV', ENOUGH)) {
       measuring('CNV');
       const cnv = await attempt('CNV', missingPeers, () => benchCnv(gpu, { runs: quick ? 3 : 5 }));
       if (cnv !== undefined && 'ratio' in cnv) figures.cnv.push(cnv);
@@ -301,6 +315,7 @@ export async function runBench(
 
   if (work.models.length > 0) {
     for (const model of work.models) {
+      if (!inTime('training', `training step of ${model}`, figures.training)) continue;
       measuring(`training step of ${model}`);
       const task = { ...trainingOptions(model, software, quick), ...batch };
       figures.training.push(await benchTraining(gpu, model, task));
@@ -312,6 +327,7 @@ export async function runBench(
           const usual = peerTask(model, software, quick);
           if (usual === undefined) continue;
           const task = { ...usual, ...batch };
+          if (!inTime('training', `training step of ${model}, ${peer.name}`, ENOUGH)) continue;
           measuring(`training step of ${model}, ${peer.name}`);
           const result = await attempt(`${peer.name}, training step of ${model}`, missingPeers, () =>
             trainBeside(gpu, peer, model, task),
@@ -330,6 +346,30 @@ export async function runBench(
     await done('training');
   }
   return snapshot();
+}
+
+/** Of the seconds of a quick run, those after which a part of it begins nothing more. */
+const SHARES: Readonly<Record<Section, number>> = {
+  ceilings: 1,
+  kernels: 0.4,
+  layers: 0.6,
+  geometry: 0.7,
+  training: 0.85,
+};
+
+/** Of what may be left out altogether. */
+const ENOUGH: readonly unknown[] = [undefined];
+
+/** Says whether there is time for a figure, and keeps the names of those that there is none for. */
+function timeKeeper({ seconds, quick = false, shapes }: BenchOptions, outOfTime: string[]) {
+  const start = performance.now();
+  const all = seconds ?? (quick && shapes === undefined ? 110 : Number.POSITIVE_INFINITY);
+  return (section: Section, name: string, soFar: readonly unknown[]): boolean => {
+    const spent = (performance.now() - start) / 1000;
+    if (soFar.length === 0 || spent < SHARES[section] * all) return true;
+    outOfTime.push(name);
+    return false;
+  };
 }
 
 /** Whether peers compute a product too: they take long in software. */

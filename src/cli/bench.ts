@@ -14,13 +14,20 @@ import {
   SUITES,
   type Suite,
 } from '../bench/index.ts';
-import type { Gpu } from '../index.ts';
 import { benchInChrome } from '../node/bench-page.ts';
 import { writeFileAtomic } from '../node/index.ts';
-import { renderBench } from './bench-report.ts';
-import { leftOutOf, SECTIONS, seconds, type TextTable, tablesOf } from './bench-tables.ts';
-import { type AdapterOptions, acquire, describeAdapter, positiveInteger, withAdapter } from './options.ts';
-import { emit } from './output.ts';
+import { type BenchReport, renderBench } from '../reports/bench.ts';
+import { leftOutOf, SECTIONS, seconds, type TextTable, tablesOf } from '../reports/bench-tables.ts';
+import { madeNow } from './made.ts';
+import {
+  type AdapterOptions,
+  acquire,
+  describeAdapter,
+  jsonOption,
+  positiveInteger,
+  withAdapter,
+} from './options.ts';
+import { emit, jsonText } from './output.ts';
 
 interface Flags extends AdapterOptions {
   readonly in: 'node' | 'chrome';
@@ -34,17 +41,6 @@ interface Flags extends AdapterOptions {
   readonly json?: string;
   readonly html?: string;
   readonly markdown?: string;
-}
-
-/** What a run found, and where it ran. */
-export interface BenchReport extends BenchFigures {
-  readonly adapter: Gpu['adapter'];
-  /** The program around WebGPU, as in `Node v20.20.2`. */
-  readonly host: string;
-  readonly toggles: readonly string[];
-  readonly date: string;
-  /** How long the whole run took. */
-  readonly seconds: number;
 }
 
 export function benchCommand(): Command {
@@ -74,8 +70,12 @@ export function benchCommand(): Command {
       'measure first which kernels are the fastest here (the default on hardware, unless --quick)',
     )
     .option('--no-tune', 'take the kernels that were chosen earlier, or the defaults')
-    .option('--quick', 'two minutes at most: fewer repetitions, smaller batches', false)
-    .option('--json <file>', "write the figures here as well ('-' for standard output)")
+    .option(
+      '--quick',
+      'two minutes or little more: fewer repetitions, smaller batches, less on a slow machine',
+      false,
+    )
+    .addOption(jsonOption())
     .option('--html <file>', 'write a report with plots here')
     .option('--markdown <file>', 'write the tables here')
     .addHelpText(
@@ -111,7 +111,7 @@ async function bench(flags: Flags): Promise<void> {
   const measured = await (flags.in === 'chrome' ? inChrome : inNode)(flags, options, say);
   const report: BenchReport = { ...measured, seconds: (performance.now() - start) / 1000 };
   say(`Took ${seconds(report.seconds)}.`);
-  await emit(`${JSON.stringify(report, null, 2)}\n`, flags.json);
+  await emit(jsonText(report, 2), flags.json);
   if (flags.html !== undefined) await writeFileAtomic(flags.html, renderBench(report));
   if (flags.markdown !== undefined) await writeFileAtomic(flags.markdown, markdownOf(report));
 }
@@ -163,8 +163,8 @@ async function inChrome(
   return { ...rest, ...run, host: browser, adapter: { ...adapter, name: describeAdapter({ adapter }) } };
 }
 
-function aboutRun(flags: Flags): Pick<BenchReport, 'toggles' | 'date'> {
-  return { toggles: flags.toggles?.split(',') ?? [], date: new Date().toISOString() };
+function aboutRun(flags: Flags): Pick<BenchReport, 'toggles' | 'made'> {
+  return { toggles: flags.toggles?.split(',') ?? [], made: madeNow() };
 }
 
 function sayWhere(
@@ -185,23 +185,23 @@ function sayMeasuring(what = ''): void {
 }
 
 function saySkipped(figures: BenchFigures, say: (text: string) => void): void {
-  const { leftOut, missingPeers } = figures;
+  const { missingPeers } = figures;
+  const leftOut = leftOutOf(figures);
   for (const { name, reason } of missingPeers) say(`Not measured: ${name}: ${reason}`);
-  if (leftOut.length > 0) {
-    say(`Left out: ${leftOutOf(figures)}.`);
-  }
+  if (leftOut !== '') say(`Left out: ${leftOut}.`);
 }
 
 /** Where it ran and every table, as the pages below `docs/results` have them. */
 function markdownOf(report: BenchReport): string {
-  const { adapter, host, toggles, date, timestamps, leftOut } = report;
+  const { adapter, host, toggles, made, timestamps } = report;
+  const leftOut = leftOutOf(report);
   const facts = [
     `- Adapter: ${adapter.name}.${adapter.software ? ' These figures say nothing about hardware.' : ''}`,
     `- Ran in ${host}, Dawn toggles: ${toggles.join(', ') || 'none (the defaults, as in a browser)'}.`,
-    `- ${date}${report.quick ? ', with --quick' : ''}; took ${seconds(report.seconds)}. Medians and spread by the host's clock${
+    `- ${made.date}${report.quick ? ', with --quick' : ''}; took ${seconds(report.seconds)}. Medians and spread by the host's clock${
       timestamps ? ", the GPU's own beside it" : ''
     }, warm-up apart; what was timed was checked in the same run.`,
-    ...(leftOut.length === 0 ? [] : [`- Left out: ${leftOutOf(report)}.`]),
+    ...(leftOut === '' ? [] : [`- Left out: ${leftOut}.`]),
   ];
   const tables = SECTIONS.flatMap((section) => tablesOf(section, report)).map(
     ({ title, head, rows, note }) => {

@@ -6,8 +6,8 @@ import { encodeBnnPynq, type Gpu, type LoadedModel, sizeOf } from '../index.ts';
 import { storageError } from '../node/files.ts';
 import { loadModel } from '../node/index.ts';
 import { uniform01 } from '../reference/random.ts';
+import { bytesText } from '../reports/words.ts';
 import type { ReadableModel } from './imported.ts';
-import { bytesText } from './output.ts';
 
 /** Random images that both networks must give the same labels. */
 const IMAGES = 64;

@@ -17,10 +17,10 @@ import {
 import { writeFileAtomic } from '../node/files.ts';
 import { loadModel } from '../node/index.ts';
 import { uniform01 } from '../reference/random.ts';
+import { bytesText } from '../reports/words.ts';
 import { convertToFolder } from './convert-folder.ts';
 import { MODEL_ARGUMENT, type ReadableModel, readModel } from './imported.ts';
 import { type AdapterOptions, acquire, withAdapter } from './options.ts';
-import { bytesText } from './output.ts';
 
 interface Flags extends AdapterOptions {
   readonly fold?: boolean;

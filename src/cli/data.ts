@@ -9,10 +9,12 @@ import {
   fetchDataset,
   loadDataset,
 } from '../node/index.ts';
+import { jsonOption } from './options.ts';
+import { emit, jsonText } from './output.ts';
 
 interface Flags {
   readonly from?: string;
-  readonly json?: boolean;
+  readonly json?: string;
 }
 
 export function dataCommand(): Command {
@@ -22,7 +24,7 @@ export function dataCommand(): Command {
       new Argument('[name]', 'what to get; without it, all are listed').choices([...DATASET_NAMES]),
     )
     .option('--from <folder>', 'take the published files from here instead of downloading')
-    .option('--json', 'print JSON')
+    .addOption(jsonOption())
     .addHelpText(
       'after',
       `
@@ -34,15 +36,13 @@ Examples:
     .action(async (name: string | undefined, flags: Flags, command: Command) => {
       if (name !== undefined) await get(name, flags);
       else if (flags.from !== undefined) command.error('error: --from needs the name of a data set');
-      else list(await datasetStatus(), flags);
+      else await list(await datasetStatus(), flags);
     });
 }
 
-function list(sets: readonly DatasetStatus[], flags: Flags): void {
-  if (flags.json) {
-    console.log(JSON.stringify(sets, null, 2));
-    return;
-  }
+async function list(sets: readonly DatasetStatus[], flags: Flags): Promise<void> {
+  await emit(jsonText(sets, 2), flags.json);
+  if (flags.json === '-') return;
   const table = new Table({ head: ['name', 'images', 'here', 'folder'], style: { head: [], border: [] } });
   for (const { name, about, here, folder } of sets) {
     table.push([name, about, here ? 'yes' : `no: webgpu-bnn data ${name}`, folder]);
@@ -52,7 +52,7 @@ function list(sets: readonly DatasetStatus[], flags: Flags): void {
 
 async function get(name: string, flags: Flags): Promise<void> {
   const bar =
-    !flags.json && process.stdout.isTTY
+    flags.json !== '-' && process.stdout.isTTY
       ? new SingleBar({ format: '{bar} {value}/{total}  {what}', hideCursor: true }, Presets.shades_classic)
       : undefined;
   const from = flags.from === undefined ? {} : { from: flags.from };
@@ -61,7 +61,7 @@ async function get(name: string, flags: Flags): Promise<void> {
     await fetchDataset(name, {
       ...from,
       onProgress: ({ what, done, total }) => {
-        if (bar === undefined && !flags.json) console.log(`${done}/${total}  ${what}`);
+        if (bar === undefined && flags.json !== '-') console.log(`${done}/${total}  ${what}`);
         else if (!started) bar?.start(total, done, { what });
         else bar?.update(done, { what });
         started = true;
@@ -74,8 +74,8 @@ async function get(name: string, flags: Flags): Promise<void> {
   const { train, test, image } = await loadDataset(name);
   const folder = (await datasetStatus()).find((set) => set.name === name)?.folder;
   const result = { name, train: train.count, test: test.count, image, folder };
-  if (flags.json) console.log(JSON.stringify(result, null, 2));
-  else {
+  await emit(jsonText(result, 2), flags.json);
+  if (flags.json !== '-') {
     console.log(
       `${name}: ${train.count} training and ${test.count} test images of ${image.join('x')}, checked, in ${folder}`,
     );

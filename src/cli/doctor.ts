@@ -7,10 +7,11 @@ import { binaryMatMul } from '../reference/matmul.ts';
 import { packSigns } from '../reference/pack.ts';
 import { pcg4d } from '../reference/random.ts';
 import { EXIT } from './exit.ts';
-import { type AdapterOptions, acquire, describeAdapter, withAdapter } from './options.ts';
+import { type AdapterOptions, acquire, describeAdapter, jsonOption, withAdapter } from './options.ts';
+import { emit, jsonText } from './output.ts';
 
 interface Flags extends AdapterOptions {
-  readonly json: boolean;
+  readonly json?: string;
 }
 
 /** One thing that was looked at. */
@@ -43,11 +44,12 @@ const LIMITS = [
 export function doctorCommand(): Command {
   return withAdapter(new Command('doctor'))
     .description('say what GPU there is, and check that it computes right')
-    .option('--json', 'print the findings as JSON', false)
+    .addOption(jsonOption())
     .addHelpText('after', '\nExit code: 0 where networks can be trained, 3 where not.')
     .action(async (flags: Flags) => {
       const report = await examine(flags);
-      console.log(flags.json ? JSON.stringify(report, null, 2) : render(report));
+      await emit(jsonText(report, 2), flags.json);
+      if (flags.json !== '-') console.log(render(report));
       if (report.verdict === 'broken') process.exitCode = EXIT.noGpu;
     });
 }

@@ -1,8 +1,8 @@
 /** `webgpu-bnn eval`: the accuracy of a trained network on its test images. */
 import { Command } from 'commander';
 import { Trainer } from '../index.ts';
-import { type AdapterOptions, acquire, describeAdapter, withAdapter } from './options.ts';
-import { emit } from './output.ts';
+import { type AdapterOptions, acquire, describeAdapter, jsonOption, withAdapter } from './options.ts';
+import { emit, jsonText } from './output.ts';
 import { loadRun, readRun, trainerOptions } from './runs.ts';
 
 interface Flags extends AdapterOptions {
@@ -13,7 +13,7 @@ export function evalCommand(): Command {
   return withAdapter(new Command('eval'))
     .description('evaluate a trained network on its test images')
     .argument('<run>', 'a run folder, or a checkpoint.safetensors')
-    .option('--json <file>', "write the result here as well ('-' for standard output)")
+    .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  $ webgpu-bnn eval runs/mnist-mlp')
     .action(async (path: string, flags: Flags) => {
       const { run, checkpoint } = await readRun(path);
@@ -29,7 +29,7 @@ export function evalCommand(): Command {
         ...{ loss, accuracy, correct, count },
         weightsSha256: await trainer.network.hash(),
       };
-      const json = `${JSON.stringify(result, null, 2)}\n`;
+      const json = jsonText(result, 2);
       if (flags.json !== '-') {
         console.log(`adapter        ${result.adapter.name}`);
         console.log(`test accuracy  ${(100 * accuracy).toFixed(2)} % (${correct} of ${count})`);

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { Presets, SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
 import { Command, InvalidArgumentError } from 'commander';
-import { FormatError, MemoryPlanError, OptionError } from '../errors.ts';
+import { FormatError, MemoryPlanError, OptionError, printable, StorageError } from '../errors.ts';
 import { filtersAlong } from '../geometry/axis.ts';
 import { randomGramParticipation } from '../geometry/closed-forms.ts';
 import { FilterSurvey, type LayerSurvey, type StoredFormat } from '../geometry/survey.ts';
@@ -11,10 +11,21 @@ import { readFileChecked, writeFileAtomic } from '../node/index.ts';
 import { openModel, type StoredTensor } from '../node/safetensors.ts';
 import { spreadSlope } from '../reference/geometry.ts';
 import { entropyOf, type PairStructure } from '../reference/structure.ts';
+import { csvOf } from '../reports/csv.ts';
+import { type GeometryReport, renderGeometry } from '../reports/geometry.ts';
+import { NO_SURVEY, parseSurvey, type SavedLayer, SURVEY_REMEDY, type SurveyKey } from '../reports/survey.ts';
+import { megabytes } from '../reports/words.ts';
 import { EXIT } from './exit.ts';
-import { renderGeometry } from './geometry-report.ts';
-import { type AdapterOptions, acquire, byteCount, describeAdapter, withAdapter } from './options.ts';
-import { emit, megabytes } from './output.ts';
+import { madeNow } from './made.ts';
+import {
+  type AdapterOptions,
+  acquire,
+  byteCount,
+  describeAdapter,
+  jsonOption,
+  withAdapter,
+} from './options.ts';
+import { emit, jsonText } from './output.ts';
 
 interface Flags extends AdapterOptions {
   readonly memory: number;
@@ -27,23 +38,6 @@ interface Flags extends AdapterOptions {
   readonly csv?: string;
   readonly html?: string;
   readonly quiet?: boolean;
-}
-
-export interface GeometryReport {
-  readonly version: 1;
-  readonly adapter: { readonly name: string; readonly software: boolean };
-  readonly model: string;
-  readonly layers: readonly LayerSurvey[];
-  /** Tensors that were left out, and why. */
-  readonly skipped: readonly { readonly name: string; readonly reason: string }[];
-  readonly weights: number;
-  /** Of log sd(angle) against log d over the layers; null where there are too few. */
-  readonly spreadSlope: number | null;
-  readonly nearZero: number;
-  /** Of this run; layers that --resume had are not measured again. */
-  readonly seconds: number;
-  readonly bytesPerSecond: number;
-  readonly peakGpuBytes: number;
 }
 
 export function geometryCommand(): Command {
@@ -60,7 +54,7 @@ export function geometryCommand(): Command {
       false,
     )
     .option('--resume <file>', 'keep finished layers in this file, and go on from it')
-    .option('--json <file>', "write everything here as well ('-' for standard output)")
+    .addOption(jsonOption())
     .option('--csv <file>', 'write the table here as well')
     .option('--html <file>', 'write a report with charts as well')
     .option('--quiet', 'print no progress and no table')
@@ -116,7 +110,7 @@ async function run(path: string, flags: Flags): Promise<void> {
           const filters = filtersAlong({ name, shape: entry.shape, format, read }, axis);
           const layer = await survey.measure(filters, (chunk) => {
             bytes += chunk;
-            bar?.update((kept + bytes) / 2 ** 20, { name });
+            bar?.update((kept + bytes) / 2 ** 20, { name: printable(name) });
           });
           layers.push(layer);
           await saved?.add(layer, entry.shape);
@@ -135,6 +129,7 @@ async function run(path: string, flags: Flags): Promise<void> {
     const { slope } = spreadSlope(layers);
     const report: GeometryReport = {
       version: 1,
+      made: madeNow(),
       adapter: { name: describeAdapter(gpu), software: gpu.adapter.software },
       model: path,
       layers,
@@ -146,9 +141,9 @@ async function run(path: string, flags: Flags): Promise<void> {
       bytesPerSecond: bytes / seconds,
       peakGpuBytes: gpu.memory.peakBytes,
     };
-    const json = `${JSON.stringify(report, null, 2)}\n`;
+    const json = jsonText(report, 2);
     await emit(json, flags.json);
-    if (flags.csv !== undefined) await writeFileAtomic(flags.csv, csvOf(layers));
+    if (flags.csv !== undefined) await writeFileAtomic(flags.csv, tableOf(layers));
     if (flags.html !== undefined) await writeFileAtomic(flags.html, renderGeometry(report));
     if (!plain) print(report);
     for (const { name, nonFinite } of layers) {
@@ -170,20 +165,6 @@ function axisNumber(text: string): number {
   return value;
 }
 
-/** What decides the numbers: they must be the same when a survey goes on. */
-interface SurveyKey {
-  readonly model: string;
-  readonly nearZero: number;
-  readonly rotate: boolean;
-  readonly pairs: boolean;
-  readonly axis: number;
-}
-
-interface SavedLayer {
-  readonly stored: readonly number[];
-  readonly layer: LayerSurvey;
-}
-
 /** Finished layers of a survey that may be broken off, in a file. */
 class Saved {
   readonly #path: string;
@@ -201,17 +182,13 @@ class Saved {
   static async open(path: string | undefined, key: SurveyKey): Promise<Saved | undefined> {
     if (path === undefined) return undefined;
     if (!existsSync(path)) return new Saved(path, key, []);
-    let file: { version?: unknown; key?: SurveyKey; layers?: SavedLayer[] };
+    let text: string;
     try {
-      // NaN, the angle of a layer of zeros, is no JSON number: it is kept as null.
-      file = JSON.parse(
-        new TextDecoder().decode(await readFileChecked(path)),
-        (_, value) => value ?? Number.NaN,
-      );
+      text = new TextDecoder('utf-8', { fatal: true }).decode(await readFileChecked(path));
     } catch (cause) {
-      throw notASurvey(path, cause);
+      throw cause instanceof StorageError ? cause : notASurvey(path, cause);
     }
-    if (file?.version !== 1 || !Array.isArray(file.layers) || file.key === undefined) throw notASurvey(path);
+    const file = parseSurvey(text, path);
     if (JSON.stringify(file.key) !== JSON.stringify(key)) {
       throw new OptionError('This survey was begun with other options.', {
         given: JSON.stringify(key),
@@ -239,14 +216,8 @@ class Saved {
   }
 }
 
-function notASurvey(path: string, cause?: unknown): FormatError {
-  return new FormatError('This file holds no survey.', {
-    given: path,
-    expected: 'a file that --resume wrote',
-    where: '--resume',
-    remedy: 'name a file that does not exist yet',
-    cause,
-  });
+function notASurvey(path: string, cause: unknown): FormatError {
+  return new FormatError(NO_SURVEY, { given: path, where: path, remedy: SURVEY_REMEDY, cause });
 }
 
 /** What a training keeps of a weight beside it, by the end of the name: moments of Adam, counts of flips. */
@@ -413,20 +384,12 @@ const PAIRS_CSV = [
   'negatedDuplicates',
 ] as const satisfies readonly (keyof PairStructure)[];
 
-/** RFC 4180, a line a layer. */
-function csvOf(layers: readonly LayerSurvey[]): string {
-  const cell = (value: unknown) => {
-    const text = value === undefined ? '' : Array.isArray(value) ? value.join('x') : String(value);
-    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  };
-  const lines = layers.map((layer) =>
-    [
-      ...CSV.map((column) => layer[column]),
-      ...PAIRS_CSV.map((column) => layer.pairs?.[column]),
-      layer.patterns && entropyOf(layer.patterns),
-    ]
-      .map(cell)
-      .join(','),
-  );
-  return `${[[...CSV, ...PAIRS_CSV, 'patternEntropy'].join(','), ...lines].join('\r\n')}\r\n`;
+/** A line a layer. */
+function tableOf(layers: readonly LayerSurvey[]): string {
+  const lines = layers.map((layer) => [
+    ...CSV.map((column) => layer[column]),
+    ...PAIRS_CSV.map((column) => layer.pairs?.[column]),
+    layer.patterns && entropyOf(layer.patterns),
+  ]);
+  return csvOf([[...CSV, ...PAIRS_CSV, 'patternEntropy'], ...lines]);
 }

@@ -6,7 +6,7 @@ import { checkpointValues, compileContent, type LoadedModel } from '../index.ts'
 import { loadModel } from '../node/index.ts';
 import { localPath } from '../node/models.ts';
 import { SafetensorsReader } from '../node/safetensors.ts';
-import { megabytes } from './output.ts';
+import { megabytes } from '../reports/words.ts';
 import { loadRun, readRun } from './runs.ts';
 
 /** What a command says of its argument. */

@@ -3,15 +3,17 @@ import { Command } from 'commander';
 import { listed, printable } from '../errors.ts';
 import type { OnnxEnd } from '../formats/onnx.ts';
 import { describePixels, type Model, type Shape, summarize } from '../index.ts';
+import { bytesText } from '../reports/words.ts';
 import { MODEL_ARGUMENT, readModel } from './imported.ts';
-import { bytesText } from './output.ts';
+import { jsonOption } from './options.ts';
+import { emit, jsonText } from './output.ts';
 
 /** Characters of an encoding that are printed: one in numbers may have thousands of channels. */
 const MOST_TEXT = 200;
 
 interface Flags {
   readonly fold: boolean;
-  readonly json?: boolean;
+  readonly json?: string;
 }
 
 export function inspectCommand(): Command {
@@ -21,20 +23,20 @@ export function inspectCommand(): Command {
     )
     .argument('<model>', MODEL_ARGUMENT)
     .option('--no-fold', 'show the layers as they are stored')
-    .option('--json', 'print JSON')
+    .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  $ webgpu-bnn inspect model.onnx')
     .action(async (path: string, flags: Flags) => {
       const loaded = await readModel(path, { fold: flags.fold });
       const { format, model, classes, pixels, producer, layout, folded, fused, kept, bytes } = loaded;
       const { inputs, outputs } = loaded;
       const summary = summarize(model);
-      if (flags.json === true) {
+      if (flags.json !== undefined) {
         const graph = graphOf(model);
         const file = { inputs, outputs };
         const notes = { classes, pixels, producer, layout };
         const result = { format, fileBytes: bytes, file, ...summary, graph, ...notes, folded, fused, kept };
-        process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
-        return;
+        await emit(jsonText(result, 2), flags.json);
+        if (flags.json === '-') return;
       }
       console.log(`format   ${format}`);
       console.log(

@@ -28,7 +28,7 @@ import { create } from 'tar';
 import { OptionError, StorageError } from '../errors.ts';
 import { chromiumPackage, unpackOnce } from '../node/gpu.ts';
 import { DECODERS } from '../node/images.ts';
-import { megabytes } from './output.ts';
+import { megabytes } from '../reports/words.ts';
 
 interface Flags {
   readonly out: string;

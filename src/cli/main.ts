@@ -15,6 +15,7 @@ import { EXIT, exitCodeOf } from './exit.ts';
 import { geometryCommand } from './geometry.ts';
 import { inspectCommand } from './inspect.ts';
 import { kitCommand } from './kit.ts';
+import { printPlainly } from './output.ts';
 import { paperCommand } from './paper.ts';
 import { runCommand } from './run.ts';
 import { trainCommand } from './train.ts';
@@ -57,6 +58,7 @@ for (const command of [program, ...program.commands]) {
   command.exitOverride((error) => process.exit(error.exitCode === 0 ? EXIT.ok : EXIT.usage));
 }
 
+printPlainly();
 try {
   await program.parseAsync();
   // Dawn's threads can keep Node alive after everything is done.

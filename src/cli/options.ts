@@ -35,6 +35,20 @@ export function describeAdapter(gpu: Pick<Gpu, 'adapter'>): string {
   return software ? `${name} (software: there is no GPU here, or no driver for it)` : name;
 }
 
+/**
+ * `--json [file]`, the same everywhere: the result as JSON, and nothing else, to standard output, or into a file beside what
+ * is printed. A file must end in `.json`, since an argument of the command may follow the option.
+ */
+export const jsonOption = () =>
+  new Option('--json [file]', 'print JSON and nothing else; or write it to a file that ends in .json')
+    .preset('-')
+    .argParser((text) => {
+      if (text === '-' || /\.json$|^\/dev\//i.test(text)) return text;
+      throw new InvalidArgumentError(
+        'A file that ends in .json is expected; before an argument write --json=-',
+      );
+    });
+
 export const datasetOption = () =>
   new Option('--dataset <name>', 'images and labels').choices([...DATASET_NAMES]).default('mnist');
 export const modelOption = () =>
@@ -74,10 +88,38 @@ export function halved(rate: LearningRate, everyEpochs: number): LearningRate {
   return { from: typeof rate === 'number' ? rate : rate.from, decay: 'halving', everyEpochs };
 }
 
+/** The rate of `learningRate` as people write it. */
+export function rateText(rate: LearningRate): string {
+  if (typeof rate !== 'object') return String(rate);
+  return rate.decay === 'halving'
+    ? `${rate.from}, halved every ${rate.everyEpochs} epochs`
+    : `${rate.from}:${rate.to}`;
+}
+
+/** A number of bytes, and the unit that it was given in. */
+export interface ByteLimit {
+  readonly bytes: number;
+  readonly unit: '' | 'k' | 'm' | 'g';
+}
+
+export function byteLimit(text: string): ByteLimit {
+  const unit = /([kmg])i?b?$/i.exec(text.trim())?.[1]?.toLowerCase() ?? '';
+  return { bytes: byteCount(text), unit: unit as ByteLimit['unit'] };
+}
+
+/** Bytes in a unit: `13.4 MB`, or `14053888 bytes`. */
+export function bytesIn(bytes: number, unit: ByteLimit['unit']): string {
+  if (unit === '') return `${bytes} bytes`;
+  const size = UNITS[unit];
+  return `${Number((bytes / size).toPrecision(4))} ${unit === 'k' ? 'kB' : `${unit.toUpperCase()}B`}`;
+}
+
+const UNITS = { k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 } as const;
+
 /** Bytes from `800MB`, `2GB` or a plain number. */
 export function byteCount(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*(k|m|g)?i?b?$/i.exec(text.trim());
   if (match === null) throw new InvalidArgumentError('Bytes are expected, as in 800MB or 2GB.');
-  const unit = { k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 }[(match[2] ?? '').toLowerCase()] ?? 1;
-  return Number(match[1]) * unit;
+  const unit = (match[2] ?? '').toLowerCase();
+  return Number(match[1]) * (unit === '' ? 1 : UNITS[unit as keyof typeof UNITS]);
 }

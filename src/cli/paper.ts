@@ -1,4 +1,5 @@
 /** `webgpu-bnn paper`: the claims of Anderson & Berg (2018) about binary networks, measured on one. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, type Option } from 'commander';
 import { OptionError } from '../errors.ts';
@@ -28,11 +29,16 @@ import {
 } from '../index.ts';
 import { writeFileAtomic } from '../node/index.ts';
 import { densityOf } from '../reference/density.ts';
+import { type PaperReport, renderPaper } from '../reports/paper.ts';
+import type { PaperLayer } from '../reports/paper-figures.ts';
+import type { RunOptions } from '../reports/story.ts';
+import { madeNow } from './made.ts';
 import {
   type AdapterOptions,
   acquire,
   datasetOption,
   describeAdapter,
+  jsonOption,
   learningRate,
   lossOption,
   modelOption,
@@ -41,14 +47,13 @@ import {
   seedNumber,
   withAdapter,
 } from './options.ts';
-import { emit } from './output.ts';
-import type { PaperLayer } from './paper-figures.ts';
-import { type PaperReport, renderPaper } from './paper-report.ts';
-import { loadRun, type RunOptions, readRun } from './runs.ts';
+import { emit, jsonText } from './output.ts';
+import { loadRun, readRun } from './runs.ts';
 import { train } from './train.ts';
 
 interface Flags extends AdapterOptions, Partial<RunOptions> {
   readonly out?: string;
+  readonly overwrite?: boolean;
   readonly images: number;
   readonly refit: number;
   readonly json?: string;
@@ -77,7 +82,8 @@ export function paperCommand(): Command {
     .option('--images <n>', 'test images that dot products are compared on', positiveInteger, 500)
     .option('--refit <n>', 'training images that batch normalisation is refitted on', positiveInteger, 2000)
     .option('--out <folder>', 'where the files go (default: the run, or runs/paper-<dataset>-<model>)')
-    .option('--json <file>', "write the report here as well ('-' for standard output)")
+    .option('--overwrite', 'train anew where a run is saved')
+    .addOption(jsonOption())
     .addHelpText(
       'after',
       `
@@ -115,7 +121,7 @@ async function paper(path: string | undefined, flags: Flags, command: Command): 
   // Stopped, and saved: there is nothing to measure yet.
   if (folder === undefined) return;
 
-  const { run, epochs, checkpoint } = await readRun(folder);
+  const { folder: home, run, epochs, checkpoint } = await readRun(folder);
   const { data, model } = await loadRun(run);
   const values = new Map(
     [...checkpoint.tensors].flatMap(([name, { data: array }]) =>
@@ -129,14 +135,15 @@ async function paper(path: string | undefined, flags: Flags, command: Command): 
     const measured = await measure(gpu, model, data, values, flags, say);
     const report: PaperReport = {
       version: 1,
+      made: madeNow(),
       adapter: { name: describeAdapter(gpu), software: gpu.adapter.software },
       run,
       epochs: epochs.length,
       ...measured,
       seconds: (performance.now() - started) / 1000,
     };
-    const out = flags.out ?? folder;
-    const json = `${JSON.stringify(report, null, 1)}\n`;
+    const out = flags.out ?? home;
+    const json = jsonText(report, 1);
     await writeFileAtomic(join(out, 'paper.json'), json);
     await writeFileAtomic(join(out, 'paper.html'), renderPaper(report));
     await emit(json, flags.json);
@@ -167,7 +174,14 @@ async function trainAnew(flags: Flags, command: Command, quiet: boolean): Promis
     ...given(flags),
   };
   const out = flags.out ?? join('runs', `paper-${run.dataset}-${run.model}`);
-  return trainInto(out, { ...adapterOf(flags), ...run, out, quiet }, command);
+  if (existsSync(join(out, 'checkpoint.safetensors')) && flags.overwrite !== true) {
+    throw new OptionError('There is a saved run in this folder already.', {
+      given: out,
+      where: '--out',
+      remedy: `measure it, and go on with it if it was stopped: webgpu-bnn paper ${out}; replace it: --overwrite; or keep it, and name another folder: --out`,
+    });
+  }
+  return trainInto(out, { ...adapterOf(flags), ...run, out, overwrite: true, quiet }, command);
 }
 
 /** Goes on with a run that was stopped. @returns its folder; undefined where it was stopped again */
@@ -178,7 +192,6 @@ async function finish(
   quiet: boolean,
 ): Promise<string | undefined> {
   const { folder, run, epochs } = await readRun(path);
-  const { json: _, ...options } = flags;
   for (const [name, value] of Object.entries(given(flags)) as [keyof RunOptions, unknown][]) {
     if (command.getOptionValueSource(name) === 'cli' && JSON.stringify(run[name]) !== JSON.stringify(value)) {
       throw new OptionError('A run keeps the options that it was trained with.', {
@@ -190,7 +203,7 @@ async function finish(
     }
   }
   if (epochs.length >= run.epochs) return path;
-  return trainInto(folder, { ...options, ...run, out: folder, resume: path, quiet }, command);
+  return trainInto(folder, { ...adapterOf(flags), ...run, out: folder, resume: path, quiet }, command);
 }
 
 async function trainInto(

@@ -13,7 +13,15 @@ import {
 import { DATASET_NAMES, loadDataset } from '../node/index.ts';
 import { IMAGE_FILES, type Images, readImages } from './images.ts';
 import { MODEL_ARGUMENT, type ReadableModel, readModel } from './imported.ts';
-import { type AdapterOptions, acquire, describeAdapter, positiveInteger, withAdapter } from './options.ts';
+import {
+  type AdapterOptions,
+  acquire,
+  describeAdapter,
+  jsonOption,
+  positiveInteger,
+  withAdapter,
+} from './options.ts';
+import { emit, jsonText } from './output.ts';
 
 interface Flags extends AdapterOptions {
   readonly input?: string;
@@ -22,7 +30,7 @@ interface Flags extends AdapterOptions {
   readonly samples?: number;
   readonly top: number;
   readonly fold: boolean;
-  readonly json?: boolean;
+  readonly json?: string;
 }
 
 /** Images that are run once before the time is taken, so that nothing is compiled while it is. */
@@ -44,7 +52,7 @@ export function runCommand(): Command {
     .option('--samples <count>', 'only the first test images of the data set', positiveInteger)
     .option('--top <count>', 'classes to name for each image', positiveInteger, 3)
     .option('--no-fold', 'run the layers as they are stored, without folding normalisations into thresholds')
-    .option('--json', 'print JSON')
+    .addOption(jsonOption())
     .addHelpText(
       'after',
       `
@@ -99,7 +107,7 @@ Examples:
         labels.length > 0
           ? results.filter((best, image) => best[0]?.label === labels[image]).length
           : undefined;
-      if (flags.json === true) {
+      if (flags.json !== undefined) {
         const accuracy = correct === undefined ? {} : { correct, accuracy: correct / count };
         const adapter = { ...gpu.adapter, name: describeAdapter(gpu) };
         const named = files.length > 0 ? { files } : {};
@@ -107,8 +115,9 @@ Examples:
           ...{ format: network.format, adapter, count, ...accuracy, millisecondsPerImage },
           ...{ notes: [...notes], ...named, results },
         };
-        process.stdout.write(`${JSON.stringify(result)}\n`);
-      } else {
+        await emit(jsonText(result), flags.json);
+      }
+      if (flags.json !== '-') {
         console.log(`adapter        ${describeAdapter(gpu)}`);
         for (const note of notes) console.log(`note           ${printable(note)}`);
         if (correct !== undefined) {

@@ -3,53 +3,25 @@ import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { FormatError, StorageError } from '../errors.ts';
 import {
+  type Checkpoint,
   type Dataset,
   decodeCheckpoint,
-  type LearningRate,
-  type LossKind,
   type Model,
   modelByName,
-  type OptimizerName,
   type TrainerOptions,
   takeFirst,
 } from '../index.ts';
 import { loadDataset, readFileChecked } from '../node/index.ts';
-import type { TrainReport } from './report.ts';
-
-export type EpochRecord = TrainReport['epochs'][number];
-export type InitialRecord = TrainReport['initial'];
-export type SampleRecord = NonNullable<TrainReport['samples']>[number];
-
-/** What a run is; kept in its checkpoint. */
-export interface RunOptions {
-  readonly dataset: string;
-  readonly model: string;
-  readonly epochs: number;
-  readonly batch: number;
-  readonly optimizer: OptimizerName;
-  readonly lr: LearningRate;
-  readonly loss: LossKind;
-  readonly seed: number;
-  readonly fanScaled: boolean;
-  readonly augment: boolean;
-  readonly trainSamples?: number;
-  readonly testSamples?: number;
-}
-
-/** What a checkpoint tells of its run beside the weights. */
-export interface RunStory {
-  readonly run: RunOptions;
-  readonly initial: InitialRecord;
-  readonly epochs: readonly EpochRecord[];
-  /** Geometry within epochs, where it was tapped. */
-  readonly samples?: readonly SampleRecord[];
-}
+import { parseStory, type RunOptions, type RunStory } from '../reports/story.ts';
 
 /** The data set and the model of a run. */
 export async function loadRun(run: RunOptions): Promise<{ data: Dataset; model: Model }> {
   const data = takeFirst(await loadDataset(run.dataset), run.trainSamples, run.testSamples);
   return { data, model: modelByName(run.model, { input: data.image, classes: data.classes.length }) };
 }
+
+/** A mirrored digit is another one, or none. */
+const DIGITS = ['mnist'];
 
 /** A run's options as the trainer takes them. */
 export function trainerOptions(run: RunOptions): TrainerOptions {
@@ -61,12 +33,24 @@ export function trainerOptions(run: RunOptions): TrainerOptions {
     loss: run.loss,
     seed: run.seed,
     fanScaledSteps: run.fanScaled,
-    ...(run.augment ? { augment: { pad: 4, flip: true } } : {}),
+    ...(run.augment ? { augment: { pad: 4, flip: !DIGITS.includes(run.dataset) } } : {}),
   };
 }
 
+/** A run as its files say it. */
+export interface SavedRun extends RunStory {
+  /** Where its files lie: of the path that was given. */
+  readonly folder: string;
+  readonly checkpoint: Checkpoint;
+}
+
+/** A checkpoint for a training that is longer than the one which left it: its schedule spans all epochs of the longer one. */
+export function withEpochs({ tensors, progress }: Checkpoint, epochs: number): Checkpoint {
+  return { tensors, progress: { ...progress, fixed: { ...progress.fixed, epochs } } };
+}
+
 /** The run that a folder or a checkpoint file holds. */
-export async function readRun(path: string) {
+export async function readRun(path: string): Promise<SavedRun> {
   const { file, folder } = await checkpointPath(path);
   const { checkpoint, metadata } = decodeCheckpoint(await readFileChecked(file), file);
   if (metadata.story === undefined) {
@@ -76,7 +60,9 @@ export async function readRun(path: string) {
       remedy: 'restore it with Trainer.restore in a program of your own',
     });
   }
-  return { folder, checkpoint, ...(JSON.parse(metadata.story) as RunStory) };
+  const { run, initial, epochs, samples } = parseStory(metadata.story, file);
+  // Where files go follows from the path that was given, never from what stands in it.
+  return { folder, checkpoint, run, initial, epochs, ...(samples === undefined ? {} : { samples }) };
 }
 
 /** The checkpoint of a run folder, or the checkpoint file itself. @throws StorageError where there is none */

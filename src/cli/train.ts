@@ -1,64 +1,66 @@
 /** `webgpu-bnn train`: trains a network and leaves a checkpoint and a report. */
+
+import { existsSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { Presets, SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
-import { Command } from 'commander';
-import { NonFiniteError, OptionError } from '../errors.ts';
+import { Command, Option } from 'commander';
+import { MemoryPlanError, OptionError } from '../errors.ts';
 import {
   type EpochInfo,
   encodeCheckpoint,
-  type GeometrySample,
   GeometryTap,
-  type Gpu,
   initialValues,
-  type LayerGeometry,
   type LearningRate,
   measureGeometry,
   type StepsInfo,
-  sizeOf,
   Trainer,
 } from '../index.ts';
 import { writeFileAtomic } from '../node/index.ts';
+import { lockFolder } from '../node/lock.ts';
+import { epochRecord, makeReport, sampleRecord } from '../reports/recording.ts';
+import type { EpochRecord, InitialRecord, RunOptions, RunStory, SampleRecord } from '../reports/story.ts';
+import { optionText, renderReport, type TrainReport } from '../reports/training.ts';
+import { duration, megabytes } from '../reports/words.ts';
 import { EXIT } from './exit.ts';
+import { madeNow } from './made.ts';
 import {
   type AdapterOptions,
   acquire,
-  byteCount,
+  type ByteLimit,
+  byteLimit,
+  bytesIn,
   datasetOption,
   describeAdapter,
   halved,
+  jsonOption,
   learningRate,
   lossOption,
   modelOption,
   optimizerOption,
   positiveInteger,
+  rateText,
   seedNumber,
   withAdapter,
 } from './options.ts';
-import { duration, emit, megabytes } from './output.ts';
-import { renderReport, type TrainReport } from './report.ts';
-import {
-  type EpochRecord,
-  type InitialRecord,
-  loadRun,
-  type RunOptions,
-  type RunStory,
-  readRun,
-  type SampleRecord,
-  trainerOptions,
-} from './runs.ts';
+import { emit, jsonText } from './output.ts';
+import { loadRun, readRun, type SavedRun, trainerOptions, withEpochs } from './runs.ts';
 
 export interface TrainFlags extends RunOptions, AdapterOptions {
   readonly lrHalveEvery?: number;
   readonly out?: string;
   readonly resume?: string;
+  /** Replace a saved run. */
+  readonly overwrite?: boolean;
   readonly json?: string;
   readonly checkpointEvery?: number;
   readonly tap?: number;
-  readonly memoryLimit?: number;
+  readonly memoryLimit?: ByteLimit;
   /** Print nothing. */
   readonly quiet?: boolean;
 }
+
+const DEFAULT_RATE: LearningRate = { from: 0.02, to: 0.001, decay: 'exponential' };
 
 export function trainCommand(): Command {
   return withAdapter(new Command('train'))
@@ -68,11 +70,11 @@ export function trainCommand(): Command {
     .option('--epochs <n>', 'passes over the training images', positiveInteger, 3)
     .option('--batch <n>', 'images a step', positiveInteger, 100)
     .addOption(optimizerOption())
-    .option('--lr <rate>', 'learning rate, or first:last for an exponential decay', learningRate, {
-      from: 0.02,
-      to: 0.001,
-      decay: 'exponential',
-    } satisfies LearningRate)
+    .addOption(
+      new Option('--lr <rate>', 'learning rate, or first:last for an exponential decay')
+        .argParser(learningRate)
+        .default(DEFAULT_RATE, rateText(DEFAULT_RATE)),
+    )
     .option(
       '--lr-halve-every <epochs>',
       'halve the first learning rate every so many epochs',
@@ -81,15 +83,19 @@ export function trainCommand(): Command {
     .addOption(lossOption())
     .option('--seed <n>', 'weights, order of images and augmentation follow from it', seedNumber, 1)
     .option('--fan-scaled', "scale binary weights' steps by their fan (Courbariaux et al. 2016)", false)
-    .option('--augment', 'random crops and mirror images (CIFAR-10)', false)
+    .option('--augment', 'random crops, and mirror images but of digits', false)
     .option('--train-samples <n>', 'use the first n training images only', positiveInteger)
     .option('--test-samples <n>', 'use the first n test images only', positiveInteger)
     .option('--out <folder>', 'where the files go (default: runs/<dataset>-<model>)')
-    .option('--resume <run>', 'go on from a run folder or a checkpoint')
+    .option(
+      '--resume <run>',
+      'go on from a run folder or a checkpoint; with more --epochs than it had, beyond its end',
+    )
+    .option('--overwrite', 'replace the run that is saved in the folder')
     .option('--checkpoint-every <steps>', 'save within epochs too', positiveInteger)
     .option('--tap <steps>', 'measure the geometry of all filters every so many steps', positiveInteger)
-    .option('--memory-limit <bytes>', 'refuse to start if more GPU memory is needed, e.g. 2GB', byteCount)
-    .option('--json <file>', "write the report here as well ('-' for standard output)")
+    .option('--memory-limit <bytes>', 'refuse to start if more GPU memory is needed, e.g. 2GB', byteLimit)
+    .addOption(jsonOption())
     .addHelpText(
       'after',
       `
@@ -99,7 +105,8 @@ Examples:
   $ webgpu-bnn train --dataset cifar10 --model binarynet --epochs 100 --batch 50 --lr 1e-3:1e-5 --augment
   $ webgpu-bnn train --model tfc --lr 0.02 --lr-halve-every 40 --epochs 1000
   $ webgpu-bnn train --tap 50
-  $ webgpu-bnn train --resume runs/mnist-mlp`,
+  $ webgpu-bnn train --resume runs/mnist-mlp
+  $ webgpu-bnn train --resume runs/mnist-mlp --epochs 10`,
     )
     .action(async (flags: TrainFlags, command: Command) => {
       await train(flags, command);
@@ -111,6 +118,38 @@ export async function train(flags: TrainFlags, command: Command): Promise<void> 
   const resumed = flags.resume === undefined ? undefined : await readRun(flags.resume);
   const run = resumed === undefined ? runOptions(flags) : mergeOptions(resumed.run, flags, command);
   const out = flags.out ?? resumed?.folder ?? join('runs', `${run.dataset}-${run.model}`);
+  assertNothingLost(out, flags);
+  const lock = await lockFolder(out, FILES);
+  try {
+    await trainInto(out, run, resumed, flags);
+  } finally {
+    await lock.release();
+  }
+}
+
+/** What a training leaves in its folder. */
+const FILES = ['checkpoint.safetensors', 'report.json', 'report.html'];
+
+/** A saved run is replaced by another one only where that was asked for. */
+function assertNothingLost(out: string, flags: TrainFlags): void {
+  const saved = join(out, 'checkpoint.safetensors');
+  if (flags.overwrite === true || !existsSync(saved)) return;
+  const isSame = (path: string) => existsSync(path) && realpathSync(path) === realpathSync(saved);
+  const { resume } = flags;
+  if (resume !== undefined && (isSame(resume) || isSame(join(resume, 'checkpoint.safetensors')))) return;
+  throw new OptionError('There is a saved run in this folder already.', {
+    given: out,
+    where: '--out',
+    remedy: `go on with it: --resume ${out}; replace it: --overwrite; or keep it, and name another folder: --out`,
+  });
+}
+
+async function trainInto(
+  out: string,
+  run: RunOptions,
+  resumed: SavedRun | undefined,
+  flags: TrainFlags,
+): Promise<void> {
   const quiet = flags.quiet === true || flags.json === '-';
   const say = (text: string) => {
     if (!quiet) console.log(text);
@@ -125,7 +164,9 @@ export async function train(flags: TrainFlags, command: Command): Promise<void> 
   const interrupt = interruption(say);
   const trainer = await Trainer.create(gpu, model, data, {
     ...trainerOptions(run),
-    ...(flags.memoryLimit === undefined ? {} : { maxBytes: flags.memoryLimit }),
+    ...(flags.memoryLimit === undefined ? {} : { maxBytes: flags.memoryLimit.bytes }),
+  }).catch((error: unknown) => {
+    throw inUnitOf(flags.memoryLimit, error);
   });
   say(
     `memory    ${megabytes(trainer.plan.peakBytes)} on the GPU, ${megabytes(trainer.plan.activations)} of it activations`,
@@ -133,8 +174,15 @@ export async function train(flags: TrainFlags, command: Command): Promise<void> 
 
   const epochs: EpochRecord[] = [...(resumed?.epochs ?? [])];
   if (resumed !== undefined) {
-    await trainer.restore(resumed.checkpoint);
+    await trainer.restore(
+      resumed.run.epochs === run.epochs ? resumed.checkpoint : withEpochs(resumed.checkpoint, run.epochs),
+    );
     say(`resumed   at step ${trainer.progress.step}, epoch ${trainer.progress.epoch + 1} of ${run.epochs}`);
+    if (resumed.run.epochs !== run.epochs) {
+      say(
+        `schedule  learning rate ${optionText(run.lr)} over all ${run.epochs} epochs, from here on: it was over ${resumed.run.epochs}`,
+      );
+    }
   }
 
   const initial: InitialRecord =
@@ -185,8 +233,16 @@ export async function train(flags: TrainFlags, command: Command): Promise<void> 
     process.exitCode = EXIT.interrupted;
     return;
   }
-  const report = await makeReport(trainer, gpu, { run, initial, epochs, samples });
-  const json = `${JSON.stringify(report, null, 2)}\n`;
+  const report = await makeReport(
+    trainer,
+    data,
+    { run, initial, epochs, samples },
+    {
+      made: madeNow(),
+      adapter: { ...gpu.adapter, name: describeAdapter(gpu) },
+    },
+  );
+  const json = jsonText(report, 2);
   await writeFileAtomic(join(out, 'report.json'), json);
   await writeFileAtomic(join(out, 'report.html'), renderReport(report));
   await emit(json, flags.json);
@@ -212,139 +268,39 @@ function runOptions(flags: TrainFlags): RunOptions {
   };
 }
 
-/** A resumed run keeps its options; one that is given again must say the same. */
+/** An error of too little memory says it in the unit that the limit was given in. */
+function inUnitOf(limit: ByteLimit | undefined, error: unknown): unknown {
+  if (limit === undefined || !(error instanceof MemoryPlanError)) return error;
+  const { what, given, expected, where, remedy } = error;
+  const said = (text?: string) =>
+    text?.replace(/\b(\d+) bytes/g, (_, bytes: string) => bytesIn(Number(bytes), limit.unit));
+  return new MemoryPlanError(what, {
+    given: said(given),
+    expected: said(expected),
+    where,
+    remedy,
+    cause: error,
+  });
+}
+
+/** A resumed run keeps its options; one that is given again must say the same, but for more epochs. */
 function mergeOptions(saved: RunOptions, flags: TrainFlags, command: Command): RunOptions {
   const given = runOptions(flags);
   for (const [name, value] of Object.entries(given) as [keyof RunOptions, unknown][]) {
     const sources = name === 'lr' ? ['lr', 'lrHalveEvery'] : [name];
-    const explicit = sources.some((source) => command.getOptionValueSource(source) === 'cli');
+    if (!sources.some((source) => command.getOptionValueSource(source) === 'cli')) continue;
+    if (JSON.stringify(saved[name]) === JSON.stringify(value)) continue;
+    if (name === 'epochs' && given.epochs > saved.epochs) continue;
     const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-    if (explicit && JSON.stringify(saved[name]) !== JSON.stringify(value)) {
-      throw new OptionError('A resumed run keeps the options that it was started with.', {
-        given: `${flag} ${JSON.stringify(value)}`,
-        expected: JSON.stringify(saved[name]),
-        where: '--resume',
-        remedy: `leave ${flag} away, or start a new run without --resume`,
-      });
-    }
+    throw new OptionError('A resumed run keeps the options that it was started with.', {
+      given: `${flag} ${JSON.stringify(value)}`,
+      expected: `${JSON.stringify(saved[name])}${name === 'epochs' ? ', or more' : ''}`,
+      where: '--resume',
+      remedy: `leave ${flag} away, or start a new run without --resume`,
+    });
   }
-  return saved;
-}
-
-async function epochRecord(trainer: Trainer, info: EpochInfo): Promise<EpochRecord> {
-  const geometry = await measureGeometry(trainer.network);
-  const broken = geometry.find(({ nonFinite }) => nonFinite > 0);
-  if (broken !== undefined) {
-    throw new NonFiniteError(
-      "A layer's weights are not finite numbers; the last checkpoint is from before.",
-      {
-        given: `${broken.nonFinite} weights of ${broken.name}, after epoch ${info.epoch}`,
-        where: broken.name,
-        remedy: 'use a lower learning rate',
-      },
-    );
-  }
-  const ratios = await flipRatios(trainer);
-  const { testLoss, testAccuracy } = info;
-  if (testLoss === undefined || testAccuracy === undefined) {
-    throw new OptionError('A report of a training needs a test split.', { given: trainer.data.name });
-  }
-  return {
-    ...info,
-    testLoss,
-    testAccuracy,
-    layers: geometry.map(({ name, meanAngle, expectedAngle }) => ({
-      name,
-      angleDegrees: meanAngle,
-      angleExpected: expectedAngle,
-      flipRatio: ratios.get(name) ?? 0,
-    })),
-  };
-}
-
-/** What the report keeps of a sample: means over the filters of each layer. */
-function sampleRecord({ step, layers }: GeometrySample): SampleRecord {
-  return {
-    step,
-    layers: layers.map((layer) => ({
-      name: layer.name,
-      angleDegrees: layer.meanAngle,
-      angleSd: layer.sdAngle,
-      scale: layer.meanScale,
-      deviation: layer.meanDeviation,
-      kurtosis: layer.meanKurtosis,
-      positiveShare: layer.positiveShare,
-      signEntropy: layer.signEntropy,
-      nearZero: layer.nearZero,
-      saturated: layer.saturated,
-      flipped: layer.flipped,
-      flippedSinceStart: layer.flippedSinceStart,
-      age: layer.meanAge,
-    })),
-  };
-}
-
-/** Mean share of a layer's weights that changed sign in a step (Larq's FlipRatio), over the epoch so far. */
-async function flipRatios(trainer: Trainer): Promise<Map<string, number>> {
-  const { steps, counts } = await trainer.flips();
-  const ratios = new Map<string, number>();
-  for (const [name, flips] of counts) {
-    const weights = sizeOf(trainer.network.parameters.get(name)?.spec.shape ?? []);
-    ratios.set(name, flips.reduce((sum, count) => sum + count, 0) / (weights * Math.max(1, steps)));
-  }
-  return ratios;
-}
-
-async function makeReport(
-  trainer: Trainer,
-  gpu: Gpu,
-  { run, initial, epochs, samples = [] }: RunStory,
-): Promise<TrainReport> {
-  const geometry = await measureGeometry(trainer.network);
-  const last = epochs.at(-1);
-  const seconds = epochs.reduce((sum, epoch) => sum + epoch.seconds, 0);
-  const images = trainer.batches * run.batch * epochs.length;
-  const { dataset, model, seed, ...options } = run;
-  return {
-    version: 1,
-    adapter: { ...gpu.adapter, name: describeAdapter(gpu) },
-    dataset,
-    model,
-    seed,
-    options,
-    initial,
-    epochs,
-    ...(samples.length === 0 ? {} : { samples }),
-    finalTestAccuracy: last?.testAccuracy ?? 0,
-    imagesPerSecond: images / seconds,
-    peakGpuBytes: gpu.memory.peakBytes,
-    weightsSha256: await trainer.network.hash(),
-    layers: geometry.map((layer) => ({
-      name: layer.name,
-      shape: [...layer.shape],
-      bits: 1,
-      filters: layer.filters,
-      fanIn: layer.dimension,
-      angleDegrees: layer.meanAngle,
-      angleSd: layer.sdAngle,
-      angleExpected: layer.expectedAngle,
-      flipRatio: last?.layers.find(({ name }) => name === layer.name)?.flipRatio ?? 0,
-      angles: histogram(layer),
-    })),
-    seconds,
-  };
-}
-
-const ANGLE_BINS = { from: 0, to: 90, count: 180 };
-
-function histogram({ angles }: LayerGeometry): { from: number; to: number; counts: number[] } {
-  const { from, to, count } = ANGLE_BINS;
-  const counts = new Array<number>(count).fill(0);
-  for (const angle of angles) {
-    const bin = Math.min(count - 1, Math.max(0, Math.floor(((angle - from) / (to - from)) * count)));
-    counts[bin] = (counts[bin] ?? 0) + 1;
-  }
-  return { from, to, counts };
+  const isLonger = command.getOptionValueSource('epochs') === 'cli' && given.epochs > saved.epochs;
+  return isLonger ? { ...saved, epochs: given.epochs } : saved;
 }
 
 function layerTable(report: TrainReport): string {

@@ -7,10 +7,12 @@ import {
   type AdapterOptions,
   acquire,
   describeAdapter,
+  jsonOption,
   modelOption,
   positiveInteger,
   withAdapter,
 } from './options.ts';
+import { emit, jsonText } from './output.ts';
 
 interface Flags extends AdapterOptions {
   readonly model: ModelName;
@@ -20,7 +22,7 @@ interface Flags extends AdapterOptions {
   readonly list: boolean;
   readonly clear?: string | true;
   readonly pin?: { readonly key: string; readonly kernel: string };
-  readonly json: boolean;
+  readonly json?: string;
 }
 
 export function tuneCommand(): Command {
@@ -33,7 +35,7 @@ export function tuneCommand(): Command {
     .option('--list', 'list the choices, and measure nothing', false)
     .option('--clear [key]', 'forget one choice, or all of this adapter')
     .option('--pin <key:kernel>', 'choose a kernel by name, whatever was measured', pinned)
-    .option('--json', 'print the choices as JSON', false)
+    .addOption(jsonOption())
     .addHelpText(
       'after',
       `
@@ -48,17 +50,18 @@ Examples:
     )
     .action(async (flags: Flags) => {
       using gpu = await acquire(flags);
-      if (!flags.json) console.log(`adapter  ${describeAdapter(gpu)}\n`);
+      if (flags.json !== '-') console.log(`adapter  ${describeAdapter(gpu)}\n`);
       await act(gpu, flags);
       const choices = gpu.choices.list();
-      console.log(flags.json ? JSON.stringify(choices, null, 2) : choiceTable(choices));
+      await emit(jsonText(choices, 2), flags.json);
+      if (flags.json !== '-') console.log(choiceTable(choices));
     });
 }
 
 async function act(gpu: Gpu, flags: Flags): Promise<void> {
   if (flags.clear !== undefined) {
     const count = ops.clearChoices(gpu, flags.clear === true ? undefined : flags.clear);
-    if (!flags.json) console.log(`forgot ${count} ${count === 1 ? 'choice' : 'choices'}\n`);
+    if (flags.json !== '-') console.log(`forgot ${count} ${count === 1 ? 'choice' : 'choices'}\n`);
   } else if (flags.pin !== undefined) {
     ops.pinKernel(gpu, flags.pin.key, flags.pin.kernel);
   } else if (!flags.list) {
@@ -67,10 +70,10 @@ async function act(gpu: Gpu, flags: Flags): Promise<void> {
     // To create a training records its programs, and so asks for all that they need.
     using _ = await Trainer.create(gpu, model, data, { batch: flags.batch, epochs: 1, learningRate: 1e-3 });
     const onChoice = ({ key, kernel }: Choice) => {
-      if (!flags.json) console.log(`${key}\n  ${kernel}`);
+      if (flags.json !== '-') console.log(`${key}\n  ${kernel}`);
     };
     const made = await ops.tune(gpu, { again: flags.again, rounding: flags.rounding, onChoice });
-    if (!flags.json) console.log(made.length === 0 ? 'nothing new to choose\n' : '');
+    if (flags.json !== '-') console.log(made.length === 0 ? 'nothing new to choose\n' : '');
   }
 }
 

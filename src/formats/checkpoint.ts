@@ -2,6 +2,7 @@
 import type { BytesLike } from '../bytes.ts';
 import { FormatError } from '../errors.ts';
 import type { Model } from '../graph/index.ts';
+import { parseJson } from '../json.ts';
 import type { Checkpoint, CheckpointTensor, Progress } from '../train/index.ts';
 import { decodeSafetensors, encodeSafetensors } from './safetensors.ts';
 
@@ -35,7 +36,10 @@ export function decodeCheckpoint(
       given: `kind "${metadata.kind ?? 'none'}", version ${metadata.version ?? 'none'}`,
       expected: `kind "${KIND}", version ${VERSION}`,
       where,
-      remedy: 'name a checkpoint.safetensors that webgpu-bnn train wrote',
+      remedy:
+        metadata.kind === 'webgpu-bnn model'
+          ? 'a model file has no training in it; its accuracy: webgpu-bnn run FILE --dataset NAME'
+          : 'name a checkpoint.safetensors that webgpu-bnn train wrote',
     });
   }
   const known = new Map<string, CheckpointTensor>();
@@ -74,6 +78,10 @@ export function checkpointValues(checkpoint: Checkpoint, model: Model): Map<stri
   return values;
 }
 
+/** Levels of what the progress keeps of a training's options. */
+type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json };
+
+/** Every field by its name: nothing else of what a file says gets into a training. */
 function parseProgress(text: string | undefined, where: string): Progress {
   const malformed = (cause?: unknown) =>
     new FormatError("The checkpoint's progress is missing or malformed.", {
@@ -83,17 +91,52 @@ function parseProgress(text: string | undefined, where: string): Progress {
     });
   let value: unknown;
   try {
-    value = JSON.parse(text ?? '');
+    value = parseJson(text ?? '');
   } catch (cause) {
     throw malformed(cause);
   }
-  if (typeof value !== 'object' || value === null) throw malformed();
-  const progress = value as Progress;
-  const counters = [progress.step, progress.epoch, progress.batch, progress.correct, progress.count];
-  const whole = counters.every((count) => Number.isSafeInteger(count) && count >= 0);
-  const sums = [progress.lossSum, progress.seconds].every((sum) => Number.isFinite(sum));
-  const rest =
-    Array.isArray(progress.history) && typeof progress.fixed === 'object' && progress.fixed !== null;
-  if (!whole || !sums || !rest) throw malformed();
-  return progress;
+  const fields = fieldsOf(value);
+  const counter = (name: string): number => {
+    const count = fields[name];
+    if (typeof count === 'number' && Number.isSafeInteger(count) && count >= 0) return count;
+    throw malformed();
+  };
+  const sum = (from: Readonly<Record<string, unknown>>, name: string): number => {
+    const number = from[name];
+    if (typeof number === 'number' && Number.isFinite(number)) return number;
+    throw malformed();
+  };
+  const history = fields.history;
+  if (!Array.isArray(history) || fieldsOf(fields.fixed) !== fields.fixed) throw malformed();
+  return {
+    step: counter('step'),
+    epoch: counter('epoch'),
+    batch: counter('batch'),
+    lossSum: sum(fields, 'lossSum'),
+    correct: counter('correct'),
+    count: counter('count'),
+    seconds: sum(fields, 'seconds'),
+    history: history.map((entry) => {
+      const epoch = fieldsOf(entry);
+      return {
+        epoch: sum(epoch, 'epoch'),
+        trainLoss: sum(epoch, 'trainLoss'),
+        trainAccuracy: sum(epoch, 'trainAccuracy'),
+        testLoss: sum(epoch, 'testLoss'),
+        testAccuracy: sum(epoch, 'testAccuracy'),
+        learningRate: sum(epoch, 'learningRate'),
+        seconds: sum(epoch, 'seconds'),
+        imagesPerSecond: sum(epoch, 'imagesPerSecond'),
+      };
+    }),
+    // Only compared with what a training has; its own options decide what it does.
+    fixed: fields.fixed as { readonly [name: string]: Json },
+  };
+}
+
+/** An object's fields; none of anything else. */
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : {};
 }

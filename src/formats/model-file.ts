@@ -20,6 +20,7 @@ import {
   type ParameterValues,
   packedValue,
 } from '../graph/index.ts';
+import { parseJson } from '../json.ts';
 import { type LayerFactory, loadMaker, type MakeLayer, makerWith } from '../layers/common.ts';
 import { makeLayer, type ParameterSpec } from '../layers/index.ts';
 import { renamed } from '../layers/layer.ts';
@@ -168,7 +169,7 @@ function parseFile(bytes: Bytes, where: string): ParsedFile {
           : 'export the network that these tensors are of as ONNX; tensors alone can be measured: webgpu-bnn geometry',
     });
   }
-  const description = parseDescription(parseJson(metadata.model, 'model', where), where);
+  const description = parseDescription(parsed(metadata.model, 'model', where), where);
   return { tensors, metadata, description };
 }
 
@@ -340,9 +341,9 @@ function readValues(
   return values;
 }
 
-function parseJson(text: string | undefined, key: string, where: string): unknown {
+function parsed(text: string | undefined, key: string, where: string): unknown {
   try {
-    return JSON.parse(text ?? '');
+    return parseJson(text ?? '');
   } catch (cause) {
     throw new FormatError("The file's metadata is malformed.", {
       given: `${key}: ${text?.slice(0, 80) ?? 'nothing'}`,

@@ -4,6 +4,7 @@
  * safetensors `__metadata__`), by the same keys, and they are read back.
  */
 import { FormatError } from '../errors.ts';
+import { parseJson } from '../json.ts';
 import { type PixelEncoding, type PixelRange, parsePixels, resolvePixels } from './pixels.ts';
 
 /** What is given when a model is saved. */
@@ -99,7 +100,7 @@ function parsed(metadata: ReadonlyMap<string, string>, name: string, where: stri
   const text = metadata.get(`${PREFIX}${name}`);
   if (text === undefined) return undefined;
   try {
-    return JSON.parse(text) as unknown;
+    return parseJson(text);
   } catch (cause) {
     throw new FormatError('A note in the metadata is no JSON.', {
       given: text.slice(0, 80),

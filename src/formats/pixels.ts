@@ -161,5 +161,11 @@ export function parsePixels(value: unknown, where: string): PixelEncoding {
       where,
     });
   }
-  return given as unknown as PixelEncoding;
+  return {
+    scale,
+    shift,
+    ...(round === undefined ? {} : { round }),
+    ...(typeof minimum === 'number' ? { minimum } : {}),
+    ...(typeof maximum === 'number' ? { maximum } : {}),
+  };
 }

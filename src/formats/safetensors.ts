@@ -5,6 +5,7 @@
  */
 import { type BytesLike, ownBytes, plainBytes } from '../bytes.ts';
 import { FormatError, OptionError, ShapeError } from '../errors.ts';
+import { parseJson } from '../json.ts';
 
 /** What holds the elements of a type; types that JavaScript lacks are kept as their bits. */
 interface ArrayOf {
@@ -251,7 +252,7 @@ function readHeader(
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(
       bytes.subarray(LENGTH_BYTES, start),
     );
-    header = JSON.parse(text);
+    header = parseJson(text);
   } catch (cause) {
     throw malformed(String(cause), cause);
   }

@@ -2,6 +2,7 @@
  * Which kernel of a family runs for which extents on this adapter, where that was measured or pinned. Choices outlive
  * the process in a store: a file in Node, `localStorage` in a browser.
  */
+import { parseJson } from '../json.ts';
 import type { Constants } from './kernel.ts';
 
 export interface Choice {
@@ -92,8 +93,12 @@ export class Choices {
 export function parseChoices(text: string | null): Choice[] {
   if (text === null) return [];
   try {
-    const list: unknown = JSON.parse(text);
-    return Array.isArray(list) ? list.filter(isChoice) : [];
+    const list = parseJson(text);
+    if (!Array.isArray(list)) return [];
+    return list.filter(isChoice).map(({ key, kernel, pinned, measured }) => ({
+      ...{ key, kernel, pinned },
+      ...(measured === undefined ? {} : { measured }),
+    }));
   } catch {
     return [];
   }

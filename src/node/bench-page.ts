@@ -16,6 +16,7 @@ import {
 } from '../errors.ts';
 import { startChrome } from './chrome.ts';
 import type { NodeGpuOptions } from './gpu.ts';
+import { requestPath } from './request.ts';
 
 export interface ChromeFigures extends BenchFigures {
   /** As in `Chrome/147.0.0.0`. */
@@ -130,16 +131,17 @@ const TYPES: Readonly<Record<string, string>> = {
   '.wasm': 'application/wasm',
 };
 
-/** Serves the page, the built library, and the peers, to this machine only. */
-async function serve(dist: string): Promise<{ readonly url: string; close(): Promise<void> }> {
+/** Serves the page, the built library, and the peers, to this machine only. @param dist folder of the built library */
+export async function serve(dist: string): Promise<{ readonly url: string; close(): Promise<void> }> {
   let tensorflow: Promise<string> | undefined;
   const server = createServer(async (request, response) => {
-    const path = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname);
+    const path = requestPath(request.url);
     // Threads of WebAssembly need a page that shares nothing with others.
     response.setHeader('Cross-Origin-Opener-Policy', 'same-origin');
     response.setHeader('Cross-Origin-Embedder-Policy', 'require-corp');
     try {
-      if (path === '/') response.setHeader('Content-Type', 'text/html; charset=utf-8').end(PAGE);
+      if (path === undefined) response.writeHead(400).end();
+      else if (path === '/') response.setHeader('Content-Type', 'text/html; charset=utf-8').end(PAGE);
       else if (path === '/tensorflow.js') {
         tensorflow ??= bundleTensorFlow(dist);
         response.setHeader('Content-Type', 'text/javascript').end(await tensorflow);

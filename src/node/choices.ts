@@ -2,6 +2,8 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ChoiceStore } from '../gpu/index.ts';
+import { parseJson } from '../json.ts';
+import { partialPath, sweepPartials } from './partial.ts';
 
 /**
  * Choices in a JSON file: a list of choices by adapter. It is read and written at once (recording a program waits for
@@ -11,7 +13,7 @@ export function choicesFile(folder: string): ChoiceStore {
   const path = join(folder, 'choices.json');
   const readAll = (): Record<string, unknown> => {
     try {
-      const all: unknown = JSON.parse(readFileSync(path, 'utf8'));
+      const all = parseJson(readFileSync(path, 'utf8'));
       return typeof all === 'object' && all !== null && !Array.isArray(all) ? { ...all } : {};
     } catch {
       return {};
@@ -23,9 +25,10 @@ export function choicesFile(folder: string): ChoiceStore {
       return list === undefined ? null : JSON.stringify(list);
     },
     write: (adapter, text) => {
-      const partial = `${path}.${process.pid}.partial`;
+      const partial = partialPath(path);
       try {
         mkdirSync(folder, { recursive: true });
+        sweepPartials(path);
         writeFileSync(partial, `${JSON.stringify({ ...readAll(), [adapter]: JSON.parse(text) }, null, 2)}\n`);
         renameSync(partial, path);
       } catch {

@@ -24,6 +24,7 @@ import { createBrotliDecompress } from 'node:zlib';
 import type { Browser } from 'puppeteer-core';
 import { NoAdapterError, OptionError, StorageError } from '../errors.ts';
 import { cacheFolder, chromiumPackage, hasSystemDriver, type NodeGpuOptions, unpackOnce } from './gpu.ts';
+import { partialPath, sweepPartials } from './partial.ts';
 
 const FLAGS = [
   '--no-sandbox',
@@ -185,7 +186,9 @@ async function packagedChrome(): Promise<ChromeProgram> {
 /** Unpacks the program once; a half-done unpacking is never seen. */
 async function unpackChrome(archive: string, swiftshader: string, folder: string): Promise<void> {
   mkdirSync(dirname(folder), { recursive: true });
-  const partial = mkdtempSync(`${folder}.partial-`);
+  sweepPartials(folder);
+  const partial = partialPath(folder);
+  mkdirSync(partial);
   try {
     const executable = join(partial, 'chrome');
     await pipeline(createReadStream(archive), createBrotliDecompress(), createWriteStream(executable));

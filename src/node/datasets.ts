@@ -24,6 +24,7 @@ import {
   packCifar10,
 } from '../data/index.ts';
 import { ChecksumError, DataUnavailableError, FormatError, OptionError, StorageError } from '../errors.ts';
+import { parseJson } from '../json.ts';
 import { readFileChecked, writeFileAtomic } from './files.ts';
 import { cacheFolder } from './gpu.ts';
 
@@ -156,7 +157,7 @@ export interface FetchOptions {
 }
 
 /**
- * Puts a data set into the cache; does nothing where it is there already, intact.
+ * Puts a data set into the cache; does nothing where it is there already, intact, and no folder was named.
  * @returns the folder of its files
  * @throws OptionError for an unknown name, DataUnavailableError where it can't be had, ChecksumError where what came is
  * not what was published (nothing of that file is kept), StorageError where it can't be stored
@@ -168,7 +169,8 @@ export async function fetchDataset(name: string, options: FetchOptions = {}): Pr
   const files = Object.keys(source.files).length;
   const total = known === 'cifar10' && options.from === undefined ? files + 2 : files;
   const finish = () => options.onProgress?.({ what: 'here and checked', done: total, total });
-  if (await isIntact(known, home)) {
+  // A folder that was named is read, whatever is here: it may be wrong, and its owner wants to know.
+  if (options.from === undefined && (await isIntact(known, home))) {
     finish();
     return home;
   }
@@ -412,8 +414,17 @@ async function assertIntegrity(archive: string): Promise<void> {
 }
 
 async function readLabels(path: string): Promise<Uint8Array> {
-  const labels = JSON.parse(await readFile(path, 'utf8')) as number[];
-  return Uint8Array.from(labels);
+  const labels = parseJson(await readFile(path, 'utf8'));
+  if (
+    Array.isArray(labels) &&
+    labels.every((label) => Number.isInteger(label) && label >= 0 && label < 256)
+  ) {
+    return Uint8Array.from(labels as number[]);
+  }
+  throw new FormatError('The labels are no list of bytes.', {
+    where: path,
+    remedy: 'get the data set again: webgpu-bnn data cifar10',
+  });
 }
 
 /**

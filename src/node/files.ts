@@ -1,6 +1,7 @@
 /** Files that are either the old ones or the new ones, never half of each. */
-import { randomBytes } from 'node:crypto';
 import {
+  access,
+  constants,
   type FileHandle,
   mkdir,
   open,
@@ -11,9 +12,10 @@ import {
   stat,
   writeFile,
 } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { plainBytes } from '../bytes.ts';
 import { BnnError, StorageError } from '../errors.ts';
+import { partialPath, sweepPartials } from './partial.ts';
 
 /** Puts content into an open, empty file; tests replace it by one that fails. */
 export type WriteContent = (file: FileHandle, bytes: Uint8Array | string) => Promise<void>;
@@ -36,10 +38,7 @@ export async function writeFileAtomic(
 ): Promise<void> {
   const target = await realpath(path).catch(() => path);
   const folder = dirname(target);
-  const partial = join(
-    folder,
-    `.${basename(target)}.${process.pid}-${randomBytes(4).toString('hex')}.partial`,
-  );
+  const partial = partialPath(target);
   let created = false;
   try {
     if (await isStream(target)) {
@@ -51,7 +50,8 @@ export async function writeFileAtomic(
       }
       return await writeFile(target, bytes);
     }
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
+    sweepPartials(target);
     const file = await open(partial, 'wx');
     created = true;
     try {
@@ -69,6 +69,30 @@ export async function writeFileAtomic(
     throw storageError('The file could not be written; what was there before is untouched.', path, cause);
   }
   await syncFolder(folder);
+}
+
+/**
+ * Makes a folder and those above it. Node says "no such folder" of one that lies in a folder which nobody may write to, or
+ * on a disk that is read-only: what keeps it from being made is told instead.
+ */
+export async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true });
+  } catch (cause) {
+    const above = await nearestThatIs(folder);
+    await access(above, constants.W_OK);
+    throw cause;
+  }
+}
+
+/** The nearest folder above a path that there is. */
+async function nearestThatIs(path: string): Promise<string> {
+  const above = dirname(path);
+  const isThere = await stat(above).then(
+    () => true,
+    () => false,
+  );
+  return isThere || above === path ? above : nearestThatIs(above);
 }
 
 async function isStream(path: string): Promise<boolean> {
@@ -110,6 +134,9 @@ const REMEDIES: Readonly<Record<string, readonly [given: string, remedy: string]
   ENOTDIR: ['a part of the path is a file, not a folder', 'name another path'],
   EEXIST: ['a part of the path is a file, not a folder', 'name another path'],
   ENOENT: ['there is no such file or folder', 'check the path'],
+  ELOOP: ['links that lead in a circle', 'name another path'],
+  EBUSY: ['it is in use', 'close what uses it, and try again'],
+  EIO: ['the disk does not work', 'name a folder on another disk'],
   ENAMETOOLONG: ['the name is too long', 'name a shorter path'],
   ERR_FS_FILE_TOO_LARGE: ['the file is larger than 2 GiB', 'name a smaller file'],
   EMFILE: ['too many files are open', 'raise the limit: ulimit -n 4096'],

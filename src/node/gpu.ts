@@ -3,7 +3,7 @@
  * none, on SwiftShader, the software Vulkan driver that `@sparticuz/chromium` carries. A driver that the Vulkan loader's
  * own variables name is taken even where it is software; so is Mesa's llvmpipe, which is the faster of the two.
  */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -17,6 +17,7 @@ import { Gpu } from '../gpu/index.ts';
 import { assertKnownOptions, namesOf } from '../options.ts';
 import { choicesFile } from './choices.ts';
 import { nappingUntil } from './naps.ts';
+import { partialPath, sweepPartials } from './partial.ts';
 
 export interface NodeGpuOptions {
   /**
@@ -165,16 +166,17 @@ export function cacheFolder(): string {
 export async function unpackOnce(archive: string, name: string): Promise<string> {
   const folder = join(cacheFolder(), name);
   if (existsSync(folder)) return folder;
-  let partial: string | undefined;
+  const partial = partialPath(folder);
   try {
     mkdirSync(dirname(folder), { recursive: true });
-    partial = mkdtempSync(`${folder}.partial-`);
+    sweepPartials(folder);
+    mkdirSync(partial);
     // Not strict, it would only warn of a full disk, and half a driver would stay in the cache.
     const unpack = extract({ cwd: partial, strict: true });
     await pipeline(Readable.from([readFileSync(archive)]), createBrotliDecompress(), unpack);
     renameSync(partial, folder);
   } catch (cause) {
-    if (partial !== undefined) rmSync(partial, { recursive: true, force: true });
+    rmSync(partial, { recursive: true, force: true });
     // Another process may have been faster; its copy is as good.
     if (existsSync(folder)) return folder;
     throw new StorageError('The software adapter could not be unpacked.', {

@@ -9,6 +9,7 @@ import {
   type SafetensorsHeader,
   safetensorsHeaderEnd,
 } from '../formats/safetensors.ts';
+import { parseJson } from '../json.ts';
 import { readFileChecked, storageError } from './files.ts';
 
 /** One open file: its header is in memory, its tensors are not. */
@@ -159,7 +160,7 @@ async function shardsOf(
     });
   let index: unknown;
   try {
-    index = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    index = parseJson(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (cause) {
     throw wrong(String(cause), cause);
   }

@@ -63,43 +63,49 @@ export function damage(source: Uint8Array<ArrayBuffer>, round: number): Uint8Arr
   return bytes;
 }
 
-/** Characters that a message may have: a screen. */
-export const LONGEST_MESSAGE = 4000;
-
 export interface Outcome {
   readonly refused: number;
   readonly read: number;
+  /** Bytes of the arrays that were made for one file, at most. */
+  readonly most: number;
 }
 
-/** A message is no longer than a screen. */
-const MOST_CHARACTERS = 4000;
+/** Characters of a message: it fits a screen, whatever stood in the file. */
+export const LONGEST_MESSAGE = 4000;
 
 /**
  * Lets a reader read what `make` gives, round after round.
  * @param options.allocation bytes of the largest array that the reader, and what damages files, may make
+ * @param options.held bytes of all arrays together that the reader may make for one file
  * @returns how many were refused by an error of ours, and how many were read; anything else fails the test
  */
 export function attack<T>(
   rounds: number,
   make: (round: number) => T,
   read: (damaged: T) => unknown,
-  options: { readonly allocation: number; readonly first?: number },
+  options: { readonly allocation: number; readonly held?: number; readonly first?: number },
 ): Outcome {
   const first = options.first ?? 0;
-  return withAllocationLimit(options.allocation, () => {
+  const { held = Number.POSITIVE_INFINITY } = options;
+  return withAllocationLimit(options.allocation, (made) => {
     let refused = 0;
+    let most = 0;
     for (let round = first; round < first + rounds; round++) {
       const damaged = make(round);
+      made.bytes = 0;
       try {
         read(damaged);
       } catch (error) {
         if (!(error instanceof BnnError)) expect.fail(`round ${round}: ${String(error)}`);
         const { length } = error.message;
-        if (length > MOST_CHARACTERS) expect.fail(`round ${round}: a message of ${length} characters`);
+        if (length > LONGEST_MESSAGE) expect.fail(`round ${round}: a message of ${length} characters`);
         refused += 1;
       }
+      most = Math.max(most, made.bytes);
+      if (made.bytes > held)
+        expect.fail(`round ${round}: ${made.bytes} bytes were made, at most ${held} are allowed`);
     }
-    return { refused, read: rounds - refused };
+    return { refused, read: rounds - refused, most };
   });
 }
 
@@ -113,7 +119,8 @@ const ARRAYS = [
 ] as const;
 
 /** Runs `body` while typed arrays above a size can't be made by their length. */
-function withAllocationLimit<T>(limit: number, body: () => T): T {
+function withAllocationLimit<T>(limit: number, body: (made: { bytes: number }) => T): T {
+  const made = { bytes: 0 };
   const globals = globalThis as unknown as Record<string, new (...args: unknown[]) => object>;
   const originals = ARRAYS.map((name) => [name, globals[name]] as const);
   for (const [name, original] of originals) {
@@ -125,12 +132,13 @@ function withAllocationLimit<T>(limit: number, body: () => T): T {
         if (typeof length === 'number' && length * width > limit) {
           throw new RangeError(`${length * width} bytes were asked for, at most ${limit} are allowed`);
         }
+        if (typeof length === 'number') made.bytes += length * width;
         return Reflect.construct(target, args, newTarget === globals[name] ? target : newTarget) as object;
       },
     });
   }
   try {
-    return body();
+    return body(made);
   } finally {
     for (const [name, original] of originals) if (original !== undefined) globals[name] = original;
   }

@@ -8,6 +8,7 @@ import { exportTflite, importTflite } from '../../src/formats/tflite/index.ts';
 import { readZipWith } from '../../src/formats/zip.ts';
 import { initialValues, sequential } from '../../src/graph/index.ts';
 import { batchNormalization, flatten, maxPool2d, quantConv2d, quantDense } from '../../src/layers/index.ts';
+import { parseStory } from '../../src/reports/story.ts';
 import { damage, randomOf } from './attack.ts';
 
 export interface Attack {
@@ -18,6 +19,8 @@ export interface Attack {
   readonly read: (damaged: never) => unknown;
   /** Bytes of the largest array that the reader may make. */
   readonly allocation: number;
+  /** Bytes of all arrays that it may make for one file: what SECURITY.md says. */
+  readonly held: number;
 }
 
 const BINARY = { kernelQuantizer: 'steSign', inputQuantizer: 'steSign' } as const;
@@ -77,7 +80,25 @@ function damagedFolder(round: number): Map<string, Uint8Array> {
   return files;
 }
 
+const story = JSON.stringify({
+  run: {
+    ...{ dataset: 'mnist', model: 'mlp', epochs: 2, batch: 100, optimizer: 'adam', loss: 'squaredHinge' },
+    ...{ lr: { from: 0.02, to: 0.001, decay: 'exponential' }, seed: 1, fanScaled: false, augment: false },
+  },
+  initial: [{ name: 'dense1/kernel', angleDegrees: 30 }],
+  epochs: [],
+});
+const text = new TextEncoder().encode(story);
+
 export const ATTACKS: readonly Attack[] = [
+  {
+    name: 'record of a run',
+    rounds: 30_000,
+    make: (round) => new TextDecoder().decode(damage(text, round)),
+    read: (damaged: string) => parseStory(damaged, 'story'),
+    allocation: 2 * text.length + 64,
+    held: 4096,
+  },
   {
     name: "this library's own model file",
     rounds: 100_000,
@@ -85,6 +106,7 @@ export const ATTACKS: readonly Attack[] = [
     read: (bytes: Uint8Array<ArrayBuffer>) => decodeModel(bytes),
     // Tensors are views into the file.
     allocation: 2 * own.length,
+    held: 4 * own.length,
   },
   {
     name: 'zip archive',
@@ -93,6 +115,7 @@ export const ATTACKS: readonly Attack[] = [
     read: (bytes: Uint8Array<ArrayBuffer>) => readZipWith(inflateSync, bytes, 'zip'),
     // What deflate can make of the archive at most.
     allocation: 1032 * 2 * archive.length,
+    held: 2 ** 24 + 64 * 2 * archive.length,
   },
   {
     name: 'BNN-PYNQ folder',
@@ -101,6 +124,7 @@ export const ATTACKS: readonly Attack[] = [
     read: (files: Map<string, Uint8Array>) => readBnnPynq(files),
     // Kernels take fewer bytes than the files that they come from, and a file becomes a little longer here.
     allocation: Math.max(...[...folder.values()].map(({ length }) => length)) + 64,
+    held: 8 * [...folder.values()].reduce((sum, { length }) => sum + length, 0),
   },
 ];
 
@@ -114,6 +138,7 @@ export const ALL_ATTACKS: readonly Attack[] = [
     read: (bytes: Uint8Array<ArrayBuffer>) => importOnnx(bytes),
     // Constants are folded in float64.
     allocation: 8 * 2 ** 26,
+    held: 8 * 2 ** 27,
   },
   {
     name: 'TensorFlow Lite',
@@ -122,5 +147,6 @@ export const ALL_ATTACKS: readonly Attack[] = [
     read: (bytes: Uint8Array<ArrayBuffer>) => importTflite(bytes),
     // What `importTflite` says.
     allocation: 64 * 2 * lite.length + 4e6,
+    held: 256 * 2 * lite.length + 16e6,
   },
 ];

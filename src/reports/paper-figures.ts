@@ -6,7 +6,26 @@ import type {
   RandomAngles,
   RotatedAngles,
 } from '../index.ts';
-import { AXIS, colourOf, draw, escapeHtml, figure, HEIGHT, INK, SMALL_HEIGHT, SOFT, whole } from './html.ts';
+import { type Html, html } from './html.ts';
+import { charts } from './page.ts';
+import {
+  AXIS,
+  colourOf,
+  draw,
+  FAINT,
+  figure,
+  GREYS,
+  HEIGHT,
+  INK,
+  named,
+  PLOT,
+  type Plot,
+  type PlotAxis,
+  SMALL_HEIGHT,
+  SOFT,
+  WIDTH,
+} from './plots.ts';
+import { percent, shortName, whole } from './words.ts';
 
 /** Counts in equal bins. */
 interface Bins {
@@ -34,47 +53,25 @@ export interface PaperLayer {
   readonly continuousAccuracy: number;
 }
 
-const PLOT = { left: 64, right: 20, top: 28, bottom: 48 };
-/** Names that fit one line of a legend. */
-const LEGEND_COLUMNS = 5;
-const LEGEND_LINE = 18;
-
-/** A legend of as many lines as it needs, and how much of the chart's height they take. */
-function legendOf(names: readonly string[]): { readonly legend: object[]; readonly height: number } {
-  const rows = Math.ceil(names.length / LEGEND_COLUMNS);
-  const legend = Array.from({ length: rows }, (_, row) => ({
-    top: LEGEND_LINE * row,
-    left: 'center',
-    itemWidth: 14,
-    itemGap: 16,
-    textStyle: { color: INK },
-    data: names.slice(row * LEGEND_COLUMNS, (row + 1) * LEGEND_COLUMNS),
-  }));
-  return { legend, height: LEGEND_LINE * rows };
-}
-
-const named = (name: string) => ({ name, nameLocation: 'middle', nameGap: 28 });
-
 interface Line {
   readonly name: string;
   readonly points: readonly (readonly [x: number, y: number])[];
+  readonly colour?: string | undefined;
   readonly dashed?: boolean;
   readonly dots?: boolean;
 }
 
-/** Lines with a legend. */
+/** Lines of values. */
 function lines(
   all: readonly Line[],
-  axes: { readonly x: object; readonly y: object; readonly mark?: object },
-): string {
-  const { legend, height } = legendOf(all.map(({ name }) => name));
-  return draw(HEIGHT + height, {
-    grid: { ...PLOT, top: PLOT.top + height },
-    legend,
+  axes: { readonly x: PlotAxis; readonly y: PlotAxis; readonly mark?: object },
+): Plot {
+  return draw(HEIGHT, {
+    grid: PLOT,
     xAxis: { ...AXIS, type: 'value', ...axes.x },
     yAxis: { ...AXIS, type: 'value', ...axes.y },
-    series: all.map(({ name, points, dashed, dots }, index) => {
-      const color = dashed ? INK : colourOf(index);
+    series: all.map(({ name, points, colour, dashed, dots }, index) => {
+      const color = dashed ? INK : (colour ?? colourOf(index));
       return {
         type: 'line',
         name,
@@ -89,6 +86,12 @@ function lines(
       };
     }),
   });
+}
+
+/** The colour of a layer, whatever its weights are called in a list. */
+function colourIn(layers: readonly PaperLayer[], name: string): string | undefined {
+  const index = layers.findIndex((layer) => layer.name === shortName(name));
+  return index < 0 ? undefined : colourOf(index);
 }
 
 /** A dotted line at 37.07 degrees, across an axis. */
@@ -106,7 +109,7 @@ function landmark(axis: 'xAxis' | 'yAxis'): object {
   };
 }
 
-export function randomChart(random: readonly RandomAngles[]): string {
+export function randomChart(random: readonly RandomAngles[]): Plot {
   return lines(
     random.map(({ dimension, vectors, counts }) => {
       // Two bins in one: there are vectors enough for degrees, not for halves of them.
@@ -130,7 +133,7 @@ export function randomChart(random: readonly RandomAngles[]): string {
   );
 }
 
-export function spreadChart(layers: readonly PaperLayer[]): string {
+export function spreadChart(layers: readonly PaperLayer[]): Plot {
   const shown = layers.filter(({ filters, sdAngle }) => filters > 1 && sdAngle > 0);
   const expected = shown
     .map(({ dimension, expectedSd }) => [dimension, expectedSd] as const)
@@ -143,7 +146,7 @@ export function spreadChart(layers: readonly PaperLayer[]): string {
       ...AXIS,
       ...logarithmic,
       name: 'standard deviation, degrees',
-      nameTextStyle: { color: INK, align: 'left' },
+      nameTextStyle: { ...AXIS.nameTextStyle, align: 'left' },
     },
     series: [
       {
@@ -154,13 +157,15 @@ export function spreadChart(layers: readonly PaperLayer[]): string {
       },
       ...shown.map(({ name, dimension, sdAngle }, index) => ({
         type: 'line',
+        name,
         data: [[dimension, sdAngle]],
         symbol: 'circle',
         symbolSize: 9,
         itemStyle: { color: colourOf(layers.findIndex((layer) => layer.name === name)) },
         label: {
           show: true,
-          formatter: name,
+          // A function, since a text may hold what ECharts takes for a place to fill in.
+          formatter: () => name,
           color: INK,
           position: index % 2 === 0 ? 'left' : 'right',
         },
@@ -169,7 +174,7 @@ export function spreadChart(layers: readonly PaperLayer[]): string {
   });
 }
 
-export function rotationChart(rotation: readonly RotatedAngles[]): string {
+export function rotationChart(rotation: readonly RotatedAngles[]): Plot {
   return lines(
     [
       {
@@ -191,23 +196,35 @@ export function rotationChart(rotation: readonly RotatedAngles[]): string {
   );
 }
 
-export function ternaryChart({ thresholds, ternaryExpected, measured }: FewBitCurves): string {
+export function ternaryChart(
+  { thresholds, ternaryExpected, measured }: FewBitCurves,
+  layers: readonly PaperLayer[],
+): Plot {
   const points = (values: readonly number[]) =>
     thresholds.map((threshold, i) => [threshold, values[i] ?? 0] as const).filter(([, angle]) => angle < 60);
   return lines(
     [
-      ...measured.map(({ name, ternary }) => ({ name: shortName(name), points: points(ternary) })),
+      ...measured.map(({ name, ternary }) => ({
+        name: shortName(name),
+        colour: colourIn(layers, name),
+        points: points(ternary),
+      })),
       { name: 'closed form', points: points(ternaryExpected), dashed: true },
     ],
     { x: { ...named('threshold') }, y: { name: 'degrees', scale: true } },
   );
 }
 
-export function bitsChart({ bitsExpected, measured }: FewBitCurves): string {
+export function bitsChart({ bitsExpected, measured }: FewBitCurves, layers: readonly PaperLayer[]): Plot {
   const points = (values: readonly number[]) => values.map((angle, i) => [i + 1, angle] as const);
   return lines(
     [
-      ...measured.map(({ name, bits }) => ({ name: shortName(name), points: points(bits), dots: true })),
+      ...measured.map(({ name, bits }) => ({
+        name: shortName(name),
+        colour: colourIn(layers, name),
+        points: points(bits),
+        dots: true,
+      })),
       { name: 'closed form', points: points(bitsExpected), dashed: true },
     ],
     {
@@ -217,7 +234,7 @@ export function bitsChart({ bitsExpected, measured }: FewBitCurves): string {
   );
 }
 
-export function latentChart({ from, to, counts }: Bins, index: number): string {
+export function latentChart({ from, to, counts }: Bins, index: number): Plot {
   const width = (to - from) / counts.length;
   const total = counts.reduce((sum, count) => sum + count, 0);
   return draw(SMALL_HEIGHT, {
@@ -234,15 +251,16 @@ export function latentChart({ from, to, counts }: Bins, index: number): string {
     series: [
       {
         type: 'bar',
+        name: 'density',
         data: counts.map((count, bin) => [from + (bin + 0.5) * width, count / (total * width)]),
-        barWidth: (0.95 * (520 - 68)) / counts.length,
+        barWidth: (0.95 * (WIDTH - 68)) / counts.length,
         itemStyle: { color: colourOf(index) },
       },
     ],
   });
 }
 
-export function correlationChart(layers: readonly PaperLayer[]): string {
+export function correlationChart(layers: readonly PaperLayer[]): Plot {
   const names = layers.map(({ name }) => name);
   const series: readonly (readonly [string, (pairs: LayerProportionality) => number | undefined])[] = [
     ['weights', ({ weights }) => weights.meanR],
@@ -250,10 +268,8 @@ export function correlationChart(layers: readonly PaperLayer[]): string {
     ['activations', ({ activations }) => activations?.meanR],
     ['both', ({ both }) => both?.meanR],
   ];
-  const { legend, height } = legendOf([...series.map(([name]) => name), 'cos θ']);
-  return draw(HEIGHT + height, {
-    grid: { ...PLOT, top: PLOT.top + height },
-    legend,
+  return draw(HEIGHT, {
+    grid: PLOT,
     xAxis: { ...AXIS, type: 'category', data: names },
     yAxis: { ...AXIS, type: 'value', name: 'r', min: 0, max: 1 },
     series: [
@@ -261,7 +277,8 @@ export function correlationChart(layers: readonly PaperLayer[]): string {
         type: 'bar',
         name,
         data: layers.map(({ proportionality }) => of(proportionality) ?? '-'),
-        itemStyle: { color: colourOf(index), opacity: index === 1 ? 0.55 : 1 },
+        // Shades of grey: colours stand for layers.
+        itemStyle: { color: GREYS[index] ?? SOFT },
       })),
       {
         type: 'line',
@@ -270,14 +287,14 @@ export function correlationChart(layers: readonly PaperLayer[]): string {
         symbol: 'diamond',
         symbolSize: 9,
         showAllSymbol: true,
-        itemStyle: { color: INK },
+        itemStyle: { color: colourOf(1) },
         lineStyle: { width: 0 },
       },
     ],
   });
 }
 
-export function accuracyChart(layers: readonly PaperLayer[], accuracy: number): string {
+export function accuracyChart(layers: readonly PaperLayer[], accuracy: number): Plot {
   const points = layers.map(({ continuousAccuracy }) => 100 * (continuousAccuracy - accuracy));
   const most = Math.max(2, Math.ceil(Math.max(...points.map(Math.abs))));
   return draw(HEIGHT, {
@@ -293,13 +310,14 @@ export function accuracyChart(layers: readonly PaperLayer[], accuracy: number): 
       ...AXIS,
       type: 'value',
       name: 'percentage points',
-      nameTextStyle: { color: INK, align: 'left' },
+      nameTextStyle: { ...AXIS.nameTextStyle, align: 'left' },
       min: -most,
       max: most,
     },
     series: [
       {
         type: 'bar',
+        name: 'difference',
         data: points.map((value, index) => ({ value, itemStyle: { color: colourOf(index) } })),
         barWidth: '50%',
         label: {
@@ -322,7 +340,10 @@ export function accuracyChart(layers: readonly PaperLayer[], accuracy: number): 
 }
 
 /** Maps of the pairs of a layer: weights, weights on permuted data, activations. */
-export function pairMaps({ name, products, weights, permuted, activations }: LayerProportionality): string {
+export function pairMaps(
+  { name, products, weights, permuted, activations }: LayerProportionality,
+  colour: string,
+): Html {
   const about = (r: number, change: number) => `r = ${r.toFixed(3)}, signs change in ${percent(change)}.`;
   const maps = [
     { title: 'weights', x: 'A·w_c', y: 'A·w_b', pairs: weights },
@@ -334,12 +355,12 @@ export function pairMaps({ name, products, weights, permuted, activations }: Lay
       : figure(
           `${name}: ${title}`,
           about(pairs.meanR, pairs.meanSignChange),
-          pairMap(pairs.histogram, x, y),
+          pairMap(pairs.histogram, x, y, colour),
           'map',
         ),
   );
-  return `<h3>${escapeHtml(name)} <small>${whole(products)} products a filter</small></h3>
-<section class="charts maps">${maps.join('\n')}</section>`;
+  return html`<h3>${name} <small>${whole(products)} products a filter</small></h3>
+${charts(maps, 'maps')}`;
 }
 
 /** Shades of a map; each one is a fixed factor in counts. */
@@ -350,7 +371,8 @@ function pairMap(
   { bins, x0, y0, cellX, cellY, counts }: PairHistogram,
   xName: string,
   yName: string,
-): string {
+  colour: string,
+): Html {
   const [left, top, size] = [46, 10, 240];
   const cell = size / bins;
   const most = Math.max(1, ...counts);
@@ -361,10 +383,9 @@ function pairMap(
     const [column, row] = [at % bins, bins - 1 - Math.floor(at / bins)];
     paths[shade] += `M${column} ${row}h1v1h-1z`;
   });
+  const opacity = (shade: number) => ((shade + 1) / SHADES).toFixed(3);
   const shades = paths.map((path, shade) =>
-    path === ''
-      ? ''
-      : `<path d="${path}" fill="var(--s1)" fill-opacity="${((shade + 1) / SHADES).toFixed(3)}"/>`,
+    path === '' ? undefined : html`<path d="${path}" fill="${colour}" fill-opacity="${opacity(shade)}"/>`,
   );
   const ticks = (from: number, range: number) => {
     const step = niceStep(range / 3);
@@ -372,23 +393,35 @@ function pairMap(
     const count = Math.floor((from + range) / step) - first + 1;
     return Array.from({ length: count }, (_, i) => (first + i) * step);
   };
-  const text = (x: number, y: number, content: string, anchor: string, colour = INK) =>
-    `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}" fill="${colour}">${escapeHtml(content)}</text>`;
+  const text = (x: number, y: number, content: string, anchor: string) =>
+    html`<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}" fill="${INK}">${content}</text>`;
   const [rangeX, rangeY] = [bins * cellX, bins * cellY];
   const horizontal = ticks(x0, rangeX).map((value) => {
     const at = left + (size * (value - x0)) / rangeX;
-    return `<path d="M${at.toFixed(1)} ${top + size}v4" stroke="var(--faint)"/>${text(at, top + size + 16, tickText(value), 'middle')}`;
+    return html`<path d="M${at.toFixed(1)} ${top + size}v4" stroke="${FAINT}"/>${text(at, top + size + 16, tickText(value), 'middle')}`;
   });
   const vertical = ticks(y0, rangeY).map((value) => {
     const at = top + size - (size * (value - y0)) / rangeY;
-    return `<path d="M${left} ${at.toFixed(1)}h-4" stroke="var(--faint)"/>${text(left - 6, at + 4, tickText(value), 'end')}`;
+    return html`<path d="M${left} ${at.toFixed(1)}h-4" stroke="${FAINT}"/>${text(left - 6, at + 4, tickText(value), 'end')}`;
   });
-  return `<svg viewBox="0 0 300 294" font-size="11" font-family="system-ui, sans-serif">
-<rect x="${left}" y="${top}" width="${size}" height="${size}" fill="none" stroke="var(--faint)"/>
-<g shape-rendering="crispEdges" transform="translate(${left} ${top}) scale(${cell.toFixed(4)})">${shades.join('')}</g>
-${horizontal.join('')}${vertical.join('')}
+  // What a shade stands for: each begins at the count of its left edge.
+  const scaleTop = top + size + 44;
+  const scale = paths.map((_, shade) => {
+    const x = left + (size * shade) / SHADES;
+    return html`<rect x="${x}" y="${scaleTop}" width="${size / SHADES}" height="8" fill="${colour}" fill-opacity="${opacity(shade)}"/>`;
+  });
+  const least = (shade: number) => whole(Math.max(1, Math.expm1((shade * Math.log1p(most)) / SHADES)));
+  const marks = [0, SHADES / 2].map((shade) =>
+    text(left + (size * shade) / SHADES, scaleTop + 22, least(shade), 'start'),
+  );
+  return html`<svg viewBox="0 0 300 322" font-size="11" font-family="system-ui, sans-serif">
+<rect x="${left}" y="${top}" width="${size}" height="${size}" fill="none" stroke="${FAINT}"/>
+<g shape-rendering="crispEdges" transform="translate(${left} ${top}) scale(${cell.toFixed(4)})">${shades}</g>
+${horizontal}${vertical}
 ${text(left + size / 2, top + size + 34, xName, 'middle')}
 <g transform="rotate(-90 10 ${top + size / 2})">${text(10, top + size / 2, yName, 'middle')}</g>
+${scale}${marks}
+${text(left + size, scaleTop + 22, `${whole(most)} pairs`, 'end')}
 </svg>`;
 }
 
@@ -401,13 +434,4 @@ function niceStep(rough: number): number {
 
 function tickText(value: number): string {
   return Number(value.toPrecision(4)).toString().replace('-', '−');
-}
-
-export function percent(share: number): string {
-  return Number.isFinite(share) ? `${(100 * share).toFixed(2)} %` : '–';
-}
-
-/** `dense1/kernel` is `dense1`. */
-function shortName(name: string): string {
-  return name.replace(/\/kernel$/, '');
 }

@@ -1,26 +1,13 @@
-/**
- * The report of a training: `report.json` for machines and one self-contained `report.html` for people, which needs
- * neither scripts nor a network.
- */
-
+/** The report of a training: `report.json` for machines and one self-contained `report.html` for people. */
 import type { AdapterSummary, EpochInfo } from '../index.ts';
-import {
-  AXIS,
-  angleHistogram,
-  colourOf,
-  draw,
-  escapeHtml,
-  factRows,
-  figure,
-  HEIGHT,
-  INK,
-  page,
-  whole,
-} from './html.ts';
-import { megabytes } from './output.ts';
+import { type Html, html } from './html.ts';
+import { charts, type Fact, type Made, page, table } from './page.ts';
+import { AXIS, angleHistogram, colourOf, draw, figure, HEIGHT, named, PLOT, type Plot } from './plots.ts';
+import { megabytes, percent, shortName, whole } from './words.ts';
 
 export interface TrainReport {
   readonly version: 1;
+  readonly made: Made;
   readonly adapter: AdapterSummary;
   readonly dataset: string;
   readonly model: string;
@@ -40,6 +27,24 @@ export interface TrainReport {
   readonly layers: readonly LayerReport[];
   /** Of training; evaluation and start apart. */
   readonly seconds: number;
+  /** On the test images. */
+  readonly mistakes?: Mistakes;
+}
+
+export interface Mistakes {
+  readonly classes: readonly string[];
+  /** Images by label and by the class that they were taken for. */
+  readonly confusion: readonly (readonly number[])[];
+  /** The largest distance between the score of the class that an image was taken for, and that of its label, first. */
+  readonly surest: readonly {
+    /** Among the test images. */
+    readonly image: number;
+    readonly label: number;
+    readonly predicted: number;
+    readonly margin: number;
+    /** The image as PNG, in base64; empty where it is no picture. */
+    readonly png: string;
+  }[];
 }
 
 export interface EpochReport extends EpochInfo {
@@ -100,8 +105,7 @@ export interface LayerReport {
 /** The report as one HTML page. */
 export function renderReport(report: TrainReport): string {
   const { epochs, layers } = report;
-  const title = `${report.model} on ${report.dataset}`;
-  const charts = [
+  const pictures = [
     figure('Loss', 'Mean loss of an epoch on training and test images.', lossChart(epochs)),
     figure('Accuracy', 'Share of images classified right, in per cent.', accuracyChart(epochs)),
     figure(
@@ -114,8 +118,8 @@ export function renderReport(report: TrainReport): string {
       'Mean share of the weights whose sign changed in a step, per layer, on a logarithmic axis.',
       flipChart(epochs),
     ),
+    ...(report.samples === undefined ? [] : sampleCharts(report.samples)),
   ];
-  if (report.samples !== undefined) charts.push(...sampleCharts(report.samples));
   const histograms = layers.map((layer, index) =>
     figure(
       layer.name,
@@ -126,37 +130,36 @@ export function renderReport(report: TrainReport): string {
   );
   return page({
     kicker: 'webgpu-bnn training report',
-    title,
-    header: `<p class="figures"><strong>${percent(report.finalTestAccuracy)}</strong> test accuracy after ${epochs.length} epoch${epochs.length === 1 ? '' : 's'},
+    title: `${report.model} on ${report.dataset}`,
+    header: html`<p class="figures"><strong>${percent(report.finalTestAccuracy)}</strong> test accuracy after ${epochs.length} epoch${epochs.length === 1 ? '' : 's'},
 ${whole(report.seconds)} seconds of training, ${whole(report.imagesPerSecond)} images a second</p>`,
-    body: `<section class="charts">${charts.join('\n')}</section>
+    body: html`${charts(pictures)}
 <h2>Angles at the end</h2>
 <p>Each filter turns by an angle when its weights are replaced by their signs. The dotted lines mark the mean of uniform weights
 (30°, the start of training) and of random directions in many dimensions (37.07°); the dashed line marks the closed form for the
 layer's own dimension.</p>
-<section class="charts">${histograms.join('\n')}</section>
+${charts(histograms)}
 <h2>Layers</h2>
 ${layerTable(layers)}
+${report.mistakes === undefined ? undefined : mistakesOf(report.mistakes)}
 <h2>Epochs</h2>
-${epochTable(epochs)}
-<h2>Run</h2>
-${factsTable(report)}`,
+<details><summary>Loss and accuracy of every epoch</summary>${epochTable(epochs)}</details>`,
+    facts: factsOf(report),
+    made: report.made,
   });
 }
 
-/** Layers whose names fit one line of legend; more lines of it push the chart down. */
-const LEGEND_COLUMNS = 5;
 /** More points than this are drawn as a bare line. */
 const MAX_MARKERS = 15;
 
-function lossChart(epochs: readonly EpochReport[]): string {
+function lossChart(epochs: readonly EpochReport[]): Plot {
   return lines(numbersOf(epochs), { name: '' }, [
     { name: 'train', values: epochs.map(({ trainLoss }) => trainLoss) },
     { name: 'test', values: epochs.map(({ testLoss }) => testLoss) },
   ]);
 }
 
-function accuracyChart(epochs: readonly EpochReport[]): string {
+function accuracyChart(epochs: readonly EpochReport[]): Plot {
   return lines(numbersOf(epochs), { name: '%' }, [
     { name: 'train', values: epochs.map(({ trainAccuracy }) => 100 * trainAccuracy) },
     { name: 'test', values: epochs.map(({ testAccuracy }) => 100 * testAccuracy) },
@@ -164,7 +167,7 @@ function accuracyChart(epochs: readonly EpochReport[]): string {
 }
 
 /** From the start of the training (epoch 0) on. */
-function angleChart({ epochs, initial }: TrainReport): string {
+function angleChart({ epochs, initial }: TrainReport): Plot {
   return lines(
     [0, ...epochs.map(({ epoch }) => epoch)],
     { name: 'degrees' },
@@ -176,7 +179,7 @@ function angleChart({ epochs, initial }: TrainReport): string {
   );
 }
 
-function flipChart(epochs: readonly EpochReport[]): string {
+function flipChart(epochs: readonly EpochReport[]): Plot {
   return lines(
     numbersOf(epochs),
     { name: 'share', log: true },
@@ -189,7 +192,7 @@ function flipChart(epochs: readonly EpochReport[]): string {
 }
 
 /** What the tap saw, step by step. */
-function sampleCharts(samples: readonly SampleReport[]): string[] {
+function sampleCharts(samples: readonly SampleReport[]) {
   type Column = 'angleDegrees' | 'flippedSinceStart' | 'flipped' | 'saturated';
   const names = samples[0]?.layers.map(({ name }) => name) ?? [];
   const chart = (column: Column, unit: string, scale = 1) =>
@@ -245,25 +248,15 @@ function lines(
   places: readonly number[],
   axis: { name: string; log?: boolean; of?: string },
   all: readonly Line[],
-): string {
-  const legendRows = Math.ceil(all.length / LEGEND_COLUMNS);
+): Plot {
   const expected = all.flatMap((line) => line.expected ?? []);
-  return draw(HEIGHT + 18 * (legendRows - 1), {
-    grid: { left: 52, right: 16, top: 28 + 18 * legendRows, bottom: 48 },
-    legend: Array.from({ length: legendRows }, (_, row) => ({
-      top: 18 * row,
-      left: 'center',
-      itemWidth: 16,
-      textStyle: { color: INK },
-      data: all.slice(row * LEGEND_COLUMNS, (row + 1) * LEGEND_COLUMNS).map(({ name }) => name),
-    })),
+  return draw(HEIGHT, {
+    grid: PLOT,
     xAxis: {
       ...AXIS,
+      ...named(axis.of ?? 'epoch'),
       type: 'category',
-      name: axis.of ?? 'epoch',
-      nameLocation: 'middle',
-      nameGap: 28,
-      data: places.map(String),
+      data: places,
       boundaryGap: places.length === 1,
     },
     yAxis: {
@@ -275,8 +268,8 @@ function lines(
       ...(expected.length === 0
         ? {}
         : {
-            min: ({ min }: Extent) => Math.floor(Math.min(min, ...expected)),
-            max: ({ max }: Extent) => Math.ceil(Math.max(max, ...expected)),
+            min: ({ min }: Extent) => 2 * Math.floor(Math.min(min, ...expected) / 2),
+            max: ({ max }: Extent) => 2 * Math.ceil(Math.max(max, ...expected) / 2),
           }),
       ...(axis.log ? { axisLabel: { ...AXIS.axisLabel, formatter: powerOfTen } } : {}),
     },
@@ -318,50 +311,110 @@ function powerOfTen(value: number): string {
   return `10${digits.map((digit) => (digit === '-' ? '⁻' : '⁰¹²³⁴⁵⁶⁷⁸⁹'[Number(digit)])).join('')}`;
 }
 
-function layerTable(layers: readonly LayerReport[]): string {
-  const rows = layers.map(
-    (layer) =>
-      `<tr><th scope="row">${escapeHtml(layer.name)}</th><td>${layer.shape.join(' × ')}</td><td>${layer.bits}</td>` +
-      `<td>${layer.angleDegrees.toFixed(2)}° ± ${layer.angleSd.toFixed(2)}°</td><td>${layer.angleExpected.toFixed(2)}°</td>` +
-      `<td>${layer.flipRatio.toExponential(2)}</td></tr>`,
+function layerTable(layers: readonly LayerReport[]) {
+  return table(
+    ['layer', 'shape', 'bits', 'angle to its sign', 'expected', 'flips a step'],
+    layers.map((layer) => [
+      layer.name,
+      layer.shape.join(' × '),
+      String(layer.bits),
+      `${layer.angleDegrees.toFixed(2)}° ± ${layer.angleSd.toFixed(2)}°`,
+      `${layer.angleExpected.toFixed(2)}°`,
+      layer.flipRatio.toExponential(2),
+    ]),
   );
-  return `<div class="scroll"><table><thead><tr><th>layer</th><th>shape</th><th>bits</th><th>angle to its sign</th><th>expected</th><th>flips a step</th></tr></thead>
-<tbody>${rows.join('\n')}</tbody></table></div>`;
 }
 
-function epochTable(epochs: readonly EpochReport[]): string {
-  const rows = epochs.map(
-    (epoch) =>
-      `<tr><th scope="row">${epoch.epoch}</th><td>${epoch.trainLoss.toFixed(4)}</td><td>${percent(epoch.trainAccuracy)}</td>` +
-      `<td>${epoch.testLoss.toFixed(4)}</td><td>${percent(epoch.testAccuracy)}</td>` +
-      `<td>${epoch.learningRate.toPrecision(3)}</td><td>${epoch.seconds.toFixed(1)}</td></tr>`,
+/** More classes than this make a table that nobody can read. */
+const MOST_CLASSES = 40;
+
+function mistakesOf({ classes, confusion, surest }: Mistakes): Html {
+  const nameOf = (label: number) => classes[label] ?? String(label);
+  const row = (counts: readonly number[], label: number): Html => {
+    const all = counts.reduce((sum, count) => sum + count, 0);
+    const cell = (count: number, predicted: number) => {
+      // Mistakes are few beside what is right: their colour is as strong as their root.
+      const share = all > 0 ? Math.sqrt(count / all) : 0;
+      const colour = `var(${predicted === label ? '--s3' : '--s5'})`;
+      const shade = `background: color-mix(in srgb, ${colour} ${Math.round(70 * share)}%, transparent)`;
+      return html`<td style="${shade}">${count === 0 ? '' : whole(count)}</td>`;
+    };
+    return html`<tr><th scope="row">${nameOf(label)}</th>${counts.map(cell)}</tr>`;
+  };
+  const matrix = html`<div class="scroll"><table class="confusion"><thead><tr><th>is, taken for</th>${classes.map(
+    (name) => html`<th>${name}</th>`,
+  )}</tr></thead>
+<tbody>${confusion.map(row)}</tbody></table></div>`;
+  const pictures = surest
+    .filter(({ png }) => png !== '')
+    .map(
+      ({
+        image,
+        label,
+        predicted,
+        png,
+      }) => html`<figure><img src="data:image/png;base64,${png}" alt="test image ${image}">
+<figcaption>${nameOf(predicted)}, is ${nameOf(label)}<br><span>image ${image}</span></figcaption></figure>`,
+    );
+  return html`<h2>Mistakes</h2>
+<p>Test images by their class (rows) and by the class that the network takes them for (columns).</p>
+${classes.length <= MOST_CLASSES ? matrix : undefined}
+${
+  pictures.length === 0
+    ? undefined
+    : html`<p>Wrong by the largest margin: the class that was taken, and the right one.</p>
+<section class="wrong">${pictures}</section>`
+}`;
+}
+
+function epochTable(epochs: readonly EpochReport[]) {
+  return table(
+    ['epoch', 'training loss', 'training accuracy', 'test loss', 'test accuracy', 'learning rate', 'seconds'],
+    epochs.map((epoch) => [
+      String(epoch.epoch),
+      epoch.trainLoss.toFixed(4),
+      percent(epoch.trainAccuracy),
+      epoch.testLoss.toFixed(4),
+      percent(epoch.testAccuracy),
+      epoch.learningRate.toPrecision(3),
+      epoch.seconds.toFixed(1),
+    ]),
   );
-  return `<details><summary>Loss and accuracy of every epoch</summary><div class="scroll"><table><thead><tr><th>epoch</th><th>training loss</th><th>training accuracy</th><th>test loss</th><th>test accuracy</th><th>learning rate</th><th>seconds</th></tr></thead>
-<tbody>${rows.join('\n')}</tbody></table></div></details>`;
 }
 
-function percent(share: number): string {
-  return `${(100 * share).toFixed(2)} %`;
-}
-
-function factsTable(report: TrainReport): string {
-  const facts: [string, string][] = [
+function factsOf(report: TrainReport): Fact[] {
+  return [
     ['adapter', report.adapter.name],
     ['hardware', report.adapter.software ? 'no: a software adapter' : 'yes'],
     ['data set', report.dataset],
     ['model', report.model],
     ['seed', String(report.seed)],
-    ...Object.entries(report.options).map(([name, value]): [string, string] => [
-      name,
-      typeof value === 'object' ? JSON.stringify(value) : String(value),
-    ]),
+    ...Object.entries(report.options).map(([name, value]): Fact => [optionName(name), optionText(value)]),
     ['GPU memory, most at once', megabytes(report.peakGpuBytes)],
     ['SHA-256 of the weights', report.weightsSha256],
   ];
-  return factRows(facts);
 }
 
-/** `dense1/kernel` is `dense1` where there is no doubt. */
-function shortName(name: string): string {
-  return name.replace(/\/kernel$/, '');
+const OPTION_NAMES: Readonly<Record<string, string>> = {
+  lr: 'learning rate',
+  batch: 'images a step',
+  fanScaled: "steps scaled by the layer's fan",
+  augment: 'images augmented',
+  trainSamples: 'training images',
+  testSamples: 'test images',
+};
+
+function optionName(name: string): string {
+  return Object.hasOwn(OPTION_NAMES, name) ? (OPTION_NAMES[name] ?? name) : name;
+}
+
+/** `0.02 to 0.001, exponentially` for a learning rate that decays. */
+export function optionText(value: unknown): string {
+  if (typeof value === 'boolean') return value ? 'yes' : 'no';
+  if (typeof value !== 'object' || value === null) return String(value);
+  const { from, to, decay, everyEpochs } = value as Readonly<Record<string, unknown>>;
+  if (decay === 'halving') return `${from}, halved every ${everyEpochs} epochs`;
+  if (from === undefined || to === undefined) return JSON.stringify(value);
+  const how = { exponential: ', exponentially', linear: ', in a line', cosine: ', as a cosine falls' };
+  return `${from} to ${to}${how[decay as keyof typeof how] ?? ''}`;
 }

@@ -1,13 +1,27 @@
 /** The report of `webgpu-bnn bench` as one self-contained page: rooflines, ratios, and every table. */
-import type { Ceilings, ProductResult } from '../bench/index.ts';
-import type { BenchReport } from './bench.ts';
+import type { BenchFigures, Ceilings, ProductResult } from '../bench/index.ts';
+import type { Gpu } from '../index.ts';
 import { leftOutOf, SECTIONS, seconds, type TextTable, tablesOf } from './bench-tables.ts';
-import { AXIS, colourOf, draw, escapeHtml, factRows, figure, HEIGHT, INK, page, SOFT, SORT } from './html.ts';
+import { type Html, html } from './html.ts';
+import { type Cell, charts, type Fact, type Made, page, table } from './page.ts';
+import { AXIS, colourOf, draw, figure, HEIGHT, INK, named, PLOT, type Plot, SOFT } from './plots.ts';
+
+/** What a run found, and where it ran. */
+export interface BenchReport extends BenchFigures {
+  readonly adapter: Gpu['adapter'] & { readonly name: string };
+  /** The program around WebGPU, as in `Node v20.20.2`. */
+  readonly host: string;
+  readonly toggles: readonly string[];
+  readonly made: Made;
+  /** How long the whole run took. */
+  readonly seconds: number;
+}
 
 export function renderBench(report: BenchReport): string {
   const { ceilings, kernels, layers, peers, adapter } = report;
+  const leftOut = leftOutOf(report);
   const products = [...kernels, ...layers];
-  const charts =
+  const pictures =
     ceilings === undefined || products.length === 0
       ? []
       : [
@@ -28,7 +42,7 @@ export function renderBench(report: BenchReport): string {
           ),
         ];
   if (peers.length > 0) {
-    charts.push(
+    pictures.push(
       figure(
         'Times faster than the fastest peer',
         'Median time of the fastest other library on the same device over the binary kernel.',
@@ -40,48 +54,34 @@ export function renderBench(report: BenchReport): string {
   return page({
     kicker: 'webgpu-bnn benchmark',
     title: adapter.name,
-    header: `<p>${
+    header: html`<p>${
       adapter.software
-        ? '<strong>A software adapter: these figures say nothing about hardware.</strong>'
+        ? html`<strong>A software adapter: these figures say nothing about hardware.</strong>`
         : 'A hardware adapter.'
     } Medians and spreads of repeated runs, warm-up apart; every timed output was compared in the same run.</p>`,
-    body: `<section class="charts">${charts.join('\n')}</section>
-${tables.map(htmlTable).join('\n')}
-<script>${SORT}</script>
-<h2>Run</h2>
-${factRows([
-  ['adapter', adapter.name],
-  ['kind', adapter.software ? 'software' : 'hardware'],
-  ['ran in', report.host],
-  ['toggles', report.toggles.join(', ') || 'none (the defaults, as in a browser)'],
-  ["the GPU's own clock", report.timestamps ? 'read beside the clock of the host' : 'not offered'],
-  ['took', seconds(report.seconds)],
-  ['repetitions', report.quick ? 'few (--quick)' : 'as many as by default'],
-  ['date', report.date],
-  ...report.missingPeers.map(({ name, reason }) => [`not measured: ${name}`, reason] as const),
-  ...(report.leftOut.length === 0 ? [] : [['left out', leftOutOf(report)] as const]),
-])}`,
+    body: html`${charts(pictures)}
+${tables.map(htmlTable)}`,
+    facts: [
+      ['adapter', adapter.name],
+      ['kind', adapter.software ? 'software' : 'hardware'],
+      ['ran in', report.host],
+      ['toggles', report.toggles.join(', ') || 'none (the defaults, as in a browser)'],
+      ["the GPU's own clock", report.timestamps ? 'read beside the clock of the host' : 'not offered'],
+      ['took', seconds(report.seconds)],
+      ['repetitions', report.quick ? 'few (--quick)' : 'as many as by default'],
+      ...report.missingPeers.map(({ name, reason }): Fact => [`not measured: ${name}`, reason]),
+      ...(leftOut === '' ? [] : [['left out', leftOut] as const]),
+    ],
+    made: report.made,
   });
 }
 
-function htmlTable({ title, head, rows, note }: TextTable): string {
-  const cells = (row: readonly string[]) =>
-    row.map((cell, i) =>
-      i === 0
-        ? `<th scope="row">${escapeHtml(cell)}</th>`
-        : `<td data-sort="${escapeHtml(sortKey(cell))}">${escapeHtml(cell)}</td>`,
-    );
+function htmlTable({ title, head, rows, note }: TextTable): Html {
+  const cells = (row: readonly string[]) => row.map((cell): Cell => [cell, sortKey(cell)]);
   // Of one or two rows there is nothing to sort.
-  const sortable = rows.length > 2;
-  const heads = head.map((name) =>
-    sortable
-      ? `<th aria-sort="none"><button type="button">${escapeHtml(name)}</button></th>`
-      : `<th>${escapeHtml(name)}</th>`,
-  );
-  return `<h2>${escapeHtml(title)}</h2>
-<div class="scroll"><table class="dense${sortable ? ' sortable' : ''}"><thead><tr>${heads.join('')}</tr></thead>
-<tbody>${rows.map((row) => `<tr>${cells(row).join('')}</tr>`).join('\n')}</tbody></table></div>
-${note === undefined ? '' : `<p>${escapeHtml(note)}</p>`}`;
+  return html`<h2>${title}</h2>
+${table(head, rows.map(cells), { sortable: rows.length > 2, className: 'dense' })}
+${note === undefined ? undefined : html`<p>${note}</p>`}`;
 }
 
 /** What a cell is sorted by: its first figure, times in milliseconds; text as it stands, nothing before everything. */
@@ -91,15 +91,6 @@ function sortKey(cell: string): string {
   return String(unit === 'us' ? Number(figure) / 1000 : Number(figure));
 }
 
-const PLOT = { left: 64, right: 24, top: 52, bottom: 52 };
-/** Readable where a page is as narrow as a phone, too. */
-const LETTERS = 14;
-const AXIS_OF_PLOT = {
-  ...AXIS,
-  axisLabel: { ...AXIS.axisLabel, fontSize: LETTERS },
-  nameTextStyle: { ...AXIS.nameTextStyle, fontSize: LETTERS },
-};
-
 /** Kinds of products, by their ids, as the points of a roofline are coloured. */
 const KINDS = [
   ['matmul', /^matmul/],
@@ -108,7 +99,7 @@ const KINDS = [
 ] as const;
 
 /** Operations a second over operations a byte, both logarithmic. */
-function roofline(products: readonly ProductResult[], ceilings: Ceilings, form: 'binary' | 'float'): string {
+function roofline(products: readonly ProductResult[], ceilings: Ceilings, form: 'binary' | 'float'): Plot {
   const binary = form === 'binary';
   const points = products.map(({ id, macs, bytes, floatBytes, binary: own, float }) => {
     const time = binary ? own.median : float.median;
@@ -129,7 +120,7 @@ function roofline(products: readonly ProductResult[], ceilings: Ceilings, form: 
     [ridge, top],
     [to, top],
   ];
-  const logarithmic = { ...AXIS_OF_PLOT, type: 'log', logBase: 10 };
+  const logarithmic = { ...AXIS, type: 'log', logBase: 10 };
   // Names for the ends only: elsewhere points lie close, and the tables have all.
   const byRate = [...points].sort((a, b) => a.at[1] - b.at[1]);
   const ends = new Map([
@@ -142,7 +133,7 @@ function roofline(products: readonly ProductResult[], ceilings: Ceilings, form: 
       ...{ show: ends.has(point), position: ends.get(point), distance: 4 },
       // Away from the edges.
       align: point.at[0] ** 2 < from * to ? 'left' : 'right',
-      ...{ formatter: point.id, color: INK, fontSize: 12 },
+      ...{ formatter: () => point.id, color: INK, fontSize: 12 },
     },
   });
   const kinds = KINDS.map(([name, ids], kind) => {
@@ -153,9 +144,7 @@ function roofline(products: readonly ProductResult[], ceilings: Ceilings, form: 
     grid: PLOT,
     xAxis: {
       ...logarithmic,
-      name: 'operations a byte',
-      nameLocation: 'middle',
-      nameGap: 30,
+      ...named('operations a byte'),
       min: from,
       max: to,
     },
@@ -164,12 +153,7 @@ function roofline(products: readonly ProductResult[], ceilings: Ceilings, form: 
       min: 10 ** Math.floor(Math.log10(lowest)),
       name: binary ? 'binary GOPS' : 'GFLOPS',
       nameGap: 10,
-      nameTextStyle: { ...AXIS_OF_PLOT.nameTextStyle, align: 'left' },
-    },
-    legend: {
-      data: kinds.map(({ name }) => name),
-      ...{ left: 56, top: 0, itemWidth: 12, itemGap: 26 },
-      textStyle: { color: INK, fontSize: 12 },
+      nameTextStyle: { ...AXIS.nameTextStyle, align: 'left' },
     },
     series: [
       {
@@ -192,7 +176,7 @@ function roofline(products: readonly ProductResult[], ceilings: Ceilings, form: 
   });
 }
 
-function shareChart(products: readonly ProductResult[]): string {
+function shareChart(products: readonly ProductResult[]): Plot {
   return bars(
     products.map(({ id }) => id),
     products.map(({ shares }) => 100 * shares.popcounts),
@@ -201,7 +185,7 @@ function shareChart(products: readonly ProductResult[]): string {
   );
 }
 
-function ratioChart({ peers }: BenchReport): string {
+function ratioChart({ peers }: BenchReport): Plot {
   const fastest = new Map<string, number>();
   for (const { id, runsOn, ratio } of peers) {
     if (runsOn !== 'the same device') continue;
@@ -211,13 +195,13 @@ function ratioChart({ peers }: BenchReport): string {
 }
 
 /** Bars that lie, with their names beside them. */
-function bars(names: readonly string[], values: readonly number[], unit: string, colour: number): string {
+function bars(names: readonly string[], values: readonly number[], unit: string, colour: number): Plot {
   // As high as the bars need: few bars would grow thick.
   return draw(Math.max(140, 80 + 22 * names.length), {
     grid: { ...PLOT, top: 16, left: 200, right: 56 },
-    xAxis: { ...AXIS_OF_PLOT, type: 'value', name: unit, nameLocation: 'middle', nameGap: 30 },
+    xAxis: { ...AXIS, type: 'value', ...named(unit) },
     yAxis: {
-      ...AXIS_OF_PLOT,
+      ...AXIS,
       type: 'category',
       data: names,
       inverse: true,
@@ -226,6 +210,7 @@ function bars(names: readonly string[], values: readonly number[], unit: string,
     series: [
       {
         type: 'bar',
+        name: unit,
         data: values.map((value) => Number(value.toPrecision(3))),
         itemStyle: { color: colourOf(colour) },
         label: { show: true, position: 'right', color: INK, fontSize: 13 },

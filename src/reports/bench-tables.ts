@@ -14,7 +14,7 @@ import type {
   Timing,
   TrainingResult,
 } from '../bench/index.ts';
-import { megabytes } from './output.ts';
+import { megabytes } from './words.ts';
 
 export interface TextTable {
   readonly title: string;
@@ -350,17 +350,25 @@ export function seconds(value: number): string {
   return value < 120 ? `${value.toFixed(0)} s` : `${(value / 60).toFixed(1)} min`;
 }
 
-/** What was not measured though it belongs to the suites, and why; `--shapes` measures it all the same. */
+/** What was not measured though it belongs to the suites, and why; `--shapes` measures it all the same. Empty for nothing. */
 export function leftOutOf({
   leftOut,
+  outOfTime,
   adapter,
   quick,
-}: Pick<BenchFigures, 'leftOut' | 'adapter' | 'quick'>): string {
+}: Pick<BenchFigures, 'leftOut' | 'outOfTime' | 'adapter' | 'quick'>): string {
   const reasons = [
     ...(adapter.software ? ['a software adapter takes minutes over the largest'] : []),
     ...(quick ? ['--quick leaves large batches out'] : []),
   ];
-  return `${leftOut.join(', ')} (${reasons.join('; ')}; name them with --shapes to measure them)`;
+  return [
+    ...(leftOut.length === 0
+      ? []
+      : [`${leftOut.join(', ')} (${reasons.join('; ')}; name them with --shapes to measure them)`]),
+    ...(outOfTime.length === 0
+      ? []
+      : [`${outOfTime.join('; ')} (the two minutes of --quick were over: measure without it)`]),
+  ].join('; and ');
 }
 
 export function percent(share: number): string {
