@@ -55,10 +55,11 @@ const MOST_ENTRIES = 20;
 /** A detail as a message prints it: no longer than a few lines, and without characters that steer a terminal. */
 function readable(text: string | undefined): string | undefined {
   if (text === undefined) return undefined;
-  const shown = printable(text.slice(0, MOST_CHARACTERS));
-  return text.length > MOST_CHARACTERS
-    ? `${shown} ... (${text.length - MOST_CHARACTERS} more characters)`
-    : shown;
+  // Spelled out, a character may take six.
+  const whole = printable(text.slice(0, MOST_CHARACTERS));
+  const shown = whole.slice(0, MOST_CHARACTERS);
+  if (text.length <= MOST_CHARACTERS) return shown === whole ? whole : `${shown} ...`;
+  return `${shown} ... (${text.length - MOST_CHARACTERS} more characters)`;
 }
 
 /**
