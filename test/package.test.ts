@@ -369,7 +369,7 @@ const TASKS: Readonly<Record<string, Task>> = {
   },
   'use everything of webgpu-bnn': { code: everythingOf('webgpu-bnn'), vite: 96, esbuild: 101 },
   'read ONNX': { code: everythingOf('webgpu-bnn/onnx'), vite: 40, esbuild: 42 },
-  'read and write TensorFlow Lite': { code: everythingOf('webgpu-bnn/tflite'), vite: 45, esbuild: 47 },
+  'read and write TensorFlow Lite': { code: everythingOf('webgpu-bnn/tflite'), vite: 53, esbuild: 55 },
   'use it between sessions of ONNX Runtime': {
     code: everythingOf('webgpu-bnn/onnxruntime'),
     vite: 20,

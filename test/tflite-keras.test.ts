@@ -298,6 +298,14 @@ describe('files of Keras', () => {
     expect(importTflite(assemble(spec)).metadata.size).toBe(0);
   });
 
+  test('a name of control characters, each spelled out, stays on one screen', () => {
+    const file = new TfliteSketch();
+    const spec = file.build(file.op('\u0001'.repeat(3000), [file.input([1, 2])], real([1, 2])));
+    const read = () => importTflite(assemble(spec));
+    expect(read).toThrow(/\\u0001/);
+    expect(read).toThrow(expect.objectContaining({ message: expect.not.stringMatching(/^[\s\S]{4000}/) }));
+  });
+
   test('a message about a constant names its length, not its numbers', () => {
     const file = new TfliteSketch();
     const inputs = [file.input([1, 2]), plain(file, [3, 2]), plain(file, [25_000])];
