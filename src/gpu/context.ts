@@ -13,6 +13,7 @@ import {
   WebGpuUnavailableError,
 } from '../errors.ts';
 import { Choices, storageOf } from './choices.ts';
+import { methodAt } from './frame.ts';
 import { type Constants, type KernelSpec, loadShader } from './kernel.ts';
 import { MemoryLedger } from './memory.ts';
 import { Pace } from './pace.ts';
@@ -462,9 +463,10 @@ export class Gpu {
       if (cause instanceof BnnError) throw cause;
       const info = await module.getCompilationInfo().catch(() => undefined);
       const first = info?.messages.find((message) => message.type === 'error');
+      const own = first && kernel.filled && methodAt(code, first.lineNum, kernel.filled.fillings);
       throw new GpuValidationError(`The kernel ${kernel.name} doesn't compile on this device.`, {
-        given: first ? `line ${first.lineNum}: ${first.message}` : String(cause),
-        where: label,
+        given: first ? `line ${own?.line ?? first.lineNum}: ${first.message}` : String(cause),
+        where: own === undefined ? label : `the WGSL of ${own.name}, in ${label}`,
         cause,
       });
     }

@@ -4,6 +4,7 @@
  * needed, so that a page downloads the shaders that it runs.
  */
 import { DataUnavailableError } from '../errors.ts';
+import { constantsOf, type Fillings, filledText, piecesOf } from './frame.ts';
 
 export type Constants = Readonly<Record<string, number>>;
 export type Workgroups = readonly [x: number, y: number, z: number];
@@ -42,6 +43,10 @@ export interface KernelSpec<
    * of rows; by `tile_row` they have the rows that `workgroups` says. Absent where it can't be parted.
    */
   readonly splits?: 'line' | 'rows';
+  /** Frames only: what is in their holes; absent for a frame as it is on disk. See `fillFrame`. */
+  readonly filled?: { readonly frame: string; readonly fillings: Fillings };
+  /** Frames only: the pieces of `shaders/lib` that a method's WGSL may include. */
+  readonly library?: () => Promise<{ readonly default: Shaders }>;
 }
 
 /** A part of a dispatch: rows of its workgroups from `firstRow` on. */
@@ -71,6 +76,20 @@ export function defineKernel<
   return spec;
 }
 
+/** A frame with its holes filled by methods: a kernel of its own, compiled and kept like any other. */
+export function fillFrame<B extends Readonly<Record<string, Access>>, C extends string>(
+  frame: KernelSpec<B, C>,
+  fillings: Fillings,
+): KernelSpec<B> {
+  const methods = Object.values(fillings);
+  return {
+    ...(frame as unknown as KernelSpec<B>),
+    name: `${frame.name} (${methods.map(({ name }) => name).join(', ')})`,
+    filled: { frame: frame.name, fillings },
+    constants: [...frame.constants, ...Object.keys(constantsOf(fillings))],
+  };
+}
+
 /** Shaders that are here already. */
 const here = new Map<string, string>();
 
@@ -79,25 +98,37 @@ export function provideShaders(shaders: Shaders): void {
   for (const [path, text] of Object.entries(shaders)) here.set(path, text);
 }
 
-/** The text of a kernel's shader, where that is here already. */
-export function shaderOf({ name, source }: KernelSpec): string | undefined {
-  return typeof source === 'string' ? source : here.get(`./${name}.wgsl`);
+/** The text of a kernel's shader, where that is here already. @throws OptionError for WGSL of a method that can't be linked */
+export function shaderOf({ name, source, filled }: KernelSpec): string | undefined {
+  const text = typeof source === 'string' ? source : here.get(`./${filled?.frame ?? name}.wgsl`);
+  if (text === undefined || filled === undefined) return text;
+  const { fillings } = filled;
+  if (piecesOf(fillings).some((path) => !here.has(`./${path}`) && here.get(LIBRARY) === undefined)) return undefined;
+  return filledText(text, fillings, (path) => here.get(`./${path}`));
 }
 
+/** Stands among the shaders that are here once the library of pieces is. */
+const LIBRARY = './lib';
+
 /** Families that are on their way. */
-const loading = new Map<ShaderSource, Promise<void>>();
+const loading = new Map<unknown, Promise<void>>();
 
 /** The text of a kernel's shader, loaded with its family on first use. @throws DataUnavailableError where it can't be loaded */
 export async function loadShader(kernel: KernelSpec): Promise<string> {
-  const { name, source } = kernel;
+  const { name, source, library } = kernel;
   let cause: unknown;
-  if (shaderOf(kernel) === undefined && typeof source !== 'string') {
-    const family = loading.get(source) ?? source().then((module) => provideShaders(module.default));
-    loading.set(source, family);
-    await family.catch((reason: unknown) => {
+  const load = async (family: () => Promise<{ readonly default: Shaders }>): Promise<void> => {
+    const loaded = loading.get(family) ?? family().then((module) => provideShaders(module.default));
+    loading.set(family, loaded);
+    await loaded.catch((reason: unknown) => {
       cause = reason;
     });
-    loading.delete(source);
+    loading.delete(family);
+  };
+  if (shaderOf(kernel) === undefined && typeof source !== 'string') await load(source);
+  if (shaderOf(kernel) === undefined && library !== undefined) {
+    await load(library);
+    if (cause === undefined) here.set(LIBRARY, '');
   }
   const text = shaderOf(kernel);
   if (text !== undefined) return text;

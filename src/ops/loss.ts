@@ -13,7 +13,7 @@ export interface LossOptions {
   readonly logits: Tensor;
   /** u32 [B]; rows labelled 0xffffffff don't count. */
   readonly labels: Tensor;
-  /** u32 [12]. */
+  /** u32 [8]. */
   readonly state: Tensor;
   /** f32 [RING, 4]: entry `state.step % RING` becomes (mean loss, hits, rows that count, step). */
   readonly metrics: Tensor;

@@ -56,7 +56,7 @@ export interface BatchNormOptions {
   readonly epsilon: number;
   /** Batch statistics when true, running statistics when false. */
   readonly training: boolean;
-  /** u32 [12]; needed when training updates the running statistics. */
+  /** u32 [8]; needed when training updates the running statistics. */
   readonly state?: Tensor;
   /**
    * Don't move the running statistics: `updateRunningStatistics` is recorded later. After the loss, a batch that halts
@@ -219,7 +219,7 @@ export function updateRunningStatistics(
     readonly runningMean: Tensor;
     readonly runningVariance: Tensor;
     readonly momentum: number;
-    /** u32 [12]. */
+    /** u32 [8]. */
     readonly state: Tensor;
   },
 ): void {

@@ -1,0 +1,78 @@
+/** Numbers as a function of the step: learning rates, and what methods change from step to step. */
+import { OptionError } from '../errors.ts';
+import { unknownName } from '../options.ts';
+
+/** From one value to another over all steps of the training. */
+export interface Decay {
+  readonly from: number;
+  readonly to: number;
+  readonly decay: 'exponential' | 'linear' | 'cosine';
+}
+
+/** The same value for some epochs, then half of it, and so on (FINN's recipe: .02, halved every 40 epochs). */
+export interface Halving {
+  readonly from: number;
+  readonly decay: 'halving';
+  readonly everyEpochs: number;
+}
+
+/** A constant, a decay over the whole training, halvings, or a function of the step (from 0) and the number of steps. */
+export type Schedule = number | Decay | Halving | ((step: number, steps: number) => number);
+
+/** A moment of the training. */
+export interface StepTime {
+  /** Steps done before, from 0. */
+  readonly step: number;
+  /** Steps of the whole training. */
+  readonly steps: number;
+  /** Steps of an epoch. */
+  readonly epochSteps: number;
+}
+
+/** @throws OptionError for a value that isn't finite and zero or more, and for a decay that can't be computed */
+export function scheduledAt(schedule: Schedule, time: StepTime, what = 'learning rate'): number {
+  const value = valueAt(schedule, time, what);
+  if (value >= 0 && Number.isFinite(value)) return value;
+  throw new OptionError(`A ${what} is a finite number, zero or more.`, {
+    given: String(value),
+    where: `step ${time.step}`,
+  });
+}
+
+function valueAt(schedule: Schedule, time: StepTime, what: string): number {
+  if (typeof schedule === 'number') return schedule;
+  if (typeof schedule === 'function') return schedule(time.step, time.steps);
+  if (schedule.decay === 'halving') return halving(schedule, Math.floor(time.step / time.epochSteps));
+  return decayed(schedule, time.steps > 1 ? Math.min(1, time.step / (time.steps - 1)) : 0, what);
+}
+
+function halving({ from, everyEpochs }: Halving, epoch: number): number {
+  if (!Number.isSafeInteger(everyEpochs) || everyEpochs < 1) {
+    throw new OptionError('A value is halved after a whole number of epochs.', {
+      given: `everyEpochs = ${everyEpochs}`,
+      expected: 'a positive integer',
+    });
+  }
+  return from / 2 ** Math.floor(epoch / everyEpochs);
+}
+
+/** @param progress 0 to 1 */
+function decayed({ from, to, decay }: Decay, progress: number, what: string): number {
+  switch (decay) {
+    case 'exponential':
+      if (!(from > 0 && to > 0)) {
+        throw new OptionError('An exponential decay goes from one positive number to another.', {
+          given: `from ${from} to ${to}`,
+          where: what,
+          remedy: `decay to a small number, ${from / 1000} say, or choose 'linear' or 'cosine'`,
+        });
+      }
+      return from * (to / from) ** progress;
+    case 'linear':
+      return from + (to - from) * progress;
+    case 'cosine':
+      return to + ((from - to) * (1 + Math.cos(Math.PI * progress))) / 2;
+    default:
+      throw unknownName('decay', String(decay), ['exponential', 'linear', 'cosine', 'halving'], what);
+  }
+}
