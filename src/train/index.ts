@@ -1,4 +1,5 @@
 export type { LossKind } from '../ops/loss.ts';
+export type { FitHooks, FitResult } from './fit.ts';
 export type { StepMetrics } from './metrics.ts';
 export {
   binarynet,
@@ -17,19 +18,16 @@ export {
   type OptimizerOptions,
   type SgdOptions,
 } from './optimizers.ts';
+export { LOSS_NAMES, type TrainerOptions } from './options.ts';
+export type {
+  Checkpoint,
+  CheckpointTensor,
+  EpochInfo,
+  Evaluation,
+  Progress,
+  StepsInfo,
+} from './progress.ts';
+export type { StepTap } from './run.ts';
 export type { Decay, LearningRate } from './schedules.ts';
 export type { TrainingData, TrainingPlan, TrainingSplit } from './step.ts';
-export {
-  type Checkpoint,
-  type CheckpointTensor,
-  type EpochInfo,
-  type Evaluation,
-  type FitHooks,
-  type FitResult,
-  LOSS_NAMES,
-  type Progress,
-  type StepsInfo,
-  type StepTap,
-  Trainer,
-  type TrainerOptions,
-} from './trainer.ts';
+export { Trainer } from './trainer.ts';

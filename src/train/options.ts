@@ -1,0 +1,112 @@
+/** The options of a training: their defaults, and what fits the model and the data. */
+import { OptionError, ShapeError } from '../errors.ts';
+import { describe } from '../gpu/index.ts';
+import { initialValues, type Model } from '../graph/index.ts';
+import type { LossKind } from '../ops/loss.ts';
+import { type OptimizerName, type OptimizerOptions, resolveOptimizer } from './optimizers.ts';
+import type { LearningRate } from './schedules.ts';
+import type { StepOptions, TrainingData } from './step.ts';
+
+export const LOSS_NAMES: readonly LossKind[] = ['squaredHinge', 'crossEntropy'];
+
+export interface TrainerOptions {
+  /** Samples a step; what doesn't fill a batch at the end of an epoch is left out of that epoch. Default 100. */
+  readonly batch?: number;
+  /** Default 3. */
+  readonly epochs?: number;
+  /** Default `adam`. */
+  readonly optimizer?: OptimizerName | OptimizerOptions;
+  /** Default: 0.02 to 0.001, exponentially, over all steps. */
+  readonly learningRate?: LearningRate;
+  /** Default `squaredHinge`, as in the papers. */
+  readonly loss?: LossKind;
+  /** Weights, order of samples, augmentation and dropout all follow from it. Default 1. */
+  readonly seed?: number;
+  /** Scale the steps of binary weights by 1/√(1.5/(fanIn + fanOut)) (Courbariaux et al. 2016). Default false. */
+  readonly fanScaledSteps?: boolean;
+  /** Random crops after zero-padding by `pad` pixels, and mirror images. Default: none. */
+  readonly augment?: { readonly pad: number; readonly flip: boolean };
+  /** Refuse a plan that needs more GPU memory than this, before anything is allocated. */
+  readonly maxBytes?: number;
+}
+
+/** All of them, with their defaults. */
+export type ResolvedOptions = StepOptions &
+  Required<Pick<TrainerOptions, 'epochs' | 'learningRate' | 'seed'>>;
+
+/** @throws OptionError for what is unknown or out of range */
+export function resolveOptions(given: TrainerOptions, data: TrainingData): ResolvedOptions {
+  const options = {
+    batch: given.batch ?? 100,
+    epochs: given.epochs ?? 3,
+    optimizer: resolveOptimizer(given.optimizer ?? 'adam'),
+    learningRate: given.learningRate ?? { from: 0.02, to: 0.001, decay: 'exponential' as const },
+    loss: given.loss ?? 'squaredHinge',
+    seed: given.seed ?? 1,
+    fanScaledSteps: given.fanScaledSteps ?? false,
+    augment: given.augment,
+  };
+  const counts = { batch: options.batch, epochs: options.epochs };
+  for (const [name, value] of Object.entries(counts)) {
+    if (!Number.isSafeInteger(value) || value < 1) {
+      throw new OptionError('This option must be a positive integer.', { given: `${name} = ${value}` });
+    }
+  }
+  if (!Number.isSafeInteger(options.seed) || options.seed < 0 || options.seed >= 2 ** 32) {
+    throw new OptionError('A seed is an integer from 0 to 2^32 − 1.', { given: `seed = ${options.seed}` });
+  }
+  if (!LOSS_NAMES.includes(options.loss)) {
+    throw new OptionError('There is no loss of this name.', {
+      given: String(options.loss),
+      expected: LOSS_NAMES.join(', '),
+    });
+  }
+  if (options.batch > data.train.count) {
+    throw new OptionError('The batch is larger than the data set.', {
+      given: `batch = ${options.batch}`,
+      expected: `${data.train.count} at most for ${data.name}`,
+    });
+  }
+  return options;
+}
+
+/** @throws ShapeError unless the model takes the images of the data set, and tells its classes apart */
+export function assertFits(model: Model, data: TrainingData): void {
+  const [classes] = model.outputShape;
+  if (JSON.stringify(model.inputShape) !== JSON.stringify(data.image)) {
+    throw new ShapeError("The data set's images don't fit the model.", {
+      given: `${describe(data.image)} (${data.name})`,
+      expected: `${describe(model.inputShape)} (${model.name})`,
+    });
+  }
+  if (model.outputShape.length !== 1 || (classes ?? 0) < data.classes.length) {
+    throw new ShapeError("The model's output doesn't fit the data set's classes.", {
+      given: describe(model.outputShape),
+      expected: `[${data.classes.length}] or more`,
+      where: model.layers.at(-1)?.name,
+    });
+  }
+}
+
+/** What a training starts from: drawn from its seed. */
+export function initialWeights(
+  model: Model,
+  options: ResolvedOptions,
+): Map<string, Float32Array<ArrayBuffer>> {
+  const values = initialValues(model, options.seed);
+  if (options.optimizer.kind !== 'bop') return values;
+  // Bop has no latent weights: what it starts from are signs.
+  for (const { name, parameters } of model.layers) {
+    for (const spec of parameters) {
+      const key = `${name}/${spec.name}`;
+      const drawn = values.get(key);
+      if (spec.role === 'binary' && drawn !== undefined) {
+        values.set(
+          key,
+          drawn.map((value) => (value < 0 ? -1 : 1)),
+        );
+      }
+    }
+  }
+  return values;
+}

@@ -1,0 +1,89 @@
+/** Where a training is, what is kept of it, and what it tells of itself. */
+import type { Shape } from '../gpu/index.ts';
+import type { StepMetrics } from './metrics.ts';
+
+/** Everything that decides how training goes on: the same bits as if it had never stopped. */
+export interface Checkpoint {
+  readonly tensors: ReadonlyMap<string, CheckpointTensor>;
+  readonly progress: Progress;
+}
+
+export interface CheckpointTensor {
+  readonly dtype: 'F32' | 'U32';
+  readonly shape: Shape;
+  readonly data: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
+}
+
+/** Where a training is; plain JSON. */
+export interface Progress {
+  readonly step: number;
+  /** From 0. */
+  readonly epoch: number;
+  /** Steps done in the epoch. */
+  readonly batch: number;
+  /** Sums over the epoch so far. */
+  readonly lossSum: number;
+  readonly correct: number;
+  readonly count: number;
+  readonly seconds: number;
+  readonly history: readonly EpochInfo[];
+  /** What must not change between a stop and a resume. */
+  readonly fixed: Readonly<Record<string, unknown>>;
+}
+
+export interface Evaluation {
+  readonly loss: number;
+  /** Share of the samples, 0 to 1. */
+  readonly accuracy: number;
+  readonly correct: number;
+  readonly count: number;
+}
+
+export interface StepsInfo {
+  /** Epoch that is under way, from 1. */
+  readonly epoch: number;
+  readonly epochs: number;
+  /** Steps of this epoch done, and in all. */
+  readonly batch: number;
+  readonly batches: number;
+  /** Steps done since the start. */
+  readonly step: number;
+  /** Means over the epoch so far. */
+  readonly loss: number;
+  readonly accuracy: number;
+  /** Metrics of the steps since the last call. */
+  readonly latest: readonly StepMetrics[];
+  readonly imagesPerSecond: number;
+}
+
+export interface EpochInfo {
+  /** From 1. */
+  readonly epoch: number;
+  readonly trainLoss: number;
+  readonly trainAccuracy: number;
+  readonly testLoss: number;
+  readonly testAccuracy: number;
+  /** Of the last step of the epoch. */
+  readonly learningRate: number;
+  /** Wall time of the epoch's steps, evaluation apart. */
+  readonly seconds: number;
+  readonly imagesPerSecond: number;
+}
+
+/** The progress of a training that hasn't begun, or of its next epoch. */
+export function freshProgress(fixed: Record<string, unknown>): Progress {
+  return { step: 0, epoch: 0, batch: 0, lossSum: 0, correct: 0, count: 0, seconds: 0, history: [], fixed };
+}
+
+/** The progress after some more steps, that took some milliseconds. */
+export function progressAfter(before: Progress, done: readonly StepMetrics[], elapsed: number): Progress {
+  return {
+    ...before,
+    step: before.step + done.length,
+    batch: before.batch + done.length,
+    lossSum: done.reduce((sum, { loss }) => sum + loss, before.lossSum),
+    correct: done.reduce((sum, { correct }) => sum + correct, before.correct),
+    count: done.reduce((sum, { count }) => sum + count, before.count),
+    seconds: before.seconds + elapsed / 1000,
+  };
+}

@@ -1,0 +1,160 @@
+/**
+ * A training under way: what it owns on the GPU, its two recorded programs, and where it is. The parts of the trainer
+ * (fit, evaluate, diagnose, checkpoint) are functions of it.
+ */
+import type { Gpu, Program, Tensor } from '../gpu/index.ts';
+import type { Network } from '../graph/index.ts';
+import { encodeTrainState } from '../ops/data.ts';
+import { RING, type StepMetrics } from './metrics.ts';
+import { hyperParameters, tensorsOf } from './optimizers.ts';
+import type { ResolvedOptions } from './options.ts';
+import { freshProgress, type Progress, progressAfter } from './progress.ts';
+import { learningRateAt } from './schedules.ts';
+import { batchesOf, disposeParts, type Parts, type TrainingData } from './step.ts';
+
+/** The most steps of one group: a few groups in flight must not overwrite each other's metrics. */
+export const MAX_GROUP = RING / 4;
+
+/** Something that looks at the weights after some of the steps, on the GPU, in the submit of the step. */
+export interface StepTap {
+  readonly everySteps: number;
+  /**
+   * Records its work after the step; must not write what training reads.
+   * @param step steps done by then
+   * @returns called after the submit; what it returns is awaited at the end of the epoch
+   */
+  readonly encode: (encoder: GPUCommandEncoder, step: number) => () => Promise<void>;
+}
+
+/** Steps that were submitted. */
+interface Submitted {
+  /** Waits for their metrics. */
+  readonly read: () => Promise<StepMetrics[]>;
+  /** What a tap that was due promises. */
+  readonly tapped: Promise<void> | undefined;
+}
+
+export class Run {
+  readonly gpu: Gpu;
+  readonly network: Network;
+  readonly parts: Parts;
+  readonly options: ResolvedOptions;
+  readonly data: TrainingData;
+  /** One training step. */
+  readonly train: Program;
+  /** One batch of the test split. */
+  readonly test: Program;
+  /** Steps of one epoch. */
+  readonly batches: number;
+  progress: Progress;
+  /** The progress that the counters on the GPU stand for, if known. */
+  onGpu: Progress | undefined;
+
+  constructor(parts: Parts, options: ResolvedOptions, data: TrainingData, train: Program, test: Program) {
+    this.gpu = parts.network.gpu;
+    this.network = parts.network;
+    this.parts = parts;
+    this.options = options;
+    this.data = data;
+    this.train = train;
+    this.test = test;
+    this.batches = batchesOf(data, options.batch);
+    this.progress = freshProgress(this.fixed());
+  }
+
+  /** Steps of the whole training. */
+  get steps(): number {
+    return this.options.epochs * this.batches;
+  }
+
+  /** What must not change between a stop and a resume. */
+  fixed(): Record<string, unknown> {
+    const { batch, seed, optimizer, loss, fanScaledSteps, augment, learningRate, epochs } = this.options;
+    return {
+      model: this.network.model.name,
+      data: this.data.name,
+      samples: this.data.train.count,
+      batch,
+      epochs,
+      seed,
+      optimizer,
+      loss,
+      fanScaledSteps,
+      augment: augment ?? null,
+      learningRate: typeof learningRate === 'function' ? 'function' : learningRate,
+    };
+  }
+
+  /** Everything that outlives a step: parameters, and what the optimizer keeps. */
+  stateTensors(): Tensor[] {
+    const { parameters } = this.network;
+    return [...[...parameters.values()].map(({ value }) => value), ...tensorsOf(this.parts.slots)];
+  }
+
+  /** Hands the GPU the counters and the hyper-parameters of every step of the epoch. */
+  writeState(): void {
+    const { epoch, batch, step } = this.progress;
+    const { seed } = this.options;
+    const first = step - batch;
+    // The row after the last step's is taken, but never used: the next epoch brings a table of its own.
+    const last = first + this.batches - 1;
+    const rows = Array.from({ length: this.batches + 1 }, (_, i) => this.#hyper(Math.min(first + i, last)));
+    this.gpu.write(this.parts.table, new Float32Array(rows.flat()));
+    this.gpu.write(
+      this.parts.state,
+      encodeTrainState({ step, epoch, batch, seed, hyper: this.#hyper(Math.min(step, last)) }),
+    );
+  }
+
+  /** Submits steps of a program, with a tap where one is due after them. */
+  submit(program: Program, first: number, steps: number, tap?: StepTap): Submitted {
+    const { submitted, metrics } = program.run(steps, (encoder) => ({
+      submitted: tap?.encode(encoder, first + steps),
+      metrics: this.parts.metrics.copy(encoder, first, steps),
+    }));
+    const start = performance.now();
+    const read = async () => {
+      const latest = await metrics();
+      this.gpu.pace.note(steps * program.work, performance.now() - start);
+      return latest;
+    };
+    const tapped = submitted?.();
+    // It is awaited at the end of the epoch; a failure before that must not count as unhandled.
+    tapped?.catch(() => undefined);
+    return { read, tapped };
+  }
+
+  /**
+   * Counts the steps that the GPU has done.
+   * @param elapsed milliseconds that they took
+   * @returns the first whose loss isn't finite: it and what follows it were not
+   */
+  count(latest: readonly StepMetrics[], elapsed: number): StepMetrics | undefined {
+    const bad = latest.findIndex(({ loss }) => !Number.isFinite(loss));
+    this.progress = progressAfter(this.progress, bad < 0 ? latest : latest.slice(0, bad), elapsed);
+    return latest[bad];
+  }
+
+  /** Goes on to the next epoch, whose flips are counted from zero. */
+  nextEpoch(history: Progress['history']): void {
+    const { step, epoch } = this.progress;
+    for (const { flips } of this.parts.slots) if (flips) this.gpu.write(flips, new Uint32Array(flips.size));
+    this.progress = { ...freshProgress(this.fixed()), step, epoch: epoch + 1, history };
+  }
+
+  /** The learning rate of a step. */
+  rate(step: number): number {
+    return learningRateAt(this.options.learningRate, step, this.steps);
+  }
+
+  dispose(): void {
+    this.train.dispose();
+    this.test.dispose();
+    disposeParts(this.parts);
+  }
+
+  #hyper(step: number): readonly [number, number, number, number] {
+    const { optimizer, learningRate } = this.options;
+    return hyperParameters(optimizer, learningRate, step, this.steps);
+  }
+}
