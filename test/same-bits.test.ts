@@ -1,17 +1,13 @@
 /**
  * The methods that were there before methods became objects train to the same bits as they did then: the hashes of this
- * table were made with the kernels of version 0.1.
+ * table were made with the kernels of version 0.1. But for swishSign on weights: its derivative was computed by one formula
+ * there and by another for activations, and only the latter, which neither overflows nor cancels, is left.
  */
 import { describe, expect, test } from 'vitest';
 import type { Model } from '../src/graph/index.ts';
 import { sequential } from '../src/graph/index.ts';
-import {
-  batchNormalization,
-  flatten,
-  type QuantizerLike,
-  quantConv2d,
-  quantDense,
-} from '../src/layers/index.ts';
+import { batchNormalization, flatten, quantConv2d, quantDense } from '../src/layers/index.ts';
+import type { QuantizerLike } from '../src/methods/index.ts';
 import { Trainer, type TrainerOptions } from '../src/train/index.ts';
 import { quadrants } from './helpers/data.ts';
 import { useGpu } from './helpers/gpu.ts';
@@ -43,9 +39,9 @@ const QUANTIZERS: readonly (readonly [input: QuantizerLike, weights: QuantizerLi
 ];
 const OPTIMIZERS = {
   adam: { optimizer: 'adam' },
-  'adam, fan-scaled': { optimizer: { kind: 'adam', beta1: 0.8, epsilon: 1e-6 }, fanScaledSteps: true },
-  sgd: { optimizer: { kind: 'sgd', momentum: 0.9 }, learningRate: 0.05 },
-  bop: { optimizer: { kind: 'bop', gamma: { from: 0.01, to: 0.001, decay: 'linear' }, threshold: 1e-6 } },
+  'adam, fan-scaled': { optimizer: { name: 'adam', beta1: 0.8, epsilon: 1e-6 }, fanScaledSteps: true },
+  sgd: { optimizer: { name: 'sgd', momentum: 0.9 }, learningRate: 0.05 },
+  bop: { optimizer: { name: 'bop', gamma: { from: 0.01, to: 0.001, decay: 'linear' }, threshold: 1e-6 } },
   'cross-entropy': { loss: 'crossEntropy' },
 } as const satisfies Readonly<Record<string, TrainerOptions>>;
 
@@ -56,20 +52,20 @@ const BEFORE: Readonly<Record<string, string>> = {
   'adam: steIdentity, steIdentity': '7a667f503e0b3b6f',
   'adam: approxSign, approxSign': '782b2c24c27bddb5',
   'adam: swishSign, steSign': '384789d0717e7e4c',
-  'adam: steSign, swishSign': '5f72f7fce4f586b0',
+  'adam: steSign, swishSign': '4af84c9f4ab81a53',
   'adam, fan-scaled: steSign, steSign': 'f90a95b09db52172',
   'adam, fan-scaled: steSign {"name":"steSign","clip":0.4}, steSign {"name":"steSign","clip":0.4}':
     'e2f3a24ae2d293ff',
   'adam, fan-scaled: steIdentity, steIdentity': '9bc70c5d6794b9e6',
   'adam, fan-scaled: approxSign, approxSign': '05de19fe8039725b',
   'adam, fan-scaled: swishSign, steSign': '38df10fcdc3ba67f',
-  'adam, fan-scaled: steSign, swishSign': 'c4387369ede94b53',
+  'adam, fan-scaled: steSign, swishSign': '1c9a8733e4e45400',
   'sgd: steSign, steSign': '03335778ac7714d4',
   'sgd: steSign {"name":"steSign","clip":0.4}, steSign {"name":"steSign","clip":0.4}': '2d8a4a63f79b3027',
   'sgd: steIdentity, steIdentity': 'fd4c8e6957439f2f',
   'sgd: approxSign, approxSign': '2ca11857a2149390',
   'sgd: swishSign, steSign': '84cf247a3b3f4217',
-  'sgd: steSign, swishSign': '1c43f30b6749274e',
+  'sgd: steSign, swishSign': 'd056adae3d62475b',
   'bop: steSign, steSign': 'fa6567340fb81309',
   'bop: steSign {"name":"steSign","clip":0.4}, steSign {"name":"steSign","clip":0.4}': '0fc8b64740554349',
   'bop: steIdentity, steIdentity': 'fc7fdefe73327820',
@@ -82,7 +78,7 @@ const BEFORE: Readonly<Record<string, string>> = {
   'cross-entropy: steIdentity, steIdentity': '8a49565017f2377b',
   'cross-entropy: approxSign, approxSign': 'af98725158fa3091',
   'cross-entropy: swishSign, steSign': 'e3c0b012233c4c6f',
-  'cross-entropy: steSign, swishSign': 'f6bc3b5fa3aacd37',
+  'cross-entropy: steSign, swishSign': '00050bc5cd82efda',
 };
 
 const textOf = (quantizer: QuantizerLike) =>

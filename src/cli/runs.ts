@@ -6,7 +6,7 @@ import {
   type Dataset,
   decodeCheckpoint,
   type LearningRate,
-  type LossKind,
+  type LossName,
   type Model,
   modelByName,
   type OptimizerName,
@@ -28,7 +28,7 @@ export interface RunOptions {
   readonly batch: number;
   readonly optimizer: OptimizerName;
   readonly lr: LearningRate;
-  readonly loss: LossKind;
+  readonly loss: LossName;
   readonly seed: number;
   readonly fanScaled: boolean;
   readonly augment: boolean;

@@ -25,7 +25,9 @@ const INCLUDE = /^\s*\/\/!include\s+"([^"]+)"\s*$/gm;
 
 /** The pieces of `shaders/lib` that fillings include, by path. */
 export function piecesOf(fillings: Fillings): string[] {
-  return Object.values(fillings).flatMap(({ wgsl }) => [...wgsl.matchAll(INCLUDE)].map((match) => match[1] ?? ''));
+  return Object.values(fillings).flatMap(({ wgsl }) =>
+    [...wgsl.matchAll(INCLUDE)].map((match) => match[1] ?? ''),
+  );
 }
 
 /**
@@ -45,7 +47,8 @@ export function filledText(
     const begin = `//!begin ${hole}\n`;
     const end = `//!end ${hole}`;
     const [from, to] = [filled.indexOf(begin), filled.indexOf(end)];
-    if (from < 0 || to < from) throw new OptionError('This kernel has no such hole.', { given: hole, where: name });
+    if (from < 0 || to < from)
+      throw new OptionError('This kernel has no such hole.', { given: hole, where: name });
     // Pieces go in front of the mark, so that lines below it are the method's own, counted as its author counts them.
     const pieces: string[] = [];
     const own = wgsl.replace(INCLUDE, (_line, path: string) => {
@@ -92,7 +95,9 @@ export function assertSignature(wgsl: string, signature: string, where: string):
   const parse = (text: string) => {
     const [, name, list = '', result = ''] =
       /fn\s+(\w+)\s*\(([^)]*)\)\s*(?:->\s*([\w<>, ]+?))?\s*(?:\{|$)/.exec(text) ?? [];
-    const types = list.split(/,(?![^<]*>)/).map((one) => one.split(':').slice(1).join(':').replace(/\s/g, ''));
+    const types = list
+      .split(/,(?![^<]*>)/)
+      .map((one) => one.split(':').slice(1).join(':').replace(/\s/g, ''));
     return { name, shape: `${types.filter((type) => type !== '').join()} -> ${result.replace(/\s/g, '')}` };
   };
   const wanted = parse(signature);

@@ -103,7 +103,8 @@ export function shaderOf({ name, source, filled }: KernelSpec): string | undefin
   const text = typeof source === 'string' ? source : here.get(`./${filled?.frame ?? name}.wgsl`);
   if (text === undefined || filled === undefined) return text;
   const { fillings } = filled;
-  if (piecesOf(fillings).some((path) => !here.has(`./${path}`) && here.get(LIBRARY) === undefined)) return undefined;
+  if (piecesOf(fillings).some((path) => !here.has(`./${path}`) && here.get(LIBRARY) === undefined))
+    return undefined;
   return filledText(text, fillings, (path) => here.get(`./${path}`));
 }
 

@@ -22,7 +22,16 @@ const binary = (name: string) =>
       slots: 'write',
       flips: 'write',
     },
-    constants: ['ROWS', 'CHANNELS', 'FILTER_ROWS', 'HAS_LATENT', 'HAS_SLOTS', 'STEP_SCALE', 'CLIP_LATENT'],
+    constants: [
+      'ROWS',
+      'CHANNELS',
+      'FILTER_ROWS',
+      'HAS_LATENT',
+      'HAS_SLOTS',
+      'STEP_SCALE',
+      'TABLE_ROWS',
+      'CLIP_LATENT',
+    ],
     workgroups: ({ ROWS, CHANNELS }) => linearWorkgroups(ROWS * wordsFor(CHANNELS), 64),
   });
 
@@ -33,7 +42,7 @@ const real = (name: string) =>
     source,
     library,
     bindings: { grad: 'read', state: 'read', table: 'read', parameter: 'write', slots: 'write' },
-    constants: ['LANES', 'HAS_SLOTS', 'STEP_SCALE'],
+    constants: ['LANES', 'HAS_SLOTS', 'STEP_SCALE', 'TABLE_ROWS'],
     workgroups: ({ LANES }) => linearWorkgroups(LANES, 64),
   });
 

@@ -74,7 +74,8 @@ export function valuesOf<P extends Parameters>(
   );
   return Object.fromEntries(
     known.map(([key, parameter]) => {
-      const value = (given as Readonly<Record<string, number | Schedule | undefined>>)[key] ?? parameter.default;
+      const value =
+        (given as Readonly<Record<string, number | Schedule | undefined>>)[key] ?? parameter.default;
       if (!('schedule' in parameter)) assertWithin(value, parameter, `${name}: ${key}`);
       return [key, value];
     }),
@@ -131,7 +132,10 @@ export function methodOf<P extends Parameters>(
 }
 
 /** A method, the name of one, or its name and numbers. */
-export type MethodLike<M extends Method> = M | string | ({ readonly name: string } & Readonly<Record<string, unknown>>);
+export type MethodLike<M extends Method> =
+  | M
+  | string
+  | ({ readonly name: string } & Readonly<Record<string, unknown>>);
 
 /**
  * A method from what was given.
@@ -144,10 +148,9 @@ export function resolveMethod<M extends Method>(
   factories: Readonly<Record<string, (values?: never) => M>>,
   where: string,
 ): M {
-  if (typeof given === 'object' && given !== null && 'kind' in given && given.kind === kind && 'definition' in given) {
-    return given as M;
-  }
-  const { name, ...numbers } = typeof given === 'string' ? { name: given } : (given ?? { name: String(given) });
+  if (isMethod(given) && given.kind === kind) return given as M;
+  const { name, ...numbers } =
+    typeof given === 'string' ? { name: given } : (given ?? { name: String(given) });
   const factory = Object.hasOwn(factories, name) ? factories[name] : undefined;
   if (factory === undefined) throw unknownName(kind, String(name), Object.keys(factories), where);
   return factory(numbers as never);
@@ -155,7 +158,8 @@ export function resolveMethod<M extends Method>(
 
 /** Fields of a struct in WGSL, in order. */
 export function fieldsOf(wgsl: string, struct: string): readonly { name: string; type: string }[] {
-  const body = new RegExp(`\\bstruct\\s+${struct}\\s*\\{([^}]*)\\}`).exec(wgsl.replace(/\/\/.*$/gm, ''))?.[1] ?? '';
+  const body =
+    new RegExp(`\\bstruct\\s+${struct}\\s*\\{([^}]*)\\}`).exec(wgsl.replace(/\/\/.*$/gm, ''))?.[1] ?? '';
   return [...body.matchAll(/(\w+)\s*:\s*(\w+)/g)].map(([, name = '', type = '']) => ({ name, type }));
 }
 
@@ -171,7 +175,10 @@ export function overridesOf(
   where: string,
 ): Record<string, number> {
   const named = Object.fromEntries(
-    Object.entries(values).map(([key, value]) => [key.replace(/[A-Z]/g, (c) => `_${c}`).toUpperCase(), value]),
+    Object.entries(values).map(([key, value]) => [
+      key.replace(/[A-Z]/g, (c) => `_${c}`).toUpperCase(),
+      value,
+    ]),
   );
   const bare = wgsl.replace(/\/\/.*$/gm, '');
   const declared = [...bare.matchAll(/\boverride\s+(\w+)\s*(?::[^=;]+)?;/g)].map((match) => match[1] ?? '');
@@ -189,4 +196,18 @@ export function overridesOf(
       return [name, Math.max(-3e38, Math.min(3e38, value))];
     }),
   );
+}
+
+/** Options of a layer as its configuration has them, and files: methods are said by name and numbers. */
+export function notedConfig(options: object): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(options).map(([key, value]: [string, unknown]) => [
+      key,
+      isMethod(value) ? value.toJSON() : value,
+    ]),
+  );
+}
+
+function isMethod(value: unknown): value is Method {
+  return typeof value === 'object' && value !== null && 'kind' in value && 'definition' in value;
 }

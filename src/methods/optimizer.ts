@@ -166,7 +166,10 @@ export function defineOptimizer<const P extends Parameters = Record<never, never
 }
 
 /** The parameters as they are at a moment. */
-function scheduledValues(values: Readonly<Record<string, number | Schedule>>, time: StepTime): Record<string, number> {
+function scheduledValues(
+  values: Readonly<Record<string, number | Schedule>>,
+  time: StepTime,
+): Record<string, number> {
   return Object.fromEntries(
     Object.entries(values).map(([name, value]) => [name, scheduledAt(value, time, name)]),
   );

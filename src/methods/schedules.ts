@@ -19,6 +19,9 @@ export interface Halving {
 /** A constant, a decay over the whole training, halvings, or a function of the step (from 0) and the number of steps. */
 export type Schedule = number | Decay | Halving | ((step: number, steps: number) => number);
 
+/** A schedule of the learning rate. */
+export type LearningRate = Schedule;
+
 /** A moment of the training. */
 export interface StepTime {
   /** Steps done before, from 0. */

@@ -23,7 +23,6 @@ import {
   normSigns4,
   type PooledConstants,
 } from '../kernels/norm.ts';
-import { DEFAULT_CLIP } from '../reference/quantize.ts';
 import { assertState } from './data.ts';
 import { type Pool2dOptions, resolvePool2d } from './pool.ts';
 
@@ -183,7 +182,7 @@ export function normalizedSigns(
   options: Pick<BatchNormOptions, 'x' | 'gamma' | 'beta'> &
     Pick<SavedStatistics, 'mean' | 'inverseStd'> & { readonly clip?: number | undefined },
 ): { bits: Tensor; gate: Tensor } {
-  const { x, gamma, beta, mean, inverseStd, clip = DEFAULT_CLIP } = options;
+  const { x, gamma, beta, mean, inverseStd, clip = 1 } = options;
   const where = 'normalizedSigns';
   const { rows: ROWS, channels: CHANNELS, vec4 } = matrixOf(x, where);
   for (const tensor of [gamma, beta, mean, inverseStd]) assertChannels(tensor, CHANNELS, where);

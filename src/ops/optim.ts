@@ -170,7 +170,7 @@ function commonOf(
   }
   return {
     bindings: { table, slots: slots ?? placeholder(b) },
-    constants: { HAS_SLOTS: count === 0 ? 0 : 1, STEP_SCALE: stepScale },
+    constants: { HAS_SLOTS: count === 0 ? 0 : 1, STEP_SCALE: stepScale, TABLE_ROWS: table.shape[0] ?? 1 },
   };
 }
 

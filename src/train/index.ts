@@ -1,4 +1,3 @@
-export type { LossKind } from '../ops/loss.ts';
 export type { FitHooks, FitResult } from './fit.ts';
 export type { StepMetrics } from './metrics.ts';
 export {
@@ -10,15 +9,7 @@ export {
   mlp,
   modelByName,
 } from './models.ts';
-export {
-  type AdamOptions,
-  type BopOptions,
-  OPTIMIZER_NAMES,
-  type OptimizerName,
-  type OptimizerOptions,
-  type SgdOptions,
-} from './optimizers.ts';
-export { LOSS_NAMES, type TrainerOptions } from './options.ts';
+export type { TrainerOptions } from './options.ts';
 export type {
   Checkpoint,
   CheckpointTensor,
@@ -28,6 +19,5 @@ export type {
   StepsInfo,
 } from './progress.ts';
 export type { StepTap } from './run.ts';
-export type { Decay, LearningRate } from './schedules.ts';
 export type { TrainingData, TrainingPlan, TrainingSplit } from './step.ts';
 export { Trainer } from './trainer.ts';

@@ -2,12 +2,16 @@
 import { OptionError, ShapeError } from '../errors.ts';
 import { describe } from '../gpu/index.ts';
 import { initialValues, type Model } from '../graph/index.ts';
-import type { LossKind } from '../ops/loss.ts';
-import { type OptimizerName, type OptimizerOptions, resolveOptimizer } from './optimizers.ts';
-import type { LearningRate } from './schedules.ts';
+import {
+  type LossLike,
+  type OptimizerLike,
+  type PenaltyLike,
+  resolveLoss,
+  resolveOptimizer,
+  resolvePenalty,
+  type Schedule,
+} from '../methods/index.ts';
 import type { StepOptions, TrainingData } from './step.ts';
-
-export const LOSS_NAMES: readonly LossKind[] = ['squaredHinge', 'crossEntropy'];
 
 export interface TrainerOptions {
   /** Samples a step; what doesn't fill a batch at the end of an epoch is left out of that epoch. Default 100. */
@@ -15,11 +19,13 @@ export interface TrainerOptions {
   /** Default 3. */
   readonly epochs?: number;
   /** Default `adam`. */
-  readonly optimizer?: OptimizerName | OptimizerOptions;
+  readonly optimizer?: OptimizerLike;
+  /** What is added to the loss of every binary weight. Default: nothing. */
+  readonly penalty?: PenaltyLike;
   /** Default: 0.02 to 0.001, exponentially, over all steps. */
-  readonly learningRate?: LearningRate;
+  readonly learningRate?: Schedule;
   /** Default `squaredHinge`, as in the papers. */
-  readonly loss?: LossKind;
+  readonly loss?: LossLike;
   /** Weights, order of samples, augmentation and dropout all follow from it. Default 1. */
   readonly seed?: number;
   /** Scale the steps of binary weights by 1/√(1.5/(fanIn + fanOut)) (Courbariaux et al. 2016). Default false. */
@@ -40,8 +46,9 @@ export function resolveOptions(given: TrainerOptions, data: TrainingData): Resol
     batch: given.batch ?? 100,
     epochs: given.epochs ?? 3,
     optimizer: resolveOptimizer(given.optimizer ?? 'adam'),
+    penalty: given.penalty === undefined ? undefined : resolvePenalty(given.penalty),
     learningRate: given.learningRate ?? { from: 0.02, to: 0.001, decay: 'exponential' as const },
-    loss: given.loss ?? 'squaredHinge',
+    loss: resolveLoss(given.loss ?? 'squaredHinge'),
     seed: given.seed ?? 1,
     fanScaledSteps: given.fanScaledSteps ?? false,
     augment: given.augment,
@@ -54,12 +61,6 @@ export function resolveOptions(given: TrainerOptions, data: TrainingData): Resol
   }
   if (!Number.isSafeInteger(options.seed) || options.seed < 0 || options.seed >= 2 ** 32) {
     throw new OptionError('A seed is an integer from 0 to 2^32 − 1.', { given: `seed = ${options.seed}` });
-  }
-  if (!LOSS_NAMES.includes(options.loss)) {
-    throw new OptionError('There is no loss of this name.', {
-      given: String(options.loss),
-      expected: LOSS_NAMES.join(', '),
-    });
   }
   if (options.batch > data.train.count) {
     throw new OptionError('The batch is larger than the data set.', {
@@ -94,8 +95,8 @@ export function initialWeights(
   options: ResolvedOptions,
 ): Map<string, Float32Array<ArrayBuffer>> {
   const values = initialValues(model, options.seed);
-  if (options.optimizer.kind !== 'bop') return values;
-  // Bop has no latent weights: what it starts from are signs.
+  if (options.optimizer.definition.signsOnly !== true) return values;
+  // There are no latent weights: what it starts from are signs.
   for (const { name, parameters } of model.layers) {
     for (const spec of parameters) {
       const key = `${name}/${spec.name}`;

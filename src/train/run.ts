@@ -4,12 +4,11 @@
  */
 import type { Gpu, Program, Tensor } from '../gpu/index.ts';
 import type { Network } from '../graph/index.ts';
+import { scheduledAt } from '../methods/index.ts';
 import { encodeTrainState } from '../ops/data.ts';
 import { RING, type StepMetrics } from './metrics.ts';
-import { hyperParameters, tensorsOf } from './optimizers.ts';
 import type { ResolvedOptions } from './options.ts';
 import { freshProgress, type Progress, progressAfter } from './progress.ts';
-import { learningRateAt } from './schedules.ts';
 import { batchesOf, disposeParts, type Parts, type TrainingData } from './step.ts';
 
 /** The most steps of one group: a few groups in flight must not overwrite each other's metrics. */
@@ -69,7 +68,8 @@ export class Run {
 
   /** What must not change between a stop and a resume. */
   fixed(): Record<string, unknown> {
-    const { batch, seed, optimizer, loss, fanScaledSteps, augment, learningRate, epochs } = this.options;
+    const { batch, seed, optimizer, penalty, loss, fanScaledSteps, augment, learningRate, epochs } =
+      this.options;
     return {
       model: this.network.model.name,
       data: this.data.name,
@@ -77,33 +77,31 @@ export class Run {
       batch,
       epochs,
       seed,
-      optimizer,
-      loss,
+      optimizer: optimizer.toJSON(),
+      penalty: penalty?.toJSON() ?? null,
+      loss: loss.toJSON(),
       fanScaledSteps,
       augment: augment ?? null,
       learningRate: typeof learningRate === 'function' ? 'function' : learningRate,
     };
   }
 
-  /** Everything that outlives a step: parameters, and what the optimizer keeps. */
+  /** What outlives a step, beside the slots of optimizers: parameters and counters of flips. */
   stateTensors(): Tensor[] {
-    const { parameters } = this.network;
-    return [...[...parameters.values()].map(({ value }) => value), ...tensorsOf(this.parts.slots)];
+    const flips = this.parts.slots.flatMap((slots) => slots.flips ?? []);
+    return [...[...this.network.parameters.values()].map(({ value }) => value), ...flips];
   }
 
-  /** Hands the GPU the counters and the hyper-parameters of every step of the epoch. */
+  /** Hands the GPU the counters, and the optimizers' numbers of every step of the epoch. */
   writeState(): void {
     const { epoch, batch, step } = this.progress;
     const { seed } = this.options;
     const first = step - batch;
-    // The row after the last step's is taken, but never used: the next epoch brings a table of its own.
-    const last = first + this.batches - 1;
-    const rows = Array.from({ length: this.batches + 1 }, (_, i) => this.#hyper(Math.min(first + i, last)));
-    this.gpu.write(this.parts.table, new Float32Array(rows.flat()));
-    this.gpu.write(
-      this.parts.state,
-      encodeTrainState({ step, epoch, batch, seed, hyper: this.#hyper(Math.min(step, last)) }),
-    );
+    const { learningRate } = this.options;
+    const time = { steps: this.steps, epochSteps: this.batches };
+    for (const [tensor, rows] of this.parts.tables.rows(first, learningRate, time))
+      this.gpu.write(tensor, rows);
+    this.gpu.write(this.parts.state, encodeTrainState({ step, epoch, batch, seed }));
   }
 
   /** Submits steps of a program, with a tap where one is due after them. */
@@ -144,17 +142,12 @@ export class Run {
 
   /** The learning rate of a step. */
   rate(step: number): number {
-    return learningRateAt(this.options.learningRate, step, this.steps);
+    return scheduledAt(this.options.learningRate, { step, steps: this.steps, epochSteps: this.batches });
   }
 
   dispose(): void {
     this.train.dispose();
     this.test.dispose();
     disposeParts(this.parts);
-  }
-
-  #hyper(step: number): readonly [number, number, number, number] {
-    const { optimizer, learningRate } = this.options;
-    return hyperParameters(optimizer, learningRate, step, this.steps);
   }
 }

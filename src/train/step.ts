@@ -4,10 +4,11 @@
  */
 import { Gpu, ProgramBuilder, type Shape, sharedSlots, Tensor } from '../gpu/index.ts';
 import { type Model, Network, recordForward } from '../graph/index.ts';
+import type { Loss, Optimizer, Penalty } from '../methods/index.ts';
 import { advanceState, gatherBatch, STATE_WORDS } from '../ops/data.ts';
-import { type LossKind, loss as recordLoss } from '../ops/loss.ts';
+import { loss as recordLoss } from '../ops/loss.ts';
 import { MetricsReader } from './metrics.ts';
-import { declareSlots, type OptimizerOptions, recordUpdate, type Slots, tensorsOf } from './optimizers.ts';
+import { declareSlots, recordUpdate, type Slots, Tables, tensorsOf } from './updates.ts';
 
 /** Images and labels as bytes. */
 export interface TrainingSplit {
@@ -42,8 +43,9 @@ export interface TrainingPlan {
 /** The options that decide what a step computes. */
 export interface StepOptions {
   readonly batch: number;
-  readonly optimizer: OptimizerOptions;
-  readonly loss: LossKind;
+  readonly optimizer: Optimizer;
+  readonly penalty: Penalty | undefined;
+  readonly loss: Loss;
   readonly fanScaledSteps: boolean;
   readonly augment: { readonly pad: number; readonly flip: boolean } | undefined;
 }
@@ -58,8 +60,8 @@ export interface Parts {
   readonly testLabels: Tensor;
   readonly state: Tensor;
   readonly testState: Tensor;
-  /** f32 [steps + 1, 4]: hyper-parameters of every step of an epoch. */
-  readonly table: Tensor;
+  /** Numbers of every step of an epoch, for each optimizer. */
+  readonly tables: Tables;
   readonly metrics: MetricsReader;
   gather(images: Tensor, labels: Tensor, state: Tensor, training: boolean): Parameters<typeof gatherBatch>[1];
 }
@@ -78,18 +80,19 @@ export function declareParts(gpu: Gpu, model: Model, data: TrainingData, options
   });
   const train = split('train', data.train);
   const test = split('test', data.test);
+  const slots = [...network.parameters.values()]
+    .filter(({ spec }) => spec.role !== 'statistic')
+    .map((parameter) => declareSlots(options.optimizer, parameter));
   return {
     network,
-    slots: [...network.parameters.values()]
-      .filter(({ spec }) => spec.role !== 'statistic')
-      .map((parameter) => declareSlots(options.optimizer, parameter)),
+    slots,
     trainImages: train.images,
     trainLabels: train.labels,
     testImages: test.images,
     testLabels: test.labels,
     state: new Tensor('train state', [STATE_WORDS], 'u32'),
     testState: new Tensor('test state', [STATE_WORDS], 'u32'),
-    table: new Tensor('hyper-parameters', [batchesOf(data, options.batch) + 1, 4], 'f32'),
+    tables: new Tables(slots, batchesOf(data, options.batch)),
     metrics: new MetricsReader(gpu),
     gather: (images, labels, state, training) => ({
       images,
@@ -105,7 +108,7 @@ export function declareParts(gpu: Gpu, model: Model, data: TrainingData, options
 }
 
 function ownTensors(parts: Parts): Tensor[] {
-  const { trainImages, trainLabels, testImages, testLabels, state, testState, table } = parts;
+  const { trainImages, trainLabels, testImages, testLabels, state, testState, tables } = parts;
   return [
     ...tensorsOf(parts.slots),
     trainImages,
@@ -114,7 +117,7 @@ function ownTensors(parts: Parts): Tensor[] {
     testLabels,
     state,
     testState,
-    table,
+    ...tables.tensors,
   ];
 }
 
@@ -140,31 +143,32 @@ export function disposeParts(parts: Parts): void {
 
 /** Gather, forward, loss, backward with updates, advance: one step of training. */
 export function recordTrainStep(parts: Parts, options: StepOptions, data: TrainingData): ProgramBuilder {
-  const { network, state, table, metrics, slots } = parts;
+  const { network, state, tables, metrics, slots } = parts;
   const { model, parameters, gpu } = network;
   const slotsOf = new Map(slots.map((entry) => [entry.parameter, entry]));
   const builder = new ProgramBuilder(gpu, `training step of ${model.name} on ${data.name}`);
   const { x, labels } = gatherBatch(builder, parts.gather(parts.trainImages, parts.trainLabels, state, true));
   const pass = recordForward(builder, model, parameters, x, { training: true, state });
   const gradOutput = recordLoss(builder, {
-    kind: options.loss,
+    loss: options.loss,
     logits: pass.output.tensor,
-    labels,
+    targets: labels,
     state,
     metrics: metrics.ring,
   });
   pass.backward(gradOutput, (parameter, gradient) => {
     const entry = slotsOf.get(parameter);
-    if (entry !== undefined)
-      recordUpdate(builder, options.optimizer, entry, gradient, state, options.fanScaledSteps);
+    if (entry === undefined) return;
+    const { fanScaledSteps: fanScaled, penalty } = options;
+    recordUpdate(builder, entry, gradient, { state, tables, fanScaled, penalty });
   });
-  advanceState(builder, { state, table });
+  advanceState(builder, state);
   return builder;
 }
 
 /** Gather in order, forward in inference mode, loss, advance: one batch of the test split. */
 export function recordTestStep(parts: Parts, options: StepOptions, data: TrainingData): ProgramBuilder {
-  const { network, testState, table, metrics } = parts;
+  const { network, testState, metrics } = parts;
   const { model, parameters, gpu } = network;
   const builder = new ProgramBuilder(gpu, `test step of ${model.name} on ${data.name}`);
   const { x, labels } = gatherBatch(
@@ -174,14 +178,14 @@ export function recordTestStep(parts: Parts, options: StepOptions, data: Trainin
   const pass = recordForward(builder, model, parameters, x, { training: false });
   const logits = pass.output.tensor;
   recordLoss(builder, {
-    kind: options.loss,
+    loss: options.loss,
     logits,
-    labels,
+    targets: labels,
     state: testState,
     metrics: metrics.ring,
     evaluate: true,
   });
-  advanceState(builder, { state: testState, table });
+  advanceState(builder, testState);
   return builder;
 }
 
@@ -189,7 +193,7 @@ export function recordTestStep(parts: Parts, options: StepOptions, data: Trainin
 export function planTraining(parts: Parts, builders: readonly ProgramBuilder[]): TrainingPlan {
   const bytes = (tensors: readonly Tensor[]) =>
     tensors.reduce((sum, { byteLength }) => sum + Gpu.allocatedBytes(byteLength), 0);
-  const { trainImages, trainLabels, testImages, testLabels, state, testState, table } = parts;
+  const { trainImages, trainLabels, testImages, testLabels, state, testState, tables } = parts;
   const shares = {
     parameters: parts.network.parameterBytes,
     optimizer: bytes(tensorsOf(parts.slots)),
@@ -198,7 +202,7 @@ export function planTraining(parts: Parts, builders: readonly ProgramBuilder[]):
       (sum, size) => sum + size,
       0,
     ),
-    counters: bytes([state, testState, table]) + MetricsReader.bytes,
+    counters: bytes([state, testState, ...tables.tensors]) + MetricsReader.bytes,
   };
   return { ...shares, peakBytes: Object.values(shares).reduce((sum, share) => sum + share, 0) };
 }

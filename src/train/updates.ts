@@ -4,7 +4,14 @@
  */
 import { type ProgramBuilder, type Shape, Tensor } from '../gpu/index.ts';
 import type { Parameter } from '../layers/index.ts';
-import { type Optimizer, type Penalty, resolveQuantizer, type Schedule, type StepTime, scheduledAt } from '../methods/index.ts';
+import {
+  type Optimizer,
+  type Penalty,
+  resolveQuantizer,
+  type Schedule,
+  type StepTime,
+  scheduledAt,
+} from '../methods/index.ts';
 import { laneWidth, slotsShape, updateBinary, updateReal } from '../ops/optim.ts';
 
 /** What is kept of one parameter. */
@@ -138,7 +145,13 @@ export function recordUpdate(
 ): void {
   const { spec, value, packed } = parameter;
   const { state, tables, fanScaled, penalty } = options;
-  const common = { update: optimizer.update, grad: gradient, slots: kept, state, table: tables.of(optimizer) };
+  const common = {
+    update: optimizer.update,
+    grad: gradient,
+    slots: kept,
+    state,
+    table: tables.of(optimizer),
+  };
   if (packed === undefined || flips === undefined) {
     updateReal(builder, { ...common, parameter: value });
     return;

@@ -15,7 +15,7 @@ override HAS_SLOTS: u32; // 0: the optimizer keeps nothing, and `slots` is a pla
 
 @group(0) @binding(0) var<storage, read> grad: array<Lane>; // f32 [ROWS, CHANNELS]
 @group(0) @binding(1) var<storage, read> state: TrainState;
-@group(0) @binding(2) var<storage, read> table: array<Scalars>; // [batches of an epoch + 1]
+@group(0) @binding(2) var<storage, read> table: array<Scalars>; // [TABLE_ROWS]
 @group(0) @binding(3) var<storage, read_write> latent: array<Lane>; // f32 [ROWS, CHANNELS]
 @group(0) @binding(4) var<storage, read_write> bits: array<u32>; // [ROWS, ceil(CHANNELS / 32)]
 @group(0) @binding(5) var<storage, read_write> slots: array<Slots>; // [ROWS, CHANNELS / WIDTH]
@@ -32,7 +32,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let first = (index % words) * 32u;
   let count = min(32u, CHANNELS - first);
   let origin = (row * CHANNELS + first) / WIDTH;
-  let scalars = table[min(state.batch, arrayLength(&table) - 1u)];
+  let scalars = table[min(state.batch, TABLE_ROWS - 1u)];
   let old = bits[index];
   var word = 0u;
   for (var i = 0u; i < count; i += WIDTH) {

@@ -7,7 +7,7 @@ override HAS_SLOTS: u32; // 0: the optimizer keeps nothing, and `slots` is a pla
 
 @group(0) @binding(0) var<storage, read> grad: array<Lane>; // f32 [LANES]
 @group(0) @binding(1) var<storage, read> state: TrainState;
-@group(0) @binding(2) var<storage, read> table: array<Scalars>; // [batches of an epoch + 1]
+@group(0) @binding(2) var<storage, read> table: array<Scalars>; // [TABLE_ROWS]
 @group(0) @binding(3) var<storage, read_write> parameter: array<Lane>; // f32 [LANES]
 @group(0) @binding(4) var<storage, read_write> slots: array<Slots>; // [LANES]
 
@@ -22,7 +22,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   if (HAS_SLOTS == 1u) {
     kept = slots[at];
   }
-  parameter[at] = update(w, grad[at], &kept, table[min(state.batch, arrayLength(&table) - 1u)]);
+  parameter[at] = update(w, grad[at], &kept, table[min(state.batch, TABLE_ROWS - 1u)]);
   if (HAS_SLOTS == 1u) {
     slots[at] = kept;
   }

@@ -5,6 +5,7 @@
 //!include "lib/index.wgsl"
 //!include "lib/state.wgsl"
 
+override TABLE_ROWS: u32; // batches of an epoch, and one more
 override STEP_SCALE: f32; // what the steps of this parameter are multiplied by; 1 for real parameters
 
 // -1 where w < 0, else 1: also for -0 and NaN.

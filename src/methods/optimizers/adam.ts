@@ -4,7 +4,8 @@ import { defineOptimizer } from '../optimizer.ts';
 /** Adam (Kingma & Ba 2015, the efficient form at the end of section 2; Keras'): the bias correction is folded into the rate. */
 export const adam = /* @__PURE__ */ defineOptimizer({
   name: 'adam',
-  formula: 'm <- b1 m + (1 - b1) g; v <- b2 v + (1 - b2) g²; w <- w - rate √(1 - b2^t) / (1 - b1^t) · m / (√v + ε)',
+  formula:
+    'm <- b1 m + (1 - b1) g; v <- b2 v + (1 - b2) g²; w <- w - rate √(1 - b2^t) / (1 - b1^t) · m / (√v + ε)',
   source: 'Kingma & Ba 2015, arXiv 1412.6980; epsilon as Keras',
   parameters: {
     beta1: { default: 0.9, from: 0, below: 1, says: 'share of m that stays' },

@@ -1,5 +1,6 @@
-// Gradient of approxSign: out = g * (2 - 2|x|) where |x| <= 1, 0 elsewhere (Bi-Real Net 2018).
+// A gradient through a quantizer, from the quantizer's input: out = g * gradient(x).
 //!include "lib/index.wgsl"
+//!hole gradient "methods/quantizers/ste_identity.wgsl"
 
 override SIZE: u32;
 
@@ -13,5 +14,5 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   if (index >= SIZE) {
     return;
   }
-  out[index] = g[index] * max(0.0, 2.0 - 2.0 * abs(x[index]));
+  out[index] = g[index] * gradient(x[index]);
 }
