@@ -30,6 +30,8 @@ export function keptActivations(gpu: Gpu, name: ModelName, batch: number): KeptA
     batch,
     optimizer: adam(),
     penalty: undefined,
+    overrides: [],
+    teacher: undefined,
     loss: squaredHinge(),
     fanScaledSteps: false,
     augment: undefined,

@@ -9,7 +9,7 @@ export {
   mlp,
   modelByName,
 } from './models.ts';
-export type { TrainerOptions } from './options.ts';
+export type { Override, TrainerOptions } from './options.ts';
 export type {
   Checkpoint,
   CheckpointTensor,

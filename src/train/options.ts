@@ -1,7 +1,7 @@
 /** The options of a training: their defaults, and what fits the model and the data. */
 import { OptionError, ShapeError } from '../errors.ts';
 import { describe } from '../gpu/index.ts';
-import { initialValues, type Model } from '../graph/index.ts';
+import { initialValues, type Model, type Network } from '../graph/index.ts';
 import {
   type LossLike,
   type OptimizerLike,
@@ -11,7 +11,7 @@ import {
   resolvePenalty,
   type Schedule,
 } from '../methods/index.ts';
-import type { StepOptions, TrainingData } from './step.ts';
+import { optimizerFor, type StepOptions, type TrainingData } from './step.ts';
 
 export interface TrainerOptions {
   /** Samples a step; what doesn't fill a batch at the end of an epoch is left out of that epoch. Default 100. */
@@ -20,6 +20,15 @@ export interface TrainerOptions {
   readonly epochs?: number;
   /** Default `adam`. */
   readonly optimizer?: OptimizerLike;
+  /**
+   * Other optimizers for some parameters, by name (`layer/parameter`): of several that match, the first. `none` leaves
+   * them as they are. An optimizer here also updates what `optimizer` would hand to its `real` one.
+   *
+   *   overrides: [{ match: /^conv1\//, optimizer: 'none' }, { match: /gamma|beta/, optimizer: sgd() }]
+   */
+  readonly overrides?: readonly Override[];
+  /** A network on the same GPU whose outputs a loss with a teacher compares with; it is only run. */
+  readonly teacher?: Network;
   /** What is added to the loss of every binary weight. Default: nothing. */
   readonly penalty?: PenaltyLike;
   /** Default: 0.02 to 0.001, exponentially, over all steps. */
@@ -36,6 +45,12 @@ export interface TrainerOptions {
   readonly maxBytes?: number;
 }
 
+/** An optimizer for the parameters whose names match. */
+export interface Override {
+  readonly match: RegExp | string;
+  readonly optimizer: OptimizerLike | 'none';
+}
+
 /** All of them, with their defaults. */
 export type ResolvedOptions = StepOptions &
   Required<Pick<TrainerOptions, 'epochs' | 'learningRate' | 'seed'>>;
@@ -46,6 +61,11 @@ export function resolveOptions(given: TrainerOptions, data: TrainingData): Resol
     batch: given.batch ?? 100,
     epochs: given.epochs ?? 3,
     optimizer: resolveOptimizer(given.optimizer ?? 'adam'),
+    overrides: (given.overrides ?? []).map(({ match, optimizer }) => ({
+      match,
+      optimizer: optimizer === 'none' ? undefined : resolveOptimizer(optimizer),
+    })),
+    teacher: given.teacher,
     penalty: given.penalty === undefined ? undefined : resolvePenalty(given.penalty),
     learningRate: given.learningRate ?? { from: 0.02, to: 0.001, decay: 'exponential' as const },
     loss: resolveLoss(given.loss ?? 'squaredHinge'),
@@ -95,13 +115,13 @@ export function initialWeights(
   options: ResolvedOptions,
 ): Map<string, Float32Array<ArrayBuffer>> {
   const values = initialValues(model, options.seed);
-  if (options.optimizer.definition.signsOnly !== true) return values;
-  // There are no latent weights: what it starts from are signs.
+  // Of what moves signs alone there are no latent weights: it starts from signs.
   for (const { name, parameters } of model.layers) {
     for (const spec of parameters) {
       const key = `${name}/${spec.name}`;
       const drawn = values.get(key);
-      if (spec.role === 'binary' && drawn !== undefined) {
+      const optimizer = optimizerFor(options, key);
+      if (spec.role === 'binary' && drawn !== undefined && optimizer?.definition.signsOnly === true) {
         values.set(
           key,
           drawn.map((value) => (value < 0 ? -1 : 1)),

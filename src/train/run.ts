@@ -78,6 +78,10 @@ export class Run {
       epochs,
       seed,
       optimizer: optimizer.toJSON(),
+      overrides: this.options.overrides.map(({ match, optimizer: own }) => [
+        String(match),
+        own?.toJSON() ?? 'none',
+      ]),
       penalty: penalty?.toJSON() ?? null,
       loss: loss.toJSON(),
       fanScaledSteps,

@@ -2,8 +2,11 @@
  * What a training owns on the GPU, and its two recorded programs: the training step and the test step. Everything is
  * declared first, so that the memory plan is whole before anything is allocated.
  */
+import { OptionError } from '../errors.ts';
 import { Gpu, ProgramBuilder, type Shape, sharedSlots, Tensor } from '../gpu/index.ts';
 import { type Model, Network, recordForward } from '../graph/index.ts';
+import type { Parameter } from '../layers/index.ts';
+import { asReal } from '../layers/layer.ts';
 import type { Loss, Optimizer, Penalty } from '../methods/index.ts';
 import { advanceState, gatherBatch, STATE_WORDS } from '../ops/data.ts';
 import { loss as recordLoss } from '../ops/loss.ts';
@@ -44,6 +47,12 @@ export interface TrainingPlan {
 export interface StepOptions {
   readonly batch: number;
   readonly optimizer: Optimizer;
+  /** Optimizers of some parameters; undefined: none. */
+  readonly overrides: readonly {
+    readonly match: RegExp | string;
+    readonly optimizer: Optimizer | undefined;
+  }[];
+  readonly teacher: Network | undefined;
   readonly penalty: Penalty | undefined;
   readonly loss: Loss;
   readonly fanScaledSteps: boolean;
@@ -66,6 +75,19 @@ export interface Parts {
   gather(images: Tensor, labels: Tensor, state: Tensor, training: boolean): Parameters<typeof gatherBatch>[1];
 }
 
+/** What updates a parameter; undefined for one that stays as it is. */
+export function optimizerFor(
+  { optimizer, overrides }: Pick<StepOptions, 'optimizer' | 'overrides'>,
+  name: string,
+): Optimizer | undefined {
+  const override = overrides.find(({ match }) =>
+    typeof match === 'string'
+      ? match === name
+      : new RegExp(match.source, match.flags.replace(/[gy]/g, '')).test(name),
+  );
+  return override === undefined ? optimizer : override.optimizer;
+}
+
 /** Steps of one epoch. */
 export function batchesOf(data: TrainingData, batch: number): number {
   return Math.floor(data.train.count / batch);
@@ -82,7 +104,10 @@ export function declareParts(gpu: Gpu, model: Model, data: TrainingData, options
   const test = split('test', data.test);
   const slots = [...network.parameters.values()]
     .filter(({ spec }) => spec.role !== 'statistic')
-    .map((parameter) => declareSlots(options.optimizer, parameter));
+    .flatMap((parameter) => {
+      const optimizer = optimizerFor(options, parameter.name);
+      return optimizer === undefined ? [] : [declareSlots(optimizer, parameter)];
+    });
   return {
     network,
     slots,
@@ -145,25 +170,61 @@ export function disposeParts(parts: Parts): void {
 export function recordTrainStep(parts: Parts, options: StepOptions, data: TrainingData): ProgramBuilder {
   const { network, state, tables, metrics, slots } = parts;
   const { model, parameters, gpu } = network;
-  const slotsOf = new Map(slots.map((entry) => [entry.parameter, entry]));
+  const slotsOf = new Map(slots.map((entry) => [entry.parameter.name, entry]));
   const builder = new ProgramBuilder(gpu, `training step of ${model.name} on ${data.name}`);
   const { x, labels } = gatherBatch(builder, parts.gather(parts.trainImages, parts.trainLabels, state, true));
-  const pass = recordForward(builder, model, parameters, x, { training: true, state });
+  const pass = recordForward(builder, model, trainedBy(parameters, slots), x, { training: true, state });
   const gradOutput = recordLoss(builder, {
     loss: options.loss,
     logits: pass.output.tensor,
     targets: labels,
+    teacher: taught(builder, options, x),
     state,
     metrics: metrics.ring,
   });
   pass.backward(gradOutput, (parameter, gradient) => {
-    const entry = slotsOf.get(parameter);
+    const entry = slotsOf.get(parameter.name);
     if (entry === undefined) return;
     const { fanScaledSteps: fanScaled, penalty } = options;
     recordUpdate(builder, entry, gradient, { state, tables, fanScaled, penalty });
   });
   advanceState(builder, state);
   return builder;
+}
+
+/** Parameters as the layers of a training pass see them: those whose optimizer trains values have no signs there. */
+function trainedBy(
+  parameters: ReadonlyMap<string, Parameter>,
+  slots: readonly Slots[],
+): ReadonlyMap<string, Parameter> {
+  const byValue = new Set(
+    slots
+      .filter(({ optimizer }) => optimizer.definition.forward === 'value')
+      .map(({ parameter }) => parameter.name),
+  );
+  if (byValue.size === 0) return parameters;
+  return new Map(
+    [...parameters].map(([name, parameter]) => [
+      name,
+      byValue.has(name) ? { ...parameter, packed: undefined } : parameter,
+    ]),
+  );
+}
+
+/** The outputs of the teacher for a batch, where the loss compares with one. */
+function taught(builder: ProgramBuilder, { loss, teacher }: StepOptions, x: Tensor): Tensor | undefined {
+  if (!loss.teacher) return undefined;
+  if (teacher === undefined) {
+    throw new OptionError('This loss compares with a teacher, and there is none.', {
+      given: loss.name,
+      where: 'Trainer.create',
+      remedy: 'give `teacher`, a network on the same GPU',
+    });
+  }
+  return builder.within('teacher', () => {
+    const { model, parameters } = teacher;
+    return asReal(builder, recordForward(builder, model, parameters, x, { training: false }).output);
+  });
 }
 
 /** Gather in order, forward in inference mode, loss, advance: one batch of the test split. */
@@ -181,6 +242,7 @@ export function recordTestStep(parts: Parts, options: StepOptions, data: Trainin
     loss: options.loss,
     logits,
     targets: labels,
+    teacher: taught(builder, options, x),
     state: testState,
     metrics: metrics.ring,
     evaluate: true,
