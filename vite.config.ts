@@ -14,7 +14,8 @@ const external = [
 /** Rooms that a page needs whole or not at all: a file each. */
 const WHOLE = /\/src\/(gpu|train|geometry|data|formats\/onnx|formats\/tflite)\/(?!index)/;
 /** Rooms of which a page may need a part: a file for each module, so that bundlers can leave the others away. */
-const IN_PARTS = /\/src\/((?:kernels|ops|layers|graph|reference|formats)\/.+|errors)(?<!\/index)\.ts$/;
+const IN_PARTS =
+  /\/src\/((?:kernels|ops|methods|layers|graph|reference|formats)\/.+|errors)(?<!\/index)\.ts$/;
 
 /** Name of the file that a module goes into; null where that is the one of who imports it. */
 function fileOf(id: string): string | null {
@@ -33,6 +34,7 @@ export default defineConfig(({ command }) => ({
         index: 'src/index.ts',
         inference: 'src/inference.ts',
         training: 'src/training.ts',
+        methods: 'src/methods/index.ts',
         node: 'src/node/index.ts',
         onnx: 'src/formats/onnx.ts',
         tflite: 'src/formats/tflite/index.ts',

@@ -6,6 +6,7 @@ import { batchNormalization, dense, flatten, quantConv2d, quantDense, relu } fro
 import {
   adam,
   bop,
+  checkMethod,
   defineLoss,
   defineOptimizer,
   definePenalty,
@@ -178,7 +179,7 @@ describe("a guest's methods", () => {
       learningRate: 0.05,
     });
     const { epochs } = await trainer.fit();
-    expect(epochs.at(-1)?.testAccuracy).toBeGreaterThan(0.9);
+    expect(epochs.at(-1)?.testAccuracy).toBeGreaterThan(0.8);
     // What is left of the values are signs, nearly: the pull has brought them there.
     const values = (await trainer.network.values()).get('hidden/kernel') ?? new Float32Array();
     expect(values.filter((w) => Math.abs(w) > 0.99).length / values.length).toBeGreaterThan(0.9);
@@ -337,6 +338,66 @@ fn gradient(x: f32) -> f32 { return select(0.5, 1.0, (pcg4d(vec4u(bitcast<u32>(x
       gradient: () => 0.75,
     });
     using trainer = await Trainer.create(gpu(), network(noisy()), data, { batch: 50 });
+    expect((await trainer.runSteps(2)).length).toBe(2);
+  });
+});
+
+describe('checkMethod', () => {
+  const gpu = useGpu();
+  const shipped = [QUANTIZERS, OPTIMIZERS, PENALTIES, LOSSES].flatMap((list) =>
+    Object.values(list).map((make) => (make as () => Parameters<typeof checkMethod>[1])()),
+  );
+
+  for (const method of [...shipped, quantizer(), optimizer(), penalty(), loss(), prox()]) {
+    test(`${method.kind} ${method.name} agrees with its twin`, async () => {
+      const { compared, worst } = await checkMethod(gpu(), method);
+      expect(compared).toBeGreaterThan(100);
+      expect(worst).toBeLessThan(1e-4);
+    });
+  }
+
+  test('what disagrees is said, with both numbers', async () => {
+    const wrong = defineQuantizer({
+      ...quantizer.definition,
+      name: 'wrong',
+      gradient: (x) => Math.max(0, 1 - x * x),
+    });
+    await expect(checkMethod(gpu(), wrong())).rejects.toThrow(/quantizer wrong: gradient, sample \d+/);
+    const slope = definePenalty({ ...penalty.definition, name: 'slope', value: (w) => w * w });
+    await expect(checkMethod(gpu(), slope())).rejects.toThrow(
+      /penalty slope: gradient and the slope of its value/,
+    );
+    await expect(checkMethod(gpu(), {} as never)).rejects.toThrow(OptionError);
+  });
+});
+
+describe('names', () => {
+  const gpu = useGpu();
+
+  test('a method may call what it declares as the frames, or other methods, do', async () => {
+    const about = { formula: 'x', source: 'this test' } as const;
+    const parameters = { width: { default: 2, above: 0, says: 'a number' } } as const;
+    const helper = 'fn main(x: f32) -> f32 { return x * WIDTH; }\nconst words = 1.0; struct Step { x: f32 }';
+    const q = defineQuantizer({
+      ...about,
+      name: 'same',
+      parameters,
+      wgsl: `override WIDTH: f32;\n${helper}\nfn gradient(x: f32) -> f32 { let step = Step(main(x)); return step.x * words; }`,
+      gradient: (x, { width }) => x * width,
+    });
+    const p = definePenalty({
+      ...about,
+      name: 'same',
+      parameters,
+      wgsl: `override WIDTH: f32;\n${helper}\nfn penalized(w: f32, g: f32) -> f32 { return g + main(w) * words; }`,
+      twin: (w, g, { width }) => g + w * width,
+    });
+    await checkMethod(gpu(), q());
+    await checkMethod(gpu(), p({ width: 0.5 }));
+    using trainer = await Trainer.create(gpu(), network(q()), data, {
+      batch: 50,
+      penalty: p({ width: 1e-6 }),
+    });
     expect((await trainer.runSteps(2)).length).toBe(2);
   });
 });

@@ -10,15 +10,41 @@ export interface Filling {
   readonly name: string;
   /** The function that the hole is for, with all that it needs; `//!include` lines take in pieces of `shaders/lib`. */
   readonly wgsl: string;
+  /** The names that the frame calls it by: the hole's function, and types that go with it. */
+  readonly provides: readonly string[];
   /** Values of the pipeline-overridable constants that it declares, by name. */
   readonly constants?: Readonly<Record<string, number>>;
 }
 
 export type Fillings = Readonly<Record<string, Filling>>;
 
-/** The constants of all fillings. */
+/** The constants of all fillings, by the names that they have in the filled frame. */
 export function constantsOf(fillings: Fillings): Readonly<Record<string, number>> {
-  return Object.assign({}, ...Object.values(fillings).map(({ constants = {} }) => constants));
+  return Object.fromEntries(
+    Object.entries(fillings).flatMap(([hole, { constants = {} }]) =>
+      Object.entries(constants).map(([name, value]) => [inFrame(name, hole), value] as const),
+    ),
+  );
+}
+
+/** What a method declares for itself has a name of its own in the frame: two methods may well have chosen the same. */
+function inFrame(name: string, hole: string): string {
+  return `${name}_of_${hole}`;
+}
+
+const DECLARATION = /^\s*(?:fn|const|override|struct|alias|var(?:<[^>]*>)?)\s+(\w+)/gm;
+
+/** A method's text with the names in it that nobody else knows made its own. */
+function renamed(wgsl: string, hole: string, provides: readonly string[]): string {
+  const bare = wgsl.replace(/\/\/.*$/gm, '').replaceAll(/[;}]/g, '$&\n');
+  const own = [...bare.matchAll(DECLARATION)]
+    .map((match) => match[1] ?? '')
+    .filter((name) => !provides.includes(name));
+  // Not what follows a dot: members and components of vectors.
+  return own.reduce(
+    (text, name) => text.replace(new RegExp(`(?<![.\\w])${name}\\b`, 'g'), inFrame(name, hole)),
+    wgsl,
+  );
 }
 
 const INCLUDE = /^\s*\/\/!include\s+"([^"]+)"\s*$/gm;
@@ -43,7 +69,7 @@ export function filledText(
 ): string {
   const has = new Set([...text.matchAll(/^\/\/!has "([^"]+)"$/gm)].map((match) => match[1] ?? ''));
   let filled = text;
-  for (const [hole, { name, wgsl }] of Object.entries(fillings)) {
+  for (const [hole, { name, wgsl, provides }] of Object.entries(fillings)) {
     const begin = `//!begin ${hole}\n`;
     const end = `//!end ${hole}`;
     const [from, to] = [filled.indexOf(begin), filled.indexOf(end)];
@@ -51,7 +77,7 @@ export function filledText(
       throw new OptionError('This kernel has no such hole.', { given: hole, where: name });
     // Pieces go in front of the mark, so that lines below it are the method's own, counted as its author counts them.
     const pieces: string[] = [];
-    const own = wgsl.replace(INCLUDE, (_line, path: string) => {
+    const own = renamed(wgsl, hole, provides).replace(INCLUDE, (_line, path: string) => {
       if (has.has(path)) return '';
       has.add(path);
       const piece = pieceOf(path);

@@ -107,7 +107,7 @@ export function defineLoss<const P extends Parameters = Record<never, never>>(
       definition: definition as unknown as LossDefinition,
       targets,
       teacher,
-      filling: { name, wgsl, constants: overridesOf(wgsl, values, {}, where) },
+      filling: { name, wgsl, provides: ['row_loss'], constants: overridesOf(wgsl, values, {}, where) },
       twin: (row) => twin(row, values),
     };
   };

@@ -140,6 +140,7 @@ export function defineOptimizer<const P extends Parameters = Record<never, never
       update: {
         name,
         wgsl,
+        provides: ['update', 'Slots', 'Scalars'],
         slots: slots.map((field) => field.name),
         scalars: scalars.map((field) => field.name),
         constants: overridesOf(definition.wgsl, values, own, where),

@@ -68,7 +68,7 @@ export function definePenalty<const P extends Parameters = Record<never, never>>
       ...methodOf('penalty', definition, values),
       kind: 'penalty',
       definition: definition as unknown as PenaltyDefinition,
-      filling: { name, wgsl, constants: overridesOf(wgsl, values, {}, where) },
+      filling: { name, wgsl, provides: ['penalized'], constants: overridesOf(wgsl, values, {}, where) },
       twin: (w, g) => twin(w, g, values),
       value: (w) => value?.(w, values),
     };

@@ -78,7 +78,7 @@ export function defineQuantizer<const P extends Parameters = Record<never, never
       ...methodOf('quantizer', definition, values),
       kind: 'quantizer',
       definition: definition as unknown as QuantizerDefinition,
-      filling: { name, wgsl, constants: overridesOf(wgsl, values, {}, where) },
+      filling: { name, wgsl, provides: ['gradient'], constants: overridesOf(wgsl, values, {}, where) },
       window: definition.window?.(values),
       gradient: (x) => definition.gradient(x, values),
       surrogate: (x) => definition.surrogate?.(x, values),
