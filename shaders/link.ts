@@ -1,13 +1,15 @@
 /**
- * The shader linker: resolves `//!include "lib/name.wgsl"` lines at build time, so that a shader on disk stays
- * plain WGSL and nothing is assembled at run time. A file is included once, however often it is named.
+ * The shader linker: resolves `//!include "lib/name.wgsl"` lines at build time, so that a shader on disk stays plain WGSL.
+ * A file is included once, however often it is named. A line `//!hole name "methods/x.wgsl"` is where a method's own
+ * function goes: the file that it names stands there, between marks, until `src/gpu/frame.ts` puts another in its place.
  */
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { dirname, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Plugin } from 'vite';
 
 const INCLUDE = /^\s*\/\/!include\s+"([^"]+)"\s*$/;
+const HOLE = /^\s*\/\/!hole\s+(\w+)\s+"([^"]+)"\s*$/;
 
 /**
  * Returns the text of `file` with every included file in place of its include line.
@@ -31,10 +33,12 @@ export function linkShader(
     return read(path)
       .split('\n')
       .map((line, index) => {
-        const target = INCLUDE.exec(line)?.[1];
+        const [, hole, filling] = HOLE.exec(line) ?? [];
+        const target = filling ?? INCLUDE.exec(line)?.[1];
         if (target === undefined) return line;
         try {
-          return visit(resolve(root, target), [...chain, path]);
+          const text = visit(resolve(root, target), [...chain, path]);
+          return hole === undefined ? text : `//!begin ${hole}\n${text}\n//!end ${hole}`;
         } catch (cause) {
           if (cause instanceof Error && cause.message.startsWith('shader include')) throw cause;
           throw new Error(`shader include "${target}" not found (${path}:${index + 1})`, { cause });
@@ -42,15 +46,18 @@ export function linkShader(
       })
       .join('\n');
   };
-  return { text: visit(file, []), files };
+  const text = visit(file, []);
+  // What a method's text may include is not taken in twice.
+  const pieces = files.slice(1).map((path) => `//!has "${relative(root, path).replaceAll('\\', '/')}"`);
+  return { text: text.includes('//!begin ') ? `${pieces.join('\n')}\n${text}` : text, files };
 }
 
-/** Drops comments, indentation and blank lines: what ships does not carry what only a reader needs. */
+/** Drops comments, indentation and blank lines: what ships does not carry what only a reader needs. Marks stay. */
 export function stripShader(text: string): string {
   return text
     .replace(/\/\*[\s\S]*?\*\//g, '')
     .split('\n')
-    .map((line) => line.replace(/\/\/.*$/, '').trim())
+    .map((line) => (line.startsWith('//!') ? line : line.replace(/\/\/.*$/, '')).trim())
     .filter((line) => line !== '')
     .join('\n');
 }
@@ -62,7 +69,7 @@ export function linkFlags(): string[] {
 
 /** Vite plugin: `import source from './x.wgsl'` gives the linked text. */
 export function wgsl(options: { strip?: boolean } = {}): Plugin {
-  const root = fileURLToPath(new URL('.', import.meta.url));
+  const root = dirname(fileURLToPath(import.meta.url));
   return {
     name: 'wgsl',
     enforce: 'pre',

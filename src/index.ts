@@ -9,6 +9,7 @@ export * from './geometry/index.ts';
 export * from './gpu/index.ts';
 export * from './graph/index.ts';
 export * from './layers/index.ts';
+export * from './methods/index.ts';
 export * as ops from './ops/index.ts';
 export * from './train/index.ts';
 export * from './zoo/index.ts';

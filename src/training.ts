@@ -7,5 +7,6 @@ export * from './errors.ts';
 export * from './gpu/index.ts';
 export * from './graph/index.ts';
 export * from './layers/index.ts';
+export * from './methods/index.ts';
 export * from './train/index.ts';
 export * from './zoo/index.ts';

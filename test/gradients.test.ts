@@ -2,17 +2,10 @@
 import { describe, expect, test } from 'vitest';
 import { ProgramBuilder, type Tensor } from '../src/gpu/index.ts';
 import { initialValues, type Model, Network, recordForward, sequential } from '../src/graph/index.ts';
-import {
-  batchNormalization,
-  flatten,
-  maxPool2d,
-  type QuantizerName,
-  quantConv2d,
-  quantDense,
-} from '../src/layers/index.ts';
-import { encodeTrainState } from '../src/ops/data.ts';
+import { batchNormalization, flatten, maxPool2d, quantConv2d, quantDense } from '../src/layers/index.ts';
+import { type LossName, type QuantizerName, resolveLoss } from '../src/methods/index.ts';
+import { encodeTrainState, STATE_WORDS } from '../src/ops/data.ts';
 import { loss as recordLoss } from '../src/ops/loss.ts';
-import type { LossKind } from '../src/reference/loss.ts';
 import { uniform01 } from '../src/reference/random.ts';
 import { expectClose, Scratch, useGpu } from './helpers/gpu.ts';
 import { twinStep } from './helpers/twin.ts';
@@ -48,7 +41,7 @@ describe('a training pass agrees with float64', () => {
     ['approxSign', -1, 'crossEntropy', 2],
     ['swishSign', 0, 'crossEntropy', 1],
     ['steIdentity', 0, 'squaredHinge', 1],
-  ] as [QuantizerName, 0 | 1 | -1, LossKind, number][])(
+  ] as [QuantizerName, 0 | 1 | -1, LossName, number][])(
     '%s, padding with %d, %s',
     async (quantizer, padValue, kind, seed) => {
       using scratch = new Scratch(gpu());
@@ -67,7 +60,7 @@ describe('a training pass agrees with float64', () => {
       const labels = Uint32Array.from({ length: BATCH }, (_, i) => i % 5);
 
       const builder = new ProgramBuilder(gpu(), 'pass');
-      const state = scratch.tensor('state', [12], 'u32', encodeTrainState({ seed }));
+      const state = scratch.tensor('state', [STATE_WORDS], 'u32', encodeTrainState({ seed }));
       const pass = recordForward(
         builder,
         model,
@@ -77,9 +70,9 @@ describe('a training pass agrees with float64', () => {
       );
       const metrics = scratch.tensor('metrics', [4, 4], 'f32');
       const gradLogits = recordLoss(builder, {
-        kind,
+        loss: resolveLoss(kind),
         logits: pass.output.tensor,
-        labels: scratch.tensor('labels', [BATCH], 'u32', labels),
+        targets: scratch.tensor('labels', [BATCH], 'u32', labels),
         state,
         metrics,
       });

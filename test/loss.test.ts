@@ -2,15 +2,60 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { OptionError, ShapeError } from '../src/errors.ts';
 import { ProgramBuilder, runOnce, type Tensor } from '../src/gpu/index.ts';
+import {
+  crossEntropy,
+  defineLoss,
+  distillation,
+  LOSSES,
+  type Loss,
+  type LossName,
+  resolveLoss,
+  squaredHinge,
+} from '../src/methods/index.ts';
 import { decodeTrainState, encodeTrainState, STATE_WORDS } from '../src/ops/data.ts';
 import { loss } from '../src/ops/loss.ts';
 import { NO_LABEL } from '../src/reference/data.ts';
-import { type LossKind, loss as referenceLoss } from '../src/reference/loss.ts';
+import { loss as referenceLoss, type Targets } from '../src/reference/loss.ts';
 import { normal, pcg4d } from '../src/reference/random.ts';
 import { expectClose, expectSame, Scratch, useGpu } from './helpers/gpu.ts';
 
+/** Of real targets, and nobody's. */
+const huber = defineLoss({
+  name: 'huber',
+  formula: 'e² / 2 where |e| <= 1, else |e| - 1/2; e = o - t',
+  source: 'Huber 1964',
+  targets: ['reals'],
+  wgsl: `
+    fn row_loss(row: Row) -> f32 {
+      var loss = 0.0;
+      for (var c = 0u; c < OUTPUTS; c++) {
+        let e = output(row, c) - wanted(row, c);
+        loss += select(abs(e) - 0.5, 0.5 * e * e, abs(e) <= 1.0);
+        set_gradient(row, c, clamp(e, -1.0, 1.0) / row.rows);
+      }
+      return loss;
+    }`,
+  twin({ outputs, wanted }) {
+    const errors = outputs.map((o, c) => o - (wanted[c] ?? 0));
+    return {
+      loss: errors.reduce((sum, e) => sum + (Math.abs(e) <= 1 ? (e * e) / 2 : Math.abs(e) - 0.5), 0),
+      gradient: errors.map((e) => Math.max(-1, Math.min(1, e))),
+    };
+  },
+});
+
+const losses: readonly Loss[] = [
+  ...Object.values(LOSSES).map((make) => (make as () => Loss)()),
+  crossEntropy({ smoothing: 0.1 }),
+  distillation({ temperature: 4, share: 0.75 }),
+  huber(),
+];
+
 interface Case {
-  readonly kind: LossKind;
+  readonly kind: Loss;
+  /** Targets, weights of samples. */
+  readonly reals: boolean;
+  readonly weighted: boolean;
   readonly batch: number;
   readonly classes: number;
   readonly scale: number;
@@ -18,28 +63,37 @@ interface Case {
   readonly missing: number;
 }
 
-const nameOf = ({ kind, batch, classes, scale, missing }: Case) =>
-  `${kind}_B${batch}_C${classes}_scale${scale}${missing > 0 ? `_missing${missing}` : ''}`;
+const nameOf = ({ kind, reals, weighted, batch, classes, scale, missing }: Case) =>
+  [
+    JSON.stringify(kind),
+    reals ? 'reals' : 'classes',
+    ...(weighted ? ['weighted'] : []),
+    `B${batch}_C${classes}_scale${scale}`,
+    ...(missing > 0 ? [`missing${missing}`] : []),
+  ].join('_');
 
 const RING = 4;
 
 describe('losses', () => {
   const gpu = useGpu();
 
-  const kinds: LossKind[] = ['squaredHinge', 'crossEntropy'];
-  const named = kinds.flatMap((kind): Case[] => [
-    { kind, batch: 100, classes: 10, scale: 1, missing: 0 },
-    { kind, batch: 100, classes: 10, scale: 1, missing: 37 },
-    { kind, batch: 3, classes: 2, scale: 80, missing: 0 },
-    { kind, batch: 1, classes: 1, scale: 1, missing: 0 },
-    { kind, batch: 5, classes: 7, scale: 1, missing: 5 },
-    { kind, batch: 130, classes: 1000, scale: 3, missing: 1 },
+  const takes = ({ kind, reals }: Case) => kind.targets.includes(reals ? 'reals' : 'classes');
+  const named = losses.flatMap((kind): Case[] => [
+    { kind, reals: false, weighted: false, batch: 100, classes: 10, scale: 1, missing: 0 },
+    { kind, reals: false, weighted: true, batch: 100, classes: 10, scale: 1, missing: 37 },
+    { kind, reals: true, weighted: false, batch: 20, classes: 10, scale: 1, missing: 3 },
+    { kind, reals: false, weighted: false, batch: 3, classes: 2, scale: 80, missing: 0 },
+    { kind, reals: true, weighted: true, batch: 1, classes: 1, scale: 1, missing: 0 },
+    { kind, reals: false, weighted: false, batch: 5, classes: 7, scale: 1, missing: 5 },
+    { kind, reals: false, weighted: false, batch: 130, classes: 300, scale: 3, missing: 1 },
   ]);
   const between = (min: number, max: number) => fc.integer({ min, max });
   const random: Case[] = fc
     .sample(
       fc.record({
-        kind: fc.constantFrom(...kinds),
+        kind: fc.constantFrom(...losses),
+        reals: fc.boolean(),
+        weighted: fc.boolean(),
         batch: between(1, 200),
         classes: between(1, 30),
         scale: fc.constantFrom(0.1, 1, 10, 100),
@@ -50,8 +104,8 @@ describe('losses', () => {
     .map((one) => ({ ...one, missing: Math.min(one.missing, one.batch) }));
 
   for (const [title, cases] of [
-    ...named.map((one) => [nameOf(one), [one]] as const),
-    ['80 random shapes', random] as const,
+    ...named.filter(takes).map((one) => [nameOf(one), [one]] as const),
+    ['80 random shapes', random.filter(takes)] as const,
   ]) {
     test(title, async () => {
       using scratch = new Scratch(gpu());
@@ -64,17 +118,28 @@ describe('losses', () => {
         expected: ReturnType<typeof referenceLoss>;
       }[] = [];
       cases.forEach((one, i) => {
-        const { kind, batch, classes, scale, missing } = one;
+        const { kind, reals, weighted, batch, classes, scale, missing } = one;
         const values = Float32Array.from({ length: batch * classes }, (_, j) => scale * normal(i, 1, j));
-        const targets = Uint32Array.from({ length: batch }, (_, row) =>
-          row >= batch - missing ? NO_LABEL : pcg4d(i, 2, row, 0)[0] % classes,
+        const isMissing = (row: number) => row >= batch - missing;
+        const labels = Uint32Array.from({ length: batch }, (_, row) =>
+          isMissing(row) ? NO_LABEL : pcg4d(i, 2, row, 0)[0] % classes,
         );
+        const numbers = Float32Array.from({ length: batch * classes }, (_, j) => Math.abs(normal(i, 4, j)));
+        const taught = values.map((_, j) => scale * normal(i, 3, j));
+        const weights = Float32Array.from({ length: batch }, (_, row) => (row % 5) / 2);
+        const words = new Uint32Array(numbers.buffer);
+        for (let row = 0; row < batch; row++) if (isMissing(row)) words[row * classes] = NO_LABEL;
+        const targets: Targets = reals ? { reals: numbers } : { labels };
         const metrics = scratch.tensor('metrics', [RING, 4], 'f32');
         const state = scratch.tensor('state', [STATE_WORDS], 'u32', encodeTrainState({ step: 6 }));
         const grad = loss(b, {
-          kind,
+          loss: kind,
           logits: scratch.tensor('logits', [batch, classes], 'f32', values),
-          labels: scratch.tensor('labels', [batch], 'u32', targets),
+          targets: reals
+            ? scratch.tensor('reals', [batch, classes], 'f32', numbers)
+            : scratch.tensor('labels', [batch], 'u32', labels),
+          teacher: kind.teacher ? scratch.tensor('teacher', [batch, classes], 'f32', taught) : undefined,
+          weights: weighted ? scratch.tensor('weights', [batch], 'f32', weights) : undefined,
           state,
           metrics,
         });
@@ -84,7 +149,10 @@ describe('losses', () => {
           grad,
           metrics,
           state,
-          expected: referenceLoss(kind, values, targets, classes),
+          expected: referenceLoss(kind.twin, values, targets, classes, {
+            ...(kind.teacher ? { teacher: taught } : {}),
+            ...(weighted ? { weights } : {}),
+          }),
         });
       });
       using program = await b.compile();
@@ -101,17 +169,16 @@ describe('losses', () => {
     });
   }
 
-  for (const kind of kinds) {
-    test(`${kind}: the reference gradient agrees with central differences`, () => {
-      const classes = 4;
-      const labels = [0, 3, NO_LABEL, 2];
-      const logits = Float64Array.from({ length: 16 }, (_, i) => normal(3, 1, i));
-      const { gradLogits } = referenceLoss(kind, logits, labels, classes);
-      const slopes = logits.map((value, i) => {
-        const at = (x: number) => referenceLoss(kind, logits.with(i, x), labels, classes).loss;
-        return (at(value + 1e-5) - at(value - 1e-5)) / 2e-5;
-      });
-      expectClose(gradLogits, slopes, 1e-7);
+  for (const kind of losses) {
+    test(`${JSON.stringify(kind)}: the gradient of the twin agrees with central differences`, () => {
+      const [outputs, wanted, taught] = [1, 2, 3].map((stream) =>
+        Array.from({ length: 4 }, (_, i) => normal(3, stream, i)),
+      ) as [number[], number[], number[]];
+      const at = (changed: number[]) => kind.twin({ outputs: changed, wanted, taught }).loss;
+      const slopes = outputs.map(
+        (value, i) => (at(outputs.with(i, value + 1e-5)) - at(outputs.with(i, value - 1e-5))) / 2e-5,
+      );
+      expectClose(kind.twin({ outputs, wanted, taught }).gradient, slopes, 1e-6);
     });
   }
 
@@ -119,7 +186,7 @@ describe('losses', () => {
     scratch: Scratch,
     logits: number[],
     labels: number[],
-    options: { evaluate?: boolean; halted?: boolean; kind?: LossKind } = {},
+    options: { evaluate?: boolean; halted?: boolean; kind?: LossName } = {},
   ) => {
     const classes = logits.length / labels.length;
     const metrics = scratch.tensor('metrics', [1, 4], 'f32', Float32Array.of(-1, -1, -1, -1));
@@ -131,9 +198,9 @@ describe('losses', () => {
     );
     using _ = await runOnce(gpu(), 'loss', (b) =>
       loss(b, {
-        kind: options.kind ?? 'squaredHinge',
+        loss: resolveLoss(options.kind ?? 'squaredHinge'),
         logits: scratch.tensor('logits', [labels.length, classes], 'f32', Float32Array.from(logits)),
-        labels: scratch.tensor('labels', [labels.length], 'u32', Uint32Array.from(labels)),
+        targets: scratch.tensor('labels', [labels.length], 'u32', Uint32Array.from(labels)),
         state,
         metrics,
         evaluate: options.evaluate ?? false,
@@ -150,7 +217,13 @@ describe('losses', () => {
     expect((await evaluate(scratch, logits, [2, 0, 0])).correct).toBe(2);
   });
 
-  for (const kind of kinds) {
+  for (const kind of [
+    'squaredHinge',
+    'crossEntropy',
+    'binaryCrossEntropy',
+    'meanSquare',
+    'meanAbsolute',
+  ] as const) {
     for (const [title, logits, labels] of [
       ['NaN', [1, Number.NaN, 0, 0], [0, 1]],
       ['NaN in first place', [Number.NaN, 1, 0, 0], [0, 1]],
@@ -197,16 +270,19 @@ describe('losses', () => {
     using scratch = new Scratch(gpu());
     const b = new ProgramBuilder(gpu(), 'refused');
     const good = {
-      kind: 'squaredHinge' as LossKind,
+      loss: squaredHinge(),
       logits: scratch.tensor('logits', [4, 3], 'f32'),
-      labels: scratch.tensor('labels', [4], 'u32'),
+      targets: scratch.tensor('labels', [4], 'u32'),
       state: scratch.tensor('state', [STATE_WORDS], 'u32'),
       metrics: scratch.tensor('metrics', [2, 4], 'f32'),
     };
-    expect(() => loss(b, { ...good, labels: scratch.tensor('bytes', [4], 'u8') })).toThrow(ShapeError);
+    expect(() => loss(b, { ...good, targets: scratch.tensor('bytes', [4], 'u8') })).toThrow(ShapeError);
     expect(() => loss(b, { ...good, metrics: scratch.tensor('flat', [8], 'f32') })).toThrow(ShapeError);
-    expect(() => loss(b, { ...good, logits: good.labels })).toThrow(ShapeError);
-    expect(() => loss(b, { ...good, state: good.labels })).toThrow(ShapeError);
-    expect(() => loss(b, { ...good, kind: 'hinge' as LossKind })).toThrow(OptionError);
+    expect(() => loss(b, { ...good, logits: good.targets })).toThrow(ShapeError);
+    expect(() => loss(b, { ...good, state: good.targets })).toThrow(ShapeError);
+    expect(() => loss(b, { ...good, loss: huber() })).toThrow(/reals/);
+    expect(() => loss(b, { ...good, loss: distillation() })).toThrow(/teacher/);
+    expect(() => loss(b, { ...good, teacher: good.logits })).toThrow(OptionError);
+    expect(() => resolveLoss('hinge' as 'squaredHinge')).toThrow(/squaredHinge/);
   });
 });

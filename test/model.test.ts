@@ -98,11 +98,6 @@ describe('options', () => {
       () => quantDense({ units: 1, kernelQuantizer: 'foo' as 'steSign' }),
       /steSign.*swishSign/,
     ],
-    [
-      'a steepness that weights cannot have',
-      () => quantDense({ units: 1, kernelQuantizer: { name: 'swishSign', beta: 3 } }),
-      /beta = 5/,
-    ],
     ['units must be positive', () => dense({ units: 0 }), /units = 0/],
     ['filters must be whole', () => conv2d({ filters: 1.5, kernelSize: 1 }), /filters = 1.5/],
     ['a dropout rate is below 1', () => dropout({ rate: 1 }), /dropout/],

@@ -1,6 +1,6 @@
 /** The README's examples are what they say: they compile, and run. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build, createServer, transformWithOxc } from 'vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -13,11 +13,43 @@ const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
 const scratch = join(ROOT, 'node_modules', '.cache', `webgpu-bnn-readme-${process.pid}`);
 const names = {
   'webgpu-bnn': join(ROOT, 'src', 'index.ts'),
+  'webgpu-bnn/methods': join(ROOT, 'src', 'methods', 'index.ts'),
   'webgpu-bnn/node': join(ROOT, 'src', 'node', 'index.ts'),
   'webgpu-bnn/onnx': join(ROOT, 'src', 'formats', 'onnx.ts'),
   'webgpu-bnn/onnxruntime': join(ROOT, 'src', 'interop', 'onnxruntime', 'index.ts'),
   'webgpu-bnn/tfjs': join(ROOT, 'src', 'interop', 'tfjs', 'index.ts'),
 };
+
+/** The programs of the pages about methods, by page. */
+const pages = readdirSync(join(ROOT, 'docs', 'extending')).flatMap((name) => {
+  const text = readFileSync(join(ROOT, 'docs', 'extending', name), 'utf8');
+  return [...text.matchAll(/```ts run\n([\s\S]*?)```/g)].map(([, code = '']) => ({
+    name: name.replace('.md', ''),
+    code,
+  }));
+});
+
+/** Bundles programs of the scratch folder for Node. */
+async function bundle(...programs: readonly string[]): Promise<void> {
+  await build({
+    configFile: false,
+    root: ROOT,
+    logLevel: 'error',
+    plugins: [wgsl()],
+    resolve: {
+      alias: Object.entries(names).map(([find, replacement]) => ({
+        find: new RegExp(`^${find}$`),
+        replacement,
+      })),
+    },
+    build: {
+      ssr: true,
+      target: 'es2023',
+      outDir: join(scratch, 'out'),
+      rolldownOptions: { input: programs.map((name) => join(scratch, `${name}.ts`)) },
+    },
+  });
+}
 
 function example(kind: string): string {
   const text = new RegExp(`\`\`\`ts ${kind}\\n([\\s\\S]*?)\`\`\``).exec(readme)?.[1];
@@ -32,6 +64,7 @@ beforeAll(() => {
   for (const [index, [, code]] of [...page.matchAll(/```ts\n([\s\S]*?)```/g)].entries()) {
     writeFileSync(join(scratch, `coming-from-${index}.ts`), code ?? '');
   }
+  for (const { name, code } of pages) writeFileSync(join(scratch, `page-${name}.ts`), code);
   for (const kind of ['browser', 'load', 'tfjs', 'onnxruntime']) {
     writeFileSync(join(scratch, `${kind}.ts`), `export {};\n${example(kind)}`);
   }
@@ -53,28 +86,23 @@ describe('the examples of the README', () => {
   });
 
   test('the one for Node trains', async () => {
-    await build({
-      configFile: false,
-      root: ROOT,
-      logLevel: 'error',
-      plugins: [wgsl()],
-      resolve: {
-        alias: Object.entries(names).map(([find, replacement]) => ({
-          find: new RegExp(`^${find}$`),
-          replacement,
-        })),
-      },
-      build: {
-        ssr: true,
-        target: 'es2023',
-        outDir: join(scratch, 'out'),
-        rolldownOptions: { input: join(scratch, 'node.ts') },
-      },
-    });
+    await bundle('node');
     const printed = execFileSync(process.execPath, [join(scratch, 'out', 'node.js')], { encoding: 'utf8' });
     expect(printed).toMatch(/quantConv2d_2 +5 x 5 x 32 +4,608/);
     const accuracy = Number(/accuracy: ([\d.]+)/.exec(printed)?.[1]);
     expect(accuracy).toBeGreaterThan(0.8);
+  });
+
+  test('the pages about methods: each is checked, and trains', async () => {
+    expect(pages.map(({ name }) => name).sort()).toEqual(['loss', 'optimizer', 'penalty', 'quantizer']);
+    await bundle(...pages.map(({ name }) => `page-${name}`));
+    for (const { name } of pages) {
+      const printed = execFileSync(process.execPath, [join(scratch, 'out', `page-${name}.js`)], {
+        encoding: 'utf8',
+      });
+      expect(printed, name).toMatch(/compared: \d{3,}/);
+      expect(Number(/accuracy ([\d.]+)/.exec(printed)?.[1]), name).toBeGreaterThan(0.75);
+    }
   });
 
   test('the one for browsers trains in a real Chrome', async () => {

@@ -12,6 +12,7 @@ import {
   quantConv2d,
   quantDense,
 } from '../src/layers/index.ts';
+import { crossEntropy } from '../src/methods/index.ts';
 import { encodeTrainState, STATE_WORDS } from '../src/ops/data.ts';
 import { loss as recordLoss } from '../src/ops/loss.ts';
 import { rotatedSigns, rotateFilters, unrotateFilters } from '../src/ops/rotation.ts';
@@ -98,9 +99,9 @@ describe('rotated signs', () => {
     const b = new ProgramBuilder(gpu(), 'gradients');
     const pass = recordForward(b, model, network.parameters, input, { training: true, state });
     const gradOutput = recordLoss(b, {
-      kind: 'crossEntropy',
+      loss: crossEntropy(),
       logits: pass.output.tensor,
-      labels,
+      targets: labels,
       state,
       metrics,
     });

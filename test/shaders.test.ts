@@ -16,13 +16,17 @@ const files = readdirSync(ROOT, { recursive: true, encoding: 'utf8' })
   .map((path) => path.replaceAll('\\', '/'))
   .filter((path) => path.endsWith('.wgsl'));
 const libraries = files.filter((path) => path.startsWith('lib/'));
-const shaders = files.filter((path) => !path.startsWith('lib/'));
+/** Functions that fill frames: each is linked, and run, where the tests loop over methods. */
+const methods = files.filter((path) => path.startsWith('methods/'));
+const shaders = files.filter((path) => !path.startsWith('lib/') && !path.startsWith('methods/'));
 
 const textOf = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 const linked = (path: string) => linkShader(join(ROOT, path), ROOT).text;
 
 function includesOf(path: string): string[] {
-  return [...textOf(path).matchAll(/^\s*\/\/!include\s+"([^"]+)"\s*$/gm)].map((match) => match[1] ?? '');
+  return [...textOf(path).matchAll(/^\s*\/\/!(?:include|hole \w+)\s+"([^"]+)"\s*$/gm)].map(
+    (match) => match[1] ?? '',
+  );
 }
 
 const kernels = await Promise.all(
@@ -73,14 +77,17 @@ describe('shaders and specifications', () => {
   });
 
   test('every shader is in exactly one family', () => {
-    const families = import.meta.glob<Shaders>('../shaders/*.ts', { eager: true, import: 'default' });
+    const families = import.meta.glob<Shaders>(['../shaders/*.ts', '!../shaders/library.ts'], {
+      eager: true,
+      import: 'default',
+    });
     const members = Object.values(families).flatMap((shaders) => Object.keys(shaders ?? {}));
     expect(members.sort()).toEqual(shaders.map((path) => `./${path}`).sort());
   });
 
-  test('only files of lib/ are included, and every one of them is', () => {
-    const included = new Set(files.flatMap(includesOf));
-    expect([...included].sort()).toEqual([...libraries].sort());
+  test('only files of lib/ are included, and every one of them is; holes are filled by methods', () => {
+    const included = [...new Set(files.flatMap(includesOf))];
+    expect(included.filter((path) => !methods.includes(path)).sort()).toEqual([...libraries].sort());
   });
 });
 
@@ -102,7 +109,11 @@ describe.each(kernels)('$name', (kernel) => {
   });
 
   test('has the constants of its specification', () => {
-    const defaults = defaultsIn(kernel.source);
+    // What a method in a hole declares comes with it.
+    const filled = [...kernel.source.matchAll(/\/\/!begin (\w+)\n([\s\S]*?)\/\/!end \1/g)].flatMap(([text]) =>
+      [...text.matchAll(/\boverride\s+(\w+)/g)].map((match) => match[1] ?? ''),
+    );
+    const defaults = [...defaultsIn(kernel.source), ...filled];
     const { overrides } = reflect(kernel.name, kernel.source);
     const needed = overrides.map(({ name }) => name).filter((name) => !defaults.includes(name));
     expect(needed.sort()).toEqual([...kernel.constants].sort());

@@ -236,7 +236,7 @@ describe('a checkpoint of another training is refused', () => {
     ['pixels', model(), other({ train: { ...data.train, images } }), options, /data set/],
     ['normalisation', model(), other({ normalise: { scale: [1], shift: [0] } }), options, /data set/],
     ['schedule', model(), data, { ...options, learningRate: (step) => 0.01 / (step + 1) }, /schedules/],
-    ['gamma', model(), data, { ...options, optimizer: { kind: 'bop', gamma: 1e-3 } }, /optimizer/],
+    ['gamma', model(), data, { ...options, optimizer: { name: 'bop', gamma: 1e-3 } }, /optimizer/],
   ])('%s', async (_, network, set, given, message) => {
     const own: TrainerOptions =
       typeof given.learningRate === 'function' ? { ...options, learningRate: () => 0.01 } : options;

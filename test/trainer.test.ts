@@ -15,11 +15,11 @@ import {
   flatten,
   globalAveragePool2d,
   maxPool2d,
-  type QuantizerName,
   quantConv2d,
   quantDense,
   sign,
 } from '../src/layers/index.ts';
+import type { QuantizerName } from '../src/methods/index.ts';
 import { requestGpu } from '../src/node/gpu.ts';
 import { packSigns } from '../src/reference/pack.ts';
 import { type Checkpoint, Trainer, type TrainerOptions } from '../src/train/index.ts';
@@ -146,7 +146,7 @@ describe('training', () => {
     using trainer = await Trainer.create(gpu(), small(), data, {
       ...options,
       epochs: 4,
-      optimizer: optimizer === 'bop' ? { kind: 'bop', gamma: 1e-2, threshold: 1e-6 } : optimizer,
+      optimizer: optimizer === 'bop' ? { name: 'bop', gamma: 1e-2, threshold: 1e-6 } : optimizer,
       learningRate: optimizer === 'sgd' ? 0.1 : 0.01,
     });
     const { epochs } = await trainer.fit();

@@ -12,9 +12,9 @@ import {
   reshape,
   sign,
 } from '../src/layers/index.ts';
+import { scheduledAt } from '../src/methods/index.ts';
 import { uniform01 } from '../src/reference/random.ts';
 import { Trainer } from '../src/train/index.ts';
-import { learningRateAt } from '../src/train/schedules.ts';
 import { cnv, lfc, MODEL_NAMES, modelByName, sfc, tfc } from '../src/zoo/index.ts';
 import { useGpu } from './helpers/gpu.ts';
 
@@ -42,9 +42,11 @@ test('models go by their names, and a name that is none is refused with the near
 
 test('a rate is halved after so many epochs, at the first step of the next', () => {
   const rate = { from: 0.02, decay: 'halving', everyEpochs: 2 } as const;
-  const at = (step: number) => learningRateAt(rate, step, 60, 10);
+  const at = (step: number) => scheduledAt(rate, { step, steps: 60, epochSteps: 10 });
   expect([0, 19, 20, 39, 40, 59].map(at)).toEqual([0.02, 0.02, 0.01, 0.01, 0.005, 0.005]);
-  expect(() => learningRateAt({ ...rate, everyEpochs: 0.5 }, 0, 60, 10)).toThrow(/everyEpochs = 0.5/);
+  expect(() => scheduledAt({ ...rate, everyEpochs: 0.5 }, { step: 0, steps: 60, epochSteps: 10 })).toThrow(
+    /everyEpochs = 0.5/,
+  );
 });
 
 describe('training', () => {

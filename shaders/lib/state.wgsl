@@ -8,5 +8,4 @@ struct TrainState {
   pad0: u32,
   pad1: u32,
   pad2: u32,
-  hyper: vec4f, // this step's hyper-parameters: x = step size, y = Bop's gamma, z = Bop's threshold
 }

@@ -1,9 +1,9 @@
 /** What a training step keeps between its forward and its backward pass, from the memory plan: nothing is allocated. */
 import { type Gpu, ProgramBuilder, sizeOf } from '../gpu/index.ts';
 import { recordForward } from '../graph/index.ts';
+import { adam, squaredHinge } from '../methods/index.ts';
 import { gatherBatch } from '../ops/data.ts';
 import { loss } from '../ops/loss.ts';
-import { resolveOptimizer } from '../train/optimizers.ts';
 import { declareParts } from '../train/step.ts';
 import { type ModelName, modelByName } from '../zoo/index.ts';
 import { noise } from './noise.ts';
@@ -28,8 +28,11 @@ export function keptActivations(gpu: Gpu, name: ModelName, batch: number): KeptA
   const model = modelByName(name, { input: data.image, classes: data.classes.length });
   const parts = declareParts(gpu, model, data, {
     batch,
-    optimizer: resolveOptimizer('adam'),
-    loss: 'squaredHinge',
+    optimizer: adam(),
+    penalty: undefined,
+    overrides: [],
+    teacher: undefined,
+    loss: squaredHinge(),
     fanScaledSteps: false,
     augment: undefined,
   });
@@ -39,7 +42,13 @@ export function keptActivations(gpu: Gpu, name: ModelName, batch: number): KeptA
   const pass = recordForward(builder, model, network.parameters, x, { training: true, state });
   const forward = builder.dispatches;
   const logits = pass.output.tensor;
-  const gradient = loss(builder, { kind: 'squaredHinge', logits, labels, state, metrics: metrics.ring });
+  const gradient = loss(builder, {
+    loss: squaredHinge(),
+    logits,
+    targets: labels,
+    state,
+    metrics: metrics.ring,
+  });
   pass.backward(gradient, () => {});
   const { tensors, lifetimes } = builder.plan();
   const kept = tensors.flatMap(({ label, byteLength }, i) => {

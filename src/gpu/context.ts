@@ -17,6 +17,7 @@ import {
 } from '../errors.ts';
 import { assertKnownOptions, namesOf } from '../options.ts';
 import { Choices, storageOf } from './choices.ts';
+import { methodAt } from './frame.ts';
 import { type HostData, hostDataFor } from './host-data.ts';
 import { type Constants, type KernelSpec, loadShader, type ShaderSource, shaderOf } from './kernel.ts';
 import { MemoryLedger } from './memory.ts';
@@ -664,9 +665,10 @@ export class Gpu extends Owner {
       if (cause instanceof BnnError && !(cause instanceof GpuValidationError)) throw cause;
       const info = await module?.getCompilationInfo().catch(() => undefined);
       const first = info?.messages.find((message) => message.type === 'error');
+      const own = first && kernel.filled && methodAt(code, first.lineNum, kernel.filled.fillings);
       throw new GpuValidationError(`The kernel ${kernel.name} doesn't compile on this device.`, {
-        given: first ? `line ${first.lineNum}: ${first.message}` : saidBy(cause),
-        where,
+        given: first ? `line ${own?.line ?? first.lineNum}: ${first.message}` : saidBy(cause),
+        where: own === undefined ? where : `the WGSL of ${own.name}, in ${where}`,
         cause,
       });
     }
@@ -696,15 +698,20 @@ export class Gpu extends Owner {
     return { label, layout, compute: { module, entryPoint: 'main', constants } };
   }
 
+  /** A number for a text, or for a family of texts. */
+  #numberOf(source: ShaderSource): number {
+    const number = this.#sources.get(source) ?? this.#sources.size;
+    this.#sources.set(source, number);
+    return number;
+  }
+
   /** Kernels are told apart by where their text comes from, their bindings and their constants. */
-  #pipelineKey({ name, source, bindings }: KernelSpec, constants: Constants): string {
-    let number = this.#sources.get(source);
-    if (number === undefined) {
-      number = this.#sources.size;
-      this.#sources.set(source, number);
-    }
+  #pipelineKey({ name, source, bindings, filled }: KernelSpec, constants: Constants): string {
+    const number = this.#numberOf(source);
     const values = Object.entries(constants).sort(([a], [b]) => (a < b ? -1 : 1));
-    return [number, typeof source === 'string' ? '' : name, Object.values(bindings), values].join(';');
+    const methods = Object.values(filled?.fillings ?? {}).map(({ wgsl }) => this.#numberOf(wgsl));
+    const file = typeof source === 'string' ? '' : (filled?.frame ?? name);
+    return [number, file, methods, Object.values(bindings), values].join(';');
   }
 
   /**

@@ -4,6 +4,7 @@
  * needed, so that a page downloads the shaders that it runs.
  */
 import { DataUnavailableError } from '../errors.ts';
+import { constantsOf, type Fillings, filledText, piecesOf } from './frame.ts';
 
 export type Constants = Readonly<Record<string, number>>;
 export type Workgroups = readonly [x: number, y: number, z: number];
@@ -42,6 +43,10 @@ export interface KernelSpec<
    * of rows; by `tile_row` they have the rows that `workgroups` says. Absent where it can't be parted.
    */
   readonly splits?: 'line' | 'rows';
+  /** Frames only: what is in their holes; absent for a frame as it is on disk. See `fillFrame`. */
+  readonly filled?: { readonly frame: string; readonly fillings: Fillings };
+  /** Frames only: the pieces of `shaders/lib` that a method's WGSL may include. */
+  readonly library?: () => Promise<{ readonly default: Shaders }>;
 }
 
 /** A part of a dispatch: rows of its workgroups from `firstRow` on. */
@@ -71,6 +76,20 @@ export function defineKernel<
   return spec;
 }
 
+/** A frame with its holes filled by methods: a kernel of its own, compiled and kept like any other. */
+export function fillFrame<B extends Readonly<Record<string, Access>>, C extends string>(
+  frame: KernelSpec<B, C>,
+  fillings: Fillings,
+): KernelSpec<B> {
+  const methods = Object.values(fillings);
+  return {
+    ...(frame as unknown as KernelSpec<B>),
+    name: `${frame.name} (${methods.map(({ name }) => name).join(', ')})`,
+    filled: { frame: frame.name, fillings },
+    constants: [...frame.constants, ...Object.keys(constantsOf(fillings))],
+  };
+}
+
 /** Shaders that were handed in. */
 const provided = new Map<string, string>();
 
@@ -82,12 +101,14 @@ export function provideShaders(shaders: Shaders): void {
 /** Families that were loaded, by their loaders: two families may hold a shader of one name. */
 const families = new Map<ShaderSource, Shaders>();
 
-/** The text of a kernel's shader, where that is here already. */
-export function shaderOf({ name, source }: KernelSpec): string | undefined {
-  if (typeof source === 'string') return source;
-  const path = `./${name}.wgsl`;
-  const family = families.get(source);
-  return family === undefined ? provided.get(path) : family[path];
+/** The text of a kernel's shader, where that is here already. @throws OptionError for WGSL of a method that can't be linked */
+export function shaderOf({ name, source, filled, library }: KernelSpec): string | undefined {
+  const path = `./${filled?.frame ?? name}.wgsl`;
+  const text = typeof source === 'string' ? source : (families.get(source)?.[path] ?? provided.get(path));
+  if (text === undefined || filled === undefined) return text;
+  const pieces = library && families.get(library);
+  if (pieces === undefined && piecesOf(filled.fillings).length > 0) return undefined;
+  return filledText(text, filled.fillings, (piece) => pieces?.[`./${piece}`]);
 }
 
 /** Families that are on their way. */
@@ -95,15 +116,17 @@ const loading = new Map<ShaderSource, Promise<unknown>>();
 
 /** The text of a kernel's shader, loaded with its family on first use. @throws DataUnavailableError where it can't be loaded */
 export async function loadShader(kernel: KernelSpec): Promise<string> {
-  const { name, source } = kernel;
+  const { name, source, filled, library } = kernel;
   let cause: unknown;
-  if (typeof source !== 'string' && !families.has(source)) {
-    const family = loading.get(source) ?? source().then((module) => families.set(source, module.default));
-    loading.set(source, family);
-    await family.catch((reason: unknown) => {
+  const needed = [source, ...(filled && library && piecesOf(filled.fillings).length > 0 ? [library] : [])];
+  for (const family of needed) {
+    if (typeof family === 'string' || families.has(family)) continue;
+    const loaded = loading.get(family) ?? family().then((module) => families.set(family, module.default));
+    loading.set(family, loaded);
+    await loaded.catch((reason: unknown) => {
       cause = reason;
     });
-    loading.delete(source);
+    loading.delete(family);
   }
   const text = shaderOf(kernel);
   if (text !== undefined) return text;

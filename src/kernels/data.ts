@@ -51,11 +51,11 @@ export const realsOfBytes = defineKernel({
   workgroups: ({ COUNT }) => linearWorkgroups(Math.ceil(COUNT / 4), 64),
 });
 
-/** Counts the step and takes the next hyper-parameters. */
+/** Counts the step. */
 export const advance = defineKernel({
   name: 'data/advance',
   source: trainingShaders,
-  bindings: { table: 'read', state: 'write' },
-  constants: ['ROWS'],
+  bindings: { state: 'write' },
+  constants: [],
   workgroups: () => [1, 1, 1],
 });

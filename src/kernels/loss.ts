@@ -3,15 +3,23 @@ import { defineKernel } from '../gpu/index.ts';
 
 const shaders = () => import('../../shaders/training.ts');
 
-/** Values of the constant KIND. */
-export const LOSS_KINDS = { squaredHinge: 0, crossEntropy: 1 } as const;
+/** Values of the constant TARGETS. */
+export const TARGET_KINDS = { classes: 0, reals: 1 } as const;
 
-/** Loss, hit and gradient of every row of logits. */
-export const lossRows = defineKernel({
+/** Loss, hit and gradient of every row of outputs: a frame that a loss fills. */
+export const lossFrame = defineKernel({
   name: 'loss/rows',
   source: shaders,
-  bindings: { logits: 'read', labels: 'read', rowLosses: 'write', grad: 'write' },
-  constants: ['BATCH', 'CLASSES', 'KIND', 'GRADIENT'],
+  library: () => import('../../shaders/library.ts'),
+  bindings: {
+    logits: 'read',
+    targets: 'read',
+    teacher: 'read',
+    weights: 'read',
+    rowLosses: 'write',
+    grad: 'write',
+  },
+  constants: ['BATCH', 'OUTPUTS', 'GRADIENT', 'TARGETS', 'HAS_TEACHER', 'HAS_WEIGHTS'],
   workgroups: ({ BATCH }) => [Math.ceil(BATCH / 64), 1, 1],
 });
 

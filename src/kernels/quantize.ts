@@ -21,27 +21,12 @@ export const gateGrad = defineKernel({
   workgroups: ({ ROWS, CHANNELS }) => linearWorkgroups(ROWS * CHANNELS, 64),
 });
 
-/** f32 [SIZE], passed where |x| is at most CLIP. */
-export const steSignGrad = defineKernel({
-  name: 'quantize/ste_sign_grad',
+/** f32 [SIZE], multiplied by the gradient that fills the frame. */
+export const gradientFrame = defineKernel({
+  name: 'quantize/gradient',
   source: shaders,
-  bindings: { g: 'read', x: 'read', out: 'write' },
-  constants: ['SIZE', 'CLIP'],
-  workgroups: ({ SIZE }) => linearWorkgroups(SIZE, 64),
-});
-
-export const approxSignGrad = defineKernel({
-  name: 'quantize/approx_sign_grad',
-  source: shaders,
+  library: () => import('../../shaders/library.ts'),
   bindings: { g: 'read', x: 'read', out: 'write' },
   constants: ['SIZE'],
-  workgroups: ({ SIZE }) => linearWorkgroups(SIZE, 64),
-});
-
-export const swishSignGrad = defineKernel({
-  name: 'quantize/swish_sign_grad',
-  source: shaders,
-  bindings: { g: 'read', x: 'read', out: 'write' },
-  constants: ['SIZE', 'BETA'],
   workgroups: ({ SIZE }) => linearWorkgroups(SIZE, 64),
 });

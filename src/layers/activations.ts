@@ -1,8 +1,9 @@
 /** Layers that binarize: `sign`, with any quantizer. */
+
+import { notedConfig, type QuantizerLike, resolveQuantizer } from '../methods/index.ts';
 import { assertKnownOptions, namesOf } from '../options.ts';
 import { type Layer, onlyInput } from './layer.ts';
 import { quantizeInput } from './quantized-input.ts';
-import { type QuantizerLike, resolveQuantizer } from './quantizers.ts';
 
 export interface SignOptions {
   readonly name?: string;
@@ -20,7 +21,7 @@ export function sign(options: SignOptions = {}): Layer {
   return {
     name: options.name,
     kind: 'sign',
-    config: { ...options },
+    config: notedConfig(options),
     outputShape: (inputs, name) => onlyInput(inputs, name),
     parameters: () => [],
     forward(context, inputs) {

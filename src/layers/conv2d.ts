@@ -2,6 +2,7 @@
 
 import { OptionError } from '../errors.ts';
 import type { Shape, Tensor } from '../gpu/index.ts';
+import { notedConfig, type QuantizerLike, resolveQuantizer } from '../methods/index.ts';
 import {
   binaryConv2d,
   type Conv2dOptions,
@@ -16,7 +17,6 @@ import { assertKnownOptions, namesOf } from '../options.ts';
 import { type KernelOptions, kernelOf, type RotationOptions, usedWeights, zeroBias } from './kernels.ts';
 import { asReal, assertCount, assertRank, gradientsOf, type Layer, onlyInput, real } from './layer.ts';
 import { quantizeInput } from './quantized-input.ts';
-import { type QuantizerLike, resolveQuantizer } from './quantizers.ts';
 
 export interface Conv2dLayerOptions extends KernelOptions, Conv2dOptions {
   readonly name?: string;
@@ -97,7 +97,7 @@ function makeConv2d(kind: string, options: QuantConv2dOptions): Layer {
   return {
     name: options.name,
     kind,
-    config: { ...options },
+    config: notedConfig(options),
     outputShape(inputs, name) {
       const input = onlyInput(inputs, name);
       assertRank(input, 3, name);

@@ -1,13 +1,13 @@
 /** Fully connected layers: `quantDense` with binary weights or inputs, `dense` with real ones. */
 
 import type { Shape, Tensor } from '../gpu/index.ts';
+import { notedConfig, type QuantizerLike, resolveQuantizer } from '../methods/index.ts';
 import { binaryMatMul, matMul, signMatMul, unpackSigns } from '../ops/dense.ts';
 import { addBias } from '../ops/elementwise.ts';
 import { assertKnownOptions, namesOf } from '../options.ts';
 import { type KernelOptions, kernelOf, type RotationOptions, usedWeights, zeroBias } from './kernels.ts';
 import { asReal, assertCount, assertRank, gradientsOf, type Layer, onlyInput, real } from './layer.ts';
 import { quantizeInput } from './quantized-input.ts';
-import { type QuantizerLike, resolveQuantizer } from './quantizers.ts';
 
 export interface DenseOptions extends KernelOptions {
   readonly name?: string;
@@ -57,7 +57,7 @@ function makeDense(kind: string, options: QuantDenseOptions): Layer {
   return {
     name: options.name,
     kind,
-    config: { ...options },
+    config: notedConfig(options),
     outputShape(inputs, name) {
       assertRank(onlyInput(inputs, name), 1, name, 'put flatten() before it');
       return [units];

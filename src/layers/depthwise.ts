@@ -1,12 +1,12 @@
 /** Depthwise and separable convolutions with binary weights or inputs, by Larq's names. */
 
 import type { Shape } from '../gpu/index.ts';
+import { notedConfig, type QuantizerLike } from '../methods/index.ts';
 import type { Conv2dOptions } from '../ops/conv.ts';
 import { assertKnownOptions, namesOf } from '../options.ts';
 import { type QuantConv2dOptions, quantConv2d } from './conv2d.ts';
 import type { KernelOptions } from './kernels.ts';
 import { assertCount, assertRank, type Initializer, type Layer, onlyInput, type Parameter } from './layer.ts';
-import type { QuantizerLike } from './quantizers.ts';
 
 interface DepthwiseOptions extends Omit<Conv2dOptions, 'groups'> {
   readonly name?: string;
@@ -84,7 +84,7 @@ export function quantDepthwiseConv2d(options: QuantDepthwiseConv2dOptions): Laye
   return {
     name: options.name,
     kind,
-    config: { ...options },
+    config: notedConfig(options),
     outputShape(inputs, name) {
       const input = onlyInput(inputs, name);
       assertRank(input, 3, name);
@@ -124,7 +124,7 @@ export function quantSeparableConv2d(options: QuantSeparableConv2dOptions): Laye
   return {
     name: options.name,
     kind,
-    config: { ...options },
+    config: notedConfig(options),
     outputShape: (inputs, name) => pointwise.outputShape(between(inputs, name), name),
     parameters: (inputs) => [
       ...depthwise(onlyInput(inputs, where))

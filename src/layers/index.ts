@@ -65,13 +65,6 @@ export {
   type QuantizeOptions,
   quantize,
 } from './quantization.ts';
-export {
-  QUANTIZER_NAMES,
-  type Quantizer,
-  type QuantizerLike,
-  type QuantizerName,
-  resolveQuantizer,
-} from './quantizers.ts';
 export { LAYER_KINDS, type LayerKind, makeLayer } from './registry.ts';
 export { type DropoutOptions, dropout } from './regularization.ts';
 export { type RequantizeOptions, requantize } from './requantize.ts';

@@ -1,10 +1,9 @@
 /** The weight side that dense and convolutional layers share. */
 import { OptionError } from '../errors.ts';
 import type { ProgramBuilder, Shape, Tensor } from '../gpu/index.ts';
+import { type QuantizerLike, resolveQuantizer } from '../methods/index.ts';
 import { assertRotation, rotatedSigns } from '../ops/rotation.ts';
-import { DEFAULT_BETA } from '../reference/quantize.ts';
 import type { Initializer, ParameterSpec } from './layer.ts';
-import { type QuantizerLike, resolveQuantizer } from './quantizers.ts';
 
 export interface KernelOptions {
   /** Binarizes the weights; absent, they are used as they are. */
@@ -70,15 +69,7 @@ export function kernelOf(
     }
     return (shape, fanIn, fanOut) => ({ name: 'kernel', shape, initializer, fanIn, fanOut, role: 'real' });
   }
-  const { name: quantizer, clip, beta } = resolveQuantizer(options.kernelQuantizer, where);
-  if (beta !== undefined && beta !== DEFAULT_BETA) {
-    throw new OptionError('The surrogate of binary weights has a fixed steepness.', {
-      given: `kernelQuantizer with beta = ${beta}`,
-      expected: `beta = ${DEFAULT_BETA}`,
-      where,
-      remedy: 'leave beta away; an inputQuantizer may have another',
-    });
-  }
+  const quantizer = resolveQuantizer(options.kernelQuantizer, where);
   return (shape, fanIn, fanOut) => ({
     name: 'kernel',
     shape,
@@ -87,7 +78,6 @@ export function kernelOf(
     fanOut,
     role: 'binary',
     quantizer,
-    ...(clip === undefined ? {} : { clip }),
     weightClip: options.kernelConstraint !== 'none',
   });
 }

@@ -4,10 +4,10 @@
  */
 import { OptionError, ShapeError } from '../errors.ts';
 import { describe, type ProgramBuilder, type Shape, Tensor } from '../gpu/index.ts';
+import type { Quantizer } from '../methods/index.ts';
 import { packSigns, unpackSigns } from '../ops/dense.ts';
 import type * as Gradients from '../ops/gradients.ts';
 import type { Pool2dOptions } from '../ops/pool.ts';
-import type { QuantizerName } from './quantizers.ts';
 
 /** How the values of a parameter are drawn before training. Fans are those of the parameter. */
 export type Initializer =
@@ -29,9 +29,8 @@ export interface ParameterSpec {
   readonly initializer: Initializer;
   readonly fanIn: number;
   readonly fanOut: number;
-  /** Binary only: which surrogate gates the weight's gradient. */
-  readonly quantizer?: QuantizerName;
-  readonly clip?: number;
+  /** Binary only: what gates the weight's gradient. Default: `steSign`. */
+  readonly quantizer?: Quantizer;
   /** Binary only: latent weights are kept in [−1, 1] (Larq's `weight_clip`). */
   readonly weightClip?: boolean;
 }
@@ -60,11 +59,11 @@ export interface Activation {
    */
   readonly again?: () => Tensor;
   /**
-   * Records the signs of the values and the gate of `steSign`, as `binarize` does, in the kernel that computes them. Where
+   * Records the signs of the values and the gate of a window, as `binarize` does, in the kernel that computes them. Where
    * every layer asks for those alone, the values themselves are never written; see `ProgramBuilder.ifRead`.
-   * @param clip half width of the gate's window; 1 when absent
+   * @param window half width of the gate's window
    */
-  readonly binarized?: (clip: number | undefined) => Binarized;
+  readonly binarized?: (window: number) => Binarized;
   /** How these reals were pooled, for a layer whose gradient can go through the pooling in the same kernel. */
   readonly maxPooled?: MaxPooled;
 }
@@ -83,7 +82,7 @@ export interface MaxPooled {
 /** Signs of an activation, and what a gradient passes; bits of the activation's shape both. */
 export interface Binarized {
   readonly bits: Tensor;
-  /** `steSign` only: 1 where the gradient passes. */
+  /** 1 where the gradient passes. */
   readonly gate?: Tensor;
 }
 

@@ -3,13 +3,13 @@
  * backward pass one gate bit a value where the surrogate allows it, and gate the gradient on the way back.
  */
 import type { Tensor } from '../gpu/index.ts';
+import type { Quantizer } from '../methods/index.ts';
 import { packSigns } from '../ops/dense.ts';
 import { type Activation, type ForwardContext, gradientsOf } from './layer.ts';
-import type { Quantizer } from './quantizers.ts';
 
 export interface QuantizedInput {
   readonly bits: Tensor;
-  /** `steSign` only: bit 1 where the gradient passes. */
+  /** Bit 1 where the gradient passes, for quantizers with a window. */
   readonly gate: Tensor | undefined;
   /** Multiplies a gradient by the surrogate. With `gated`, a bit gate was applied to it already. */
   gradient(gradient: Tensor, options?: { gated: boolean }): Tensor;
@@ -28,21 +28,16 @@ export function quantizeInput(
   if (!context.training) {
     return { bits: packSigns(builder, x), gate: undefined, gradient: (gradient) => gradient };
   }
-  const { name, clip, beta } = quantizer;
-  const options = { quantizer: name, ...(clip === undefined ? {} : { clip }) };
+  const { window } = quantizer;
   const { binarize, binarizeGrad } = gradientsOf(context, 'binarize');
-  const { bits, gate } =
-    (name === 'steSign' ? input.binarized?.(clip) : undefined) ?? binarize(builder, x, options);
+  const isGate = window !== undefined && Number.isFinite(window);
+  const { bits, gate } = (isGate ? input.binarized?.(window) : undefined) ?? binarize(builder, x, quantizer);
   return {
     bits,
     gate,
     gradient(gradient, { gated } = { gated: false }) {
-      if (name === 'steIdentity' || (gated && gate !== undefined)) return gradient;
-      return binarizeGrad(builder, gradient, {
-        ...options,
-        ...(gate === undefined ? { x } : { gate }),
-        ...(beta === undefined ? {} : { beta }),
-      });
+      if (gated && gate !== undefined) return gradient;
+      return binarizeGrad(builder, gradient, { quantizer, ...(gate === undefined ? { x } : { gate }) });
     },
   };
 }

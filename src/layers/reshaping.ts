@@ -82,8 +82,8 @@ function reshaped(
       tensor: source.reshape(after),
       ...(binarized &&
         sameWords && {
-          binarized(clip) {
-            const { bits, gate } = binarized(clip);
+          binarized(window) {
+            const { bits, gate } = binarized(window);
             return { bits: bits.reshape(after), ...(gate && { gate: gate.reshape(after) }) };
           },
         }),

@@ -6,7 +6,7 @@ import { feistelHalfBits } from '../reference/random.ts';
 import { affine } from './inference.ts';
 
 /** Words of a train state (`TrainState` of `shaders/lib/state.wgsl`). */
-export const STATE_WORDS = 12;
+export const STATE_WORDS = 8;
 
 /** Where a training run stands. */
 export interface TrainState {
@@ -18,8 +18,6 @@ export interface TrainState {
   /** Set by the GPU when a loss was not finite; nothing that outlives a step changes from then on. */
   readonly halted: boolean;
   readonly seed: number;
-  /** The coming step's [step size, Bop's gamma, Bop's threshold, unused]. */
-  readonly hyper: readonly [number, number, number, number];
 }
 
 /** The words of a state; what is left out is 0. */
@@ -40,11 +38,10 @@ export function encodeTrainState(state: Partial<TrainState>): Uint32Array<ArrayB
     }
   }
   words.set([counts.step, counts.epoch, counts.batch, state.halted ? 1 : 0, counts.seed]);
-  new Float32Array(words.buffer, 32, 4).set(state.hyper ?? [0, 0, 0, 0]);
   return words;
 }
 
-/** The inverse of `encodeTrainState`; hyper-parameters come back as f32. @throws ShapeError for another length */
+/** The inverse of `encodeTrainState`. @throws ShapeError for another length */
 export function decodeTrainState(words: Uint32Array): TrainState {
   if (words.length !== STATE_WORDS) {
     throw new ShapeError('A train state has another length.', {
@@ -52,10 +49,8 @@ export function decodeTrainState(words: Uint32Array): TrainState {
       expected: `${STATE_WORDS} words`,
     });
   }
-  const copy = Uint32Array.from(words);
-  const [step = 0, epoch = 0, batch = 0, halted = 0, seed = 0] = copy;
-  const [x = 0, y = 0, z = 0, w = 0] = new Float32Array(copy.buffer, 32, 4);
-  return { step, epoch, batch, halted: halted !== 0, seed, hyper: [x, y, z, w] };
+  const [step = 0, epoch = 0, batch = 0, halted = 0, seed = 0] = words;
+  return { step, epoch, batch, halted: halted !== 0, seed };
 }
 
 /** @throws ShapeError unless `state` is a train state */
@@ -70,24 +65,13 @@ export function assertState(state: Tensor, where: string): void {
 }
 
 /**
- * Ends a training step; record it last. Unless the run is halted: step and batch go up by one, and the hyper-parameters
- * become row min(batch, rows - 1) of the table.
- * @param tensors.state u32 [12]
- * @param tensors.table f32 [rows, 4], one row a batch of the epoch
+ * Ends a training step; record it last. Unless the run is halted, step and batch go up by one.
+ * @param state u32 [8]
  * @throws ShapeError
  */
-export function advanceState(b: ProgramBuilder, tensors: { state: Tensor; table: Tensor }): void {
-  const { state, table } = tensors;
+export function advanceState(b: ProgramBuilder, state: Tensor): void {
   assertState(state, 'advanceState');
-  const [rows = 0, columns] = table.shape;
-  if (table.dtype !== 'f32' || table.shape.length !== 2 || columns !== 4) {
-    throw new ShapeError('A table of hyper-parameters has four columns.', {
-      given: describe(table.shape, table.dtype),
-      expected: '[rows, 4] f32',
-      where: 'advanceState',
-    });
-  }
-  b.dispatch(advance, { table, state }, { ROWS: rows });
+  b.dispatch(advance, { state }, {});
 }
 
 export interface GatherOptions {
@@ -95,7 +79,7 @@ export interface GatherOptions {
   readonly images: Tensor;
   /** u8 [N]. */
   readonly labels: Tensor;
-  /** u32 [12]. */
+  /** u32 [8]. */
   readonly state: Tensor;
   /** Rows of the batch. */
   readonly batch: number;

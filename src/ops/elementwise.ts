@@ -145,7 +145,7 @@ export interface DropoutOptions {
   readonly x: Tensor;
   /** Share of the elements that become 0; at least 0 and below 1. */
   readonly rate: number;
-  /** u32 [12]. */
+  /** u32 [8]. */
   readonly state: Tensor;
   /** Random stream: another number for every place that drops, below 2^32. */
   readonly stream: number;

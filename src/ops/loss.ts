@@ -1,19 +1,35 @@
-/** Losses on logits, with their gradient, and the metrics of a step. */
+/** Losses on outputs, with their gradient, and the metrics of a step. */
 import { OptionError, ShapeError } from '../errors.ts';
-import { describe, type ProgramBuilder, type Tensor } from '../gpu/index.ts';
-import { LOSS_KINDS, lossReduce, lossRows } from '../kernels/loss.ts';
-import type { LossKind } from '../reference/loss.ts';
+import {
+  constantsOf,
+  describe,
+  type Filling,
+  fillFrame,
+  type ProgramBuilder,
+  type Tensor,
+} from '../gpu/index.ts';
+import { lossFrame, lossReduce, TARGET_KINDS } from '../kernels/loss.ts';
 import { assertState } from './data.ts';
 
-export type { LossKind } from '../reference/loss.ts';
+/** What this operation needs of a loss; the objects of `methods` have it. */
+export interface LossRule {
+  /** `fn row_loss(row: Row) -> f32`. */
+  readonly filling: Filling;
+  readonly targets: readonly ('classes' | 'reals')[];
+  readonly teacher: boolean;
+}
 
 export interface LossOptions {
-  readonly kind: LossKind;
+  readonly loss: LossRule;
   /** f32 [B, C]. */
   readonly logits: Tensor;
-  /** u32 [B]; rows labelled 0xffffffff don't count. */
-  readonly labels: Tensor;
-  /** u32 [12]. */
+  /** Classes: u32 [B]. Reals: f32 [B, C]. Rows whose first word is 0xffffffff don't count. */
+  readonly targets: Tensor;
+  /** f32 [B, C]: the outputs of a teacher, for losses that compare with one. */
+  readonly teacher?: Tensor | undefined;
+  /** f32 [B]: what each sample's loss and gradient are multiplied by. Default: 1. */
+  readonly weights?: Tensor | undefined;
+  /** u32 [8]. */
   readonly state: Tensor;
   /** f32 [RING, 4]: entry `state.step % RING` becomes (mean loss, hits, rows that count, step). */
   readonly metrics: Tensor;
@@ -22,20 +38,20 @@ export interface LossOptions {
 }
 
 /**
- * - `squaredHinge`: mean over rows and classes of max(0, 1 - t * o)^2, t = +1 for the label's class and -1 for the
- *   others (Courbariaux et al. 2016; Keras' `squared_hinge`).
- * - `crossEntropy`: mean over rows of log(sum(exp(o))) - o at the label.
+ * The mean loss of a batch over the rows that count.
  *
- * The first of several largest logits is the answer. When a logit or the loss isn't finite, or a label is no class, the
- * loss is reported as NaN and `state.halted` becomes 1; a run that was halted before keeps the metrics it stopped with.
+ * Of classes, the first of several largest outputs is the answer, and a hit where it is the label; of real targets, a row is
+ * a hit where every output is on the side of 0 on which its target is of a half. When an output, a target or the loss isn't
+ * finite, or a label is no class, the loss is reported as NaN and `state.halted` becomes 1; a run that was halted before
+ * keeps the metrics it stopped with.
  * @returns the gradient of the mean loss with respect to the logits, f32 [B, C]; a placeholder when evaluating
  * @throws ShapeError, OptionError
  */
 export function loss(b: ProgramBuilder, options: LossOptions): Tensor {
-  const { kind, logits, labels, state, metrics, evaluate = false } = options;
+  const { loss: rule, logits, targets, teacher, weights, state, metrics, evaluate = false } = options;
   const where = 'loss';
   assertState(state, where);
-  const [batch = 0, classes = 0] = logits.shape;
+  const [batch = 0, outputs = 0] = logits.shape;
   if (logits.dtype !== 'f32' || logits.shape.length !== 2) {
     throw new ShapeError('Logits are a matrix of floats.', {
       given: `${logits.label}: ${describe(logits.shape, logits.dtype)}`,
@@ -43,12 +59,47 @@ export function loss(b: ProgramBuilder, options: LossOptions): Tensor {
       where,
     });
   }
-  if (labels.dtype !== 'u32' || labels.size !== batch) {
-    throw new ShapeError('There is one label for every row of logits.', {
-      given: `${labels.label}: ${describe(labels.shape, labels.dtype)}`,
-      expected: `[${batch}] u32`,
+  const kind = targets.dtype === 'u32' ? 'classes' : 'reals';
+  const fits =
+    kind === 'classes'
+      ? targets.size === batch
+      : targets.dtype === 'f32' && targets.shape.join() === logits.shape.join();
+  if (!fits) {
+    throw new ShapeError('There is one target for every row of logits.', {
+      given: `${targets.label}: ${describe(targets.shape, targets.dtype)}`,
+      expected: `[${batch}] u32, or [${batch}, ${outputs}] f32`,
       where,
     });
+  }
+  if (!rule.targets.includes(kind)) {
+    throw new OptionError("This loss doesn't take such targets.", {
+      given: kind,
+      expected: rule.targets.join(' or '),
+      where: rule.filling.name,
+    });
+  }
+  if (rule.teacher !== (teacher !== undefined)) {
+    throw new OptionError(
+      rule.teacher
+        ? 'This loss compares with a teacher, and there is none.'
+        : 'This loss has no use for a teacher.',
+      {
+        where: rule.filling.name,
+        remedy: rule.teacher ? 'give `teacher`' : 'leave `teacher` away, or choose distillation',
+      },
+    );
+  }
+  for (const [what, tensor, shape] of [
+    ['teacher', teacher, logits.shape],
+    ['weights', weights, [batch]],
+  ] as const) {
+    if (tensor !== undefined && (tensor.dtype !== 'f32' || tensor.shape.join() !== shape.join())) {
+      throw new ShapeError(`The ${what} of a loss don't fit its logits.`, {
+        given: `${tensor.label}: ${describe(tensor.shape, tensor.dtype)}`,
+        expected: describe(shape, 'f32'),
+        where,
+      });
+    }
   }
   const [ring = 0, columns] = metrics.shape;
   if (metrics.dtype !== 'f32' || metrics.shape.length !== 2 || columns !== 4) {
@@ -58,19 +109,22 @@ export function loss(b: ProgramBuilder, options: LossOptions): Tensor {
       where,
     });
   }
-  if (!Object.hasOwn(LOSS_KINDS, kind)) {
-    throw new OptionError('There is no loss of this name.', {
-      given: String(kind),
-      expected: Object.keys(LOSS_KINDS).join(', '),
-      where,
-    });
-  }
   const rowLosses = b.transient('row losses', [batch, 2], 'u32');
-  const grad = b.transient('gradient of logits', evaluate ? [1] : [batch, classes], 'f32');
+  const grad = b.transient('gradient of logits', evaluate ? [1] : [batch, outputs], 'f32');
+  const fillings = { loss: rule.filling };
   b.dispatch(
-    lossRows,
-    { logits, labels, rowLosses, grad },
-    { BATCH: batch, CLASSES: classes, KIND: LOSS_KINDS[kind], GRADIENT: evaluate ? 0 : 1 },
+    fillFrame(lossFrame, fillings),
+    // What isn't there is bound to something that is only read.
+    { logits, targets, teacher: teacher ?? logits, weights: weights ?? logits, rowLosses, grad },
+    {
+      ...constantsOf(fillings),
+      BATCH: batch,
+      OUTPUTS: outputs,
+      GRADIENT: evaluate ? 0 : 1,
+      TARGETS: TARGET_KINDS[kind],
+      HAS_TEACHER: teacher === undefined ? 0 : 1,
+      HAS_WEIGHTS: weights === undefined ? 0 : 1,
+    },
   );
   b.dispatch(
     lossReduce,

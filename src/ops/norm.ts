@@ -23,7 +23,6 @@ import {
   normSigns4,
   type PooledConstants,
 } from '../kernels/norm.ts';
-import { DEFAULT_CLIP } from '../reference/quantize.ts';
 import { assertState } from './data.ts';
 import { type Pool2dOptions, resolvePool2d } from './pool.ts';
 
@@ -56,7 +55,7 @@ export interface BatchNormOptions {
   readonly epsilon: number;
   /** Batch statistics when true, running statistics when false. */
   readonly training: boolean;
-  /** u32 [12]; needed when training updates the running statistics. */
+  /** u32 [8]; needed when training updates the running statistics. */
   readonly state?: Tensor;
   /**
    * Don't move the running statistics: `updateRunningStatistics` is recorded later. After the loss, a batch that halts
@@ -183,7 +182,7 @@ export function normalizedSigns(
   options: Pick<BatchNormOptions, 'x' | 'gamma' | 'beta'> &
     Pick<SavedStatistics, 'mean' | 'inverseStd'> & { readonly clip?: number | undefined },
 ): { bits: Tensor; gate: Tensor } {
-  const { x, gamma, beta, mean, inverseStd, clip = DEFAULT_CLIP } = options;
+  const { x, gamma, beta, mean, inverseStd, clip = 1 } = options;
   const where = 'normalizedSigns';
   const { rows: ROWS, channels: CHANNELS, vec4 } = matrixOf(x, where);
   for (const tensor of [gamma, beta, mean, inverseStd]) assertChannels(tensor, CHANNELS, where);
@@ -219,7 +218,7 @@ export function updateRunningStatistics(
     readonly runningMean: Tensor;
     readonly runningVariance: Tensor;
     readonly momentum: number;
-    /** u32 [12]. */
+    /** u32 [8]. */
     readonly state: Tensor;
   },
 ): void {

@@ -1,76 +1,84 @@
 /**
- * Optimizer steps. The step size and Bop's numbers come from the train state, so that a schedule costs no new program;
- * a halted run is left as it is.
+ * Updates of parameters: what an optimizer, a quantizer and a penalty bring is linked into one kernel. Numbers that change
+ * from step to step stand in a table, one row a batch of the epoch, so that a schedule costs no new program; a halted run is
+ * left as it is.
  */
 import { OptionError, ShapeError } from '../errors.ts';
-import { describe, type ProgramBuilder, type Tensor } from '../gpu/index.ts';
 import {
-  updateAdam,
-  updateAdam4,
-  updateAdamBinary,
-  updateAdamBinary4,
-  updateBop,
-  updateBop4,
-  updateSgd,
-  updateSgd4,
-  updateSgdBinary,
-  updateSgdBinary4,
-  WEIGHT_GATES,
+  constantsOf,
+  describe,
+  type Filling,
+  fillFrame,
+  type ProgramBuilder,
+  type Tensor,
+} from '../gpu/index.ts';
+import {
+  updateBinaryFrame,
+  updateBinaryFrame4,
+  updateRealFrame,
+  updateRealFrame4,
 } from '../kernels/optim.ts';
-import type { WeightGate } from '../reference/optim.ts';
 import { assertFloats } from './checks.ts';
 import { assertState } from './data.ts';
 
-export type { WeightGate } from '../reference/optim.ts';
-
-/** Numbers of the optimizers that don't change during a run; Keras' defaults. */
-export interface OptimizerNumbers {
-  /** Adam: share of m that stays. Default 0.9. */
-  readonly beta1?: number;
-  /** Adam: share of v that stays. Default 0.999. */
-  readonly beta2?: number;
-  /** Adam: added to the square root of v; positive. Default 1e-7. */
-  readonly epsilon?: number;
-  /** SGD: share of the velocity that stays. Default 0. */
-  readonly momentum?: number;
+/** What an optimizer brings: `fn update(w: Lane, g: Lane, slots: ptr<function, Slots>, scalars: Scalars) -> Lane`. */
+export interface UpdateFunction extends Filling {
+  /** Fields of `Slots`, in order: what is kept of each weight. None: the struct is left away. */
+  readonly slots: readonly string[];
+  /** Fields of `Scalars`, in order: the columns of the table. */
+  readonly scalars: readonly string[];
 }
 
-export interface UpdateBinaryOptions extends OptimizerNumbers {
-  readonly optimizer: 'adam' | 'sgd' | 'bop';
-  /** f32 [O, ..., C], with respect to the binary weights. */
+/** What every update takes. */
+export interface UpdateOptions {
+  readonly update: UpdateFunction;
+  /** f32, shape of the parameter. */
   readonly grad: Tensor;
-  /** f32 [O, ..., C]. Bop needs none; if it is given, it becomes the new signs as floats. */
-  readonly latent?: Tensor;
+  /** u32 [8]. */
+  readonly state: Tensor;
+  /** f32 [rows, scalars]: row min(`state.batch`, rows − 1) is this step's. */
+  readonly table: Tensor;
+  /** f32 [size / width, slots, width], see `slotsShape`; absent for an optimizer that keeps nothing. */
+  readonly slots?: Tensor | undefined;
+  /** Multiplies the step (Courbariaux et al. 2016: 1 / √(1.5 / (fanIn + fanOut))). Default 1. */
+  readonly stepScale?: number;
+}
+
+export interface UpdateBinaryOptions extends UpdateOptions {
+  /** f32 [O, ..., C]; absent where only the signs are kept, of an optimizer that moves signs. */
+  readonly latent?: Tensor | undefined;
   /** bits [O, ..., C]: the signs of the latent weights. */
   readonly packed: Tensor;
-  /** f32 [O, ..., C] each. Adam: m and v; SGD: the velocity, or none without momentum; Bop: m. */
-  readonly slots: readonly Tensor[];
   /** u32 [O]: goes up by the signs of the filter that changed. */
   readonly flips: Tensor;
-  /** u32 [12]. `hyper` holds (step size, Bop's gamma, Bop's threshold, unused). */
-  readonly state: Tensor;
-  /** Multiplies the step size (Courbariaux et al. 2016: 1 / sqrt(1.5 / (fan_in + fan_out))). Default 1. */
-  readonly stepScale?: number;
-  /** What the gradient is multiplied by, as a function of the latent weight. Default none. */
-  readonly weightGate?: WeightGate;
-  /** `steSign` passes the gradient where |w| <= clip. Default 1. */
-  readonly clip?: number;
-  /** Clip latent weights to [-1, 1] after the step. Default true. */
+  /** What the gradient is multiplied by: `fn gradient(x: f32) -> f32`. Default: 1. */
+  readonly gradient?: Filling | undefined;
+  /** What is made of it then: `fn penalized(w: f32, g: f32) -> f32`. Default: nothing. */
+  readonly penalty?: Filling | undefined;
+  /** Clip latent weights to [−1, 1] after the step. Default true. */
   readonly clipLatent?: boolean;
 }
 
+/** Channels that one lane of a parameter's update holds: 4 where rows are whole vec4s. */
+export function laneWidth(rowLength: number): number {
+  return rowLength % 4 === 0 ? 4 : 1;
+}
+
+/** The shape of the slots of a parameter: those of one lane beside each other. @param rowLength of binary parameters their channels, else their size */
+export function slotsShape(size: number, rowLength: number, slots: number): readonly number[] {
+  const width = laneWidth(rowLength);
+  return [size / width, slots, width];
+}
+
 /**
- * One step of an optimizer on binary weights, their latent weights and the counters of flipped signs, in one kernel.
- * - `adam` (Kingma & Ba 2015, Keras' form): m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2;
- *   w = w - rate m / (sqrt(v) + epsilon), where rate = hyper.x includes the bias correction.
- * - `sgd`: v = momentum v + g; w = w - rate v.
- * - `bop` (Helwegen et al. 2019): m = (1 - gamma) m + gamma g; the weight flips where w * m > threshold.
+ * One step of an optimizer on binary weights, their latent weights and the counters of flipped signs, in one kernel: the
+ * gradient is multiplied by what the quantizer passes at the latent weight, a penalty edits it, the optimizer moves the
+ * weight, and its sign is packed.
  * @throws ShapeError, OptionError
  */
 export function updateBinary(b: ProgramBuilder, options: UpdateBinaryOptions): void {
-  const { optimizer, grad, latent, packed, slots, flips, state } = options;
+  const { grad, latent, packed, flips, state, update, gradient, penalty } = options;
   const where = 'updateBinary';
-  assertState(state, where);
   const { shape } = packed;
   const channels = shape.at(-1) ?? 1;
   const filters = shape[0] ?? 1;
@@ -81,8 +89,7 @@ export function updateBinary(b: ProgramBuilder, options: UpdateBinaryOptions): v
       where,
     });
   }
-  for (const tensor of [grad, ...slots, ...(latent === undefined ? [] : [latent])])
-    assertFloats(tensor, shape, where);
+  for (const tensor of [grad, ...(latent === undefined ? [] : [latent])]) assertFloats(tensor, shape, where);
   if (flips.dtype !== 'u32' || flips.size !== filters) {
     throw new ShapeError('There is one counter of flips for every filter.', {
       given: `${flips.label}: ${describe(flips.shape, flips.dtype)}`,
@@ -90,146 +97,84 @@ export function updateBinary(b: ProgramBuilder, options: UpdateBinaryOptions): v
       where,
     });
   }
-  const { beta1, beta2, epsilon, momentum } = numbersOf(options, where);
-  const { stepScale = 1, weightGate = 'none', clip = 1, clipLatent = true } = options;
-  if (!Object.hasOwn(WEIGHT_GATES, weightGate)) {
-    throw new OptionError('There is no gradient gate of this name.', {
-      given: String(weightGate),
-      expected: Object.keys(WEIGHT_GATES).join(', '),
-      where,
-    });
-  }
-  if (!Number.isFinite(stepScale) || !(clip >= 0)) {
-    throw new OptionError('The step scale is finite, and the gate ends at a positive weight.', {
-      given: `stepScale = ${stepScale}, clip = ${clip}`,
-      where,
-    });
-  }
-  const vec4 = channels % 4 === 0;
-  const rows = packed.size / channels;
-  const words = { ROWS: rows, CHANNELS: channels, FILTER_ROWS: rows / filters };
-  if (optimizer === 'bop') {
-    const [m] = takeSlots(slots, 1, optimizer, where);
-    b.dispatch(
-      vec4 ? updateBop4 : updateBop,
-      { grad, state, latent: latent ?? placeholder(b), bits: packed, m, flips },
-      { ...words, HAS_LATENT: latent === undefined ? 0 : 1 },
-    );
-    return;
-  }
-  if (latent === undefined) {
-    throw new OptionError('This optimizer moves latent weights.', {
-      given: `${optimizer} without options.latent`,
-      where,
-      remedy: 'give the latent weights, or use bop',
-    });
-  }
-  const constants = {
-    ...words,
-    STEP_SCALE: stepScale,
-    GATE: WEIGHT_GATES[weightGate],
-    // Infinity (no end) is no f32 constant.
-    GATE_CLIP: Math.min(clip, 3e38),
-    CLIP: clipLatent ? 1 : 0,
+  const common = commonOf(b, options, packed.size, channels, where);
+  const fillings = {
+    ...(gradient === undefined ? {} : { gradient }),
+    ...(penalty === undefined ? {} : { penalty }),
+    update,
   };
-  if (optimizer === 'adam') {
-    const [m, v] = takeSlots(slots, 2, optimizer, where);
-    b.dispatch(
-      vec4 ? updateAdamBinary4 : updateAdamBinary,
-      { grad, state, latent, bits: packed, m, v, flips },
-      { ...constants, GAIN1: 1 - beta1, GAIN2: 1 - beta2, EPSILON: epsilon },
-    );
-    return;
-  }
-  assertSgd(optimizer, where);
-  const velocity = takeVelocity(slots, momentum, where);
+  const rows = packed.size / channels;
   b.dispatch(
-    vec4 ? updateSgdBinary4 : updateSgdBinary,
-    { grad, state, latent, bits: packed, velocity: velocity ?? placeholder(b), flips },
-    { ...constants, MOMENTUM: momentum, HAS_VELOCITY: velocity === undefined ? 0 : 1 },
+    fillFrame(channels % 4 === 0 ? updateBinaryFrame4 : updateBinaryFrame, fillings),
+    { ...common.bindings, grad, state, latent: latent ?? placeholder(b), bits: packed, flips },
+    {
+      ...common.constants,
+      ...constantsOf(fillings),
+      ROWS: rows,
+      CHANNELS: channels,
+      FILTER_ROWS: rows / filters,
+      HAS_LATENT: latent === undefined ? 0 : 1,
+      CLIP_LATENT: (options.clipLatent ?? true) ? 1 : 0,
+    },
   );
 }
 
-export interface UpdateRealOptions extends OptimizerNumbers {
-  readonly optimizer: 'adam' | 'sgd';
-  /** f32, any shape. */
-  readonly grad: Tensor;
+export interface UpdateRealOptions extends UpdateOptions {
   /** f32, shape of `grad`. */
   readonly parameter: Tensor;
-  /** f32, shape of `grad`. Adam: m and v; SGD: the velocity, or none without momentum. */
-  readonly slots: readonly Tensor[];
-  /** u32 [12]. */
-  readonly state: Tensor;
 }
 
-/** One step of an optimizer on real parameters; formulas as in `updateBinary`. @throws ShapeError, OptionError */
+/** One step of an optimizer on real parameters. @throws ShapeError, OptionError */
 export function updateReal(b: ProgramBuilder, options: UpdateRealOptions): void {
-  const { optimizer, grad, parameter, slots, state } = options;
+  const { grad, parameter, state, update } = options;
   const where = 'updateReal';
-  assertState(state, where);
-  for (const tensor of [grad, parameter, ...slots]) assertFloats(tensor, parameter.shape, where);
-  const { beta1, beta2, epsilon, momentum } = numbersOf(options, where);
-  const vec4 = parameter.size % 4 === 0;
-  const LANES = vec4 ? parameter.size / 4 : parameter.size;
-  if (optimizer === 'adam') {
-    const [m, v] = takeSlots(slots, 2, optimizer, where);
-    b.dispatch(
-      vec4 ? updateAdam4 : updateAdam,
-      { grad, state, parameter, m, v },
-      { LANES, GAIN1: 1 - beta1, GAIN2: 1 - beta2, EPSILON: epsilon },
-    );
-    return;
-  }
-  assertSgd(optimizer, where);
-  const velocity = takeVelocity(slots, momentum, where);
+  for (const tensor of [grad, parameter]) assertFloats(tensor, parameter.shape, where);
+  const { bindings, constants } = commonOf(b, options, parameter.size, parameter.size, where);
+  const width = laneWidth(parameter.size);
   b.dispatch(
-    vec4 ? updateSgd4 : updateSgd,
-    { grad, state, parameter, velocity: velocity ?? placeholder(b) },
-    { LANES, MOMENTUM: momentum, HAS_VELOCITY: velocity === undefined ? 0 : 1 },
+    fillFrame(width === 4 ? updateRealFrame4 : updateRealFrame, { update }),
+    { ...bindings, grad, state, parameter },
+    { ...constants, ...constantsOf({ update }), LANES: parameter.size / width },
   );
 }
 
-/** Bound where a kernel has a slot that this call doesn't use: no two written bindings may be the same buffer. */
-function placeholder(b: ProgramBuilder): Tensor {
-  return b.transient('placeholder', [1], 'f32');
-}
-
-function numbersOf(options: OptimizerNumbers, where: string): Required<OptimizerNumbers> {
-  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-7, momentum = 0 } = options;
-  for (const [name, value] of Object.entries({ beta1, beta2, momentum })) {
-    if (!(value >= 0 && value < 1)) {
-      throw new OptionError('The share of an average that stays is at least 0 and below 1.', {
-        given: `${name} = ${value}`,
-        where,
-      });
-    }
-  }
-  if (!(epsilon > 0) || !Number.isFinite(epsilon)) {
-    throw new OptionError("Adam's epsilon is positive.", { given: `epsilon = ${epsilon}`, where });
-  }
-  return { beta1, beta2, epsilon, momentum };
-}
-
-function takeSlots(slots: readonly Tensor[], count: 1, optimizer: string, where: string): [Tensor];
-function takeSlots(slots: readonly Tensor[], count: 2, optimizer: string, where: string): [Tensor, Tensor];
-function takeSlots(slots: readonly Tensor[], count: number, optimizer: string, where: string): Tensor[] {
-  if (slots.length !== count) {
-    throw new OptionError('The optimizer keeps another number of values for each weight.', {
-      given: `${slots.length} slots`,
-      expected: `${count} for ${optimizer}`,
-      where,
+/** Checks and binds what binary and real updates share. */
+function commonOf(
+  b: ProgramBuilder,
+  { update, state, table, slots, stepScale = 1 }: UpdateOptions,
+  size: number,
+  rowLength: number,
+  where: string,
+) {
+  assertState(state, where);
+  const columns = update.scalars.length;
+  if (table.dtype !== 'f32' || table.shape.length !== 2 || table.shape[1] !== columns || columns === 0) {
+    throw new ShapeError("The table of an optimizer's numbers has a column for each.", {
+      given: describe(table.shape, table.dtype),
+      expected: `[rows, ${columns}] f32, for ${update.scalars.join(', ')}`,
+      where: `${where}: ${update.name}`,
     });
   }
-  return [...slots];
-}
-
-function takeVelocity(slots: readonly Tensor[], momentum: number, where: string): Tensor | undefined {
-  if (slots.length === 0 && momentum === 0) return undefined;
-  return takeSlots(slots, 1, 'sgd with momentum', where)[0];
-}
-
-function assertSgd(optimizer: string, where: string): void {
-  if (optimizer !== 'sgd') {
-    throw new OptionError('There is no optimizer of this name here.', { given: optimizer, where });
+  const count = update.slots.length;
+  const expected = slotsShape(size, rowLength, count);
+  const given = slots === undefined ? 'no slots' : describe(slots.shape, slots.dtype);
+  if (count === 0 ? slots !== undefined : slots?.dtype !== 'f32' || slots.shape.join() !== expected.join()) {
+    throw new ShapeError('The optimizer keeps something else of each weight.', {
+      given,
+      expected: count === 0 ? 'no slots' : `${describe(expected)} f32, for ${update.slots.join(', ')}`,
+      where: `${where}: ${update.name}`,
+    });
   }
+  if (!Number.isFinite(stepScale)) {
+    throw new OptionError('The scale of steps is finite.', { given: `stepScale = ${stepScale}`, where });
+  }
+  return {
+    bindings: { table, slots: slots ?? placeholder(b) },
+    constants: { HAS_SLOTS: count === 0 ? 0 : 1, STEP_SCALE: stepScale, TABLE_ROWS: table.shape[0] ?? 1 },
+  };
+}
+
+/** Bound where a kernel has a binding that this call doesn't use: no two written bindings may be the same buffer. */
+function placeholder(b: ProgramBuilder): Tensor {
+  return b.transient('placeholder', [1], 'f32');
 }

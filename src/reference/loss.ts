@@ -1,52 +1,65 @@
-/** Losses on logits [rows, classes] with a class a row, in float64. */
+/** The mean loss of a batch, in float64, from the loss of a row. */
 import { NO_LABEL } from './data.ts';
 
-export type LossKind = 'squaredHinge' | 'crossEntropy';
+/** The loss of one row of outputs, and its derivative with respect to each. */
+export type RowLoss = (row: {
+  readonly outputs: readonly number[];
+  readonly wanted: readonly number[];
+  readonly taught: readonly number[];
+}) => { readonly loss: number; readonly gradient: readonly number[] };
 
 export interface LossResult {
-  /** Mean over the rows that have a label; NaN when a logit isn't finite or a label is no class. */
+  /** Mean over the rows that have a target; NaN when an output isn't finite or a label is no class. */
   readonly loss: number;
-  /** Rows whose largest logit is at the label; the first of several largest ones counts. */
+  /** Rows that are right; see `ops.loss`. */
   readonly correct: number;
-  /** Rows that have a label. */
+  /** Rows that have a target. */
   readonly valid: number;
   readonly gradLogits: Float64Array<ArrayBuffer>;
 }
 
-/**
- * - `squaredHinge`: mean over rows and classes of max(0, 1 − t·o)², t = +1 for the label's class and −1 for the others
- *   (Courbariaux et al. 2016; Keras' `squared_hinge`).
- * - `crossEntropy`: mean over rows of log Σ exp(o) − o at the label.
- */
+/** What is wanted of a batch: a class a row, or a number for each output. */
+export type Targets =
+  | { readonly labels: ArrayLike<number> }
+  /** [rows, outputs]; a row whose first number is NaN doesn't count. */
+  | { readonly reals: ArrayLike<number> };
+
+/** @param options.teacher [rows, outputs] @param options.weights [rows] */
 export function loss(
-  kind: LossKind,
+  rowLoss: RowLoss,
   logits: ArrayLike<number>,
-  labels: ArrayLike<number>,
-  classes: number,
+  targets: Targets,
+  outputs: number,
+  options: { readonly teacher?: ArrayLike<number>; readonly weights?: ArrayLike<number> } = {},
 ): LossResult {
+  const rows = logits.length / outputs;
+  const slice = (values: ArrayLike<number>, row: number) =>
+    Array.from({ length: outputs }, (_, c) => values[row * outputs + c] ?? 0);
+  const counts = (row: number) =>
+    'labels' in targets ? targets.labels[row] !== NO_LABEL : !Number.isNaN(targets.reals[row * outputs]);
   const gradLogits = new Float64Array(logits.length);
-  const valid = Array.from(labels).filter((label) => label !== NO_LABEL).length;
+  const valid = Array.from({ length: rows }, (_, row) => row).filter(counts).length;
   let total = 0;
   let correct = 0;
-  for (let row = 0; row < labels.length; row++) {
-    const label = labels[row] ?? NO_LABEL;
-    if (label === NO_LABEL) continue;
-    const outputs = Array.from({ length: classes }, (_, c) => logits[row * classes + c] ?? 0);
-    const largest = outputs.reduce((a, o) => Math.max(a, o), Number.NEGATIVE_INFINITY);
-    const broken = label >= classes || !outputs.every(Number.isFinite);
-    if (!broken && outputs.indexOf(largest) === label) correct += 1;
-    const sum = outputs.reduce((partial, o) => partial + Math.exp(o - largest), 0);
-    if (broken) total = Number.NaN;
-    else if (kind === 'crossEntropy') total += Math.log(sum) - ((outputs[label] ?? 0) - largest);
-    outputs.forEach((output, c) => {
-      const side = c === label ? 1 : -1;
-      const margin = Math.max(0, 1 - side * output);
-      if (kind === 'squaredHinge') total += margin ** 2 / classes;
-      gradLogits[row * classes + c] =
-        kind === 'squaredHinge'
-          ? (-2 * side * margin) / (valid * classes)
-          : (Math.exp(output - largest) / sum - (c === label ? 1 : 0)) / valid;
-    });
+  for (let row = 0; row < rows; row++) {
+    if (!counts(row)) continue;
+    const own = slice(logits, row);
+    const label = 'labels' in targets ? (targets.labels[row] ?? NO_LABEL) : 0;
+    const wanted = 'labels' in targets ? own.map((_, c) => (c === label ? 1 : 0)) : slice(targets.reals, row);
+    const broken = label >= outputs || !own.every(Number.isFinite) || !wanted.every(Number.isFinite);
+    const taught = options.teacher === undefined ? wanted : slice(options.teacher, row);
+    const weight = options.weights?.[row] ?? 1;
+    const result = rowLoss({ outputs: own, wanted, taught });
+    total += broken ? Number.NaN : weight * result.loss;
+    for (const [c, gradient] of result.gradient.entries()) {
+      gradLogits[row * outputs + c] = (weight * gradient) / valid;
+    }
+    const largest = own.reduce((most, o) => Math.max(most, o), Number.NEGATIVE_INFINITY);
+    const right =
+      'labels' in targets
+        ? own.indexOf(largest) === label
+        : own.every((o, c) => o > 0 === (wanted[c] ?? 0) > 0.5);
+    if (right && !broken) correct += 1;
   }
   return { loss: total / Math.max(1, valid), correct, valid, gradLogits };
 }

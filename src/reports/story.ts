@@ -7,7 +7,7 @@ import {
   FormatError,
   type LearningRate,
   LOSS_NAMES,
-  type LossKind,
+  type LossName,
   OPTIMIZER_NAMES,
   type OptimizerName,
 } from '../index.ts';
@@ -26,7 +26,7 @@ export interface RunOptions {
   readonly batch: number;
   readonly optimizer: OptimizerName;
   readonly lr: LearningRate;
-  readonly loss: LossKind;
+  readonly loss: LossName;
   readonly seed: number;
   readonly fanScaled: boolean;
   readonly augment: boolean;

@@ -1,9 +1,10 @@
 /** Saving a training whole, and going back to what was saved. */
 import { FormatError, OptionError } from '../errors.ts';
-import { describe } from '../gpu/index.ts';
+import { type DType, describe, type HostData, type Shape, type Tensor } from '../gpu/index.ts';
 import { canonical } from './fingerprint.ts';
 import type { Checkpoint, CheckpointTensor, Progress } from './progress.ts';
 import type { Run, StepTap } from './run.ts';
+import { joinSlots, partSlots, slotNames } from './updates.ts';
 
 /**
  * Everything that is needed to go on later, elsewhere.
@@ -20,6 +21,13 @@ export async function checkpointOf(run: Run, tap?: StepTap): Promise<Checkpoint>
       data: words ? await run.gpu.readWords(tensor) : await run.gpu.readFloats(tensor),
     });
   }
+  for (const slots of run.parts.slots) {
+    if (slots.kept === undefined) continue;
+    const parted = partSlots(slots, await run.gpu.readFloats(slots.kept));
+    for (const [i, { name, shape }] of slotNames(slots).entries()) {
+      tensors.set(name, { dtype: 'F32', shape, data: parted[i] ?? new Float32Array() });
+    }
+  }
   for (const [name, tensor] of (await tap?.state?.()) ?? []) tensors.set(name, tensor);
   return { tensors, progress: run.progress };
 }
@@ -32,27 +40,42 @@ export async function restore(run: Run, { tensors, progress }: Checkpoint): Prom
   assertSame(run.fixed(), progress.fixed);
   assertPossible(run, progress);
   // Everything is checked before anything is written: half a checkpoint must not train on.
-  const writes = run.stateTensors().map((tensor) => {
-    const saved = tensors.get(tensor.label);
-    const dtype = tensor.dtype === 'u32' ? 'U32' : 'F32';
-    if (saved === undefined || saved.dtype !== dtype || saved.shape.join() !== tensor.shape.join()) {
-      throw new FormatError(
-        saved ? "A tensor of the checkpoint isn't the training's." : 'The checkpoint lacks a tensor.',
-        {
-          given: saved ? `${describe(saved.shape)} ${saved.dtype}` : 'nothing',
-          expected: describe(tensor.shape, tensor.dtype),
-          where: tensor.label,
-        },
-      );
-    }
-    return () => run.gpu.write(tensor, saved.data);
-  });
+  const writes: (readonly [Tensor, HostData])[] = run
+    .stateTensors()
+    .map((tensor) => [tensor, savedTensor(tensors, tensor.label, tensor.shape, tensor.dtype)]);
+  for (const slots of run.parts.slots) {
+    if (slots.kept === undefined) continue;
+    const parts = slotNames(slots).map(
+      ({ name, shape }) => savedTensor(tensors, name, shape, 'f32') as Float32Array,
+    );
+    writes.push([slots.kept, joinSlots(slots, parts)]);
+  }
   await run.replace(progress, async () => {
     await run.gpu.scoped('restore', () => {
-      for (const write of writes) write();
+      for (const [tensor, data] of writes) run.gpu.write(tensor, data);
     });
     await run.network.renew();
   });
+}
+
+/** @throws FormatError unless the checkpoint has a tensor of this name, shape and type */
+function savedTensor(
+  tensors: Checkpoint['tensors'],
+  name: string,
+  shape: Shape,
+  dtype: DType,
+): CheckpointTensor['data'] {
+  const saved = tensors.get(name);
+  if (saved?.dtype === (dtype === 'u32' ? 'U32' : 'F32') && saved.shape.join() === shape.join())
+    return saved.data;
+  throw new FormatError(
+    saved ? "A tensor of the checkpoint isn't the training's." : 'The checkpoint lacks a tensor.',
+    {
+      given: saved ? `${describe(saved.shape)} ${saved.dtype}` : 'nothing',
+      expected: describe(shape, dtype),
+      where: name,
+    },
+  );
 }
 
 /** What stands for the model, the data and the schedule, for people. */
@@ -71,7 +94,7 @@ function assertSame(mine: Progress['fixed'], theirs: Progress['fixed']): void {
   for (const [name, value] of Object.entries(mine)) {
     const digest = DIGESTS[name];
     if (old && digest !== undefined) continue;
-    if (canonical(theirs[name]) === canonical(value)) continue;
+    if (canonical(noted(theirs[name])) === canonical(value)) continue;
     throw new OptionError("The checkpoint was made with another option than this training's.", {
       given: `${name} = ${canonical(value)}`,
       expected: `${name} = ${canonical(theirs[name])}`,
@@ -79,6 +102,13 @@ function assertSame(mine: Progress['fixed'], theirs: Progress['fixed']): void {
       remedy: 'resume with what the checkpoint was made with, or start anew without it',
     });
   }
+}
+
+/** A method as version 0.1 said it, `{ kind: 'bop', gamma }`, as it is said now: by name, with the numbers that are no defaults. */
+function noted(theirs: unknown): unknown {
+  if (typeof theirs !== 'object' || theirs === null || !('kind' in theirs)) return theirs;
+  const { kind, ...numbers } = theirs;
+  return Object.keys(numbers).length === 0 ? kind : { name: kind, ...numbers };
 }
 
 /** @throws FormatError for a progress that no training of these options comes to */

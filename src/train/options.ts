@@ -1,15 +1,20 @@
 /** The options of a training: their defaults, and what fits the model and the data. */
 import { OptionError, ShapeError } from '../errors.ts';
 import { describe } from '../gpu/index.ts';
-import { initialValues, type Model } from '../graph/index.ts';
-import type { LossKind } from '../ops/loss.ts';
-import { assertKnownOptions, namesOf, unknownName } from '../options.ts';
+import { initialValues, type Model, type Network } from '../graph/index.ts';
+import {
+  assertSchedule,
+  type LossLike,
+  type OptimizerLike,
+  type PenaltyLike,
+  resolveLoss,
+  resolveOptimizer,
+  resolvePenalty,
+  type Schedule,
+} from '../methods/index.ts';
+import { assertKnownOptions, namesOf } from '../options.ts';
 import type { CheckedData } from './data.ts';
-import { type OptimizerName, type OptimizerOptions, resolveOptimizer } from './optimizers.ts';
-import { assertRate, type LearningRate } from './schedules.ts';
-import type { StepOptions } from './step.ts';
-
-export const LOSS_NAMES: readonly LossKind[] = ['squaredHinge', 'crossEntropy'];
+import { optimizerFor, type StepOptions } from './step.ts';
 
 export interface TrainerOptions {
   /** Samples a step; what doesn't fill a batch at the end of an epoch is left out of that epoch. Default 100. */
@@ -17,11 +22,22 @@ export interface TrainerOptions {
   /** Default 3. */
   readonly epochs?: number;
   /** Default `adam`. */
-  readonly optimizer?: OptimizerName | OptimizerOptions;
+  readonly optimizer?: OptimizerLike;
+  /**
+   * Other optimizers for some parameters, by name (`layer/parameter`): of several that match, the first. `none` leaves
+   * them as they are. An optimizer here also updates what `optimizer` would hand to its `real` one.
+   *
+   *   overrides: [{ match: /^conv1\//, optimizer: 'none' }, { match: /gamma|beta/, optimizer: sgd() }]
+   */
+  readonly overrides?: readonly Override[];
+  /** A network on the same GPU whose outputs a loss with a teacher compares with; it is only run. */
+  readonly teacher?: Network;
+  /** What is added to the loss of every binary weight. Default: nothing. */
+  readonly penalty?: PenaltyLike;
   /** Default: 0.02 to 0.001, exponentially, over all steps. */
-  readonly learningRate?: LearningRate;
+  readonly learningRate?: Schedule;
   /** Default `squaredHinge`, as in the papers. */
-  readonly loss?: LossKind;
+  readonly loss?: LossLike;
   /** Weights, order of samples, augmentation and dropout all follow from it. Default 1. */
   readonly seed?: number;
   /** Scale the steps of binary weights by 1/√(1.5/(fanIn + fanOut)) (Courbariaux et al. 2016). Default false. */
@@ -36,6 +52,9 @@ const OPTIONS = namesOf<TrainerOptions>({
   batch: true,
   epochs: true,
   optimizer: true,
+  overrides: true,
+  teacher: true,
+  penalty: true,
   learningRate: true,
   loss: true,
   seed: true,
@@ -43,6 +62,12 @@ const OPTIONS = namesOf<TrainerOptions>({
   augment: true,
   maxBytes: true,
 });
+
+/** An optimizer for the parameters whose names match. */
+export interface Override {
+  readonly match: RegExp | string;
+  readonly optimizer: OptimizerLike | 'none';
+}
 
 /** All of them, with their defaults. */
 export type ResolvedOptions = StepOptions &
@@ -53,13 +78,19 @@ export function resolveOptions(given: TrainerOptions, data: CheckedData): Resolv
   const where = 'Trainer.create';
   assertKnownOptions(given, OPTIONS, where);
   if (given.augment !== undefined) assertKnownOptions(given.augment, ['pad', 'flip'], `${where}: augment`);
-  assertRate(given.learningRate, where);
+  if (given.learningRate !== undefined) assertSchedule(given.learningRate, `${where}: learningRate`);
   const options = {
     batch: given.batch ?? 100,
     epochs: given.epochs ?? 3,
-    optimizer: resolveOptimizer(given.optimizer ?? 'adam'),
+    optimizer: resolveOptimizer(given.optimizer ?? 'adam', where),
+    overrides: (given.overrides ?? []).map(({ match, optimizer }) => ({
+      match,
+      optimizer: optimizer === 'none' ? undefined : resolveOptimizer(optimizer, where),
+    })),
+    teacher: given.teacher,
+    penalty: given.penalty === undefined ? undefined : resolvePenalty(given.penalty, where),
     learningRate: given.learningRate ?? { from: 0.02, to: 0.001, decay: 'exponential' as const },
-    loss: given.loss ?? 'squaredHinge',
+    loss: resolveLoss(given.loss ?? 'squaredHinge', where),
     seed: given.seed ?? 1,
     fanScaledSteps: given.fanScaledSteps ?? false,
     augment: given.augment,
@@ -75,9 +106,6 @@ export function resolveOptions(given: TrainerOptions, data: CheckedData): Resolv
   }
   if (!Number.isSafeInteger(options.seed) || options.seed < 0 || options.seed >= 2 ** 32) {
     throw new OptionError('A seed is an integer from 0 to 2^32 − 1.', { given: `seed = ${options.seed}` });
-  }
-  if (!LOSS_NAMES.includes(options.loss)) {
-    throw unknownName('loss', String(options.loss), LOSS_NAMES, where);
   }
   if (options.batch > data.train.count) {
     throw new OptionError('The batch is larger than the data set.', {
@@ -112,13 +140,13 @@ export function initialWeights(
   options: ResolvedOptions,
 ): Map<string, Float32Array<ArrayBuffer>> {
   const values = initialValues(model, options.seed);
-  if (options.optimizer.kind !== 'bop') return values;
-  // Bop has no latent weights: what it starts from are signs.
+  // Of what moves signs alone there are no latent weights: it starts from signs.
   for (const { name, parameters } of model.layers) {
     for (const spec of parameters) {
       const key = `${name}/${spec.name}`;
       const drawn = values.get(key);
-      if (spec.role === 'binary' && drawn !== undefined) {
+      const signsOnly = optimizerFor(options, key)?.definition.signsOnly === true;
+      if (spec.role === 'binary' && drawn !== undefined && signsOnly) {
         values.set(
           key,
           drawn.map((value) => (value < 0 ? -1 : 1)),

@@ -8,14 +8,13 @@
 import { type BnnError, GpuValidationError, NonFiniteError } from '../errors.ts';
 import { type DispatchTiming, type Gpu, type Program, profile, type Tensor } from '../gpu/index.ts';
 import type { Network } from '../graph/index.ts';
+import { type RatedTime, scheduledAt } from '../methods/index.ts';
 import { decodeTrainState, encodeTrainState } from '../ops/data.ts';
 import type { CheckedData } from './data.ts';
 import { dataDigest, modelDigest, scheduleDigest } from './fingerprint.ts';
 import { type MetricsCopy, RING, type StepMetrics } from './metrics.ts';
-import { hyperParameters, tensorsOf } from './optimizers.ts';
 import type { ResolvedOptions } from './options.ts';
 import { type CheckpointTensor, freshProgress, type Progress, progressAfter } from './progress.ts';
-import { learningRateAt } from './schedules.ts';
 import { batchesOf, disposeParts, type Parts } from './step.ts';
 
 /** Something that looks at the weights after some of the steps, on the GPU, in the submit of the step. */
@@ -84,7 +83,7 @@ export class Run {
     this.#digests = {
       model: modelDigest(this.network.model),
       data: dataDigest(data),
-      schedule: scheduleDigest(this.steps, (step) => this.#hyper(step)),
+      schedule: scheduleDigest(this.steps, (step) => parts.tables.at(this.#time(step))),
     };
     this.#progress = freshProgress(this.fixed());
   }
@@ -96,7 +95,18 @@ export class Run {
 
   /** What must not change between a stop and a resume. */
   fixed(): Record<string, unknown> {
-    const { batch, seed, optimizer, loss, fanScaledSteps, augment, learningRate, epochs } = this.options;
+    const {
+      batch,
+      seed,
+      optimizer,
+      overrides,
+      penalty,
+      loss,
+      fanScaledSteps,
+      augment,
+      learningRate,
+      epochs,
+    } = this.options;
     return {
       model: this.network.model.name,
       modelDigest: this.#digests.model,
@@ -106,8 +116,14 @@ export class Run {
       batch,
       epochs,
       seed,
-      optimizer,
-      loss,
+      optimizer: optimizer.toJSON(),
+      ...(overrides.length === 0
+        ? {}
+        : {
+            overrides: overrides.map(({ match, optimizer: own }) => [String(match), own?.toJSON() ?? 'none']),
+          }),
+      ...(penalty === undefined ? {} : { penalty: penalty.toJSON() }),
+      loss: loss.toJSON(),
       fanScaledSteps,
       augment: augment ?? null,
       learningRate: typeof learningRate === 'function' ? 'function' : learningRate,
@@ -115,10 +131,10 @@ export class Run {
     };
   }
 
-  /** Everything that outlives a step: parameters, and what the optimizer keeps. */
+  /** What outlives a step, beside the slots of optimizers: parameters and counters of flips. */
   stateTensors(): Tensor[] {
-    const { parameters } = this.network;
-    return [...[...parameters.values()].map(({ value }) => value), ...tensorsOf(this.parts.slots)];
+    const flips = this.parts.slots.flatMap((slots) => slots.flips ?? []);
+    return [...[...this.network.parameters.values()].map(({ value }) => value), ...flips];
   }
 
   /** Where the training is, as far as it was reported. */
@@ -154,21 +170,18 @@ export class Run {
     if (state.halted) this.#onGpu = undefined;
   }
 
-  /** Hands the GPU the counters and the hyper-parameters of every step of the epoch, unless it has them. */
+  /** Hands the GPU the counters and the optimizers' numbers of every step of the epoch, unless it has them. */
   async begin(): Promise<void> {
     await this.settle();
     if (this.#onGpu === this.#progress) return;
     const { epoch, batch, step } = this.#progress;
     const { seed } = this.options;
     const first = step - batch;
-    // The row after the last step's is taken, but never used: the next epoch brings a table of its own.
-    const last = first + this.batches - 1;
-    const rows = Array.from({ length: this.batches + 1 }, (_, i) => this.#hyper(Math.min(first + i, last)));
-    const table = new Float32Array(rows.flat());
-    const state = encodeTrainState({ step, epoch, batch, seed, hyper: this.#hyper(Math.min(step, last)) });
+    const tables = this.parts.tables.rows(this.batches, (i) => this.#time(first + i));
+    const state = encodeTrainState({ step, epoch, batch, seed });
     this.#onGpu = undefined;
     await this.gpu.scoped('the state of the training', () => {
-      this.gpu.write(this.parts.table, table);
+      for (const [tensor, rows] of tables) this.gpu.write(tensor, rows);
       this.gpu.write(this.parts.state, state);
     });
     this.#onGpu = this.#progress;
@@ -272,7 +285,7 @@ export class Run {
 
   /** The learning rate of a step. */
   rate(step: number): number {
-    return learningRateAt(this.options.learningRate, step, this.steps, this.batches);
+    return this.#time(step).rate;
   }
 
   dispose(): void {
@@ -348,9 +361,9 @@ export class Run {
     this.network.spoil(this.#broken);
   }
 
-  #hyper(step: number): readonly [number, number, number, number] {
-    const { optimizer, learningRate } = this.options;
-    return hyperParameters(optimizer, learningRate, step, this.steps, this.batches);
+  #time(step: number): RatedTime {
+    const time = { step, steps: this.steps, epochSteps: this.batches };
+    return { ...time, rate: scheduledAt(this.options.learningRate, time) };
   }
 }
 

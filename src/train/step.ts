@@ -2,13 +2,17 @@
  * What a training owns on the GPU, and its two recorded programs: the training step and the test step. Everything is
  * declared first, so that the memory plan is whole before anything is allocated.
  */
+import { OptionError } from '../errors.ts';
 import { Gpu, type HostData, ProgramBuilder, sharedSlots, Tensor } from '../gpu/index.ts';
 import { type Model, Network, recordForward } from '../graph/index.ts';
+import type { Parameter } from '../layers/index.ts';
+import { asReal } from '../layers/layer.ts';
+import type { Loss, Optimizer, Penalty } from '../methods/index.ts';
 import { advanceState, gatherBatch, STATE_WORDS } from '../ops/data.ts';
-import { type LossKind, loss as recordLoss } from '../ops/loss.ts';
+import { loss as recordLoss } from '../ops/loss.ts';
 import type { CheckedData, TrainingSplit } from './data.ts';
 import { MetricsReader } from './metrics.ts';
-import { declareSlots, type OptimizerOptions, recordUpdate, type Slots, tensorsOf } from './optimizers.ts';
+import { declareSlots, recordUpdate, type Slots, Tables, tensorsOf } from './updates.ts';
 
 /** Bytes of GPU memory that training needs, by what they are for. */
 export interface TrainingPlan {
@@ -23,8 +27,15 @@ export interface TrainingPlan {
 /** The options that decide what a step computes. */
 export interface StepOptions {
   readonly batch: number;
-  readonly optimizer: OptimizerOptions;
-  readonly loss: LossKind;
+  readonly optimizer: Optimizer;
+  /** Optimizers of some parameters; undefined: none. */
+  readonly overrides: readonly {
+    readonly match: RegExp | string;
+    readonly optimizer: Optimizer | undefined;
+  }[];
+  readonly teacher: Network | undefined;
+  readonly penalty: Penalty | undefined;
+  readonly loss: Loss;
   readonly fanScaledSteps: boolean;
   readonly augment: { readonly pad: number; readonly flip: boolean } | undefined;
 }
@@ -41,10 +52,23 @@ export interface Parts {
   readonly affine: { readonly scale: Tensor; readonly shift: Tensor } | undefined;
   readonly state: Tensor;
   readonly testState: Tensor;
-  /** f32 [steps + 1, 4]: hyper-parameters of every step of an epoch. */
-  readonly table: Tensor;
+  /** Numbers of every step of an epoch, for each optimizer. */
+  readonly tables: Tables;
   readonly metrics: MetricsReader;
   gather(images: Tensor, labels: Tensor, state: Tensor, training: boolean): Parameters<typeof gatherBatch>[1];
+}
+
+/** What updates a parameter; undefined for one that stays as it is. */
+export function optimizerFor(
+  { optimizer, overrides }: Pick<StepOptions, 'optimizer' | 'overrides'>,
+  name: string,
+): Optimizer | undefined {
+  const override = overrides.find(({ match }) =>
+    typeof match === 'string'
+      ? match === name
+      : new RegExp(match.source, match.flags.replace(/[gy]/g, '')).test(name),
+  );
+  return override === undefined ? optimizer : override.optimizer;
 }
 
 /** Steps of one epoch. */
@@ -67,18 +91,22 @@ export function declareParts(gpu: Gpu, model: Model, data: CheckedData, options:
     channels > 4 && Math.max(scale.length, shift.length) > 1
       ? { scale: new Tensor('scale', [channels], 'f32'), shift: new Tensor('shift', [channels], 'f32') }
       : undefined;
+  const slots = [...network.parameters.values()]
+    .filter(({ spec }) => spec.role !== 'statistic')
+    .flatMap((parameter) => {
+      const optimizer = optimizerFor(options, parameter.name);
+      return optimizer === undefined ? [] : [declareSlots(optimizer, parameter)];
+    });
   return {
     network,
-    slots: [...network.parameters.values()]
-      .filter(({ spec }) => spec.role !== 'statistic')
-      .map((parameter) => declareSlots(options.optimizer, parameter)),
+    slots,
     trainImages: train.images,
     trainLabels: train.labels,
     test,
     affine,
     state: new Tensor('train state', [STATE_WORDS], 'u32'),
     testState: new Tensor('test state', [STATE_WORDS], 'u32'),
-    table: new Tensor('hyper-parameters', [batchesOf(data, options.batch) + 1, 4], 'f32'),
+    tables: new Tables(slots, batchesOf(data, options.batch)),
     metrics: new MetricsReader(gpu),
     gather: (images, labels, state, training) => ({
       images,
@@ -95,8 +123,8 @@ export function declareParts(gpu: Gpu, model: Model, data: CheckedData, options:
 }
 
 function ownTensors(parts: Parts): Tensor[] {
-  const { state, testState, table } = parts;
-  return [...tensorsOf(parts.slots), ...dataTensors(parts), state, testState, table];
+  const { state, testState, tables } = parts;
+  return [...tensorsOf(parts.slots), ...dataTensors(parts), state, testState, ...tables.tensors];
 }
 
 function dataTensors({ trainImages, trainLabels, test, affine }: Parts): Tensor[] {
@@ -138,26 +166,63 @@ export function disposeParts(parts: Parts): void {
 
 /** Gather, forward, loss, backward with updates, advance: one step of training. */
 export function recordTrainStep(parts: Parts, options: StepOptions, data: CheckedData): ProgramBuilder {
-  const { network, state, table, metrics, slots } = parts;
+  const { network, state, tables, metrics, slots } = parts;
   const { model, parameters, gpu } = network;
-  const slotsOf = new Map(slots.map((entry) => [entry.parameter, entry]));
+  const slotsOf = new Map(slots.map((entry) => [entry.parameter.name, entry]));
   const builder = new ProgramBuilder(gpu, `training step of ${model.name} on ${data.name}`);
   const { x, labels } = gatherBatch(builder, parts.gather(parts.trainImages, parts.trainLabels, state, true));
-  const pass = recordForward(builder, model, parameters, x, { training: true, state });
+  const pass = recordForward(builder, model, trainedBy(parameters, slots), x, { training: true, state });
   const gradOutput = recordLoss(builder, {
-    kind: options.loss,
+    loss: options.loss,
     logits: pass.output.tensor,
-    labels,
+    targets: labels,
+    teacher: taught(builder, options, x),
     state,
     metrics: metrics.ring,
   });
   pass.backward(gradOutput, (parameter, gradient) => {
-    const entry = slotsOf.get(parameter);
-    if (entry !== undefined)
-      recordUpdate(builder, options.optimizer, entry, gradient, state, options.fanScaledSteps);
+    const entry = slotsOf.get(parameter.name);
+    if (entry === undefined) return;
+    const { fanScaledSteps: fanScaled, penalty } = options;
+    recordUpdate(builder, entry, gradient, { state, tables, fanScaled, penalty });
   });
-  advanceState(builder, { state, table });
+  advanceState(builder, state);
   return builder;
+}
+
+/** Parameters as the layers of a training pass see them: those whose optimizer trains values have no signs there. */
+function trainedBy(
+  parameters: ReadonlyMap<string, Parameter>,
+  slots: readonly Slots[],
+): ReadonlyMap<string, Parameter> {
+  const byValue = new Set(
+    slots
+      .filter(({ optimizer }) => optimizer.definition.forward === 'value')
+      .map(({ parameter }) => parameter.name),
+  );
+  if (byValue.size === 0) return parameters;
+  return new Map(
+    [...parameters].map(([name, parameter]) => [
+      name,
+      byValue.has(name) ? { ...parameter, packed: undefined } : parameter,
+    ]),
+  );
+}
+
+/** The outputs of the teacher for a batch, where the loss compares with one. */
+function taught(builder: ProgramBuilder, { loss, teacher }: StepOptions, x: Tensor): Tensor | undefined {
+  if (!loss.teacher) return undefined;
+  if (teacher === undefined) {
+    throw new OptionError('This loss compares with a teacher, and there is none.', {
+      given: loss.name,
+      where: 'Trainer.create',
+      remedy: 'give `teacher`, a network on the same GPU',
+    });
+  }
+  return builder.within('teacher', () => {
+    const { model, parameters } = teacher;
+    return asReal(builder, recordForward(builder, model, parameters, x, { training: false }).output);
+  });
 }
 
 /**
@@ -169,7 +234,7 @@ export function recordTestStep(
   options: StepOptions,
   data: CheckedData,
 ): ProgramBuilder | undefined {
-  const { network, test, testState, table, metrics } = parts;
+  const { network, test, testState, metrics } = parts;
   if (test === undefined) return undefined;
   const { model, parameters, gpu } = network;
   const builder = new ProgramBuilder(gpu, `test step of ${model.name} on ${data.name}`);
@@ -177,14 +242,15 @@ export function recordTestStep(
   const pass = recordForward(builder, model, parameters, x, { training: false });
   const logits = pass.output.tensor;
   recordLoss(builder, {
-    kind: options.loss,
+    loss: options.loss,
     logits,
-    labels,
+    targets: labels,
+    teacher: taught(builder, options, x),
     state: testState,
     metrics: metrics.ring,
     evaluate: true,
   });
-  advanceState(builder, { state: testState, table });
+  advanceState(builder, testState);
   return builder;
 }
 
@@ -192,7 +258,7 @@ export function recordTestStep(
 export function planTraining(parts: Parts, builders: readonly ProgramBuilder[]): TrainingPlan {
   const bytes = (tensors: readonly Tensor[]) =>
     tensors.reduce((sum, { byteLength }) => sum + Gpu.allocatedBytes(byteLength), 0);
-  const { state, testState, table } = parts;
+  const { state, testState, tables } = parts;
   const shares = {
     parameters: parts.network.parameterBytes,
     optimizer: bytes(tensorsOf(parts.slots)),
@@ -201,7 +267,7 @@ export function planTraining(parts: Parts, builders: readonly ProgramBuilder[]):
       (sum, size) => sum + size,
       0,
     ),
-    counters: bytes([state, testState, table]) + MetricsReader.bytes,
+    counters: bytes([state, testState, ...tables.tensors]) + MetricsReader.bytes,
   };
   return { ...shares, peakBytes: Object.values(shares).reduce((sum, share) => sum + share, 0) };
 }

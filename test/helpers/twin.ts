@@ -3,14 +3,14 @@
  * twins. What it shares with the library is the model's description.
  */
 import type { Model } from '../../src/graph/index.ts';
+import { type LossName, type QuantizerLike, resolveLoss, resolveQuantizer } from '../../src/methods/index.ts';
 import { resolveConv2d } from '../../src/ops/conv.ts';
 import { resolvePool2d } from '../../src/ops/pool.ts';
 import { conv2d, conv2dGradInput, conv2dGradWeights } from '../../src/reference/conv.ts';
-import { type LossKind, loss } from '../../src/reference/loss.ts';
+import { loss } from '../../src/reference/loss.ts';
 import { matMul } from '../../src/reference/matmul.ts';
 import { batchStatistics, normalize, normalizeGrad } from '../../src/reference/norm.ts';
 import { maxPool2d, maxPool2dGrad } from '../../src/reference/pool.ts';
-import { binarizeGrad, type QuantizerName } from '../../src/reference/quantize.ts';
 
 type Reals = Float64Array<ArrayBuffer>;
 
@@ -30,7 +30,7 @@ export function twinStep(
   values: ReadonlyMap<string, ArrayLike<number>>,
   x: ArrayLike<number>,
   labels: ArrayLike<number>,
-  kind: LossKind,
+  kind: LossName,
 ): TwinStep {
   const batch = labels.length;
   const gradients = new Map<string, Reals>();
@@ -40,10 +40,14 @@ export function twinStep(
 
   const signs = (reals: ArrayLike<number>): Reals => Float64Array.from(reals, (w) => (w < 0 ? -1 : 1));
   /** Binarizes, and returns the gradient that passes back. */
-  const binarized = (reals: Reals, quantizer: QuantizerName | undefined) => {
-    if (quantizer === undefined) return { input: reals, pass: (g: Reals) => g };
+  const binarized = (reals: Reals, given: QuantizerLike | undefined) => {
+    if (given === undefined) return { input: reals, pass: (g: Reals) => g };
+    const quantizer = resolveQuantizer(given, 'twin');
     for (const r of reals) margin = Math.min(margin, Math.abs(r), Math.abs(Math.abs(r) - 1));
-    return { input: signs(reals), pass: (g: Reals) => binarizeGrad(g, reals, quantizer) };
+    return {
+      input: signs(reals),
+      pass: (g: Reals) => g.map((gradient, i) => gradient * quantizer.gradient(reals[i] ?? 0)),
+    };
   };
 
   for (const { name, layer, inputShapes, parameters } of model.layers) {
@@ -83,7 +87,7 @@ export function twinStep(
       }
       case 'quantDense':
       case 'quantConv2d': {
-        const { input, pass } = binarized(value, config.inputQuantizer as QuantizerName | undefined);
+        const { input, pass } = binarized(value, config.inputQuantizer as QuantizerLike | undefined);
         const kernel =
           config.kernelQuantizer === undefined
             ? Float64Array.from(parameter('kernel'))
@@ -110,7 +114,7 @@ export function twinStep(
         throw new Error(`the twin doesn't know ${layer.kind}`);
     }
   }
-  const result = loss(kind, value, labels, model.outputShape[0] ?? 1);
+  const result = loss(resolveLoss(kind).twin, value, { labels }, model.outputShape[0] ?? 1);
   let gradient: Reals = result.gradLogits;
   for (const backward of backwards.reverse()) gradient = backward(gradient);
   return { loss: result.loss, gradients, margin };

@@ -1,12 +1,5 @@
 /** Rules of products with constant weights: matrices and convolutions. Weights of one magnitude become one bit each. */
-import {
-  conv2d,
-  dense,
-  type Layer,
-  type QuantizerName,
-  quantConv2d,
-  quantDense,
-} from '../../layers/index.ts';
+import { conv2d, dense, type Layer, quantConv2d, quantDense } from '../../layers/index.ts';
 import type { Frame } from '../../ops/movement.ts';
 import { placeWindows } from '../../reference/conv.ts';
 import type { OnnxNode } from './container.ts';
@@ -95,7 +88,7 @@ function filtersOf(importer: Importer, node: OnnxNode, given: Activation, weight
   return { value, kernel, isBinary, values, scale, shift };
 }
 
-const STE: QuantizerName = 'steSign';
+const STE = 'steSign' as const;
 
 /** The options of a binary layer: the sign of a sign is itself, and saying so counts the products as binary ones. */
 function binaryOptions(values: Activation['values']) {

@@ -170,12 +170,14 @@ function recordForward(b: ProgramBuilder, { x, w, attrs }: Operands): Tensor {
 function recordGradInput(b: ProgramBuilder, g: Tensor, { x, w, attrs }: Operands): Tensor {
   const { input, windows } = attrs;
   const bits = packSignsOutputsLast(b, w);
-  const gate = input?.quantizer === 'steSign' ? binarize(b, x, input).gate : undefined;
+  const gate = input === null ? undefined : binarize(b, x, input.quantizer).gate;
   const gradient =
     windows === null
       ? binaryMatMulGradInput(b, g, bits, { gate })
       : binaryConv2dGradInput(b, g, bits, { ...conv2dOptions(windows), inputShape: x.shape, gate });
-  return input === null || gate !== undefined ? gradient : binarizeGrad(b, gradient, { ...input, x });
+  return input === null || gate !== undefined
+    ? gradient
+    : binarizeGrad(b, gradient, { quantizer: input.quantizer, x });
 }
 
 function recordGradKernel(b: ProgramBuilder, g: Tensor, { x, w, attrs }: Operands): Tensor {
@@ -196,7 +198,7 @@ function recordGradKernel(b: ProgramBuilder, g: Tensor, { x, w, attrs }: Operand
         : binaryConv2dGradWeights(b, g, packSigns(b, x), options),
     );
   }
-  return binarizeGrad(b, gradient, { ...kernel, x: w });
+  return binarizeGrad(b, gradient, { quantizer: kernel.quantizer, x: w });
 }
 
 /** Shape of the product. @throws ShapeError, OptionError */

@@ -4,7 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { OptionError } from '../../errors.ts';
-import type { QuantizerName } from '../../ops/quantize.ts';
+import * as methods from '../../methods/index.ts';
 import { ActivationBase } from './bases.ts';
 import { FlipRatio } from './metrics.ts';
 
@@ -22,9 +22,7 @@ export interface ClippedOptions extends QuantizerOptions {
 
 /** How a binary quantizer's gradient is computed where this library's kernels do it. */
 export interface Surrogate {
-  readonly quantizer: QuantizerName;
-  readonly clip?: number;
-  readonly beta?: number;
+  readonly quantizer: methods.Quantizer;
   /** Whether the signs are scaled by the mean magnitude along the last axis. */
   readonly scaled?: boolean;
 }
@@ -125,8 +123,8 @@ export class SteSign extends Clipped {
 
   override get surrogate(): Surrogate {
     return this.clipValue === null
-      ? { quantizer: 'steIdentity' }
-      : { quantizer: 'steSign', clip: this.clipValue };
+      ? { quantizer: methods.steIdentity() }
+      : { quantizer: methods.steSign({ clip: this.clipValue }) };
   }
 
   protected override quantize(x: tf.Tensor): tf.Tensor {
@@ -140,7 +138,7 @@ export class ApproxSign extends Quantizer {
   readonly precision = 1;
 
   override get surrogate(): Surrogate {
-    return { quantizer: 'approxSign' };
+    return { quantizer: methods.approxSign() };
   }
 
   protected override quantize(x: tf.Tensor): tf.Tensor {
@@ -167,7 +165,7 @@ export class SwishSign extends Quantizer {
   }
 
   override get surrogate(): Surrogate {
-    return { quantizer: 'swishSign', beta: this.beta };
+    return { quantizer: methods.swishSign({ beta: this.beta }) };
   }
 
   protected override quantize(x: tf.Tensor): tf.Tensor {

@@ -1,0 +1,11 @@
+// (o - t)^2, the mean over the outputs.
+fn row_loss(row: Row) -> f32 {
+  let share = 1.0 / (row.rows * f32(OUTPUTS));
+  var loss = 0.0;
+  for (var c = 0u; c < OUTPUTS; c++) {
+    let error = output(row, c) - wanted(row, c);
+    loss += error * error;
+    set_gradient(row, c, 2.0 * error * share);
+  }
+  return loss / f32(OUTPUTS);
+}

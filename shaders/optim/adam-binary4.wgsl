@@ -1,3 +1,0 @@
-// Adam on latent weights; rows of whole vec4s.
-//!include "lib/lanes4.wgsl"
-//!include "lib/optim/adam-binary.wgsl"

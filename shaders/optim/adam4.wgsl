@@ -1,3 +1,0 @@
-// Adam on real parameters; four an invocation.
-//!include "lib/lanes4.wgsl"
-//!include "lib/optim/adam.wgsl"

@@ -1,0 +1,3 @@
+// Updates of real parameters; any number of channels.
+//!include "lib/lanes1.wgsl"
+//!include "lib/update/real.wgsl"

@@ -1,0 +1,3 @@
+// Updates of real parameters; rows of whole vec4s.
+//!include "lib/lanes4.wgsl"
+//!include "lib/update/real.wgsl"

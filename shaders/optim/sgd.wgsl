@@ -1,3 +1,0 @@
-// Stochastic gradient descent with momentum on real parameters; any number of them.
-//!include "lib/lanes1.wgsl"
-//!include "lib/optim/sgd.wgsl"

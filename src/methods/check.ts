@@ -1,0 +1,301 @@
+/**
+ * Holds a method's WGSL against its float64 twin on a GPU: what the tests of this library do with every method that it has, for
+ * methods of others.
+ */
+import { OptionError } from '../errors.ts';
+import { type Gpu, ProgramBuilder, type Shape, type Tensor } from '../gpu/index.ts';
+import { encodeTrainState, STATE_WORDS } from '../ops/data.ts';
+import { loss as recordLoss } from '../ops/loss.ts';
+import { laneWidth, slotsShape, updateBinary } from '../ops/optim.ts';
+import { binarizeGrad } from '../ops/quantize.ts';
+import type { Loss } from './loss.ts';
+import type { Method } from './method.ts';
+import type { Optimizer } from './optimizer.ts';
+import { sgd } from './optimizers/sgd.ts';
+import type { Penalty } from './penalty.ts';
+import type { Quantizer } from './quantizer.ts';
+
+/** What was compared, and how far apart the worst pair was. */
+export interface MethodCheck {
+  readonly method: string;
+  /** Numbers that were compared. */
+  readonly compared: number;
+  /** The largest difference of WGSL and twin, relative to the larger of 1 and the twin's number. */
+  readonly worst: number;
+}
+
+/** Differences that f32 explains. */
+const TOLERANCE = 1e-3;
+const SAMPLES = 1024;
+
+/**
+ * Runs a method's WGSL on random numbers and compares it with its twin; where the method says of what its gradient is the
+ * derivative, that too.
+ * @throws OptionError for a method that disagrees with itself, with the numbers; GpuValidationError for WGSL that does not
+ *   compile, with its own line
+ */
+export async function checkMethod(
+  gpu: Gpu,
+  method: Quantizer | Optimizer | Penalty | Loss,
+): Promise<MethodCheck> {
+  const scratch = new Bench(gpu, method);
+  try {
+    switch (method.kind) {
+      case 'quantizer':
+        return await checkQuantizer(scratch, method);
+      case 'optimizer':
+        return await checkOptimizer(scratch, method);
+      case 'penalty':
+        return await checkPenalty(scratch, method);
+      case 'loss':
+        return await checkLoss(scratch, method);
+      default:
+        throw new OptionError('This is no method that can be checked.', {
+          given: String((method as Method | undefined)?.kind),
+          expected: 'a quantizer, an optimizer, a penalty or a loss',
+          where: 'checkMethod',
+        });
+    }
+  } finally {
+    scratch.dispose();
+  }
+}
+
+/** Numbers from −spread to spread that a sequence without a pattern gives. */
+function numbers(count: number, spread: number, offset: number): Float32Array<ArrayBuffer> {
+  return Float32Array.from(
+    { length: count },
+    (_, i) => spread * (2 * (((i + offset) * 0.6180339887498949 + (i * i * 0.7548776662) / count) % 1) - 1),
+  );
+}
+
+/** Tensors that are freed together, one program, and comparisons. */
+class Bench {
+  readonly #gpu: Gpu;
+  readonly #tensors: Tensor[] = [];
+  readonly #method: Method;
+  #compared = 0;
+  #worst = 0;
+
+  constructor(gpu: Gpu, method: Method) {
+    this.#gpu = gpu;
+    this.#method = method;
+  }
+
+  tensor(label: string, shape: Shape, data: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>): Tensor {
+    const tensor = this.#gpu.tensor(label, shape, data instanceof Float32Array ? 'f32' : 'u32', data);
+    this.#tensors.push(tensor);
+    return tensor;
+  }
+
+  packed(shape: Shape): Tensor {
+    const tensor = this.#gpu.tensor('signs', shape, 'bits');
+    this.#tensors.push(tensor);
+    return tensor;
+  }
+
+  /** Runs what is recorded, once. @param result a tensor that is read, or made by it */
+  async run(record: (b: ProgramBuilder) => Tensor): Promise<Float32Array<ArrayBuffer>> {
+    const b = new ProgramBuilder(this.#gpu, `check of ${this.#method.name}`);
+    const result = record(b);
+    if (!result.isPlaced) b.keep(result);
+    const program = await b.compile();
+    try {
+      await this.#gpu.scoped(this.#method.name, () => program.run());
+      return await this.#gpu.readFloats(result);
+    } finally {
+      program.dispose();
+    }
+  }
+
+  /** @throws OptionError where two numbers differ by more than f32 explains */
+  same(what: string, found: ArrayLike<number>, expected: (index: number) => number): void {
+    for (let i = 0; i < found.length; i++) {
+      const [mine, twins] = [found[i] ?? Number.NaN, expected(i)];
+      const distance = Math.abs(mine - twins) / Math.max(1, Math.abs(twins));
+      this.#compared += 1;
+      if (distance <= TOLERANCE) {
+        this.#worst = Math.max(this.#worst, distance);
+        continue;
+      }
+      throw new OptionError('A method disagrees with itself.', {
+        given: `${mine} from its WGSL`,
+        expected: `${twins} from its float64 twin`,
+        where: `${this.#method.kind} ${this.#method.name}: ${what}, sample ${i}`,
+        remedy: 'correct one of them; kinks are harmless only where both fall on the same side',
+      });
+    }
+  }
+
+  get result(): MethodCheck {
+    return { method: this.#method.name, compared: this.#compared, worst: this.#worst };
+  }
+
+  dispose(): void {
+    for (const tensor of this.#tensors) tensor.dispose();
+  }
+}
+
+/** The slope of a smooth function; undefined where it has a kink nearby. */
+function slopeOf(f: (x: number) => number, x: number): number | undefined {
+  const step = 1e-5;
+  const [left, right] = [(f(x) - f(x - step)) / step, (f(x + step) - f(x)) / step];
+  return Math.abs(left - right) > 1e-3 * Math.max(1, Math.abs(left)) ? undefined : (left + right) / 2;
+}
+
+async function checkQuantizer(bench: Bench, quantizer: Quantizer): Promise<MethodCheck> {
+  const [x, g] = [numbers(SAMPLES, 2, 1), numbers(SAMPLES, 1, 5)];
+  // By the formula, also where a window would do.
+  const formula = { ...quantizer, window: undefined };
+  const found = await bench.run((b) =>
+    binarizeGrad(b, bench.tensor('g', [SAMPLES], g), {
+      quantizer: formula,
+      x: bench.tensor('x', [SAMPLES], x),
+    }),
+  );
+  bench.same('gradient', found, (i) => (g[i] ?? 0) * quantizer.gradient(x[i] ?? 0));
+  const { window } = quantizer;
+  if (window !== undefined) {
+    bench.same('gradient inside and outside of its window', x.map(quantizer.gradient), (i) =>
+      Math.abs(x[i] ?? 0) <= window ? 1 : 0,
+    );
+  }
+  if (quantizer.definition.surrogate !== undefined) {
+    const slopes = x.map((value) => {
+      const slope = slopeOf((at) => quantizer.surrogate(at) ?? Number.NaN, value);
+      return slope ?? quantizer.gradient(value);
+    });
+    bench.same('gradient and the slope of its surrogate', x.map(quantizer.gradient), (i) => slopes[i] ?? 0);
+  }
+  return bench.result;
+}
+
+/** One update of weights [rows, channels] with a rate of 0.1, two steps after the start. */
+async function update(
+  bench: Bench,
+  channels: number,
+  optimizer: Optimizer,
+  penalty?: Penalty,
+): Promise<{
+  w: Float32Array;
+  g: Float32Array;
+  slots: Float32Array[];
+  scalars: readonly number[];
+  found: Float32Array;
+}> {
+  const rows = 8;
+  const size = rows * channels;
+  const start = numbers(size, 1, 3);
+  const w = optimizer.definition.signsOnly === true ? start.map((x) => (x < 0 ? -1 : 1)) : start;
+  const g = numbers(size, 1, 11);
+  const { slots: names } = optimizer.update;
+  const slots = names.map((_, i) => numbers(size, 1, 17 * (i + 1)).map(Math.abs));
+  const width = laneWidth(channels);
+  const kept = new Float32Array(size * names.length);
+  for (const [slot, values] of slots.entries()) {
+    for (const [i, value] of values.entries()) {
+      kept[(Math.floor(i / width) * names.length + slot) * width + (i % width)] = value;
+    }
+  }
+  const scalars = optimizer.scalarsAt({ step: 2, steps: 10, epochSteps: 10, rate: 0.1 });
+  const latent = bench.tensor('latent', [rows, channels], w);
+  const found = await bench.run((b) => {
+    updateBinary(b, {
+      update: optimizer.update,
+      grad: bench.tensor('g', [rows, channels], g),
+      latent,
+      packed: bench.packed([rows, channels]),
+      slots:
+        names.length === 0
+          ? undefined
+          : bench.tensor('slots', slotsShape(size, channels, names.length), kept),
+      table: bench.tensor('table', [1, scalars.length], new Float32Array(scalars)),
+      flips: bench.tensor('flips', [rows], new Uint32Array(rows)),
+      state: bench.tensor('state', [STATE_WORDS], encodeTrainState({})),
+      penalty: penalty?.filling,
+      clipLatent: false,
+    });
+    return latent;
+  });
+  return { w, g, slots, scalars, found };
+}
+
+async function checkOptimizer(bench: Bench, optimizer: Optimizer): Promise<MethodCheck> {
+  const { update: rule, definition } = optimizer;
+  // Lanes of one and of four.
+  for (const channels of [33, 64]) {
+    const { w, g, slots, scalars, found } = await update(bench, channels, optimizer);
+    bench.same(`update of rows of ${channels}`, found, (i) =>
+      definition.twin(
+        {
+          w: w[i] ?? 0,
+          g: g[i] ?? 0,
+          slots: Object.fromEntries(rule.slots.map((name, slot) => [name, slots[slot]?.[i] ?? 0])),
+          scalars: Object.fromEntries(rule.scalars.map((name, column) => [name, scalars[column] ?? 0])),
+          stepScale: 1,
+        },
+        optimizer.parameters as never,
+      ),
+    );
+  }
+  return bench.result;
+}
+
+async function checkPenalty(bench: Bench, penalty: Penalty): Promise<MethodCheck> {
+  // Plain descent makes the gradient visible: w - 0.1 g.
+  const { w, g, found } = await update(bench, 64, { ...sgd({ momentum: 0 }) }, penalty);
+  const edited = (i: number) => penalty.twin(w[i] ?? 0, g[i] ?? 0);
+  bench.same('gradient', found, (i) => (w[i] ?? 0) - 0.1 * edited(i));
+  if (penalty.definition.value !== undefined) {
+    const added = Array.from(w, (value) => penalty.twin(value, 0));
+    bench.same('gradient and the slope of its value', added, (i) => {
+      const slope = slopeOf((at) => penalty.value(at) ?? Number.NaN, w[i] ?? 0);
+      return slope ?? added[i] ?? 0;
+    });
+  }
+  return bench.result;
+}
+
+async function checkLoss(bench: Bench, loss: Loss): Promise<MethodCheck> {
+  const [rows, outputs] = [16, 7];
+  const logits = numbers(rows * outputs, 2, 2);
+  const teacher = numbers(rows * outputs, 2, 9);
+  const rowOf = (values: ArrayLike<number>, row: number) =>
+    Array.from({ length: outputs }, (_, c) => values[row * outputs + c] ?? 0);
+  for (const kind of loss.targets) {
+    const labels = Uint32Array.from({ length: rows }, (_, row) => (row * 3) % outputs);
+    const reals = numbers(rows * outputs, 1, 23).map(Math.abs);
+    const found = await bench.run((b) =>
+      recordLoss(b, {
+        loss,
+        logits: bench.tensor('logits', [rows, outputs], logits),
+        targets:
+          kind === 'classes'
+            ? bench.tensor('labels', [rows], labels)
+            : bench.tensor('reals', [rows, outputs], reals),
+        teacher: loss.teacher ? bench.tensor('teacher', [rows, outputs], teacher) : undefined,
+        state: bench.tensor('state', [STATE_WORDS], encodeTrainState({})),
+        metrics: bench.tensor('metrics', [1, 4], new Float32Array(4)),
+      }),
+    );
+    for (let row = 0; row < rows; row++) {
+      const wanted =
+        kind === 'classes'
+          ? rowOf(logits, row).map((_, c) => (c === labels[row] ? 1 : 0))
+          : rowOf(reals, row);
+      const own = {
+        outputs: rowOf(logits, row),
+        wanted,
+        taught: loss.teacher ? rowOf(teacher, row) : wanted,
+      };
+      const { gradient } = loss.twin(own);
+      const here = found.subarray(row * outputs, (row + 1) * outputs).map((value) => value * rows);
+      bench.same(`gradient of ${kind}, row ${row}`, here, (c) => gradient[c] ?? Number.NaN);
+      bench.same(`gradient and the slope of the twin, row ${row}`, gradient, (c) => {
+        const at = (x: number) => loss.twin({ ...own, outputs: own.outputs.with(c, x) }).loss;
+        return slopeOf(at, own.outputs[c] ?? 0) ?? gradient[c] ?? Number.NaN;
+      });
+    }
+  }
+  return bench.result;
+}

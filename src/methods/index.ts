@@ -1,0 +1,50 @@
+/** Methods: what a researcher varies, each an object, and the points by which anybody adds one. */
+
+export { checkMethod, type MethodCheck } from './check.ts';
+export {
+  defineLoss,
+  type Loss,
+  type LossDefinition,
+  type LossFactory,
+  type LossOfRow,
+  type LossRow,
+  type TargetKind,
+} from './loss.ts';
+export * from './losses/index.ts';
+export type {
+  Method,
+  MethodLike,
+  MethodNote,
+  NumberParameter,
+  Parameters,
+  ScheduleParameter,
+  Values,
+} from './method.ts';
+export { notedConfig } from './method.ts';
+export {
+  defineOptimizer,
+  type Optimizer,
+  type OptimizerDefinition,
+  type OptimizerFactory,
+  type RatedTime,
+  type TwinStep,
+} from './optimizer.ts';
+export * from './optimizers/index.ts';
+export * from './penalties/index.ts';
+export { definePenalty, type Penalty, type PenaltyDefinition, type PenaltyFactory } from './penalty.ts';
+export {
+  defineQuantizer,
+  type Quantizer,
+  type QuantizerDefinition,
+  type QuantizerFactory,
+} from './quantizer.ts';
+export * from './quantizers/index.ts';
+export {
+  assertSchedule,
+  type Decay,
+  type Halving,
+  type LearningRate,
+  type Schedule,
+  type StepTime,
+  scheduledAt,
+} from './schedules.ts';

@@ -1,0 +1,115 @@
+/**
+ * Losses: the value of one row of outputs, and its gradient.
+ *
+ *   const huber = defineLoss({
+ *     name: 'huber',
+ *     formula: 'e² / 2 where |e| <= 1, else |e| - 1/2; e = o - t',
+ *     source: 'Huber 1964',
+ *     targets: ['reals'],
+ *     wgsl: `
+ *       fn row_loss(row: Row) -> f32 {
+ *         var loss = 0.0;
+ *         for (var c = 0u; c < OUTPUTS; c++) {
+ *           let e = output(row, c) - wanted(row, c);
+ *           loss += select(abs(e) - 0.5, 0.5 * e * e, abs(e) <= 1.0);
+ *           set_gradient(row, c, clamp(e, -1.0, 1.0) / row.rows);
+ *         }
+ *         return loss;
+ *       }`,
+ *     twin: ({ outputs, wanted }) => {
+ *       const errors = outputs.map((o, c) => o - (wanted[c] ?? 0));
+ *       return {
+ *         loss: errors.reduce((sum, e) => sum + (Math.abs(e) <= 1 ? e * e / 2 : Math.abs(e) - 0.5), 0),
+ *         gradient: errors.map((e) => Math.max(-1, Math.min(1, e))),
+ *       };
+ *     },
+ *   });
+ */
+import { OptionError } from '../errors.ts';
+import { assertSignature, type Filling } from '../gpu/index.ts';
+import {
+  type Description,
+  type Method,
+  methodOf,
+  overridesOf,
+  type Parameters,
+  type Values,
+  valuesOf,
+} from './method.ts';
+
+/** What a sample says that its outputs should be: one class, or a number for each output. */
+export type TargetKind = 'classes' | 'reals';
+
+/** One row of outputs, for the twin. */
+export interface LossRow {
+  readonly outputs: readonly number[];
+  /** What each output should be; of a class 1 at the label, 0 elsewhere. */
+  readonly wanted: readonly number[];
+  /** The teacher's outputs; what is wanted, where there is no teacher. */
+  readonly taught: readonly number[];
+}
+
+/** The loss of one row, and its derivative with respect to each output. */
+export interface LossOfRow {
+  readonly loss: number;
+  readonly gradient: readonly number[];
+}
+
+export interface LossDefinition<P extends Parameters = Parameters> extends Description<P> {
+  /**
+   * `fn row_loss(row: Row) -> f32`: the loss of a row. It reads `output(row, c)`, `wanted(row, c)` (1 or 0 of a class) and
+   * `taught(row, c)` for c below OUTPUTS, and hands the derivative of the batch's mean, which is 1 / `row.rows` of the
+   * row's own, to `set_gradient(row, c, gradient)` for every c. `row.largest` is the largest output.
+   */
+  readonly wgsl: string;
+  /** The same in float64, for one row. */
+  readonly twin: (row: LossRow, values: Values<P>) => LossOfRow;
+  /** What targets it takes. Default: both. */
+  readonly targets?: readonly TargetKind[];
+  /** Whether it compares with a teacher's outputs. Default false. */
+  readonly teacher?: boolean;
+}
+
+export interface Loss extends Method {
+  readonly kind: 'loss';
+  readonly definition: LossDefinition;
+  readonly targets: readonly TargetKind[];
+  readonly teacher: boolean;
+  /** What goes into the kernels. */
+  readonly filling: Filling;
+  /** The loss of one row and its gradient, in float64. */
+  twin(row: LossRow): LossOfRow;
+}
+
+export interface LossFactory<P extends Parameters = Parameters> {
+  (values?: Partial<Values<P>>): Loss;
+  readonly definition: LossDefinition<P>;
+}
+
+/**
+ * Makes a loss of its definition.
+ * @throws OptionError for a definition that lacks a member, naming it
+ */
+export function defineLoss<const P extends Parameters = Record<never, never>>(
+  definition: LossDefinition<P>,
+): LossFactory<P> {
+  const { name, wgsl, twin, targets = ['classes', 'reals'], teacher = false } = definition;
+  const where = `loss ${name}`;
+  assertSignature(wgsl, 'fn row_loss(row: Row) -> f32', where);
+  if (typeof twin !== 'function') {
+    throw new OptionError('A loss needs its float64 twin.', { given: `twin: ${typeof twin}`, where });
+  }
+  const make = (given: Partial<Values<P>> = {}): Loss => {
+    const values = valuesOf(definition, given);
+    return {
+      ...methodOf('loss', definition, values),
+      kind: 'loss',
+      definition: definition as unknown as LossDefinition,
+      targets,
+      teacher,
+      filling: { name, wgsl, provides: ['row_loss'], constants: overridesOf(wgsl, values, {}, where) },
+      twin: (row) => twin(row, values),
+    };
+  };
+  return Object.assign(make, { definition });
+}

@@ -1,0 +1,214 @@
+/**
+ * What all methods share: a name, numbers with defaults and bounds, where the method comes from, and a page of its own. A
+ * method is an object; its factory checks the numbers. Files name methods by name and numbers, never by code.
+ */
+import { FormatError, OptionError } from '../errors.ts';
+import { assertKnownOptions, unknownName } from '../options.ts';
+import { assertSchedule, type Schedule } from './schedules.ts';
+
+/** A number of a method. */
+export interface NumberParameter {
+  readonly default: number;
+  /** Must be more than this. */
+  readonly above?: number;
+  /** Must be this or more. */
+  readonly from?: number;
+  /** Must be less than this. */
+  readonly below?: number;
+  /** Must be this or less. */
+  readonly to?: number;
+  /** One sentence for the method's page. */
+  readonly says: string;
+}
+
+/** A number that may change from step to step. */
+export interface ScheduleParameter {
+  readonly default: Schedule;
+  readonly schedule: true;
+  readonly says: string;
+}
+
+export type Parameters = Readonly<Record<string, NumberParameter | ScheduleParameter>>;
+
+/** The numbers of a method, all of them. */
+export type Values<P extends Parameters> = {
+  readonly [K in keyof P]: P[K] extends ScheduleParameter ? Schedule : number;
+};
+
+/** What a method's definition says of it, whatever it is. */
+export interface Description<P extends Parameters> {
+  /** camelCase, unique among methods of its kind. */
+  readonly name: string;
+  /** Its numbers by name. */
+  readonly parameters?: P;
+  /** What it does as a formula, for its page. */
+  readonly formula: string;
+  /** Paper and equation, or whose semantics. */
+  readonly source: string;
+}
+
+/** A method by its name and the numbers that aren't its defaults: how files and configurations say it. */
+export type MethodNote = string | Readonly<{ name: string } & Record<string, unknown>>;
+
+/** Every method, whatever it is. */
+export interface Method {
+  readonly kind: string;
+  readonly name: string;
+  /** All numbers, defaults included. */
+  readonly parameters: Readonly<Record<string, number | Schedule>>;
+  readonly definition: Description<Parameters>;
+  /** Its name and the numbers that aren't defaults, as JSON has it. */
+  toJSON(): MethodNote;
+}
+
+/** Makes the numbers of a method whole, and checks them. @throws OptionError */
+export function valuesOf<P extends Parameters>(
+  { name, parameters }: Pick<Description<P>, 'name' | 'parameters'>,
+  given: Partial<Values<P>>,
+): Values<P> {
+  const known = Object.entries(parameters ?? {});
+  assertKnownOptions(
+    given,
+    known.map(([key]) => key),
+    name,
+  );
+  return Object.fromEntries(
+    known.map(([key, parameter]) => {
+      const value =
+        (given as Readonly<Record<string, number | Schedule | undefined>>)[key] ?? parameter.default;
+      if ('schedule' in parameter) assertSchedule(value, `${name}: ${key}`);
+      else assertWithin(value, parameter, `${name}: ${key}`);
+      return [key, value];
+    }),
+  ) as Values<P>;
+}
+
+function assertWithin(value: unknown, { above, from, below, to }: NumberParameter, where: string): void {
+  const isWithin =
+    typeof value === 'number' &&
+    !Number.isNaN(value) &&
+    (above === undefined || value > above) &&
+    (from === undefined || value >= from) &&
+    (below === undefined || value < below) &&
+    (to === undefined || value <= to);
+  if (isWithin) return;
+  const bounds = [
+    ...(above === undefined ? [] : [`more than ${above}`]),
+    ...(from === undefined ? [] : [`${from} or more`]),
+    ...(below === undefined ? [] : [`less than ${below}`]),
+    ...(to === undefined ? [] : [`${to} or less`]),
+  ];
+  throw new OptionError("A method's number is out of its bounds.", {
+    given: String(value),
+    expected: bounds.length === 0 ? 'a number' : `a number, ${bounds.join(' and ')}`,
+    where,
+  });
+}
+
+/** The part of a method that follows from its definition and numbers. */
+export function methodOf<P extends Parameters>(
+  kind: string,
+  definition: Description<P>,
+  values: Values<P>,
+): Method {
+  const { name, parameters = {} as P } = definition;
+  return {
+    kind,
+    name,
+    parameters: values,
+    definition,
+    toJSON() {
+      const changed = Object.entries(values).filter(([key, value]) => value !== parameters[key]?.default);
+      for (const [key, value] of changed) {
+        if (typeof value === 'function') {
+          throw new FormatError("A method's number that is a function can't be written to a file.", {
+            given: `${key} of ${name}`,
+            remedy: 'give a number, or { from, to, decay }',
+          });
+        }
+      }
+      return changed.length === 0 ? name : { name, ...Object.fromEntries(changed) };
+    },
+  };
+}
+
+/** A method, the name of one, or its name and numbers. */
+export type MethodLike<M extends Method> =
+  | M
+  | string
+  | ({ readonly name: string } & Readonly<Record<string, unknown>>);
+
+/**
+ * A method from what was given.
+ * @param factories those that names stand for
+ * @throws OptionError for an unknown name, with the nearest one, and for numbers out of their bounds
+ */
+export function resolveMethod<M extends Method>(
+  kind: string,
+  given: MethodLike<M>,
+  factories: Readonly<Record<string, (values?: never) => M>>,
+  where: string,
+): M {
+  if (isMethod(given) && given.kind === kind) return given as M;
+  const { name, ...numbers } =
+    typeof given === 'string' ? { name: given } : (given ?? { name: String(given) });
+  const factory = Object.hasOwn(factories, name) ? factories[name] : undefined;
+  if (factory === undefined) throw unknownName(kind, String(name), Object.keys(factories), where);
+  return factory(numbers as never);
+}
+
+/** Fields of a struct in WGSL, in order. */
+export function fieldsOf(wgsl: string, struct: string): readonly { name: string; type: string }[] {
+  const body =
+    new RegExp(`\\bstruct\\s+${struct}\\s*\\{([^}]*)\\}`).exec(wgsl.replace(/\/\/.*$/gm, ''))?.[1] ?? '';
+  return [...body.matchAll(/(\w+)\s*:\s*(\w+)/g)].map(([, name = '', type = '']) => ({ name, type }));
+}
+
+/**
+ * Values for the overrides that a method's WGSL declares: of parameters of the same name (`clip` is `CLIP`, `startRate` is
+ * `START_RATE`), or those given.
+ * @throws OptionError for an override that nothing gives a value
+ */
+export function overridesOf(
+  wgsl: string,
+  values: Readonly<Record<string, unknown>>,
+  own: Readonly<Record<string, number>>,
+  where: string,
+): Record<string, number> {
+  const named = Object.fromEntries(
+    Object.entries(values).map(([key, value]) => [
+      key.replace(/[A-Z]/g, (c) => `_${c}`).toUpperCase(),
+      value,
+    ]),
+  );
+  const bare = wgsl.replace(/\/\/.*$/gm, '');
+  const declared = [...bare.matchAll(/\boverride\s+(\w+)\s*(?::[^=;]+)?;/g)].map((match) => match[1] ?? '');
+  return Object.fromEntries(
+    declared.map((name) => {
+      const value = own[name] ?? named[name];
+      if (typeof value !== 'number' || Number.isNaN(value)) {
+        throw new OptionError("A constant of a method's WGSL has no value.", {
+          given: `override ${name}`,
+          expected: `a parameter of that name, or one of \`constants\``,
+          where,
+        });
+      }
+      // Infinity (no end) is no f32 constant.
+      return [name, Math.max(-3e38, Math.min(3e38, value))];
+    }),
+  );
+}
+
+/** Options of a layer as its configuration has them, and files: methods are said by name and numbers. */
+export function notedConfig(options: object): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(options).map(([key, value]: [string, unknown]) => [
+      key,
+      isMethod(value) ? value.toJSON() : value,
+    ]),
+  );
+}
+
+function isMethod(value: unknown): value is Method {
+  return typeof value === 'object' && value !== null && 'kind' in value && 'definition' in value;
+}

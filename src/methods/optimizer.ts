@@ -1,0 +1,177 @@
+/**
+ * Optimizers: how a weight moves, given its gradient. An optimizer says what it keeps of each weight, which numbers change
+ * from step to step, and one function in WGSL with its float64 twin; the same function updates binary weights (on their
+ * latent weights, which are clipped and packed in the same kernel) and real parameters.
+ *
+ *   const signSgd = defineOptimizer({
+ *     name: 'signSgd',
+ *     formula: 'w <- w - rate sign(g)',
+ *     source: 'Bernstein et al. 2018',
+ *     wgsl: `
+ *       struct Scalars { rate: f32 }
+ *       fn update(w: Lane, g: Lane, slots: ptr<function, Slots>, scalars: Scalars) -> Lane {
+ *         return w - scalars.rate * STEP_SCALE * sign(g);
+ *       }`,
+ *     twin: ({ w, g, scalars, stepScale }) => w - scalars.rate * stepScale * Math.sign(g),
+ *   });
+ *   await Trainer.create(gpu, model, data, { optimizer: signSgd() });
+ */
+import { OptionError } from '../errors.ts';
+import { assertSignature } from '../gpu/index.ts';
+import type { UpdateFunction } from '../ops/optim.ts';
+import {
+  type Description,
+  fieldsOf,
+  type Method,
+  methodOf,
+  overridesOf,
+  type Parameters,
+  type Values,
+  valuesOf,
+} from './method.ts';
+import { type Schedule, type StepTime, scheduledAt } from './schedules.ts';
+
+/** A moment of the training, and its learning rate. */
+export interface RatedTime extends StepTime {
+  readonly rate: number;
+}
+
+/** One weight's step, for the twin. */
+export interface TwinStep {
+  readonly w: number;
+  readonly g: number;
+  /** By the fields of `Slots`; the twin changes them. */
+  readonly slots: Record<string, number>;
+  /** By the fields of `Scalars`. */
+  readonly scalars: Readonly<Record<string, number>>;
+  readonly stepScale: number;
+}
+
+export interface OptimizerDefinition<P extends Parameters = Parameters> extends Description<P> {
+  /**
+   * `struct Slots` (a `Lane` for each value kept of a weight; left away where there is none), `struct Scalars` (an f32 for
+   * each number that changes from step to step) and
+   * `fn update(w: Lane, g: Lane, slots: ptr<function, Slots>, scalars: Scalars) -> Lane`, which gives the new weight. A
+   * `Lane` is an f32 or a vec4f. Beside its arguments it may use STEP_SCALE, `sign_lanes`, `state`, and its parameters as
+   * overrides in upper case.
+   */
+  readonly wgsl: string;
+  /** The same in float64, for one weight. */
+  readonly twin: (step: TwinStep, values: Values<P>) => number;
+  /**
+   * Numbers of a step by the fields of `Scalars`, beside `rate`, the learning rate, and the parameters, which have their
+   * names there.
+   */
+  readonly scalars?: (time: RatedTime, values: Values<P>) => Readonly<Record<string, number>>;
+  /** Overrides of the WGSL that are no parameters. */
+  readonly constants?: (values: Values<P>) => Readonly<Record<string, number>>;
+  /** What the update of a binary weight has for `g`: gated by the quantizer of the weights (default), or as it comes. */
+  readonly gradient?: 'gated' | 'plain';
+  /** What layers multiply by while training: `sign` (default) of the weight, or the weight itself. */
+  readonly forward?: 'sign' | 'value';
+  /** Whether it moves signs alone: weights start as their signs, and stay so. Default false. */
+  readonly signsOnly?: boolean;
+  /** What updates parameters that aren't binary. Default: itself. */
+  readonly real?: () => Optimizer;
+}
+
+export interface Optimizer extends Method {
+  readonly kind: 'optimizer';
+  readonly definition: OptimizerDefinition;
+  /** What goes into the kernels. */
+  readonly update: UpdateFunction;
+  /** One row of the table. */
+  scalarsAt(time: RatedTime): readonly number[];
+  /** What updates parameters that aren't binary; undefined for itself. */
+  readonly real: Optimizer | undefined;
+}
+
+export interface OptimizerFactory<P extends Parameters = Parameters> {
+  (values?: Partial<Values<P>>): Optimizer;
+  readonly definition: OptimizerDefinition<P>;
+}
+
+const SIGNATURE = 'fn update(w: Lane, g: Lane, slots: ptr<function, Slots>, scalars: Scalars) -> Lane';
+
+/**
+ * Makes an optimizer of its definition.
+ * @returns a factory: what it gives is an optimizer with numbers of its own
+ * @throws OptionError for a definition that lacks a member, naming it
+ */
+export function defineOptimizer<const P extends Parameters = Record<never, never>>(
+  definition: OptimizerDefinition<P>,
+): OptimizerFactory<P> {
+  const { name, twin } = definition;
+  const where = `optimizer ${name}`;
+  assertSignature(definition.wgsl, SIGNATURE, where);
+  if (typeof twin !== 'function') {
+    throw new OptionError('An optimizer needs its float64 twin.', { given: `twin: ${typeof twin}`, where });
+  }
+  const slots = fieldsOf(definition.wgsl, 'Slots');
+  const scalars = fieldsOf(definition.wgsl, 'Scalars');
+  for (const [struct, type, fields] of [
+    ['Slots', 'Lane', slots],
+    ['Scalars', 'f32', scalars],
+  ] as const) {
+    const wrong = fields.find((field) => field.type !== type);
+    if (wrong !== undefined) {
+      throw new OptionError(`The fields of ${struct} are of type ${type}.`, {
+        given: `${wrong.name}: ${wrong.type}`,
+        where,
+      });
+    }
+  }
+  if (scalars.length === 0) {
+    throw new OptionError('An optimizer reads at least one number a step.', {
+      given: 'no struct Scalars',
+      expected: 'struct Scalars { rate: f32 }',
+      where,
+    });
+  }
+  // The frame has slots in any case; see HAS_SLOTS.
+  const wgsl = slots.length > 0 ? definition.wgsl : `${definition.wgsl}\nstruct Slots {\n  unused: Lane,\n}`;
+  const make = (given: Partial<Values<P>> = {}): Optimizer => {
+    const values = valuesOf(definition, given);
+    const own = definition.constants?.(values) ?? {};
+    return {
+      ...methodOf('optimizer', definition, values),
+      kind: 'optimizer',
+      definition: definition as unknown as OptimizerDefinition,
+      update: {
+        name,
+        wgsl,
+        provides: ['update', 'Slots', 'Scalars'],
+        slots: slots.map((field) => field.name),
+        scalars: scalars.map((field) => field.name),
+        constants: overridesOf(definition.wgsl, values, own, where),
+      },
+      scalarsAt(time) {
+        const row: Readonly<Record<string, number>> = {
+          rate: time.rate,
+          ...scheduledValues(values, time),
+          ...definition.scalars?.(time, values),
+        };
+        return scalars.map((field) => {
+          const value = row[field.name];
+          if (typeof value === 'number' && Number.isFinite(value)) return value;
+          throw new OptionError("A step's number is missing, or isn't finite.", {
+            given: `${field.name} = ${value} at step ${time.step}`,
+            where,
+          });
+        });
+      },
+      real: definition.real?.(),
+    };
+  };
+  return Object.assign(make, { definition });
+}
+
+/** The parameters as they are at a moment. */
+function scheduledValues(
+  values: Readonly<Record<string, number | Schedule>>,
+  time: StepTime,
+): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [name, scheduledAt(value, time, name)]),
+  );
+}

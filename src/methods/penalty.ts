@@ -1,0 +1,77 @@
+/**
+ * Penalties: what is added to the loss of every binary weight, as an edit of its gradient. The gradient that it edits is with
+ * respect to the latent weight, after the quantizer's.
+ *
+ *   const towardsSigns = definePenalty({
+ *     name: 'towardsSigns',
+ *     formula: 'λ (1 - w²)',
+ *     source: 'this example',
+ *     parameters: { strength: { default: 1e-4, from: 0, says: 'λ' } },
+ *     wgsl: 'override STRENGTH: f32; fn penalized(w: f32, g: f32) -> f32 { return g - 2.0 * STRENGTH * w; }',
+ *     twin: (w, g, { strength }) => g - 2 * strength * w,
+ *     value: (w, { strength }) => strength * (1 - w * w),
+ *   });
+ */
+import { OptionError } from '../errors.ts';
+import { assertSignature, type Filling } from '../gpu/index.ts';
+import {
+  type Description,
+  type Method,
+  methodOf,
+  overridesOf,
+  type Parameters,
+  type Values,
+  valuesOf,
+} from './method.ts';
+
+export interface PenaltyDefinition<P extends Parameters = Parameters> extends Description<P> {
+  /** `fn penalized(w: f32, g: f32) -> f32`: what becomes of the gradient `g` at the latent weight `w`. */
+  readonly wgsl: string;
+  /** The same in float64. */
+  readonly twin: (w: number, g: number, values: Values<P>) => number;
+  /** What it adds to the loss for a weight, where it is the gradient of something. */
+  readonly value?: (w: number, values: Values<P>) => number;
+}
+
+export interface Penalty extends Method {
+  readonly kind: 'penalty';
+  readonly definition: PenaltyDefinition;
+  /** What goes into the kernels. */
+  readonly filling: Filling;
+  /** The gradient that comes of `g` at `w`, in float64. */
+  twin(w: number, g: number): number;
+  /** What it adds to the loss at `w`, where that is known. */
+  value(w: number): number | undefined;
+}
+
+export interface PenaltyFactory<P extends Parameters = Parameters> {
+  (values?: Partial<Values<P>>): Penalty;
+  readonly definition: PenaltyDefinition<P>;
+}
+
+/**
+ * Makes a penalty of its definition.
+ * @throws OptionError for a definition that lacks a member, naming it
+ */
+export function definePenalty<const P extends Parameters = Record<never, never>>(
+  definition: PenaltyDefinition<P>,
+): PenaltyFactory<P> {
+  const { name, wgsl, twin, value } = definition;
+  const where = `penalty ${name}`;
+  assertSignature(wgsl, 'fn penalized(w: f32, g: f32) -> f32', where);
+  if (typeof twin !== 'function') {
+    throw new OptionError('A penalty needs its float64 twin.', { given: `twin: ${typeof twin}`, where });
+  }
+  const make = (given: Partial<Values<P>> = {}): Penalty => {
+    const values = valuesOf(definition, given);
+    return {
+      ...methodOf('penalty', definition, values),
+      kind: 'penalty',
+      definition: definition as unknown as PenaltyDefinition,
+      filling: { name, wgsl, provides: ['penalized'], constants: overridesOf(wgsl, values, {}, where) },
+      twin: (w, g) => twin(w, g, values),
+      value: (w) => value?.(w, values),
+    };
+  };
+  return Object.assign(make, { definition });
+}

@@ -1,0 +1,88 @@
+/**
+ * Quantizers: what a sign is taken of, and what gradient passes in place of its derivative, which is 0 almost everywhere. All
+ * of them give sign(x) in {-1, +1} with sign(0) = +1.
+ *
+ *   const cubic = defineQuantizer({
+ *     name: 'cubic',
+ *     formula: '(1 - x²)³ where |x| <= 1, else 0',
+ *     source: 'this example',
+ *     wgsl: 'fn gradient(x: f32) -> f32 { let y = max(0.0, 1.0 - x * x); return y * y * y; }',
+ *     gradient: (x) => Math.max(0, 1 - x * x) ** 3,
+ *   });
+ *   quantDense({ units: 64, inputQuantizer: cubic(), kernelQuantizer: cubic() });
+ */
+import { OptionError } from '../errors.ts';
+import { assertSignature, type Filling } from '../gpu/index.ts';
+import {
+  type Description,
+  type Method,
+  methodOf,
+  overridesOf,
+  type Parameters,
+  type Values,
+  valuesOf,
+} from './method.ts';
+
+export interface QuantizerDefinition<P extends Parameters = Parameters> extends Description<P> {
+  /** `fn gradient(x: f32) -> f32`; its parameters are overrides in upper case. */
+  readonly wgsl: string;
+  /** The same in float64. */
+  readonly gradient: (x: number, values: Values<P>) => number;
+  /** The function whose derivative `gradient` is: what stands in for the sign. For checks and plots. */
+  readonly surrogate?: (x: number, values: Values<P>) => number;
+  /**
+   * Half width of the window inside which the gradient is 1, with 0 outside, where it is of that form: then one bit a value
+   * is kept for the backward pass instead of the value.
+   */
+  readonly window?: (values: Values<P>) => number;
+}
+
+export interface Quantizer extends Method {
+  readonly kind: 'quantizer';
+  readonly definition: QuantizerDefinition;
+  /** What goes into the kernels. */
+  readonly filling: Filling;
+  /** Half width of the window of the gradient, where it has that form. Infinity: everything passes. */
+  readonly window: number | undefined;
+  /** The gradient that passes at x, in float64. */
+  gradient(x: number): number;
+  /** The function whose derivative it is, where that is known. */
+  surrogate(x: number): number | undefined;
+}
+
+export interface QuantizerFactory<P extends Parameters = Parameters> {
+  (values?: Partial<Values<P>>): Quantizer;
+  readonly definition: QuantizerDefinition<P>;
+}
+
+/**
+ * Makes a quantizer of its definition.
+ * @returns a factory: what it gives is a quantizer with numbers of its own
+ * @throws OptionError for a definition that lacks a member, naming it
+ */
+export function defineQuantizer<const P extends Parameters = Record<never, never>>(
+  definition: QuantizerDefinition<P>,
+): QuantizerFactory<P> {
+  const { name, wgsl } = definition;
+  const where = `quantizer ${name}`;
+  assertSignature(wgsl, 'fn gradient(x: f32) -> f32', where);
+  if (typeof definition.gradient !== 'function') {
+    throw new OptionError('A quantizer needs the float64 twin of its gradient.', {
+      given: `gradient: ${typeof definition.gradient}`,
+      where,
+    });
+  }
+  const make = (given: Partial<Values<P>> = {}): Quantizer => {
+    const values = valuesOf(definition, given);
+    return {
+      ...methodOf('quantizer', definition, values),
+      kind: 'quantizer',
+      definition: definition as unknown as QuantizerDefinition,
+      filling: { name, wgsl, provides: ['gradient'], constants: overridesOf(wgsl, values, {}, where) },
+      window: definition.window?.(values),
+      gradient: (x) => definition.gradient(x, values),
+      surrogate: (x) => definition.surrogate?.(x, values),
+    };
+  };
+  return Object.assign(make, { definition });
+}

@@ -1,0 +1,111 @@
+/** Numbers as a function of the step: learning rates, and what methods change from step to step. */
+import { OptionError } from '../errors.ts';
+import { assertKnownOptions, namesOf, unknownName } from '../options.ts';
+
+/** From one value to another over all steps of the training. */
+export interface Decay {
+  readonly from: number;
+  readonly to: number;
+  readonly decay: 'exponential' | 'linear' | 'cosine';
+}
+
+/** The same value for some epochs, then half of it, and so on (FINN's recipe: .02, halved every 40 epochs). */
+export interface Halving {
+  readonly from: number;
+  readonly decay: 'halving';
+  readonly everyEpochs: number;
+}
+
+/** A constant, a decay over the whole training, halvings, or a function of the step (from 0) and the number of steps. */
+export type Schedule = number | Decay | Halving | ((step: number, steps: number) => number);
+
+/** A schedule of the learning rate. */
+export type LearningRate = Schedule;
+
+/** A moment of the training. */
+export interface StepTime {
+  /** Steps done before, from 0. */
+  readonly step: number;
+  /** Steps of the whole training. */
+  readonly steps: number;
+  /** Steps of an epoch. */
+  readonly epochSteps: number;
+}
+
+const HALVING = namesOf<Halving>({ from: true, decay: true, everyEpochs: true });
+const DECAY = namesOf<Decay>({ from: true, to: true, decay: true });
+const DECAYS: readonly Decay['decay'][] = ['exponential', 'linear', 'cosine'];
+
+/** @throws OptionError for what is no schedule: an unknown decay, one without ends, or an exponential one to zero */
+export function assertSchedule(schedule: Schedule, where: string): void {
+  if (typeof schedule === 'function' || typeof schedule === 'number') return;
+  if (schedule.decay === 'halving') {
+    assertKnownOptions(schedule, HALVING, where);
+    halving(schedule, 0);
+    return;
+  }
+  assertKnownOptions(schedule, DECAY, where);
+  if (!DECAYS.includes(schedule.decay)) {
+    if (schedule.decay !== undefined) {
+      throw unknownName('decay', String(schedule.decay), [...DECAYS, 'halving'], where);
+    }
+    throw new OptionError('A rate that decays says how.', {
+      given: JSON.stringify(schedule),
+      expected: `decay: ${DECAYS.join(', ')}`,
+      where,
+    });
+  }
+  for (const end of ['from', 'to'] as const) {
+    const value = schedule[end];
+    const least = schedule.decay === 'exponential' ? 'more than zero' : 'zero or more';
+    const fits = schedule.decay === 'exponential' ? value > 0 : value >= 0;
+    if (fits && Number.isFinite(value)) continue;
+    throw new OptionError(`The ends of this decay are finite, and ${least}.`, {
+      given: `${end} = ${value}, decay: '${schedule.decay}'`,
+      where,
+      remedy:
+        schedule.decay === 'exponential' && value === 0
+          ? "use decay: 'linear' or 'cosine' to come to zero, or an end above it, 1e-5 say"
+          : undefined,
+    });
+  }
+}
+
+/** @throws OptionError for a value that isn't finite and zero or more, and for a decay that can't be computed */
+export function scheduledAt(schedule: Schedule, time: StepTime, what = 'learning rate'): number {
+  const value = valueAt(schedule, time);
+  if (value >= 0 && Number.isFinite(value)) return value;
+  throw new OptionError(`A ${what} is a finite number, zero or more.`, {
+    given: String(value),
+    where: `step ${time.step}`,
+  });
+}
+
+function valueAt(schedule: Schedule, time: StepTime): number {
+  if (typeof schedule === 'number') return schedule;
+  if (typeof schedule === 'function') return schedule(time.step, time.steps);
+  if (schedule.decay === 'halving') return halving(schedule, Math.floor(time.step / time.epochSteps));
+  return decayed(schedule, time.steps > 1 ? Math.min(1, time.step / (time.steps - 1)) : 0);
+}
+
+function halving({ from, everyEpochs }: Halving, epoch: number): number {
+  if (!Number.isSafeInteger(everyEpochs) || everyEpochs < 1) {
+    throw new OptionError('A value is halved after a whole number of epochs.', {
+      given: `everyEpochs = ${everyEpochs}`,
+      expected: 'a positive integer',
+    });
+  }
+  return from / 2 ** Math.floor(epoch / everyEpochs);
+}
+
+/** @param progress 0 to 1 */
+function decayed({ from, to, decay }: Decay, progress: number): number {
+  switch (decay) {
+    case 'exponential':
+      return from * (to / from) ** progress;
+    case 'linear':
+      return from + (to - from) * progress;
+    case 'cosine':
+      return to + ((from - to) * (1 + Math.cos(Math.PI * progress))) / 2;
+  }
+}

@@ -1,0 +1,166 @@
+/**
+ * What a training keeps for each parameter, and how its updates are recorded. Binary parameters are updated on their latent
+ * weights, which are clipped and packed in the same kernel.
+ */
+import { type ProgramBuilder, type Shape, Tensor } from '../gpu/index.ts';
+import type { Parameter } from '../layers/index.ts';
+import { type Optimizer, type Penalty, type RatedTime, resolveQuantizer } from '../methods/index.ts';
+import { laneWidth, slotsShape, updateBinary, updateReal } from '../ops/optim.ts';
+
+/** What is kept of one parameter. */
+export interface Slots {
+  readonly parameter: Parameter;
+  readonly optimizer: Optimizer;
+  /** What the optimizer keeps, lane by lane (see `slotsShape`); undefined for one that keeps nothing. */
+  readonly kept: Tensor | undefined;
+  /** u32 [filters]: signs flipped since the counters were reset; binary parameters only. */
+  readonly flips: Tensor | undefined;
+}
+
+/** All tensors of some slots. */
+export function tensorsOf(slots: readonly Slots[]): Tensor[] {
+  return slots.flatMap(({ kept, flips }) => [...(kept ? [kept] : []), ...(flips ? [flips] : [])]);
+}
+
+/** Declares the slots of a parameter; they get memory later. */
+export function declareSlots(given: Optimizer, parameter: Parameter): Slots {
+  const binary = parameter.spec.role === 'binary';
+  const optimizer = binary ? given : (given.real ?? given);
+  const { shape } = parameter.spec;
+  const count = optimizer.update.slots.length;
+  const form = slotsShape(parameter.value.size, rowLengthOf(parameter), count);
+  return {
+    parameter,
+    optimizer,
+    kept: count === 0 ? undefined : new Tensor(`${parameter.name}.slots`, form, 'f32'),
+    flips: binary ? new Tensor(`${parameter.name}.flips`, [shape[0] ?? 1], 'u32') : undefined,
+  };
+}
+
+/** Channels of a binary parameter, and all of another: what lanes are cut of. */
+function rowLengthOf({ spec, value }: Parameter): number {
+  return spec.role === 'binary' ? (spec.shape.at(-1) ?? 1) : value.size;
+}
+
+/** What an optimizer keeps, as checkpoints have it: a tensor of the parameter's shape for each slot, by its name. */
+export interface NamedSlot {
+  readonly name: string;
+  readonly shape: Shape;
+}
+
+/** The names that the slots of a parameter have in a checkpoint. */
+export function slotNames({ parameter, optimizer }: Slots): NamedSlot[] {
+  return optimizer.update.slots.map((slot) => ({
+    name: `${parameter.name}.${slot}`,
+    shape: parameter.spec.shape,
+  }));
+}
+
+/** Parts what was read of `kept` into one array a slot. */
+export function partSlots({ parameter, optimizer }: Slots, kept: Float32Array): Float32Array<ArrayBuffer>[] {
+  const count = optimizer.update.slots.length;
+  const width = laneWidth(rowLengthOf(parameter));
+  return Array.from({ length: count }, (_, slot) =>
+    Float32Array.from(
+      { length: kept.length / count },
+      (_, i) => kept[(Math.floor(i / width) * count + slot) * width + (i % width)] ?? 0,
+    ),
+  );
+}
+
+/** The inverse of `partSlots`. */
+export function joinSlots({ parameter }: Slots, parts: readonly Float32Array[]): Float32Array<ArrayBuffer> {
+  const width = laneWidth(rowLengthOf(parameter));
+  const count = parts.length;
+  const kept = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  for (const [slot, part] of parts.entries()) {
+    for (let i = 0; i < part.length; i++) {
+      kept[(Math.floor(i / width) * count + slot) * width + (i % width)] = part[i] ?? 0;
+    }
+  }
+  return kept;
+}
+
+/** The numbers that change from step to step, of each optimizer of a training. */
+export class Tables {
+  /** f32 [rows, scalars] by optimizer: a row a batch of the epoch, and one that is taken after the last. */
+  readonly #tensors = new Map<Optimizer, Tensor>();
+
+  constructor(slots: readonly Slots[], batches: number) {
+    for (const { optimizer } of slots) {
+      if (this.#tensors.has(optimizer)) continue;
+      const shape = [batches + 1, optimizer.update.scalars.length];
+      this.#tensors.set(optimizer, new Tensor(`numbers of ${optimizer.name}`, shape, 'f32'));
+    }
+  }
+
+  get tensors(): readonly Tensor[] {
+    return [...this.#tensors.values()];
+  }
+
+  of(optimizer: Optimizer): Tensor {
+    const tensor = this.#tensors.get(optimizer);
+    if (tensor === undefined) throw new Error(`no table of ${optimizer.name}`);
+    return tensor;
+  }
+
+  /** All numbers of a moment, whatever optimizer they are of. */
+  at(time: RatedTime): number[] {
+    return [...this.#tensors.keys()].flatMap((optimizer) => optimizer.scalarsAt(time));
+  }
+
+  /** The rows of an epoch of some batches, by tensor. @param timeOf the moment of each batch */
+  rows(
+    batches: number,
+    timeOf: (batch: number) => RatedTime,
+  ): readonly (readonly [Tensor, Float32Array<ArrayBuffer>])[] {
+    // The row after the last step's is taken, but never used: the next epoch brings a table of its own.
+    const times = Array.from({ length: batches + 1 }, (_, i) => timeOf(Math.min(i, batches - 1)));
+    return [...this.#tensors].map(
+      ([optimizer, tensor]) =>
+        [tensor, new Float32Array(times.flatMap((time) => [...optimizer.scalarsAt(time)]))] as const,
+    );
+  }
+}
+
+/**
+ * Records the update of one parameter.
+ * @param options.fanScaled scale the step by 1/√(1.5/(fanIn + fanOut)) (Courbariaux et al. 2016); binary parameters only
+ */
+export function recordUpdate(
+  builder: ProgramBuilder,
+  { parameter, optimizer, kept, flips }: Slots,
+  gradient: Tensor,
+  options: {
+    readonly state: Tensor;
+    readonly tables: Tables;
+    readonly fanScaled: boolean;
+    readonly penalty: Penalty | undefined;
+  },
+): void {
+  const { spec, value, packed } = parameter;
+  const { state, tables, fanScaled, penalty } = options;
+  const common = {
+    update: optimizer.update,
+    grad: gradient,
+    slots: kept,
+    state,
+    table: tables.of(optimizer),
+  };
+  if (packed === undefined || flips === undefined) {
+    updateReal(builder, { ...common, parameter: value });
+    return;
+  }
+  const { fanIn, fanOut, weightClip = true, quantizer = 'steSign' } = spec;
+  const gated = (optimizer.definition.gradient ?? 'gated') === 'gated';
+  updateBinary(builder, {
+    ...common,
+    latent: value,
+    packed,
+    flips,
+    stepScale: fanScaled ? 1 / Math.sqrt(1.5 / (fanIn + fanOut)) : 1,
+    gradient: gated ? resolveQuantizer(quantizer, parameter.name).filling : undefined,
+    penalty: penalty?.filling,
+    clipLatent: weightClip,
+  });
+}
