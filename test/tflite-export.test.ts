@@ -178,10 +178,10 @@ describe('exportTflite', () => {
     const values = trainedValues(network, 9);
     const loaded = await loadModel(exportTflite(network, values));
     expect(loaded.format).toBe('TFLite');
-    using classifier = await loaded.createClassifier(gpu());
+    using classifier = await loaded.createClassifier(gpu(), { pixels: '0:1' });
     const pixels = Uint8Array.from({ length: 6 * 64 }, (_, i) => Math.floor(256 * uniform01(1, 2, i)));
     const { results } = await classifier.classify(pixels, { top: 1 });
-    const scores = await outputs(gpu(), network, values, loaded.prepare(pixels));
+    const scores = await outputs(gpu(), network, values, loaded.prepare(pixels, '0:1'));
     const labels = results.map((_, sample) => {
       const own = scores.subarray(5 * sample, 5 * sample + 5);
       return own.indexOf(Math.max(...own));
