@@ -12,7 +12,7 @@ const external = [
 ];
 
 /** Rooms that a page needs whole or not at all: a file each. */
-const WHOLE = /\/src\/(gpu|train|geometry|data|formats\/onnx|formats\/tflite)\/(?!index)/;
+const WHOLE = /\/src\/(gpu|train|geometry|data|formats\/onnx|formats\/tflite)\/(?!index|fingerprint)/;
 /** Rooms of which a page may need a part: a file for each module, so that bundlers can leave the others away. */
 const IN_PARTS =
   /\/src\/((?:kernels|ops|methods|layers|graph|reference|formats|zoo)\/.+|errors|options|dispose)(?<!\/index)\.ts$/;
@@ -37,7 +37,7 @@ export default defineConfig(({ command }) => ({
         index: 'src/index.ts',
         inference: 'src/inference.ts',
         training: 'src/training.ts',
-        methods: 'src/methods/index.ts',
+        methods: 'src/methods.ts',
         node: 'src/node/index.ts',
         onnx: 'src/formats/onnx.ts',
         tflite: 'src/formats/tflite/index.ts',

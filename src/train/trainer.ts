@@ -81,7 +81,8 @@ export class Trainer extends Owner {
       for (const builder of builders) network.arena.reserve(builder.plan().slots);
       const train = await trainBuilder.compile({ arena: network.arena });
       const test = await testBuilder?.compile({ arena: network.arena });
-      return new Trainer(new Run(parts, resolved, data, train, test), plan);
+      const fingerprint = await import('./fingerprint.ts');
+      return new Trainer(new Run(parts, resolved, data, train, test, fingerprint), plan);
     } catch (cause) {
       disposeParts(parts);
       throw cause;
