@@ -13,7 +13,6 @@ import { type FoldedModel, foldForInference, type Model, type ParameterValues } 
 import type { LayerFactory } from '../layers/index.ts';
 import { assertKnownOptions, namesOf } from '../options.ts';
 import { Classifier, type ClassifierOptions } from './classifier.ts';
-import { readModelFile } from './model-file.ts';
 import { decodeNotes, type ReadNotes } from './notes.ts';
 import type { OnnxEnd } from './onnx.ts';
 import {
@@ -176,8 +175,10 @@ async function readFile(name: string, bytes: Bytes, options: LoadOptions): Promi
   switch (detect(bytes)) {
     case 'zip':
       return readArchive(name, bytes, options);
-    case 'safetensors':
+    case 'safetensors': {
+      const { readModelFile } = await import('./model-file.ts');
       return { format: 'webgpu-bnn', folded: [], ...(await readModelFile(bytes, name, options)) };
+    }
     case 'tflite': {
       const { importTflite } = await import('./tflite/index.ts');
       const network = inFile(name, () => importTflite(bytes));
