@@ -12,7 +12,7 @@ const external = [
 ];
 
 /** Rooms that a page needs whole or not at all: a file each. */
-const WHOLE = /\/src\/(gpu|train|geometry|data|formats\/onnx|formats\/tflite)\/(?!index|fingerprint)/;
+const WHOLE = /\/src\/(gpu|train|geometry|data|formats\/onnx|formats\/tflite)\/(?!index|trainer)/;
 /** Rooms of which a page may need a part: a file for each module, so that bundlers can leave the others away. */
 const IN_PARTS =
   /\/src\/((?:kernels|ops|methods|layers|graph|reference|formats|zoo)\/.+|errors|options|dispose)(?<!\/index)\.ts$/;

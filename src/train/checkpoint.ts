@@ -1,6 +1,7 @@
 /** Saving a training whole, and going back to what was saved. */
 import { FormatError, OptionError } from '../errors.ts';
 import { type DType, describe, type HostData, type Shape, type Tensor } from '../gpu/index.ts';
+import { canonical } from './fingerprint.ts';
 import type { Checkpoint, CheckpointTensor, Progress } from './progress.ts';
 import type { Run, StepTap } from './run.ts';
 import { joinSlots, partSlots, slotNames } from './updates.ts';
@@ -36,7 +37,7 @@ export async function checkpointOf(run: Run, tap?: StepTap): Promise<Checkpoint>
  * @throws OptionError when it was made with other options, FormatError when it lacks a tensor
  */
 export async function restore(run: Run, { tensors, progress }: Checkpoint): Promise<void> {
-  assertSame(run, progress.fixed);
+  assertSame(run.fixed(), progress.fixed);
   assertPossible(run, progress);
   // Everything is checked before anything is written: half a checkpoint must not train on.
   const writes: (readonly [Tensor, HostData])[] = run
@@ -88,10 +89,9 @@ const DIGESTS: Readonly<Record<string, string>> = {
  * Checkpoints of version 0.1 have no digests: they are restored with what they say.
  * @throws OptionError where a checkpoint is of another training
  */
-function assertSame(run: Run, theirs: Progress['fixed']): void {
-  const { canonical } = run.fingerprint;
+function assertSame(mine: Progress['fixed'], theirs: Progress['fixed']): void {
   const old = Object.keys(DIGESTS).every((name) => !(name in theirs));
-  for (const [name, value] of Object.entries(run.fixed())) {
+  for (const [name, value] of Object.entries(mine)) {
     const digest = DIGESTS[name];
     if (old && digest !== undefined) continue;
     if (canonical(noted(theirs[name])) === canonical(value)) continue;

@@ -11,7 +11,7 @@ import type { Network } from '../graph/index.ts';
 import { type RatedTime, scheduledAt } from '../methods/index.ts';
 import { decodeTrainState, encodeTrainState } from '../ops/data.ts';
 import type { CheckedData } from './data.ts';
-import type * as Fingerprint from './fingerprint.ts';
+import { dataDigest, modelDigest, scheduleDigest } from './fingerprint.ts';
 import { type MetricsCopy, RING, type StepMetrics } from './metrics.ts';
 import type { ResolvedOptions } from './options.ts';
 import { type CheckpointTensor, freshProgress, type Progress, progressAfter } from './progress.ts';
@@ -52,8 +52,6 @@ export class Run {
   readonly test: Program | undefined;
   /** Steps of one epoch. */
   readonly batches: number;
-  /** What tells trainings apart; it comes on demand. */
-  readonly fingerprint: typeof Fingerprint;
   /** Evaluations begun. */
   evaluations = 0;
   readonly #digests: Readonly<Record<'model' | 'data' | 'schedule', string>>;
@@ -73,7 +71,6 @@ export class Run {
     data: CheckedData,
     train: Program,
     test: Program | undefined,
-    fingerprint: typeof Fingerprint,
   ) {
     this.gpu = parts.network.gpu;
     this.network = parts.network;
@@ -83,11 +80,10 @@ export class Run {
     this.train = train;
     this.test = test;
     this.batches = batchesOf(data, options.batch);
-    this.fingerprint = fingerprint;
     this.#digests = {
-      model: fingerprint.modelDigest(this.network.model),
-      data: fingerprint.dataDigest(data),
-      schedule: fingerprint.scheduleDigest(this.steps, (step) => parts.tables.at(this.#time(step))),
+      model: modelDigest(this.network.model),
+      data: dataDigest(data),
+      schedule: scheduleDigest(this.steps, (step) => parts.tables.at(this.#time(step))),
     };
     this.#progress = freshProgress(this.fixed());
   }
