@@ -17,13 +17,16 @@ const WHOLE = /\/src\/(gpu|train|geometry|data|formats\/onnx|formats\/tflite)\/(
 const IN_PARTS =
   /\/src\/((?:kernels|ops|methods|layers|graph|reference|formats|zoo)\/.+|errors|options|dispose)(?<!\/index)\.ts$/;
 
+/** A method's WGSL is in the file of the method, so that it is there when the method is defined. */
+const OF_METHODS = /\/shaders\/(methods\/.+)\.wgsl$/;
+
 /** Packages that formats need: they are in the build, so that a page without a bundler can load what imports them. */
 const PACKAGES = /\/node_modules\/(?:@bufbuild\/(protobuf)|(fflate|flatbuffers))\//;
 
 /** Name of the file that a module goes into; null where that is the one of who imports it. */
 function fileOf(id: string): string | null {
-  const [, ...names] = WHOLE.exec(id) ?? IN_PARTS.exec(id) ?? PACKAGES.exec(id) ?? [];
-  return names.find(Boolean)?.replaceAll('/', '-') ?? null;
+  const [, ...names] = WHOLE.exec(id) ?? IN_PARTS.exec(id) ?? OF_METHODS.exec(id) ?? PACKAGES.exec(id) ?? [];
+  return names.find(Boolean)?.replaceAll(/[/_]/g, '-') ?? null;
 }
 
 export default defineConfig(({ command }) => ({
