@@ -394,7 +394,7 @@ const PAGES: Readonly<Record<string, { readonly code: string; readonly limit: nu
         const { scores } = await classifier.classify(new Uint8Array(784).fill(200), { pixels: '-1:1' });
         return [...scores];
       };`,
-    limit: 54,
+    limit: 62.5,
   },
   'trained a step': {
     code: `
@@ -410,7 +410,7 @@ const PAGES: Readonly<Record<string, { readonly code: string; readonly limit: nu
         using trainer = await Trainer.create(gpu, model, data, { batch: 16, epochs: 1 });
         return (await trainer.runSteps(1)).map(({ loss }) => loss);
       };`,
-    limit: 73,
+    limit: 92,
   },
 };
 
