@@ -12,20 +12,21 @@ const external = [
 ];
 
 /** Rooms that a page needs whole or not at all: a file each. */
-const WHOLE = /\/src\/(gpu|train|geometry|data|formats\/onnx|formats\/tflite)\/(?!index)/;
+const WHOLE = /\/src\/(gpu|train|geometry|data|formats\/onnx|formats\/tflite)\/(?!index|trainer)/;
 /** Rooms of which a page may need a part: a file for each module, so that bundlers can leave the others away. */
 const IN_PARTS =
-  /\/src\/((?:kernels|ops|methods|layers|graph|reference|formats|zoo)\/.+|errors|options|dispose)(?<!\/index)\.ts$/;
+  /\/src\/((?:kernels|ops|methods|layers|graph|reference|formats|zoo)\/.+|train\/trainer|errors|options|dispose)(?<!\/index)\.ts$/;
+
+/** A method's WGSL is in the file of the method, so that it is there when the method is defined. */
+const OF_METHODS = /\/shaders\/(methods\/.+)\.wgsl$/;
 
 /** Packages that formats need: they are in the build, so that a page without a bundler can load what imports them. */
 const PACKAGES = /\/node_modules\/(?:@bufbuild\/(protobuf)|(fflate|flatbuffers))\//;
 
-/** The WGSL of a method goes with the method. */
-const METHODS = /\/shaders\/(methods\/.+)\.wgsl$/;
 
 /** Name of the file that a module goes into; null where that is the one of who imports it. */
 function fileOf(id: string): string | null {
-  const [, ...names] = WHOLE.exec(id) ?? IN_PARTS.exec(id) ?? METHODS.exec(id) ?? PACKAGES.exec(id) ?? [];
+  const [, ...names] = WHOLE.exec(id) ?? IN_PARTS.exec(id) ?? OF_METHODS.exec(id) ?? PACKAGES.exec(id) ?? [];
   return names.find(Boolean)?.replaceAll(/[/_]/g, '-') ?? null;
 }
 
@@ -40,7 +41,7 @@ export default defineConfig(({ command }) => ({
         index: 'src/index.ts',
         inference: 'src/inference.ts',
         training: 'src/training.ts',
-        methods: 'src/methods/index.ts',
+        methods: 'src/methods.ts',
         node: 'src/node/index.ts',
         onnx: 'src/formats/onnx.ts',
         tflite: 'src/formats/tflite/index.ts',

@@ -1,7 +1,8 @@
 /** The benchmark's own parts: its clock, its ceilings, what it says when a result is wrong. */
-import { readFileSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { benchBackward } from '../src/bench/backward.ts';
 import { type Ceilings, check, measureCeilings } from '../src/bench/ceilings.ts';
 import { benchGeometry } from '../src/bench/geometry.ts';
@@ -403,9 +404,6 @@ describe('the command', () => {
   beforeAll(async () => {
     cli = await buildCli();
   });
-  afterAll(() => {
-    if (cli !== '') rmSync(dirname(cli), { recursive: true, force: true });
-  });
 
   test('an unknown suite is wrong usage, and the answer lists what there is', async () => {
     const { code, stderr } = await runCli(cli, ['bench', '--suite', 'everything']);
@@ -426,7 +424,8 @@ describe('the command', () => {
   });
 
   test('figures for machines name the adapter, the toggles and the ceilings', async () => {
-    const markdown = join(dirname(cli), 'figures.md');
+    const folder = mkdtempSync(join(tmpdir(), 'webgpu-bnn-bench-'));
+    const markdown = join(folder, 'figures.md');
     const { code, stdout } = await runCli(cli, [
       ...['bench', '--suite', 'geometry', '--quick'],
       ...['--json', '-', '--markdown', markdown],
@@ -435,6 +434,7 @@ describe('the command', () => {
     expect(readFileSync(markdown, 'utf8')).toMatch(
       /^# The benchmark on .*\n- Adapter: .*## Ceilings\n\n\| ceiling .*\n\| --- \| ---: .*\| 131072 filters of 27 \|/s,
     );
+    rmSync(folder, { recursive: true, force: true });
     const figures = JSON.parse(stdout) as Record<string, unknown>;
     expect(figures).toMatchObject({
       adapter: { name: expect.any(String), software: expect.any(Boolean) },

@@ -28,7 +28,6 @@ beforeAll(async () => {
 });
 afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
-  rmSync(dirname(cli), { recursive: true, force: true });
 });
 
 const SMALL = '--train-samples 2000 --test-samples 500 --epochs 2 --batch 100 --seed 5';

@@ -1,7 +1,7 @@
 /** `webgpu-bnn convert`, as users run it: trainings and other formats become files that run the same. */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { encode } from 'fast-png';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -26,7 +26,6 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'webgpu-bnn-convert-'));
 });
 afterAll(() => {
-  rmSync(dirname(cli), { recursive: true, force: true });
   rmSync(folder, { recursive: true, force: true });
 });
 

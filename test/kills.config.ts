@@ -1,4 +1,4 @@
-/** `npm run kills`: kills a training 500 times, where the tests do 20 times; see kills.test.ts. */
+/** `npm run kills`: kills a training 500 times, where the tests do 8 times; see kills.test.ts. */
 import { defineConfig, mergeConfig } from 'vitest/config';
 import base from '../vite.config.ts';
 

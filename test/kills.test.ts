@@ -1,6 +1,6 @@
 /**
  * A training whose process is killed again and again, at random moments, ends with the weights of one that was left alone:
- * whatever is being written, the checkpoint on disk is whole. 20 kills here, 500 by `npm run kills`.
+ * whatever is being written, the checkpoint on disk is whole. 8 kills here, 500 by `npm run kills`.
  */
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -10,8 +10,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { pcg4d } from '../src/reference/random.ts';
 import { buildCli, runCli } from './helpers/cli.ts';
 
-const KILLS = Number(process.env.WEBGPU_BNN_KILLS ?? 20);
-const TRAINING = ['--train-samples', '600', '--test-samples', '100', '--epochs', '4', '--batch', '50'];
+const KILLS = Number(process.env.WEBGPU_BNN_KILLS ?? 8);
+const TRAINING = ['--train-samples', '600', '--test-samples', '100', '--epochs', '3', '--batch', '50'];
 
 let cli = '';
 let folder = '';

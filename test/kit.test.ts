@@ -13,7 +13,7 @@ import {
   symlinkSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildCli, type Run, runCli } from './helpers/cli.ts';
 
@@ -36,7 +36,6 @@ beforeAll(async () => {
 }, 300_000);
 
 afterAll(() => {
-  if (cli !== '') rmSync(dirname(cli), { recursive: true, force: true });
   if (work !== '') rmSync(work, { recursive: true, force: true, maxRetries: 5 });
 });
 

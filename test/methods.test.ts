@@ -3,10 +3,10 @@ import { describe, expect, test } from 'vitest';
 import { GpuValidationError, OptionError } from '../src/errors.ts';
 import { type Model, Network, sequential } from '../src/graph/index.ts';
 import { batchNormalization, dense, flatten, quantConv2d, quantDense, relu } from '../src/layers/index.ts';
+import { checkMethod } from '../src/methods/check.ts';
 import {
   adam,
   bop,
-  checkMethod,
   defineLoss,
   defineOptimizer,
   definePenalty,

@@ -1,14 +1,16 @@
 /** ONNX files as others write them, read from disk: orders of axes, versions, weights elsewhere, several ends, notes. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { zipSync } from 'fflate';
 import * as ort from 'onnxruntime-web';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FormatError, OptionError } from '../src/errors.ts';
+import { encodeModel, type LoadedModel } from '../src/formats/index.ts';
 import { rawFields } from '../src/formats/onnx/container.ts';
 import { Names } from '../src/formats/onnx/names.ts';
 import { exportOnnx, importOnnx, type OnnxNetwork, splitOnnx } from '../src/formats/onnx.ts';
-import { Network } from '../src/graph/index.ts';
+import { initialValues, Network } from '../src/graph/index.ts';
 import { loadDataset, loadModel } from '../src/node/index.ts';
 import { normal } from '../src/reference/random.ts';
 import { LONGEST_MESSAGE } from './helpers/attack.ts';
@@ -51,7 +53,7 @@ async function loaded(file: HandMade) {
 }
 
 async function predict(
-  { model, values }: Pick<OnnxNetwork, 'model' | 'values'>,
+  { model, values }: Pick<LoadedModel, 'model' | 'values'>,
   x: ArrayLike<number>,
 ): Promise<Float32Array> {
   using network = await Network.create(gpu(), model, { values, forInference: true });
@@ -576,6 +578,59 @@ describe('weights', () => {
     expect(() => importOnnx(bytes)).toThrow(/weights.bin[\s\S]*importOnnx\(bytes, \{ files \}\)/);
   });
 
+  test('in a file beside the model: from a path, a folder, a list of files and an archive', async () => {
+    const w = reals([3, 2], 15);
+    const [, raw] = elements(w[1], 'float');
+    // A file of weights that begins as an ONNX file does.
+    const data = new Uint8Array([8, 9, 9, 9, ...raw]);
+    const file = { ...DENSE(w), single: true };
+    const bytes = fileOf({ ...file, external: { w: ['weights.data', 4] } });
+    const apart = join(folder, 'apart');
+    mkdirSync(apart);
+    writeFileSync(join(apart, 'weights.data'), data);
+    writeFileSync(join(apart, 'dense.onnx'), bytes);
+    const model = new File([bytes as Uint8Array<ArrayBuffer>], 'dense.onnx');
+    const zip = join(folder, 'dense.zip');
+    writeFileSync(zip, zipSync({ 'm/dense.onnx': bytes, 'm/weights.data': data }));
+    const x = sample([1, 3]);
+    const expected = resultOf(evaluateHandMade(file, { x }), 'n0').data;
+    for (const source of [join(apart, 'dense.onnx'), apart, [model, new File([data], 'weights.data')], zip]) {
+      expectClose(await predict(await loadModel(source), x.data), expected, 1e-6);
+    }
+    await expect(loadModel(new Map([['dense.onnx', bytes]]))).rejects.toThrow(/loadModel\(\[model, data\]\)/);
+  });
+
+  test.each(['../other/w.data', 'sub/w.data', '/etc/hostname'])(
+    'of a path, never in another folder: %s',
+    async (location) => {
+      const inner = mkdtempSync(join(folder, 'inner-'));
+      for (const name of ['sub', '../other']) mkdirSync(join(inner, name), { recursive: true });
+      for (const name of ['sub/w.data', '../other/w.data'])
+        writeFileSync(join(inner, name), new Uint8Array(24));
+      const path = join(inner, 'dense.onnx');
+      writeFileSync(
+        path,
+        fileOf({ ...DENSE(reals([3, 2], 16)), single: true, external: { w: [location, 0] } }),
+      );
+      await expect(loadModel(path)).rejects.toThrow(/data is in another file/);
+    },
+  );
+
+  test('a shape that is left open is said to loadModel', async () => {
+    const file: HandMade = {
+      input: [0, 3, 0, 0],
+      constants: { w: reals([2, 3, 3, 3], 30) },
+      nodes: [['Conv', ['x', 'w']]],
+    };
+    const path = join(folder, 'open.onnx');
+    writeFileSync(path, fileOf(file));
+    await expect(loadModel(path)).rejects.toThrow(/loadModel\(file, \{ input/);
+    const { model } = await loadModel(path, { input: [4, 6, 3] });
+    expect(model.outputShape).toEqual([2, 4, 2]);
+    const own = encodeModel(model, initialValues(model, 1));
+    await expect(loadModel(own, { input: [4, 6, 2] })).rejects.toThrow(/says the shape of its input itself/);
+  });
+
   test.each(['../../etc/passwd', '/etc/passwd', 'other.bin', '', '..'])(
     'never anywhere else: %s',
     (location) => {
@@ -684,7 +739,7 @@ describe('shapes that a file leaves open', () => {
 
   test('are named, with what to do', async () => {
     await expect(loaded(OPEN)).rejects.toThrow(
-      /\[batch, 3, open, open\][\s\S]*importOnnx\(bytes, \{ input: \[height, width, channels\] \}\)[\s\S]*export/,
+      /\[batch, 3, open, open\][\s\S]*loadModel\(file, \{ input: \[height, width, channels\] \}\)[\s\S]*export/,
     );
     expect(() => importOnnx(fileOf({ ...OPEN, inputs: { x: [] } }))).toThrow(/no shape/);
   });

@@ -1,7 +1,7 @@
 /** The paper, re-created: its figures' numbers, its swaps of weights, its claims and verdicts, and the report. */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { OptionError, ShapeError } from '../src/errors.ts';
 import { judgeClaims, type MeasuredLayer, type Measurements } from '../src/geometry/claims.ts';
@@ -315,7 +315,6 @@ describe('webgpu-bnn paper', () => {
   });
   afterAll(() => {
     rmSync(folder, { recursive: true, force: true });
-    rmSync(dirname(cli), { recursive: true, force: true });
   });
 
   test('trains, is stopped, goes on from its folder, and writes claims and figures', async () => {

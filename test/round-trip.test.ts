@@ -51,7 +51,7 @@ import { tfc } from '../src/zoo/index.ts';
 import { buildCli, runCli } from './helpers/cli.ts';
 import { useGpu } from './helpers/gpu.ts';
 
-const IMAGES = 500;
+const IMAGES = 250;
 const SHAPE = [28, 28, 1] as const;
 const BINARY = { inputQuantizer: 'steSign', kernelQuantizer: 'steSign' } as const;
 const FIRST = { kernelQuantizer: 'steSign' } as const;
@@ -125,6 +125,9 @@ const NETWORKS: Readonly<Record<string, () => Model>> = {
     ),
 };
 
+/** What goes through every door: how a file comes in has nothing to do with the layers in it. */
+const THROUGH_ALL_DOORS = ['mlp', 'one-output sigmoid'];
+
 /** A trained network, and what it says of the images. */
 interface Original {
   readonly model: Model;
@@ -158,7 +161,6 @@ beforeAll(async () => {
 afterAll(() => {
   server.close();
   rmSync(dirname(folder), { recursive: true, force: true });
-  rmSync(dirname(cli), { recursive: true, force: true });
 });
 
 /** Trains a network for a few steps and saves it in all formats. */
@@ -285,7 +287,8 @@ function rowsOf({ layers }: Model, values: ParameterValues): string[] {
 }
 
 describe.each(Object.keys(NETWORKS))('%s', (name) => {
-  test.each([...SAVE_FORMATS])('as %s, through every door', async (format) => {
+  const everyDoor = THROUGH_ALL_DOORS.includes(name);
+  test.each([...SAVE_FORMATS])(`as %s${everyDoor ? ', through every door' : ''}`, async (format) => {
     const { model, values, classes, labels, accuracy } = await original(name);
     expect(new Set(labels).size).toBeGreaterThan(1);
     const file = files.get(`${name} ${format}`) ?? '';
@@ -300,7 +303,7 @@ describe.each(Object.keys(NETWORKS))('%s', (name) => {
     const truth = classes.length === 2 ? halves(digits.test).labels : digits.test.labels;
     expect(results.filter(([best], image) => best?.label === truth[image]).length / IMAGES).toBe(accuracy);
 
-    for (const [door, source] of Object.entries(doorsOf(file, format))) {
+    for (const [door, source] of Object.entries(everyDoor ? doorsOf(file, format) : {})) {
       expect(essence(await loadModel(source)), door).toEqual(essence(loaded));
     }
 
@@ -309,6 +312,7 @@ describe.each(Object.keys(NETWORKS))('%s', (name) => {
     expect(rowsOf(stored.model, stored.values)).toEqual(rowsOf(model, values));
     using unfolded = await Network.create(gpu(), stored.model, { values: stored.values, forInference: true });
     expect(unfolded.model.outputShape).toEqual(model.outputShape);
+    if (!everyDoor) return;
 
     const args = ['run', file, '--dataset', 'mnist', '--samples', `${IMAGES}`, '--top', '1', '--json'];
     const { code, stdout, stderr } = await runCli(cli, args);

@@ -3,10 +3,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { encode } from 'fast-png';
 import { zipSync } from 'fflate';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { parseIdx } from '../src/data/index.ts';
 import { buildCli, runCli } from './helpers/cli.ts';
 
@@ -21,9 +21,6 @@ const bnn = (args: string) => runCli(cli, args.split(' '));
 
 beforeAll(async () => {
   cli = await buildCli();
-});
-afterAll(() => {
-  rmSync(dirname(cli), { recursive: true, force: true });
 });
 
 describe('run', () => {

@@ -322,7 +322,6 @@ describe('the command', () => {
   beforeAll(async () => {
     cli = await buildCli();
   });
-  afterAll(() => rmSync(dirname(cli), { recursive: true, force: true }));
   const bnn = (...args: string[]) => runCli(cli, args);
 
   test('measures a model of every type, and says what it left out', async () => {

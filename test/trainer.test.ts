@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { DeviceLostError, MemoryPlanError, NonFiniteError, OptionError, ShapeError } from '../src/errors.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../src/formats/checkpoint.ts';
 import { measureGeometry } from '../src/geometry/measure.ts';
-import { apply, input, type Model, model, Network, sequential } from '../src/graph/index.ts';
+import { apply, initialValues, input, type Model, model, Network, sequential } from '../src/graph/index.ts';
 import {
   add,
   averagePool2d,
@@ -294,6 +294,30 @@ describe('memory', () => {
     expect(gpu.memory.buffers).toBe(0);
     expect(() => trainer.dispose()).toThrow(/disposed already/);
   });
+
+  test.each([
+    ['of a network that keeps signs', small],
+    ['of one whose values are wide', () => mlp({ input: [8, 8, 1], classes: 4, units: 300 })],
+  ])(
+    'the diagnosis of a bad loss takes no more than was planned, and a word a name: %s',
+    async (_, build) => {
+      using gpu = await requestGpu();
+      const model = build();
+      using trainer = await Trainer.create(gpu, model, data, { ...options, batch: 200 });
+      // Not read back from the GPU, which takes memory.
+      const values = initialValues(model, 1);
+      const last = [...values.keys()].findLast((name) => name.endsWith('/gamma')) ?? '';
+      values.get(last)?.fill(3e38);
+      await trainer.network.load(values);
+      const { bytes } = gpu.memory;
+      expect(bytes).toBe(trainer.plan.peakBytes);
+      await expect(trainer.runSteps(1)).rejects.toThrow(/first in (layer|the loss)/);
+      expect(gpu.memory.bytes).toBe(bytes);
+      // The words, and the buffer that they are read by.
+      const words = 4 * (values.size + model.layers.length);
+      expect(gpu.memory.peakBytes).toBeLessThanOrEqual(trainer.plan.peakBytes + 2 * words + 32);
+    },
+  );
 });
 
 describe('what goes wrong is said, and loses nothing', () => {

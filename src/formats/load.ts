@@ -7,13 +7,12 @@
  *   const { results } = await classifier.classify(pixels, { top: 3 });
  */
 import { type Bytes, type BytesLike, plainBytes } from '../bytes.ts';
-import { BnnError, DataUnavailableError, FormatError, listed } from '../errors.ts';
+import { BnnError, DataUnavailableError, FormatError, listed, OptionError } from '../errors.ts';
 import type { Gpu } from '../gpu/index.ts';
 import { type FoldedModel, foldForInference, type Model, type ParameterValues } from '../graph/index.ts';
 import type { LayerFactory } from '../layers/index.ts';
 import { assertKnownOptions, namesOf } from '../options.ts';
 import { Classifier, type ClassifierOptions } from './classifier.ts';
-import { readModelFile } from './model-file.ts';
 import { decodeNotes, type ReadNotes } from './notes.ts';
 import type { OnnxEnd } from './onnx.ts';
 import {
@@ -48,6 +47,11 @@ export interface LoadProgress {
 export interface LoadOptions {
   /** Fold normalisations and signs into integer thresholds where the bits stay the same. Default true. */
   readonly fold?: boolean;
+  /**
+   * Shape of the input, of ONNX files that leave height and width open: [height, width, channels] or [features]; of several
+   * inputs, by name.
+   */
+  readonly input?: readonly number[] | Readonly<Record<string, readonly number[]>> | undefined;
   /** What makes the layers of a file that aren't this library's own; see `LayerFactory`. */
   readonly with?: readonly LayerFactory[] | undefined;
   readonly onProgress?: (progress: LoadProgress) => void;
@@ -55,7 +59,7 @@ export interface LoadOptions {
   readonly signal?: AbortSignal;
 }
 
-const OPTIONS = namesOf<LoadOptions>({ fold: true, with: true, onProgress: true, signal: true });
+const OPTIONS = namesOf<LoadOptions>({ fold: true, input: true, with: true, onProgress: true, signal: true });
 
 /** What a file holds, before it is compiled. */
 export interface ModelContent extends ReadNotes {
@@ -95,7 +99,8 @@ export interface LoadedModel extends ModelContent {
 
 /**
  * Loads a model: this library's own file, an ONNX file with QONNX or FINN operators, a TensorFlow Lite file of Larq
- * Compute Engine or plain, or a folder of BNN-PYNQ; each as it is or in a zip archive.
+ * Compute Engine or plain, or a folder of BNN-PYNQ; each as it is or in a zip archive. Files beside an ONNX file are those
+ * that its weights may be in.
  * @param source a file or the files of a folder: bytes, Blobs, or URLs to fetch
  * @throws DataUnavailableError where a file can't be fetched; FormatError where it is no model, is damaged, or has
  *   operators that aren't supported, listing all of them
@@ -144,7 +149,10 @@ export async function readContent(
     const { readBnnPynq } = await import('./bnn-pynq.ts');
     return { format: 'BNN-PYNQ', folded: [], producer: 'BNN-PYNQ', layout: undefined, ...readBnnPynq(files) };
   }
-  const candidates = [...files].filter(([, bytes]) => detect(bytes) !== undefined);
+  const found = [...files].filter(([, bytes]) => detect(bytes) !== undefined);
+  // Weights beside a model may begin like one: then names decide.
+  const named = found.filter(([name]) => MODEL_NAMES.test(name));
+  const candidates = named.length === 1 ? named : found;
   const [only] = candidates;
   if (only === undefined) throw await noModel(files, archive);
   if (candidates.length > 1) {
@@ -156,7 +164,8 @@ export async function readContent(
     });
   }
   const [name, bytes] = only;
-  return readFile(archive === undefined ? name : `${archive}: ${name}`, bytes, options);
+  const beside: Files = new Map([...files].filter(([other]) => other !== name));
+  return readFile(archive === undefined ? name : `${archive}: ${name}`, bytes, options, beside);
 }
 
 /** The error for files that hold no model: what they are instead, and what to do. */
@@ -170,14 +179,33 @@ async function noModel(files: Files, archive?: string): Promise<FormatError> {
   });
 }
 
+/** What files with a model in them are usually called. */
+const MODEL_NAMES = /\.(safetensors|onnx|tflite|zip)$/i;
+
 type FileKind = 'zip' | 'safetensors' | 'onnx' | 'tflite';
 
-async function readFile(name: string, bytes: Bytes, options: LoadOptions): Promise<ModelContent> {
-  switch (detect(bytes)) {
+async function readFile(
+  name: string,
+  bytes: Bytes,
+  options: LoadOptions,
+  beside: Files,
+): Promise<ModelContent> {
+  const kind = detect(bytes);
+  const { input } = options;
+  if (input !== undefined && kind !== 'onnx' && kind !== 'zip') {
+    throw new OptionError('This file says the shape of its input itself.', {
+      given: `input: ${JSON.stringify(input)}`,
+      where: name,
+      remedy: 'leave input away',
+    });
+  }
+  switch (kind) {
     case 'zip':
       return readArchive(name, bytes, options);
-    case 'safetensors':
+    case 'safetensors': {
+      const { readModelFile } = await import('./model-file.ts');
       return { format: 'webgpu-bnn', folded: [], ...(await readModelFile(bytes, name, options)) };
+    }
     case 'tflite': {
       const { importTflite } = await import('./tflite/index.ts');
       const network = inFile(name, () => importTflite(bytes));
@@ -192,7 +220,9 @@ async function readFile(name: string, bytes: Bytes, options: LoadOptions): Promi
     }
     default: {
       const { importOnnx } = await import('./onnx.ts');
-      const network = inFile(name, () => importOnnx(bytes));
+      const network = inFile(name, () =>
+        importOnnx(bytes, { files: beside, ...(input === undefined ? {} : { input }) }),
+      );
       const found = { ...network, layout: network.inputs[0]?.layout };
       return { format: 'ONNX', ...network, ...notesOf(network, name, found) };
     }
@@ -247,7 +277,7 @@ function inFile<T>(name: string, read: () => T): T {
 }
 
 /** What kind of file this is, by its first bytes. */
-function detect(bytes: Uint8Array): FileKind | undefined {
+export function detect(bytes: Uint8Array): FileKind | undefined {
   const [first = 0, second, third, fourth] = bytes;
   if (first === 0x50 && second === 0x4b && (third === 3 || third === 5) && (fourth === 4 || fourth === 6)) {
     return 'zip';

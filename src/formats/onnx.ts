@@ -4,7 +4,7 @@
  * a channel until a sign turns them into a threshold; weights of one magnitude become one bit each; channels move from
  * NCHW to NHWC. An entry of its own, `webgpu-bnn/onnx`, because it needs a package.
  */
-export type { OnnxFiles } from './onnx/container.ts';
+export { externalFiles, type OnnxFiles } from './onnx/container.ts';
 export { importOnnx, type OnnxEnd, type OnnxImportOptions, type OnnxNetwork } from './onnx/read.ts';
 export { type OnnxSplit, type OnnxSplitOptions, type OnnxValue, splitOnnx } from './onnx/split.ts';
 export { exportOnnx, type OnnxExportOptions } from './onnx/write.ts';

@@ -24,7 +24,7 @@ const WRITERS = {
 export type SaveFormat = keyof typeof WRITERS;
 
 /** What `saveModel` writes, as the endings of file names. */
-export const SAVE_FORMATS = Object.keys(WRITERS) as readonly SaveFormat[];
+export const SAVE_FORMATS = /* @__PURE__ */ Object.keys(WRITERS) as readonly SaveFormat[];
 
 /**
  * Writes a model with its weights as a file: `safetensors` is this library's own, `tflite` is Larq Compute Engine's; both

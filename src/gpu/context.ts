@@ -17,7 +17,6 @@ import {
 } from '../errors.ts';
 import { assertKnownOptions, namesOf } from '../options.ts';
 import { Choices, storageOf } from './choices.ts';
-import { methodAt } from './frame.ts';
 import { type HostData, hostDataFor } from './host-data.ts';
 import { type Constants, type KernelSpec, loadShader, shaderOf } from './kernel.ts';
 import { MemoryLedger } from './memory.ts';
@@ -665,7 +664,7 @@ export class Gpu extends Owner {
       if (cause instanceof BnnError && !(cause instanceof GpuValidationError)) throw cause;
       const info = await module?.getCompilationInfo().catch(() => undefined);
       const first = info?.messages.find((message) => message.type === 'error');
-      const own = first && kernel.filled && methodAt(code, first.lineNum, kernel.filled.fillings);
+      const own = first && kernel.filled?.methodAt(code, first.lineNum);
       throw new GpuValidationError(`The kernel ${kernel.name} doesn't compile on this device.`, {
         given: first ? `line ${own?.line ?? first.lineNum}: ${first.message}` : saidBy(cause),
         where: own === undefined ? where : `the WGSL of ${own.name}, in ${where}`,

@@ -3,6 +3,7 @@
  * method of this library in each hole; here another one takes its place, ours or a guest's, by the same way.
  */
 import { OptionError } from '../errors.ts';
+import type { Access, KernelSpec } from './kernel.ts';
 
 /** What goes into a hole. */
 export interface Filling {
@@ -17,6 +18,39 @@ export interface Filling {
 }
 
 export type Fillings = Readonly<Record<string, Filling>>;
+
+/** What is in the holes of a frame. It brings its own code: pages that use no frames don't carry it. */
+export interface Filled {
+  /** The frame's name. */
+  readonly frame: string;
+  readonly fillings: Fillings;
+  /** Whether a method's WGSL includes pieces of `shaders/lib`. */
+  readonly needsLibrary: boolean;
+  /** The text of the frame with its holes filled. */
+  textIn(text: string, pieceOf: (path: string) => string | undefined): string;
+  /** Where a line of that text stands for whom wrote it. */
+  methodAt(text: string, line: number): { readonly name: string; readonly line: number } | undefined;
+}
+
+/** A frame with its holes filled by methods: a kernel of its own, compiled and kept like any other. */
+export function fillFrame<B extends Readonly<Record<string, Access>>, C extends string>(
+  frame: KernelSpec<B, C>,
+  fillings: Fillings,
+): KernelSpec<B> {
+  const methods = Object.values(fillings);
+  return {
+    ...(frame as unknown as KernelSpec<B>),
+    name: `${frame.name} (${methods.map(({ name }) => name).join(', ')})`,
+    filled: {
+      frame: frame.name,
+      fillings,
+      needsLibrary: methods.some(({ wgsl }) => wgsl.search(INCLUDE) >= 0),
+      textIn: (text, pieceOf) => filledText(text, fillings, pieceOf),
+      methodAt: (text, line) => methodAt(text, line, fillings),
+    },
+    constants: [...frame.constants, ...Object.keys(constantsOf(fillings))],
+  };
+}
 
 /** The constants of all fillings, by the names that they have in the filled frame. */
 export function constantsOf(fillings: Fillings): Readonly<Record<string, number>> {
@@ -49,24 +83,13 @@ function renamed(wgsl: string, hole: string, provides: readonly string[]): strin
 
 const INCLUDE = /^\s*\/\/!include\s+"([^"]+)"\s*$/gm;
 
-/** The pieces of `shaders/lib` that fillings include, by path. */
-export function piecesOf(fillings: Fillings): string[] {
-  return Object.values(fillings).flatMap(({ wgsl }) =>
-    [...wgsl.matchAll(INCLUDE)].map((match) => match[1] ?? ''),
-  );
-}
-
 /**
  * The text of a frame with its holes filled.
  * @param text the frame's, linked, with the marks of its holes
  * @param pieceOf gives the linked text of a piece of `shaders/lib` by its path
  * @throws OptionError where a filling includes a piece that there is not, or the frame has no such hole
  */
-export function filledText(
-  text: string,
-  fillings: Fillings,
-  pieceOf: (path: string) => string | undefined,
-): string {
+function filledText(text: string, fillings: Fillings, pieceOf: (path: string) => string | undefined): string {
   const has = new Set([...text.matchAll(/^\/\/!has "([^"]+)"$/gm)].map((match) => match[1] ?? ''));
   let filled = text;
   for (const [hole, { name, wgsl, provides }] of Object.entries(fillings)) {
@@ -97,7 +120,7 @@ export function filledText(
 }
 
 /** Where a line of a filled text, from 1, stands for whom wrote it: the method and its own line; undefined elsewhere. */
-export function methodAt(
+function methodAt(
   text: string,
   line: number,
   fillings: Fillings,

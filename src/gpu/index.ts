@@ -15,13 +15,12 @@ export {
   type HostArrays,
   type RequestOptions,
 } from './context.ts';
-export { assertSignature, constantsOf, type Filling, type Fillings } from './frame.ts';
+export { assertSignature, constantsOf, type Filling, type Fillings, fillFrame } from './frame.ts';
 export { type HostData, type Reals, toFloats } from './host-data.ts';
 export {
   type Access,
   type Constants,
   defineKernel,
-  fillFrame,
   type KernelSpec,
   linearWorkgroups,
   type ShaderSource,

@@ -4,7 +4,7 @@
  * needed, so that a page downloads the shaders that it runs.
  */
 import { DataUnavailableError } from '../errors.ts';
-import { constantsOf, type Fillings, filledText, piecesOf } from './frame.ts';
+import type { Filled } from './frame.ts';
 
 export type Constants = Readonly<Record<string, number>>;
 export type Workgroups = readonly [x: number, y: number, z: number];
@@ -44,7 +44,7 @@ export interface KernelSpec<
    */
   readonly splits?: 'line' | 'rows';
   /** Frames only: what is in their holes; absent for a frame as it is on disk. See `fillFrame`. */
-  readonly filled?: { readonly frame: string; readonly fillings: Fillings };
+  readonly filled?: Filled;
   /** Frames only: the pieces of `shaders/lib` that a method's WGSL may include. */
   readonly library?: () => Promise<{ readonly default: Shaders }>;
 }
@@ -76,20 +76,6 @@ export function defineKernel<
   return spec;
 }
 
-/** A frame with its holes filled by methods: a kernel of its own, compiled and kept like any other. */
-export function fillFrame<B extends Readonly<Record<string, Access>>, C extends string>(
-  frame: KernelSpec<B, C>,
-  fillings: Fillings,
-): KernelSpec<B> {
-  const methods = Object.values(fillings);
-  return {
-    ...(frame as unknown as KernelSpec<B>),
-    name: `${frame.name} (${methods.map(({ name }) => name).join(', ')})`,
-    filled: { frame: frame.name, fillings },
-    constants: [...frame.constants, ...Object.keys(constantsOf(fillings))],
-  };
-}
-
 /** Shaders that were handed in. */
 const provided = new Map<string, string>();
 
@@ -107,8 +93,8 @@ export function shaderOf({ name, source, filled, library }: KernelSpec): string 
   const text = typeof source === 'string' ? source : (families.get(source)?.[path] ?? provided.get(path));
   if (text === undefined || filled === undefined) return text;
   const pieces = library && families.get(library);
-  if (pieces === undefined && piecesOf(filled.fillings).length > 0) return undefined;
-  return filledText(text, filled.fillings, (piece) => pieces?.[`./${piece}`]);
+  if (pieces === undefined && filled.needsLibrary) return undefined;
+  return filled.textIn(text, (piece) => pieces?.[`./${piece}`]);
 }
 
 /** Families that are on their way. */
@@ -118,7 +104,7 @@ const loading = new Map<ShaderSource, Promise<unknown>>();
 export async function loadShader(kernel: KernelSpec): Promise<string> {
   const { name, source, filled, library } = kernel;
   let cause: unknown;
-  const needed = [source, ...(filled && library && piecesOf(filled.fillings).length > 0 ? [library] : [])];
+  const needed = [source, ...(filled?.needsLibrary && library ? [library] : [])];
   for (const family of needed) {
     if (typeof family === 'string' || families.has(family)) continue;
     const loaded = loading.get(family) ?? family().then((module) => families.set(family, module.default));

@@ -26,6 +26,8 @@ export interface RecordOptions {
   readonly training: boolean;
   /** The train state; needed when training. */
   readonly state?: Tensor;
+  /** Called when a layer's output was recorded, to record on the spot what reads it. */
+  readonly onOutput?: (entry: ModelLayer, output: Activation) => void;
   /** Keeps what depends on parameters alone, by layer and label; it goes into this pass when absent. */
   readonly prepare?: (label: string, record: (builder: ProgramBuilder) => Tensor) => Tensor;
 }
@@ -101,6 +103,7 @@ export function recordPass(
     );
     forwards.push(forward);
     activations.push(forward.output);
+    options.onOutput?.(entry, forward.output);
   });
 
   const outputs = model.outputs.map(({ from }) => activationOf(from));

@@ -51,6 +51,15 @@ export const realsOfBytes = defineKernel({
   workgroups: ({ COUNT }) => linearWorkgroups(Math.ceil(COUNT / 4), 64),
 });
 
+/** Whether any of f32 [COUNT] is NaN or infinite, into one of u32 [places]. */
+export const nonFinite = defineKernel({
+  name: 'data/non_finite',
+  source: () => import('../../shaders/diagnosis.ts'),
+  bindings: { x: 'read', found: 'write' },
+  constants: ['COUNT', 'PLACE'],
+  workgroups: ({ COUNT }) => linearWorkgroups(COUNT, 64),
+});
+
 /** Counts the step. */
 export const advance = defineKernel({
   name: 'data/advance',

@@ -8,7 +8,7 @@ const FACTORIES = { ...COMMON, ...OTHERS };
 
 export type LayerKind = keyof typeof FACTORIES;
 
-export const LAYER_KINDS = Object.keys(FACTORIES).sort() as readonly LayerKind[];
+export const LAYER_KINDS = /* @__PURE__ */ Object.keys(FACTORIES).sort() as readonly LayerKind[];
 
 /**
  * A layer from its `kind` and its `config`.

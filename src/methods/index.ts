@@ -1,6 +1,5 @@
 /** Methods: what a researcher varies, each an object, and the points by which anybody adds one. */
 
-export { checkMethod, type MethodCheck } from './check.ts';
 export {
   defineLoss,
   type Loss,

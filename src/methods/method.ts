@@ -4,7 +4,7 @@
  */
 import { FormatError, OptionError } from '../errors.ts';
 import { assertKnownOptions, unknownName } from '../options.ts';
-import { assertSchedule, type Schedule } from './schedules.ts';
+import type { Schedule } from './schedules.ts';
 
 /** A number of a method. */
 export interface NumberParameter {
@@ -61,10 +61,15 @@ export interface Method {
   toJSON(): MethodNote;
 }
 
-/** Makes the numbers of a method whole, and checks them. @throws OptionError */
+/**
+ * Makes the numbers of a method whole, and checks them.
+ * @param assertSchedule checks a number that may change from step to step, of methods that have such numbers
+ * @throws OptionError
+ */
 export function valuesOf<P extends Parameters>(
   { name, parameters }: Pick<Description<P>, 'name' | 'parameters'>,
   given: Partial<Values<P>>,
+  assertSchedule?: (value: Schedule, where: string) => void,
 ): Values<P> {
   const known = Object.entries(parameters ?? {});
   assertKnownOptions(
@@ -76,7 +81,7 @@ export function valuesOf<P extends Parameters>(
     known.map(([key, parameter]) => {
       const value =
         (given as Readonly<Record<string, number | Schedule | undefined>>)[key] ?? parameter.default;
-      if ('schedule' in parameter) assertSchedule(value, `${name}: ${key}`);
+      if ('schedule' in parameter) assertSchedule?.(value, `${name}: ${key}`);
       else assertWithin(value, parameter, `${name}: ${key}`);
       return [key, value];
     }),

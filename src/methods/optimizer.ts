@@ -29,7 +29,7 @@ import {
   type Values,
   valuesOf,
 } from './method.ts';
-import { type Schedule, type StepTime, scheduledAt } from './schedules.ts';
+import { assertSchedule, type Schedule, type StepTime, scheduledAt } from './schedules.ts';
 
 /** A moment of the training, and its learning rate. */
 export interface RatedTime extends StepTime {
@@ -131,7 +131,7 @@ export function defineOptimizer<const P extends Parameters = Record<never, never
   // The frame has slots in any case; see HAS_SLOTS.
   const wgsl = slots.length > 0 ? definition.wgsl : `${definition.wgsl}\nstruct Slots {\n  unused: Lane,\n}`;
   const make = (given: Partial<Values<P>> = {}): Optimizer => {
-    const values = valuesOf(definition, given);
+    const values = valuesOf(definition, given, assertSchedule);
     const own = definition.constants?.(values) ?? {};
     return {
       ...methodOf('optimizer', definition, values),

@@ -1,7 +1,7 @@
 /** Models by path: what `loadModel` of the browser reads, from files and folders; and what was trained, as files. */
 import type { Stats } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
-import { basename, extname, join } from 'node:path';
+import { basename, dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { FormatError, listed, OptionError } from '../errors.ts';
 import {
@@ -15,6 +15,7 @@ import {
   type SaveFormat,
   saveTraining as trainingBytes,
 } from '../formats/index.ts';
+import { detect } from '../formats/load.ts';
 import type { Trainer } from '../train/index.ts';
 import { readFileChecked, storageError, writeFileAtomic } from './files.ts';
 
@@ -36,7 +37,10 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
   const path = localPath(source);
   if (path === undefined) return loadFetched(source, options);
   const entry = await statOf(path);
-  if (!entry.isDirectory()) return loadFetched(new Map([[path, await readFileChecked(path)]]), options);
+  if (!entry.isDirectory()) {
+    const bytes = await readFileChecked(path);
+    return loadFetched(new Map([[path, bytes], ...(await weightsBeside(path, bytes))]), options);
+  }
 
   const inside = await readdir(path);
   const names = inside.filter((name) => IN_FOLDERS.test(name));
@@ -49,6 +53,8 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
       where: path,
     });
   }
+  const [only] = names;
+  if (names.length === 1 && only !== undefined) return loadModel(join(path, only), options);
   const contents = await Promise.all(names.map((name) => readFileChecked(join(path, name))));
   return loadFetched(new Map(names.map((name, i) => [name, contents[i] ?? new Uint8Array()])), options);
 }
@@ -98,6 +104,20 @@ export function localPath(source: unknown): string | undefined {
 async function named(file: ModelFile): Promise<ModelFile> {
   const path = localPath(file);
   return path === undefined ? file : new File([await readFileChecked(path)], basename(path));
+}
+
+/** The files that the weights of an ONNX file are in, as far as they lie in its folder: never any elsewhere. */
+async function weightsBeside(path: string, bytes: Uint8Array): Promise<[string, Uint8Array][]> {
+  if (detect(bytes) !== 'onnx') return [];
+  const { externalFiles } = await import('../formats/onnx.ts');
+  const names = externalFiles(bytes).map((name) => name.replace(/^\.\//, ''));
+  const inside = new Set(await readdir(dirname(path)));
+  const found = names.filter((name) => name !== basename(path) && inside.has(name));
+  return Promise.all(
+    found.map(
+      async (name): Promise<[string, Uint8Array]> => [name, await readFileChecked(join(dirname(path), name))],
+    ),
+  );
 }
 
 async function statOf(path: string): Promise<Stats> {

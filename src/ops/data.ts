@@ -1,7 +1,7 @@
 /** Batches out of a data set that stays in GPU memory as bytes, and the state of a training run. */
 import { listed, OptionError, ShapeError } from '../errors.ts';
 import { describe, type ProgramBuilder, sizeOf, type Tensor } from '../gpu/index.ts';
-import { advance, batchRows, gather, gatherFlat } from '../kernels/data.ts';
+import { advance, batchRows, gather, gatherFlat, nonFinite } from '../kernels/data.ts';
 import { feistelHalfBits } from '../reference/random.ts';
 import { affine } from './inference.ts';
 
@@ -215,4 +215,19 @@ function channelConstants<P extends string>(
     [`${prefix}_2`]: at(2),
     [`${prefix}_3`]: at(3),
   } as Record<`${P}_${0 | 1 | 2 | 3}`, number>;
+}
+
+/**
+ * Notes whether any value is NaN or infinite: `found[place]` becomes 1 then, and stays what it is else.
+ * @param x f32, any shape
+ * @param found u32 [places]
+ */
+export function markNonFinite(builder: ProgramBuilder, x: Tensor, found: Tensor, place: number): void {
+  if (x.dtype !== 'f32' || found.dtype !== 'u32' || !(place < found.size)) {
+    throw new ShapeError('Reals and a place for what is found are expected.', {
+      given: `${describe(x.shape, x.dtype)}, place ${place} of ${describe(found.shape, found.dtype)}`,
+      where: x.label,
+    });
+  }
+  builder.dispatch(nonFinite, { x, found }, { COUNT: x.size, PLACE: place });
 }

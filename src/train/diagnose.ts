@@ -2,7 +2,7 @@
 import { NonFiniteError } from '../errors.ts';
 import { ProgramBuilder } from '../gpu/index.ts';
 import { recordForward } from '../graph/index.ts';
-import { gatherBatch } from '../ops/data.ts';
+import { gatherBatch, markNonFinite } from '../ops/data.ts';
 import type { Run } from './run.ts';
 
 /** Runs the step that failed once more, layer by layer, and says where the first value that isn't finite comes from. */
@@ -18,29 +18,38 @@ export async function diagnose(run: Run, step: number): Promise<NonFiniteError> 
   );
 }
 
+/**
+ * One forward pass in the memory of the training, which looks at each value as soon as it is there: nothing is kept, so that
+ * it needs no more than a step, and a word for each parameter and layer.
+ */
 async function culpritOf({ gpu, network, parts, options }: Run): Promise<string> {
-  for (const { name, value } of network.parameters.values()) {
-    if (!allFinite(await gpu.readFloats(value))) return `parameter ${name}`;
-  }
-  const builder = new ProgramBuilder(gpu, 'diagnosis');
-  const { trainImages, trainLabels, state } = parts;
-  const { x } = gatherBatch(builder, parts.gather(trainImages, trainLabels, state, true));
-  const pass = recordForward(builder, network.model, network.parameters, x, { training: true, state });
-  for (const { tensor } of pass.activations) builder.keep(tensor);
-  const program = await builder.compile();
+  const { model, parameters, arena } = network;
+  const looked = [...parameters.values()].map(({ name, value }) => ({ name: `parameter ${name}`, value }));
+  const names = looked.map(({ name }) => name);
+  const found = gpu.tensor('what is not finite', [looked.length + model.layers.length], 'u32');
   try {
-    await gpu.scoped('diagnosis', () => program.run());
-    for (const [index, { tensor, kind }] of pass.activations.entries()) {
-      if (kind === 'real' && !allFinite(await gpu.readFloats(tensor))) {
-        return `layer ${network.model.layers[index]?.name}`;
-      }
+    const builder = new ProgramBuilder(gpu, 'diagnosis');
+    for (const [place, { value }] of looked.entries()) markNonFinite(builder, value, found, place);
+    const { trainImages, trainLabels, state } = parts;
+    const { x } = gatherBatch(builder, parts.gather(trainImages, trainLabels, state, true));
+    recordForward(builder, model, parameters, x, {
+      training: true,
+      state,
+      onOutput({ name }, { kind, tensor }) {
+        if (kind !== 'real') return;
+        markNonFinite(builder, tensor, found, names.length);
+        names.push(`layer ${name}`);
+      },
+    });
+    const program = await builder.compile({ arena });
+    try {
+      await gpu.scoped('diagnosis', () => program.run());
+      const place = (await gpu.readWords(found)).indexOf(1);
+      return names[place] ?? `the loss (${options.loss.name})`;
+    } finally {
+      program.dispose();
     }
   } finally {
-    program.dispose();
+    found.dispose();
   }
-  return `the loss (${options.loss})`;
-}
-
-function allFinite(values: Float32Array): boolean {
-  return values.every((value) => Number.isFinite(value));
 }

@@ -8,38 +8,25 @@ import { DisposedError, MemoryPlanError, OptionError } from '../errors.ts';
 import { assertGpu, type DispatchTiming, type Gpu } from '../gpu/index.ts';
 import type { Model, Network } from '../graph/index.ts';
 import { assertPresent } from '../options.ts';
-import { checkpointOf, restore } from './checkpoint.ts';
-import { type CheckedData, checkData, type TrainingData } from './data.ts';
-import { evaluate } from './evaluate.ts';
-import { account, type FitHooks, type FitResult, fitRun } from './fit.ts';
-import { MAX_GROUP, type StepMetrics } from './metrics.ts';
-import {
-  assertFits,
-  initialWeights,
-  type ResolvedOptions,
-  resolveOptions,
-  type TrainerOptions,
-} from './options.ts';
+import type { CheckedData, TrainingData } from './data.ts';
+import type * as Engine from './engine.ts';
+import type { FitHooks, FitResult } from './fit.ts';
+import type { StepMetrics } from './metrics.ts';
+import type { ResolvedOptions, TrainerOptions } from './options.ts';
 import type { Checkpoint, Evaluation, Progress, Trained } from './progress.ts';
-import { Run } from './run.ts';
-import {
-  allocateParts,
-  declareParts,
-  disposeParts,
-  planTraining,
-  recordTestStep,
-  recordTrainStep,
-  type TrainingPlan,
-} from './step.ts';
+import type { Run } from './run.ts';
+import type { TrainingPlan } from './step.ts';
 
 export class Trainer extends Owner {
   readonly plan: TrainingPlan;
   readonly #run: Run;
+  readonly #engine: typeof Engine;
   #busy = false;
   #disposed = false;
 
-  private constructor(run: Run, plan: TrainingPlan) {
+  private constructor(engine: typeof Engine, run: Run, plan: TrainingPlan) {
     super();
+    this.#engine = engine;
     this.#run = run;
     this.plan = plan;
   }
@@ -56,17 +43,18 @@ export class Trainer extends Owner {
   ): Promise<Trainer> {
     assertGpu(gpu, 'Trainer.create');
     assertPresent(model, 'the model', 'Trainer.create');
-    const data = checkData(given);
-    const resolved = resolveOptions(options, data);
-    assertFits(model, data);
+    const engine = await import('./engine.ts');
+    const data = engine.checkData(given);
+    const resolved = engine.resolveOptions(options, data);
+    engine.assertFits(model, data);
     assertBindable(gpu, data);
-    const parts = declareParts(gpu, model, data, resolved);
+    const parts = engine.declareParts(gpu, model, data, resolved);
     const { network } = parts;
     try {
-      const trainBuilder = recordTrainStep(parts, resolved, data);
-      const testBuilder = recordTestStep(parts, resolved, data);
+      const trainBuilder = engine.recordTrainStep(parts, resolved, data);
+      const testBuilder = engine.recordTestStep(parts, resolved, data);
       const builders = testBuilder === undefined ? [trainBuilder] : [trainBuilder, testBuilder];
-      const plan = planTraining(parts, builders);
+      const plan = engine.planTraining(parts, builders);
       if (options.maxBytes !== undefined && plan.peakBytes > options.maxBytes) {
         throw new MemoryPlanError('Training needs more memory than is allowed; nothing was allocated.', {
           given: `${plan.peakBytes} bytes with batch ${resolved.batch}`,
@@ -76,14 +64,14 @@ export class Trainer extends Owner {
         });
       }
       await network.allocate();
-      await gpu.scoped('training', () => allocateParts(parts, data));
-      await network.load(initialWeights(model, resolved));
+      await gpu.scoped('training', () => engine.allocateParts(parts, data));
+      await network.load(engine.initialWeights(model, resolved));
       for (const builder of builders) network.arena.reserve(builder.plan().slots);
       const train = await trainBuilder.compile({ arena: network.arena });
       const test = await testBuilder?.compile({ arena: network.arena });
-      return new Trainer(new Run(parts, resolved, data, train, test), plan);
+      return new Trainer(engine, new engine.Run(parts, resolved, data, train, test), plan);
     } catch (cause) {
-      disposeParts(parts);
+      engine.disposeParts(parts);
       throw cause;
     }
   }
@@ -125,7 +113,7 @@ export class Trainer extends Owner {
    *   before that step. DeviceLostError when the device goes.
    */
   async fit(hooks: FitHooks = {}): Promise<FitResult> {
-    return this.#exclusively('fit', () => fitRun(this.#run, hooks));
+    return this.#exclusively('fit', () => this.#engine.fitRun(this.#run, hooks));
   }
 
   /**
@@ -149,8 +137,8 @@ export class Trainer extends Owner {
         if (run.progress.batch === run.batches) await run.nextEpoch(run.progress.history);
         await run.begin();
         const left = Math.min(count - all.length, run.batches - run.progress.batch);
-        const latest = await run.submit(Math.min(left, MAX_GROUP)).metrics;
-        await account(run, latest, 0, {});
+        const latest = await run.submit(Math.min(left, this.#engine.MAX_GROUP)).metrics;
+        await this.#engine.account(run, latest, 0, {});
         all.push(...latest);
       }
       return all;
@@ -171,7 +159,7 @@ export class Trainer extends Owner {
       }
       const profiled = await run.profile();
       // The step counts like any other.
-      if (profiled !== undefined) await account(run, profiled.latest, 0, {});
+      if (profiled !== undefined) await this.#engine.account(run, profiled.latest, 0, {});
       return profiled?.timings;
     });
   }
@@ -192,7 +180,7 @@ export class Trainer extends Owner {
 
   /** Loss and accuracy on the whole test split, in inference mode. */
   async evaluate(): Promise<Evaluation> {
-    const body = () => evaluate(this.#run);
+    const body = () => this.#engine.evaluate(this.#run);
     return this.#run.whilePaused(body) ?? this.#exclusively('evaluate', body);
   }
 
@@ -227,7 +215,7 @@ export class Trainer extends Owner {
 
   /** Everything that is needed to go on later, elsewhere. */
   async checkpoint(): Promise<Checkpoint> {
-    const body = () => checkpointOf(this.#run);
+    const body = () => this.#engine.checkpointOf(this.#run);
     return this.#run.whilePaused(body) ?? this.#exclusively('checkpoint', body);
   }
 
@@ -236,7 +224,7 @@ export class Trainer extends Owner {
    * @throws OptionError when it was made with other options, FormatError when it lacks a tensor
    */
   async restore(checkpoint: Checkpoint): Promise<void> {
-    return this.#exclusively('restore', () => restore(this.#run, checkpoint));
+    return this.#exclusively('restore', () => this.#engine.restore(this.#run, checkpoint));
   }
 
   /** Frees the memory of the training and its network. @throws DisposedError the second time */

@@ -10,7 +10,7 @@ export { binarynet, cnn, cnv, lfc, type ModelOptions, mlp, sfc, tfc };
 const MODELS = { mlp, cnn, binarynet, cnv, lfc, sfc, tfc } as const;
 
 export type ModelName = keyof typeof MODELS;
-export const MODEL_NAMES = Object.keys(MODELS) as readonly ModelName[];
+export const MODEL_NAMES = /* @__PURE__ */ Object.keys(MODELS) as readonly ModelName[];
 
 /** A ready-made model by name. @throws OptionError for an unknown name, listing the known ones */
 export function modelByName(name: string, options: ModelOptions): Model {

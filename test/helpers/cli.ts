@@ -1,5 +1,7 @@
 /** The command line as users run it: bundled, in a process of its own. */
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'vite';
 
@@ -14,17 +16,53 @@ export interface Run {
   readonly stderr: string;
 }
 
-/** Bundles the command line beside the repository's packages, apart from `dist`. @returns its path */
+/**
+ * Bundles the command line beside the repository's packages, apart from `dist`: once for all tests that run the same sources.
+ * @returns its path; it stays
+ */
 export async function buildCli(): Promise<string> {
   // Below node_modules, so that its imports resolve as an installed package's do.
-  const outDir = join(ROOT, 'node_modules', '.cache', `webgpu-bnn-cli-${process.pid}`);
-  await build({
-    configFile: join(ROOT, 'vite.config.ts'),
-    root: ROOT,
-    logLevel: 'error',
-    build: { outDir, emptyOutDir: true, sourcemap: false },
-  });
+  const cache = join(ROOT, 'node_modules', '.cache');
+  const outDir = join(cache, `webgpu-bnn-cli-${digestOfSources()}`);
+  if (!existsSync(outDir)) {
+    const own = `${outDir}-${process.pid}`;
+    await build({
+      configFile: join(ROOT, 'vite.config.ts'),
+      root: ROOT,
+      logLevel: 'error',
+      build: { outDir: own, emptyOutDir: true, sourcemap: false },
+    });
+    try {
+      renameSync(own, outDir);
+    } catch {
+      // Another process was faster.
+      rmSync(own, { recursive: true, force: true });
+    }
+    for (const name of readdirSync(cache)) {
+      const old = join(cache, name);
+      const isOld = name.startsWith('webgpu-bnn-cli-') && Date.now() - statSync(old).mtimeMs > DAY;
+      if (isOld) rmSync(old, { recursive: true, force: true });
+    }
+  }
   return join(outDir, 'cli.js');
+}
+
+const DAY = 86_400_000;
+
+/** Follows from all that the command line is made of. */
+function digestOfSources(): string {
+  const hash = createHash('sha256');
+  for (const name of ['src', 'shaders', 'vite.config.ts', 'package.json', 'package-lock.json']) {
+    const path = join(ROOT, name);
+    const files = statSync(path).isDirectory()
+      ? readdirSync(path, { recursive: true, withFileTypes: true })
+          .filter((entry) => entry.isFile())
+          .map((entry) => join(entry.parentPath, entry.name))
+          .sort()
+      : [path];
+    for (const file of files) hash.update(file).update(readFileSync(file));
+  }
+  return hash.digest('hex').slice(0, 16);
 }
 
 export interface CliOptions {

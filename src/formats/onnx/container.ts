@@ -152,6 +152,29 @@ export function parseOnnx(bytes: Uint8Array, files: OnnxFiles = new Map()): Onnx
   });
 }
 
+/**
+ * Names of the files beside a model that its weights are in, as the model has them: paths of whoever wrote it, to be trusted
+ * by nobody.
+ * @throws FormatError for a damaged file
+ */
+export function externalFiles(bytes: Uint8Array): readonly string[] {
+  const names = new Set<string>();
+  const tensor: Field = (reader) =>
+    readMessage(reader.bytes(), {
+      13: (own) => {
+        const { key, value } = readPair(own.bytes());
+        if (key === 'location') names.add(value);
+        assertFew(names.size, MOST_OTHERS, 'files');
+      },
+    });
+  const node: Field = (reader) =>
+    readMessage(reader.bytes(), { 5: (own) => readMessage(own.bytes(), { 5: tensor }) });
+  return readable(bytes, () => {
+    readMessage(bytes, { 7: (reader) => readMessage(reader.bytes(), { 1: node, 5: tensor }) });
+    return [...names];
+  });
+}
+
 /** Text that may be anything: what isn't UTF-8 in it is replaced. */
 const text = (reader: BinaryReader) => LENIENT.decode(reader.bytes());
 const LENIENT = new TextDecoder();
@@ -510,7 +533,7 @@ class ExternalData {
       expected: this.#files.size === 0 ? 'all data in one file' : `one of ${listed([...this.#files.keys()])}`,
       where: tensor,
       remedy:
-        'give the files beside the model too: importOnnx(bytes, { files }); or save it as one file: onnx.save(onnx.load(path), path)',
+        'give the files beside the model too: importOnnx(bytes, { files }), loadModel([model, data]); or save it as one file: onnx.save(onnx.load(path), path)',
     });
   }
 }

@@ -383,7 +383,7 @@ function inputOf(graph: OnnxGraph, entry: OnnxValueInfo, asked: readonly number[
         ...(isOpen
           ? {
               remedy:
-                'say it: importOnnx(bytes, { input: [height, width, channels] }); or export the model with a fixed height and width, and nothing but the batch dynamic',
+                'say it: loadModel(file, { input: [height, width, channels] }), and importOnnx likewise; or export the model with a fixed height and width, and nothing but the batch dynamic',
             }
           : {}),
       },

@@ -20,7 +20,7 @@ export const LOSSES = {
 } as const;
 
 export type LossName = keyof typeof LOSSES;
-export const LOSS_NAMES = Object.keys(LOSSES) as readonly LossName[];
+export const LOSS_NAMES = /* @__PURE__ */ Object.keys(LOSSES) as readonly LossName[];
 
 /** A shipped loss by its name and numbers: `{ name: 'crossEntropy', smoothing: 0.1 }`. */
 export type NamedLoss = {

@@ -10,7 +10,7 @@ export { adam, bop, sgd };
 export const OPTIMIZERS = { adam, sgd, bop } as const;
 
 export type OptimizerName = keyof typeof OPTIMIZERS;
-export const OPTIMIZER_NAMES = Object.keys(OPTIMIZERS) as readonly OptimizerName[];
+export const OPTIMIZER_NAMES = /* @__PURE__ */ Object.keys(OPTIMIZERS) as readonly OptimizerName[];
 
 /** A shipped optimizer by its name and numbers: `{ name: 'sgd', momentum: 0.5 }`. */
 export type NamedOptimizer = {

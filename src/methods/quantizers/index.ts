@@ -11,7 +11,7 @@ export { approxSign, steIdentity, steSign, swishSign };
 export const QUANTIZERS = { steSign, steIdentity, approxSign, swishSign } as const;
 
 export type QuantizerName = keyof typeof QUANTIZERS;
-export const QUANTIZER_NAMES = Object.keys(QUANTIZERS) as readonly QuantizerName[];
+export const QUANTIZER_NAMES = /* @__PURE__ */ Object.keys(QUANTIZERS) as readonly QuantizerName[];
 
 /** A quantizer, the name of a shipped one, or its name and numbers: `{ name: 'steSign', clip: 1.3 }`. */
 export type QuantizerLike =

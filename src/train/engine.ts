@@ -1,0 +1,16 @@
+/** What trains, for `Trainer`, which loads it when a training is created: a page can be drawn before that is here. */
+export { checkpointOf, restore } from './checkpoint.ts';
+export { checkData } from './data.ts';
+export { evaluate } from './evaluate.ts';
+export { account, fitRun } from './fit.ts';
+export { MAX_GROUP } from './metrics.ts';
+export { assertFits, initialWeights, resolveOptions } from './options.ts';
+export { Run } from './run.ts';
+export {
+  allocateParts,
+  declareParts,
+  disposeParts,
+  planTraining,
+  recordTestStep,
+  recordTrainStep,
+} from './step.ts';
