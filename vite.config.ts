@@ -15,7 +15,7 @@ const external = [
 const WHOLE = /\/src\/(gpu|train|geometry|data|formats\/onnx|formats\/tflite)\/(?!index)/;
 /** Rooms of which a page may need a part: a file for each module, so that bundlers can leave the others away. */
 const IN_PARTS =
-  /\/src\/((?:kernels|ops|methods|layers|graph|reference|formats|zoo)\/.+|errors|options|dispose)(?<!\/index)\.ts$/;
+  /\/src\/((?:kernels|ops|methods|layers|graph|numerics|formats|zoo)\/.+|errors|options|dispose)(?<!\/index)\.ts$/;
 
 /** Packages that formats need: they are in the build, so that a page without a bundler can load what imports them. */
 const PACKAGES = /\/node_modules\/(?:@bufbuild\/(protobuf)|(fflate|flatbuffers))\//;

@@ -18,7 +18,8 @@ const FLOORS: Readonly<Record<string, number>> = {
   'src/options.ts': 0.5,
   shaders: 1,
   'src/gpu': 1,
-  'src/reference': 1,
+  'src/numerics': 1,
+  'src/reference': 1.5,
   'src/kernels': 2,
   'src/ops': 3,
   'src/methods': 4,
@@ -114,6 +115,17 @@ describe('the house', () => {
       ({ from, to }) => to.endsWith('.wgsl') && !to.startsWith(rooms[roomOf(from) ?? ''] ?? 'nowhere'),
     );
     expect(wrong).toEqual([]);
+  });
+
+  test('only what checks results imports the reference: tests, the bench and the doctor', () => {
+    const wrong = [...imports, ...filesBelow('demo').flatMap(importsOf)].filter(
+      ({ from, to }) =>
+        roomOf(to) === 'src/reference' &&
+        !['src/reference', 'src/bench'].includes(roomOf(from) ?? '') &&
+        from !== 'src/cli/doctor.ts',
+    );
+    expect(wrong.map(({ from, to }) => `${from} imports ${to}`)).toEqual([]);
+    expect(imports.some(({ from, to }) => from === 'src/cli/doctor.ts' && /reference/.test(to))).toBe(true);
   });
 
   test('the page takes nothing of Node and of the command line', () => {

@@ -18,15 +18,17 @@ import {
   widenBf16,
   widenF16,
 } from '../kernels/geometry.ts';
-import { FILTER_STATISTICS, NEAR_ZERO, type WeightFormat } from '../reference/geometry.ts';
-import { SIGN_HISTORY_COLUMNS } from '../reference/sign-history.ts';
+import { FILTER_STATISTICS, NEAR_ZERO, type WeightFormat } from '../numerics/filter-statistics.ts';
 
 export {
   FILTER_STATISTICS,
   type FilterStatistic,
   NEAR_ZERO,
   type WeightFormat,
-} from '../reference/geometry.ts';
+} from '../numerics/filter-statistics.ts';
+
+/** Columns of what `signHistory` gives for each filter. The sum of ages is in two words, the low one first. */
+export const SIGN_HISTORY_COLUMNS = 4;
 
 /** Invocations that keep a large GPU busy; fewer, longer filters are cut into more parts. */
 const INVOCATIONS = 65_536;
