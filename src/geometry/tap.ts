@@ -11,9 +11,10 @@ import { Owner } from '../dispose.ts';
 import { DisposedError, FormatError } from '../errors.ts';
 import { BUFFER_USAGE, Gpu, type Program, ProgramBuilder, type Shape, type Tensor } from '../gpu/index.ts';
 import type { Network } from '../graph/index.ts';
+import { SIGN_HISTORY_COLUMNS } from '../kernels/geometry.ts';
 import type { Parameter } from '../layers/index.ts';
 import { packSigns } from '../numerics/pack.ts';
-import { filterGeometry, SIGN_HISTORY_COLUMNS, signHistory } from '../ops/geometry.ts';
+import { filterGeometry, signHistory } from '../ops/geometry.ts';
 import { assertKnownOptions, assertPresent, namesOf } from '../options.ts';
 import { type LayerGeometry, layerGeometry } from './measure.ts';
 

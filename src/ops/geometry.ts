@@ -13,6 +13,7 @@ import {
   filterSumsBits,
   filterSumsF16,
   mergeSums,
+  SIGN_HISTORY_COLUMNS,
   signHistory as signHistoryKernel,
   sumBins,
   widenBf16,
@@ -26,9 +27,6 @@ export {
   NEAR_ZERO,
   type WeightFormat,
 } from '../numerics/filter-statistics.ts';
-
-/** Columns of what `signHistory` gives for each filter. The sum of ages is in two words, the low one first. */
-export const SIGN_HISTORY_COLUMNS = 4;
 
 /** Invocations that keep a large GPU busy; fewer, longer filters are cut into more parts. */
 const INVOCATIONS = 65_536;
