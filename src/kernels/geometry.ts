@@ -126,7 +126,10 @@ export const hadamard = defineKernel({
 /** Columns of what `signHistory` gives for each filter. The sum of ages is in two words, the low one first. */
 export const SIGN_HISTORY_COLUMNS = 4;
 
-/** Signs of filters against those before and at the start, to u32 [FILTERS, SIGN_HISTORY_COLUMNS]; signs and ages are brought up to date. */
+/**
+ * Signs of filters against those before and at the start, to u32 [FILTERS, SIGN_HISTORY_COLUMNS]; signs and ages are
+ * brought up to date.
+ */
 export const signHistory = defineKernel({
   name: 'geometry/sign_history',
   source: shaders,
