@@ -7,14 +7,10 @@ import { measureActivations } from '../src/geometry/activations.ts';
 import { hammingDistances } from '../src/geometry/distances.ts';
 import { Network, sequential } from '../src/graph/index.ts';
 import { batchNormalization, flatten, quantConv2d, quantDense } from '../src/layers/index.ts';
-import {
-  channelBalance,
-  hammingHistogram,
-  intrinsicDimension,
-  momentDimension,
-} from '../src/reference/dimension.ts';
-import { packSigns } from '../src/reference/pack.ts';
-import { uniform01 } from '../src/reference/random.ts';
+import { intrinsicDimension, momentDimension } from '../src/numerics/dimension.ts';
+import { packSigns } from '../src/numerics/pack.ts';
+import { uniform01 } from '../src/numerics/random.ts';
+import { channelBalance, hammingHistogram } from '../src/reference/dimension.ts';
 import { useGpu } from './helpers/gpu.ts';
 
 /** C(n, r)/2^n for all r: distances of independent fair bits, as if all pairs had been seen. */

@@ -26,7 +26,7 @@ import {
 import * as layers from '../src/layers/index.ts';
 import { batchNormalization, flatten, type Layer, quantDense } from '../src/layers/index.ts';
 import { datasetStatus, loadDataset } from '../src/node/index.ts';
-import { uniform01 } from '../src/reference/random.ts';
+import { uniform01 } from '../src/numerics/random.ts';
 import { binarynet, cnv, lfc, type ModelOptions, mlp, sfc, tfc } from '../src/zoo/index.ts';
 import { useGpu } from './helpers/gpu.ts';
 

@@ -2,13 +2,13 @@
 import { describe, expect, test } from 'vitest';
 import { ShapeError } from '../src/errors.ts';
 import { ProgramBuilder, runOnce } from '../src/gpu/index.ts';
+import { pcg4d } from '../src/numerics/random.ts';
 import { realsFromBytes } from '../src/ops/bytes.ts';
 import { resolveConv2d, signConv2d } from '../src/ops/conv.ts';
 import { signConv2dGradWeights } from '../src/ops/conv-gradients.ts';
 import { packSigns, signMatMul, signMatMulGradWeights } from '../src/ops/dense.ts';
 import { conv2d, conv2dGradWeights } from '../src/reference/conv.ts';
 import { matMul } from '../src/reference/matmul.ts';
-import { pcg4d } from '../src/reference/random.ts';
 import { expectClose, expectSame, Scratch, useGpu } from './helpers/gpu.ts';
 
 const bytesOf = (count: number) => Uint8Array.from({ length: count }, (_, i) => pcg4d(1, 1, i, 0)[0] & 255);

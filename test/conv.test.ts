@@ -13,6 +13,7 @@ import {
   sumSlices,
 } from '../src/kernels/conv-gradients.ts';
 import { candidates, choiceKey } from '../src/kernels/variants.ts';
+import { packSigns } from '../src/numerics/pack.ts';
 import {
   binaryConv2d,
   binaryConv2dConstants,
@@ -30,7 +31,6 @@ import {
   signConv2dGradWeights,
 } from '../src/ops/conv-gradients.ts';
 import * as reference from '../src/reference/conv.ts';
-import { packSigns } from '../src/reference/pack.ts';
 import {
   type ConvolutionCase,
   LARQ_CORNERS,

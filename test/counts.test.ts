@@ -14,7 +14,7 @@ import {
   saveModel,
   sequential,
 } from '../src/index.ts';
-import { uniform01 } from '../src/reference/random.ts';
+import { uniform01 } from '../src/numerics/random.ts';
 import { expectSame, useGpu } from './helpers/gpu.ts';
 
 const binary = { inputQuantizer: 'steSign', kernelQuantizer: 'steSign' } as const;

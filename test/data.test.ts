@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { OptionError, ShapeError } from '../src/errors.ts';
 import { ProgramBuilder, runOnce, type Tensor } from '../src/gpu/index.ts';
+import { pcg4d } from '../src/numerics/random.ts';
 import {
   advanceState,
   decodeTrainState,
@@ -11,7 +12,6 @@ import {
   STATE_WORDS,
 } from '../src/ops/data.ts';
 import * as reference from '../src/reference/data.ts';
-import { pcg4d } from '../src/reference/random.ts';
 import { expectSame, Scratch, useGpu } from './helpers/gpu.ts';
 
 interface Case {

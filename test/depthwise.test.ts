@@ -5,14 +5,14 @@ import { OptionError, ShapeError } from '../src/errors.ts';
 import { ProgramBuilder, sizeOf, type Tensor } from '../src/gpu/index.ts';
 import { type Model, Network, recordForward, sequential, summarize } from '../src/graph/index.ts';
 import { batchNormalization, quantDepthwiseConv2d, quantSeparableConv2d } from '../src/layers/index.ts';
+import { finishReals, finishSigns } from '../src/numerics/epilogue.ts';
+import { packSigns } from '../src/numerics/pack.ts';
+import { uniform01 } from '../src/numerics/random.ts';
 import { binaryConv2d, type Conv2dOptions, resolveConv2d } from '../src/ops/conv.ts';
 import { encodeTrainState } from '../src/ops/data.ts';
 import { FUSED_ACTIVATIONS, fusedBinaryConv2d } from '../src/ops/fused.ts';
 import * as reference from '../src/reference/conv.ts';
 import { conv2d, conv2dGradInput, conv2dGradWeights } from '../src/reference/conv.ts';
-import { finishReals, finishSigns } from '../src/reference/fused.ts';
-import { packSigns } from '../src/reference/pack.ts';
-import { uniform01 } from '../src/reference/random.ts';
 import { expectClose, expectSame, Scratch, useGpu } from './helpers/gpu.ts';
 
 const draw = (count: number, stream: number) =>

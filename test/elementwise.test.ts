@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { OptionError, ShapeError } from '../src/errors.ts';
 import { ProgramBuilder, runOnce, sizeOf, type Tensor } from '../src/gpu/index.ts';
+import { normal } from '../src/numerics/random.ts';
 import { encodeTrainState, STATE_WORDS } from '../src/ops/data.ts';
 import {
   add,
@@ -15,7 +16,6 @@ import {
   fill,
 } from '../src/ops/elementwise.ts';
 import * as reference from '../src/reference/elementwise.ts';
-import { normal } from '../src/reference/random.ts';
 import { expectClose, expectSame, Scratch, useGpu } from './helpers/gpu.ts';
 
 const draw = (count: number, stream: number) =>

@@ -27,9 +27,9 @@ import {
   sign,
   threshold as thresholdLayer,
 } from '../src/layers/index.ts';
+import { uniform01 } from '../src/numerics/random.ts';
 import { affine, threshold } from '../src/ops/inference.ts';
 import * as reference from '../src/reference/inference.ts';
-import { uniform01 } from '../src/reference/random.ts';
 import { cnn, mlp } from '../src/zoo/index.ts';
 import { expectClose, expectSame, Scratch, useGpu } from './helpers/gpu.ts';
 

@@ -15,6 +15,9 @@ import {
 import { needsPadding } from '../src/kernels/conv.ts';
 import { FUSED_REAL, FUSED_SIGNS, fusedReal, fusedSigns } from '../src/kernels/fused.ts';
 import { batchNormalization, binaryConv2d, binaryDense, flatten, quantConv2d } from '../src/layers/index.ts';
+import { clampRange, finishReals, finishSigns } from '../src/numerics/epilogue.ts';
+import { packSigns } from '../src/numerics/pack.ts';
+import { uniform01 } from '../src/numerics/random.ts';
 import {
   type Conv2dOptions,
   conv2dConstants,
@@ -32,14 +35,7 @@ import {
   type SignOutput,
 } from '../src/ops/fused.ts';
 import * as reference from '../src/reference/conv.ts';
-import {
-  clampRange,
-  finishReals,
-  finishSigns,
-  planeConv2d as planeConv2dTwin,
-} from '../src/reference/fused.ts';
-import { packSigns } from '../src/reference/pack.ts';
-import { uniform01 } from '../src/reference/random.ts';
+import { planeConv2d as planeConv2dTwin } from '../src/reference/fused.ts';
 import {
   type ConvolutionCase,
   nameOf as convolutionName,

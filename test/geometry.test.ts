@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { OptionError, ShapeError } from '../src/errors.ts';
-import * as theory from '../src/geometry/closed-forms.ts';
 import {
   bestTernary,
   gaussianDensity,
@@ -13,10 +12,12 @@ import { measureGeometry } from '../src/geometry/measure.ts';
 import { ProgramBuilder, type Shape, sizeOf, type Tensor } from '../src/gpu/index.ts';
 import { initialValues, Network, sequential } from '../src/graph/index.ts';
 import { quantDense } from '../src/layers/index.ts';
+import * as theory from '../src/numerics/closed-forms.ts';
+import { spreadSlope } from '../src/numerics/lines.ts';
+import { packSigns } from '../src/numerics/pack.ts';
+import { normal, uniform01 } from '../src/numerics/random.ts';
 import { angleHistogram, FILTER_STATISTICS, filterGeometry } from '../src/ops/geometry.ts';
 import * as reference from '../src/reference/geometry.ts';
-import { packSigns } from '../src/reference/pack.ts';
-import { normal, uniform01 } from '../src/reference/random.ts';
 import { expectClose, expectSame, Scratch, useGpu } from './helpers/gpu.ts';
 
 const COLUMNS = FILTER_STATISTICS.length;
@@ -368,8 +369,8 @@ describe('filter statistics', () => {
       const sdAngle = Math.sqrt(angles.reduce((sum, x) => sum + (x - mean) ** 2, 0) / 256);
       return { dimension: layers[n]?.shape[1] ?? 0, sdAngle, filters: 256 };
     });
-    expect(Math.abs(reference.spreadSlope(measured).slope + 0.5)).toBeLessThan(0.05);
-    expect(reference.spreadSlope([{ dimension: 27, sdAngle: 3, filters: 9 }]).slope).toBeNaN();
+    expect(Math.abs(spreadSlope(measured).slope + 0.5)).toBeLessThan(0.05);
+    expect(spreadSlope([{ dimension: 27, sdAngle: 3, filters: 9 }]).slope).toBeNaN();
   });
 
   for (const [d, filters] of [

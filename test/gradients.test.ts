@@ -4,9 +4,9 @@ import { ProgramBuilder, type Tensor } from '../src/gpu/index.ts';
 import { initialValues, type Model, Network, recordForward, sequential } from '../src/graph/index.ts';
 import { batchNormalization, flatten, maxPool2d, quantConv2d, quantDense } from '../src/layers/index.ts';
 import { type LossName, type QuantizerName, resolveLoss } from '../src/methods/index.ts';
+import { uniform01 } from '../src/numerics/random.ts';
 import { encodeTrainState, STATE_WORDS } from '../src/ops/data.ts';
 import { loss as recordLoss } from '../src/ops/loss.ts';
-import { uniform01 } from '../src/reference/random.ts';
 import { expectClose, Scratch, useGpu } from './helpers/gpu.ts';
 import { twinStep } from './helpers/twin.ts';
 

@@ -7,7 +7,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { pcg4d } from '../src/reference/random.ts';
+import { pcg4d } from '../src/numerics/random.ts';
 import { buildCli, runCli } from './helpers/cli.ts';
 
 const KILLS = Number(process.env.WEBGPU_BNN_KILLS ?? 8);

@@ -12,11 +12,11 @@ import {
   resolveLoss,
   squaredHinge,
 } from '../src/methods/index.ts';
+import { normal, pcg4d } from '../src/numerics/random.ts';
 import { decodeTrainState, encodeTrainState, STATE_WORDS } from '../src/ops/data.ts';
 import { loss } from '../src/ops/loss.ts';
 import { NO_LABEL } from '../src/reference/data.ts';
 import { loss as referenceLoss, type Targets } from '../src/reference/loss.ts';
-import { normal, pcg4d } from '../src/reference/random.ts';
 import { expectClose, expectSame, Scratch, useGpu } from './helpers/gpu.ts';
 
 /** Of real targets, and nobody's. */

@@ -12,6 +12,7 @@ import {
   SIGN_GRAD_WEIGHTS,
 } from '../src/kernels/gemm.ts';
 import type { Family, Sized } from '../src/kernels/variants.ts';
+import { packSigns } from '../src/numerics/pack.ts';
 import {
   binaryMatMul,
   binaryMatMulGradInput,
@@ -21,7 +22,6 @@ import {
   signMatMulGradWeights,
 } from '../src/ops/dense.ts';
 import * as reference from '../src/reference/matmul.ts';
-import { packSigns } from '../src/reference/pack.ts';
 import { expectClose, expectSame, Scratch, useGpu } from './helpers/gpu.ts';
 import { ShapesAtRunTime } from './helpers/shapes-at-run-time.ts';
 import { Crossing, EVERY_VARIANT } from './helpers/variants.ts';

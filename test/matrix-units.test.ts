@@ -12,6 +12,8 @@ import { BINARY_FORWARD } from '../src/kernels/conv.ts';
 import { BINARY_GRAD_INPUT, BINARY_GRAD_WEIGHTS } from '../src/kernels/conv-gradients.ts';
 import { BINARY_BY_SIDE, SIGN_GRAD_INPUT, SIGN_GRAD_WEIGHTS } from '../src/kernels/gemm.ts';
 import { candidates, defaultOf, type Family } from '../src/kernels/variants.ts';
+import { packSigns } from '../src/numerics/pack.ts';
+import { uniform01 } from '../src/numerics/random.ts';
 import {
   binaryConv2dConstants,
   conv2dConstants,
@@ -22,8 +24,6 @@ import {
 } from '../src/ops/conv.ts';
 import { binaryConv2d, conv2dGradWeights, inputSigns } from '../src/reference/conv.ts';
 import { binaryMatMul, binaryMatMulGradWeights } from '../src/reference/matmul.ts';
-import { packSigns } from '../src/reference/pack.ts';
-import { uniform01 } from '../src/reference/random.ts';
 import { expectClose, expectSame, Scratch, useGpu } from './helpers/gpu.ts';
 
 /** Signs that look random, packed by rows. */

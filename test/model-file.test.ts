@@ -24,7 +24,7 @@ import {
 } from '../src/graph/index.ts';
 import * as layers from '../src/layers/index.ts';
 import { LAYER_KINDS, type Layer, type LayerKind, makeLayer } from '../src/layers/index.ts';
-import { uniform01 } from '../src/reference/random.ts';
+import { uniform01 } from '../src/numerics/random.ts';
 import type { Checkpoint } from '../src/train/index.ts';
 import { binarynet, cnn, mlp } from '../src/zoo/index.ts';
 import { expectSame, useGpu } from './helpers/gpu.ts';

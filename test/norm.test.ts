@@ -16,6 +16,7 @@ import {
   quantConv2d,
   quantDense,
 } from '../src/layers/index.ts';
+import { normal, uniform01 } from '../src/numerics/random.ts';
 import { encodeTrainState, STATE_WORDS } from '../src/ops/data.ts';
 import {
   batchNorm,
@@ -28,7 +29,6 @@ import {
 import { maxPool2d, maxPool2dGrad, type Pool2dOptions } from '../src/ops/pool.ts';
 import * as reference from '../src/reference/norm.ts';
 import { binarize } from '../src/reference/quantize.ts';
-import { normal, uniform01 } from '../src/reference/random.ts';
 import { expectClose, expectSame, Scratch, useGpu } from './helpers/gpu.ts';
 
 interface Case {

@@ -12,7 +12,7 @@ import { Names } from '../src/formats/onnx/names.ts';
 import { exportOnnx, importOnnx, type OnnxNetwork, splitOnnx } from '../src/formats/onnx.ts';
 import { initialValues, Network } from '../src/graph/index.ts';
 import { loadDataset, loadModel } from '../src/node/index.ts';
-import { normal } from '../src/reference/random.ts';
+import { normal } from '../src/numerics/random.ts';
 import { LONGEST_MESSAGE } from './helpers/attack.ts';
 import { expectClose, useGpu } from './helpers/gpu.ts';
 import {

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { importOnnx } from '../src/formats/onnx.ts';
 import { Network } from '../src/graph/index.ts';
-import { normal, uniform01 } from '../src/reference/random.ts';
+import { normal, uniform01 } from '../src/numerics/random.ts';
 import { expectClose, useGpu } from './helpers/gpu.ts';
 import { evaluateOnnx, intoModel, outOfModel } from './helpers/onnx-evaluator.ts';
 import { fileOf, type HandMade } from './helpers/onnx-file.ts';

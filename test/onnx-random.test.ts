@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { importOnnx } from '../src/formats/onnx.ts';
 import { Network } from '../src/graph/index.ts';
-import { normal } from '../src/reference/random.ts';
+import { normal } from '../src/numerics/random.ts';
 import { randomOf } from './helpers/attack.ts';
 import { expectClose, useGpu } from './helpers/gpu.ts';
 import { evaluateHandMade, intoModel, outOfModel, resultOf } from './helpers/onnx-evaluator.ts';

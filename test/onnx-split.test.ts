@@ -29,7 +29,7 @@ import {
   relu,
 } from '../src/layers/index.ts';
 import { requestGpu } from '../src/node/index.ts';
-import { normal, uniform01 } from '../src/reference/random.ts';
+import { normal, uniform01 } from '../src/numerics/random.ts';
 import { expectClose, useGpu } from './helpers/gpu.ts';
 import { evaluateOnnx } from './helpers/onnx-evaluator.ts';
 import { fileOf, message } from './helpers/onnx-file.ts';

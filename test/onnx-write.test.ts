@@ -65,7 +65,7 @@ import {
   threshold,
   transpose,
 } from '../src/layers/index.ts';
-import { normal, uniform01 } from '../src/reference/random.ts';
+import { normal, uniform01 } from '../src/numerics/random.ts';
 import { cnn, mlp } from '../src/zoo/index.ts';
 import { expectClose, useGpu } from './helpers/gpu.ts';
 import { channelsLast, evaluateOnnx } from './helpers/onnx-evaluator.ts';

@@ -6,7 +6,7 @@ import { BnnError, FormatError } from '../src/errors.ts';
 import { importOnnx } from '../src/formats/onnx.ts';
 import { Network, summarize } from '../src/graph/index.ts';
 import { loadDataset } from '../src/node/index.ts';
-import { uniform01 } from '../src/reference/random.ts';
+import { uniform01 } from '../src/numerics/random.ts';
 import { LONGEST_MESSAGE } from './helpers/attack.ts';
 import { expectClose, useGpu } from './helpers/gpu.ts';
 import { fileOf, type HandMade } from './helpers/onnx-file.ts';

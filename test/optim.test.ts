@@ -18,6 +18,8 @@ import {
   sgd,
   steSign,
 } from '../src/methods/index.ts';
+import { packSigns, unpackSigns } from '../src/numerics/pack.ts';
+import { normal, uniform01 } from '../src/numerics/random.ts';
 import { encodeTrainState, STATE_WORDS } from '../src/ops/data.ts';
 import {
   laneWidth,
@@ -26,8 +28,6 @@ import {
   updateBinary,
   updateReal,
 } from '../src/ops/optim.ts';
-import { packSigns, unpackSigns } from '../src/reference/pack.ts';
-import { normal, uniform01 } from '../src/reference/random.ts';
 import { expectClose, expectSame, Scratch, useGpu } from './helpers/gpu.ts';
 
 /** Keeps three values a weight, none of which another optimizer keeps, and reads two numbers a step. */

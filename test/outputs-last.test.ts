@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ShapeError } from '../src/errors.ts';
 import { type Gpu, ProgramBuilder, Tensor } from '../src/gpu/index.ts';
+import { packSigns } from '../src/numerics/pack.ts';
 import { outputsLast, packSignsOutputsLast } from '../src/ops/outputs-last.ts';
-import { packSigns } from '../src/reference/pack.ts';
 import { expectSame, Scratch, useGpu } from './helpers/gpu.ts';
 
 const VALUES = [-1, 0, 2, -0, -1e-40, Number.NaN, 1e-40, -3e38, 0.5, -0.25];

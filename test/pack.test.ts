@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ShapeError } from '../src/errors.ts';
 import { type Gpu, ProgramBuilder, sizeOf } from '../src/gpu/index.ts';
+import { packSigns, unpackSigns } from '../src/numerics/pack.ts';
 import { packSigns as record, unpackSigns as recordUnpack } from '../src/ops/dense.ts';
-import { packSigns, unpackSigns } from '../src/reference/pack.ts';
 import { expectSame, Scratch, useGpu } from './helpers/gpu.ts';
 
 const VALUES = [-1, 0, 2, -0, -1e-40, Number.NaN, 1e-40, -3e38, Number.NEGATIVE_INFINITY];

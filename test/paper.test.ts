@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { OptionError, ShapeError } from '../src/errors.ts';
 import { judgeClaims, type MeasuredLayer, type Measurements } from '../src/geometry/claims.ts';
-import { expectedAngleDegrees, sdAngleDegrees } from '../src/geometry/closed-forms.ts';
 import { fewBitCurves, measureRotationGain, randomAngles, rotationExample } from '../src/geometry/figures.ts';
 import { refitNormalization, withContinuousWeights } from '../src/geometry/refit.ts';
 import { initialValues, Network, sequential } from '../src/graph/index.ts';
@@ -17,8 +16,9 @@ import {
   quantConv2d,
   quantDense,
 } from '../src/layers/index.ts';
-import { densityOf } from '../src/reference/density.ts';
-import { normal } from '../src/reference/random.ts';
+import { expectedAngleDegrees, sdAngleDegrees } from '../src/numerics/closed-forms.ts';
+import { densityOf } from '../src/numerics/density.ts';
+import { normal } from '../src/numerics/random.ts';
 import type { PaperReport } from '../src/reports/paper.ts';
 import { buildCli, runCli } from './helpers/cli.ts';
 import { expectClose, useGpu } from './helpers/gpu.ts';

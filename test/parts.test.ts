@@ -5,6 +5,8 @@ import { partsOf } from '../src/gpu/kernel.ts';
 import { Pace } from '../src/gpu/pace.ts';
 import { BINARY_GRAD_INPUT, BINARY_GRAD_WEIGHTS } from '../src/kernels/conv-gradients.ts';
 import { candidates } from '../src/kernels/variants.ts';
+import { packSigns } from '../src/numerics/pack.ts';
+import { uniform01 } from '../src/numerics/random.ts';
 import { binaryConv2d, conv2d, conv2dConstants, resolveConv2d, signConv2d } from '../src/ops/conv.ts';
 import {
   binaryConv2dGradInput,
@@ -19,8 +21,6 @@ import {
   matMul,
   signMatMul,
 } from '../src/ops/dense.ts';
-import { packSigns } from '../src/reference/pack.ts';
-import { uniform01 } from '../src/reference/random.ts';
 import { expectSame, Scratch, useGpu } from './helpers/gpu.ts';
 import { SPECIFICATIONS } from './helpers/specifications.ts';
 

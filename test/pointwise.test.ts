@@ -29,6 +29,12 @@ import {
   tanh,
   transpose,
 } from '../src/layers/index.ts';
+import { permuteAxes, slicePlaces } from '../src/numerics/axes.ts';
+import { COMBINATIONS, combine as combineOnHost } from '../src/numerics/combine.ts';
+import { CURVES } from '../src/numerics/curves.ts';
+import { quantize as quantizeOnHost } from '../src/numerics/integers.ts';
+import { normal, uniform01 } from '../src/numerics/random.ts';
+import { ROUNDING_MODES } from '../src/numerics/rounding.ts';
 import * as gradients from '../src/ops/gradients.ts';
 import { pad2d, permute, slice, sliceGrad } from '../src/ops/movement.ts';
 import {
@@ -45,7 +51,6 @@ import {
 } from '../src/ops/pointwise.ts';
 import * as moved from '../src/reference/movement.ts';
 import * as reference from '../src/reference/pointwise.ts';
-import { normal, uniform01 } from '../src/reference/random.ts';
 import { expectClose, expectSame, Scratch, useGpu } from './helpers/gpu.ts';
 
 const draw = (count: number, stream: number) =>
@@ -137,7 +142,7 @@ describe('kernels against their twins', () => {
       const [steps, zeros] = [Float32Array.of(0.5, 1, -2), Float32Array.of(0, 3, -1)];
       const [scale, zeroPoint] = [tensor(steps, [channels]), tensor(zeros, [channels])];
       let bits = 1;
-      for (const rounding of reference.ROUNDING_MODES) {
+      for (const rounding of ROUNDING_MODES) {
         for (const [signed, narrow] of [
           [true, true],
           [true, false],
@@ -149,7 +154,7 @@ describe('kernels against their twins', () => {
           check(
             JSON.stringify(grid),
             quantize(b, x, { ...grid, scale, zeroPoint }),
-            reference.quantize(xs, steps, zeros, grid),
+            quantizeOnHost(xs, steps, zeros, grid),
           );
         }
       }
@@ -176,7 +181,7 @@ describe('kernels against their twins', () => {
         check(
           `[${shape}] by [${permutation}]`,
           permute(b, tensor(xs, shape), permutation),
-          moved.permute([...xs], shape, permutation),
+          permuteAxes([...xs], shape, permutation),
         );
       }
       const frames = [
@@ -227,7 +232,7 @@ describe('kernels against their twins', () => {
     const near = draw(1000, 5);
     const gs = draw(near.length, 6);
     await compare((b, tensor, check) => {
-      for (const kind of reference.CURVES) {
+      for (const kind of CURVES) {
         const alpha = -0.75;
         check(
           kind,
@@ -294,7 +299,7 @@ describe('kernels against their twins', () => {
         };
         const xs = draw(sizeOf(shape), s);
         const name = `[${shape}] ${JSON.stringify(range)}`;
-        const places = moved.slicePlaces(shape, range);
+        const places = slicePlaces(shape, range);
         check(
           name,
           slice(b, tensor(xs, shape), range),
@@ -332,11 +337,11 @@ describe('kernels against their twins', () => {
       for (const [s, [left, right]] of pairs.entries()) {
         const [xs, ys] = [quarters(sizeOf(left), s), draw(sizeOf(right), s + 9)];
         const [x, y] = [tensor(xs, left), tensor(ys, right)];
-        for (const kind of reference.COMBINATIONS) {
+        for (const kind of COMBINATIONS) {
           check(
             `[${left}] ${kind} [${right}]`,
             combine(b, kind, x, y),
-            reference.combine(kind, xs, left, ys, right),
+            combineOnHost(kind, xs, left, ys, right),
             1e-5,
           );
         }
@@ -511,7 +516,7 @@ describe('layers', () => {
       [bent, reference.curveGrad('leakyRelu', gs, xs, 0.5)],
       [curved, reference.curveGrad('tanh', gs, xs)],
       [cut, Float32Array.from(xs, (_, i) => (i % 6 < 4 ? 0 : (gs[2 * Math.floor(i / 6) + (i % 2)] ?? 0)))],
-      [turned, moved.permute([...gs], [2, 2, 3], [0, 2, 1])],
+      [turned, permuteAxes([...gs], [2, 2, 3], [0, 2, 1])],
     ];
     for (const [got, wanted] of checks) {
       if (got === undefined) throw new Error('no gradient');

@@ -4,6 +4,7 @@ import { OptionError, ShapeError } from '../src/errors.ts';
 import { ProgramBuilder, sizeOf, type Tensor } from '../src/gpu/index.ts';
 import { Network, sequential } from '../src/graph/index.ts';
 import { maxPool2d as maxPool2dLayer, sign, signPool2d as signPool2dLayer } from '../src/layers/index.ts';
+import { packSigns } from '../src/numerics/pack.ts';
 import {
   averagePool2d,
   averagePool2dGrad,
@@ -15,7 +16,6 @@ import {
   resolvePool2d,
   signPool2d,
 } from '../src/ops/pool.ts';
-import { packSigns } from '../src/reference/pack.ts';
 import * as reference from '../src/reference/pool.ts';
 import { expectClose, expectSame, Scratch, useGpu } from './helpers/gpu.ts';
 

@@ -2,7 +2,6 @@
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
 import { describe, expect, test } from 'vitest';
 import { OptionError, ShapeError } from '../src/errors.ts';
-import { alignedCorrelation, LIMIT_COSINE, signChangeShare } from '../src/geometry/closed-forms.ts';
 import {
   type Comparisons,
   measureProportionality,
@@ -18,6 +17,15 @@ import {
   quantDense,
   sign as signLayer,
 } from '../src/layers/index.ts';
+import { alignedCorrelation, LIMIT_COSINE, signChangeShare } from '../src/numerics/closed-forms.ts';
+import {
+  mergeMoments,
+  NO_PAIRS,
+  type PairMoments,
+  proportionality,
+} from '../src/numerics/proportionality.ts';
+import { normal } from '../src/numerics/random.ts';
+import * as spectrum from '../src/numerics/spectrum.ts';
 import { type Conv2dOptions, resolveConv2d } from '../src/ops/conv.ts';
 import {
   addToPairHistogram,
@@ -32,8 +40,6 @@ import { filterGeometry } from '../src/reference/geometry.ts';
 import { matMul } from '../src/reference/matmul.ts';
 import { normalize } from '../src/reference/norm.ts';
 import * as reference from '../src/reference/proportionality.ts';
-import { normal } from '../src/reference/random.ts';
-import * as spectrum from '../src/reference/spectrum.ts';
 import { mlp } from '../src/zoo/index.ts';
 import { expectClose, expectSame, Scratch, useGpu } from './helpers/gpu.ts';
 
@@ -84,9 +90,9 @@ describe('kernels', () => {
       const expected = reference.pairMoments(x, y, rows, columns);
       const what = `${name} [${shape}]`;
       for (const [column, moments] of measured.entries()) {
-        const wanted = expected[column] ?? reference.NO_PAIRS;
+        const wanted = expected[column] ?? NO_PAIRS;
         const scale = Math.sqrt(wanted.squaresX * wanted.squaresY);
-        const close = (key: keyof reference.PairMoments, size: number) => {
+        const close = (key: keyof PairMoments, size: number) => {
           const error = Math.abs(moments[key] - wanted[key]);
           if (!(error <= 1e-4 * size)) expect.fail(`${what}: ${key} ${moments[key]}, not ${wanted[key]}`);
         };
@@ -128,7 +134,7 @@ describe('kernels', () => {
     ];
     const whole = reference.pairMoments(x, y, rows, columns);
     const cuts = [0, 1, 100, 100, 299, 300];
-    let merged = whole.map(() => reference.NO_PAIRS);
+    let merged = whole.map(() => NO_PAIRS);
     for (const [at, end] of cuts.slice(1).entries()) {
       const range = [(cuts[at] ?? 0) * columns, end * columns] as const;
       const parts = reference.pairMoments(
@@ -138,19 +144,19 @@ describe('kernels', () => {
         columns,
       );
       if (range[1] > range[0]) {
-        merged = merged.map((moments, i) => reference.mergeMoments(moments, parts[i] ?? reference.NO_PAIRS));
+        merged = merged.map((moments, i) => mergeMoments(moments, parts[i] ?? NO_PAIRS));
       }
     }
     for (const [column, wanted] of whole.entries()) {
-      const got = merged[column] ?? reference.NO_PAIRS;
+      const got = merged[column] ?? NO_PAIRS;
       expectClose(Object.values(got), Object.values(wanted), 1e-10);
     }
   });
 
   test('what does not vary has no correlation', () => {
     const of = (x: Draw, y: Draw) => {
-      const [moments = reference.NO_PAIRS] = reference.pairMoments(fill(50, x), fill(50, y), 50, 1);
-      return reference.proportionality(moments);
+      const [moments = NO_PAIRS] = reference.pairMoments(fill(50, x), fill(50, y), 50, 1);
+      return proportionality(moments);
     };
     expect(of(() => 3, gaussian(1)).r).toBeNaN();
     expect(of(gaussian(1), () => -2).slope).toBeNaN();
@@ -163,7 +169,7 @@ describe('kernels', () => {
       r: expect.closeTo(-1, 6),
       signChange: 1,
     });
-    expect(reference.proportionality(reference.NO_PAIRS).signChange).toBeNaN();
+    expect(proportionality(NO_PAIRS).signChange).toBeNaN();
   });
 
   test('histograms of pairs count every pair in its cell, and add up over calls', async () => {
@@ -453,7 +459,7 @@ describe('in a network', () => {
           if (pair === undefined || comparison === undefined) continue;
           const [x = [], y = []] = pair;
           const moments = reference.pairMoments(x, y, per, filters);
-          const wanted = moments.map(reference.proportionality);
+          const wanted = moments.map(proportionality);
           const what = `${name} ${key}`;
           expectClose(
             comparison.r,
@@ -474,9 +480,7 @@ describe('in a network', () => {
             what,
           );
           expect(comparison.meanR).toBeCloseTo(wanted.reduce((sum, { r }) => sum + r, 0) / filters, 4);
-          const pooled = reference.proportionality(
-            moments.reduce(reference.mergeMoments, reference.NO_PAIRS),
-          );
+          const pooled = proportionality(moments.reduce(mergeMoments, NO_PAIRS));
           expectClose([comparison.pooled.r, comparison.pooled.slope], [pooled.r, pooled.slope], 1e-4, what);
           expect(comparison.undefinedFilters).toBe(0);
           // Four standard deviations of the first batch hold nearly all of the pairs.

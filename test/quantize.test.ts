@@ -12,8 +12,8 @@ import {
   steSign,
   swishSign,
 } from '../src/methods/index.ts';
+import { packSigns } from '../src/numerics/pack.ts';
 import { binarize, binarizeGrad } from '../src/ops/quantize.ts';
-import { packSigns } from '../src/reference/pack.ts';
 import { expectClose, expectSame, Scratch, useGpu } from './helpers/gpu.ts';
 
 /** A piecewise polynomial that nobody ships. */

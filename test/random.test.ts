@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { linkShader } from '../shaders/link.ts';
 import { defineKernel, runOnce } from '../src/gpu/index.ts';
-import { feistelHalfBits, normal, pcg4d, permute, uniform01 } from '../src/reference/random.ts';
+import { feistelHalfBits, normal, pcg4d, permute, uniform01 } from '../src/numerics/random.ts';
 import { expectSame, Scratch, useGpu } from './helpers/gpu.ts';
 
 /** Draws everything `lib/random.wgsl` offers, one index an invocation. */

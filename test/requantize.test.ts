@@ -4,8 +4,8 @@ import { OptionError } from '../src/errors.ts';
 import { runOnce } from '../src/gpu/index.ts';
 import { Network, sequential } from '../src/graph/index.ts';
 import { requantize as requantizeLayer } from '../src/layers/index.ts';
+import { uniform01 } from '../src/numerics/random.ts';
 import { requantize } from '../src/ops/requantize.ts';
-import { uniform01 } from '../src/reference/random.ts';
 import * as reference from '../src/reference/requantize.ts';
 import { expectSame, Scratch, useGpu } from './helpers/gpu.ts';
 

@@ -13,11 +13,11 @@ import {
   quantDense,
 } from '../src/layers/index.ts';
 import { crossEntropy } from '../src/methods/index.ts';
+import { normal } from '../src/numerics/random.ts';
+import * as reference from '../src/numerics/rotation.ts';
 import { encodeTrainState, STATE_WORDS } from '../src/ops/data.ts';
 import { loss as recordLoss } from '../src/ops/loss.ts';
 import { rotatedSigns, rotateFilters, unrotateFilters } from '../src/ops/rotation.ts';
-import { normal } from '../src/reference/random.ts';
-import * as reference from '../src/reference/rotation.ts';
 import { Trainer } from '../src/train/index.ts';
 import { quadrants } from './helpers/data.ts';
 import { expectClose, Scratch, useGpu } from './helpers/gpu.ts';

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { OptionError, ShapeError } from '../src/errors.ts';
 import { ProgramBuilder } from '../src/gpu/index.ts';
+import { normal } from '../src/numerics/random.ts';
+import { rotate, walshHadamard } from '../src/numerics/rotation.ts';
 import { FILTER_STATISTICS, filterGeometry } from '../src/ops/geometry.ts';
 import { rotateFilters } from '../src/ops/rotation.ts';
 import * as geometry from '../src/reference/geometry.ts';
-import { normal } from '../src/reference/random.ts';
-import { rotate, walshHadamard } from '../src/reference/rotation.ts';
 import { expectClose, Scratch, useGpu } from './helpers/gpu.ts';
 
 /** Rows of x_i = e^{k (i - d/2)} g_i, k = 0.1: far from rotation-invariant. */

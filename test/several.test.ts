@@ -24,7 +24,7 @@ import {
   sign,
   subtract,
 } from '../src/layers/index.ts';
-import { uniform01 } from '../src/reference/random.ts';
+import { uniform01 } from '../src/numerics/random.ts';
 import { Trainer } from '../src/train/index.ts';
 import { expectSame, useGpu } from './helpers/gpu.ts';
 

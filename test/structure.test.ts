@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { ShapeError } from '../src/errors.ts';
-import { randomGramParticipation } from '../src/geometry/closed-forms.ts';
 import { ProgramBuilder, type Tensor } from '../src/gpu/index.ts';
+import { randomGramParticipation } from '../src/numerics/closed-forms.ts';
+import { packSigns } from '../src/numerics/pack.ts';
+import { normal, pcg4d } from '../src/numerics/random.ts';
 import { entropyOf, filterPairs, kernelPatterns, summarizePairs } from '../src/ops/structure.ts';
-import { packSigns } from '../src/reference/pack.ts';
-import { normal, pcg4d } from '../src/reference/random.ts';
 import * as reference from '../src/reference/structure.ts';
 import { expectClose, Scratch, useGpu } from './helpers/gpu.ts';
 

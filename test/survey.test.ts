@@ -16,8 +16,9 @@ import { encodeSafetensors, type SafetensorsInput } from '../src/formats/safeten
 import { filtersAlong } from '../src/geometry/axis.ts';
 import { FilterSurvey, type StoredFilters, type StoredFormat } from '../src/geometry/survey.ts';
 import { openModel } from '../src/node/safetensors.ts';
+import { normal } from '../src/numerics/random.ts';
+import { summarizePairs } from '../src/numerics/structure.ts';
 import * as reference from '../src/reference/geometry.ts';
-import { normal } from '../src/reference/random.ts';
 import * as structure from '../src/reference/structure.ts';
 import type { GeometryReport } from '../src/reports/geometry.ts';
 import { buildCli, runCli } from './helpers/cli.ts';
@@ -266,7 +267,7 @@ describe('measuring', () => {
       ] as const) {
         const { pairs, patterns, ...rest } = await measure(comparing, [...shape], format, data);
         expect(rest).toEqual(await measure(plain, [...shape], format, data));
-        const expected = structure.summarizePairs(rows, 30);
+        const expected = summarizePairs(rows, 30);
         expect(pairs).toMatchObject({ duplicates: 1, negatedDuplicates: 1, largestCosine: 1 });
         expect(pairs?.participation).toBeCloseTo(expected.participation, 3);
         expect(pairs?.sdCosine).toBeCloseTo(expected.sdCosine, 5);

@@ -8,8 +8,8 @@ import { ProgramBuilder } from '../src/gpu/index.ts';
 import { initialValues, sequential } from '../src/graph/index.ts';
 import { batchNormalization, flatten, quantConv2d, quantDense } from '../src/layers/index.ts';
 import { requestGpu } from '../src/node/gpu.ts';
+import { packSigns, unpackSigns } from '../src/numerics/pack.ts';
 import { signHistory } from '../src/ops/geometry.ts';
-import { packSigns, unpackSigns } from '../src/reference/pack.ts';
 import { signHistory as reference } from '../src/reference/sign-history.ts';
 import { type Checkpoint, Trainer, type TrainerOptions } from '../src/train/index.ts';
 

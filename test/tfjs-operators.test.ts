@@ -11,7 +11,7 @@ import {
   lceQuantize,
   registerOperators,
 } from '../src/interop/tfjs/index.ts';
-import { packSigns } from '../src/reference/pack.ts';
+import { packSigns } from '../src/numerics/pack.ts';
 import { expectClose, expectSame } from './helpers/gpu.ts';
 import { type BackendName, on, useTensorFlow, values } from './helpers/tfjs.ts';
 
@@ -126,6 +126,15 @@ const GRID: readonly Convolution[] = [
     dilations: [1, 1],
     padding: 'same',
     padValues: 0,
+  },
+  // Groups that begin within a word.
+  {
+    input: [1, 4, 4, 40],
+    filter: [6, 2, 2, 20],
+    strides: [1, 1],
+    dilations: [1, 1],
+    padding: 'same',
+    padValues: 1,
   },
 ];
 const nameOf = ({ input, filter, strides, dilations, padding, padValues }: Convolution) =>

@@ -23,7 +23,7 @@ import {
   sigmoid,
 } from '../src/layers/index.ts';
 import { loadModel } from '../src/node/index.ts';
-import { uniform01 } from '../src/reference/random.ts';
+import { uniform01 } from '../src/numerics/random.ts';
 import { cnn, mlp } from '../src/zoo/index.ts';
 import { expectClose, expectSame, useGpu } from './helpers/gpu.ts';
 

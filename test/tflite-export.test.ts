@@ -59,7 +59,7 @@ import {
   threshold,
   transpose,
 } from '../src/layers/index.ts';
-import { uniform01 } from '../src/reference/random.ts';
+import { uniform01 } from '../src/numerics/random.ts';
 import { cnn, mlp } from '../src/zoo/index.ts';
 import { walk } from './helpers/flat-walk.ts';
 import { expectClose, expectSame, useGpu } from './helpers/gpu.ts';

@@ -10,7 +10,7 @@ import { FormatError } from '../src/errors.ts';
 import { importTflite } from '../src/formats/tflite/index.ts';
 import { Network } from '../src/graph/index.ts';
 import { loadModel } from '../src/node/index.ts';
-import { uniform01 } from '../src/reference/random.ts';
+import { uniform01 } from '../src/numerics/random.ts';
 import { expectClose, expectSame, useGpu } from './helpers/gpu.ts';
 import { assemble, type FileSpec, type TensorSpec, TfliteSketch } from './helpers/tflite.ts';
 import { evaluate } from './helpers/tflite-reference.ts';

@@ -8,7 +8,7 @@ import { FormatError } from '../src/errors.ts';
 import { importTflite } from '../src/formats/tflite/index.ts';
 import type { Gpu } from '../src/gpu/index.ts';
 import { isPacked, Network } from '../src/graph/index.ts';
-import { uniform01 } from '../src/reference/random.ts';
+import { uniform01 } from '../src/numerics/random.ts';
 import { useGpu } from './helpers/gpu.ts';
 import { assemble, type FileSpec, type TensorSpec, TfliteSketch } from './helpers/tflite.ts';
 import { evaluate } from './helpers/tflite-reference.ts';

@@ -21,7 +21,7 @@ import {
 } from '../src/layers/index.ts';
 import type { QuantizerName } from '../src/methods/index.ts';
 import { requestGpu } from '../src/node/gpu.ts';
-import { packSigns } from '../src/reference/pack.ts';
+import { packSigns } from '../src/numerics/pack.ts';
 import { type Checkpoint, Trainer, type TrainerOptions } from '../src/train/index.ts';
 import { mlp } from '../src/zoo/index.ts';
 import { quadrants } from './helpers/data.ts';

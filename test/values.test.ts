@@ -18,7 +18,7 @@ import {
   quantConv2d,
   quantDense,
 } from '../src/layers/index.ts';
-import { uniform01 } from '../src/reference/random.ts';
+import { uniform01 } from '../src/numerics/random.ts';
 import { expectSame, useGpu } from './helpers/gpu.ts';
 
 const BINARY = { kernelQuantizer: 'steSign', inputQuantizer: 'steSign' } as const;

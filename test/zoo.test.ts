@@ -13,7 +13,7 @@ import {
   sign,
 } from '../src/layers/index.ts';
 import { scheduledAt } from '../src/methods/index.ts';
-import { uniform01 } from '../src/reference/random.ts';
+import { uniform01 } from '../src/numerics/random.ts';
 import { Trainer } from '../src/train/index.ts';
 import { cnv, lfc, MODEL_NAMES, modelByName, sfc, tfc } from '../src/zoo/index.ts';
 import { useGpu } from './helpers/gpu.ts';

@@ -1,4 +1,4 @@
-// Counter-based random numbers, bit for bit those of src/reference/random.ts (sources are named there).
+// Counter-based random numbers, bit for bit those of src/numerics/random.ts (sources are named there).
 const STREAM_AUGMENT = 0x6175676du;
 const STREAM_SHUFFLE = 0x73687566u;
 const FEISTEL_ROUNDS = 6u;

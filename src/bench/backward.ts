@@ -114,10 +114,10 @@ export function recordGradient(
 }
 
 function geometryOf(product: Product) {
-  const geometry = { padding: 'same', padValue: product.padValue } as const;
+  const windows = { padding: 'same', padValue: product.padValue } as const;
   return {
-    input: { ...geometry, inputShape: product.a },
-    weights: { ...geometry, filterShape: product.w },
+    input: { ...windows, inputShape: product.a },
+    weights: { ...windows, filterShape: product.w },
   };
 }
 

@@ -1,8 +1,8 @@
 /** The statistics of latent filters, each weight read once, beside a plain loop on the host. */
 import { GpuValidationError } from '../errors.ts';
 import { type Gpu, ProgramBuilder } from '../gpu/index.ts';
+import { normal } from '../numerics/random.ts';
 import * as ops from '../ops/index.ts';
-import { normal } from '../reference/random.ts';
 import type { Ceilings } from './ceilings.ts';
 import { Job, type Timing, timeJob, timeOnGpu, timing } from './measure.ts';
 import { plainStatistics } from './plain.ts';

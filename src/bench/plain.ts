@@ -1,5 +1,5 @@
 /** The statistics of filters as anyone would write them for the host: one loop over a typed array, on one thread. */
-import { NEAR_ZERO, SATURATED } from '../reference/geometry.ts';
+import { NEAR_ZERO, SATURATED } from '../numerics/filter-statistics.ts';
 
 /** Columns of `FILTER_STATISTICS`. */
 const COLUMNS = 12;

@@ -72,7 +72,7 @@ export async function benchProduct(
   const outShape = outputOf(product);
   using binaryOut = gpu.tensor('binary result', outShape, 'f32');
   using floatOut = gpu.tensor('float result', outShape, 'f32');
-  const geometry = { padding: 'same', padValue: product.padValue } as const;
+  const windows = { padding: 'same', padValue: product.padValue } as const;
   using binaryJob = await binaryForm(gpu, product, ceilings, aBits, wBits, binaryOut);
   using floatJob = await inParts(
     gpu,
@@ -80,7 +80,7 @@ export async function benchProduct(
     [a, floatOut],
     milliseconds(product, ceilings, 'float'),
     (builder, [x, out]) => {
-      if (product.kind === 'conv') ops.conv2d(builder, x, w, { ...geometry, out });
+      if (product.kind === 'conv') ops.conv2d(builder, x, w, { ...windows, out });
       else ops.matMul(builder, x, w, { transposeB: true, out });
     },
   );
@@ -161,8 +161,8 @@ export function recordProduct(
   w: Tensor,
   out?: Tensor,
 ): Tensor {
-  const geometry = { padding: 'same', padValue: product.padValue, out } as const;
-  return product.kind === 'conv' ? ops.binaryConv2d(b, a, w, geometry) : ops.binaryMatMul(b, a, w, { out });
+  const windows = { padding: 'same', padValue: product.padValue, out } as const;
+  return product.kind === 'conv' ? ops.binaryConv2d(b, a, w, windows) : ops.binaryMatMul(b, a, w, { out });
 }
 
 export function outputOf({ kind, a, w }: Product): Shape {

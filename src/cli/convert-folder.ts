@@ -5,7 +5,7 @@ import { BnnError, FormatError, StorageError } from '../errors.ts';
 import { encodeBnnPynq, type Gpu, type LoadedModel, sizeOf } from '../index.ts';
 import { storageError } from '../node/files.ts';
 import { loadModel } from '../node/index.ts';
-import { uniform01 } from '../reference/random.ts';
+import { uniform01 } from '../numerics/random.ts';
 import { bytesText } from '../reports/words.ts';
 import type { ReadableModel } from './imported.ts';
 

@@ -16,7 +16,7 @@ import {
 } from '../index.ts';
 import { writeFileAtomic } from '../node/files.ts';
 import { loadModel } from '../node/index.ts';
-import { uniform01 } from '../reference/random.ts';
+import { uniform01 } from '../numerics/random.ts';
 import { bytesText } from '../reports/words.ts';
 import { convertToFolder } from './convert-folder.ts';
 import { MODEL_ARGUMENT, type ReadableModel, readModel } from './imported.ts';

@@ -28,7 +28,7 @@ import {
   withContinuousWeights,
 } from '../index.ts';
 import { writeFileAtomic } from '../node/index.ts';
-import { densityOf } from '../reference/density.ts';
+import { densityOf } from '../numerics/density.ts';
 import { type PaperReport, renderPaper } from '../reports/paper.ts';
 import type { PaperLayer } from '../reports/paper-figures.ts';
 import type { RunOptions } from '../reports/story.ts';

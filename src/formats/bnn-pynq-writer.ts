@@ -18,7 +18,7 @@ import {
   packedValue,
 } from '../graph/index.ts';
 import { DEFAULT_EPSILON, type QuantizeOptions } from '../layers/index.ts';
-import { quantize } from '../reference/pointwise.ts';
+import { quantize } from '../numerics/integers.ts';
 import { readBnnPynq } from './bnn-pynq.ts';
 import {
   addressOf,

@@ -3,11 +3,11 @@ import { plainBytes } from '../bytes.ts';
 import { Owner } from '../dispose.ts';
 import type { Gpu } from '../gpu/index.ts';
 import { sizeOf } from '../gpu/index.ts';
-import { Network, type RankedClass, rankClasses } from '../graph/index.ts';
-import type { LoadedModel } from './load.ts';
+import { type Model, Network, type ParameterValues, type RankedClass, rankClasses } from '../graph/index.ts';
 import {
   chosenPixels,
   describePixels,
+  type IntegerGrid,
   type PixelEncoding,
   type PixelRange,
   resolvePixels,
@@ -37,10 +37,23 @@ export interface Classification {
 }
 
 /** What a classifier needs of a loaded model. */
-export type ClassifierModel = Pick<
-  LoadedModel,
-  'model' | 'values' | 'classes' | 'pixels' | 'grid' | 'prepare'
->;
+export interface ClassifierModel {
+  readonly model: Model;
+  readonly values: ParameterValues;
+  /** Names of the outputs, where the file names them. */
+  readonly classes: readonly string[] | undefined;
+  /** How the network takes the bytes of an image, where the file says it. */
+  readonly pixels: PixelEncoding | undefined;
+  /** Of a network that takes 8-bit integers for reals: a range of pixels by name is one of the reals. */
+  readonly grid?: IntegerGrid | undefined;
+  /**
+   * Bytes of images to what the network takes.
+   * @param pixels u8 [count, height, width, channels]
+   * @param encoding a range by name, or the numbers that the network takes; default: what the file says
+   * @throws ShapeError unless the images are whole; OptionError where neither the file nor the caller says the encoding
+   */
+  prepare(pixels: Uint8Array, encoding?: PixelRange | PixelEncoding): Float32Array<ArrayBuffer>;
+}
 
 export class Classifier extends Owner {
   readonly loaded: ClassifierModel;

@@ -2,13 +2,13 @@
 import { OptionError } from '../errors.ts';
 import { runOnce, sizeOf, wordsFor } from '../gpu/index.ts';
 import { type Network, recordForward } from '../graph/index.ts';
-import { packSigns, unpackSigns } from '../ops/dense.ts';
 import {
   balanceOf,
   type ChannelBalance,
   intrinsicDimension,
   momentDimension,
-} from '../reference/dimension.ts';
+} from '../numerics/dimension.ts';
+import { packSigns, unpackSigns } from '../ops/dense.ts';
 import { hammingDistances } from './distances.ts';
 
 export interface ActivationGeometry extends ChannelBalance {

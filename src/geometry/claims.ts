@@ -2,8 +2,14 @@
  * What Anderson & Berg, "The High-Dimensional Geometry of Binary Neural Networks" (ICLR 2018), claims of trained
  * networks, beside what was measured, with a verdict each. Pure arithmetic: the verdicts follow from the numbers.
  */
-import { spreadSlope } from '../reference/geometry.ts';
-import { expectedAngleDegrees, LIMIT_ANGLE_DEGREES, LIMIT_COSINE, sdAngleDegrees } from './closed-forms.ts';
+
+import {
+  expectedAngleDegrees,
+  LIMIT_ANGLE_DEGREES,
+  LIMIT_COSINE,
+  sdAngleDegrees,
+} from '../numerics/closed-forms.ts';
+import { spreadSlope } from '../numerics/lines.ts';
 import type { RandomAngles, RotatedAngles } from './figures.ts';
 
 export interface MeanOfFilters {

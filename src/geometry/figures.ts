@@ -1,19 +1,19 @@
 /** The measured sides of the figures about vectors and their signs (Anderson & Berg 2018): random ones, rotated ones. */
 import { type Gpu, runOnce, type Tensor } from '../gpu/index.ts';
 import type { Network } from '../graph/index.ts';
-import { angleHistogram, DENSITY_RANGE, filterGeometry, weightDensity } from '../ops/geometry.ts';
-import { rotateFilters } from '../ops/rotation.ts';
-import { normal } from '../reference/random.ts';
-import { paddedLength } from '../reference/rotation.ts';
 import {
   expectedAngleDegrees,
   expectedCosine,
   sdAngleDegrees,
   sdCosine,
   ternaryCosine,
-} from './closed-forms.ts';
+} from '../numerics/closed-forms.ts';
+import { standardError } from '../numerics/mean.ts';
+import { normal } from '../numerics/random.ts';
+import { paddedLength } from '../numerics/rotation.ts';
+import { angleHistogram, DENSITY_RANGE, filterGeometry, weightDensity } from '../ops/geometry.ts';
+import { rotateFilters } from '../ops/rotation.ts';
 import { anglesOfFilters, gaussianDensity, residualAngles, ternaryAngle } from './curves.ts';
-import { standardError } from './mean.ts';
 import { columnOf, moments } from './measure.ts';
 
 const DEGREES = 180 / Math.PI;

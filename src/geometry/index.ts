@@ -1,3 +1,4 @@
+export * from '../numerics/closed-forms.ts';
 export { type ActivationGeometry, measureActivations } from './activations.ts';
 export { filtersAlong } from './axis.ts';
 export {
@@ -8,7 +9,6 @@ export {
   type Measurements,
   type Verdict,
 } from './claims.ts';
-export * from './closed-forms.ts';
 export * from './curves.ts';
 export {
   type FewBitCurves,

@@ -2,8 +2,8 @@
 import { runOnce, type Shape, sizeOf } from '../gpu/index.ts';
 import type { Network } from '../graph/index.ts';
 import type { Parameter } from '../layers/index.ts';
+import { expectedAngleDegrees } from '../numerics/closed-forms.ts';
 import { FILTER_STATISTICS, type FilterStatistic, filterGeometry } from '../ops/geometry.ts';
-import { expectedAngleDegrees } from './closed-forms.ts';
 
 export interface LayerGeometry {
   /** `layer/parameter`. */

@@ -1,9 +1,7 @@
 /** The covariance of what a layer's filters see, and how the filters lie in it. */
 import { type Gpu, type ProgramBuilder, runOnce, sizeOf, type Tensor } from '../gpu/index.ts';
-import { resolveConv2d } from '../ops/conv.ts';
-import { matMul, unpackSigns } from '../ops/dense.ts';
-import { addInto, biasGrad } from '../ops/elementwise.ts';
-import { samplePatches } from '../ops/proportionality.ts';
+import { alignedCorrelation } from '../numerics/closed-forms.ts';
+import { meanOf } from '../numerics/mean.ts';
 import {
   covarianceOf,
   effectiveRank,
@@ -11,9 +9,11 @@ import {
   powerIteration,
   symmetricEigenvalues,
   trace,
-} from '../reference/spectrum.ts';
-import { alignedCorrelation } from './closed-forms.ts';
-import { meanOf } from './mean.ts';
+} from '../numerics/spectrum.ts';
+import { resolveConv2d } from '../ops/conv.ts';
+import { matMul, unpackSigns } from '../ops/dense.ts';
+import { addInto, biasGrad } from '../ops/elementwise.ts';
+import { samplePatches } from '../ops/proportionality.ts';
 import type { BinaryLayer, Operand } from './operands.ts';
 
 /** What a layer's filters see: the covariance C of its input patches, and how the filters lie in it. */

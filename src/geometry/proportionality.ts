@@ -8,6 +8,7 @@ import { DISPOSE, Owner } from '../dispose.ts';
 import { OptionError, ShapeError } from '../errors.ts';
 import { describe, ProgramBuilder, runOnce, type Shape, sizeOf, Tensor } from '../gpu/index.ts';
 import { type Network, recordForward } from '../graph/index.ts';
+import { meanOf, standardError } from '../numerics/mean.ts';
 import { FILTER_STATISTICS, type FilterStatistic, filterGeometry } from '../ops/geometry.ts';
 import {
   addToPairHistogram,
@@ -22,7 +23,6 @@ import {
   proportionality,
 } from '../ops/proportionality.ts';
 import { assertKnownOptions, namesOf } from '../options.ts';
-import { meanOf, standardError } from './mean.ts';
 import { type BinaryLayer, COMPARISONS, dotProducts, operandOf, shuffled, windowOf } from './operands.ts';
 import { addPatches, type PatchCovariance, patchCovariance, type Scatter } from './patch-covariance.ts';
 

@@ -6,6 +6,8 @@
 import { Owner } from '../dispose.ts';
 import { MemoryPlanError, OptionError } from '../errors.ts';
 import { Arena, assertGpu, type Gpu, ProgramBuilder, sizeOf, Tensor } from '../gpu/index.ts';
+import { expectedAngleDegrees, sdAngleDegrees } from '../numerics/closed-forms.ts';
+import { paddedLength } from '../numerics/rotation.ts';
 import { packSigns } from '../ops/dense.ts';
 import {
   ANGLE_BINS,
@@ -28,8 +30,6 @@ import {
   summarizePairs,
 } from '../ops/structure.ts';
 import { assertKnownOptions, namesOf } from '../options.ts';
-import { paddedLength } from '../reference/rotation.ts';
-import { expectedAngleDegrees, sdAngleDegrees } from './closed-forms.ts';
 import { bestTernary, type Density, leastSquaresTwoBits, residualAngles } from './curves.ts';
 
 /** How the weights of a file lie in it. */

@@ -11,11 +11,11 @@ import { Owner } from '../dispose.ts';
 import { DisposedError, FormatError } from '../errors.ts';
 import { BUFFER_USAGE, Gpu, type Program, ProgramBuilder, type Shape, type Tensor } from '../gpu/index.ts';
 import type { Network } from '../graph/index.ts';
+import { SIGN_HISTORY_COLUMNS } from '../kernels/geometry.ts';
 import type { Parameter } from '../layers/index.ts';
+import { packSigns } from '../numerics/pack.ts';
 import { filterGeometry, signHistory } from '../ops/geometry.ts';
 import { assertKnownOptions, assertPresent, namesOf } from '../options.ts';
-import { packSigns } from '../reference/pack.ts';
-import { SIGN_HISTORY_COLUMNS } from '../reference/sign-history.ts';
 import { type LayerGeometry, layerGeometry } from './measure.ts';
 
 /** The geometry of a layer at one step of a training. */

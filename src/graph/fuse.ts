@@ -12,7 +12,8 @@ import {
   signPool2d,
 } from '../layers/index.ts';
 import { renamed } from '../layers/layer.ts';
-import { apply, type GraphNode, input, type Model, type ModelLayer, model } from './model.ts';
+import { apply, type GraphNode, input, model } from './build.ts';
+import type { Model, ModelLayer } from './model.ts';
 import { isIntegerProduct } from './signs.ts';
 import { isPacked, type ParameterValue, type ParameterValues } from './values.ts';
 

@@ -1,3 +1,4 @@
+export { apply, type GraphNode, type GraphNodes, input, model, sequential } from './build.ts';
 export { type RankedClass, rankClasses } from './classify.ts';
 export {
   type FoldedModel,
@@ -8,17 +9,11 @@ export {
 } from './fold.ts';
 export { type FusedLayer, type FuseOptions, fuseLayers } from './fuse.ts';
 export {
-  apply,
   assertOneInputAndOutput,
-  type GraphNode,
-  type GraphNodes,
-  input,
   type Model,
   type ModelInput,
   type ModelLayer,
   type ModelOutput,
-  model,
-  sequential,
 } from './model.ts';
 export {
   initialValues,

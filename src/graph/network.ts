@@ -27,9 +27,9 @@ import {
   toFloats,
 } from '../gpu/index.ts';
 import { declareParameter, type Parameter, type ParameterSpec } from '../layers/index.ts';
+import { normal, STREAMS, uniform01 } from '../numerics/random.ts';
 import { packSigns, unpackSigns } from '../ops/dense.ts';
 import { assertKnownOptions, assertPresent } from '../options.ts';
-import { normal, STREAMS, uniform01 } from '../reference/random.ts';
 import type { Model, ModelInput } from './model.ts';
 import { recordPass } from './record.ts';
 import { assertValue, floatValue, type ParameterValue, type ParameterValues, packedValue } from './values.ts';

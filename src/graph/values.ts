@@ -2,7 +2,7 @@
 import { ShapeError } from '../errors.ts';
 import { byteLengthOf, describe, type Shape, sizeOf } from '../gpu/index.ts';
 import type { ParameterSpec } from '../layers/index.ts';
-import { packSigns, unpackSigns } from '../reference/pack.ts';
+import { packSigns, unpackSigns } from '../numerics/pack.ts';
 
 /** The signs of a binary parameter, one bit each. */
 export interface PackedSigns {

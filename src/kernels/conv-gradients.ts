@@ -1,5 +1,5 @@
 /**
- * Gradients of convolutions. The kernels without a suffix take any geometry; those named `…Tile` and `…Narrow` compute several
+ * Gradients of convolutions. The kernels without a suffix take any windows; those named `…Tile` and `…Narrow` compute several
  * results an invocation in registers, and take the geometries that their `canTile…` names.
  */
 import { defineKernel, linearWorkgroups, wordsFor } from '../gpu/index.ts';
@@ -20,7 +20,7 @@ const wholeWords = (pixels: number, c: ConvConstants) => pixels * 32 * wordsFor(
 const quadsAreGood = (c: ConvConstants, device: Abilities) =>
   c.CHANNELS % 32 === 0 && quadsPay(products(c), device);
 
-/** Input gradient through binary filters, any geometry. */
+/** Input gradient through binary filters, any windows. */
 export const binaryGradInput = defineKernel({
   name: 'conv/binary_grad_input',
   source: gradientShaders,
@@ -31,7 +31,7 @@ export const binaryGradInput = defineKernel({
   workgroups: (c) => linearWorkgroups(inputs(c), 64),
 });
 
-/** Input gradient through real filters, any geometry. */
+/** Input gradient through real filters, any windows. */
 export const realGradInput = defineKernel({
   name: 'conv/real_grad_input',
   source: gradientShaders,
@@ -42,7 +42,7 @@ export const realGradInput = defineKernel({
   workgroups: (c) => linearWorkgroups(inputs(c), 64),
 });
 
-/** Filter gradient from packed activations, any geometry, in slices. */
+/** Filter gradient from packed activations, any windows, in slices. */
 export const binaryGradWeights = defineKernel({
   name: 'conv/binary_grad_weights',
   source: gradientShaders,
@@ -53,7 +53,7 @@ export const binaryGradWeights = defineKernel({
   workgroups: (c) => linearWorkgroups(weights(c) * c.CHUNKS, 64),
 });
 
-/** Filter gradient from real activations, any geometry, in slices. */
+/** Filter gradient from real activations, any windows, in slices. */
 export const realGradWeights = defineKernel({
   name: 'conv/real_grad_weights',
   source: gradientShaders,
@@ -80,17 +80,17 @@ export const sumSlices = sumSlicesOf('conv/sum_slices');
 /** Likewise, four elements an invocation, of slices of whole vec4s. */
 export const sumSlices4 = sumSlicesOf('conv/sum_slices4');
 
-/** Whether the tiled input gradients take a geometry: no groups, both kinds of channels in fours. */
+/** Whether the tiled input gradients take these windows: no groups, both kinds of channels in fours. */
 export function canTileGradInput(c: ConvConstants): boolean {
   return c.GROUPS === 1 && c.OUT_CHANNELS % 4 === 0 && c.CHANNELS % 4 === 0;
 }
 
-/** Whether `binaryGradWeightsTile` and `realGradWeightsNarrow` take a geometry: no groups, outputs in fours. */
+/** Whether `binaryGradWeightsTile` and `realGradWeightsNarrow` take these windows: no groups, outputs in fours. */
 export function canTileGradWeights(c: ConvConstants): boolean {
   return c.GROUPS === 1 && c.OUT_CHANNELS % 4 === 0;
 }
 
-/** Whether `realGradWeightsTile` takes a geometry: no groups, both kinds of channels in fours. */
+/** Whether `realGradWeightsTile` takes these windows: no groups, both kinds of channels in fours. */
 export function canTileRealGradWeights(c: ConvConstants): boolean {
   return canTileGradInput(c);
 }

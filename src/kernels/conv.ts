@@ -1,5 +1,5 @@
 /**
- * Convolutions; their gradients are in `conv-gradients.ts`. The kernels without a suffix take any geometry; those named `…Tile`
+ * Convolutions; their gradients are in `conv-gradients.ts`. The kernels without a suffix take any windows; those named `…Tile`
  * compute several results an invocation in registers, and take the geometries that their `canTile…` names.
  */
 import {
@@ -61,7 +61,7 @@ export const products = (c: ConvConstants) =>
 const comparisons = (c: ConvConstants) =>
   outputs(c) * c.KERNEL_HEIGHT * c.KERNEL_WIDTH * wordsFor(c.CHANNELS / c.GROUPS);
 
-/** bits * bits to i32 or f32, any geometry. */
+/** bits * bits to i32 or f32, any windows. */
 export const binaryForward = defineKernel({
   name: 'conv/binary_forward',
   source: shaders,
@@ -72,7 +72,7 @@ export const binaryForward = defineKernel({
   workgroups: (c) => linearWorkgroups(outputs(c), 64),
 });
 
-/** f32 * bits to f32, any geometry. */
+/** f32 * bits to f32, any windows. */
 export const signForward = defineKernel({
   name: 'conv/sign_forward',
   source: realShaders,
@@ -83,7 +83,7 @@ export const signForward = defineKernel({
   workgroups: (c) => linearWorkgroups(outputs(c), 64),
 });
 
-/** f32 * f32 to f32, any geometry. */
+/** f32 * f32 to f32, any windows. */
 export const realForward = defineKernel({
   name: 'conv/real_forward',
   source: realShaders,
@@ -98,7 +98,7 @@ export const realForward = defineKernel({
 export const tiles = (values: number, channels: number, pixels: number) =>
   linearWorkgroups(Math.ceil(values / channels / pixels) * Math.ceil(channels / 8), 64);
 
-/** Whether the tiled forward kernels take a geometry: no groups, outputs in fours. */
+/** Whether the tiled forward kernels take these windows: no groups, outputs in fours. */
 export function canTileForward(c: ConvConstants): boolean {
   return c.GROUPS === 1 && c.OUT_CHANNELS % 4 === 0;
 }

@@ -1,7 +1,7 @@
 /**
  * Binary convolutions that finish what they make: reals through clamp, multiplier, bias, residual and PReLU, or packed
  * signs through one threshold a channel. The families take what `canTileForward` of `conv.ts` says, with the input padded
- * and the filters laid out as `BINARY_FORWARD` takes them; `fusedReal` and `fusedSigns` any geometry. A matrix product is a
+ * and the filters laid out as `BINARY_FORWARD` takes them; `fusedReal` and `fusedSigns` any windows. A matrix product is a
  * convolution of images of one pixel.
  */
 import {
@@ -27,7 +27,7 @@ const pixels = (c: ConvConstants) => c.BATCH * c.OUT_HEIGHT * c.OUT_WIDTH;
 const comparisons = (c: ConvConstants) =>
   pixels(c) * c.OUT_CHANNELS * c.KERNEL_HEIGHT * c.KERNEL_WIDTH * wordsFor(c.CHANNELS / c.GROUPS);
 
-/** bits * bits to finished f32, any geometry. */
+/** bits * bits to finished f32, any windows. */
 export const fusedReal = defineKernel({
   name: 'conv/fused_real',
   source: fusedShaders,
@@ -97,7 +97,7 @@ export const FUSED_REAL: Family<
   ],
 };
 
-/** bits * bits to bits, any geometry. */
+/** bits * bits to bits, any windows. */
 export const fusedSigns = defineKernel({
   name: 'conv/fused_signs',
   source: fusedShaders,

@@ -123,7 +123,13 @@ export const hadamard = defineKernel({
   workgroups: ({ ROWS, SIZE, RADIX }) => linearWorkgroups((ROWS * SIZE) / RADIX, 64),
 });
 
-/** Signs of filters against those before and at the start, to u32 [FILTERS, 4]; signs and ages are brought up to date. */
+/** Columns of what `signHistory` gives for each filter. The sum of ages is in two words, the low one first. */
+export const SIGN_HISTORY_COLUMNS = 4;
+
+/**
+ * Signs of filters against those before and at the start, to u32 [FILTERS, SIGN_HISTORY_COLUMNS]; signs and ages are
+ * brought up to date.
+ */
 export const signHistory = defineKernel({
   name: 'geometry/sign_history',
   source: shaders,

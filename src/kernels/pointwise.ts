@@ -41,7 +41,7 @@ export const preluGrad = defineKernel({
   workgroups: each,
 });
 
-/** A function of single values: one of the curves of `src/reference/pointwise.ts`. */
+/** A function of single values: one of the curves of `src/numerics/curves.ts`. */
 export const curve = defineKernel({
   name: 'pointwise/curve',
   source: shaders,

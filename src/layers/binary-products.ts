@@ -106,12 +106,12 @@ export function binaryConv2d(options: BinaryConv2dOptions): Layer {
     } as const;
     assertInputIntegers({ inputIntegers, groups, ...filterOptions }, where);
   }
-  const geometry: Conv2dOptions = { strides, dilations, groups, padding, padValue };
+  const windows: Conv2dOptions = { strides, dilations, groups, padding, padValue };
   const filterShape = (input: Shape) =>
     [filters, kernelHeight, kernelWidth, Math.floor((input[2] ?? 1) / groups)] as const;
   const outputOf = (input: Shape, name: string): Shape => {
     assertRank(input, 3, name);
-    return resolveConv2d([1, ...input], filterShape(input), geometry, name).outputShape.slice(1);
+    return resolveConv2d([1, ...input], filterShape(input), windows, name).outputShape.slice(1);
   };
   return binaryProduct(options, {
     kind,
@@ -121,8 +121,8 @@ export function binaryConv2d(options: BinaryConv2dOptions): Layer {
     takesIntegers: inputIntegers !== undefined,
     record: ({ builder }, input, kernel, fused) =>
       inputIntegers === undefined
-        ? fusedBinaryConv2d(builder, input, kernel, { ...geometry, ...fused })
-        : planeConv2d(builder, input, kernel, { ...geometry, ...fused, signed: inputIntegers === 'int8' }),
+        ? fusedBinaryConv2d(builder, input, kernel, { ...windows, ...fused })
+        : planeConv2d(builder, input, kernel, { ...windows, ...fused, signed: inputIntegers === 'int8' }),
   });
 }
 

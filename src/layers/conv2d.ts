@@ -14,9 +14,9 @@ import { unpackSigns } from '../ops/dense.ts';
 import { addBias } from '../ops/elementwise.ts';
 import { planeConv2d } from '../ops/fused.ts';
 import { assertKnownOptions, namesOf } from '../options.ts';
-import { type KernelOptions, kernelOf, type RotationOptions, usedWeights, zeroBias } from './kernels.ts';
 import { asReal, assertCount, assertRank, gradientsOf, type Layer, onlyInput, real } from './layer.ts';
 import { quantizeInput } from './quantized-input.ts';
+import { type KernelOptions, kernelOf, type RotationOptions, usedWeights, zeroBias } from './weights.ts';
 
 export interface Conv2dLayerOptions extends KernelOptions, Conv2dOptions {
   readonly name?: string;

@@ -5,9 +5,9 @@ import { notedConfig, type QuantizerLike, resolveQuantizer } from '../methods/in
 import { binaryMatMul, matMul, signMatMul, unpackSigns } from '../ops/dense.ts';
 import { addBias } from '../ops/elementwise.ts';
 import { assertKnownOptions, namesOf } from '../options.ts';
-import { type KernelOptions, kernelOf, type RotationOptions, usedWeights, zeroBias } from './kernels.ts';
 import { asReal, assertCount, assertRank, gradientsOf, type Layer, onlyInput, real } from './layer.ts';
 import { quantizeInput } from './quantized-input.ts';
+import { type KernelOptions, kernelOf, type RotationOptions, usedWeights, zeroBias } from './weights.ts';
 
 export interface DenseOptions extends KernelOptions {
   readonly name?: string;

@@ -5,8 +5,8 @@ import { notedConfig, type QuantizerLike } from '../methods/index.ts';
 import type { Conv2dOptions } from '../ops/conv.ts';
 import { assertKnownOptions, namesOf } from '../options.ts';
 import { type QuantConv2dOptions, quantConv2d } from './conv2d.ts';
-import type { KernelOptions } from './kernels.ts';
 import { assertCount, assertRank, type Initializer, type Layer, onlyInput, type Parameter } from './layer.ts';
+import type { KernelOptions } from './weights.ts';
 
 interface DepthwiseOptions extends Omit<Conv2dOptions, 'groups'> {
   readonly name?: string;

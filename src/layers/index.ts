@@ -16,7 +16,6 @@ export {
   quantSeparableConv2d,
 } from './depthwise.ts';
 export { affine, elementwiseAffine, threshold } from './inference.ts';
-export type { KernelOptions, KernelRotation, RotationOptions } from './kernels.ts';
 export {
   type Activation,
   type Backward,
@@ -69,3 +68,4 @@ export { LAYER_KINDS, type LayerKind, makeLayer } from './registry.ts';
 export { type DropoutOptions, dropout } from './regularization.ts';
 export { type RequantizeOptions, requantize } from './requantize.ts';
 export { flatten, type ReshapeOptions, reshape } from './reshaping.ts';
+export type { KernelOptions, KernelRotation, RotationOptions } from './weights.ts';

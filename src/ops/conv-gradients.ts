@@ -40,15 +40,15 @@ export function binaryConv2dGradInput(
   const where = 'binaryConv2dGradInput';
   assertDType(gradOutput, 'f32', where);
   assertDType(w, 'bits', where);
-  const geometry = resolveConv2d(options.inputShape, w.shape, options, where);
-  assertShapeIs(gradOutput, geometry.outputShape, where);
+  const windows = resolveConv2d(options.inputShape, w.shape, options, where);
+  assertShapeIs(gradOutput, windows.outputShape, where);
   const { gate } = options;
   if (gate !== undefined) {
     assertDType(gate, 'bits', where);
-    assertShapeIs(gate, geometry.inputShape, where);
+    assertShapeIs(gate, windows.inputShape, where);
   }
-  const out = resultTensor(b, where, geometry.inputShape, 'f32', options.out);
-  const constants = { ...conv2dConstants(geometry), GATED: gate === undefined ? 0 : 1 };
+  const out = resultTensor(b, where, windows.inputShape, 'f32', options.out);
+  const constants = { ...conv2dConstants(windows), GATED: gate === undefined ? 0 : 1 };
   // Something has to be bound; without a gate it isn't read.
   const operands = { g: gradOutput, w, gate: gate ?? w, out };
   b.dispatch(choose(BINARY_GRAD_INPUT, constants, b.gpu), operands, constants);
@@ -72,10 +72,10 @@ export function binaryConv2dGradWeights(
 ): Tensor {
   const where = 'binaryConv2dGradWeights';
   assertDType(a, 'bits', where);
-  const geometry = resolveGradWeights(gradOutput, a, options, where);
-  const constants = conv2dConstants(geometry);
+  const windows = resolveGradWeights(gradOutput, a, options, where);
+  const constants = conv2dConstants(windows);
   const tiled = canTileGradWeights(constants);
-  return inSlices(b, geometry, tiled ? 64 : 1, options.out, where, (out, CHUNKS) => {
+  return inSlices(b, windows, tiled ? 64 : 1, options.out, where, (out, CHUNKS) => {
     const extents = { ...constants, CHUNKS };
     b.dispatch(choose(BINARY_GRAD_WEIGHTS, extents, b.gpu), { g: gradOutput, a, out }, extents);
   });
@@ -98,10 +98,10 @@ export function conv2dGradInput(
   const where = 'conv2dGradInput';
   assertDType(gradOutput, 'f32', where);
   assertDType(w, 'f32', where);
-  const geometry = resolveConv2d(options.inputShape, w.shape, options, where);
-  assertShapeIs(gradOutput, geometry.outputShape, where);
-  const out = resultTensor(b, where, geometry.inputShape, 'f32', options.out);
-  const constants = conv2dConstants(geometry);
+  const windows = resolveConv2d(options.inputShape, w.shape, options, where);
+  assertShapeIs(gradOutput, windows.outputShape, where);
+  const out = resultTensor(b, where, windows.inputShape, 'f32', options.out);
+  const constants = conv2dConstants(windows);
   const kernel = canTileGradInput(constants) ? realGradInputTile : realGradInput;
   b.dispatch(kernel, { g: gradOutput, w, out }, constants);
   return out;
@@ -149,15 +149,15 @@ function realInputGradWeights(
   where: string,
 ): Tensor {
   assertDType(x, 'f32', where);
-  const geometry = resolveGradWeights(gradOutput, x, options, where);
-  const constants = conv2dConstants(geometry);
+  const windows = resolveGradWeights(gradOutput, x, options, where);
+  const constants = conv2dConstants(windows);
   const [kernel, resultsPerInvocation] =
-    geometry.channels >= 8 && canTileRealGradWeights(constants)
+    windows.channels >= 8 && canTileRealGradWeights(constants)
       ? [realGradWeightsTile, 64]
       : canTileGradWeights(constants)
         ? [realGradWeightsNarrow, 32]
         : [realGradWeights, 1];
-  return inSlices(b, geometry, resultsPerInvocation, options.out, where, (out, CHUNKS) =>
+  return inSlices(b, windows, resultsPerInvocation, options.out, where, (out, CHUNKS) =>
     b.dispatch(kernel, { g: gradOutput, x, out }, { ...constants, CHUNKS }),
   );
 }
@@ -169,9 +169,9 @@ function resolveGradWeights(
   where: string,
 ): ResolvedConv2d {
   assertDType(gradOutput, 'f32', where);
-  const geometry = resolveConv2d(input.shape, options.filterShape, options, where);
-  assertShapeIs(gradOutput, geometry.outputShape, where);
-  return geometry;
+  const windows = resolveConv2d(input.shape, options.filterShape, options, where);
+  assertShapeIs(gradOutput, windows.outputShape, where);
+  return windows;
 }
 
 /** How many invocations keep a large GPU busy. */
@@ -185,15 +185,15 @@ const MOST_SLICE_BYTES = 2 ** 25;
  */
 function inSlices(
   b: ProgramBuilder,
-  geometry: ResolvedConv2d,
+  windows: ResolvedConv2d,
   resultsPerInvocation: number,
   out: Tensor | undefined,
   where: string,
   record: (out: Tensor, chunks: number) => void,
 ): Tensor {
-  const result = resultTensor(b, where, geometry.filterShape, 'f32', out);
-  const size = sizeOf(geometry.filterShape);
-  const rows = geometry.batch * geometry.outHeight;
+  const result = resultTensor(b, where, windows.filterShape, 'f32', out);
+  const size = sizeOf(windows.filterShape);
+  const rows = windows.batch * windows.outHeight;
   const wanted = Math.ceil((ENOUGH_INVOCATIONS * resultsPerInvocation) / size);
   const affordable = Math.floor(MOST_SLICE_BYTES / (4 * size));
   const chunks = Math.max(1, Math.min(wanted, affordable, rows));
@@ -201,7 +201,7 @@ function inSlices(
     record(result, 1);
     return result;
   }
-  const slices = b.transient(`${where} slices`, [chunks, ...geometry.filterShape], 'f32');
+  const slices = b.transient(`${where} slices`, [chunks, ...windows.filterShape], 'f32');
   record(slices, chunks);
   const [kernel, lanes] = size % 4 === 0 ? [sumSlices4, size / 4] : [sumSlices, size];
   b.dispatch(kernel, { slices, out: result }, { LANES: lanes, CHUNKS: chunks });

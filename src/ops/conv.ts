@@ -23,7 +23,7 @@ import {
 } from '../kernels/conv.ts';
 import { canCountChannels, depthwiseForward, depthwiseWords } from '../kernels/depthwise.ts';
 import { choose } from '../kernels/variants.ts';
-import type { Conv2dGeometry, Padding } from '../reference/conv.ts';
+import type { Conv2dWindows, Padding } from '../numerics/windows.ts';
 import { realInput } from './bytes.ts';
 import { assertDType, type OutOption, resultTensor } from './checks.ts';
 import { assertRank4, type PerAxis, positivePair, resolvePlaces } from './windows.ts';
@@ -44,8 +44,8 @@ export interface Conv2dOptions {
   readonly padValue?: 0 | 1 | -1 | undefined;
 }
 
-/** A convolution's geometry with the shapes of its three tensors. */
-export interface ResolvedConv2d extends Conv2dGeometry {
+/** A convolution's windows with the shapes of its three tensors. */
+export interface ResolvedConv2d extends Conv2dWindows {
   readonly padBottom: number;
   readonly padRight: number;
   readonly inputShape: Shape;
@@ -54,7 +54,7 @@ export interface ResolvedConv2d extends Conv2dGeometry {
 }
 
 /**
- * Works out the geometry of a convolution.
+ * Works out the windows of a convolution.
  * @param inputShape [N, H, W, C]
  * @param filterShape [O, kh, kw, C/groups]
  * @param where the layer or operation, for errors
@@ -148,25 +148,25 @@ export function binaryConv2d(
   const where = 'binaryConv2d';
   assertDType(a, 'bits', where);
   assertDType(w, 'bits', where);
-  const geometry = resolveConv2d(a.shape, w.shape, options, where);
+  const windows = resolveConv2d(a.shape, w.shape, options, where);
   const dtype = options.dtype ?? (options.out?.dtype === 'i32' ? 'i32' : 'f32');
   if (dtype !== 'f32' && dtype !== 'i32') {
     throw new OptionError('A binary convolution gives f32 or i32.', { given: `${dtype}`, where });
   }
-  const out = resultTensor(b, where, geometry.outputShape, dtype, options.out);
-  const constants = conv2dConstants(geometry);
-  const all = binaryConv2dConstants(geometry, dtype);
+  const out = resultTensor(b, where, windows.outputShape, dtype, options.out);
+  const constants = conv2dConstants(windows);
+  const all = binaryConv2dConstants(windows, dtype);
   const { PADDED, INTEGER } = all;
   const kernel = choose(BINARY_FORWARD, all, b.gpu);
   if (kernel !== undefined) {
     const input = PADDED === 1 ? paddedInput(b, a, constants) : a;
-    const words = geometry.kernelHeight * geometry.kernelWidth * wordsFor(geometry.channels);
-    const transposed = transposedFilters(b, w, geometry.outChannels, words, 'u32');
+    const words = windows.kernelHeight * windows.kernelWidth * wordsFor(windows.channels);
+    const transposed = transposedFilters(b, w, windows.outChannels, words, 'u32');
     // Something has to be bound; where padding counts as what it is, or there is none, it isn't read.
-    const edges = PADDED === 1 && geometry.padValue === 0 ? sumsOfEdges(b, transposed, geometry) : transposed;
+    const edges = PADDED === 1 && windows.padValue === 0 ? sumsOfEdges(b, transposed, windows) : transposed;
     b.dispatch(kernel, { a: input, w: transposed, edges, out }, all);
   } else if (canCountChannels(constants)) {
-    b.dispatch(depthwiseForward, { a, w: channelFilters(b, w, geometry), out }, { ...constants, INTEGER });
+    b.dispatch(depthwiseForward, { a, w: channelFilters(b, w, windows), out }, { ...constants, INTEGER });
   } else {
     b.dispatch(binaryForward, { a, w, out }, { ...constants, INTEGER });
   }
@@ -190,11 +190,11 @@ export function signConv2d(
   const reals = realInput(b, x);
   assertDType(reals, 'f32', where);
   assertDType(w, 'bits', where);
-  const geometry = resolveConv2d(x.shape, w.shape, options, where);
-  const out = resultTensor(b, where, geometry.outputShape, 'f32', options.out);
-  const constants = conv2dConstants(geometry);
+  const windows = resolveConv2d(x.shape, w.shape, options, where);
+  const out = resultTensor(b, where, windows.outputShape, 'f32', options.out);
+  const constants = conv2dConstants(windows);
   if (canTileForward(constants)) {
-    const { outChannels, kernelHeight, kernelWidth, channels } = geometry;
+    const { outChannels, kernelHeight, kernelWidth, channels } = windows;
     const TAPS = kernelHeight * kernelWidth;
     const expanded = b.transient('expanded filters', [TAPS, channels, outChannels], 'f32');
     b.dispatch(expandFilters, { w, out: expanded }, { OUT_CHANNELS: outChannels, TAPS, CHANNELS: channels });
@@ -221,11 +221,11 @@ export function conv2d(
   const where = 'conv2d';
   assertDType(x, 'f32', where);
   assertDType(w, 'f32', where);
-  const geometry = resolveConv2d(x.shape, w.shape, options, where);
-  const out = resultTensor(b, where, geometry.outputShape, 'f32', options.out);
-  const constants = conv2dConstants(geometry);
+  const windows = resolveConv2d(x.shape, w.shape, options, where);
+  const out = resultTensor(b, where, windows.outputShape, 'f32', options.out);
+  const constants = conv2dConstants(windows);
   if (canTileForward(constants)) {
-    const { outChannels } = geometry;
+    const { outChannels } = windows;
     const transposed = transposedFilters(b, w, outChannels, w.size / outChannels, 'f32');
     b.dispatch(realForwardTile, { x, w: transposed, out }, constants);
   } else {
@@ -246,9 +246,9 @@ export function paddedInput(b: ProgramBuilder, a: Tensor, constants: ConvConstan
  * What the taps outside a padded image add where the padding reads +1: [rows, columns, outputs] of `edgeClasses`.
  * @param filters u32, as `transposedFilters` gives them
  */
-export function sumsOfEdges(b: ProgramBuilder, filters: Tensor, geometry: ResolvedConv2d): Tensor {
-  const { outChannels, kernelHeight, kernelWidth, channels } = geometry;
-  const constants = conv2dConstants(geometry);
+export function sumsOfEdges(b: ProgramBuilder, filters: Tensor, windows: ResolvedConv2d): Tensor {
+  const { outChannels, kernelHeight, kernelWidth, channels } = windows;
+  const constants = conv2dConstants(windows);
   const TAPS = kernelHeight * kernelWidth;
   const sums = b.transient('sums of taps', [TAPS, outChannels], 'i32');
   b.dispatch(tapSums, { w: filters, out: sums }, { OUT_CHANNELS: outChannels, TAPS, CHANNELS: channels });
@@ -271,15 +271,15 @@ export function transposedFilters(
 }
 
 /** Filters of a channel each with their channels side by side: words [taps, ceil(channels / 32)]. */
-export function channelFilters(b: ProgramBuilder, w: Tensor, geometry: Conv2dGeometry): Tensor {
-  const { channels: CHANNELS, kernelHeight, kernelWidth } = geometry;
+export function channelFilters(b: ProgramBuilder, w: Tensor, windows: Conv2dWindows): Tensor {
+  const { channels: CHANNELS, kernelHeight, kernelWidth } = windows;
   const TAPS = kernelHeight * kernelWidth;
   const out = b.transient('filters by channel', [TAPS, wordsFor(CHANNELS)], 'u32');
   b.dispatch(depthwiseWords, { w, out }, { CHANNELS, TAPS });
   return out;
 }
 
-/** A geometry as the override constants of the kernels. */
+/** Windows as the override constants of the kernels. */
 export function conv2dConstants(g: ResolvedConv2d): ConvConstants {
   return {
     BATCH: g.batch,
@@ -302,11 +302,11 @@ export function conv2dConstants(g: ResolvedConv2d): ConvConstants {
   };
 }
 
-/** A geometry as the override constants of the kernels that `binaryConv2d` chooses from. */
+/** Windows as the override constants of the kernels that `binaryConv2d` chooses from. */
 export function binaryConv2dConstants(
-  geometry: ResolvedConv2d,
+  windows: ResolvedConv2d,
   dtype: 'f32' | 'i32',
 ): ConvConstants & Readonly<Record<'PADDED' | 'INTEGER', number>> {
-  const constants = conv2dConstants(geometry);
+  const constants = conv2dConstants(windows);
   return { ...constants, PADDED: needsPadding(constants) ? 1 : 0, INTEGER: dtype === 'i32' ? 1 : 0 };
 }

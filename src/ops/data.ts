@@ -2,7 +2,7 @@
 import { listed, OptionError, ShapeError } from '../errors.ts';
 import { describe, type ProgramBuilder, sizeOf, type Tensor } from '../gpu/index.ts';
 import { advance, batchRows, gather, gatherFlat, nonFinite } from '../kernels/data.ts';
-import { feistelHalfBits } from '../reference/random.ts';
+import { feistelHalfBits } from '../numerics/random.ts';
 import { affine } from './inference.ts';
 
 /** Words of a train state (`TrainState` of `shaders/lib/state.wgsl`). */
@@ -96,7 +96,7 @@ export interface GatherOptions {
 
 /**
  * Batch number `state.batch` of epoch `state.epoch`: sample `permute(seed, epoch, batch * B + row, N)` in each row
- * (see `src/reference/random.ts`), or sample `batch * B + row` without shuffling. Rows past the end of the data are 0
+ * (see `src/numerics/random.ts`), or sample `batch * B + row` without shuffling. Rows past the end of the data are 0
  * and labelled 0xffffffff, which `loss` ignores.
  * @returns x f32 [B, H, W, C] and labels u32 [B]
  * @throws ShapeError, OptionError

@@ -16,7 +16,7 @@ import {
   fill1,
   fill4,
 } from '../kernels/elementwise.ts';
-import { dropoutThreshold } from '../reference/elementwise.ts';
+import { dropoutThreshold } from '../numerics/random.ts';
 import { assertDType, assertFloats } from './checks.ts';
 import { assertState } from './data.ts';
 

@@ -1,6 +1,6 @@
 /**
  * Binary layers of networks that are only run: a product of signs with all that follows it in one kernel, to reals or to
- * packed signs, so that a stack of them passes bits only. The formulas stand in `src/reference/fused.ts`.
+ * packed signs, so that a stack of them passes bits only. The formulas stand in `src/numerics/epilogue.ts`.
  */
 import { OptionError, ShapeError } from '../errors.ts';
 import {
@@ -26,7 +26,7 @@ import {
   planesSplit,
 } from '../kernels/fused.ts';
 import { candidates, choose, type Family } from '../kernels/variants.ts';
-import { clampRange, type FusedActivation } from '../reference/fused.ts';
+import { clampRange, type FusedActivation } from '../numerics/epilogue.ts';
 import { assertDType, assertFloats, type OutOption, resultTensor } from './checks.ts';
 import {
   type Conv2dOptions,
@@ -39,7 +39,7 @@ import {
   transposedFilters,
 } from './conv.ts';
 
-export type { FusedActivation } from '../reference/fused.ts';
+export type { FusedActivation } from '../numerics/epilogue.ts';
 
 export const FUSED_ACTIVATIONS: readonly FusedActivation[] = ['relu', 'relu6', 'reluN1To1'];
 
@@ -71,7 +71,7 @@ export interface FusedOptions extends OutOption {
    * program; who runs the program again and again may keep it instead.
    */
   readonly prepare?: ((label: string, record: (builder: ProgramBuilder) => Tensor) => Tensor) | undefined;
-  /** A kernel by name, or `general` for the one for any geometry; for tests and measurements. */
+  /** A kernel by name, or `general` for the one for any windows; for tests and measurements. */
   readonly variant?: string | undefined;
 }
 
@@ -91,8 +91,8 @@ export function fusedBinaryConv2d(
   const where = 'fusedBinaryConv2d';
   assertDType(a, 'bits', where);
   assertDType(w, 'bits', where);
-  const geometry = resolveConv2d(a.shape, w.shape, options, where);
-  return record(b, a, w, geometry, geometry.outputShape, options, where);
+  const windows = resolveConv2d(a.shape, w.shape, options, where);
+  return record(b, a, w, windows, windows.outputShape, options, where);
 }
 
 /**
@@ -116,55 +116,55 @@ export function fusedBinaryMatMul(b: ProgramBuilder, a: Tensor, w: Tensor, optio
     });
   }
   // A matrix is a batch of images of one pixel.
-  const geometry = resolveConv2d([M, 1, 1, K], [N, 1, 1, K], {}, where);
-  return record(b, a, w, geometry, [M, N], options, where);
+  const windows = resolveConv2d([M, 1, 1, K], [N, 1, 1, K], {}, where);
+  return record(b, a, w, windows, [M, N], options, where);
 }
 
 function record(
   b: ProgramBuilder,
   a: Tensor,
   w: Tensor,
-  geometry: ResolvedConv2d,
+  windows: ResolvedConv2d,
   outputShape: Shape,
   options: FusedOptions,
   where: string,
 ): Tensor {
   const { epilogue, prepare = (_, now) => now(b) } = options;
-  const { outChannels, padValue } = geometry;
-  const windows = conv2dConstants(geometry);
-  const constants = { ...windows, ...clampOf(options, where) };
+  const { outChannels, padValue } = windows;
+  const extents = conv2dConstants(windows);
+  const constants = { ...extents, ...clampOf(options, where) };
   const bindings = epilogueOf(epilogue, outChannels, outputShape, w, where);
   const out = resultTensor(b, where, outputShape, epilogue.output === 'signs' ? 'bits' : 'f32', options.out);
-  if (options.variant === undefined && canCountChannels(windows)) {
-    const filters = prepare('filters', (builder) => channelFilters(builder, w, geometry));
+  if (options.variant === undefined && canCountChannels(extents)) {
+    const filters = prepare('filters', (builder) => channelFilters(builder, w, windows));
     if (bindings.output === 'signs') {
       const limits = prepare('limits', (builder) => {
         const words = builder.transient('limits', [8, wordsFor(outChannels)], 'u32');
         const { LOWEST, HIGHEST } = constants;
-        const TAPS = geometry.kernelHeight * geometry.kernelWidth;
+        const TAPS = windows.kernelHeight * windows.kernelWidth;
         const channels = { CHANNELS: outChannels, TAPS, LOWEST, HIGHEST };
         builder.dispatch(depthwiseLimits, { ...bindings.tensors, out: words }, channels);
         return words;
       });
-      b.dispatch(depthwiseSigns, { a, w: filters, limits, bits: out }, windows);
+      b.dispatch(depthwiseSigns, { a, w: filters, limits, bits: out }, extents);
     } else {
       const all = { ...constants, ...bindings.flags };
       b.dispatch(depthwiseReal, { a, w: filters, ...bindings.tensors, out }, all);
     }
     return out;
   }
-  const PADDED = needsPadding(windows) ? 1 : 0;
-  // What the families of kernels share is laid out when one of them takes the geometry.
+  const PADDED = needsPadding(extents) ? 1 : 0;
+  // What the families of kernels share is laid out when one of them takes the windows.
   const operands = () => {
-    const words = geometry.kernelHeight * geometry.kernelWidth * wordsFor(geometry.channels);
+    const words = windows.kernelHeight * windows.kernelWidth * wordsFor(windows.channels);
     const filters = prepare('filters', (builder) => transposedFilters(builder, w, outChannels, words, 'u32'));
     return {
-      a: PADDED === 1 ? paddedInput(b, a, windows) : a,
+      a: PADDED === 1 ? paddedInput(b, a, extents) : a,
       w: filters,
       // Something has to be bound; where padding counts as what it is, or there is none, it isn't read.
       edges:
         PADDED === 1 && padValue === 0
-          ? prepare('edges', (builder) => sumsOfEdges(builder, filters, geometry))
+          ? prepare('edges', (builder) => sumsOfEdges(builder, filters, windows))
           : filters,
     };
   };
@@ -205,11 +205,11 @@ export function planeConv2d(
   const where = 'planeConv2d';
   if (x.dtype !== 'u8') assertDType(x, 'f32', where);
   assertDType(w, 'bits', where);
-  const geometry = resolveConv2d(x.shape, w.shape, options, where);
-  const { outChannels: OUT_CHANNELS, channels: CHANNELS, kernelHeight, kernelWidth, outputShape } = geometry;
-  if (geometry.groups !== 1 || geometry.padValue !== 0) {
+  const windows = resolveConv2d(x.shape, w.shape, options, where);
+  const { outChannels: OUT_CHANNELS, channels: CHANNELS, kernelHeight, kernelWidth, outputShape } = windows;
+  if (windows.groups !== 1 || windows.padValue !== 0) {
     throw new OptionError('Bit planes are convolved without groups, and padded with 0.', {
-      given: `${geometry.groups} groups, pad value ${geometry.padValue}`,
+      given: `${windows.groups} groups, pad value ${windows.padValue}`,
       where,
       remedy: 'use signConv2d',
     });
@@ -218,9 +218,9 @@ export function planeConv2d(
   const SIGNED = options.signed === true ? 1 : 0;
   const TAPS = kernelHeight * kernelWidth;
   const patchWords = wordsFor(TAPS * CHANNELS);
-  const pixels = geometry.batch * geometry.outHeight * geometry.outWidth;
-  const windows = conv2dConstants(geometry);
-  const constants = { ...windows, ...clampOf(options, where), SIGNED };
+  const pixels = windows.batch * windows.outHeight * windows.outWidth;
+  const extents = conv2dConstants(windows);
+  const constants = { ...extents, ...clampOf(options, where), SIGNED };
   const bindings = epilogueOf(epilogue, OUT_CHANNELS, outputShape, w, where);
   const out = resultTensor(b, where, outputShape, epilogue.output === 'signs' ? 'bits' : 'f32', options.out);
   const filters = prepare('patches', (builder) => {
@@ -233,7 +233,7 @@ export function planeConv2d(
     return words;
   });
   const planes = b.transient('bit planes', [pixels, 4 * (2 * patchWords + 1)], 'u32');
-  b.dispatch(planesSplit, { x, planes }, { ...windows, SIGNED, REAL: x.dtype === 'f32' ? 1 : 0 });
+  b.dispatch(planesSplit, { x, planes }, { ...extents, SIGNED, REAL: x.dtype === 'f32' ? 1 : 0 });
   if (bindings.output === 'signs') {
     b.dispatch(planesSigns, { planes, w: filters, ...bindings.tensors, bits: out }, constants);
   } else {

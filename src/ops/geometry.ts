@@ -13,20 +13,20 @@ import {
   filterSumsBits,
   filterSumsF16,
   mergeSums,
+  SIGN_HISTORY_COLUMNS,
   signHistory as signHistoryKernel,
   sumBins,
   widenBf16,
   widenF16,
 } from '../kernels/geometry.ts';
-import { FILTER_STATISTICS, NEAR_ZERO, type WeightFormat } from '../reference/geometry.ts';
-import { SIGN_HISTORY_COLUMNS } from '../reference/sign-history.ts';
+import { FILTER_STATISTICS, NEAR_ZERO, type WeightFormat } from '../numerics/filter-statistics.ts';
 
 export {
   FILTER_STATISTICS,
   type FilterStatistic,
   NEAR_ZERO,
   type WeightFormat,
-} from '../reference/geometry.ts';
+} from '../numerics/filter-statistics.ts';
 
 /** Invocations that keep a large GPU busy; fewer, longer filters are cut into more parts. */
 const INVOCATIONS = 65_536;

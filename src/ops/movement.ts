@@ -1,4 +1,4 @@
-/** Values that only move. What goes where stands in `src/reference/movement.ts`. */
+/** Values that only move. What goes where stands in `src/numerics/axes.ts`. */
 import { OptionError, ShapeError } from '../errors.ts';
 import { describe, type ProgramBuilder, type Shape, sizeOf, type Tensor } from '../gpu/index.ts';
 import {
@@ -7,7 +7,7 @@ import {
   sliceGrad as sliceGradKernel,
   slice as sliceKernel,
 } from '../kernels/movement.ts';
-import { type SliceRange, stridesOf } from '../reference/movement.ts';
+import { type SliceRange, stridesOf } from '../numerics/axes.ts';
 import { extentConstants, fiveOf } from './axes.ts';
 import { assertDType, assertFloats } from './checks.ts';
 import { assertRank4 } from './windows.ts';

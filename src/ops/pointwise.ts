@@ -13,18 +13,11 @@ import {
   quantize as quantizeKernel,
   softmax as softmaxKernel,
 } from '../kernels/pointwise.ts';
-import { stridesOf } from '../reference/movement.ts';
-import {
-  broadcastShape,
-  COMBINATIONS,
-  type Combination,
-  CURVES,
-  type Curve,
-  type Grid,
-  gridRange,
-  ROUNDING_MODES,
-  type RoundingMode,
-} from '../reference/pointwise.ts';
+import { broadcastShape, stridesOf } from '../numerics/axes.ts';
+import { COMBINATIONS, type Combination } from '../numerics/combine.ts';
+import { CURVES, type Curve } from '../numerics/curves.ts';
+import { type Grid, gridRange } from '../numerics/integers.ts';
+import { ROUNDING_MODES, type RoundingMode } from '../numerics/rounding.ts';
 import { extentConstants, fiveOf } from './axes.ts';
 import { assertDType, assertFloats } from './checks.ts';
 import { biasGrad } from './elementwise.ts';

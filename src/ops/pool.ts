@@ -11,8 +11,7 @@ import {
   type PoolConstants,
   signPool,
 } from '../kernels/pool.ts';
-import type { Padding } from '../reference/conv.ts';
-import type { Pool2dGeometry } from '../reference/pool.ts';
+import type { Padding, Pool2dWindows } from '../numerics/windows.ts';
 import { assertDType, assertShapeIs, type OutOption, resultTensor } from './checks.ts';
 import { assertRank4, type PerAxis, positivePair, resolvePlaces } from './windows.ts';
 
@@ -26,14 +25,14 @@ export interface Pool2dOptions {
   readonly padding?: Padding | undefined;
 }
 
-/** Pooling's geometry with the shapes of its tensors. */
-export interface ResolvedPool2d extends Pool2dGeometry {
+/** Pooling's windows with the shapes of its tensors. */
+export interface ResolvedPool2d extends Pool2dWindows {
   readonly inputShape: Shape;
   readonly outputShape: Shape;
 }
 
 /**
- * Works out the geometry of a pooling operation.
+ * Works out the windows of a pooling operation.
  * @param inputShape [N, H, W, C]
  * @throws ShapeError where the window doesn't fit the image; OptionError for an option that is out of range
  */
@@ -87,9 +86,9 @@ export function resolvePool2d(inputShape: Shape, options: Pool2dOptions, where =
 export function maxPool2d(b: ProgramBuilder, x: Tensor, options: Pool2dOptions & OutOption): Tensor {
   const where = 'maxPool2d';
   assertDType(x, 'f32', where);
-  const geometry = resolvePool2d(x.shape, options, where);
-  const out = resultTensor(b, where, geometry.outputShape, 'f32', options.out);
-  b.dispatch(maxPool, { x, out }, constantsOf(geometry));
+  const windows = resolvePool2d(x.shape, options, where);
+  const out = resultTensor(b, where, windows.outputShape, 'f32', options.out);
+  b.dispatch(maxPool, { x, out }, constantsOf(windows));
   return out;
 }
 
@@ -107,16 +106,16 @@ export function signPool2d(
 ): Tensor {
   const where = 'signPool2d';
   assertDType(x, 'bits', where);
-  const geometry = resolvePool2d(x.shape, options, where);
+  const windows = resolvePool2d(x.shape, options, where);
   const { direction } = options;
   if (direction !== undefined) {
     assertDType(direction, 'bits', where);
-    assertShapeIs(direction, [geometry.channels], where);
+    assertShapeIs(direction, [windows.channels], where);
   }
-  const out = resultTensor(b, where, geometry.outputShape, 'bits', options.out);
+  const out = resultTensor(b, where, windows.outputShape, 'bits', options.out);
   // Something has to be bound; without directions it isn't read.
   const DIRECTED = direction === undefined ? 0 : 1;
-  b.dispatch(signPool, { x, direction: direction ?? x, out }, { ...constantsOf(geometry), DIRECTED });
+  b.dispatch(signPool, { x, direction: direction ?? x, out }, { ...constantsOf(windows), DIRECTED });
   return out;
 }
 
@@ -136,10 +135,10 @@ export function maxPool2dGrad(
   const where = 'maxPool2dGrad';
   assertDType(gradOutput, 'f32', where);
   assertDType(x, 'f32', where);
-  const geometry = resolvePool2d(x.shape, options, where);
-  assertShapeIs(gradOutput, geometry.outputShape, where);
-  const out = resultTensor(b, where, geometry.inputShape, 'f32', options.out);
-  b.dispatch(maxPoolGrad, { g: gradOutput, x, out }, constantsOf(geometry));
+  const windows = resolvePool2d(x.shape, options, where);
+  assertShapeIs(gradOutput, windows.outputShape, where);
+  const out = resultTensor(b, where, windows.inputShape, 'f32', options.out);
+  b.dispatch(maxPoolGrad, { g: gradOutput, x, out }, constantsOf(windows));
   return out;
 }
 
@@ -152,9 +151,9 @@ export function maxPool2dGrad(
 export function averagePool2d(b: ProgramBuilder, x: Tensor, options: Pool2dOptions & OutOption): Tensor {
   const where = 'averagePool2d';
   assertDType(x, 'f32', where);
-  const geometry = resolvePool2d(x.shape, options, where);
-  const out = resultTensor(b, where, geometry.outputShape, 'f32', options.out);
-  b.dispatch(averagePool, { x, out }, constantsOf(geometry));
+  const windows = resolvePool2d(x.shape, options, where);
+  const out = resultTensor(b, where, windows.outputShape, 'f32', options.out);
+  b.dispatch(averagePool, { x, out }, constantsOf(windows));
   return out;
 }
 
@@ -173,10 +172,10 @@ export function averagePool2dGrad(
 ): Tensor {
   const where = 'averagePool2dGrad';
   assertDType(gradOutput, 'f32', where);
-  const geometry = resolvePool2d(x.shape, options, where);
-  assertShapeIs(gradOutput, geometry.outputShape, where);
-  const out = resultTensor(b, where, geometry.inputShape, 'f32', options.out);
-  b.dispatch(averagePoolGrad, { g: gradOutput, out }, constantsOf(geometry));
+  const windows = resolvePool2d(x.shape, options, where);
+  assertShapeIs(gradOutput, windows.outputShape, where);
+  const out = resultTensor(b, where, windows.inputShape, 'f32', options.out);
+  b.dispatch(averagePoolGrad, { g: gradOutput, out }, constantsOf(windows));
   return out;
 }
 

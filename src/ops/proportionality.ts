@@ -8,8 +8,8 @@ import {
   permuteElements as permuteElementsKernel,
   samplePatches as samplePatchesKernel,
 } from '../kernels/proportionality.ts';
-import { PAIR_MOMENTS, type PairGrid, type PairMoments } from '../reference/proportionality.ts';
-import { feistelHalfBits } from '../reference/random.ts';
+import { PAIR_MOMENTS, type PairGrid, type PairMoments } from '../numerics/proportionality.ts';
+import { feistelHalfBits } from '../numerics/random.ts';
 import { assertDType, assertFloats } from './checks.ts';
 import { type Conv2dOptions, conv2dConstants, resolveConv2d } from './conv.ts';
 
@@ -21,7 +21,7 @@ export {
   type PairMoments,
   type Proportionality,
   proportionality,
-} from '../reference/proportionality.ts';
+} from '../numerics/proportionality.ts';
 
 /** Rows that are worth an invocation of their own. */
 const LEAST_SPAN = 64;
@@ -140,24 +140,24 @@ export function samplePatches(
   const { filterShape, count, seed, ...window } = options;
   assertDType(x, 'f32', where);
   assertSeed(seed, where);
-  const geometry = resolveConv2d(x.shape, filterShape, window, where);
-  const places = geometry.batch * geometry.outHeight * geometry.outWidth;
-  if (!Number.isInteger(count) || count < 1 || count > places || geometry.groups !== 1) {
+  const windows = resolveConv2d(x.shape, filterShape, window, where);
+  const places = windows.batch * windows.outHeight * windows.outWidth;
+  if (!Number.isInteger(count) || count < 1 || count > places || windows.groups !== 1) {
     throw new OptionError('Patches come from different places of a convolution without groups.', {
-      given: `${count} patches, ${geometry.groups} groups`,
+      given: `${count} patches, ${windows.groups} groups`,
       expected: `1 to ${places} patches, 1 group`,
       where,
     });
   }
   const patches = b.transient(
     'patches',
-    [count, geometry.kernelHeight * geometry.kernelWidth * geometry.channels],
+    [count, windows.kernelHeight * windows.kernelWidth * windows.channels],
     'f32',
   );
   b.dispatch(
     samplePatchesKernel,
     { x, patches },
-    { ...conv2dConstants(geometry), PATCHES: count, SEED: seed, HALF_BITS: feistelHalfBits(places) },
+    { ...conv2dConstants(windows), PATCHES: count, SEED: seed, HALF_BITS: feistelHalfBits(places) },
   );
   return patches;
 }

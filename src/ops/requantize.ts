@@ -2,7 +2,7 @@
 import { OptionError } from '../errors.ts';
 import type { ProgramBuilder, Tensor } from '../gpu/index.ts';
 import { requantize as requantizeKernel } from '../kernels/inference.ts';
-import type { IntegerRange } from '../reference/requantize.ts';
+import type { IntegerRange } from '../numerics/integers.ts';
 import { assertDType, assertFloats, type OutOption, resultTensor } from './checks.ts';
 
 export type { IntegerRange };

@@ -2,7 +2,7 @@
 import { OptionError, ShapeError } from '../errors.ts';
 import { describe, type ProgramBuilder, type Tensor } from '../gpu/index.ts';
 import { hadamard } from '../kernels/geometry.ts';
-import { paddedLength } from '../reference/rotation.ts';
+import { paddedLength } from '../numerics/rotation.ts';
 import { packSigns, unpackSigns } from './dense.ts';
 
 export interface RotateOptions {

@@ -7,16 +7,16 @@ import {
   patternParts,
   sumBins,
 } from '../kernels/geometry.ts';
-import { type FilterLayout, PAIR_STATISTICS } from '../reference/structure.ts';
+import { type FilterLayout, PAIR_STATISTICS } from '../numerics/structure.ts';
 import { binaryMatMul } from './dense.ts';
 
+export { entropyOf } from '../numerics/entropy.ts';
 export {
-  entropyOf,
   type FilterLayout,
   PAIR_STATISTICS,
   type PairStructure,
   summarizePairs,
-} from '../reference/structure.ts';
+} from '../numerics/structure.ts';
 
 /**
  * Every filter against all others: Hamming distances by the binary product of the packed filters with themselves,

@@ -23,8 +23,8 @@ import { BINARY_GRAD_INPUT, BINARY_GRAD_WEIGHTS } from '../kernels/conv-gradient
 import { FUSED_REAL, FUSED_SIGNS } from '../kernels/fused.ts';
 import { BINARY, BINARY_BY_SIDE, SIGN, SIGN_GRAD_INPUT, SIGN_GRAD_WEIGHTS } from '../kernels/gemm.ts';
 import { candidates, choiceKey, defaultOf, type Family } from '../kernels/variants.ts';
+import { pcg4d } from '../numerics/random.ts';
 import { unknownName } from '../options.ts';
-import { pcg4d } from '../reference/random.ts';
 
 type AnyFamily = Family<KernelSpec, Constants>;
 

@@ -1,7 +1,7 @@
 /** How windows lie on images: what convolutions and pooling share. */
 import { OptionError, ShapeError } from '../errors.ts';
 import { describe, type Shape } from '../gpu/index.ts';
-import { type AxisGeometry, type Padding, placeWindows } from '../reference/conv.ts';
+import { type AxisWindows, type Padding, placeWindows } from '../numerics/windows.ts';
 
 /** A number for both axes, or one each. */
 export type PerAxis = number | readonly [y: number, x: number];
@@ -17,7 +17,7 @@ export function resolvePlaces(
   dilation: readonly [number, number],
   padding: Padding,
   where: string,
-): [vertical: AxisGeometry, horizontal: AxisGeometry] {
+): [vertical: AxisWindows, horizontal: AxisWindows] {
   const explicit = padding !== 'valid' && padding !== 'same';
   if (explicit) {
     const amounts = Array.isArray(padding) ? padding.flat() : [];

@@ -1,107 +1,13 @@
 /**
- * Two-dimensional convolution: geometry, forward and gradients. Activations NHWC, filters OHWI with the channels of one
+ * Two-dimensional convolution: forward and gradients. Activations NHWC, filters OHWI with the channels of one
  * group on the last axis. Everything is a plain loop over the definition
  *
  *   out[n, y, x, o] = Σ over ky, kx, c of in[n, y·strideY + ky·dilationY − padTop, x·strideX + …, first(o) + c] · w[o, ky, kx, c]
  *
  * where taps outside the image read the pad value, and first(o) is the first channel of the group that o belongs to.
  */
-import { unpackSigns } from './pack.ts';
-
-/** Pixels added around the image, or a rule: nothing (`valid`), or TensorFlow's `same`. */
-export type Padding =
-  | 'valid'
-  | 'same'
-  | readonly [
-      vertical: readonly [top: number, bottom: number],
-      horizontal: readonly [left: number, right: number],
-    ];
-
-/** Where the windows of one axis lie. */
-export interface AxisGeometry {
-  /** Positions of the window. */
-  readonly out: number;
-  /** Pixels added before the first one. */
-  readonly before: number;
-  /** Pixels added after the last one. */
-  readonly after: number;
-}
-
-/**
- * Places windows along one axis. `same` is TensorFlow's rule: ⌈size / stride⌉ positions, and of the padding that this
- * takes, the larger half at the end.
- * @param size pixels of the input
- * @param window taps of the window, `dilation` pixels apart
- * @returns `out` is below 1 where the window doesn't fit
- */
-export function placeWindows(
-  size: number,
-  window: number,
-  stride: number,
-  dilation: number,
-  padding: 'valid' | 'same' | readonly [before: number, after: number],
-): AxisGeometry {
-  const reach = (window - 1) * dilation + 1;
-  if (padding === 'same') {
-    const out = Math.ceil(size / stride);
-    const added = Math.max(0, (out - 1) * stride + reach - size);
-    const before = Math.floor(added / 2);
-    return { out, before, after: added - before };
-  }
-  const [before, after] = padding === 'valid' ? [0, 0] : padding;
-  return { out: Math.floor((size + before + after - reach) / stride) + 1, before, after };
-}
-
-/** Everything a convolution's loops need. */
-export interface Conv2dGeometry {
-  readonly batch: number;
-  readonly height: number;
-  readonly width: number;
-  readonly channels: number;
-  readonly outHeight: number;
-  readonly outWidth: number;
-  readonly outChannels: number;
-  readonly kernelHeight: number;
-  readonly kernelWidth: number;
-  readonly strideY: number;
-  readonly strideX: number;
-  readonly dilationY: number;
-  readonly dilationX: number;
-  readonly padTop: number;
-  readonly padLeft: number;
-  readonly groups: number;
-  /** What taps outside the image read: −1, 0 or +1. */
-  readonly padValue: number;
-}
-
-/**
- * Calls `visit` for every (output pixel, tap) pair, in the order n, y, x, ky, kx.
- * `inPixel` is −1 where the tap lies outside the image; pixels and taps are flat indices.
- */
-function eachTap(
-  geometry: Conv2dGeometry,
-  visit: (outPixel: number, tap: number, inPixel: number) => void,
-): void {
-  const { batch, height, width, outHeight, outWidth, kernelHeight, kernelWidth } = geometry;
-  for (let n = 0; n < batch; n++) {
-    for (let outY = 0; outY < outHeight; outY++) {
-      for (let outX = 0; outX < outWidth; outX++) {
-        for (let ky = 0; ky < kernelHeight; ky++) {
-          const y = outY * geometry.strideY + ky * geometry.dilationY - geometry.padTop;
-          for (let kx = 0; kx < kernelWidth; kx++) {
-            const x = outX * geometry.strideX + kx * geometry.dilationX - geometry.padLeft;
-            const inside = y >= 0 && y < height && x >= 0 && x < width;
-            visit(
-              (n * outHeight + outY) * outWidth + outX,
-              ky * kernelWidth + kx,
-              inside ? (n * height + y) * width + x : -1,
-            );
-          }
-        }
-      }
-    }
-  }
-}
+import { unpackSigns } from '../numerics/pack.ts';
+import { type Conv2dWindows, eachTap } from '../numerics/windows.ts';
 
 /**
  * Convolution of reals.
@@ -112,14 +18,14 @@ function eachTap(
 export function conv2d(
   x: ArrayLike<number>,
   w: ArrayLike<number>,
-  geometry: Conv2dGeometry,
+  windows: Conv2dWindows,
 ): Float64Array<ArrayBuffer> {
-  const { channels, outChannels, groups, padValue } = geometry;
-  const taps = geometry.kernelHeight * geometry.kernelWidth;
+  const { channels, outChannels, groups, padValue } = windows;
+  const taps = windows.kernelHeight * windows.kernelWidth;
   const groupChannels = channels / groups;
   const groupOutputs = outChannels / groups;
-  const out = new Float64Array(geometry.batch * geometry.outHeight * geometry.outWidth * outChannels);
-  eachTap(geometry, (outPixel, tap, inPixel) => {
+  const out = new Float64Array(windows.batch * windows.outHeight * windows.outWidth * outChannels);
+  eachTap(windows, (outPixel, tap, inPixel) => {
     if (inPixel < 0 && padValue === 0) return;
     for (let o = 0; o < outChannels; o++) {
       const first = inPixel * channels + Math.floor(o / groupOutputs) * groupChannels;
@@ -144,15 +50,15 @@ export function conv2d(
 export function conv2dGradInput(
   g: ArrayLike<number>,
   w: ArrayLike<number>,
-  geometry: Conv2dGeometry,
+  windows: Conv2dWindows,
   gate?: ArrayLike<number>,
 ): Float64Array<ArrayBuffer> {
-  const { channels, outChannels, groups } = geometry;
-  const taps = geometry.kernelHeight * geometry.kernelWidth;
+  const { channels, outChannels, groups } = windows;
+  const taps = windows.kernelHeight * windows.kernelWidth;
   const groupChannels = channels / groups;
   const groupOutputs = outChannels / groups;
-  const out = new Float64Array(geometry.batch * geometry.height * geometry.width * channels);
-  eachTap(geometry, (outPixel, tap, inPixel) => {
+  const out = new Float64Array(windows.batch * windows.height * windows.width * channels);
+  eachTap(windows, (outPixel, tap, inPixel) => {
     if (inPixel < 0) return;
     for (let o = 0; o < outChannels; o++) {
       const first = inPixel * channels + Math.floor(o / groupOutputs) * groupChannels;
@@ -175,14 +81,14 @@ export function conv2dGradInput(
 export function conv2dGradWeights(
   g: ArrayLike<number>,
   x: ArrayLike<number>,
-  geometry: Conv2dGeometry,
+  windows: Conv2dWindows,
 ): Float64Array<ArrayBuffer> {
-  const { channels, outChannels, groups, padValue } = geometry;
-  const taps = geometry.kernelHeight * geometry.kernelWidth;
+  const { channels, outChannels, groups, padValue } = windows;
+  const taps = windows.kernelHeight * windows.kernelWidth;
   const groupChannels = channels / groups;
   const groupOutputs = outChannels / groups;
   const out = new Float64Array(outChannels * taps * groupChannels);
-  eachTap(geometry, (outPixel, tap, inPixel) => {
+  eachTap(windows, (outPixel, tap, inPixel) => {
     if (inPixel < 0 && padValue === 0) return;
     for (let o = 0; o < outChannels; o++) {
       const first = inPixel * channels + Math.floor(o / groupOutputs) * groupChannels;
@@ -207,18 +113,18 @@ export function conv2dGradWeights(
 export function binaryConv2d(
   a: ArrayLike<number>,
   w: ArrayLike<number>,
-  geometry: Conv2dGeometry,
+  windows: Conv2dWindows,
 ): Int32Array<ArrayBuffer> {
-  return Int32Array.from(conv2d(inputSigns(a, geometry), filterSigns(w, geometry), geometry));
+  return Int32Array.from(conv2d(inputSigns(a, windows), filterSigns(w, windows), windows));
 }
 
 /** The signs of a packed input, ±1. */
-export function inputSigns(a: ArrayLike<number>, geometry: Conv2dGeometry): Float64Array<ArrayBuffer> {
-  return unpackSigns(a, geometry.batch * geometry.height * geometry.width, geometry.channels);
+export function inputSigns(a: ArrayLike<number>, windows: Conv2dWindows): Float64Array<ArrayBuffer> {
+  return unpackSigns(a, windows.batch * windows.height * windows.width, windows.channels);
 }
 
 /** The signs of packed filters, ±1. */
-export function filterSigns(w: ArrayLike<number>, geometry: Conv2dGeometry): Float64Array<ArrayBuffer> {
-  const taps = geometry.kernelHeight * geometry.kernelWidth;
-  return unpackSigns(w, geometry.outChannels * taps, geometry.channels / geometry.groups);
+export function filterSigns(w: ArrayLike<number>, windows: Conv2dWindows): Float64Array<ArrayBuffer> {
+  const taps = windows.kernelHeight * windows.kernelWidth;
+  return unpackSigns(w, windows.outChannels * taps, windows.channels / windows.groups);
 }

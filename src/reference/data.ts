@@ -1,5 +1,5 @@
 /** Picking a batch out of a data set of bytes: order, augmentation, normalisation. */
-import { pcg4d, permute, STREAMS } from './random.ts';
+import { pcg4d, permute, STREAMS } from '../numerics/random.ts';
 
 /** The label of a row that holds no sample. */
 export const NO_LABEL = 0xffffffff;

@@ -1,5 +1,5 @@
 /** Bias, concatenation and dropout on rows of channels. */
-import { pcg4d } from './random.ts';
+import { dropoutThreshold, pcg4d } from '../numerics/random.ts';
 
 /** x [rows, channels] + bias [channels]. */
 export function addBias(x: ArrayLike<number>, bias: ArrayLike<number>): Float64Array<ArrayBuffer> {
@@ -23,11 +23,6 @@ export function concat(parts: readonly ArrayLike<number>[], rows: number): Float
     }
   }
   return Float64Array.from(out);
-}
-
-/** Random bits below this, of 24, are dropped. */
-export function dropoutThreshold(rate: number): number {
-  return Math.round(rate * 2 ** 24);
 }
 
 /**

@@ -1,74 +1,6 @@
-/**
- * What becomes of the integer sums of a binary layer: the epilogues of Larq Compute Engine's LceBconv2d and of residual
- * networks (Bi-Real Net, ReActNet, QuickNet).
- */
-import { type Conv2dGeometry, conv2d, filterSigns } from './conv.ts';
-import { packSigns } from './pack.ts';
-
-/** What a sum is clamped to, by Larq Compute Engine's names. */
-export type FusedActivation = 'relu' | 'relu6' | 'reluN1To1';
-
-/** Beyond any sum of signs. */
-const UNBOUNDED = 2 ** 30;
-
-/** The interval an activation clamps to; wider than any sum of signs without one. */
-export function clampRange(
-  activation: FusedActivation | undefined,
-): readonly [lowest: number, highest: number] {
-  switch (activation) {
-    case undefined:
-      return [-UNBOUNDED, UNBOUNDED];
-    case 'relu':
-      return [0, UNBOUNDED];
-    case 'relu6':
-      return [0, 6];
-    case 'reluN1To1':
-      return [-1, 1];
-  }
-}
-
-/** How sums become reals. Arrays are [channels], but for the residual. */
-export interface RealEpilogue {
-  readonly activation?: FusedActivation | undefined;
-  readonly multiplier: ArrayLike<number>;
-  readonly bias: ArrayLike<number>;
-  /** As many values as there are sums. */
-  readonly residual?: ArrayLike<number> | undefined;
-  /** PReLU: what multiplies negative values. */
-  readonly slope?: ArrayLike<number> | undefined;
-}
-
-/** PReLU(clamp(sum)·multiplier + bias + residual), by channel, the last axis. */
-export function finishReals(sums: ArrayLike<number>, epilogue: RealEpilogue): Float64Array<ArrayBuffer> {
-  const { multiplier, bias, residual, slope } = epilogue;
-  const [lowest, highest] = clampRange(epilogue.activation);
-  return Float64Array.from(sums, (sum, i) => {
-    const c = i % multiplier.length;
-    const clamped = Math.min(highest, Math.max(lowest, sum));
-    const y = clamped * (multiplier[c] ?? 0) + (bias[c] ?? 0) + (residual?.[i] ?? 0);
-    return y < 0 && slope !== undefined ? y * (slope[c] ?? 0) : y;
-  });
-}
-
-/** How sums become signs, [channels] each. */
-export interface SignEpilogue {
-  readonly activation?: FusedActivation | undefined;
-  readonly direction: ArrayLike<number>;
-  readonly threshold: ArrayLike<number>;
-}
-
-/** +1 where direction·clamp(sum) ≥ threshold, else −1, by channel; packed. */
-export function finishSigns(sums: ArrayLike<number>, epilogue: SignEpilogue): Uint32Array<ArrayBuffer> {
-  const { direction, threshold } = epilogue;
-  const [lowest, highest] = clampRange(epilogue.activation);
-  const channels = threshold.length;
-  const signs = Array.from(sums, (sum, i) => {
-    const c = i % channels;
-    const clamped = Math.min(highest, Math.max(lowest, sum));
-    return (direction[c] ?? 0) * clamped >= (threshold[c] ?? 0) ? 1 : -1;
-  });
-  return packSigns(signs, sums.length / channels, channels);
-}
+/** Binary convolution of 8-bit integers. What becomes of its sums stands in `src/numerics/epilogue.ts`. */
+import type { Conv2dWindows } from '../numerics/windows.ts';
+import { conv2d, filterSigns } from './conv.ts';
 
 /**
  * Convolution of 8-bit integers with binary filters by bit planes: that of each plane, of zeros and ones, times what the
@@ -81,16 +13,16 @@ export function finishSigns(sums: ArrayLike<number>, epilogue: SignEpilogue): Ui
 export function planeConv2d(
   x: ArrayLike<number>,
   w: ArrayLike<number>,
-  geometry: Conv2dGeometry,
+  windows: Conv2dWindows,
   signed: boolean,
 ): Int32Array<ArrayBuffer> {
-  const signs = filterSigns(w, geometry);
-  const { batch, outHeight, outWidth, outChannels } = geometry;
+  const signs = filterSigns(w, windows);
+  const { batch, outHeight, outWidth, outChannels } = windows;
   const sums = new Int32Array(batch * outHeight * outWidth * outChannels);
   for (let plane = 0; plane < 8; plane++) {
     const weight = signed && plane === 7 ? -128 : 2 ** plane;
     const bits = Uint8Array.from(x, (value) => (value >> plane) & 1);
-    conv2d(bits, signs, geometry).forEach((sum, i) => {
+    conv2d(bits, signs, windows).forEach((sum, i) => {
       sums[i] = (sums[i] ?? 0) + weight * sum;
     });
   }

@@ -1,31 +1,6 @@
 /** The geometry of a filter and its sign (Anderson & Berg 2018), in float64. */
-
-/** Columns of the statistics, in this order. */
-export const FILTER_STATISTICS = [
-  'l1',
-  'l2',
-  'cosine',
-  'angleDegrees',
-  'scale',
-  'positiveShare',
-  'saturatedShare',
-  'standardDeviation',
-  'nearZeroShare',
-  'signEntropy',
-  'excessKurtosis',
-  'nonFinite',
-] as const;
-
-export type FilterStatistic = (typeof FILTER_STATISTICS)[number];
-
-/** |w| from which a weight counts as saturated. */
-export const SATURATED = Math.fround(0.999999);
-
-/** |w| below which a weight counts as near zero: a hundredth of the range to which latent weights are clipped. */
-export const NEAR_ZERO = Math.fround(0.01);
-
-/** How weights lie in memory; halves are two to a word, the first in the low bits; bits are signs. */
-export type WeightFormat = 'f32' | 'f16' | 'bf16' | 'bits';
+import { binaryEntropy } from '../numerics/entropy.ts';
+import { type FilterStatistic, NEAR_ZERO, SATURATED } from '../numerics/filter-statistics.ts';
 
 /** The number that the 16 bits of an IEEE 754 binary16 stand for. */
 export function decodeF16(bits: number): number {
@@ -40,12 +15,6 @@ export function decodeF16(bits: number): number {
 /** The number that the 16 bits of a bfloat16 (the upper half of a binary32) stand for. */
 export function decodeBf16(bits: number): number {
   return new Float32Array(Uint32Array.of(bits * 65536).buffer)[0] ?? Number.NaN;
-}
-
-/** Entropy in bits of a coin that falls on one side with probability p. */
-export function binaryEntropy(p: number): number {
-  const part = (q: number) => (q > 0 ? -q * Math.log2(q) : 0);
-  return part(p) + part(1 - p);
 }
 
 /**
@@ -99,31 +68,4 @@ export function angleHistogram(angles: ArrayLike<number>, bins: number): number[
     counts[bin] = (counts[bin] ?? 0) + 1;
   }
   return counts;
-}
-
-/** Slope and intercept of the straight line through points, by least squares; NaN where they don't tell. */
-export function lineThrough(points: readonly (readonly [x: number, y: number])[]): {
-  slope: number;
-  intercept: number;
-} {
-  const n = points.length;
-  const mean = (axis: 0 | 1) => points.reduce((sum, point) => sum + point[axis], 0) / n;
-  const [x, y] = [mean(0), mean(1)];
-  const spread = points.reduce((sum, point) => sum + (point[0] - x) ** 2, 0);
-  const slope = points.reduce((sum, point) => sum + (point[0] - x) * (point[1] - y), 0) / spread;
-  return spread > 0 ? { slope, intercept: y - slope * x } : { slope: Number.NaN, intercept: Number.NaN };
-}
-
-/**
- * Slope of log sd(θ) against log d over layers, −½ by theory. Layers of fewer than two filters, or whose angles don't
- * vary, have no say.
- */
-export function spreadSlope(
-  layers: readonly { readonly dimension: number; readonly sdAngle: number; readonly filters: number }[],
-): { slope: number; intercept: number } {
-  return lineThrough(
-    layers
-      .filter(({ filters, sdAngle, dimension }) => filters > 1 && sdAngle > 0 && dimension > 0)
-      .map(({ dimension, sdAngle }) => [Math.log(dimension), Math.log(sdAngle)]),
-  );
 }

@@ -1,5 +1,5 @@
 /** Thresholds and per-channel scales, as imported and folded networks use them. */
-import { packSigns } from './pack.ts';
+import { packSigns } from '../numerics/pack.ts';
 
 /**
  * +1 where direction·x ≥ threshold, else −1, by channel; packed (bit 1 is −1). Direction 1 is "at least", −1 "at most the

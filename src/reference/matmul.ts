@@ -1,5 +1,5 @@
 /** Matrix products and their gradients, as plain loops over the definition. Matrices are row-major. */
-import { unpackSigns } from './pack.ts';
+import { popcount, unpackSigns } from '../numerics/pack.ts';
 
 /** Extents of the forward product [m, k] × [n, k] → [m, n]. */
 export interface MatMulShape {
@@ -56,13 +56,6 @@ export function binaryMatMul(
     }
   }
   return out;
-}
-
-/** Set bits of a 32-bit word, counted one by one. */
-export function popcount(word: number): number {
-  let count = 0;
-  for (let rest = word >>> 0; rest !== 0; rest = (rest & (rest - 1)) >>> 0) count += 1;
-  return count;
 }
 
 /**

@@ -1,39 +1,7 @@
-/**
- * Dot-product proportionality (Anderson & Berg 2018), in float64: pairs of dot products x and y, one of a continuous
- * operand and one of its signs, and how far y is proportional to x.
- */
-import type { Conv2dGeometry } from './conv.ts';
-import { permute } from './random.ts';
-
-/** Rows of the moments of each column, in this order. */
-export const PAIR_MOMENTS = ['meanX', 'meanY', 'squaresX', 'squaresY', 'products', 'signChanges'] as const;
-
-/**
- * Central moments of pairs of numbers: means, sums of squared deviations and of their products, and in how many pairs
- * the signs differ. Central ones, for raw sums of squares of large dot products cancel and outgrow 32 bits.
- */
-export interface PairMoments {
-  readonly count: number;
-  readonly meanX: number;
-  readonly meanY: number;
-  /** Σ(x − meanX)². */
-  readonly squaresX: number;
-  readonly squaresY: number;
-  /** Σ(x − meanX)(y − meanY). */
-  readonly products: number;
-  /** Pairs of which one is negative and the other isn't; sign(0) = +1. */
-  readonly signChanges: number;
-}
-
-export const NO_PAIRS: PairMoments = {
-  count: 0,
-  meanX: 0,
-  meanY: 0,
-  squaresX: 0,
-  squaresY: 0,
-  products: 0,
-  signChanges: 0,
-};
+/** Pairs of dot products, and what is measured of them, from the definition. */
+import type { PairGrid, PairMoments } from '../numerics/proportionality.ts';
+import { permute } from '../numerics/random.ts';
+import type { Conv2dWindows } from '../numerics/windows.ts';
 
 /**
  * Moments of the pairs in every column.
@@ -66,57 +34,6 @@ export function pairMoments(
   });
 }
 
-/** Moments of two sets of pairs together (Chan, Golub & LeVeque 1979). */
-export function mergeMoments(a: PairMoments, b: PairMoments): PairMoments {
-  const count = a.count + b.count;
-  if (count === 0) return NO_PAIRS;
-  const [x, y] = [b.meanX - a.meanX, b.meanY - a.meanY];
-  const share = b.count / count;
-  const weight = a.count * share;
-  return {
-    count,
-    meanX: a.meanX + x * share,
-    meanY: a.meanY + y * share,
-    squaresX: a.squaresX + b.squaresX + x * x * weight,
-    squaresY: a.squaresY + b.squaresY + y * y * weight,
-    products: a.products + b.products + x * y * weight,
-    signChanges: a.signChanges + b.signChanges,
-  };
-}
-
-export interface Proportionality {
-  /** Pearson's correlation of x and y; NaN where one of them doesn't vary. */
-  readonly r: number;
-  /** Of the line x ≈ slope·y + c, by least squares; the scale mean|w| for isotropic data and binarized weights. */
-  readonly slope: number;
-  /** Share of the pairs whose signs differ: arccos(r)/π for centred Gaussians. */
-  readonly signChange: number;
-}
-
-/**
- * What pairs (continuous x, binarized y) say. Below 1e-10 of its squared mean, a variance is rounding: a column that
- * doesn't vary has no correlation.
- */
-export function proportionality(moments: PairMoments): Proportionality {
-  const { count, meanX, meanY, squaresX, squaresY, products, signChanges } = moments;
-  const varies = (squares: number, mean: number) => squares > 1e-10 * count * mean * mean && squares > 0;
-  const both = varies(squaresX, meanX) && varies(squaresY, meanY);
-  return {
-    r: both ? Math.max(-1, Math.min(1, products / Math.sqrt(squaresX * squaresY))) : Number.NaN,
-    slope: both ? products / squaresY : Number.NaN,
-    signChange: count > 0 ? signChanges / count : Number.NaN,
-  };
-}
-
-/** Where a histogram of pairs lies: `bins` × `bins` equal cells; x from `x0`, y from `y0`, cells of the given sizes. */
-export interface PairGrid {
-  readonly bins: number;
-  readonly x0: number;
-  readonly y0: number;
-  readonly cellX: number;
-  readonly cellY: number;
-}
-
 /** How many pairs lie in each cell, [y, x]; pairs outside of the grid are left out. */
 export function pairHistogram(x: ArrayLike<number>, y: ArrayLike<number>, grid: PairGrid): number[] {
   const { bins, x0, y0, cellX, cellY } = grid;
@@ -143,20 +60,20 @@ export function permuteElements(x: ArrayLike<number>, seed: number): number[] {
  */
 export function samplePatches(
   x: ArrayLike<number>,
-  geometry: Conv2dGeometry,
+  windows: Conv2dWindows,
   count: number,
   seed: number,
 ): number[] {
-  const { batch, height, width, channels, outHeight, outWidth, padValue } = geometry;
+  const { batch, height, width, channels, outHeight, outWidth, padValue } = windows;
   const patches: number[] = [];
   for (let sample = 0; sample < count; sample++) {
     const place = permute(seed, 0, sample, batch * outHeight * outWidth);
     const [outX, outY] = [place % outWidth, Math.floor(place / outWidth) % outHeight];
     const image = Math.floor(place / (outWidth * outHeight));
-    for (let ky = 0; ky < geometry.kernelHeight; ky++) {
-      for (let kx = 0; kx < geometry.kernelWidth; kx++) {
-        const py = outY * geometry.strideY + ky * geometry.dilationY - geometry.padTop;
-        const px = outX * geometry.strideX + kx * geometry.dilationX - geometry.padLeft;
+    for (let ky = 0; ky < windows.kernelHeight; ky++) {
+      for (let kx = 0; kx < windows.kernelWidth; kx++) {
+        const py = outY * windows.strideY + ky * windows.dilationY - windows.padTop;
+        const px = outX * windows.strideX + kx * windows.dilationX - windows.padLeft;
         const inside = py >= 0 && py < height && px >= 0 && px < width;
         for (let c = 0; c < channels; c++) {
           patches.push(inside ? (x[((image * height + py) * width + px) * channels + c] ?? 0) : padValue);

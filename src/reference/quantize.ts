@@ -1,5 +1,5 @@
 /** Binarizing: signs, and what a gradient passes where that is a window. */
-import { packSigns } from './pack.ts';
+import { packSigns } from '../numerics/pack.ts';
 
 /**
  * Sign bits, and gate bits: 1 where |x| ≤ window, so that the gradient passes (NaN blocks it).

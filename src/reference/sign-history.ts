@@ -1,8 +1,5 @@
 /** How the signs of filters change from one look to the next. */
 
-/** Columns of what `signHistory` gives for each filter. The sum of ages is in two words, the low one first. */
-export const SIGN_HISTORY_COLUMNS = 4;
-
 /**
  * Compares the signs of one filter with those at the look before and at the start, and ages its weights: a weight's age
  * is how many looks ago its sign was last seen to change, counted from the first look.

@@ -1,7 +1,5 @@
 /** How the sign filters of a layer lie to each other, in float64: what `src/ops/structure.ts` computes on the GPU. */
-
-/** Of one filter: columns in this order. */
-export const PAIR_STATISTICS = ['largestCosine', 'cosineSum', 'squareSum', 'twin'] as const;
+import type { FilterLayout } from '../numerics/structure.ts';
 
 /**
  * Statistics of each filter with all others, from the signs.
@@ -30,44 +28,6 @@ export function filterPairs(signs: ArrayLike<number>, filters: number, length: n
   return rows;
 }
 
-export interface PairStructure {
-  /** Largest |cos| of two different filters. */
-  readonly largestCosine: number;
-  readonly meanCosine: number;
-  /** Standard deviation of the cosines of different filters: 1/√d for random signs. */
-  readonly sdCosine: number;
-  /** (Σλ)²/Σλ² of the Gram matrix: how many directions the filters span evenly. n/(1 + (n−1)/d) for random signs. */
-  readonly participation: number;
-  /** Filters equal to an earlier one, and filters that are the negative of an earlier one. */
-  readonly duplicates: number;
-  readonly negatedDuplicates: number;
-}
-
-/**
- * The whole layer, from the rows of `filterPairs`: tr G = n, and the squared entries of G sum up to n plus the cos² off
- * the diagonal. One filter has no pairs: its cosines are 0.
- */
-export function summarizePairs(rows: ArrayLike<number>, filters: number): PairStructure {
-  const column = (at: number) =>
-    Array.from({ length: filters }, (_, i) => rows[i * PAIR_STATISTICS.length + at] ?? 0);
-  const total = (values: number[]) => values.reduce((sum, value) => sum + value, 0);
-  const pairs = Math.max(1, filters * (filters - 1));
-  const squares = total(column(2));
-  const meanCosine = total(column(1)) / pairs;
-  const twins = column(3);
-  return {
-    largestCosine: column(0).reduce((largest, value) => Math.max(largest, value), 0),
-    meanCosine,
-    sdCosine: Math.sqrt(Math.max(0, squares / pairs - meanCosine * meanCosine)),
-    participation: (filters * filters) / (filters + squares),
-    duplicates: twins.filter((twin) => twin & 1).length,
-    negatedDuplicates: twins.filter((twin) => twin & 2).length,
-  };
-}
-
-/** Axes of a convolution's filters: OHWI as in this library, OIHW as in PyTorch. */
-export type FilterLayout = 'OHWI' | 'OIHW';
-
 /**
  * How often each of the 512 patterns of signs occurs among the 3×3 kernels of a layer (one a filter and channel). Bit
  * 3y + x of a pattern is 1 where the weight at row y, column x is negative.
@@ -90,11 +50,4 @@ export function kernelPatterns(
     }
   }
   return counts;
-}
-
-/** Entropy in bits of how often things were counted: at most 9 for the 512 patterns. 0 where nothing was. */
-export function entropyOf(counts: ArrayLike<number>): number {
-  const all = Array.from(counts);
-  const total = all.reduce((sum, count) => sum + count, 0);
-  return all.reduce((sum, count) => (count > 0 ? sum - (count / total) * Math.log2(count / total) : sum), 0);
 }

@@ -1,5 +1,5 @@
 /** A small set of images that can be learnt: the bright quadrant is the class, under noise. */
-import { pcg4d } from '../../src/reference/random.ts';
+import { pcg4d } from '../../src/numerics/random.ts';
 import type { TrainingData, TrainingSplit } from '../../src/train/index.ts';
 
 export function quadrants(trainCount: number, testCount: number, size = 8, channels = 1): TrainingData {

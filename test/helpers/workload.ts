@@ -3,7 +3,7 @@
  * the logits of a seeded network. Runs in a page as well, so it imports nothing of Node.
  */
 import { cnn, type Gpu, mlp, Network, ops, runOnce } from '../../src/index.ts';
-import { uniform01 } from '../../src/reference/random.ts';
+import { uniform01 } from '../../src/numerics/random.ts';
 
 /** Operands of the products and convolutions: how many values, of which stream. */
 export const OPERANDS = {

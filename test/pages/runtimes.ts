@@ -13,10 +13,10 @@ import {
   Trainer,
   type TrainingData,
 } from '../../src/index.ts';
+import { packSigns } from '../../src/numerics/pack.ts';
+import { uniform01 } from '../../src/numerics/random.ts';
 import { binaryConv2d } from '../../src/reference/conv.ts';
 import { binaryMatMul } from '../../src/reference/matmul.ts';
-import { packSigns } from '../../src/reference/pack.ts';
-import { uniform01 } from '../../src/reference/random.ts';
 import { EXTENTS, OPERANDS, workload } from '../helpers/workload.ts';
 
 export interface Work {

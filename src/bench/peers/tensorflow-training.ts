@@ -6,7 +6,7 @@ import { modelByName } from '../../zoo/index.ts';
 import { timing } from '../measure.ts';
 import { imageOf, noise, normalised } from '../noise.ts';
 import { type BothWays, outputsLast, type PeerTraining, type TrainingTask } from './peer.ts';
-import type { TensorFlow, TfTensor, TfVariable } from './tensorflow.ts';
+import type { TensorFlow, TfTensor, TfVariable } from './tensorflow-parts.ts';
 
 /** Running statistics are left out, in the peer's favour. */
 export async function trainTensorFlow(

@@ -16,8 +16,8 @@ import {
   subtract,
   tanh,
 } from '../../layers/index.ts';
+import { broadcastShape } from '../../numerics/axes.ts';
 import { LARGEST_F32 } from '../../ops/pointwise.ts';
-import { broadcastShape } from '../../reference/pointwise.ts';
 import type { OnnxNode } from './container.ts';
 import type { Importer, Rule } from './importer.ts';
 import {

@@ -6,8 +6,8 @@ import { FormatError } from '../../errors.ts';
 import type { Shape } from '../../gpu/index.ts';
 import { floatValue, type ModelLayer, type ParameterValues } from '../../graph/index.ts';
 import type { KernelRotation } from '../../layers/index.ts';
-import { permute } from '../../reference/movement.ts';
-import { rotatedSigns } from '../../reference/rotation.ts';
+import { permuteAxes } from '../../numerics/axes.ts';
+import { rotatedSigns } from '../../numerics/rotation.ts';
 import type { Attribute, WrittenNode, WrittenTensor } from './container-writer.ts';
 import { Names } from './names.ts';
 
@@ -139,7 +139,7 @@ export class Exporter {
     // A matrix is transposed: ONNX multiplies from the right.
     const order = shape.length === 2 ? [1, 0] : [0, rest.length, ...rest.slice(0, -1)];
     const dims = order.map((axis) => shape[axis] ?? 1);
-    const written = this.constant(entry, name, dims, permute(values, shape, order));
+    const written = this.constant(entry, name, dims, permuteAxes(values, shape, order));
     return isBinary && this.operators === 'qonnx' ? this.signs(entry, written) : written;
   }
 

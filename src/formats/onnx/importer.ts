@@ -14,7 +14,7 @@ import {
   reshape,
   transpose,
 } from '../../layers/index.ts';
-import { permute } from '../../reference/movement.ts';
+import { permuteAxes } from '../../numerics/axes.ts';
 import type { OnnxNode } from './container.ts';
 import { Names } from './names.ts';
 import {
@@ -381,7 +381,7 @@ export class Importer {
     const places = new Int32Array(isInOrder ? 0 : size);
     if (!isInOrder) {
       const features = Int32Array.from({ length: size }, (_, i) => i);
-      permute(features, shape, permutation).forEach((feature, place) => {
+      permuteAxes(features, shape, permutation).forEach((feature, place) => {
         places[feature] = place;
       });
     }

@@ -1,6 +1,7 @@
 /** Rules of ONNX' own quantization: QuantizeLinear makes integers of reals, DequantizeLinear reals of integers. */
 import { relu } from '../../layers/index.ts';
-import { gridRange, roundBy } from '../../reference/pointwise.ts';
+import { gridRange } from '../../numerics/integers.ts';
+import { roundBy } from '../../numerics/rounding.ts';
 import { ELEMENT, type OnnxNode } from './container.ts';
 import type { Importer, Rule } from './importer.ts';
 import { integersOf } from './quantization.ts';

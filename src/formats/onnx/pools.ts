@@ -2,8 +2,8 @@
 
 import { listed } from '../../errors.ts';
 import { averagePool2d, globalAveragePool2d, maxPool2d, pad2d } from '../../layers/index.ts';
+import { placeWindows } from '../../numerics/windows.ts';
 import type { Frame } from '../../ops/movement.ts';
-import { placeWindows } from '../../reference/conv.ts';
 import type { OnnxNode } from './container.ts';
 import type { Importer, Rule } from './importer.ts';
 import { isFramed, type Window, windowOf, zeroOf } from './products.ts';

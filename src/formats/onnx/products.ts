@@ -1,7 +1,7 @@
 /** Rules of products with constant weights: matrices and convolutions. Weights of one magnitude become one bit each. */
 import { conv2d, dense, type Layer, quantConv2d, quantDense } from '../../layers/index.ts';
+import { placeWindows } from '../../numerics/windows.ts';
 import type { Frame } from '../../ops/movement.ts';
-import { placeWindows } from '../../reference/conv.ts';
 import type { OnnxNode } from './container.ts';
 import type { Importer, Rule } from './importer.ts';
 import {

@@ -1,12 +1,8 @@
 /** Rules of QONNX, FINN and Brevitas: what turns reals into signs or a few bits. */
 import { affine, multiThreshold, quantize } from '../../layers/index.ts';
+import { gridRange, type quantize as quantizeConstant } from '../../numerics/integers.ts';
+import { type RoundingMode, roundBy } from '../../numerics/rounding.ts';
 import { assertGrid } from '../../ops/pointwise.ts';
-import {
-  gridRange,
-  type quantize as quantizeConstant,
-  type RoundingMode,
-  roundBy,
-} from '../../reference/pointwise.ts';
 import type { OnnxNode } from './container.ts';
 import type { Importer, Rule } from './importer.ts';
 import { assertFinite, binarize, leastReached } from './thresholds.ts';

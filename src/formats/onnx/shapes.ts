@@ -1,8 +1,8 @@
 /** Rules that move values, or only say how they are looked at; and constants. */
 import { sizeOf } from '../../gpu/index.ts';
 import { concat, slice } from '../../layers/index.ts';
+import { permuteAxes, slicePlaces } from '../../numerics/axes.ts';
 import type { Frame } from '../../ops/movement.ts';
-import { permute, slicePlaces } from '../../reference/movement.ts';
 import type { OnnxNode } from './container.ts';
 import type { Importer, Rule } from './importer.ts';
 import {
@@ -92,7 +92,7 @@ const transpose: Rule = (importer, node, [x]) => {
   }
   const turned = permutation.map((axis) => dims[axis] ?? 1);
   if (value.kind === 'constant') {
-    return { ...value, dims: turned, data: Float64Array.from(permute(value.data, dims, permutation)) };
+    return { ...value, dims: turned, data: Float64Array.from(permuteAxes(value.data, dims, permutation)) };
   }
   if (permutation[0] !== 0) throw refused(node, 'it moves the batch');
   const plain = importer.activation(node, value);

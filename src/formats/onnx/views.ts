@@ -1,5 +1,5 @@
 /** Rules for images that take other values too: with channels last, or of one axis where they want height and width. */
-import { permute } from '../../reference/movement.ts';
+import { permuteAxes } from '../../numerics/axes.ts';
 import type { OnnxNode } from './container.ts';
 import type { Rule } from './importer.ts';
 import { type Activation, type Constant, refused, type Value } from './values.ts';
@@ -15,7 +15,7 @@ export function turned(value: Activation, order: readonly number[]): Activation 
 
 export function turnedConstant(value: Constant, order: readonly number[]): Constant {
   const dims = order.map((axis) => value.dims[axis] ?? 1);
-  return { ...value, dims, data: Float64Array.from(permute(value.data, value.dims, order)) };
+  return { ...value, dims, data: Float64Array.from(permuteAxes(value.data, value.dims, order)) };
 }
 
 /** A rule for channels second on values with channels last; so are the filters of convolutions. */

@@ -3,15 +3,15 @@ import { FormatError, listed, OptionError } from '../../errors.ts';
 import type { Shape } from '../../gpu/index.ts';
 import type { Model, ModelLayer, ParameterValues } from '../../graph/index.ts';
 import { DEFAULT_EPSILON, type SliceOptions } from '../../layers/index.ts';
+import { permuteAxes } from '../../numerics/axes.ts';
+import type { FusedActivation } from '../../numerics/epilogue.ts';
+import type { RoundingMode } from '../../numerics/rounding.ts';
 import { type Conv2dOptions, resolveConv2d } from '../../ops/conv.ts';
 import type { Frame } from '../../ops/movement.ts';
 import { LARGEST_F32 } from '../../ops/pointwise.ts';
 import type { Pool2dOptions } from '../../ops/pool.ts';
 import { positivePair, resolvePlaces } from '../../ops/windows.ts';
 import { assertKnownOptions } from '../../options.ts';
-import type { FusedActivation } from '../../reference/fused.ts';
-import { permute } from '../../reference/movement.ts';
-import type { RoundingMode } from '../../reference/pointwise.ts';
 import { type Attribute, writeOnnx } from './container-writer.ts';
 import { Exporter, type OperatorSet, QONNX_DOMAIN, unwritable } from './exporter.ts';
 import { Names } from './names.ts';
@@ -158,8 +158,8 @@ function product(
   const shape = entry.parameters.find(({ name }) => name === parameter)?.shape ?? [];
   const kernel = exporter.filters(entry, parameter, isBinary);
   if (shape.length === 2) return exporter.node(entry, 'MatMul', [x, kernel]);
-  const geometry = options ?? (configOf<Conv2dOptions>(entry) as Conv2dOptions);
-  const g = resolveConv2d([1, ...inputShape], shape, geometry, entry.name);
+  const windows = options ?? (configOf<Conv2dOptions>(entry) as Conv2dOptions);
+  const g = resolveConv2d([1, ...inputShape], shape, windows, entry.name);
   const frame: Frame = [
     [g.padTop, g.padBottom],
     [g.padLeft, g.padRight],
@@ -455,7 +455,7 @@ const WRITERS: Readonly<Record<string, LayerWriter>> = {
     const order = [shape.length - 1, ...shape.slice(1).map((_, axis) => axis)];
     const dims = order.map((axis) => shape[axis] ?? 1);
     const constant = (name: string) =>
-      exporter.constant(entry, name, dims, permute(exporter.floats(entry, name), shape, order));
+      exporter.constant(entry, name, dims, permuteAxes(exporter.floats(entry, name), shape, order));
     const scaled = exporter.node(entry, 'Mul', [x, constant('scale')]);
     return exporter.node(entry, 'Add', [scaled, constant('shift')]);
   }),

@@ -4,8 +4,8 @@
  * half floats go through DEQUANTIZE in the same way.
  */
 import { sizeOf, wordsFor } from '../../gpu/index.ts';
-import { permute, slicePlaces } from '../../reference/movement.ts';
-import { broadcastShape, type Combination, combine } from '../../reference/pointwise.ts';
+import { broadcastShape, permuteAxes, slicePlaces } from '../../numerics/axes.ts';
+import { type Combination, combine } from '../../numerics/combine.ts';
 import type { TfliteOperator } from './container.ts';
 import type { Importer } from './importer.ts';
 import { refused, shapeText } from './refused.ts';
@@ -221,7 +221,7 @@ const RULES: Readonly<Record<string, ConstantRule>> = {
       throw refused(operator, `by ${shapeText(permutation)}`);
     return {
       shape: permutation.map((axis) => x.shape[axis] ?? 1),
-      data: permute(x.data, x.shape, permutation),
+      data: permuteAxes(x.data, x.shape, permutation),
     };
   },
 };

@@ -10,8 +10,8 @@ import {
   packedValue,
 } from '../../graph/index.ts';
 import type { KernelRotation } from '../../layers/index.ts';
+import { rotatedSigns } from '../../numerics/rotation.ts';
 import type { ResolvedConv2d } from '../../ops/index.ts';
-import { rotatedSigns } from '../../reference/rotation.ts';
 import { type OperatorToWrite, type OptionField, TfliteWriter } from './container-writer.ts';
 import { ACTIVATION, type BuiltinName, LCE, MUL, type OPTIONS, PADDING, POOL_2D, RESHAPE } from './schema.ts';
 

@@ -15,8 +15,8 @@ import {
   type ParameterValue,
 } from '../../graph/index.ts';
 import { affine, flatten, type Layer, relu, requantize, reshape } from '../../layers/index.ts';
+import { roundBy } from '../../numerics/rounding.ts';
 import { LARGEST_F32 } from '../../ops/pointwise.ts';
-import { roundAway } from '../../reference/requantize.ts';
 import type { TfliteFile, TfliteOperator, TfliteTensor } from './container.ts';
 import type { FlatTable } from './flat-table.ts';
 import { refused } from './refused.ts';
@@ -302,7 +302,7 @@ export class Importer {
     const grid = this.grid(operator, out);
     const { zeroPoint } = grid;
     const integer = (bound: number) =>
-      Math.max(-128, Math.min(127, zeroPoint + roundAway(bound / grid.scale)));
+      Math.max(-128, Math.min(127, zeroPoint + roundBy('halfAwayFromZero', bound / grid.scale)));
     const range = [low === -Infinity ? -128 : integer(low), high === Infinity ? 127 : integer(high)] as const;
     const parameters = this.perChannel(operator, raw, scale, shift);
     if (addsZeroFirst)

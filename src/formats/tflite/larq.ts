@@ -14,7 +14,7 @@ import {
   sign,
   threshold,
 } from '../../layers/index.ts';
-import { roundAway } from '../../reference/requantize.ts';
+import { roundBy } from '../../numerics/rounding.ts';
 import { customIntegers, type TfliteFile, type TfliteOperator } from './container.ts';
 import { type Importer, type Placed, type Rule, real, type Value } from './importer.ts';
 import { refused, shapeText } from './refused.ts';
@@ -141,7 +141,7 @@ const dequantize: Rule = (importer, operator) => {
   }
   if (out.type !== TENSOR_TYPE.int8) throw refused(operator, `it makes ${tensorTypeName(out.type)}`);
   const grid = importer.grid(operator, out);
-  const offset = roundAway(Math.fround(1 / grid.scale));
+  const offset = roundBy('halfAwayFromZero', Math.fround(1 / grid.scale));
   const high = Math.min(127, grid.zeroPoint + offset) - grid.zeroPoint;
   const low = Math.max(-128, grid.zeroPoint - offset) - grid.zeroPoint;
   const placed = importer.scaled(operator, value, (high - low) / 2, (high + low) / 2);
@@ -174,7 +174,7 @@ const bconv2d: Rule = (importer, operator) => {
   if (!Number.isInteger(groups) || (groups > 1 && (groupChannels % 32 !== 0 || filters % groups !== 0))) {
     throw refused(operator, `filters of ${depth} words don't divide ${channels} channels into groups`);
   }
-  const geometry = {
+  const windows = {
     filters,
     kernelSize: [height, width] as const,
     strides: [options.stride_height, options.stride_width] as const,
@@ -194,7 +194,7 @@ const bconv2d: Rule = (importer, operator) => {
     // Larq's converter has seen to the activation when it made the thresholds.
     const parameters = thresholdsOf(importer, operator, row(4, 'int32'), height * width * groupChannels);
     return packedSigns(
-      binaryLayer(importer, operator, value, geometry, { output: 'signs' }, kernel, parameters),
+      binaryLayer(importer, operator, value, windows, { output: 'signs' }, kernel, parameters),
     );
   }
   const activation = ACTIVATIONS[options.fused_activation_function];
@@ -216,7 +216,7 @@ const bconv2d: Rule = (importer, operator) => {
     parameters.bias[filter] = (bias[filter] ?? 0) / scale + zeroPoint;
   }
   const how = { output: 'real', ...(activation === 'none' ? {} : { activation }) } as const;
-  const placed = binaryLayer(importer, operator, value, geometry, how, kernel, parameters);
+  const placed = binaryLayer(importer, operator, value, windows, how, kernel, parameters);
   return isInt8 ? importer.rounded(operator, placed) : real(placed);
 };
 
@@ -227,15 +227,15 @@ function binaryLayer(
   importer: Importer,
   operator: TfliteOperator,
   value: Value,
-  geometry: Omit<BinaryConv2dOptions, keyof BinaryOutputOptions>,
+  windows: Omit<BinaryConv2dOptions, keyof BinaryOutputOptions>,
   output: Omit<BinaryOutputOptions, 'name'>,
   kernel: PackedSigns,
   parameters: Readonly<Record<string, Float32Array<ArrayBuffer>>>,
 ): Placed {
   const [units = 1, , , channels = 1] = kernel.shape;
   const isDense = [...value.shape.slice(0, 2), ...kernel.shape.slice(1, 3)].every((extent) => extent === 1);
-  if (!isDense || geometry.groups !== 1) {
-    const make = (name: string) => binaryConv2d({ name, ...geometry, ...output });
+  if (!isDense || windows.groups !== 1) {
+    const make = (name: string) => binaryConv2d({ name, ...windows, ...output });
     return importer.place(operator, make, value, { kernel, ...parameters });
   }
   const made = importer.place(

@@ -172,7 +172,7 @@ const convolution: Rule = (importer, operator) => {
   if (!Number.isInteger(groups) || filters % groups !== 0) {
     throw refused(operator, `filters of ${depth} channels meet ${value.shape[2]}`);
   }
-  const geometry = {
+  const windows = {
     filters,
     groups,
     kernelSize: [height, width] as const,
@@ -186,8 +186,8 @@ const convolution: Rule = (importer, operator) => {
   const weights = weightsOf(importer, operator, value.type, filters, 0);
   const activation = options?.int8(CONV_2D.activation) ?? ACTIVATION.none;
   return product(importer, operator, value, filters, weights, activation, (kind, useBias) => (name) => {
-    if (kind === 'real') return conv2d({ name, ...geometry, useBias });
-    return quantConv2d({ name, ...geometry, useBias, ...binary(value) });
+    if (kind === 'real') return conv2d({ name, ...windows, useBias });
+    return quantConv2d({ name, ...windows, useBias, ...binary(value) });
   });
 };
 
@@ -207,7 +207,7 @@ const depthwise: Rule = (importer, operator) => {
     kernel[(index % filters) * taps + Math.floor(index / filters)] = weight;
   });
   const magnitudes = value.type === 'float32' ? magnitudesOf(kernel, filters) : undefined;
-  const geometry = {
+  const windows = {
     kernelSize: [height, width] as const,
     strides: [
       options?.int32(DEPTHWISE_CONV_2D.strideHeight) ?? 0,
@@ -228,12 +228,12 @@ const depthwise: Rule = (importer, operator) => {
     { ...stored, kernel, magnitudes },
     activation,
     (kind, useBias) => (name) => {
-      if (kind === 'real') return conv2d({ name, ...geometry, filters, groups, useBias });
+      if (kind === 'real') return conv2d({ name, ...windows, filters, groups, useBias });
       const { kernelQuantizer: depthwiseQuantizer, ...quantized } = binary(value);
       const depthMultiplier = filters / groups;
       return quantDepthwiseConv2d({
         name,
-        ...geometry,
+        ...windows,
         depthMultiplier,
         useBias,
         ...quantized,

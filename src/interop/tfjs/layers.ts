@@ -5,7 +5,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { layers as tfLayers } from '@tensorflow/tfjs-layers';
 import { OptionError } from '../../errors.ts';
-import { placeWindows } from '../../reference/conv.ts';
+import { placeWindows } from '../../numerics/windows.ts';
 import { assertLive } from './backend.ts';
 import {
   Conv1DBase,

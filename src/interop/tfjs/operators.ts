@@ -6,15 +6,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { OptionError, ShapeError } from '../../errors.ts';
 import { Routine, type Shape, Tensor, wordsFor } from '../../gpu/index.ts';
+import { finishReals, finishSigns } from '../../numerics/epilogue.ts';
+import * as bits from '../../numerics/pack.ts';
 import { type Conv2dOptions, resolveConv2d } from '../../ops/conv.ts';
 import { packSigns, unpackSigns } from '../../ops/dense.ts';
 import { type FusedActivation, fusedBinaryConv2d } from '../../ops/fused.ts';
 import { resolvePool2d, signPool2d } from '../../ops/pool.ts';
-import * as conv from '../../reference/conv.ts';
-import { finishReals, finishSigns } from '../../reference/fused.ts';
-import * as bits from '../../reference/pack.ts';
-import * as pool from '../../reference/pool.ts';
 import { assertLive, routineFor, runRoutine, WEBGPU, type WebGpuBackend, webgpuBackend } from './backend.ts';
+import * as host from './host.ts';
 
 type Info = tf.TensorInfo;
 type Infos = Readonly<Record<string, Info>>;
@@ -58,8 +57,8 @@ const reals = (name: string, shape: Shape) => new Tensor(name, shape, 'f32');
 const packed = (name: string, shape: Shape) => new Tensor(name, shape, 'bits');
 
 const convOf = ({ conv: options, shape }: Attrs) => {
-  const { filterShape = [], ...windows } = options ?? {};
-  return { filterShape, windows, geometry: resolveConv2d(shape, filterShape, windows, 'LceBconv2d') };
+  const { filterShape = [], ...window } = options ?? {};
+  return { filterShape, window, windows: resolveConv2d(shape, filterShape, window, 'LceBconv2d') };
 };
 const poolOf = ({ pool: options, shape }: Attrs) =>
   resolvePool2d(shape, options ?? { poolSize: 1 }, 'LceBMaxPool2d');
@@ -93,11 +92,11 @@ const OPERATORS = {
         const x = packed('x', shape);
         return { x, y: signPool2d(b, x, options) };
       },
-    host: (attrs, { x = [] }) => pool.signPool2d(x, poolOf(attrs)),
+    host: (attrs, { x = [] }) => host.signPool2d(x, poolOf(attrs)),
   },
   LceBconv2d: {
     result: (attrs, { threshold }) => {
-      const { outputShape } = convOf(attrs).geometry;
+      const { outputShape } = convOf(attrs).windows;
       return threshold === undefined
         ? { shape: outputShape, dtype: 'float32' }
         : { shape: packedShape(outputShape), dtype: 'int32' };
@@ -105,9 +104,9 @@ const OPERATORS = {
     routine:
       (attrs, { multiplier, threshold }) =>
       (b) => {
-        const { filterShape, windows, geometry } = convOf(attrs);
+        const { filterShape, window, windows } = convOf(attrs);
         const [x, filter] = [packed('x', attrs.shape), packed('filter', filterShape)];
-        const vector = (name: string) => reals(name, [geometry.outChannels]);
+        const vector = (name: string) => reals(name, [windows.outChannels]);
         const parameters: Record<string, Tensor> =
           threshold !== undefined
             ? { direction: vector('direction'), threshold: vector('threshold') }
@@ -123,17 +122,17 @@ const OPERATORS = {
           x,
           filter,
           ...parameters,
-          y: fusedBinaryConv2d(b, x, filter, { ...windows, activation, epilogue }),
+          y: fusedBinaryConv2d(b, x, filter, { ...window, activation, epilogue }),
         };
       },
     host: (attrs, { x = [], filter = [], multiplier, bias, direction, threshold }) => {
-      const { geometry } = convOf(attrs);
-      const sums = conv.binaryConv2d(x, filter, geometry);
+      const { windows } = convOf(attrs);
+      const sums = host.binaryConv2d(x, filter, windows);
       const { activation } = attrs;
       if (direction !== undefined && threshold !== undefined)
         return finishSigns(sums, { activation, direction, threshold });
-      const ones = new Float32Array(geometry.outChannels).fill(1);
-      const zeros = new Float32Array(geometry.outChannels);
+      const ones = new Float32Array(windows.outChannels).fill(1);
+      const zeros = new Float32Array(windows.outChannels);
       return finishReals(sums, { activation, multiplier: multiplier ?? ones, bias: bias ?? zeros });
     },
   },
@@ -146,10 +145,10 @@ function run(name: keyof typeof OPERATORS, inputs: tf.NamedTensorMap, attrs: Att
   }
   const operator: Operator = OPERATORS[name];
   const { shape, dtype } = operator.result(attrs, inputs);
-  const host = Object.fromEntries(
+  const onHost = Object.fromEntries(
     Object.entries(inputs).map(([input, tensor]) => [input, wordsOrReals(tensor.dataSync())]),
   );
-  const values = operator.host(attrs, host);
+  const values = operator.host(attrs, onHost);
   return tf.tensor(dtype === 'int32' ? new Int32Array(values) : new Float32Array(values), [...shape], dtype);
 }
 

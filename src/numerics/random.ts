@@ -1,6 +1,6 @@
 /**
  * Counter-based random numbers: a number is a function of (seed, stream, index), never of what was drawn before, so
- * that the GPU, the reference and a resumed run agree on every draw. `shaders/lib/random.wgsl` is the same arithmetic.
+ * that the GPU, the host and a resumed run agree on every draw. `shaders/lib/random.wgsl` is the same arithmetic.
  */
 
 /**
@@ -48,6 +48,11 @@ export function toUniform(word: number): number {
 /** The `index`-th uniform number in [0, 1) of a stream, a multiple of 2^-24. */
 export function uniform01(seed: number, stream: number, index: number): number {
   return toUniform(pcg4d(seed, stream, index, 0)[0]);
+}
+
+/** What is dropped at this rate: of 24 random bits, numbers below the result. */
+export function dropoutThreshold(rate: number): number {
+  return Math.round(rate * 2 ** 24);
 }
 
 /** The `index`-th standard normal number of a stream (Box & Muller 1958), in float64; for the host only. */

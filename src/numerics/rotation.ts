@@ -1,4 +1,4 @@
-/** Rotation before binarization, and quantizers of a few bits, in float64. */
+/** Rotation before binarization, in float64. */
 import { pcg4d } from './random.ts';
 
 const STREAM_ROTATION = 0x726f7461;

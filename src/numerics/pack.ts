@@ -32,3 +32,10 @@ export function unpackSigns(
   }
   return x;
 }
+
+/** Set bits of a 32-bit word. */
+export function popcount(word: number): number {
+  let count = 0;
+  for (let rest = word; rest !== 0; rest &= rest - 1) count += 1;
+  return count;
+}
