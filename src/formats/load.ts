@@ -10,7 +10,7 @@ import { type Bytes, type BytesLike, plainBytes } from '../bytes.ts';
 import { BnnError, DataUnavailableError, FormatError, listed } from '../errors.ts';
 import type { Gpu } from '../gpu/index.ts';
 import { type FoldedModel, foldForInference, type Model, type ParameterValues } from '../graph/index.ts';
-import type { LayerFactory } from '../layers/index.ts';
+import type { Guest } from '../layers/index.ts';
 import { assertKnownOptions, namesOf } from '../options.ts';
 import { Classifier, type ClassifierOptions } from './classifier.ts';
 import { readModelFile } from './model-file.ts';
@@ -48,8 +48,8 @@ export interface LoadProgress {
 export interface LoadOptions {
   /** Fold normalisations and signs into integer thresholds where the bits stay the same. Default true. */
   readonly fold?: boolean;
-  /** What makes the layers of a file that aren't this library's own; see `LayerFactory`. */
-  readonly with?: readonly LayerFactory[] | undefined;
+  /** What makes the layers and quantizers of a file that aren't this library's own: factories of them. */
+  readonly with?: readonly Guest[] | undefined;
   readonly onProgress?: (progress: LoadProgress) => void;
   /** Aborts fetching. */
   readonly signal?: AbortSignal;

@@ -6,8 +6,22 @@ export {
   binaryConv2d,
   binaryDense,
 } from './binary-products.ts';
-export type { LayerFactory } from './common.ts';
+export type { Guest, LayerFactory } from './common.ts';
 export { type Conv2dLayerOptions, conv2d, type QuantConv2dOptions, quantConv2d } from './conv2d.ts';
+export {
+  type ChoiceOption,
+  type DefinedForward,
+  type DefinedLayerFactory,
+  defineLayer,
+  type FlagOption,
+  type GivenOptions,
+  type LayerDefinition,
+  type LayerOption,
+  type LayerOptions,
+  type NumberOption,
+  type OptionValues,
+  type QuantizerOption,
+} from './define.ts';
 export { type DenseOptions, dense, type QuantDenseOptions, quantDense } from './dense.ts';
 export {
   type QuantDepthwiseConv2dOptions,
@@ -19,6 +33,8 @@ export { affine, elementwiseAffine, threshold } from './inference.ts';
 export type { KernelOptions, KernelRotation, RotationOptions } from './kernels.ts';
 export {
   type Activation,
+  asReal,
+  asSigns,
   type Backward,
   declareParameter,
   type Forward,
@@ -29,6 +45,8 @@ export {
   type Parameter,
   type ParameterRole,
   type ParameterSpec,
+  type ProductTraits,
+  type Traits,
 } from './layer.ts';
 export { add, concat, divide, maximum, minimum, multiply, subtract } from './merging.ts';
 export {

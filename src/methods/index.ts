@@ -20,7 +20,7 @@ export type {
   ScheduleParameter,
   Values,
 } from './method.ts';
-export { notedConfig } from './method.ts';
+export { assertWithin, notedConfig } from './method.ts';
 export {
   defineOptimizer,
   type Optimizer,
@@ -34,6 +34,7 @@ export * from './penalties/index.ts';
 export { definePenalty, type Penalty, type PenaltyDefinition, type PenaltyFactory } from './penalty.ts';
 export {
   defineQuantizer,
+  isQuantizerFactory,
   type Quantizer,
   type QuantizerDefinition,
   type QuantizerFactory,

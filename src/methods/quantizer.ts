@@ -86,3 +86,11 @@ export function defineQuantizer<const P extends Parameters = Record<never, never
   };
   return Object.assign(make, { definition });
 }
+
+/** Whether something is what `defineQuantizer` gave. */
+export function isQuantizerFactory(given: unknown): given is QuantizerFactory {
+  const { definition } = (typeof given === 'function' ? given : {}) as {
+    definition?: { gradient?: unknown };
+  };
+  return typeof definition?.gradient === 'function';
+}
