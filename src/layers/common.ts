@@ -1,6 +1,6 @@
 /** Factories of the layers that most networks are made of, and how a layer is made by its kind. */
 import { FormatError, listed, OptionError } from '../errors.ts';
-import { isQuantizerFactory, QUANTIZER_NAMES, type QuantizerFactory } from '../methods/index.ts';
+import { type AnyQuantizerFactory, isQuantizerFactory, QUANTIZER_NAMES } from '../methods/index.ts';
 import { nearest } from '../options.ts';
 import { sign } from './activations.ts';
 import { binaryConv2d, binaryDense } from './binary-products.ts';
@@ -64,7 +64,7 @@ export function makerOf(factories: object): MakeLayer {
 }
 
 /** What a file can't hold of a network and a guest brings: what makes its layers and its quantizers. */
-export type Guest = LayerFactory | QuantizerFactory<never>;
+export type Guest = LayerFactory | AnyQuantizerFactory;
 
 /** The guests that make layers. @throws OptionError for what makes neither layers nor quantizers */
 export function layerFactories(guests: readonly Guest[]): LayerFactory[] {
@@ -107,10 +107,10 @@ export function makerWith(guests: readonly Guest[], make: MakeLayer): MakeLayer 
   };
 }
 
-type Quantizers = ReadonlyMap<string, QuantizerFactory>;
+type Quantizers = ReadonlyMap<string, AnyQuantizerFactory>;
 
 function quantizerFactories(guests: readonly Guest[]): Quantizers {
-  const quantizers = new Map<string, QuantizerFactory>();
+  const quantizers = new Map<string, AnyQuantizerFactory>();
   for (const guest of guests) {
     if (!isQuantizerFactory(guest)) continue;
     const { name } = guest.definition;
@@ -142,7 +142,7 @@ function withQuantizers(
       const factory = quantizers.get(name);
       if (factory === undefined) throw unknownQuantizer(name, quantizers, `${where}: ${option}`);
       const { name: _, ...numbers } = typeof value === 'string' ? { name } : (value as { name: string });
-      return [option, factory(numbers)];
+      return [option, factory(numbers as never)];
     }),
   );
 }
