@@ -1,6 +1,7 @@
 /** Factories of the layers that most networks are made of, and how a layer is made by its kind. */
 import { FormatError, listed, OptionError } from '../errors.ts';
-import { type AnyQuantizerFactory, isQuantizerFactory, QUANTIZER_NAMES } from '../methods/index.ts';
+import { type AnyQuantizerFactory, QUANTIZER_NAMES } from '../methods/index.ts';
+import { isQuantizerFactory } from '../methods/quantizer.ts';
 import { nearest } from '../options.ts';
 import { sign } from './activations.ts';
 import { binaryConv2d, binaryDense } from './binary-products.ts';

@@ -17,13 +17,13 @@
 import { OptionError, ShapeError } from '../errors.ts';
 import { describe, type Shape, Tensor } from '../gpu/index.ts';
 import {
-  assertWithin,
   type NumberParameter,
   notedConfig,
   type Quantizer,
   type QuantizerLike,
   resolveQuantizer,
 } from '../methods/index.ts';
+import { assertWithin } from '../methods/method.ts';
 import { assertKnownOptions } from '../options.ts';
 import {
   type Activation,

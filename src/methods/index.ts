@@ -20,7 +20,7 @@ export type {
   ScheduleParameter,
   Values,
 } from './method.ts';
-export { assertWithin, notedConfig } from './method.ts';
+export { notedConfig } from './method.ts';
 export {
   defineOptimizer,
   type Optimizer,
@@ -35,7 +35,6 @@ export { definePenalty, type Penalty, type PenaltyDefinition, type PenaltyFactor
 export {
   type AnyQuantizerFactory,
   defineQuantizer,
-  isQuantizerFactory,
   type Quantizer,
   type QuantizerDefinition,
   type QuantizerFactory,
