@@ -21,10 +21,13 @@ const IN_PARTS =
 /** Packages that formats need: they are in the build, so that a page without a bundler can load what imports them. */
 const PACKAGES = /\/node_modules\/(?:@bufbuild\/(protobuf)|(fflate|flatbuffers))\//;
 
+/** The WGSL of a method goes with the method. */
+const METHODS = /\/shaders\/(methods\/.+)\.wgsl$/;
+
 /** Name of the file that a module goes into; null where that is the one of who imports it. */
 function fileOf(id: string): string | null {
-  const [, ...names] = WHOLE.exec(id) ?? IN_PARTS.exec(id) ?? PACKAGES.exec(id) ?? [];
-  return names.find(Boolean)?.replaceAll('/', '-') ?? null;
+  const [, ...names] = WHOLE.exec(id) ?? IN_PARTS.exec(id) ?? METHODS.exec(id) ?? PACKAGES.exec(id) ?? [];
+  return names.find(Boolean)?.replaceAll(/[/_]/g, '-') ?? null;
 }
 
 export default defineConfig(({ command }) => ({

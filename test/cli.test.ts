@@ -207,7 +207,7 @@ describe('what goes wrong', () => {
       'a memory limit that is too small',
       'train --memory-limit 1MB',
       1,
-      /nothing was allocated[\s\S]*smaller batch/,
+      /nothing was allocated[\s\S]*fewer or smaller images/,
     ],
     [
       'a batch beyond the memory limit',

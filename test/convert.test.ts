@@ -258,7 +258,7 @@ describe('ONNX files with channels last', () => {
     const lite = join(folder, 'channels-last.tflite');
     const converted = await bnn(`convert ${file} ${lite}`);
     expect(converted.stderr).toBe('');
-    expect(converted.stdout).toMatch(/verified +the same outputs/);
+    expect(converted.stdout).toMatch(/verified +read back from the disk: the same outputs/);
     expect(converted.code).toBe(0);
   });
 });

@@ -247,6 +247,10 @@ describe('kernels and devices of other people', () => {
     const loaded = (by: number) => defineKernel({ ...add('test/same', 0), source: family(by) });
     expect(await sums(gpu, loaded(20))).toEqual([21, 22, 23]);
     expect(await sums(gpu, loaded(30))).toEqual([31, 32, 33]);
+    // And what has the same text is the same, whoever brings it.
+    const { pipelines } = gpu.counters;
+    expect(await sums(gpu, loaded(30))).toEqual([31, 32, 33]);
+    expect(gpu.counters.pipelines).toBe(pipelines);
     gpu.dispose();
   });
 

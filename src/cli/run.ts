@@ -41,7 +41,7 @@ export function runCommand(): Command {
     .description('classify images with a stored network')
     .argument('<model>', MODEL_ARGUMENT)
     .argument('[pictures...]', 'more of what --input names')
-    .addOption(new Option('--input <path>', `images: ${IMAGE_FILES}`).conflicts('dataset'))
+    .addOption(new Option('--input <file>', `images: ${IMAGE_FILES}`).conflicts('dataset'))
     .addOption(new Option('--dataset <name>', 'the test images of a data set').choices([...DATASET_NAMES]))
     .addOption(
       new Option(

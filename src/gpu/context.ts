@@ -19,7 +19,7 @@ import { assertKnownOptions, namesOf } from '../options.ts';
 import { Choices, storageOf } from './choices.ts';
 import { methodAt } from './frame.ts';
 import { type HostData, hostDataFor } from './host-data.ts';
-import { type Constants, type KernelSpec, loadShader, type ShaderSource, shaderOf } from './kernel.ts';
+import { type Constants, type KernelSpec, loadShader, shaderOf } from './kernel.ts';
 import { MemoryLedger } from './memory.ts';
 import { Pace } from './pace.ts';
 import { type DType, describe, type Placement, type Shape, Tensor } from './tensor.ts';
@@ -116,8 +116,8 @@ export class Gpu extends Owner {
   readonly #pipelinesNow = new Map<string, GPUComputePipeline>();
   /** By their text, since two kernels may have one name. */
   readonly #modules = new Map<string, GPUShaderModule>();
-  /** A number for each text, or family of texts, that pipelines were made of. */
-  readonly #sources = new Map<ShaderSource, number>();
+  /** A number for each text that pipelines were made of. */
+  readonly #texts = new Map<string, number>();
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
   readonly #onFault = (event: GPUUncapturedErrorEvent): void => {
     const where = this.#owned
@@ -550,14 +550,15 @@ export class Gpu extends Owner {
    * The pipeline of a kernel with these constants, compiled once.
    * @throws GpuValidationError naming the kernel; DataUnavailableError where its shader can't be loaded
    */
-  pipeline(kernel: KernelSpec, constants: Constants): Promise<GPUComputePipeline> {
+  async pipeline(kernel: KernelSpec, constants: Constants): Promise<GPUComputePipeline> {
     if (this.#owned) this.assertUsable();
     else this.#assertThere();
-    const key = this.#pipelineKey(kernel, constants);
+    const code = await loadShader(kernel);
+    const key = this.#pipelineKey(kernel, code, constants);
     let pipeline = this.#pipelines.get(key);
     if (pipeline === undefined) {
       this.counters.pipelines += 1;
-      pipeline = this.#compile(kernel, constants);
+      pipeline = this.#compile(kernel, code, constants);
       this.#pipelines.set(key, pipeline);
       pipeline.catch(() => this.#pipelines.delete(key));
     }
@@ -571,9 +572,6 @@ export class Gpu extends Owner {
    */
   pipelineNow(kernel: KernelSpec, constants: Constants): GPUComputePipeline {
     this.assertUsable();
-    const key = this.#pipelineKey(kernel, constants);
-    const known = this.#pipelinesNow.get(key);
-    if (known !== undefined) return known;
     const code = shaderOf(kernel);
     if (code === undefined) {
       throw new OptionError("A pipeline can't be made before the shader of its kernel is loaded.", {
@@ -581,6 +579,9 @@ export class Gpu extends Owner {
         remedy: 'await routine.compile() first',
       });
     }
+    const key = this.#pipelineKey(kernel, code, constants);
+    const known = this.#pipelinesNow.get(key);
+    if (known !== undefined) return known;
     this.counters.pipelines += 1;
     const where = pipelineLabel(kernel, constants);
     const { result: pipeline, verdict } = this.#inScopes(where, () =>
@@ -636,13 +637,12 @@ export class Gpu extends Owner {
     this.#pipelines.clear();
     this.#pipelinesNow.clear();
     this.#modules.clear();
-    this.#sources.clear();
+    this.#texts.clear();
     this.#layouts.clear();
     if (this.#owned) this.device.destroy();
   }
 
-  async #compile(kernel: KernelSpec, constants: Constants): Promise<GPUComputePipeline> {
-    const code = await loadShader(kernel);
+  async #compile(kernel: KernelSpec, code: string, constants: Constants): Promise<GPUComputePipeline> {
     this.assertUsable();
     const where = pipelineLabel(kernel, constants);
     let module: GPUShaderModule | undefined;
@@ -698,20 +698,12 @@ export class Gpu extends Owner {
     return { label, layout, compute: { module, entryPoint: 'main', constants } };
   }
 
-  /** A number for a text, or for a family of texts. */
-  #numberOf(source: ShaderSource): number {
-    const number = this.#sources.get(source) ?? this.#sources.size;
-    this.#sources.set(source, number);
-    return number;
-  }
-
-  /** Kernels are told apart by where their text comes from, their bindings and their constants. */
-  #pipelineKey({ name, source, bindings, filled }: KernelSpec, constants: Constants): string {
-    const number = this.#numberOf(source);
+  /** Kernels are told apart by their text, their bindings and their constants. */
+  #pipelineKey({ bindings }: KernelSpec, code: string, constants: Constants): string {
+    const number = this.#texts.get(code) ?? this.#texts.size;
+    this.#texts.set(code, number);
     const values = Object.entries(constants).sort(([a], [b]) => (a < b ? -1 : 1));
-    const methods = Object.values(filled?.fillings ?? {}).map(({ wgsl }) => this.#numberOf(wgsl));
-    const file = typeof source === 'string' ? '' : (filled?.frame ?? name);
-    return [number, file, methods, Object.values(bindings), values].join(';');
+    return [number, Object.values(bindings), values].join(';');
   }
 
   /**

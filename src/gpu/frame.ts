@@ -42,7 +42,7 @@ function renamed(wgsl: string, hole: string, provides: readonly string[]): strin
     .filter((name) => !provides.includes(name));
   // Not what follows a dot: members and components of vectors.
   return own.reduce(
-    (text, name) => text.replace(new RegExp(`(?<![.\\w])${name}\\b`, 'g'), inFrame(name, hole)),
+    (text, name) => text.replace(new RegExp(`(?<![.\\w])${name}\\b`, 'g'), () => inFrame(name, hole)),
     wgsl,
   );
 }

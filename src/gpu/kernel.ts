@@ -99,7 +99,7 @@ export function provideShaders(shaders: Shaders): void {
 }
 
 /** Families that were loaded, by their loaders: two families may hold a shader of one name. */
-const families = new Map<ShaderSource, Shaders>();
+const families = new WeakMap<Exclude<ShaderSource, string>, Shaders>();
 
 /** The text of a kernel's shader, where that is here already. @throws OptionError for WGSL of a method that can't be linked */
 export function shaderOf({ name, source, filled, library }: KernelSpec): string | undefined {
