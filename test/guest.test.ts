@@ -11,12 +11,14 @@ import {
   flatten,
   foldForInference,
   type Hook,
+  type Inputs,
   initialValues,
   loadModel,
   Network,
   OptionError,
   ops,
   quantDense,
+  type Shape,
   saveModel,
   sequential,
   sign,
@@ -156,7 +158,7 @@ describe('what a file lacks, and what is handed in', () => {
 });
 
 describe('defineLayer', () => {
-  const shape = { outputShape: ([own = []]: readonly (readonly number[])[]) => own };
+  const shape = { outputShape: ([own]: Inputs<Shape>) => own };
   const forward = (_: unknown, [x]: readonly unknown[]) => ({ output: x, backward: () => ({ inputs: [] }) });
 
   test('a definition that lacks something, or names a quantizer otherwise', async () => {
@@ -164,6 +166,7 @@ describe('defineLayer', () => {
       [{ kind: '', ...shape, forward }, /needs a kind/],
       [{ kind: 'a', ...shape }, /layer a[\s\S]*forward: undefined/],
       [{ kind: 'a', forward }, /outputShape: undefined/],
+      [{ kind: 'a', ...shape, forward, inputs: 0 }, /inputs: 0/],
       [
         { kind: 'a', ...shape, forward, options: { gate: { quantizer: true, says: '' } } },
         /end in "quantizer"/,
@@ -212,17 +215,17 @@ describe('defineLayer', () => {
       kind: 'acme.twice',
       ...shape,
       forward: ({ builder }, [x]) => ({
-        output: ops.add(builder, x as never, x as never),
+        output: ops.add(builder, x, x),
         backward: (gradient) => ({ inputs: [ops.add(builder, gradient, gradient)] }),
       }),
-      operations: ([own = []]) => ({ binary: 0, float: own.reduce((size, extent) => size * extent, 1) }),
+      operations: ([own]) => ({ binary: 0, float: own.reduce((size, extent) => size * extent, 1) }),
       traits: { output: 'integers' },
     });
     const plainSign = defineLayer({
       kind: 'acme.sign',
       ...shape,
       forward: ({ builder }, [x]) => ({
-        output: ops.packSigns(builder, x as never),
+        output: ops.packSigns(builder, x),
         backward: (gradient) => ({ inputs: [gradient] }),
       }),
       traits: { output: 'signs', readsSigns: true },

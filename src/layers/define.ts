@@ -2,20 +2,23 @@
  * Layers of one's own: what a layer needs beside its arithmetic (options that are checked, a kind, a configuration that files
  * keep, a way to be made again) follows from its definition.
  *
- *   const scale = defineLayer({
- *     kind: 'acme.scale',
- *     options: { factor: { default: 1, above: 0, says: 'what everything is multiplied by' } },
- *     outputShape: ([shape = []]) => shape,
- *     forward({ builder, wantsInputGradient }, [x], { factor }) {
- *       const by = (y: Tensor) => ops.combine(builder, 'multiply', y, ...);
- *       return { output: by(x), backward: (gradient) => ({ inputs: [wantsInputGradient[0] ? by(gradient) : undefined] }) };
+ *   const clip = defineLayer({
+ *     kind: 'acme.clip',
+ *     options: { limit: { default: 1, above: 0, says: 'numbers are kept between -limit and limit' } },
+ *     outputShape: ([shape]) => shape,
+ *     forward({ builder }, [x], { limit }) {
+ *       const bounds = { minimum: -limit, maximum: limit };
+ *       return {
+ *         output: ops.clamp(builder, x, bounds),
+ *         backward: (gradient) => ({ inputs: [ops.clampGrad(builder, gradient, x, bounds)] }),
+ *       };
  *     },
  *   });
- *   sequential([dense({ units: 10 }), scale({ factor: 2 })], { input: [64] });
- *   await loadModel(file, { with: [scale] });
+ *   sequential([dense({ units: 10 }), clip({ limit: 2 })], { input: [64] });
+ *   await loadModel(file, { with: [clip] });
  */
 import { OptionError, ShapeError } from '../errors.ts';
-import { describe, type Shape, Tensor } from '../gpu/index.ts';
+import { type Shape, Tensor } from '../gpu/index.ts';
 import {
   type NumberParameter,
   notedConfig,
@@ -91,6 +94,9 @@ export type GivenOptions<O extends LayerOptions> = { readonly name?: string } & 
   readonly [K in Required<O>]: Given<O, K>;
 } & { readonly [K in Exclude<keyof O, Required<O>>]?: Given<O, K> };
 
+/** One or more, as many as the layer has inputs. */
+export type Inputs<T> = readonly [T, ...T[]];
+
 /** The recorded forward pass: f32 are reals, packed bits are signs. */
 export interface DefinedForward {
   readonly output: Tensor;
@@ -110,16 +116,16 @@ export interface LayerDefinition<O extends LayerOptions = LayerOptions> {
    * Shape of the output without the batch axis.
    * @throws ShapeError (`webgpu-bnn` exports it) when the inputs don't fit
    */
-  readonly outputShape: (inputs: readonly Shape[], options: OptionValues<O>, name: string) => Shape;
+  readonly outputShape: (inputs: Inputs<Shape>, options: OptionValues<O>, name: string) => Shape;
   /** What it learns and keeps. Default: nothing. */
-  readonly parameters?: (inputs: readonly Shape[], options: OptionValues<O>) => readonly ParameterSpec[];
+  readonly parameters?: (inputs: Inputs<Shape>, options: OptionValues<O>) => readonly ParameterSpec[];
   /**
    * Records the layer's work into `context.builder`.
    * @param inputs f32 [batch, ...shape]; where `signs` is true, what travels as signs comes as packed bits
    */
   readonly forward: (
     context: ForwardContext,
-    inputs: readonly Tensor[],
+    inputs: Inputs<Tensor>,
     options: OptionValues<O>,
   ) => DefinedForward;
   /** Whether `forward` takes packed bits where signs flow in. Default: it is given +1 and -1 as f32. */
@@ -127,7 +133,7 @@ export interface LayerDefinition<O extends LayerOptions = LayerOptions> {
   /** Number of inputs. Default 1; `any`: one or more. */
   readonly inputs?: number | 'any';
   /** Multiply-accumulates of one sample, for summaries. Default: none. */
-  readonly operations?: (inputs: readonly Shape[], options: OptionValues<O>) => Operations;
+  readonly operations?: (inputs: Inputs<Shape>, options: OptionValues<O>) => Operations;
   /** What others need to know of it; see `Traits`. */
   readonly traits?: Traits | ((options: OptionValues<O>) => Traits);
 }
@@ -158,8 +164,7 @@ export function defineLayer<const O extends LayerOptions = Record<never, never>>
       config: notedConfig(given),
       traits: typeof traits === 'function' ? traits(values) : traits,
       outputShape(inputs, name) {
-        assertCounted(inputs, count, name);
-        const shape = definition.outputShape(inputs, values, name);
+        const shape = definition.outputShape(counted(inputs, count, name), values, name);
         const isShape =
           Array.isArray(shape) && shape.every((extent) => Number.isSafeInteger(extent) && extent > 0);
         if (isShape) return shape;
@@ -168,11 +173,12 @@ export function defineLayer<const O extends LayerOptions = Record<never, never>>
           where: `${name}: outputShape of ${kind}`,
         });
       },
-      parameters: (inputs) => definition.parameters?.(inputs, values) ?? [],
-      operations: (inputs) => definition.operations?.(inputs, values) ?? { binary: 0, float: 0 },
+      parameters: (inputs) => definition.parameters?.(counted(inputs, count, where), values) ?? [],
+      operations: (inputs) =>
+        definition.operations?.(counted(inputs, count, where), values) ?? { binary: 0, float: 0 },
       forward(context, inputs) {
         const taken = inputs.map((input) => (signs ? input.tensor : asReal(context.builder, input)));
-        const { output, backward } = definition.forward(context, taken, values);
+        const { output, backward } = definition.forward(context, counted(taken, count, where), values);
         return { output: activationOf(output, `${where}: forward of ${kind}`), backward };
       },
     };
@@ -192,6 +198,14 @@ function assertDefinition(definition: LayerDefinition): void {
     throw new OptionError('A layer lacks a function.', {
       given: `${member}: ${typeof definition[member]}`,
       expected: `${member}(...)`,
+      where,
+    });
+  }
+  const { inputs = 1 } = definition;
+  if (inputs !== 'any' && !(Number.isSafeInteger(inputs) && inputs > 0)) {
+    throw new OptionError('A layer takes one input or more.', {
+      given: `inputs: ${String(inputs)}`,
+      expected: "a positive integer, or 'any'",
       where,
     });
   }
@@ -242,12 +256,13 @@ function checkedOption(option: LayerOption, value: unknown, where: string): unkn
   throw new OptionError("A layer's option is a whole number.", { given: String(value), where });
 }
 
-function assertCounted(inputs: readonly Shape[], count: number | 'any', name: string): void {
-  if (count === 'any' ? inputs.length > 0 : inputs.length === count) return;
+/** @throws ShapeError unless there are as many inputs as the layer takes */
+function counted<T>(inputs: readonly T[], count: number | 'any', where: string): Inputs<T> {
+  if (count === 'any' ? inputs.length > 0 : inputs.length === count) return inputs as unknown as Inputs<T>;
   throw new ShapeError('This layer takes another number of inputs.', {
-    given: `${inputs.length} inputs: ${inputs.map((shape) => describe(shape)).join(', ')}`,
+    given: `${inputs.length} inputs`,
     expected: count === 'any' ? '1 or more' : String(count),
-    where: name,
+    where,
   });
 }
 

@@ -15,6 +15,7 @@ export {
   defineLayer,
   type FlagOption,
   type GivenOptions,
+  type Inputs,
   type LayerDefinition,
   type LayerOption,
   type LayerOptions,

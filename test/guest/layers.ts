@@ -17,14 +17,13 @@ export const shiftedSign = defineLayer({
     start: { default: 0, says: 'the shift before training' },
     quantizer: { quantizer: true, says: 'what gradient passes' },
   },
-  outputShape: ([shape = []]) => shape,
-  parameters: ([shape = []], { start }) => {
+  outputShape: ([shape]) => shape,
+  parameters: ([shape], { start }) => {
     const channels = shape.at(-1) ?? 1;
     const initializer = { kind: 'constant', value: start } as const;
     return [{ name: 'shift', shape: [channels], role: 'real', initializer, fanIn: 1, fanOut: channels }];
   },
   forward({ builder, training, parameter, wantsInputGradient }, [x], { quantizer }) {
-    if (x === undefined) throw new Error('no input');
     const shifted = ops.addBias(builder, x, parameter('shift').value);
     const { bits, gate } = training
       ? ops.binarize(builder, shifted, quantizer)
