@@ -2,6 +2,7 @@ import { builtinModules } from 'node:module';
 import { defineConfig } from 'vitest/config';
 import manifest from './package.json' with { type: 'json' };
 import { linkFlags, wgsl } from './shaders/link.ts';
+import { ENTRY_ALIASES } from './test/helpers/entries.ts';
 
 const external = [
   ...builtinModules,
@@ -66,6 +67,7 @@ export default defineConfig(({ command }) => ({
   },
   test: {
     include: ['test/**/*.test.ts'],
+    alias: ENTRY_ALIASES,
     testTimeout: 120_000,
     hookTimeout: 120_000,
     // Two cores are shared with the software adapter, which is itself multi-threaded.

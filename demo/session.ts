@@ -4,6 +4,7 @@ import {
   type Dataset,
   type DeviceLostError,
   type EpochInfo,
+  type FitResult,
   Gpu,
   type LayerGeometry,
   type LayerProportionality,
@@ -131,7 +132,7 @@ export class Session {
   }
 
   /** Trains to the end or until `pause`. */
-  async train(): Promise<'finished' | 'aborted'> {
+  async train(): Promise<FitResult['outcome']> {
     const trainer = this.#assertPrepared();
     this.#stop = new AbortController();
     const fit = trainer.fit({

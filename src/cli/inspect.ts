@@ -115,15 +115,13 @@ function graphOf(model: Model): GraphEntry[] {
 /** Bits of the values that leave each layer: signs travel packed as long as nobody needs them as numbers. */
 function bitsBetween(model: Model): (1 | 32)[] {
   const bits: (1 | 32)[] = [];
-  for (const { layer, inputs, inputShapes } of model.layers) {
-    const fromSigns = inputs.every((from) => bits[from] === 1);
-    const channels = inputShapes[0]?.at(-1) ?? 1;
-    const keepsRows = channels % 32 === 0 || inputShapes[0]?.length === 1;
-    const isSigns =
-      ['sign', 'threshold', 'signPool2d'].includes(layer.kind) ||
-      (layer.kind.startsWith('binary') && layer.config.output === 'signs') ||
-      (fromSigns &&
-        (['maxPool2d', 'dropout'].includes(layer.kind) || (layer.kind === 'flatten' && keepsRows)));
+  for (const { layer, inputs, inputShapes, outputShape } of model.layers) {
+    const { output, reshapes } = layer.traits ?? {};
+    const [from, to] = [inputShapes[0]?.at(-1) ?? 1, outputShape.at(-1) ?? 1];
+    // Packed rows stay packed under another shape only if they fill their words, or stay the same.
+    const keepsRows = reshapes !== true || from === to || (from % 32 === 0 && to % 32 === 0);
+    const staysSigns = output === 'selection' && keepsRows && inputs.every((at) => bits[at] === 1);
+    const isSigns = output === 'signs' || staysSigns;
     bits.push(isSigns ? 1 : 32);
   }
   return bits;

@@ -107,7 +107,10 @@ function parseProgress(text: string | undefined, where: string): Progress {
     throw malformed();
   };
   const history = fields.history;
-  if (!Array.isArray(history) || fieldsOf(fields.fixed) !== fields.fixed) throw malformed();
+  const { frozen } = fields;
+  const areNames =
+    frozen === undefined || (Array.isArray(frozen) && frozen.every((name) => typeof name === 'string'));
+  if (!areNames || !Array.isArray(history) || fieldsOf(fields.fixed) !== fields.fixed) throw malformed();
   return {
     step: counter('step'),
     epoch: counter('epoch'),
@@ -129,6 +132,7 @@ function parseProgress(text: string | undefined, where: string): Progress {
         imagesPerSecond: sum(epoch, 'imagesPerSecond'),
       };
     }),
+    ...(frozen === undefined ? {} : { frozen: frozen as string[] }),
     // Only compared with what a training has; its own options decide what it does.
     fixed: fields.fixed as { readonly [name: string]: Json },
   };

@@ -10,7 +10,7 @@ import { type Bytes, type BytesLike, plainBytes } from '../bytes.ts';
 import { BnnError, DataUnavailableError, FormatError, listed, OptionError } from '../errors.ts';
 import type { Gpu } from '../gpu/index.ts';
 import { type FoldedModel, foldForInference, type Model, type ParameterValues } from '../graph/index.ts';
-import type { LayerFactory } from '../layers/index.ts';
+import type { Guest } from '../layers/index.ts';
 import { assertKnownOptions, namesOf } from '../options.ts';
 import { Classifier, type ClassifierOptions } from './classifier.ts';
 import { decodeNotes, type ReadNotes } from './notes.ts';
@@ -52,8 +52,8 @@ export interface LoadOptions {
    * inputs, by name.
    */
   readonly input?: readonly number[] | Readonly<Record<string, readonly number[]>> | undefined;
-  /** What makes the layers of a file that aren't this library's own; see `LayerFactory`. */
-  readonly with?: readonly LayerFactory[] | undefined;
+  /** What makes the layers and quantizers of a file that aren't this library's own: factories of them. */
+  readonly with?: readonly Guest[] | undefined;
   readonly onProgress?: (progress: LoadProgress) => void;
   /** Aborts fetching. */
   readonly signal?: AbortSignal;

@@ -21,9 +21,10 @@ import {
   packedValue,
 } from '../graph/index.ts';
 import { parseJson } from '../json.ts';
-import { type LayerFactory, loadMaker, type MakeLayer, makerWith } from '../layers/common.ts';
+import { type Guest, layerFactories, loadMaker, type MakeLayer, makerWith } from '../layers/common.ts';
 import { makeLayer, type ParameterSpec } from '../layers/index.ts';
 import { renamed } from '../layers/layer.ts';
+import { notedConfig } from '../methods/index.ts';
 import {
   decodeNotes,
   encodeNotes,
@@ -123,7 +124,7 @@ export function encodeModel(
 /**
  * Reads a model file. Everything is checked against the graph that the file describes before it is handed out.
  * @param where the file's name, for errors
- * @param options.with factories of layers that aren't this library's own
+ * @param options.with factories of layers and quantizers that aren't this library's own
  * @throws FormatError for a file that is damaged, no model of this library, or has layers that aren't known here
  */
 export function decodeModel(bytes: BytesLike, where = 'model file', options: ReadOptions = {}): StoredModel {
@@ -139,16 +140,17 @@ export async function readModelFile(
 ): Promise<StoredModel> {
   const parsed = parseFile(bytes, where);
   const guests = options.with ?? [];
-  const known = new Set(guests.map(({ kind }) => kind));
+  const known = new Set(layerFactories(guests).map(({ kind }) => kind));
   const kinds = parsed.description.layers.map(({ kind }) => kind).filter((kind) => !known.has(kind));
   return buildStored(parsed, makerWith(guests, await loadMaker(kinds)), where);
 }
 
 export interface ReadOptions {
   /**
-   * Factories of layers that aren't this library's own: files name a layer by its `kind` and keep its `config`, never code.
+   * What makes the layers and quantizers that aren't this library's own: files name a layer by its `kind` and keep its
+   * `config`, in which a quantizer is a name with numbers; they never hold code.
    */
-  readonly with?: readonly LayerFactory[] | undefined;
+  readonly with?: readonly Guest[] | undefined;
 }
 
 /** What a file says before a model is made of it. */
@@ -195,7 +197,7 @@ function storedShape({ shape }: ParameterSpec): Shape {
 
 /** A layer's configuration without its name. @throws OptionError unless JSON keeps it as it is */
 function plainConfig(config: Readonly<Record<string, unknown>>, where: string): Record<string, unknown> {
-  const { name: _, ...rest } = config;
+  const { name: _, ...rest } = notedConfig(config);
   for (const [key, value] of Object.entries(rest)) {
     if (value !== undefined && !isPlain(value)) {
       throw new OptionError("A layer's option can't be written to a file.", {
@@ -249,6 +251,7 @@ function buildModel(description: Description, makeLayer: MakeLayer, where: strin
     throw new FormatError("The file's layers don't make a model.", {
       given: cause instanceof BnnError ? `${cause.what} ${cause.given ?? ''}`.trim() : String(cause),
       where: cause instanceof BnnError && cause.where !== undefined ? `${where}: ${cause.where}` : where,
+      remedy: cause instanceof BnnError ? cause.remedy : undefined,
       cause,
     });
   }

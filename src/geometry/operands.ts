@@ -91,18 +91,19 @@ export function windowOf(config: Readonly<Record<string, unknown>>): Conv2dOptio
 function givesSigns(model: Model, index: number): boolean {
   const entry = model.layers[index];
   if (entry === undefined) return false;
-  const { kind } = entry.layer;
-  return kind === 'sign' || (kind === 'flatten' && givesSigns(model, entry.inputs[0] ?? -1));
+  const { output, reshapes } = entry.layer.traits ?? {};
+  return reshapes === true ? givesSigns(model, entry.inputs[0] ?? -1) : output === 'signs';
 }
 
 /** The real activation whose signs a layer hands on; undefined where there is none of the same shape. */
 function continuousOf(model: Model, pass: RecordedPass, x: Tensor, index: number): Tensor | undefined {
   const entry = model.layers[index];
   const from = entry?.inputs[0] ?? -1;
-  if (entry?.layer.kind === 'flatten') {
+  if (entry?.layer.traits?.reshapes === true) {
     const shape = [x.shape[0] ?? 1, ...entry.outputShape];
     return continuousOf(model, pass, x, from)?.reshape(shape);
   }
+  // Others that give signs take them of something else than their input.
   if (entry?.layer.kind !== 'sign') return undefined;
   const { kind, tensor } = pass.activations[from] ?? { kind: 'real', tensor: x };
   return kind === 'real' ? tensor : undefined;

@@ -215,12 +215,12 @@ function resolve(options: ProportionalityOptions): Settings {
 function chooseLayers({ model, parameters }: Network, names: readonly string[] | undefined): number[] {
   const measurable = [...model.layers.keys()].filter((index) => {
     const entry = model.layers[index];
-    const kinds = ['quantDense', 'quantConv2d'];
+    const kinds = ['dense', 'conv2d'];
     const kernel = parameters.get(`${entry?.name}/kernel`);
     // A network for inference has packed signs only, and no memory for latent weights.
     return (
       entry !== undefined &&
-      kinds.includes(entry.layer.kind) &&
+      kinds.includes(entry.layer.traits?.product?.kind ?? '') &&
       kernel?.spec.role === 'binary' &&
       kernel.value.isPlaced
     );
@@ -394,7 +394,7 @@ class Measurements extends Owner {
     if (entry === undefined || kernel?.packed === undefined) {
       throw new OptionError('The network has no such layer.', { given: `${index}`, where: model.name });
     }
-    const window = entry.layer.kind === 'quantConv2d' ? windowOf(entry.layer.config) : undefined;
+    const window = entry.layer.traits?.product?.kind === 'conv2d' ? windowOf(entry.layer.config) : undefined;
     const d = sizeOf(kernel.spec.shape.slice(1));
     const fits = 4 * d * d <= Math.min(gpu.limits.maxStorageBufferBindingSize, gpu.limits.maxBufferSize);
     const wanted = this.#settings.patches > 0 && fits && (window?.groups ?? 1) === 1;

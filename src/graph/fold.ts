@@ -7,7 +7,7 @@ import { FormatError } from '../errors.ts';
 import { type Layer, threshold } from '../layers/index.ts';
 import { epsilonOf, type FusedLayer, type FuseOptions, floats, fuseLayers, rebuild } from './fuse.ts';
 import type { Model, ModelLayer } from './model.ts';
-import { isIntegerProduct } from './signs.ts';
+import { isIntegers } from './signs.ts';
 import type { ParameterValue, ParameterValues } from './values.ts';
 
 /** One integer comparison a channel: +1 where direction·x ≥ threshold. */
@@ -104,7 +104,7 @@ export interface FoldOptions extends FuseOptions {
  * follows them (see `fuseLayers`), so that a stack of binary layers passes bits only.
  *
  * A sum is an integer where binary weights meet signs (`quantDense`, `quantConv2d`, `quantDepthwiseConv2d` without bias), through
- * `maxPool2d` and `flatten` too. The normalisation goes if everything that reads it, through `flatten`, binarizes it.
+ * `maxPool2d` and `flatten` too, and where a layer's traits say so. The normalisation goes if everything that reads it, through `flatten`, binarizes it.
  * @param values of all parameters
  * @returns a model for inference with its values; layers keep their names, those that others took in are gone
  * @throws FormatError when a value is missing or not finite
@@ -165,17 +165,9 @@ function isTiny(value: number): boolean {
 /** Why a normalisation can't become a threshold; undefined if it can. */
 function reasonToKeep(source: Model, index: number): string | undefined {
   const from = source.layers[index]?.inputs[0] ?? -1;
-  if (!isIntegerSum(source, from)) return 'its input is no sum of signs';
+  if (!isIntegers(source, from)) return 'its input is no sum of signs';
   if (isOutput(source, index)) return "it is the model's output";
   return onlySignsAreRead(source, index) ? undefined : 'its values are read, not only their signs';
-}
-
-function isIntegerSum(source: Model, index: number): boolean {
-  const entry = source.layers[index];
-  if (entry === undefined) return false;
-  const { kind } = entry.layer;
-  if (kind === 'maxPool2d' || kind === 'flatten') return isIntegerSum(source, entry.inputs[0] ?? -1);
-  return isIntegerProduct(source, index);
 }
 
 function isOutput(source: Model, index: number): boolean {
@@ -191,8 +183,8 @@ function onlySignsAreRead(source: Model, index: number): boolean {
   return (
     readers.length > 0 &&
     readers.every(({ reader: { layer }, at }) => {
-      if (layer.kind === 'flatten') return onlySignsAreRead(source, at);
-      return layer.kind === 'sign' || layer.config.inputQuantizer !== undefined;
+      const { reshapes, readsSigns } = layer.traits ?? {};
+      return reshapes === true ? onlySignsAreRead(source, at) : readsSigns === true;
     })
   );
 }

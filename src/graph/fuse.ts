@@ -117,8 +117,9 @@ function fusedLayer({ name, layer, inputShapes }: ModelLayer, output: 'real' | '
     layer.config;
   const { depthwiseQuantizer, depthwiseConstraint, depthwiseInitializer, depthMultiplier, ...shared } = rest;
   const options = { ...shared, name, output };
-  if (layer.kind === 'quantDense') return binaryDense(options as Parameters<typeof binaryDense>[0]);
-  if (layer.kind === 'quantConv2d') return binaryConv2d(options as Parameters<typeof binaryConv2d>[0]);
+  const kind = layer.traits?.product?.kind;
+  if (kind === 'dense') return binaryDense(options as Parameters<typeof binaryDense>[0]);
+  if (kind === 'conv2d') return binaryConv2d(options as Parameters<typeof binaryConv2d>[0]);
   const groups = inputShapes[0]?.[2] ?? 1;
   const filters = groups * (typeof depthMultiplier === 'number' ? depthMultiplier : 1);
   return binaryConv2d({ ...options, groups, filters } as Parameters<typeof binaryConv2d>[0]);

@@ -29,7 +29,7 @@ import {
 import { declareParameter, type Parameter, type ParameterSpec } from '../layers/index.ts';
 import { normal, STREAMS, uniform01 } from '../numerics/random.ts';
 import { packSigns, unpackSigns } from '../ops/dense.ts';
-import { assertKnownOptions, assertPresent } from '../options.ts';
+import { assertKnownOptions, assertPresent, unknownName } from '../options.ts';
 import type { Model, ModelInput } from './model.ts';
 import { recordPass } from './record.ts';
 import { assertValue, floatValue, type ParameterValue, type ParameterValues, packedValue } from './values.ts';
@@ -138,9 +138,21 @@ export class Network extends Owner {
         remedy: 'build the same model that the values come from',
       });
     }
+    await this.write(values);
+  }
+
+  /**
+   * Sets some parameters and renews the packed mirrors; the others stay as they are.
+   * @throws OptionError for a name of none, ShapeError when one has another size
+   */
+  async write(values: ParameterValues): Promise<void> {
     // Everything is checked before anything is written.
-    const writes = [...this.parameters.values()].map(({ name, spec, value, packed }) => {
-      const given = values.get(name) ?? new Float32Array();
+    const writes = [...values].map(([key, given]) => {
+      const parameter = this.parameters.get(key);
+      if (parameter === undefined) {
+        throw unknownName('parameter', key, [...this.parameters.keys()], this.model.name);
+      }
+      const { name, spec, value, packed } = parameter;
       assertValue(given, spec, name);
       if (this.forInference && packed !== undefined) {
         const { words } = packedValue(given, spec.shape, name);

@@ -4,28 +4,30 @@ import type { Model } from './model.ts';
 /** Whether a layer multiplies binary weights with signs, whatever it adds. */
 export function multipliesSigns(source: Model, index: number): boolean {
   const entry = source.layers[index];
-  if (entry === undefined) return false;
-  const { kind, config } = entry.layer;
-  const isDepthwise = kind === 'quantDepthwiseConv2d';
-  if (!isDepthwise && kind !== 'quantDense' && kind !== 'quantConv2d') return false;
-  const weights = isDepthwise ? config.depthwiseQuantizer : config.kernelQuantizer;
-  if (weights === undefined) return false;
-  return config.inputQuantizer !== undefined || isSigns(source, entry.inputs[0] ?? -1);
+  const product = entry?.layer.traits?.product;
+  if (entry === undefined || product?.binaryWeights !== true) return false;
+  return product.input === 'signs' || isSigns(source, entry.inputs[0] ?? -1);
 }
 
-/** Whether a layer's sums are integers: binary weights that meet signs, or integers of 8 bits, and nothing added. */
+/** Whether a layer is a product of binary weights with signs, or with integers of 8 bits, and nothing added. */
 export function isIntegerProduct(source: Model, index: number): boolean {
-  const { kind, config } = source.layers[index]?.layer ?? {};
-  if (config?.useBias === true) return false;
-  return (kind === 'quantConv2d' && config?.inputIntegers !== undefined) || multipliesSigns(source, index);
+  const product = source.layers[index]?.layer.traits?.product;
+  if (product?.plain !== true) return false;
+  return product.input === 'integers' || multipliesSigns(source, index);
+}
+
+/** Whether what a layer gives are integers: sums of signs, or what is selected of them. */
+export function isIntegers(source: Model, index: number): boolean {
+  const entry = source.layers[index];
+  const output = entry?.layer.traits?.output;
+  if (output === 'selection') return isIntegers(source, entry?.inputs[0] ?? -1);
+  return output === 'integers' || isIntegerProduct(source, index);
 }
 
 /** Whether a layer's output travels as signs, when not training. */
 export function isSigns(source: Model, index: number): boolean {
   const entry = source.layers[index];
-  if (entry === undefined) return false;
-  const { kind, config } = entry.layer;
-  if (kind === 'sign' || kind === 'threshold' || kind === 'signPool2d') return true;
-  if (kind === 'binaryConv2d' || kind === 'binaryDense') return config.output === 'signs';
-  return (kind === 'maxPool2d' || kind === 'flatten') && isSigns(source, entry.inputs[0] ?? -1);
+  const output = entry?.layer.traits?.output;
+  if (output === 'selection') return isSigns(source, entry?.inputs[0] ?? -1);
+  return output === 'signs';
 }

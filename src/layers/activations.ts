@@ -22,6 +22,7 @@ export function sign(options: SignOptions = {}): Layer {
     name: options.name,
     kind: 'sign',
     config: notedConfig(options),
+    traits: { output: 'signs', readsSigns: true },
     outputShape: (inputs, name) => onlyInput(inputs, name),
     parameters: () => [],
     forward(context, inputs) {

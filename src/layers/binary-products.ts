@@ -181,6 +181,7 @@ function binaryProduct(options: BinaryOutputOptions, product: Product): Layer {
     name: options.name,
     kind,
     config: { ...options },
+    traits: { output: output === 'signs' ? 'signs' : 'reals' },
     outputShape(inputs, name) {
       const { input, added } = split(inputs, residual, name);
       const shape = outputOf(input, name);

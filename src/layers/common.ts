@@ -1,5 +1,8 @@
 /** Factories of the layers that most networks are made of, and how a layer is made by its kind. */
-import { FormatError, OptionError } from '../errors.ts';
+import { FormatError, listed, OptionError } from '../errors.ts';
+import { type AnyQuantizerFactory, QUANTIZER_NAMES } from '../methods/index.ts';
+import { isQuantizerFactory } from '../methods/quantizer.ts';
+import { nearest } from '../options.ts';
 import { sign } from './activations.ts';
 import { binaryConv2d, binaryDense } from './binary-products.ts';
 import { conv2d, quantConv2d } from './conv2d.ts';
@@ -61,26 +64,39 @@ export function makerOf(factories: object): MakeLayer {
   };
 }
 
-/**
- * `make`, and the kinds of layers that a guest brings.
- * @throws OptionError for a guest that is no factory, or makes layers of another kind
- */
-export function makerWith(guests: readonly LayerFactory[], make: MakeLayer): MakeLayer {
-  const malformed = guests.find(
-    (guest) =>
-      typeof guest?.kind !== 'string' || !(typeof guest === 'function' || typeof guest.make === 'function'),
-  );
-  if (malformed !== undefined) {
-    throw new OptionError('This makes no layers.', {
-      given: String(malformed),
-      expected: '{ kind, make(config) }, or a function or a class with a static kind',
+/** What a file can't hold of a network and a guest brings: what makes its layers and its quantizers. */
+export type Guest = LayerFactory | AnyQuantizerFactory;
+
+/** The guests that make layers. @throws OptionError for what makes neither layers nor quantizers */
+export function layerFactories(guests: readonly Guest[]): LayerFactory[] {
+  return guests.flatMap((guest) => {
+    if (isQuantizerFactory(guest)) return [];
+    const { kind, make } = (guest ?? {}) as { kind?: unknown; make?: unknown };
+    if (typeof kind === 'string' && (typeof guest === 'function' || typeof make === 'function')) {
+      return [guest as LayerFactory];
+    }
+    throw new OptionError('This makes neither layers nor quantizers.', {
+      given: String(guest),
+      expected:
+        '{ kind, make(config) }, a function or a class with a static kind, or what defineQuantizer gave',
       where: 'with',
     });
-  }
+  });
+}
+
+/**
+ * `make`, and the layers and quantizers that guests bring. Quantizers are the options whose names end in "quantizer": there
+ * the names of guests stand for their objects, in layers of this library and of guests alike.
+ * @throws OptionError for a guest that makes neither, has a name that is taken, or makes layers of another kind
+ */
+export function makerWith(guests: readonly Guest[], make: MakeLayer): MakeLayer {
+  const factories = layerFactories(guests);
+  const quantizers = quantizerFactories(guests);
   return (kind, config, where) => {
-    const guest = guests.find((one) => one.kind === kind);
-    if (guest === undefined) return make(kind, config, where);
-    const made = layerOf(guest, config);
+    const whole = withQuantizers(config, quantizers, where);
+    const guest = factories.find((one) => one.kind === kind);
+    if (guest === undefined) return make(kind, whole, where);
+    const made = layerOf(guest, whole);
     if (typeof made?.forward !== 'function' || made.kind !== kind) {
       throw new OptionError('A factory made something else than a layer of its kind.', {
         given: String(made?.kind),
@@ -90,6 +106,65 @@ export function makerWith(guests: readonly LayerFactory[], make: MakeLayer): Mak
     }
     return made;
   };
+}
+
+type Quantizers = ReadonlyMap<string, AnyQuantizerFactory>;
+
+function quantizerFactories(guests: readonly Guest[]): Quantizers {
+  const quantizers = new Map<string, AnyQuantizerFactory>();
+  for (const guest of guests) {
+    if (!isQuantizerFactory(guest)) continue;
+    const { name } = guest.definition;
+    const shipped = (QUANTIZER_NAMES as readonly string[]).includes(name);
+    if (shipped || quantizers.has(name)) {
+      throw new OptionError('This name of a quantizer is taken.', {
+        given: name,
+        where: 'with',
+        remedy: shipped
+          ? 'a quantizer of this library has it: leave yours away, or call it otherwise'
+          : 'two of those handed in have it: leave one away',
+      });
+    }
+    quantizers.set(name, guest);
+  }
+  return quantizers;
+}
+
+/** A layer's options with objects in place of the names of guests' quantizers. @throws FormatError for an unknown name */
+function withQuantizers(
+  config: Readonly<Record<string, unknown>>,
+  quantizers: Quantizers,
+  where: string,
+): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(
+    Object.entries(config).map(([option, value]) => {
+      const name = /quantizer$/i.test(option) ? quantizerName(value) : undefined;
+      if (name === undefined || (QUANTIZER_NAMES as readonly string[]).includes(name)) return [option, value];
+      const factory = quantizers.get(name);
+      if (factory === undefined) throw unknownQuantizer(name, quantizers, `${where}: ${option}`);
+      const { name: _, ...numbers } = typeof value === 'string' ? { name } : (value as { name: string });
+      return [option, factory(numbers as never)];
+    }),
+  );
+}
+
+/** The name in a note of a quantizer; undefined for what is none. */
+function quantizerName(value: unknown): string | undefined {
+  const name = typeof value === 'object' && value !== null && 'name' in value ? value.name : value;
+  return typeof name === 'string' ? name : undefined;
+}
+
+function unknownQuantizer(name: string, quantizers: Quantizers, where: string): FormatError {
+  const known = [...QUANTIZER_NAMES, ...quantizers.keys()];
+  const near = nearest(name, known);
+  const given = name.slice(0, 80);
+  const own = `if it is one of your own, hand in what makes it: loadModel(file, { with: [${given}] })`;
+  return new FormatError('There is no quantizer of this name.', {
+    given,
+    expected: listed(known),
+    where,
+    remedy: near === undefined ? own : `did you mean ${near}? ${own}`,
+  });
 }
 
 function layerOf(guest: LayerFactory, config: Readonly<Record<string, unknown>>): Layer {

@@ -98,6 +98,15 @@ function makeConv2d(kind: string, options: QuantConv2dOptions): Layer {
     name: options.name,
     kind,
     config: notedConfig(options),
+    traits: {
+      readsSigns: inputQuantizer !== undefined,
+      product: {
+        kind: 'conv2d',
+        binaryWeights,
+        input: inputIntegers !== undefined ? 'integers' : inputQuantizer === undefined ? 'values' : 'signs',
+        plain: options.useBias !== true,
+      },
+    },
     outputShape(inputs, name) {
       const input = onlyInput(inputs, name);
       assertRank(input, 3, name);

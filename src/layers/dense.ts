@@ -58,6 +58,15 @@ function makeDense(kind: string, options: QuantDenseOptions): Layer {
     name: options.name,
     kind,
     config: notedConfig(options),
+    traits: {
+      readsSigns: inputQuantizer !== undefined,
+      product: {
+        kind: 'dense',
+        binaryWeights,
+        input: inputQuantizer === undefined ? 'values' : 'signs',
+        plain: options.useBias !== true,
+      },
+    },
     outputShape(inputs, name) {
       assertRank(onlyInput(inputs, name), 1, name, 'put flatten() before it');
       return [units];

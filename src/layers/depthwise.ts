@@ -85,6 +85,15 @@ export function quantDepthwiseConv2d(options: QuantDepthwiseConv2dOptions): Laye
     name: options.name,
     kind,
     config: notedConfig(options),
+    traits: {
+      readsSigns: options.inputQuantizer !== undefined,
+      product: {
+        kind: 'depthwiseConv2d',
+        binaryWeights: options.depthwiseQuantizer !== undefined,
+        input: options.inputQuantizer === undefined ? 'values' : 'signs',
+        plain: options.useBias !== true,
+      },
+    },
     outputShape(inputs, name) {
       const input = onlyInput(inputs, name);
       assertRank(input, 3, name);
@@ -125,6 +134,7 @@ export function quantSeparableConv2d(options: QuantSeparableConv2dOptions): Laye
     name: options.name,
     kind,
     config: notedConfig(options),
+    traits: { readsSigns: options.inputQuantizer !== undefined },
     outputShape: (inputs, name) => pointwise.outputShape(between(inputs, name), name),
     parameters: (inputs) => [
       ...depthwise(onlyInput(inputs, where))

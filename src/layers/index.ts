@@ -6,8 +6,23 @@ export {
   binaryConv2d,
   binaryDense,
 } from './binary-products.ts';
-export type { LayerFactory } from './common.ts';
+export type { Guest, LayerFactory } from './common.ts';
 export { type Conv2dLayerOptions, conv2d, type QuantConv2dOptions, quantConv2d } from './conv2d.ts';
+export {
+  type ChoiceOption,
+  type DefinedForward,
+  type DefinedLayerFactory,
+  defineLayer,
+  type FlagOption,
+  type GivenOptions,
+  type Inputs,
+  type LayerDefinition,
+  type LayerOption,
+  type LayerOptions,
+  type NumberOption,
+  type OptionValues,
+  type QuantizerOption,
+} from './define.ts';
 export { type DenseOptions, dense, type QuantDenseOptions, quantDense } from './dense.ts';
 export {
   type QuantDepthwiseConv2dOptions,
@@ -18,6 +33,8 @@ export {
 export { affine, elementwiseAffine, threshold } from './inference.ts';
 export {
   type Activation,
+  asReal,
+  asSigns,
   type Backward,
   declareParameter,
   type Forward,
@@ -28,6 +45,8 @@ export {
   type Parameter,
   type ParameterRole,
   type ParameterSpec,
+  type ProductTraits,
+  type Traits,
 } from './layer.ts';
 export { add, concat, divide, maximum, minimum, multiply, subtract } from './merging.ts';
 export {

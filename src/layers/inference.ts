@@ -18,6 +18,7 @@ export function threshold(options: { readonly name?: string } = {}): Layer {
     name: options.name,
     kind: 'threshold',
     config: { ...options },
+    traits: { output: 'signs' },
     outputShape: (inputs, name) => onlyInput(inputs, name),
     parameters: (inputs) => perChannel(onlyInput(inputs, where).at(-1) ?? 1, { direction: 1, threshold: 0 }),
     forward({ builder, training, parameter }, inputs) {

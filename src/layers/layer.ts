@@ -150,6 +150,40 @@ export interface Operations {
   readonly float: number;
 }
 
+/** A product of weights with what flows in, as it is trained. */
+export interface ProductTraits {
+  /**
+   * `config` has the options of `quantDense`, `quantConv2d` or `quantDepthwiseConv2d` then, and the weights are the parameter
+   * `kernel`: folding makes `binaryDense` or `binaryConv2d` of it.
+   */
+  readonly kind: 'dense' | 'conv2d' | 'depthwiseConv2d';
+  /** Whether the weights are signs. */
+  readonly binaryWeights: boolean;
+  /** What of the input is multiplied: its signs, the integers of 8 bits that it holds, or its values as they are. */
+  readonly input: 'signs' | 'integers' | 'values';
+  /** Whether the sums go out as they are, with nothing added. */
+  readonly plain: boolean;
+}
+
+/**
+ * What other rooms need to know of a layer, so that they don't ask for its kind. Everything may be left away: a layer without
+ * traits takes reals and gives reals, and nothing folds into it.
+ */
+export interface Traits {
+  /**
+   * What flows out when the network is run. `signs`: +1 and -1, packed. `integers`: whole numbers up to 2^24, so that a
+   * normalisation and a sign after it fold into a threshold. `selection`: some or all of the values that flow in, as pooling
+   * by the maximum and `flatten` give, so that it is signs or integers where the input is. Default `reals`.
+   */
+  readonly output?: 'signs' | 'integers' | 'reals' | 'selection';
+  /** Whether all values go out as they came, in their order, under another shape. */
+  readonly reshapes?: boolean;
+  /** Whether only the signs of the input matter: a normalisation before it may become a threshold. */
+  readonly readsSigns?: boolean;
+  /** What it multiplies, if that is all that it does. */
+  readonly product?: ProductTraits;
+}
+
 export interface Layer {
   /** Given, or made from the kind and the position in the model. */
   readonly name: string | undefined;
@@ -164,6 +198,7 @@ export interface Layer {
   outputShape(inputs: readonly Shape[], name: string): Shape;
   parameters(inputs: readonly Shape[]): readonly ParameterSpec[];
   operations?(inputs: readonly Shape[]): Operations;
+  readonly traits?: Traits | undefined;
   forward(context: ForwardContext, inputs: readonly Activation[]): Forward;
 }
 
@@ -174,6 +209,7 @@ export function renamed(layer: Layer, name: string): Layer {
     name,
     kind: layer.kind,
     config: layer.config,
+    traits: layer.traits,
     outputShape: (...given) => layer.outputShape(...given),
     parameters: (...given) => layer.parameters(...given),
     ...(layer.operations && {

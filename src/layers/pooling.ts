@@ -45,6 +45,7 @@ export function maxPool2d(options: Pool2dLayerOptions): Layer {
   const layer = makePool('maxPool2d', options, maxPool2dOp, 'maxPool2dGrad');
   return {
     ...layer,
+    traits: { output: 'selection' },
     forward(context, inputs) {
       const input = onlyInput(inputs, name ?? layer.kind);
       if (context.training || input.kind === 'real') return layer.forward(context, inputs);
@@ -69,6 +70,7 @@ export function signPool2d(options: Pool2dLayerOptions): Layer {
     name: given,
     kind: 'signPool2d',
     config: { ...options },
+    traits: { output: 'signs' },
     outputShape: (inputs, name) => pooledShape(onlyInput(inputs, name), window, name),
     parameters: (inputs) => perChannel(onlyInput(inputs, where)[2] ?? 1, { direction: 1 }),
     forward(context, inputs) {

@@ -24,6 +24,7 @@ export function dropout(options: DropoutOptions): Layer {
     name: options.name,
     kind: 'dropout',
     config: { ...options },
+    traits: { output: 'selection' },
     outputShape: (inputs, name) => onlyInput(inputs, name),
     parameters: () => [],
     forward(context, inputs) {

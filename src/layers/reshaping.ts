@@ -13,6 +13,7 @@ export function flatten(options: { readonly name?: string } = {}): Layer {
     name: options.name,
     kind: 'flatten',
     config: { ...options },
+    traits: { output: 'selection', reshapes: true },
     outputShape: (inputs, name) => [sizeOf(onlyInput(inputs, name))],
     parameters: () => [],
     forward({ builder, wantsInputGradient }, inputs) {
@@ -46,6 +47,7 @@ export function reshape(options: ReshapeOptions): Layer {
     name: options.name,
     kind: 'reshape',
     config: { ...options },
+    traits: { output: 'selection', reshapes: true },
     outputShape(inputs, name) {
       const input = onlyInput(inputs, name);
       if (sizeOf(input) === sizeOf(shape)) return shape;

@@ -32,6 +32,7 @@ export * from './optimizers/index.ts';
 export * from './penalties/index.ts';
 export { definePenalty, type Penalty, type PenaltyDefinition, type PenaltyFactory } from './penalty.ts';
 export {
+  type AnyQuantizerFactory,
   defineQuantizer,
   type Quantizer,
   type QuantizerDefinition,

@@ -88,7 +88,12 @@ export function valuesOf<P extends Parameters>(
   ) as Values<P>;
 }
 
-function assertWithin(value: unknown, { above, from, below, to }: NumberParameter, where: string): void {
+/** @throws OptionError unless a value is a number within its bounds */
+export function assertWithin(
+  value: unknown,
+  { above, from, below, to }: Omit<NumberParameter, 'default' | 'says'>,
+  where: string,
+): void {
   const isWithin =
     typeof value === 'number' &&
     !Number.isNaN(value) &&
@@ -103,7 +108,7 @@ function assertWithin(value: unknown, { above, from, below, to }: NumberParamete
     ...(below === undefined ? [] : [`less than ${below}`]),
     ...(to === undefined ? [] : [`${to} or less`]),
   ];
-  throw new OptionError("A method's number is out of its bounds.", {
+  throw new OptionError('A number is out of its bounds.', {
     given: String(value),
     expected: bounds.length === 0 ? 'a number' : `a number, ${bounds.join(' and ')}`,
     where,

@@ -86,3 +86,16 @@ export function defineQuantizer<const P extends Parameters = Record<never, never
   };
   return Object.assign(make, { definition });
 }
+
+/** A factory of quantizers, whatever numbers they have. */
+export type AnyQuantizerFactory = ((values?: never) => Quantizer) & {
+  readonly definition: Pick<QuantizerDefinition, 'name'>;
+};
+
+/** Whether something is what `defineQuantizer` gave. */
+export function isQuantizerFactory(given: unknown): given is AnyQuantizerFactory {
+  const { definition } = (typeof given === 'function' ? given : {}) as {
+    definition?: { gradient?: unknown };
+  };
+  return typeof definition?.gradient === 'function';
+}

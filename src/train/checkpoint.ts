@@ -1,16 +1,22 @@
 /** Saving a training whole, and going back to what was saved. */
-import { FormatError, OptionError } from '../errors.ts';
+import { FormatError, listed, OptionError } from '../errors.ts';
 import { type DType, describe, type HostData, type Shape, type Tensor } from '../gpu/index.ts';
 import { canonical } from './fingerprint.ts';
 import type { Checkpoint, CheckpointTensor, Progress } from './progress.ts';
 import type { Run, StepTap } from './run.ts';
 import { joinSlots, partSlots, slotNames } from './updates.ts';
 
+/** Something that keeps tensors with the checkpoints of a training: a tap, a hook. */
+export interface Keeper {
+  readonly state?: StepTap['state'] | undefined;
+}
+
 /**
  * Everything that is needed to go on later, elsewhere.
- * @param tap what it keeps is kept with it
+ * @param keepers what they keep is kept with it
+ * @throws OptionError for a tensor of theirs whose name is taken
  */
-export async function checkpointOf(run: Run, tap?: StepTap): Promise<Checkpoint> {
+export async function checkpointOf(run: Run, keepers: readonly Keeper[] = []): Promise<Checkpoint> {
   await run.settle();
   const tensors = new Map<string, CheckpointTensor>();
   for (const tensor of run.stateTensors()) {
@@ -28,7 +34,18 @@ export async function checkpointOf(run: Run, tap?: StepTap): Promise<Checkpoint>
       tensors.set(name, { dtype: 'F32', shape, data: parted[i] ?? new Float32Array() });
     }
   }
-  for (const [name, tensor] of (await tap?.state?.()) ?? []) tensors.set(name, tensor);
+  for (const keeper of keepers) {
+    for (const [name, tensor] of (await keeper.state?.()) ?? []) {
+      if (tensors.has(name)) {
+        throw new OptionError('Two tensors of a checkpoint have one name.', {
+          given: name,
+          where: 'checkpoint',
+          remedy: 'let the state of a tap or hook begin with a word of its own',
+        });
+      }
+      tensors.set(name, tensor);
+    }
+  }
   return { tensors, progress: run.progress };
 }
 
@@ -112,8 +129,17 @@ function noted(theirs: unknown): unknown {
 }
 
 /** @throws FormatError for a progress that no training of these options comes to */
-function assertPossible({ batches, options }: Run, progress: Progress): void {
-  const { step, epoch, batch, count, correct, lossSum, seconds, history } = progress;
+function assertPossible({ batches, options, parts }: Run, progress: Progress): void {
+  const { step, epoch, batch, count, correct, lossSum, seconds, history, frozen = [] } = progress;
+  const trained = parts.slots.map(({ parameter }) => parameter.name);
+  const unknown = frozen.find((name) => !trained.includes(name));
+  if (unknown !== undefined) {
+    throw new FormatError('The checkpoint has frozen what this training has not.', {
+      given: unknown,
+      expected: listed(trained),
+      where: 'restore',
+    });
+  }
   const counters = { step, epoch, batch, count, correct };
   const possible =
     Object.values(counters).every((n) => Number.isSafeInteger(n) && n >= 0) &&

@@ -5,6 +5,14 @@ import { checkpointOf } from './checkpoint.ts';
 import { diagnose } from './diagnose.ts';
 import { evaluate } from './evaluate.ts';
 import { Grouping } from './grouping.ts';
+import {
+  assertHookList,
+  callAfterEpoch,
+  callAfterSteps,
+  type Hook,
+  type HookVerdict,
+  untilHook,
+} from './hooks.ts';
 import { IN_FLIGHT, type StepMetrics } from './metrics.ts';
 import type { Checkpoint, EpochInfo, StepsInfo } from './progress.ts';
 import type { Run, StepTap } from './run.ts';
@@ -12,8 +20,10 @@ import type { Run, StepTap } from './run.ts';
 export interface FitHooks {
   /** Called after every group of steps. */
   readonly onSteps?: (info: StepsInfo) => void;
-  /** Called after every epoch; awaited, before the flip counters are reset. */
-  readonly onEpoch?: (info: EpochInfo) => void | Promise<void>;
+  /** Called after every epoch; awaited, before the flip counters are reset. `stop` ends the training. */
+  readonly onEpoch?: (info: EpochInfo) => HookVerdict | Promise<HookVerdict>;
+  /** What may change the training on its way, in this order; see `Hook`. */
+  readonly hooks?: readonly Hook[];
   /** Aborting stops the training after the steps that are under way. */
   readonly signal?: AbortSignal;
   /** Work that rides along with every `everySteps`-th step without holding up the next; see `GeometryTap`. */
@@ -25,11 +35,19 @@ export interface FitHooks {
   };
 }
 
-const HOOKS = namesOf<FitHooks>({ onSteps: true, onEpoch: true, signal: true, tap: true, checkpoint: true });
+const HOOKS = namesOf<FitHooks>({
+  onSteps: true,
+  onEpoch: true,
+  hooks: true,
+  signal: true,
+  tap: true,
+  checkpoint: true,
+});
 const CHECKPOINT_HOOKS = namesOf<NonNullable<FitHooks['checkpoint']>>({ everySteps: true, save: true });
 
 export interface FitResult {
-  readonly outcome: 'finished' | 'aborted';
+  /** `stopped`: by a hook, before the end; `fit` goes on from there. */
+  readonly outcome: 'finished' | 'aborted' | 'stopped';
   readonly epochs: readonly EpochInfo[];
   /** Steps done since the start. */
   readonly step: number;
@@ -42,19 +60,26 @@ export async function fitRun(run: Run, hooks: FitHooks): Promise<FitResult> {
   const save = async () => {
     const { checkpoint } = hooks;
     if (checkpoint === undefined) return;
-    const saved = await checkpointOf(run, hooks.tap);
+    const { tap, hooks: own = [] } = hooks;
+    const saved = await checkpointOf(run, tap === undefined ? own : [tap, ...own]);
     await run.during(() => checkpoint.save(saved));
   };
   const grouping = new Grouping();
   while (run.progress.epoch < run.options.epochs) {
-    if (!(await fitEpoch(run, hooks, grouping, save))) {
+    const end = await fitEpoch(run, hooks, grouping, save);
+    if (end !== 'over') {
       await save();
-      return { outcome: 'aborted', epochs: run.progress.history, step: run.progress.step };
+      return result(end);
     }
-    await endEpoch(run, hooks);
+    const stops = await endEpoch(run, hooks);
     await save();
+    if (stops && run.progress.epoch < run.options.epochs) return result('stopped');
   }
-  return { outcome: 'finished', epochs: run.progress.history, step: run.progress.step };
+  return result('finished');
+
+  function result(outcome: FitResult['outcome']): FitResult {
+    return { outcome, epochs: run.progress.history, step: run.progress.step };
+  }
 }
 
 /** Steps that are under way. */
@@ -64,15 +89,15 @@ interface Group {
   readonly metrics: Promise<StepMetrics[]>;
 }
 
-/** @returns false when the signal stopped it */
+/** @returns how it ended: the epoch is over, the signal stopped it, or a hook */
 async function fitEpoch(
   run: Run,
   hooks: FitHooks,
   grouping: Grouping,
   save: () => Promise<void>,
-): Promise<boolean> {
+): Promise<'over' | 'aborted' | 'stopped'> {
   const { batches } = run;
-  const { tap, signal } = hooks;
+  const { tap, signal, hooks: own = [] } = hooks;
   const saveEvery = hooks.checkpoint?.everySteps ?? Number.POSITIVE_INFINITY;
   const tapEvery = tap?.everySteps ?? Number.POSITIVE_INFINITY;
   const start = run.progress.step - run.progress.batch;
@@ -97,13 +122,20 @@ async function fitEpoch(
     while (submitted < batches && !signal?.aborted) {
       const untilSave = saveEvery - (submitted % saveEvery);
       const untilTap = tapEvery - ((start + submitted) % tapEvery);
-      const steps = Math.min(grouping.size, batches - submitted, untilSave, untilTap);
+      const untilCall = untilHook(own, start + submitted);
+      const steps = Math.min(grouping.size, batches - submitted, untilSave, untilTap, untilCall);
       const ahead = start + submitted - run.progress.step;
       const { metrics, tapped } = run.submit(steps, ahead, steps === untilTap ? tap : undefined);
       waiting.push({ steps, metrics, submitted: performance.now() });
       if (tapped !== undefined) taps.push(tapped);
       submitted += steps;
       if (waiting.length >= IN_FLIGHT) await collect();
+      if (steps === untilCall) {
+        while (waiting.length > 0) await collect();
+        await Promise.all(taps.splice(0));
+        if (await callAfterSteps(run, own)) return 'stopped';
+        tick = performance.now();
+      }
       if (submitted % saveEvery === 0 && submitted < batches) {
         while (waiting.length > 0) await collect();
         // What a checkpoint's caller keeps of samples goes up to its step.
@@ -121,7 +153,7 @@ async function fitEpoch(
     await run.settle(waiting.length > 0).catch(() => undefined);
     throw cause;
   }
-  return run.progress.batch === batches;
+  return run.progress.batch === batches ? 'over' : 'aborted';
 }
 
 /** Counts steps, and tells of them. @throws NonFiniteError for a loss that isn't finite */
@@ -147,7 +179,8 @@ export async function account(
   });
 }
 
-async function endEpoch(run: Run, hooks: FitHooks): Promise<void> {
+/** @returns whether a hook said stop */
+async function endEpoch(run: Run, hooks: FitHooks): Promise<boolean> {
   const { epoch, lossSum, batch, correct, count, seconds, step } = run.progress;
   const test = run.test === undefined ? undefined : await evaluate(run);
   const info: EpochInfo = {
@@ -160,14 +193,17 @@ async function endEpoch(run: Run, hooks: FitHooks): Promise<void> {
     seconds,
     imagesPerSecond: count / seconds,
   };
-  await run.during(() => hooks.onEpoch?.(info));
+  const verdict = await run.during(() => hooks.onEpoch?.(info));
+  const stops = await callAfterEpoch(run, hooks.hooks ?? [], info);
   await run.nextEpoch([...run.progress.history, info]);
+  return stops || verdict === 'stop';
 }
 
 /** @throws OptionError for a hook that there is not, and unless taps and checkpoints come every whole number of steps */
 function assertHooks(hooks: FitHooks): void {
   assertKnownOptions(hooks, HOOKS, 'fit');
   const { tap, checkpoint } = hooks;
+  assertHookList(hooks.hooks ?? []);
   if (checkpoint !== undefined) assertKnownOptions(checkpoint, CHECKPOINT_HOOKS, 'fit: checkpoint');
   for (const [name, everySteps] of [
     ['tap', tap?.everySteps],

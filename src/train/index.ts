@@ -1,5 +1,6 @@
 export type { CheckedData, TrainingData, TrainingSplit } from './data.ts';
 export type { FitHooks, FitResult } from './fit.ts';
+export type { Hook, HookContext, HookVerdict } from './hooks.ts';
 export type { StepMetrics } from './metrics.ts';
 export type { Override, TrainerOptions } from './options.ts';
 export type {

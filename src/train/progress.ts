@@ -38,6 +38,8 @@ export interface Progress {
   readonly count: number;
   readonly seconds: number;
   readonly history: readonly EpochInfo[];
+  /** Names of the parameters that hooks have frozen, where there are some. */
+  readonly frozen?: readonly string[];
   /** What must not change between a stop and a resume. */
   readonly fixed: Readonly<Record<string, unknown>>;
 }

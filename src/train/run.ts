@@ -15,7 +15,7 @@ import { dataDigest, modelDigest, scheduleDigest } from './fingerprint.ts';
 import { type MetricsCopy, RING, type StepMetrics } from './metrics.ts';
 import type { ResolvedOptions } from './options.ts';
 import { type CheckpointTensor, freshProgress, type Progress, progressAfter } from './progress.ts';
-import { batchesOf, disposeParts, type Parts } from './step.ts';
+import { batchesOf, disposeParts, type Parts, recordTrainStep } from './step.ts';
 
 /** Something that looks at the weights after some of the steps, on the GPU, in the submit of the step. */
 export interface StepTap {
@@ -46,12 +46,14 @@ export class Run {
   readonly parts: Parts;
   readonly options: ResolvedOptions;
   readonly data: CheckedData;
-  /** One training step. */
-  readonly train: Program;
   /** One batch of the test split, where there is one. */
   readonly test: Program | undefined;
   /** Steps of one epoch. */
   readonly batches: number;
+  /** One training step of all parameters. */
+  readonly #whole: Program;
+  /** One without those that are frozen, where some are. */
+  #partial: Program | undefined;
   /** Evaluations begun. */
   evaluations = 0;
   readonly #digests: Readonly<Record<'model' | 'data' | 'schedule', string>>;
@@ -77,7 +79,7 @@ export class Run {
     this.parts = parts;
     this.options = options;
     this.data = data;
-    this.train = train;
+    this.#whole = train;
     this.test = test;
     this.batches = batchesOf(data, options.batch);
     this.#digests = {
@@ -86,6 +88,11 @@ export class Run {
       schedule: scheduleDigest(this.steps, (step) => parts.tables.at(this.#time(step))),
     };
     this.#progress = freshProgress(this.fixed());
+  }
+
+  /** One training step. */
+  get train(): Program {
+    return this.#partial ?? this.#whole;
   }
 
   /** Steps of the whole training. */
@@ -265,7 +272,50 @@ export class Run {
       // One submit, so that all of them are cleared or none.
       this.gpu.submit(encoder);
     });
-    this.#moveTo({ ...freshProgress(this.fixed()), step, epoch: epoch + 1, history });
+    this.#moveTo({ ...freshProgress(this.fixed()), step, epoch: epoch + 1, history, ...this.#frozen() });
+  }
+
+  /**
+   * Leaves parameters as they are in the steps to come: the step is recorded anew without their updates, so that what the
+   * optimizer keeps of them rests, too. Nothing may be under way.
+   * @param names all that are frozen from now on
+   * @throws OutOfMemoryError, GpuValidationError; nothing has changed then
+   */
+  async freeze(names: readonly string[]): Promise<void> {
+    await this.#compileWithout(names);
+    const { frozen: _, ...others } = this.#progress;
+    const upToDate = this.#onGpu === this.#progress;
+    this.#progress = names.length === 0 ? others : { ...others, frozen: names };
+    if (upToDate) this.#onGpu = this.#progress;
+  }
+
+  async #compileWithout(frozen: readonly string[]): Promise<void> {
+    if (frozen.join() === (this.#progress.frozen ?? []).join()) return;
+    const { arena } = this.network;
+    const partial =
+      frozen.length === 0
+        ? undefined
+        : await recordTrainStep(this.parts, this.options, this.data, frozen).compile({ arena });
+    this.#partial?.dispose();
+    this.#partial = partial;
+  }
+
+  #frozen(): Pick<Progress, 'frozen'> {
+    const { frozen } = this.#progress;
+    return frozen === undefined ? {} : { frozen };
+  }
+
+  /**
+   * Changes parameters between two steps.
+   * @param write until it has come to its end, what is on the GPU is neither one training nor another
+   */
+  async edit(write: () => Promise<void>): Promise<void> {
+    this.#broken = new GpuValidationError('Writing parameters failed half-way.', {
+      where: 'Trainer',
+      remedy: 'restore a checkpoint, or create the trainer anew',
+    });
+    await write();
+    this.#broken = undefined;
   }
 
   /**
@@ -273,6 +323,7 @@ export class Run {
    * @param write until it has come to its end, what is on the GPU is neither one training nor another
    */
   async replace(progress: Progress, write: () => Promise<void>): Promise<void> {
+    await this.#compileWithout(progress.frozen ?? []);
     this.#broken = new GpuValidationError('A restore of this training failed half-way.', {
       where: 'Trainer',
       remedy: 'restore a checkpoint again, or create the trainer anew',
@@ -289,7 +340,8 @@ export class Run {
   }
 
   dispose(): void {
-    this.train.dispose();
+    this.#whole.dispose();
+    this.#partial?.dispose();
     this.test?.dispose();
     disposeParts(this.parts);
   }

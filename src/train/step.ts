@@ -63,12 +63,15 @@ export function optimizerFor(
   { optimizer, overrides }: Pick<StepOptions, 'optimizer' | 'overrides'>,
   name: string,
 ): Optimizer | undefined {
-  const override = overrides.find(({ match }) =>
-    typeof match === 'string'
-      ? match === name
-      : new RegExp(match.source, match.flags.replace(/[gy]/g, '')).test(name),
-  );
+  const override = overrides.find(({ match }) => matches(match, name));
   return override === undefined ? optimizer : override.optimizer;
+}
+
+/** Whether a parameter's name is one that is meant: it itself, or one that the pattern finds. */
+export function matches(match: RegExp | string, name: string): boolean {
+  if (typeof match === 'string') return match === name;
+  // Patterns with these flags remember where they were.
+  return new RegExp(match.source, match.flags.replace(/[gy]/g, '')).test(name);
 }
 
 /** Steps of one epoch. */
@@ -164,8 +167,16 @@ export function disposeParts(parts: Parts): void {
   parts.metrics.dispose();
 }
 
-/** Gather, forward, loss, backward with updates, advance: one step of training. */
-export function recordTrainStep(parts: Parts, options: StepOptions, data: CheckedData): ProgramBuilder {
+/**
+ * Gather, forward, loss, backward with updates, advance: one step of training.
+ * @param frozen names of parameters that aren't updated
+ */
+export function recordTrainStep(
+  parts: Parts,
+  options: StepOptions,
+  data: CheckedData,
+  frozen: readonly string[] = [],
+): ProgramBuilder {
   const { network, state, tables, metrics, slots } = parts;
   const { model, parameters, gpu } = network;
   const slotsOf = new Map(slots.map((entry) => [entry.parameter.name, entry]));
@@ -182,7 +193,7 @@ export function recordTrainStep(parts: Parts, options: StepOptions, data: Checke
   });
   pass.backward(gradOutput, (parameter, gradient) => {
     const entry = slotsOf.get(parameter.name);
-    if (entry === undefined) return;
+    if (entry === undefined || frozen.includes(parameter.name)) return;
     const { fanScaledSteps: fanScaled, penalty } = options;
     recordUpdate(builder, entry, gradient, { state, tables, fanScaled, penalty });
   });

@@ -4,6 +4,7 @@ import type { Browser, Page } from 'puppeteer-core';
 import { createServer } from 'vite';
 import { wgsl } from '../../shaders/link.ts';
 import { startChrome } from '../../src/node/chrome.ts';
+import { ENTRY_ALIASES } from './entries.ts';
 
 export interface Chrome extends AsyncDisposable {
   readonly browser: Browser;
@@ -37,6 +38,13 @@ export async function servePages(): Promise<{ url: string } & AsyncDisposable> {
     configFile: false,
     root: join(import.meta.dirname, '..', '..'),
     plugins: [wgsl()],
+    resolve: {
+      alias: [
+        ...ENTRY_ALIASES,
+        // Node imports the CommonJS file by this name; a browser needs the module beside it.
+        { find: 'flatbuffers/js/flexbuffers.js', replacement: 'flatbuffers/mjs/flexbuffers.js' },
+      ],
+    },
     logLevel: 'error',
     server: { host: '127.0.0.1', port: 0, hmr: false, watch: null },
     optimizeDeps: { noDiscovery: true },
