@@ -23,8 +23,8 @@ const names = {
 /** The programs of the pages about methods, by page. */
 const pages = readdirSync(join(ROOT, 'docs', 'extending')).flatMap((name) => {
   const text = readFileSync(join(ROOT, 'docs', 'extending', name), 'utf8');
-  return [...text.matchAll(/```ts run\n([\s\S]*?)```/g)].map(([, code = '']) => ({
-    name: name.replace('.md', ''),
+  return [...text.matchAll(/```ts run\n([\s\S]*?)```/g)].map(([, code = ''], i) => ({
+    name: `${name.replace('.md', '')}${i === 0 ? '' : `-${i + 1}`}`,
     code,
   }));
 });
@@ -94,7 +94,13 @@ describe('the examples of the README', () => {
   });
 
   test('the pages about methods: each is checked, and trains', async () => {
-    expect(pages.map(({ name }) => name).sort()).toEqual(['loss', 'optimizer', 'penalty', 'quantizer']);
+    expect(pages.map(({ name }) => name).sort()).toEqual([
+      'loss',
+      'optimizer',
+      'penalty',
+      'quantizer',
+      'quantizer-2',
+    ]);
     await bundle(...pages.map(({ name }) => `page-${name}`));
     for (const { name } of pages) {
       const printed = execFileSync(process.execPath, [join(scratch, 'out', `page-${name}.js`)], {

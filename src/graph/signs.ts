@@ -1,5 +1,5 @@
 /** What flows between the layers of a model that is run: signs, sums of their products, or reals. */
-import type { Model } from './model.ts';
+import type { Model, ModelLayer } from './model.ts';
 
 /** Whether a layer multiplies binary weights with signs, whatever it adds. */
 export function multipliesSigns(source: Model, index: number): boolean {
@@ -13,11 +13,20 @@ export function multipliesSigns(source: Model, index: number): boolean {
   return config.inputQuantizer !== undefined || isSigns(source, entry.inputs[0] ?? -1);
 }
 
+/** Whether a layer's binary weights are signs and nothing else, without scales or offsets of their filters. */
+export function hasPlainSigns({ parameters }: Pick<ModelLayer, 'parameters'>): boolean {
+  return parameters.every(
+    ({ quantizer }) => quantizer?.row?.hasScale !== true && quantizer?.row?.hasOffset !== true,
+  );
+}
+
 /** Whether a layer's sums are integers: binary weights that meet signs, or integers of 8 bits, and nothing added. */
 export function isIntegerProduct(source: Model, index: number): boolean {
-  const { kind, config } = source.layers[index]?.layer ?? {};
-  if (config?.useBias === true) return false;
-  return (kind === 'quantConv2d' && config?.inputIntegers !== undefined) || multipliesSigns(source, index);
+  const entry = source.layers[index];
+  if (entry === undefined || !hasPlainSigns(entry)) return false;
+  const { kind, config } = entry.layer;
+  if (config.useBias === true) return false;
+  return (kind === 'quantConv2d' && config.inputIntegers !== undefined) || multipliesSigns(source, index);
 }
 
 /** Whether a layer's output travels as signs, when not training. */

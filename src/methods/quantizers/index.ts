@@ -1,14 +1,17 @@
 /** Quantizers by name; names stand for these objects wherever a quantizer is taken. */
+
+import { OptionError } from '../../errors.ts';
 import { type MethodLike, resolveMethod } from '../method.ts';
 import type { Quantizer } from '../quantizer.ts';
 import { approxSign } from './approx-sign.ts';
+import { magnitudeAwareSign } from './magnitude-aware-sign.ts';
 import { steIdentity } from './ste-identity.ts';
 import { steSign } from './ste-sign.ts';
 import { swishSign } from './swish-sign.ts';
 
-export { approxSign, steIdentity, steSign, swishSign };
+export { approxSign, magnitudeAwareSign, steIdentity, steSign, swishSign };
 
-export const QUANTIZERS = { steSign, steIdentity, approxSign, swishSign } as const;
+export const QUANTIZERS = { steSign, steIdentity, approxSign, swishSign, magnitudeAwareSign } as const;
 
 export type QuantizerName = keyof typeof QUANTIZERS;
 export const QUANTIZER_NAMES = Object.keys(QUANTIZERS) as readonly QuantizerName[];
@@ -22,4 +25,18 @@ export type QuantizerLike =
 /** @throws OptionError for an unknown name, with the nearest one, or a number out of its bounds */
 export function resolveQuantizer(given: QuantizerLike, where: string): Quantizer {
   return resolveMethod<Quantizer>('quantizer', given as MethodLike<Quantizer>, QUANTIZERS, where);
+}
+
+/**
+ * A quantizer of activations.
+ * @throws OptionError as `resolveQuantizer` does, and for one whose rule is for the rows of weights
+ */
+export function resolveInputQuantizer(given: QuantizerLike, where: string): Quantizer {
+  const quantizer = resolveQuantizer(given, where);
+  if (quantizer.row === undefined) return quantizer;
+  throw new OptionError('This quantizer is for weights: it needs statistics of a filter.', {
+    given: quantizer.name,
+    where,
+    remedy: "give it as kernelQuantizer, and 'steSign' say for the input",
+  });
 }
