@@ -107,6 +107,8 @@ describe('the examples of the README', () => {
         encoding: 'utf8',
       });
       expect(printed, name).toMatch(/compared: \d{3,}/);
+      // The first program of a page is whole; others show a part.
+      if (/-\d$/.test(name)) continue;
       expect(Number(/accuracy ([\d.]+)/.exec(printed)?.[1]), name).toBeGreaterThan(0.75);
     }
   });

@@ -3,15 +3,27 @@
 import { OptionError } from '../../errors.ts';
 import { type MethodLike, resolveMethod } from '../method.ts';
 import type { Quantizer } from '../quantizer.ts';
+import { adaBin } from './ada-bin.ts';
 import { approxSign } from './approx-sign.ts';
+import { irNet } from './ir-net.ts';
 import { magnitudeAwareSign } from './magnitude-aware-sign.ts';
+import { siMan } from './si-man.ts';
 import { steIdentity } from './ste-identity.ts';
 import { steSign } from './ste-sign.ts';
 import { swishSign } from './swish-sign.ts';
 
-export { approxSign, magnitudeAwareSign, steIdentity, steSign, swishSign };
+export { adaBin, approxSign, irNet, magnitudeAwareSign, siMan, steIdentity, steSign, swishSign };
 
-export const QUANTIZERS = { steSign, steIdentity, approxSign, swishSign, magnitudeAwareSign } as const;
+export const QUANTIZERS = {
+  steSign,
+  steIdentity,
+  approxSign,
+  swishSign,
+  magnitudeAwareSign,
+  irNet,
+  adaBin,
+  siMan,
+} as const;
 
 export type QuantizerName = keyof typeof QUANTIZERS;
 export const QUANTIZER_NAMES = Object.keys(QUANTIZERS) as readonly QuantizerName[];
@@ -20,7 +32,12 @@ export const QUANTIZER_NAMES = Object.keys(QUANTIZERS) as readonly QuantizerName
 export type QuantizerLike =
   | QuantizerName
   | Quantizer
-  | { readonly name: QuantizerName; readonly clip?: number; readonly beta?: number };
+  | {
+      readonly name: QuantizerName;
+      readonly clip?: number;
+      readonly beta?: number;
+      readonly steepness?: number;
+    };
 
 /** @throws OptionError for an unknown name, with the nearest one, or a number out of its bounds */
 export function resolveQuantizer(given: QuantizerLike, where: string): Quantizer {
