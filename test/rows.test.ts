@@ -1,7 +1,11 @@
 /** Weights that are scale·sign + offset by filter: statistics of rows, their quantizers, and whole networks of them. */
 import { describe, expect, test } from 'vitest';
 import { FormatError } from '../src/errors.ts';
+import { encodeBnnPynq } from '../src/formats/bnn-pynq-writer.ts';
+import { loadModel } from '../src/formats/load.ts';
 import { decodeModel, encodeModel } from '../src/formats/model-file.ts';
+import { exportOnnx } from '../src/formats/onnx/write.ts';
+import { exportTflite } from '../src/formats/tflite/write.ts';
 import { runOnce } from '../src/gpu/index.ts';
 import {
   floatValue,
@@ -317,4 +321,51 @@ test('a rule that disagrees with its twin is caught, by its member', async () =>
   await expect(off({ offset: () => 1 })).rejects.toThrow(/row\.offset/);
   await expect(off({ argument: (x, { mean }) => 2 * (x - mean) - 0.3 })).rejects.toThrow(/row\.argument/);
   await expect(off({ slope: () => 1 })).rejects.toThrow(/row\.slope/);
+});
+
+describe('other formats', () => {
+  const samples = Float32Array.from({ length: 64 * 3 }, (_, i) => Math.sin(i * 3.7));
+
+  test('ONNX and TensorFlow Lite say scales, and are read back to the same outputs', async () => {
+    for (const quantizer of [QUANTIZERS.magnitudeAwareSign(), QUANTIZERS.irNet()]) {
+      // Larq's format has scales for products of signs, without groups.
+      const source = sequential(
+        [
+          sign(),
+          quantConv2d({ filters: 8, kernelSize: 3, inputQuantizer: 'steSign', kernelQuantizer: quantizer }),
+          batchNormalization(),
+          flatten(),
+          quantDense({ units: 4, inputQuantizer: 'steSign', kernelQuantizer: quantizer }),
+          batchNormalization(),
+        ],
+        { input: [8, 8, 1], name: 'scaled' },
+      );
+      using network = await Network.create(gpu(), source, { seed: 3 });
+      // Sums of signs that are 0 would be decided by rounding.
+      const values = await network.values();
+      for (const [key, means] of values) if (key.endsWith('/runningMean')) means.fill(0.0137);
+      await network.load(values);
+      const expected = await network.predict(samples);
+      const packed = await network.packedValues();
+      for (const bytes of [exportOnnx(source, packed), exportTflite(source, packed)]) {
+        const { model, values: read } = await loadModel(bytes);
+        using again = await Network.create(gpu(), model, { values: read, forInference: true });
+        expectClose(await again.predict(samples), expected, 1e-4, quantizer.name);
+      }
+    }
+  });
+
+  test('what a format can not say is refused by the name of the quantizer', async () => {
+    const source = network(QUANTIZERS.adaBin());
+    using of = await Network.create(gpu(), source);
+    const packed = await of.packedValues();
+    expect(() => exportOnnx(source, packed)).toThrow(/adaBin/);
+    expect(() => exportTflite(source, packed)).toThrow(/adaBin/);
+    // Weights with a scale that meet reals.
+    const real = network(QUANTIZERS.magnitudeAwareSign());
+    using scaled = await Network.create(gpu(), real);
+    const values = await scaled.packedValues();
+    expect(() => exportTflite(real, values)).toThrow(/magnitudeAwareSign/);
+    expect(() => encodeBnnPynq(real, values, { pixels: '0:1' })).toThrow(/magnitudeAwareSign/);
+  });
 });
