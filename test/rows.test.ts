@@ -277,6 +277,9 @@ describe.for(quantizers.map((quantizer) => [quantizer.name, quantizer] as const)
       forInference: true,
     });
     expectSame(await inference.predict(samples), expected, 'folded');
+    // Scales go into thresholds; offsets stay.
+    const isFolded = quantizer.row?.hasOffset !== true;
+    expect(folded.fused.map(({ name }) => name)).toEqual(isFolded ? ['second', 'third'] : []);
 
     if (quantizer.row?.hasArgument === true) {
       expect(() => encodeModel(source, latents)).toThrow(FormatError);

@@ -162,7 +162,7 @@ export function rebuild(
 }
 
 /** The weights of a product; their signs, where they are others than those of the latent weights. */
-function kernelValue({ name, parameters }: ModelLayer, values: ParameterValues): ParameterValue {
+export function kernelValue({ name, parameters }: ModelLayer, values: ParameterValues): ParameterValue {
   const key = `${name}/kernel`;
   const value = needed(values, key);
   const spec = parameters.find((own) => own.name === 'kernel');
@@ -172,7 +172,7 @@ function kernelValue({ name, parameters }: ModelLayer, values: ParameterValues):
 }
 
 /** How many layers read each layer; an output is read by whoever runs the model, too. */
-function countReaders(source: Model): number[] {
+export function countReaders(source: Model): number[] {
   const readers = source.layers.map(() => 0);
   for (const { inputs } of source.layers) {
     for (const from of inputs) if (from >= 0) readers[from] = (readers[from] ?? 0) + 1;

@@ -23,7 +23,19 @@ export function hasPlainSigns({ parameters }: Pick<ModelLayer, 'parameters'>): b
 /** Whether a layer's sums are integers: binary weights that meet signs, or integers of 8 bits, and nothing added. */
 export function isIntegerProduct(source: Model, index: number): boolean {
   const entry = source.layers[index];
-  if (entry === undefined || !hasPlainSigns(entry)) return false;
+  return entry !== undefined && hasPlainSigns(entry) && isSum(source, index);
+}
+
+/** Whether a layer's sums are integers times a scale of each filter, and nothing added. */
+export function isScaledProduct(source: Model, index: number): boolean {
+  const rules = source.layers[index]?.parameters.map(({ quantizer }) => quantizer?.row) ?? [];
+  const isScaled = rules.some((rule) => rule?.hasScale === true && !rule.hasOffset);
+  return isScaled && isSum(source, index);
+}
+
+function isSum(source: Model, index: number): boolean {
+  const entry = source.layers[index];
+  if (entry === undefined) return false;
   const { kind, config } = entry.layer;
   if (config.useBias === true) return false;
   return (kind === 'quantConv2d' && config.inputIntegers !== undefined) || multipliesSigns(source, index);
