@@ -9,7 +9,7 @@ import { finishReals, finishSigns } from '../src/numerics/epilogue.ts';
 import { packSigns } from '../src/numerics/pack.ts';
 import { uniform01 } from '../src/numerics/random.ts';
 import { binaryConv2d, type Conv2dOptions, resolveConv2d } from '../src/ops/conv.ts';
-import { encodeTrainState } from '../src/ops/data.ts';
+import { encodeTrainState, STATE_WORDS } from '../src/ops/data.ts';
 import { FUSED_ACTIVATIONS, fusedBinaryConv2d } from '../src/ops/fused.ts';
 import * as reference from '../src/reference/conv.ts';
 import { conv2d, conv2dGradInput, conv2dGradWeights } from '../src/reference/conv.ts';
@@ -31,7 +31,7 @@ describe('depthwise layers', () => {
     const x = scratch.tensor('x', [batch, ...model.inputShape], 'f32', draw(batch * 6 * 5 * 35, 1));
     const g = scratch.tensor('g', [batch, ...model.outputShape], 'f32');
     gpu().write(g, draw(g.size, 2));
-    const state = scratch.tensor('state', [12], 'u32', encodeTrainState({ seed: 1 }));
+    const state = scratch.tensor('state', [STATE_WORDS], 'u32', encodeTrainState({ seed: 1 }));
     const b = new ProgramBuilder(gpu(), 'pass');
     const pass = recordForward(b, model, network.parameters, x, { training: true, state });
     b.keep(pass.output.tensor);

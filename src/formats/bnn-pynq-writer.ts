@@ -221,6 +221,9 @@ function productOf(entry: ModelLayer, values: ParameterValues, comesAsSigns: boo
     throw new FormatError('A parameter is missing.', { given: `${name}/kernel` });
   }
   if (spec.role !== 'binary') throw refused(entry, 'its weights have more than one bit');
+  const { row, name: rule } = spec.quantizer ?? {};
+  if (row?.hasScale === true || row?.hasOffset === true)
+    throw refused(entry, `its quantizer, ${rule}, scales the weights of each filter`);
   if (config.useBias === true)
     throw refused(entry, 'it adds a bias', 'train with batchNormalization instead');
   if (config.kernelRotation !== undefined)
@@ -240,7 +243,7 @@ function productOf(entry: ModelLayer, values: ParameterValues, comesAsSigns: boo
   }
   return {
     entry,
-    weights: packedValue(value, spec.shape, `${name}/kernel`),
+    weights: packedValue(value, spec.shape, `${name}/kernel`, spec.quantizer),
     isConvolution,
     takesSigns:
       comesAsSigns ||

@@ -95,7 +95,11 @@ export function encodeModel(
       assertValue(value, spec, key);
       tensors[key] =
         spec.role === 'binary'
-          ? { dtype: 'U32', shape: storedShape(spec), data: packedValue(value, spec.shape, key).words }
+          ? {
+              dtype: 'U32',
+              shape: storedShape(spec),
+              data: packedValue(value, spec.shape, key, spec.quantizer).words,
+            }
           : { dtype: 'F32', shape: spec.shape, data: floatValue(value, spec.shape, key) };
     }
   }

@@ -4,10 +4,19 @@
  * there. It gives the same bits as the model it came from, or leaves a layer as it was and says why.
  */
 import { FormatError } from '../errors.ts';
-import { type Layer, threshold } from '../layers/index.ts';
-import { epsilonOf, type FusedLayer, type FuseOptions, floats, fuseLayers, rebuild } from './fuse.ts';
+import { type Layer, quantConv2d, quantDense, quantDepthwiseConv2d, threshold } from '../layers/index.ts';
+import {
+  countReaders,
+  epsilonOf,
+  type FusedLayer,
+  type FuseOptions,
+  floats,
+  fuseLayers,
+  kernelValue,
+  rebuild,
+} from './fuse.ts';
 import type { Model, ModelLayer } from './model.ts';
-import { isIntegers } from './signs.ts';
+import { isIntegers, isScaledProduct } from './signs.ts';
 import type { ParameterValue, ParameterValues } from './values.ts';
 
 /** One integer comparison a channel: +1 where direction·x ≥ threshold. */
@@ -44,6 +53,7 @@ const TINY = 1e-30;
  * side, the channel is listed as uncertain.
  * @param gamma [C]; 1 when absent
  * @param beta [C]; 0 when absent
+ * @param factor [C]: the normalisation is of factor·x instead of x; 0 or more
  * @throws FormatError unless all have the same length and only finite values
  */
 export function foldBatchNorm(
@@ -52,12 +62,13 @@ export function foldBatchNorm(
   mean: ArrayLike<number>,
   variance: ArrayLike<number>,
   epsilon: number,
+  factor?: ArrayLike<number>,
 ): Thresholds {
   const channels = mean.length;
   const direction = new Float32Array(channels);
   const thresholds = new Float32Array(channels);
   const uncertain: number[] = [];
-  for (const given of [gamma, beta, variance]) {
+  for (const given of [gamma, beta, variance, factor]) {
     if (given !== undefined && given.length !== channels) {
       throw new FormatError("A normalisation's parameters have different lengths.", {
         given: `${given.length} values`,
@@ -71,22 +82,31 @@ export function foldBatchNorm(
     const b = beta?.[c] ?? 0;
     const centre = mean[c] ?? 0;
     const scale = g / Math.sqrt((variance[c] ?? 0) + epsilon);
-    if (![scale, b, centre].every(Number.isFinite)) {
+    const times = factor?.[c] ?? 1;
+    if (![scale, b, centre, times].every(Number.isFinite)) {
       throw new FormatError("A normalisation's parameters aren't finite.", {
         given: `channel ${c}: gamma ${g}, beta ${b}, mean ${centre}, variance ${variance[c]}`,
         where: 'foldBatchNorm',
       });
     }
-    if (scale === 0) {
-      thresholds[c] = b >= 0 ? 0 : 1;
-      if (isTiny(b)) uncertain.push(c);
+    if (scale === 0 || times === 0) {
+      const value = scale === 0 ? b : b - scale * centre;
+      thresholds[c] = value >= 0 ? 0 : 1;
+      // Of a difference, rounding may decide.
+      const isNear = scale !== 0 && Math.abs(value) <= ROUNDING * (Math.abs(b) + Math.abs(scale * centre));
+      if (isTiny(value) || (isNear && value !== 0)) uncertain.push(c);
       continue;
     }
-    const edge = centre - b / scale;
-    const slack = ROUNDING * Math.abs(b / scale);
+    const edge = (centre - b / scale) / times;
+    // The product with a factor is rounded too, at the edge to what the edge's own terms are.
+    const terms = Math.abs(b / scale) + (factor === undefined ? 0 : Math.abs(centre));
+    const slack = (ROUNDING * terms) / times;
     const distance = Math.abs(edge - Math.round(edge));
     // With β = 0 the float path compares x with μ exactly.
-    if ((b !== 0 && distance <= slack) || [scale, b, distance * scale].some(isTiny)) uncertain.push(c);
+    const isRounded = b !== 0 || factor !== undefined;
+    if ((isRounded && distance <= slack) || [scale, b, times, distance * times * scale].some(isTiny)) {
+      uncertain.push(c);
+    }
     direction[c] = Math.sign(scale);
     const limit = Math.ceil(Math.sign(scale) * edge);
     thresholds[c] = Math.max(-LARGEST, Math.min(LARGEST, limit)) + 0;
@@ -117,9 +137,11 @@ export function foldForInference(
   const folded: string[] = [];
   const kept: { name: string; reason: string }[] = [];
   const replacements = new Map<number, { layer: Layer; values: Map<string, ParameterValue> }>();
+  const readers = countReaders(source);
   source.layers.forEach((entry, index) => {
     if (entry.layer.kind !== 'batchNormalization') return;
-    const reason = reasonToKeep(source, index);
+    const scaled = scaledProductBefore(source, readers, entry.inputs[0] ?? -1);
+    const reason = reasonToKeep(source, index, scaled !== undefined);
     if (reason !== undefined) {
       kept.push({ name: entry.name, reason });
       return;
@@ -134,6 +156,7 @@ export function foldForInference(
       floats(values, `${entry.name}/runningMean`),
       floats(values, `${entry.name}/runningVariance`),
       epsilonOf(entry.layer),
+      scaled && scalesOf(scaled.entry, values, entry.outputShape.at(-1) ?? 1),
     );
     if (thresholds.uncertain.length > 0) {
       const channels = thresholds.uncertain.slice(0, 5).join(', ');
@@ -141,6 +164,11 @@ export function foldForInference(
       return;
     }
     const { direction, threshold: limit } = thresholds;
+    // The thresholds are for the sums of signs.
+    if (scaled !== undefined) {
+      const kernel = kernelValue(scaled.entry, values);
+      replacements.set(scaled.at, { layer: unscaled(scaled.entry), values: new Map([['kernel', kernel]]) });
+    }
     replacements.set(index, {
       layer: threshold({ name: entry.name }),
       values: new Map([
@@ -162,10 +190,46 @@ function isTiny(value: number): boolean {
   return value !== 0 && Math.abs(value) < TINY;
 }
 
+/** The product with scales of its filters that a layer reads alone, through pooling and `flatten`. */
+function scaledProductBefore(
+  source: Model,
+  readers: readonly number[],
+  from: number,
+): { readonly at: number; readonly entry: ModelLayer } | undefined {
+  for (let at = from; at >= 0 && readers[at] === 1; ) {
+    const entry = source.layers[at];
+    if (entry === undefined) return undefined;
+    if (isScaledProduct(source, at)) return { at, entry };
+    if (entry.layer.kind !== 'maxPool2d' && entry.layer.kind !== 'flatten') return undefined;
+    at = entry.inputs[0] ?? -1;
+  }
+  return undefined;
+}
+
+/** The scale of each channel; behind `flatten` those of the filters again and again. */
+function scalesOf({ name }: ModelLayer, values: ParameterValues, channels: number): Float32Array {
+  const scales = floats(values, `${name}/kernelScale`);
+  return Float32Array.from({ length: channels }, (_, c) => scales[c % scales.length] ?? Number.NaN);
+}
+
+/** The same product without the scales of its filters. */
+function unscaled({ name, layer }: ModelLayer): Layer {
+  const { config, kind } = layer;
+  if (kind === 'quantDepthwiseConv2d') {
+    return quantDepthwiseConv2d({ ...config, name, depthwiseQuantizer: 'steSign' } as Parameters<
+      typeof quantDepthwiseConv2d
+    >[0]);
+  }
+  const options = { ...config, name, kernelQuantizer: 'steSign' };
+  return kind === 'quantDense'
+    ? quantDense(options as Parameters<typeof quantDense>[0])
+    : quantConv2d(options as Parameters<typeof quantConv2d>[0]);
+}
+
 /** Why a normalisation can't become a threshold; undefined if it can. */
-function reasonToKeep(source: Model, index: number): string | undefined {
+function reasonToKeep(source: Model, index: number, isScaled: boolean): string | undefined {
   const from = source.layers[index]?.inputs[0] ?? -1;
-  if (!isIntegers(source, from)) return 'its input is no sum of signs';
+  if (!isScaled && !isIntegers(source, from)) return 'its input is no sum of signs';
   if (isOutput(source, index)) return "it is the model's output";
   return onlySignsAreRead(source, index) ? undefined : 'its values are read, not only their signs';
 }

@@ -15,7 +15,7 @@ import { renamed } from '../layers/layer.ts';
 import { apply, type GraphNode, input, model } from './build.ts';
 import type { Model, ModelLayer } from './model.ts';
 import { isIntegerProduct } from './signs.ts';
-import { isPacked, type ParameterValue, type ParameterValues } from './values.ts';
+import { isPacked, type ParameterValue, type ParameterValues, packedValue } from './values.ts';
 
 export interface FuseOptions {
   /**
@@ -84,12 +84,11 @@ export function fuseLayers(
     output: 'real' | 'signs',
     epilogue: Readonly<Record<string, Float32Array>>,
   ): void {
-    const { name } = entry;
     const layer = fusedLayer(entry, output);
     replacements.set(at, {
       layer,
       values: new Map<string, ParameterValue>([
-        ['kernel', needed(values, `${name}/kernel`)],
+        ['kernel', kernelValue(entry, values)],
         ...Object.entries(epilogue),
       ]),
     });
@@ -164,8 +163,18 @@ export function rebuild(
   return { model: built, values: result };
 }
 
+/** The weights of a product; their signs, where they are others than those of the latent weights. */
+export function kernelValue({ name, parameters }: ModelLayer, values: ParameterValues): ParameterValue {
+  const key = `${name}/kernel`;
+  const value = needed(values, key);
+  const spec = parameters.find((own) => own.name === 'kernel');
+  return spec?.quantizer?.row?.hasArgument === true
+    ? packedValue(value, spec.shape, key, spec.quantizer)
+    : value;
+}
+
 /** How many layers read each layer; an output is read by whoever runs the model, too. */
-function countReaders(source: Model): number[] {
+export function countReaders(source: Model): number[] {
   const readers = source.layers.map(() => 0);
   for (const { inputs } of source.layers) {
     for (const from of inputs) if (from >= 0) readers[from] = (readers[from] ?? 0) + 1;

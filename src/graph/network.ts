@@ -23,16 +23,23 @@ import {
   type Reals,
   runOnce,
   sizeOf,
-  type Tensor,
+  Tensor,
   toFloats,
 } from '../gpu/index.ts';
-import { declareParameter, type Parameter, type ParameterSpec } from '../layers/index.ts';
+import { declareParameter, type Parameter, type ParameterSpec, rowTensors } from '../layers/index.ts';
 import { normal, STREAMS, uniform01 } from '../numerics/random.ts';
 import { packSigns, unpackSigns } from '../ops/dense.ts';
 import { assertKnownOptions, assertPresent, unknownName } from '../options.ts';
 import type { Model, ModelInput } from './model.ts';
 import { recordPass } from './record.ts';
-import { assertValue, floatValue, type ParameterValue, type ParameterValues, packedValue } from './values.ts';
+import {
+  assertValue,
+  floatValue,
+  isPacked,
+  type ParameterValue,
+  type ParameterValues,
+  packedValue,
+} from './values.ts';
 
 export interface NetworkOptions {
   /**
@@ -40,6 +47,25 @@ export interface NetworkOptions {
    * latent weights have no memory. Default false.
    */
   readonly forInference?: boolean;
+}
+
+/** Latent weights that stand for signs: the weights that the layer multiplies with. */
+function latentsOf(
+  given: ParameterValue,
+  { name, spec }: Parameter,
+  values: ParameterValues,
+): Float32Array<ArrayBuffer> {
+  const signs = floatValue(given, spec.shape, name);
+  const length = signs.length / (spec.shape[0] ?? 1);
+  const beside = (ending: string) => {
+    const own = values.get(`${name}${ending}`);
+    return own instanceof Float32Array ? own : undefined;
+  };
+  const [scale, offset] = [beside('Scale'), beside('Offset')];
+  return Float32Array.from(signs, (sign, i) => {
+    const filter = Math.floor(i / length);
+    return sign * (scale?.[filter] ?? 1) + (offset?.[filter] ?? 0);
+  });
 }
 
 export class Network extends Owner {
@@ -147,6 +173,7 @@ export class Network extends Owner {
    */
   async write(values: ParameterValues): Promise<void> {
     // Everything is checked before anything is written.
+    const derived = new Map<Parameter, Tensor>();
     const writes = [...values].map(([key, given]) => {
       const parameter = this.parameters.get(key);
       if (parameter === undefined) {
@@ -154,12 +181,24 @@ export class Network extends Owner {
       }
       const { name, spec, value, packed } = parameter;
       assertValue(given, spec, name);
-      if (this.forInference && packed !== undefined) {
+      const isRow = packed !== undefined && spec.quantizer?.row !== undefined;
+      if (packed !== undefined && (isRow ? isPacked(given) : this.forInference)) {
+        // With the scales and offsets that came with them: latent weights of ±1 would give others.
         const { words } = packedValue(given, spec.shape, name);
-        return () => this.gpu.write(packed, words);
+        const latent = this.forInference ? undefined : latentsOf(given, parameter, values);
+        return () => {
+          this.gpu.write(packed, words);
+          if (latent !== undefined) this.gpu.write(value, latent);
+        };
       }
       const floats = floatValue(given, spec.shape, name);
-      return () => this.gpu.write(value, floats);
+      if (packed === undefined) return () => this.gpu.write(value, floats);
+      const latent = this.forInference ? new Tensor(`${name} (latent)`, spec.shape, 'f32') : value;
+      derived.set(parameter, latent);
+      return () => {
+        if (latent !== value) this.gpu.allocate(latent);
+        this.gpu.write(latent, floats);
+      };
     });
     this.spoil(
       new GpuValidationError('Parameters were loaded by half: a fault of the device came between.', {
@@ -167,10 +206,15 @@ export class Network extends Owner {
         remedy: 'load them again',
       }),
     );
-    await this.gpu.scoped(`parameters of ${this.model.name}`, () => {
-      for (const write of writes) write();
-    });
-    await this.renew();
+    try {
+      await this.gpu.scoped(`parameters of ${this.model.name}`, () => {
+        for (const write of writes) write();
+      });
+      await this.#derive(derived);
+    } finally {
+      if (this.forInference) for (const latent of derived.values()) latent.dispose();
+    }
+    await this.#prepareAgain();
   }
 
   /** Says that the parameters are not to be used, since they are neither the old ones nor the new ones, before `renew`. */
@@ -181,18 +225,44 @@ export class Network extends Owner {
   /** Derives what depends on parameters once all of them were written. */
   async renew(): Promise<void> {
     await this.repack();
+    await this.#prepareAgain();
+  }
+
+  async #prepareAgain(): Promise<void> {
     await this.gpu.scoped(`prepare ${this.model.name}`, () => {
       for (const preparation of this.#preparations) preparation.run();
     });
     this.#spoilt = undefined;
   }
 
-  /** Derives every packed mirror from its latent weights; a network for inference has none to derive it from. */
+  /**
+   * Derives every packed mirror from its latent weights, and what quantizers make of rows; a network for inference has none to
+   * derive it from.
+   */
   async repack(): Promise<void> {
-    if (this.forInference || this.binaryParameters.length === 0) return;
+    if (this.forInference) return;
+    await this.#derive(new Map(this.binaryParameters.map((parameter) => [parameter, parameter.value])));
+  }
+
+  /** @param latents the latent weights of each binary parameter */
+  async #derive(latents: ReadonlyMap<Parameter, Tensor>): Promise<void> {
+    if (latents.size === 0) return;
+    const hasRows = [...latents.keys()].some(({ spec }) => spec.quantizer?.row !== undefined);
+    const rows = hasRows ? await import('../ops/rows.ts') : undefined;
     const packing = await runOnce(this.gpu, 'pack weights', (builder) => {
-      for (const { value, packed } of this.binaryParameters) {
-        if (packed !== undefined) packSigns(builder, value, { out: packed });
+      for (const [parameter, latent] of latents) {
+        const { name, packed, spec } = parameter;
+        if (packed === undefined) continue;
+        const rule = spec.quantizer?.row;
+        if (rule?.hasArgument !== true) packSigns(builder, latent, { out: packed });
+        if (rule === undefined) continue;
+        const derived = rowTensors(parameter, (ending) => this.parameters.get(`${name}${ending}`));
+        rows?.deriveRows(builder, {
+          latent,
+          rule,
+          packed: rule.hasArgument ? packed : undefined,
+          ...derived,
+        });
       }
     });
     packing[DISPOSE]();

@@ -1,5 +1,5 @@
 /** What flows between the layers of a model that is run: signs, sums of their products, or reals. */
-import type { Model } from './model.ts';
+import type { Model, ModelLayer } from './model.ts';
 
 /** Whether a layer multiplies binary weights with signs, whatever it adds. */
 export function multipliesSigns(source: Model, index: number): boolean {
@@ -9,8 +9,27 @@ export function multipliesSigns(source: Model, index: number): boolean {
   return product.input === 'signs' || isSigns(source, entry.inputs[0] ?? -1);
 }
 
-/** Whether a layer is a product of binary weights with signs, or with integers of 8 bits, and nothing added. */
+/** Whether a layer's binary weights are signs and nothing else, without scales or offsets of their filters. */
+export function hasPlainSigns({ parameters }: Pick<ModelLayer, 'parameters'>): boolean {
+  return parameters.every(
+    ({ quantizer }) => quantizer?.row?.hasScale !== true && quantizer?.row?.hasOffset !== true,
+  );
+}
+
+/** Whether a layer's sums are integers: binary weights that meet signs, or integers of 8 bits, and nothing added. */
 export function isIntegerProduct(source: Model, index: number): boolean {
+  const entry = source.layers[index];
+  return entry !== undefined && hasPlainSigns(entry) && isSum(source, index);
+}
+
+/** Whether a layer's sums are integers times a scale of each filter, and nothing added. */
+export function isScaledProduct(source: Model, index: number): boolean {
+  const rules = source.layers[index]?.parameters.map(({ quantizer }) => quantizer?.row) ?? [];
+  const isScaled = rules.some((rule) => rule?.hasScale === true && !rule.hasOffset);
+  return isScaled && isSum(source, index);
+}
+
+function isSum(source: Model, index: number): boolean {
   const product = source.layers[index]?.layer.traits?.product;
   if (product?.plain !== true) return false;
   return product.input === 'integers' || multipliesSigns(source, index);

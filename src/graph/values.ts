@@ -1,5 +1,5 @@
 /** Values of parameters on the host: reals as floats, binary weights as latent reals or as packed signs. */
-import { ShapeError } from '../errors.ts';
+import { FormatError, ShapeError } from '../errors.ts';
 import { byteLengthOf, describe, type Shape, sizeOf } from '../gpu/index.ts';
 import type { ParameterSpec } from '../layers/index.ts';
 import { packSigns, unpackSigns } from '../numerics/pack.ts';
@@ -25,11 +25,27 @@ export function isPacked(value: ParameterValue): value is PackedSigns {
 /**
  * The signs of a binary parameter's value; zero of either sign counts as +1. Packed ones are handed through.
  * @param shape of the parameter
- * @throws ShapeError unless the value has this shape
+ * @param quantizer of the parameter
+ * @throws ShapeError unless the value has the parameter's shape; FormatError for latent weights whose quantizer takes the
+ *   signs of something else, which only a GPU computes
  */
-export function packedValue(value: ParameterValue, shape: Shape, where: string): PackedSigns {
+export function packedValue(
+  value: ParameterValue,
+  shape: Shape,
+  where: string,
+  quantizer?: ParameterSpec['quantizer'],
+): PackedSigns {
   assertFits(value, shape, where);
   if (isPacked(value)) return value;
+  if (quantizer?.row?.hasArgument === true) {
+    throw new FormatError('The signs of these weights are not those of their latent weights.', {
+      given: `latent weights, and the quantizer ${quantizer.name}`,
+      expected: 'packed signs',
+      where,
+      remedy:
+        'take the values from network.packedValues(), or load them into a network and take them from there',
+    });
+  }
   const channels = shape.at(-1) ?? 1;
   return { words: packSigns(value, sizeOf(shape) / channels, channels), shape };
 }

@@ -1,6 +1,6 @@
 /** Layers that binarize: `sign`, with any quantizer. */
 
-import { notedConfig, type QuantizerLike, resolveQuantizer } from '../methods/index.ts';
+import { notedConfig, type QuantizerLike, resolveInputQuantizer } from '../methods/index.ts';
 import { assertKnownOptions, namesOf } from '../options.ts';
 import { type Layer, onlyInput } from './layer.ts';
 import { quantizeInput } from './quantized-input.ts';
@@ -17,7 +17,7 @@ const SIGN_OPTIONS = namesOf<SignOptions>({ name: true, quantizer: true });
 export function sign(options: SignOptions = {}): Layer {
   assertKnownOptions(options, SIGN_OPTIONS, options.name ?? 'sign');
   const where = options.name ?? 'sign';
-  const quantizer = resolveQuantizer(options.quantizer ?? 'steSign', where);
+  const quantizer = resolveInputQuantizer(options.quantizer ?? 'steSign', where);
   return {
     name: options.name,
     kind: 'sign',

@@ -2,7 +2,7 @@
 
 import { OptionError } from '../errors.ts';
 import type { Shape, Tensor } from '../gpu/index.ts';
-import { notedConfig, type QuantizerLike, resolveQuantizer } from '../methods/index.ts';
+import { notedConfig, type QuantizerLike, resolveInputQuantizer } from '../methods/index.ts';
 import {
   binaryConv2d,
   type Conv2dOptions,
@@ -16,6 +16,7 @@ import { planeConv2d } from '../ops/fused.ts';
 import { assertKnownOptions, namesOf } from '../options.ts';
 import { asReal, assertCount, assertRank, gradientsOf, type Layer, onlyInput, real } from './layer.ts';
 import { quantizeInput } from './quantized-input.ts';
+import { rowProduct, withRows } from './rows.ts';
 import { type KernelOptions, kernelOf, type RotationOptions, usedWeights, zeroBias } from './weights.ts';
 
 export interface Conv2dLayerOptions extends KernelOptions, Conv2dOptions {
@@ -77,7 +78,7 @@ function makeConv2d(kind: string, options: QuantConv2dOptions): Layer {
   assertCount(filters, 'filters', where);
   assertCount(kernelHeight, 'kernelSize', where);
   assertCount(kernelWidth, 'kernelSize', where);
-  const inputQuantizer = options.inputQuantizer && resolveQuantizer(options.inputQuantizer, where);
+  const inputQuantizer = options.inputQuantizer && resolveInputQuantizer(options.inputQuantizer, where);
   const kernelFor = kernelOf(options, where);
   const binaryWeights = options.kernelQuantizer !== undefined;
   const { inputIntegers } = options;
@@ -115,8 +116,8 @@ function makeConv2d(kind: string, options: QuantConv2dOptions): Layer {
     parameters(inputs) {
       const shape = filterShape(onlyInput(inputs, where));
       const area = kernelHeight * kernelWidth;
-      const kernel = kernelFor(shape, area * shape[3], area * filters);
-      return options.useBias ? [kernel, zeroBias(filters)] : [kernel];
+      const kernel = withRows(kernelFor(shape, area * shape[3], area * filters));
+      return options.useBias ? [...kernel, zeroBias(filters)] : kernel;
     },
     operations(inputs) {
       const input = onlyInput(inputs, where);
@@ -132,31 +133,29 @@ function makeConv2d(kind: string, options: QuantConv2dOptions): Layer {
       const value = usedWeights(builder, latent, options);
       const quantized = inputQuantizer && quantizeInput(context, input, inputQuantizer);
       const bits = quantized?.bits ?? (input.kind === 'sign' ? input.tensor : undefined);
-      const { x, output: product } = forwardProduct();
-      const output = options.useBias ? addBias(builder, product, parameter('bias').value) : product;
+      const takesPlanes =
+        inputIntegers !== undefined && !training && bits === undefined && packed !== undefined;
+      const x =
+        (bits !== undefined && packed !== undefined) || takesPlanes
+          ? undefined
+          : bits
+            ? unpackSigns(builder, bits)
+            : asReal(builder, input);
+      const rows = packed && rowProduct(context, packed, options.groups);
+      const product =
+        packed === undefined ? conv2dOp(builder, x as Tensor, value, geometry) : multiply(packed);
+      const whole = rows?.output(product, multiply) ?? product;
+      const output = options.useBias ? addBias(builder, whole, parameter('bias').value) : whole;
 
-      function forwardProduct(): { x: Tensor | undefined; output: Tensor } {
-        if (bits !== undefined && packed !== undefined) {
-          return { x: undefined, output: binaryConv2d(builder, bits, packed, geometry) };
-        }
-        if (inputIntegers !== undefined && !training && bits === undefined && packed !== undefined) {
-          const signed = inputIntegers === 'int8';
-          return {
-            x: undefined,
-            output: planeConv2d(builder, input.tensor, packed, { ...geometry, signed }),
-          };
-        }
-        const x = bits ? unpackSigns(builder, bits) : asReal(builder, input);
-        const output =
-          packed === undefined
-            ? conv2dOp(builder, x, value, geometry)
-            : signConv2d(builder, x, packed, geometry);
-        return { x, output };
+      function multiply(signs: Tensor): Tensor {
+        if (x !== undefined) return signConv2d(builder, x, signs, geometry);
+        if (bits !== undefined) return binaryConv2d(builder, bits, signs, geometry);
+        return planeConv2d(builder, input.tensor, signs, { ...geometry, signed: inputIntegers === 'int8' });
       }
 
       // A product of signs costs less than the memory that its result takes until the backward pass.
       const again =
-        bits === undefined || packed === undefined || options.useBias
+        bits === undefined || rows?.isPlain !== true || options.useBias
           ? undefined
           : () => builder.repeat(product);
       return {
@@ -171,13 +170,15 @@ function makeConv2d(kind: string, options: QuantConv2dOptions): Layer {
           const gate = quantized?.gate;
           const gradInput = !wantsInputGradient[0]
             ? undefined
-            : packed === undefined
+            : rows === undefined
               ? ops.conv2dGradInput(builder, gradOutput, value, { ...geometry, inputShape })
-              : ops.binaryConv2dGradInput(builder, gradOutput, packed, {
-                  ...geometry,
-                  inputShape,
-                  ...(gate === undefined ? {} : { gate }),
-                });
+              : rows.gradInput(gradOutput, (g, signs) =>
+                  ops.binaryConv2dGradInput(builder, g, signs, {
+                    ...geometry,
+                    inputShape,
+                    ...(gate === undefined ? {} : { gate }),
+                  }),
+                );
           return {
             inputs: [
               gradInput && (quantized?.gradient(gradInput, { gated: packed !== undefined }) ?? gradInput),

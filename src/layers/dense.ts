@@ -1,12 +1,13 @@
 /** Fully connected layers: `quantDense` with binary weights or inputs, `dense` with real ones. */
 
 import type { Shape, Tensor } from '../gpu/index.ts';
-import { notedConfig, type QuantizerLike, resolveQuantizer } from '../methods/index.ts';
+import { notedConfig, type QuantizerLike, resolveInputQuantizer } from '../methods/index.ts';
 import { binaryMatMul, matMul, signMatMul, unpackSigns } from '../ops/dense.ts';
 import { addBias } from '../ops/elementwise.ts';
 import { assertKnownOptions, namesOf } from '../options.ts';
 import { asReal, assertCount, assertRank, gradientsOf, type Layer, onlyInput, real } from './layer.ts';
 import { quantizeInput } from './quantized-input.ts';
+import { rowProduct, withRows } from './rows.ts';
 import { type KernelOptions, kernelOf, type RotationOptions, usedWeights, zeroBias } from './weights.ts';
 
 export interface DenseOptions extends KernelOptions {
@@ -50,7 +51,7 @@ function makeDense(kind: string, options: QuantDenseOptions): Layer {
   const where = options.name ?? kind;
   assertCount(options.units, 'units', where);
   const { units } = options;
-  const inputQuantizer = options.inputQuantizer && resolveQuantizer(options.inputQuantizer, where);
+  const inputQuantizer = options.inputQuantizer && resolveInputQuantizer(options.inputQuantizer, where);
   const kernelFor = kernelOf(options, where);
   const binaryWeights = options.kernelQuantizer !== undefined;
 
@@ -73,8 +74,8 @@ function makeDense(kind: string, options: QuantDenseOptions): Layer {
     },
     parameters(inputs) {
       const features = featuresOf(inputs);
-      const kernel = kernelFor([units, features], features, units);
-      return options.useBias ? [kernel, zeroBias(units)] : [kernel];
+      const kernel = withRows(kernelFor([units, features], features, units));
+      return options.useBias ? [...kernel, zeroBias(units)] : kernel;
     },
     operations(inputs) {
       const macs = units * featuresOf(inputs);
@@ -87,20 +88,19 @@ function makeDense(kind: string, options: QuantDenseOptions): Layer {
       const value = usedWeights(builder, latent, options);
       const quantized = inputQuantizer && quantizeInput(context, input, inputQuantizer);
       const bits = quantized?.bits ?? (input.kind === 'sign' ? input.tensor : undefined);
-      const { x, output: product } = forwardProduct();
-      const output = options.useBias ? addBias(builder, product, parameter('bias').value) : product;
-
-      function forwardProduct(): { x: Tensor | undefined; output: Tensor } {
-        if (bits !== undefined && packed !== undefined) {
-          return { x: undefined, output: binaryMatMul(builder, bits, packed) };
-        }
-        const x = bits ? unpackSigns(builder, bits) : asReal(builder, input);
-        const output =
-          packed === undefined
-            ? matMul(builder, x, value, { transposeB: true })
-            : signMatMul(builder, x, packed);
-        return { x, output };
-      }
+      const x =
+        bits === undefined
+          ? asReal(builder, input)
+          : packed === undefined
+            ? unpackSigns(builder, bits)
+            : undefined;
+      const multiply = (signs: Tensor) =>
+        x === undefined ? binaryMatMul(builder, bits as Tensor, signs) : signMatMul(builder, x, signs);
+      const rows = packed && rowProduct(context, packed);
+      const product =
+        packed === undefined ? matMul(builder, x as Tensor, value, { transposeB: true }) : multiply(packed);
+      const whole = rows?.output(product, multiply) ?? product;
+      const output = options.useBias ? addBias(builder, whole, parameter('bias').value) : whole;
 
       return {
         output: real(output),
@@ -113,8 +113,10 @@ function makeDense(kind: string, options: QuantDenseOptions): Layer {
           const gate = quantized?.gate;
           const gradInput = !wantsInputGradient[0]
             ? undefined
-            : packed !== undefined
-              ? ops.binaryMatMulGradInput(builder, gradOutput, packed, gate === undefined ? {} : { gate })
+            : rows !== undefined
+              ? rows.gradInput(gradOutput, (g, signs) =>
+                  ops.binaryMatMulGradInput(builder, g, signs, gate === undefined ? {} : { gate }),
+                )
               : matMul(builder, gradOutput, value);
           return {
             inputs: [

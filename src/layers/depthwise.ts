@@ -139,10 +139,10 @@ export function quantSeparableConv2d(options: QuantSeparableConv2dOptions): Laye
     parameters: (inputs) => [
       ...depthwise(onlyInput(inputs, where))
         .parameters(inputs)
-        .map((spec) => ({ ...spec, name: 'depthwiseKernel' })),
+        .map((spec) => ({ ...spec, name: spec.name.replace(/^kernel/, 'depthwiseKernel') })),
       ...pointwise
         .parameters(between(inputs, where))
-        .map((spec) => (spec.name === 'kernel' ? { ...spec, name: 'pointwiseKernel' } : spec)),
+        .map((spec) => ({ ...spec, name: spec.name.replace(/^kernel/, 'pointwiseKernel') })),
     ],
     operations(inputs) {
       const first = depthwise(onlyInput(inputs, where)).operations?.(inputs);
@@ -156,7 +156,7 @@ export function quantSeparableConv2d(options: QuantSeparableConv2dOptions): Laye
       const named =
         (kernel: string) =>
         (name: string): Parameter =>
-          context.parameter(name === 'kernel' ? kernel : name);
+          context.parameter(name.replace(/^kernel/, kernel));
       const first = depthwise(onlyInput(inputs, where).tensor.shape.slice(1)).forward(
         { ...context, parameter: named('depthwiseKernel') },
         inputs,

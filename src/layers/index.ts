@@ -87,4 +87,5 @@ export { LAYER_KINDS, type LayerKind, makeLayer } from './registry.ts';
 export { type DropoutOptions, dropout } from './regularization.ts';
 export { type RequantizeOptions, requantize } from './requantize.ts';
 export { flatten, type ReshapeOptions, reshape } from './reshaping.ts';
+export { type RowTensors, rowTensors } from './rows.ts';
 export type { KernelOptions, KernelRotation, RotationOptions } from './weights.ts';

@@ -5,15 +5,18 @@
 import { OptionError } from '../errors.ts';
 import { type Gpu, ProgramBuilder, type Shape, type Tensor } from '../gpu/index.ts';
 import { encodeTrainState, STATE_WORDS } from '../ops/data.ts';
+import { unpackSigns } from '../ops/dense.ts';
 import { loss as recordLoss } from '../ops/loss.ts';
 import { laneWidth, slotsShape, updateBinary } from '../ops/optim.ts';
 import { binarizeGrad } from '../ops/quantize.ts';
+import { packRows, rowAffine, rowGradient, rowStatistics } from '../ops/rows.ts';
 import type { Loss } from './loss.ts';
 import type { Method } from './method.ts';
 import type { Optimizer } from './optimizer.ts';
 import { sgd } from './optimizers/sgd.ts';
 import type { Penalty } from './penalty.ts';
 import type { Quantizer } from './quantizer.ts';
+import { type RowRule, statisticsOf } from './row.ts';
 
 /** What was compared, and how far apart the worst pair was. */
 export interface MethodCheck {
@@ -167,7 +170,78 @@ async function checkQuantizer(bench: Bench, quantizer: Quantizer): Promise<Metho
     });
     bench.same('gradient and the slope of its surrogate', x.map(quantizer.gradient), (i) => slopes[i] ?? 0);
   }
+  if (quantizer.row !== undefined) await checkRows(bench, quantizer, quantizer.row);
   return bench.result;
+}
+
+/** A rule for rows: filters of many weights and of few, with another mean and spread each. */
+async function checkRows(bench: Bench, quantizer: Quantizer, rule: RowRule): Promise<void> {
+  for (const [filters, length] of [
+    [5, 99],
+    [3, 8],
+  ] as const) {
+    const size = filters * length;
+    const filterOf = (i: number) => Math.floor(i / length);
+    const x = numbers(size, 1, 3).map((value, i) => value * (0.2 + 0.3 * filterOf(i)) + 0.05 * filterOf(i));
+    const g = numbers(size, 1, 7);
+    const rows = Array.from({ length: filters }, (_, row) =>
+      statisticsOf(x.subarray(row * length, (row + 1) * length)),
+    );
+    const argumentOf = (i: number, at = x[i] ?? 0) => {
+      const row = rows[filterOf(i)];
+      return row === undefined ? Number.NaN : rule.argument(at, row);
+    };
+    const slopeAt = (i: number) => rule.slope(x[i] ?? 0, rows[filterOf(i)] ?? statisticsOf([0]));
+    const latent = () => bench.tensor('latent', [filters, length], x);
+    const what = `of ${filters} filters of ${length} weights`;
+
+    for (const member of ['scale', 'offset'] as const) {
+      const found = await bench.run((b) => {
+        const out = bench.tensor(member, [filters], new Float32Array(filters));
+        rowAffine(b, rowStatistics(b, latent(), { medians: rule.medians }), rule, { [member]: out });
+        return out;
+      });
+      bench.same(`row.${member} ${what}`, found, (row) => rule[member](rows[row] ?? statisticsOf([0])));
+    }
+    for (const row of rows) {
+      if (rule.scale(row) >= 0) continue;
+      throw new OptionError('The scale of a filter is below 0.', {
+        given: String(rule.scale(row)),
+        expected: '0 or more: a sign is the sign of the weight that is made of it',
+        where: `quantizer ${quantizer.name}: row.scale`,
+      });
+    }
+    const signs = await bench.run((b) => {
+      const packed = bench.packed([filters, length]);
+      const x = latent();
+      packRows(b, x, { statistics: rowStatistics(b, x, { medians: rule.medians }), rule, packed });
+      return unpackSigns(b, packed);
+    });
+    // At 0 itself, rounding may decide.
+    bench.same(`signs of row.argument ${what}`, signs, (i) =>
+      Math.abs(argumentOf(i)) < 1e-5 ? (signs[i] ?? 0) : argumentOf(i) < 0 ? -1 : 1,
+    );
+    bench.same(
+      `row.slope ${what} and the slope of row.argument`,
+      Float64Array.from(x, (_, i) => slopeAt(i)),
+      (i) => {
+        return slopeOf((at) => argumentOf(i, at), x[i] ?? 0) ?? slopeAt(i);
+      },
+    );
+    const passed = await bench.run((b) => {
+      const x = latent();
+      return rowGradient(b, bench.tensor('g', [filters, length], g), {
+        x,
+        statistics: rowStatistics(b, x, { medians: rule.medians }),
+        rule,
+        gradient: quantizer.filling,
+      });
+    });
+    bench.same(`gradient of latent weights ${what}`, passed, (i) => {
+      const row = rows[filterOf(i)] ?? statisticsOf([0]);
+      return (g[i] ?? 0) * rule.scale(row) * quantizer.gradient(argumentOf(i)) * slopeAt(i);
+    });
+  }
 }
 
 /** One update of weights [rows, channels] with a rate of 0.1, two steps after the start. */

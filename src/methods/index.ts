@@ -39,6 +39,7 @@ export {
   type QuantizerFactory,
 } from './quantizer.ts';
 export * from './quantizers/index.ts';
+export { type RowRule, type RowRuleDefinition, type RowStatistics, statisticsOf } from './row.ts';
 export {
   assertSchedule,
   type Decay,

@@ -22,6 +22,7 @@ import {
   type Values,
   valuesOf,
 } from './method.ts';
+import { assertRowRule, type RowRule, type RowRuleDefinition, rowRuleOf } from './row.ts';
 
 export interface QuantizerDefinition<P extends Parameters = Parameters> extends Description<P> {
   /** `fn gradient(x: f32) -> f32`; its parameters are overrides in upper case. */
@@ -35,6 +36,11 @@ export interface QuantizerDefinition<P extends Parameters = Parameters> extends 
    * is kept for the backward pass instead of the value.
    */
   readonly window?: (values: Values<P>) => number;
+  /**
+   * For weights: they become scale·sign(argument) + offset, by statistics of their filter. A quantizer with such a rule is
+   * for weights alone.
+   */
+  readonly row?: RowRuleDefinition<P>;
 }
 
 export interface Quantizer extends Method {
@@ -44,6 +50,8 @@ export interface Quantizer extends Method {
   readonly filling: Filling;
   /** Half width of the window of the gradient, where it has that form. Infinity: everything passes. */
   readonly window: number | undefined;
+  /** What it does with a filter as a whole; undefined for most, whose weights are their signs. */
+  readonly row: RowRule | undefined;
   /** The gradient that passes at x, in float64. */
   gradient(x: number): number;
   /** The function whose derivative it is, where that is known. */
@@ -72,6 +80,7 @@ export function defineQuantizer<const P extends Parameters = Record<never, never
       where,
     });
   }
+  if (definition.row !== undefined) assertRowRule(definition.row as RowRuleDefinition, where);
   const make = (given: Partial<Values<P>> = {}): Quantizer => {
     const values = valuesOf(definition, given);
     return {
@@ -80,6 +89,7 @@ export function defineQuantizer<const P extends Parameters = Record<never, never
       definition: definition as unknown as QuantizerDefinition,
       filling: { name, wgsl, provides: ['gradient'], constants: overridesOf(wgsl, values, {}, where) },
       window: definition.window?.(values),
+      row: definition.row && rowRuleOf(definition.row, name, values),
       gradient: (x) => definition.gradient(x, values),
       surrogate: (x) => definition.surrogate?.(x, values),
     };

@@ -1,6 +1,7 @@
 /** Operations: tensors in, tensors out, recorded into a program. */
 export { realsFromBytes } from './bytes.ts';
 export type { OutOption } from './checks.ts';
+export * from './columns.ts';
 export * from './conv.ts';
 export * from './conv-gradients.ts';
 export * from './data.ts';
@@ -37,6 +38,7 @@ export * from './proportionality.ts';
 export * from './quantize.ts';
 export { type IntegerRange, requantize } from './requantize.ts';
 export * from './rotation.ts';
+export * from './rows.ts';
 export * from './structure.ts';
 export { clearChoices, pinKernel, type TuneOptions, type Tuning, tune } from './tune.ts';
 export type { PerAxis } from './windows.ts';

@@ -98,7 +98,7 @@ export function declareParts(gpu: Gpu, model: Model, data: CheckedData, options:
     .filter(({ spec }) => spec.role !== 'statistic')
     .flatMap((parameter) => {
       const optimizer = optimizerFor(options, parameter.name);
-      return optimizer === undefined ? [] : [declareSlots(optimizer, parameter)];
+      return optimizer === undefined ? [] : [declareSlots(optimizer, parameter, network.parameters)];
     });
   return {
     network,

@@ -3,9 +3,10 @@
  * weights, which are clipped and packed in the same kernel.
  */
 import { type ProgramBuilder, type Shape, Tensor } from '../gpu/index.ts';
-import type { Parameter } from '../layers/index.ts';
+import { type Parameter, type RowTensors, rowTensors } from '../layers/index.ts';
 import { type Optimizer, type Penalty, type RatedTime, resolveQuantizer } from '../methods/index.ts';
 import { laneWidth, slotsShape, updateBinary, updateReal } from '../ops/optim.ts';
+import { deriveRows, rowGradient, rowStatistics } from '../ops/rows.ts';
 
 /** What is kept of one parameter. */
 export interface Slots {
@@ -15,6 +16,8 @@ export interface Slots {
   readonly kept: Tensor | undefined;
   /** u32 [filters]: signs flipped since the counters were reset; binary parameters only. */
   readonly flips: Tensor | undefined;
+  /** What is derived of a binary parameter beside its signs. */
+  readonly rows: RowTensors;
 }
 
 /** All tensors of some slots. */
@@ -22,8 +25,12 @@ export function tensorsOf(slots: readonly Slots[]): Tensor[] {
   return slots.flatMap(({ kept, flips }) => [...(kept ? [kept] : []), ...(flips ? [flips] : [])]);
 }
 
-/** Declares the slots of a parameter; they get memory later. */
-export function declareSlots(given: Optimizer, parameter: Parameter): Slots {
+/** Declares the slots of a parameter; they get memory later. @param parameters all that the network has */
+export function declareSlots(
+  given: Optimizer,
+  parameter: Parameter,
+  parameters: ReadonlyMap<string, Parameter>,
+): Slots {
   const binary = parameter.spec.role === 'binary';
   const optimizer = binary ? given : (given.real ?? given);
   const { shape } = parameter.spec;
@@ -34,6 +41,7 @@ export function declareSlots(given: Optimizer, parameter: Parameter): Slots {
     optimizer,
     kept: count === 0 ? undefined : new Tensor(`${parameter.name}.slots`, form, 'f32'),
     flips: binary ? new Tensor(`${parameter.name}.flips`, [shape[0] ?? 1], 'u32') : undefined,
+    rows: rowTensors(parameter, (ending) => parameters.get(`${parameter.name}${ending}`)),
   };
 }
 
@@ -129,7 +137,7 @@ export class Tables {
  */
 export function recordUpdate(
   builder: ProgramBuilder,
-  { parameter, optimizer, kept, flips }: Slots,
+  { parameter, optimizer, kept, flips, rows }: Slots,
   gradient: Tensor,
   options: {
     readonly state: Tensor;
@@ -151,16 +159,41 @@ export function recordUpdate(
     updateReal(builder, { ...common, parameter: value });
     return;
   }
-  const { fanIn, fanOut, weightClip = true, quantizer = 'steSign' } = spec;
+  const { fanIn, fanOut, weightClip = true } = spec;
+  const quantizer = resolveQuantizer(spec.quantizer ?? 'steSign', parameter.name);
   const gated = (optimizer.definition.gradient ?? 'gated') === 'gated';
-  updateBinary(builder, {
+  const binary = {
     ...common,
     latent: value,
     packed,
     flips,
     stepScale: fanScaled ? 1 / Math.sqrt(1.5 / (fanIn + fanOut)) : 1,
-    gradient: gated ? resolveQuantizer(quantizer, parameter.name).filling : undefined,
+    gradient: gated ? quantizer.filling : undefined,
     penalty: penalty?.filling,
     clipLatent: weightClip,
+  };
+  const { row: rule } = quantizer;
+  if (rule === undefined) {
+    updateBinary(builder, binary);
+    return;
+  }
+  const passed = gated
+    ? rowGradient(builder, gradient, {
+        x: value,
+        statistics: rowStatistics(builder, value, { medians: rule.medians }),
+        rule,
+        gradient: quantizer.filling,
+      })
+    : gradient;
+  updateBinary(builder, {
+    ...binary,
+    grad: passed,
+    gradient: undefined,
+    // The signs of the weights themselves are nobody's, where the rule takes others.
+    ...(rule.hasArgument && {
+      packed: builder.transient('signs of latents', packed.shape, 'bits'),
+      flips: builder.transient('flips of latents', flips.shape, 'u32'),
+    }),
   });
+  deriveRows(builder, { latent: value, rule, packed: rule.hasArgument ? packed : undefined, flips, ...rows });
 }

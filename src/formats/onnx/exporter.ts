@@ -4,7 +4,7 @@
  */
 import { FormatError } from '../../errors.ts';
 import type { Shape } from '../../gpu/index.ts';
-import { floatValue, type ModelLayer, type ParameterValues } from '../../graph/index.ts';
+import { floatValue, type ModelLayer, type ParameterValues, packedValue } from '../../graph/index.ts';
 import type { KernelRotation } from '../../layers/index.ts';
 import { permuteAxes } from '../../numerics/axes.ts';
 import { rotatedSigns } from '../../numerics/rotation.ts';
@@ -97,7 +97,9 @@ export class Exporter {
     if (value === undefined || spec === undefined) {
       throw new FormatError('A parameter is missing.', { given: full, where: entry.name });
     }
-    return floatValue(value, spec.shape, full);
+    // Signs of latent weights are taken here only where they are those that the quantizer takes.
+    const signs = spec.quantizer?.row?.hasArgument === true;
+    return floatValue(signs ? packedValue(value, spec.shape, full, spec.quantizer) : value, spec.shape, full);
   }
 
   /** +1 where a value is at least 0, else −1. */

@@ -155,9 +155,17 @@ function product(
   x: string,
   { kernel: parameter = 'kernel', isBinary, options, inputShape = shapeOf(entry) }: Product,
 ): string {
-  const shape = entry.parameters.find(({ name }) => name === parameter)?.shape ?? [];
+  const { shape = [], quantizer } = entry.parameters.find(({ name }) => name === parameter) ?? {};
+  if (quantizer?.row?.hasOffset === true) {
+    throw unwritable(entry, `its quantizer, ${quantizer.name}, adds an offset to the weights of each filter`);
+  }
   const kernel = exporter.filters(entry, parameter, isBinary);
-  if (shape.length === 2) return exporter.node(entry, 'MatMul', [x, kernel]);
+  const scaled = (sums: string) => {
+    if (quantizer?.row?.hasScale !== true) return sums;
+    const scale = exporter.floats(entry, `${parameter}Scale`);
+    return exporter.scaled(entry, sums, [...entry.outputShape.slice(0, -1), scale.length], { scale });
+  };
+  if (shape.length === 2) return scaled(exporter.node(entry, 'MatMul', [x, kernel]));
   const windows = options ?? (configOf<Conv2dOptions>(entry) as Conv2dOptions);
   const g = resolveConv2d([1, ...inputShape], shape, windows, entry.name);
   const frame: Frame = [
@@ -166,13 +174,14 @@ function product(
   ];
   const padsItself = g.padValue === 0;
   const source = padsItself ? x : padded(exporter, entry, x, frame, g.padValue);
-  return exporter.node(entry, 'Conv', [source, kernel], {
+  const sums = exporter.node(entry, 'Conv', [source, kernel], {
     kernel_shape: [g.kernelHeight, g.kernelWidth],
     strides: [g.strideY, g.strideX],
     dilations: [g.dilationY, g.dilationX],
     group: g.groups,
     pads: padsItself ? padsOf(frame) : [0, 0, 0, 0],
   });
+  return scaled(sums);
 }
 
 interface TrainedConfig {

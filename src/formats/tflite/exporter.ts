@@ -161,7 +161,7 @@ export class Exporter {
 
   signs(entry: ModelLayer, parameter: string): PackedSigns {
     const { spec, value, where } = this.#parameter(entry, parameter);
-    return packedValue(value, spec.shape, where);
+    return packedValue(value, spec.shape, where, spec.quantizer);
   }
 
   /**

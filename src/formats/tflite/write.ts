@@ -77,6 +77,13 @@ export function exportTflite(
       where: model.name,
     });
   }
+  for (const entry of model.layers) {
+    const shifting = entry.parameters.find(({ quantizer }) => quantizer?.row?.hasOffset === true);
+    if (shifting !== undefined) {
+      const { name } = shifting.quantizer ?? {};
+      throw refused(entry, `its quantizer, ${name}, adds an offset to the weights of each filter`);
+    }
+  }
   return new Exporter(model, values).run(WRITERS, options.metadata);
 }
 
@@ -193,8 +200,16 @@ function binarySum(
   };
 }
 
+/** @throws OptionError for weights with scales, which only the products of signs are written with */
+function assertUnscaled(entry: ModelLayer): void {
+  const scaling = entry.parameters.find(({ quantizer }) => quantizer?.row?.hasScale === true)?.quantizer;
+  if (scaling === undefined) return;
+  throw refused(entry, `its quantizer, ${scaling.name}, scales weights that meet reals`);
+}
+
 /** A convolution of reals, with whatever weights. */
 function realConvolution(exporter: Exporter, entry: ModelLayer, input: Value, one: Convolution): Written {
+  assertUnscaled(entry);
   const { resolved, parameter } = one;
   const { groups, channels, height, width, outHeight, outWidth, outChannels, padValue } = resolved;
   const image = exporter.view(exporter.real(input), [height, width, channels]);
@@ -238,7 +253,11 @@ const convolution: LayerWriter = (exporter, entry, [input]) => {
     inputQuantizer !== undefined || (input.form === 'packed' && depthwiseQuantizer !== undefined);
   const one = onlyConvolution(exporter, entry);
   if (isBinaryInput && depthwiseQuantizer !== undefined) {
-    const sum = binarySum(exporter, entry, input, one.bias === undefined ? {} : { bias: one.bias });
+    const multiplier = exporter.optionalFloats(entry, 'kernelScale');
+    const sum = binarySum(exporter, entry, input, {
+      ...(one.bias && { bias: one.bias }),
+      ...(multiplier && { multiplier }),
+    });
     if (sum !== undefined) return sum;
   }
   const x = isBinaryInput ? exporter.packed(input) : input;
@@ -270,9 +289,14 @@ const denseWriter: LayerWriter = (exporter, entry, [input]) => {
     inputQuantizer !== undefined || (input.form === 'packed' && kernelQuantizer !== undefined);
   if (isBinaryInput && kernelQuantizer !== undefined) {
     const bias = exporter.optionalFloats(entry, 'bias');
-    const sum = binarySum(exporter, entry, input, bias === undefined ? {} : { bias });
+    const multiplier = exporter.optionalFloats(entry, 'kernelScale');
+    const sum = binarySum(exporter, entry, input, {
+      ...(bias && { bias }),
+      ...(multiplier && { multiplier }),
+    });
     if (sum !== undefined) return sum;
   }
+  assertUnscaled(entry);
   const [features = 1] = entry.inputShapes[0] ?? [];
   const [units = 1] = entry.outputShape;
   const x = exporter.view(exporter.real(isBinaryInput ? exporter.packed(input) : input), [features]);
