@@ -53,7 +53,7 @@ beforeAll(() => {
     writeFileSync(join(scratch, `coming-from-${index}.ts`), code ?? '');
   }
   for (const { name, code } of pages) writeFileSync(join(scratch, `page-${name}.ts`), code);
-  for (const kind of ['browser', 'load', 'tfjs', 'onnxruntime']) {
+  for (const kind of ['browser', 'load', 'methods', 'tfjs', 'onnxruntime']) {
     writeFileSync(join(scratch, `${kind}.ts`), `export {};\n${example(kind)}`);
   }
 });

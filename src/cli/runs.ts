@@ -46,7 +46,9 @@ export interface SavedRun extends RunStory {
 
 /** A checkpoint for a training that is longer than the one which left it: its schedule spans all epochs of the longer one. */
 export function withEpochs({ tensors, progress }: Checkpoint, epochs: number): Checkpoint {
-  return { tensors, progress: { ...progress, fixed: { ...progress.fixed, epochs } } };
+  // The values of the schedule are others then.
+  const { scheduleDigest: _, ...fixed } = progress.fixed;
+  return { tensors, progress: { ...progress, fixed: { ...fixed, epochs } } };
 }
 
 /** The run that a folder or a checkpoint file holds. */

@@ -25,9 +25,9 @@
  *     },
  *   });
  */
-import { OptionError } from '../errors.ts';
-import { assertSignature, type Filling } from '../gpu/index.ts';
+import type { Filling } from '../gpu/index.ts';
 import {
+  checkDefinition,
   type Description,
   type Method,
   methodOf,
@@ -94,11 +94,7 @@ export function defineLoss<const P extends Parameters = Record<never, never>>(
   definition: LossDefinition<P>,
 ): LossFactory<P> {
   const { name, wgsl, twin, targets = ['classes', 'reals'], teacher = false } = definition;
-  const where = `loss ${name}`;
-  assertSignature(wgsl, 'fn row_loss(row: Row) -> f32', where);
-  if (typeof twin !== 'function') {
-    throw new OptionError('A loss needs its float64 twin.', { given: `twin: ${typeof twin}`, where });
-  }
+  const where = checkDefinition('loss', { ...definition }, 'fn row_loss(row: Row) -> f32', 'twin');
   const make = (given: Partial<Values<P>> = {}): Loss => {
     const values = valuesOf(definition, given);
     return {

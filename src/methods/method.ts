@@ -3,6 +3,7 @@
  * method is an object; its factory checks the numbers. Files name methods by name and numbers, never by code.
  */
 import { FormatError, OptionError } from '../errors.ts';
+import { assertSignature } from '../gpu/index.ts';
 import { assertKnownOptions, unknownName } from '../options.ts';
 import type { Schedule } from './schedules.ts';
 
@@ -113,6 +114,34 @@ export function assertWithin(
     expected: bounds.length === 0 ? 'a number' : `a number, ${bounds.join(' and ')}`,
     where,
   });
+}
+
+/**
+ * Checks what every definition has: its function in WGSL, and the twin of it.
+ * @param twin the member that is the twin, by its name
+ * @returns how errors name the method
+ * @throws OptionError naming the member that is missing, or what the function should look like
+ */
+export function checkDefinition(
+  kind: string,
+  {
+    name,
+    wgsl,
+    ...members
+  }: { readonly name: string; readonly wgsl: string } & Readonly<Record<string, unknown>>,
+  signature: string,
+  twin: string,
+): string {
+  const where = `${kind} ${name}`;
+  assertSignature(wgsl, signature, where);
+  if (typeof members[twin] !== 'function') {
+    throw new OptionError('A method needs the float64 twin of its WGSL.', {
+      given: `${twin}: ${typeof members[twin]}`,
+      expected: 'a function',
+      where,
+    });
+  }
+  return where;
 }
 
 /** The part of a method that follows from its definition and numbers. */

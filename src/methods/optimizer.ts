@@ -17,9 +17,9 @@
  *   await Trainer.create(gpu, model, data, { optimizer: signSgd() });
  */
 import { OptionError } from '../errors.ts';
-import { assertSignature } from '../gpu/index.ts';
 import type { UpdateFunction } from '../ops/optim.ts';
 import {
+  checkDefinition,
   type Description,
   fieldsOf,
   type Method,
@@ -101,12 +101,8 @@ const SIGNATURE = 'fn update(w: Lane, g: Lane, slots: ptr<function, Slots>, scal
 export function defineOptimizer<const P extends Parameters = Record<never, never>>(
   definition: OptimizerDefinition<P>,
 ): OptimizerFactory<P> {
-  const { name, twin } = definition;
-  const where = `optimizer ${name}`;
-  assertSignature(definition.wgsl, SIGNATURE, where);
-  if (typeof twin !== 'function') {
-    throw new OptionError('An optimizer needs its float64 twin.', { given: `twin: ${typeof twin}`, where });
-  }
+  const { name } = definition;
+  const where = checkDefinition('optimizer', { ...definition }, SIGNATURE, 'twin');
   const slots = fieldsOf(definition.wgsl, 'Slots');
   const scalars = fieldsOf(definition.wgsl, 'Scalars');
   for (const [struct, type, fields] of [

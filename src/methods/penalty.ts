@@ -12,9 +12,9 @@
  *     value: (w, { strength }) => strength * (1 - w * w),
  *   });
  */
-import { OptionError } from '../errors.ts';
-import { assertSignature, type Filling } from '../gpu/index.ts';
+import type { Filling } from '../gpu/index.ts';
 import {
+  checkDefinition,
   type Description,
   type Method,
   methodOf,
@@ -57,11 +57,7 @@ export function definePenalty<const P extends Parameters = Record<never, never>>
   definition: PenaltyDefinition<P>,
 ): PenaltyFactory<P> {
   const { name, wgsl, twin, value } = definition;
-  const where = `penalty ${name}`;
-  assertSignature(wgsl, 'fn penalized(w: f32, g: f32) -> f32', where);
-  if (typeof twin !== 'function') {
-    throw new OptionError('A penalty needs its float64 twin.', { given: `twin: ${typeof twin}`, where });
-  }
+  const where = checkDefinition('penalty', { ...definition }, 'fn penalized(w: f32, g: f32) -> f32', 'twin');
   const make = (given: Partial<Values<P>> = {}): Penalty => {
     const values = valuesOf(definition, given);
     return {

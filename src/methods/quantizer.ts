@@ -11,9 +11,9 @@
  *   });
  *   quantDense({ units: 64, inputQuantizer: cubic(), kernelQuantizer: cubic() });
  */
-import { OptionError } from '../errors.ts';
-import { assertSignature, type Filling } from '../gpu/index.ts';
+import type { Filling } from '../gpu/index.ts';
 import {
+  checkDefinition,
   type Description,
   type Method,
   methodOf,
@@ -72,14 +72,7 @@ export function defineQuantizer<const P extends Parameters = Record<never, never
   definition: QuantizerDefinition<P>,
 ): QuantizerFactory<P> {
   const { name, wgsl } = definition;
-  const where = `quantizer ${name}`;
-  assertSignature(wgsl, 'fn gradient(x: f32) -> f32', where);
-  if (typeof definition.gradient !== 'function') {
-    throw new OptionError('A quantizer needs the float64 twin of its gradient.', {
-      given: `gradient: ${typeof definition.gradient}`,
-      where,
-    });
-  }
+  const where = checkDefinition('quantizer', { ...definition }, 'fn gradient(x: f32) -> f32', 'gradient');
   if (definition.row !== undefined) assertRowRule(definition.row as RowRuleDefinition, where);
   const make = (given: Partial<Values<P>> = {}): Quantizer => {
     const values = valuesOf(definition, given);

@@ -103,14 +103,14 @@ const DIGESTS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Checkpoints of version 0.1 have no digests: they are restored with what they say.
+ * Checkpoints of version 0.1 have no digests, and one whose schedule was made longer has none of that: they are restored with
+ * what they say.
  * @throws OptionError where a checkpoint is of another training
  */
 function assertSame(mine: Progress['fixed'], theirs: Progress['fixed']): void {
-  const old = Object.keys(DIGESTS).every((name) => !(name in theirs));
   for (const [name, value] of Object.entries(mine)) {
     const digest = DIGESTS[name];
-    if (old && digest !== undefined) continue;
+    if (digest !== undefined && !(name in theirs)) continue;
     if (canonical(noted(theirs[name])) === canonical(value)) continue;
     throw new OptionError("The checkpoint was made with another option than this training's.", {
       given: `${name} = ${canonical(value)}`,
