@@ -51,7 +51,7 @@ import { tfc } from '../src/zoo/index.ts';
 import { buildCli, runCli } from './helpers/cli.ts';
 import { useGpu } from './helpers/gpu.ts';
 
-const IMAGES = 250;
+const IMAGES = 500;
 const SHAPE = [28, 28, 1] as const;
 const BINARY = { inputQuantizer: 'steSign', kernelQuantizer: 'steSign' } as const;
 const FIRST = { kernelQuantizer: 'steSign' } as const;
@@ -126,7 +126,8 @@ const NETWORKS: Readonly<Record<string, () => Model>> = {
 };
 
 /** What goes through every door: how a file comes in has nothing to do with the layers in it. */
-const THROUGH_ALL_DOORS = ['mlp', 'one-output sigmoid'];
+const THROUGH_ALL_DOORS =
+  process.env.WEBGPU_BNN_MATRIX === 'whole' ? Object.keys(NETWORKS) : ['mlp', 'one-output sigmoid'];
 
 /** A trained network, and what it says of the images. */
 interface Original {
