@@ -259,6 +259,7 @@ describe('kernels and devices of other people', () => {
     Object.defineProperty(owner.device, 'adapterInfo', { value: undefined });
     using guest = Gpu.fromDevice(owner.device);
     expect(guest.adapter).toEqual({
+      name: "a GPU that the browser doesn't name",
       vendor: '',
       architecture: '',
       device: '',

@@ -3,34 +3,7 @@
  * method of this library in each hole; here another one takes its place, ours or a guest's, by the same way.
  */
 import { OptionError } from '../errors.ts';
-import type { Access, KernelSpec } from './kernel.ts';
-
-/** What goes into a hole. */
-export interface Filling {
-  /** The method's name, for labels and errors. */
-  readonly name: string;
-  /** The function that the hole is for, with all that it needs; `//!include` lines take in pieces of `shaders/lib`. */
-  readonly wgsl: string;
-  /** The names that the frame calls it by: the hole's function, and types that go with it. */
-  readonly provides: readonly string[];
-  /** Values of the pipeline-overridable constants that it declares, by name. */
-  readonly constants?: Readonly<Record<string, number>>;
-}
-
-export type Fillings = Readonly<Record<string, Filling>>;
-
-/** What is in the holes of a frame. It brings its own code: pages that use no frames don't carry it. */
-export interface Filled {
-  /** The frame's name. */
-  readonly frame: string;
-  readonly fillings: Fillings;
-  /** Whether a method's WGSL includes pieces of `shaders/lib`. */
-  readonly needsLibrary: boolean;
-  /** The text of the frame with its holes filled. */
-  textIn(text: string, pieceOf: (path: string) => string | undefined): string;
-  /** Where a line of that text stands for whom wrote it. */
-  methodAt(text: string, line: number): { readonly name: string; readonly line: number } | undefined;
-}
+import type { Access, Fillings, KernelSpec } from './kernel.ts';
 
 /** A frame with its holes filled by methods: a kernel of its own, compiled and kept like any other. */
 export function fillFrame<B extends Readonly<Record<string, Access>>, C extends string>(

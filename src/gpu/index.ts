@@ -15,12 +15,14 @@ export {
   type HostArrays,
   type RequestOptions,
 } from './context.ts';
-export { assertSignature, constantsOf, type Filling, type Fillings, fillFrame } from './frame.ts';
+export { assertSignature, constantsOf, fillFrame } from './frame.ts';
 export { type HostData, type Reals, toFloats } from './host-data.ts';
 export {
   type Access,
   type Constants,
   defineKernel,
+  type Filling,
+  type Fillings,
   type KernelSpec,
   linearWorkgroups,
   type ShaderSource,

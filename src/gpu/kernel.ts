@@ -4,7 +4,6 @@
  * needed, so that a page downloads the shaders that it runs.
  */
 import { DataUnavailableError } from '../errors.ts';
-import type { Filled } from './frame.ts';
 
 export type Constants = Readonly<Record<string, number>>;
 export type Workgroups = readonly [x: number, y: number, z: number];
@@ -15,6 +14,33 @@ export type Shaders = Readonly<Record<string, string>>;
 
 /** Linked WGSL, or the family of shaders that holds it, which is loaded when a kernel of it is first compiled. */
 export type ShaderSource = string | (() => Promise<{ readonly default: Shaders }>);
+
+/** What goes into a hole. */
+export interface Filling {
+  /** The method's name, for labels and errors. */
+  readonly name: string;
+  /** The function that the hole is for, with all that it needs; `//!include` lines take in pieces of `shaders/lib`. */
+  readonly wgsl: string;
+  /** The names that the frame calls it by: the hole's function, and types that go with it. */
+  readonly provides: readonly string[];
+  /** Values of the pipeline-overridable constants that it declares, by name. */
+  readonly constants?: Readonly<Record<string, number>>;
+}
+
+export type Fillings = Readonly<Record<string, Filling>>;
+
+/** What is in the holes of a frame. It brings its own code: pages that use no frames don't carry it. */
+export interface Filled {
+  /** The frame's name. */
+  readonly frame: string;
+  readonly fillings: Fillings;
+  /** Whether a method's WGSL includes pieces of `shaders/lib`. */
+  readonly needsLibrary: boolean;
+  /** The text of the frame with its holes filled. */
+  textIn(text: string, pieceOf: (path: string) => string | undefined): string;
+  /** Where a line of that text stands for whom wrote it. */
+  methodAt(text: string, line: number): { readonly name: string; readonly line: number } | undefined;
+}
 
 export interface KernelSpec<
   Bindings extends Readonly<Record<string, Access>> = Readonly<Record<string, Access>>,

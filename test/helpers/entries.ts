@@ -5,7 +5,7 @@ const SOURCES = join(import.meta.dirname, '..', '..', 'src');
 
 export const ENTRIES: Readonly<Record<string, string>> = {
   'webgpu-bnn': join(SOURCES, 'index.ts'),
-  'webgpu-bnn/methods': join(SOURCES, 'methods', 'index.ts'),
+  'webgpu-bnn/methods': join(SOURCES, 'methods.ts'),
   'webgpu-bnn/node': join(SOURCES, 'node', 'index.ts'),
   'webgpu-bnn/onnx': join(SOURCES, 'formats', 'onnx.ts'),
   'webgpu-bnn/onnxruntime': join(SOURCES, 'interop', 'onnxruntime', 'index.ts'),
