@@ -176,8 +176,12 @@ export function externalFiles(bytes: Uint8Array): readonly string[] {
 }
 
 /** Text that may be anything: what isn't UTF-8 in it is replaced. */
-const text = (reader: BinaryReader) => LENIENT.decode(reader.bytes());
-const LENIENT = new TextDecoder();
+function text(reader: BinaryReader): string {
+  lenient ??= new TextDecoder();
+  return lenient.decode(reader.bytes());
+}
+/** Made when it is needed: JavaScriptCore's shell has none, and loads this module. */
+let lenient: TextDecoder | undefined;
 
 /** StringStringEntryProto. */
 function readPair(bytes: Uint8Array): { key: string; value: string } {
