@@ -22,7 +22,7 @@ export interface ReadNotes {
   readonly classes: readonly string[] | undefined;
   readonly pixels: PixelEncoding | undefined;
   readonly producer: string | undefined;
-  /** The axes of the input in the file itself: `NHWC`, `NCHW`. Models of this library take NHWC, whatever the file has. */
+  /** The axes of the input in the file itself: `NHWC`, `NCHW`; models of this library take NHWC in any case. */
   readonly layout: string | undefined;
 }
 

@@ -7,7 +7,7 @@ import { type Gpu, ProgramBuilder, type Shape, type Tensor } from '../gpu/index.
 import { encodeTrainState, STATE_WORDS } from '../ops/data.ts';
 import { unpackSigns } from '../ops/dense.ts';
 import { loss as recordLoss } from '../ops/loss.ts';
-import { laneWidth, slotsShape, updateBinary } from '../ops/optim.ts';
+import { joinSlots, slotsShape, updateBinary } from '../ops/optim.ts';
 import { binarizeGrad } from '../ops/quantize.ts';
 import { packRows, rowAffine, rowGradient, rowStatistics } from '../ops/rows.ts';
 import type { Loss } from './loss.ts';
@@ -264,13 +264,6 @@ async function update(
   const g = numbers(size, 1, 11);
   const { slots: names } = optimizer.update;
   const slots = names.map((_, i) => numbers(size, 1, 17 * (i + 1)).map(Math.abs));
-  const width = laneWidth(channels);
-  const kept = new Float32Array(size * names.length);
-  for (const [slot, values] of slots.entries()) {
-    for (const [i, value] of values.entries()) {
-      kept[(Math.floor(i / width) * names.length + slot) * width + (i % width)] = value;
-    }
-  }
   const scalars = optimizer.scalarsAt({ step: 2, steps: 10, epochSteps: 10, rate: 0.1 });
   const latent = bench.tensor('latent', [rows, channels], w);
   const found = await bench.run((b) => {
@@ -282,7 +275,7 @@ async function update(
       slots:
         names.length === 0
           ? undefined
-          : bench.tensor('slots', slotsShape(size, channels, names.length), kept),
+          : bench.tensor('slots', slotsShape(size, channels, names.length), joinSlots(slots, channels)),
       table: bench.tensor('table', [1, scalars.length], new Float32Array(scalars)),
       flips: bench.tensor('flips', [rows], new Uint32Array(rows)),
       state: bench.tensor('state', [STATE_WORDS], encodeTrainState({})),

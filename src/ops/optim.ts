@@ -70,6 +70,29 @@ export function slotsShape(size: number, rowLength: number, slots: number): read
   return [size / width, slots, width];
 }
 
+/** Lays one array a slot out as `slotsShape` has it. @param rowLength as there */
+export function joinSlots(parts: readonly Float32Array[], rowLength: number): Float32Array<ArrayBuffer> {
+  const width = laneWidth(rowLength);
+  const kept = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  for (const [slot, part] of parts.entries()) {
+    for (let i = 0; i < part.length; i++) {
+      kept[(Math.floor(i / width) * parts.length + slot) * width + (i % width)] = part[i] ?? 0;
+    }
+  }
+  return kept;
+}
+
+/** The inverse of `joinSlots`: one array a slot. */
+export function partSlots(kept: Float32Array, slots: number, rowLength: number): Float32Array<ArrayBuffer>[] {
+  const width = laneWidth(rowLength);
+  return Array.from({ length: slots }, (_, slot) =>
+    Float32Array.from(
+      { length: kept.length / slots },
+      (_, i) => kept[(Math.floor(i / width) * slots + slot) * width + (i % width)] ?? 0,
+    ),
+  );
+}
+
 /**
  * One step of an optimizer on binary weights, their latent weights and the counters of flipped signs, in one kernel: the
  * gradient is multiplied by what the quantizer passes at the latent weight, a penalty edits it, the optimizer moves the

@@ -4,7 +4,7 @@ import { type DType, describe, type HostData, type Shape, type Tensor } from '..
 import { canonical } from './fingerprint.ts';
 import type { Checkpoint, CheckpointTensor, Progress } from './progress.ts';
 import type { Run, StepTap } from './run.ts';
-import { joinSlots, partSlots, slotNames } from './updates.ts';
+import { joinKept, partKept, slotNames } from './updates.ts';
 
 /** Something that keeps tensors with the checkpoints of a training: a tap, a hook. */
 export interface Keeper {
@@ -29,7 +29,7 @@ export async function checkpointOf(run: Run, keepers: readonly Keeper[] = []): P
   }
   for (const slots of run.parts.slots) {
     if (slots.kept === undefined) continue;
-    const parted = partSlots(slots, await run.gpu.readFloats(slots.kept));
+    const parted = partKept(slots, await run.gpu.readFloats(slots.kept));
     for (const [i, { name, shape }] of slotNames(slots).entries()) {
       tensors.set(name, { dtype: 'F32', shape, data: parted[i] ?? new Float32Array() });
     }
@@ -65,7 +65,7 @@ export async function restore(run: Run, { tensors, progress }: Checkpoint): Prom
     const parts = slotNames(slots).map(
       ({ name, shape }) => savedTensor(tensors, name, shape, 'f32') as Float32Array,
     );
-    writes.push([slots.kept, joinSlots(slots, parts)]);
+    writes.push([slots.kept, joinKept(slots, parts)]);
   }
   await run.replace(progress, async () => {
     await run.gpu.scoped('restore', () => {

@@ -5,7 +5,7 @@
 import { type ProgramBuilder, type Shape, Tensor } from '../gpu/index.ts';
 import { type Parameter, type RowTensors, rowTensors } from '../layers/index.ts';
 import { type Optimizer, type Penalty, type RatedTime, resolveQuantizer } from '../methods/index.ts';
-import { laneWidth, slotsShape, updateBinary, updateReal } from '../ops/optim.ts';
+import { joinSlots, partSlots, slotsShape, updateBinary, updateReal } from '../ops/optim.ts';
 import { deriveRows, rowGradient, rowStatistics } from '../ops/rows.ts';
 
 /** What is kept of one parameter. */
@@ -65,28 +65,13 @@ export function slotNames({ parameter, optimizer }: Slots): NamedSlot[] {
 }
 
 /** Parts what was read of `kept` into one array a slot. */
-export function partSlots({ parameter, optimizer }: Slots, kept: Float32Array): Float32Array<ArrayBuffer>[] {
-  const count = optimizer.update.slots.length;
-  const width = laneWidth(rowLengthOf(parameter));
-  return Array.from({ length: count }, (_, slot) =>
-    Float32Array.from(
-      { length: kept.length / count },
-      (_, i) => kept[(Math.floor(i / width) * count + slot) * width + (i % width)] ?? 0,
-    ),
-  );
+export function partKept({ parameter, optimizer }: Slots, kept: Float32Array): Float32Array<ArrayBuffer>[] {
+  return partSlots(kept, optimizer.update.slots.length, rowLengthOf(parameter));
 }
 
-/** The inverse of `partSlots`. */
-export function joinSlots({ parameter }: Slots, parts: readonly Float32Array[]): Float32Array<ArrayBuffer> {
-  const width = laneWidth(rowLengthOf(parameter));
-  const count = parts.length;
-  const kept = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  for (const [slot, part] of parts.entries()) {
-    for (let i = 0; i < part.length; i++) {
-      kept[(Math.floor(i / width) * count + slot) * width + (i % width)] = part[i] ?? 0;
-    }
-  }
-  return kept;
+/** The inverse of `partKept`. */
+export function joinKept({ parameter }: Slots, parts: readonly Float32Array[]): Float32Array<ArrayBuffer> {
+  return joinSlots(parts, rowLengthOf(parameter));
 }
 
 /** The numbers that change from step to step, of each optimizer of a training. */
