@@ -16,7 +16,7 @@ const external = [
 const WHOLE = /\/src\/(gpu|train|geometry|data|formats\/onnx|formats\/tflite)\/(?!index|trainer)/;
 /** Rooms of which a page may need a part: a file for each module, so that bundlers can leave the others away. */
 const IN_PARTS =
-  /\/src\/((?:kernels|ops|methods|layers|graph|numerics|formats|zoo)\/.+|train\/trainer|errors|options|dispose)(?<!\/index)\.ts$/;
+  /\/src\/((?:kernels|ops|methods|layers|graph|numerics|formats|run|zoo)\/.+|train\/trainer|errors|options|dispose)(?<!\/index)\.ts$/;
 
 /** A method's WGSL is in the file of the method, so that it is there when the method is defined. */
 const OF_METHODS = /\/shaders\/(methods\/.+)\.wgsl$/;

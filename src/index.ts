@@ -11,5 +11,6 @@ export * from './graph/index.ts';
 export * from './layers/index.ts';
 export * from './methods/index.ts';
 export * as ops from './ops/index.ts';
+export * from './run/index.ts';
 export * from './train/index.ts';
 export * from './zoo/index.ts';

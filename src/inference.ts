@@ -7,12 +7,6 @@
  */
 export * from './errors.ts';
 export {
-  type Classification,
-  Classifier,
-  type ClassifierOptions,
-  type ClassifyOptions,
-} from './formats/classifier.ts';
-export {
   type LoadedModel,
   type LoadOptions,
   type LoadProgress,
@@ -23,6 +17,16 @@ export {
   type ModelFormat,
   type ModelSource,
 } from './formats/load.ts';
-export type { PixelEncoding, PixelRange } from './formats/pixels.ts';
 export { type AdapterSummary, Gpu, type RequestOptions } from './gpu/index.ts';
 export { type Model, Network, type NetworkOptions } from './graph/index.ts';
+export {
+  type Classification,
+  Classifier,
+  type ClassifierOptions,
+  type ClassifyOptions,
+  type Engine,
+  type PixelEncoding,
+  type PixelRange,
+  type Runner,
+  type RunsOn,
+} from './run/index.ts';

@@ -8,5 +8,6 @@ export * from './gpu/index.ts';
 export * from './graph/index.ts';
 export * from './layers/index.ts';
 export * from './methods/index.ts';
+export { type RankedClass, rankClasses } from './run/index.ts';
 export * from './train/index.ts';
 export * from './zoo/index.ts';

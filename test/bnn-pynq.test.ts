@@ -5,14 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { parseIdx } from '../src/data/idx.ts';
 import { parseCifar10, takeFirst } from '../src/data/index.ts';
 import { FormatError, ShapeError } from '../src/errors.ts';
-import {
-  type BnnPynqNetwork,
-  bnnPynqFiles,
-  encodeBnnPynq,
-  encodePixels,
-  PIXEL_RANGES,
-  readBnnPynq,
-} from '../src/formats/index.ts';
+import { type BnnPynqNetwork, bnnPynqFiles, encodeBnnPynq, readBnnPynq } from '../src/formats/index.ts';
 import { sizeOf } from '../src/gpu/index.ts';
 import {
   foldForInference,
@@ -27,6 +20,7 @@ import * as layers from '../src/layers/index.ts';
 import { batchNormalization, flatten, type Layer, quantDense } from '../src/layers/index.ts';
 import { datasetStatus, loadDataset } from '../src/node/index.ts';
 import { uniform01 } from '../src/numerics/random.ts';
+import { encodePixels, PIXEL_RANGES } from '../src/run/index.ts';
 import { binarynet, cnv, lfc, type ModelOptions, mlp, sfc, tfc } from '../src/zoo/index.ts';
 import { useGpu } from './helpers/gpu.ts';
 

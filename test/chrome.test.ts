@@ -1,9 +1,10 @@
 /** The library in a real Chrome. */
 import { statSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { encodeModel, type ModelSource, PIXEL_RANGES } from '../src/formats/index.ts';
+import { encodeModel, type ModelSource } from '../src/formats/index.ts';
 import { initialValues } from '../src/graph/index.ts';
 import { loadModel, requestGpu } from '../src/node/index.ts';
+import { PIXEL_RANGES } from '../src/run/index.ts';
 import { mlp } from '../src/zoo/index.ts';
 import { type Chrome, launchChrome, servePages } from './helpers/chrome.ts';
 import { expectClose, expectSame } from './helpers/gpu.ts';

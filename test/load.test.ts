@@ -16,19 +16,15 @@ import {
   decodeSafetensors,
   encodeCheckpoint,
   encodeModel,
-  encodePixels,
   encodeSafetensors,
   type LoadProgress,
   type ModelFile,
-  PIXEL_RANGES,
-  rangeName,
   readBnnPynq,
   readZip,
   saveModel,
 } from '../src/formats/index.ts';
-import { chosenPixels, rangeOfGrid } from '../src/formats/pixels.ts';
 import { readZipWith } from '../src/formats/zip.ts';
-import { foldForInference, initialValues, Network, rankClasses, sequential } from '../src/graph/index.ts';
+import { foldForInference, initialValues, Network, sequential } from '../src/graph/index.ts';
 import {
   type Activation,
   batchNormalization,
@@ -40,6 +36,9 @@ import {
   relu,
 } from '../src/layers/index.ts';
 import { loadModel } from '../src/node/index.ts';
+import { rankClasses } from '../src/run/classes.ts';
+import { type Engine, encodePixels, PIXEL_RANGES, rangeName } from '../src/run/index.ts';
+import { chosenPixels, rangeOfGrid } from '../src/run/pixels.ts';
 import { cnn } from '../src/zoo/index.ts';
 import { expectSame, useGpu } from './helpers/gpu.ts';
 
@@ -456,6 +455,29 @@ describe('pixels', () => {
       'the file says that it takes bytes as -1:1; 0:255 was taken, as the caller says',
     ]);
     expect([...other.scores]).not.toEqual([...as.scores]);
+  });
+
+  test('a classifier runs on any engine, which frees what it made', async () => {
+    const loaded = await loadModel(own);
+    using onGpu = await loaded.createClassifier(gpu());
+    let made = 0;
+    const engine: Engine = {
+      name: 'mirror',
+      async create(model, values) {
+        made += 1;
+        expect([model, values]).toEqual([loaded.model, loaded.values]);
+        return onGpu.network;
+      },
+    };
+    const bytes = new Uint8Array(784).fill(9);
+    const elsewhere = await loaded.createClassifier({ engine }, { pixels: '0:1' });
+    expect([made, elsewhere.engine, onGpu.engine]).toEqual([1, 'mirror', 'gpu']);
+    const { scores } = await onGpu.classify(bytes, { pixels: '0:1' });
+    expectSame((await elsewhere.classify(bytes)).scores, scores);
+    for (const wrong of [{ engine: 'abacus' }, { engine: undefined }, { engine: {} }]) {
+      await expect(loaded.createClassifier(wrong as never)).rejects.toThrow(OptionError);
+    }
+    await expect(loaded.createClassifier(undefined as never)).rejects.toThrow(OptionError);
   });
 
   test('a range by name is what is saved, and files of version 0.1 are read', async () => {

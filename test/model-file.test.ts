@@ -8,7 +8,6 @@ import {
   encodeModel,
   encodeSafetensors,
   loadModel,
-  PIXEL_RANGES,
 } from '../src/formats/index.ts';
 import {
   apply,
@@ -25,6 +24,7 @@ import {
 import * as layers from '../src/layers/index.ts';
 import { LAYER_KINDS, type Layer, type LayerKind, makeLayer } from '../src/layers/index.ts';
 import { uniform01 } from '../src/numerics/random.ts';
+import { PIXEL_RANGES } from '../src/run/index.ts';
 import type { Checkpoint } from '../src/train/index.ts';
 import { binarynet, cnn, mlp } from '../src/zoo/index.ts';
 import { expectSame, useGpu } from './helpers/gpu.ts';

@@ -14,7 +14,6 @@ import { type Dataset, takeFirst } from '../src/data/index.ts';
 import { OptionError } from '../src/errors.ts';
 import {
   encodeBnnPynq,
-  encodePixels,
   type LoadedModel,
   type ModelSource,
   SAVE_FORMATS,
@@ -46,6 +45,7 @@ import {
   sigmoid,
 } from '../src/layers/index.ts';
 import { loadDataset, loadModel, saveTraining } from '../src/node/index.ts';
+import { encodePixels } from '../src/run/index.ts';
 import { Trainer } from '../src/train/index.ts';
 import { tfc } from '../src/zoo/index.ts';
 import { buildCli, runCli } from './helpers/cli.ts';

@@ -2,11 +2,11 @@
 import { describe, expect, test } from 'vitest';
 import { samplesOf } from '../src/data/index.ts';
 import { FormatError, OptionError, ShapeError } from '../src/errors.ts';
-import { encodePixels } from '../src/formats/pixels.ts';
 import { Gpu } from '../src/gpu/index.ts';
 import { type Model, sequential } from '../src/graph/index.ts';
 import { batchNormalization, flatten, quantDense } from '../src/layers/index.ts';
 import { requestGpu } from '../src/node/gpu.ts';
+import { encodePixels } from '../src/run/pixels.ts';
 import { type FitHooks, Trainer, type TrainerOptions, type TrainingData } from '../src/train/index.ts';
 import { quadrants } from './helpers/data.ts';
 import { expectClose, useGpu } from './helpers/gpu.ts';

@@ -1,5 +1,5 @@
 /** Where BNN-PYNQ's files have what, for its reader and its writer. */
-import type { PixelEncoding } from './pixels.ts';
+import type { PixelEncoding } from '../run/pixels.ts';
 
 /** CNV is one network; LFC stands for all that are dense on a binarized 28×28 image. */
 export type Topology = 'CNV' | 'LFC';

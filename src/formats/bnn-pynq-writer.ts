@@ -19,6 +19,7 @@ import {
 } from '../graph/index.ts';
 import { DEFAULT_EPSILON, type QuantizeOptions } from '../layers/index.ts';
 import { quantize } from '../numerics/integers.ts';
+import { encodePixels, type PixelEncoding, type PixelRange, resolvePixels } from '../run/pixels.ts';
 import { readBnnPynq } from './bnn-pynq.ts';
 import {
   addressOf,
@@ -40,7 +41,6 @@ import {
   weightFile,
 } from './bnn-pynq-layout.ts';
 import { type Comparison, signOfNormalized, signOfScaled } from './comparisons.ts';
-import { encodePixels, type PixelEncoding, type PixelRange, resolvePixels } from './pixels.ts';
 
 export interface BnnPynqOptions {
   /** Names of the outputs, 1 to 64. Default: 0, 1, 2 and so on. */

@@ -27,6 +27,7 @@ import {
   quantDense,
   threshold,
 } from '../layers/index.ts';
+import { encodePixels, type PixelEncoding } from '../run/pixels.ts';
 import {
   addressOf,
   BEYOND,
@@ -44,7 +45,6 @@ import {
   thresholdFile,
   weightFile,
 } from './bnn-pynq-layout.ts';
-import { encodePixels, type PixelEncoding } from './pixels.ts';
 
 /** A classifier that others trained. */
 export interface BnnPynqNetwork {

@@ -4,13 +4,6 @@ export type { BnnPynqFolding } from './bnn-pynq-layout.ts';
 export { type BnnPynqOptions, encodeBnnPynq } from './bnn-pynq-writer.ts';
 export { checkpointValues, decodeCheckpoint, encodeCheckpoint } from './checkpoint.ts';
 export {
-  type Classification,
-  Classifier,
-  type ClassifierModel,
-  type ClassifierOptions,
-  type ClassifyOptions,
-} from './classifier.ts';
-export {
   compileContent,
   type LoadedModel,
   type LoadOptions,
@@ -24,15 +17,6 @@ export {
 } from './load.ts';
 export { decodeModel, encodeModel, type ReadOptions, type StoredModel } from './model-file.ts';
 export type { ModelNotes, ReadNotes } from './notes.ts';
-export {
-  describePixels,
-  encodePixels,
-  type IntegerGrid,
-  PIXEL_RANGES,
-  type PixelEncoding,
-  type PixelRange,
-  rangeName,
-} from './pixels.ts';
 export {
   decodeSafetensors,
   encodeSafetensors,

@@ -8,13 +8,11 @@
  */
 import { type Bytes, type BytesLike, plainBytes } from '../bytes.ts';
 import { BnnError, DataUnavailableError, FormatError, listed, OptionError } from '../errors.ts';
-import type { Gpu } from '../gpu/index.ts';
 import { type FoldedModel, foldForInference, type Model, type ParameterValues } from '../graph/index.ts';
 import type { Guest } from '../layers/index.ts';
 import { assertKnownOptions, namesOf } from '../options.ts';
-import { Classifier, type ClassifierOptions } from './classifier.ts';
-import { decodeNotes, type ReadNotes } from './notes.ts';
-import type { OnnxEnd } from './onnx.ts';
+import { Classifier, type ClassifierOptions } from '../run/classifier.ts';
+import type { RunsOn } from '../run/engine.ts';
 import {
   chosenPixels,
   encodePixels,
@@ -24,7 +22,9 @@ import {
   type PixelRange,
   rangeOfGrid,
   resolvePixels,
-} from './pixels.ts';
+} from '../run/pixels.ts';
+import { decodeNotes, type ReadNotes } from './notes.ts';
+import type { OnnxEnd } from './onnx.ts';
 
 export type ModelFormat = 'webgpu-bnn' | 'ONNX' | 'TFLite' | 'BNN-PYNQ';
 
@@ -93,8 +93,12 @@ export interface LoadedModel extends ModelContent {
    * @throws ShapeError unless the images are whole; OptionError where neither the file nor the caller says the encoding
    */
   prepare(pixels: Uint8Array, encoding?: PixelRange | PixelEncoding): Float32Array<ArrayBuffer>;
-  /** The model on a GPU. @throws OutOfMemoryError */
-  createClassifier(gpu: Gpu, options?: ClassifierOptions): Promise<Classifier>;
+  /**
+   * The model on a GPU, or on another engine.
+   * @param on a GPU, or `{ engine }`
+   * @throws OutOfMemoryError
+   */
+  createClassifier(on: RunsOn, options?: ClassifierOptions): Promise<Classifier>;
 }
 
 /**
@@ -126,7 +130,7 @@ export function compileContent(content: ModelContent, bytes: number, options: Lo
     bytes,
     prepare: (pixels, encoding) =>
       encodePixels(pixels, content.model.inputShape, chosenPixels(content, encoding)),
-    createClassifier: (gpu, settings) => Classifier.create(gpu, loaded, settings),
+    createClassifier: (on, settings) => Classifier.create(on, loaded, settings),
   };
   return loaded;
 }

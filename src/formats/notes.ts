@@ -5,7 +5,7 @@
  */
 import { FormatError } from '../errors.ts';
 import { parseJson } from '../json.ts';
-import { type PixelEncoding, type PixelRange, parsePixels, resolvePixels } from './pixels.ts';
+import { type PixelEncoding, type PixelRange, parsePixels, resolvePixels } from '../run/pixels.ts';
 
 /** What is given when a model is saved. */
 export interface ModelNotes {

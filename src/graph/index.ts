@@ -1,5 +1,4 @@
 export { apply, type GraphNode, type GraphNodes, input, model, sequential } from './build.ts';
-export { type RankedClass, rankClasses } from './classify.ts';
 export {
   type FoldedModel,
   type FoldOptions,

@@ -5,7 +5,7 @@ import { sizeOf } from '../../gpu/index.ts';
 import { type GraphNode, input, type Model, model } from '../../graph/index.ts';
 import { reshape } from '../../layers/index.ts';
 import { assertKnownOptions } from '../../options.ts';
-import { PIXEL_RANGES, type PixelEncoding } from '../pixels.ts';
+import { PIXEL_RANGES, type PixelEncoding } from '../../run/pixels.ts';
 import { ARITHMETIC_RULES } from './arithmetic.ts';
 import { COMPARISON_RULES } from './comparisons.ts';
 import {

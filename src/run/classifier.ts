@@ -1,9 +1,10 @@
-/** A loaded model on a GPU, asked for classes. */
+/** A loaded model on a GPU or another engine, asked for classes. */
 import { plainBytes } from '../bytes.ts';
 import { Owner } from '../dispose.ts';
-import type { Gpu } from '../gpu/index.ts';
 import { sizeOf } from '../gpu/index.ts';
-import { type Model, Network, type ParameterValues, type RankedClass, rankClasses } from '../graph/index.ts';
+import type { Model, ParameterValues } from '../graph/index.ts';
+import { type RankedClass, rankClasses } from './classes.ts';
+import { engineOf, type Runner, type RunsOn } from './engine.ts';
 import {
   chosenPixels,
   describePixels,
@@ -57,28 +58,39 @@ export interface ClassifierModel {
 
 export class Classifier extends Owner {
   readonly loaded: ClassifierModel;
-  readonly network: Network;
+  /** What runs it; of a GPU, a `Network`. */
+  readonly network: Runner;
+  /** The name of the engine that it runs on. */
+  readonly engine: string;
   readonly #pixels: PixelRange | PixelEncoding | undefined;
 
-  private constructor(loaded: ClassifierModel, network: Network, { pixels }: ClassifierOptions) {
+  private constructor(
+    loaded: ClassifierModel,
+    network: Runner,
+    engine: string,
+    { pixels }: ClassifierOptions,
+  ) {
     super();
     this.loaded = loaded;
     this.network = network;
+    this.engine = engine;
     this.#pixels = pixels;
   }
 
   /**
-   * Puts a model's weights on the GPU, binary ones as packed bits.
+   * Puts a model's weights where they are used, on a GPU as packed bits.
+   * @param on a GPU, or `{ engine }`
    * @throws OutOfMemoryError; OptionError for an unknown range of pixels
    */
   static async create(
-    gpu: Gpu,
+    on: RunsOn,
     loaded: ClassifierModel,
     options: ClassifierOptions = {},
   ): Promise<Classifier> {
     const { model, values } = loaded;
     if (options.pixels !== undefined) resolvePixels(options.pixels);
-    return new Classifier(loaded, await Network.create(gpu, model, { values, forInference: true }), options);
+    const engine = engineOf(on);
+    return new Classifier(loaded, await engine.create(model, values), engine.name, options);
   }
 
   /**
