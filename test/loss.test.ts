@@ -11,7 +11,9 @@ import {
   type LossName,
   resolveLoss,
   squaredHinge,
+  type TargetKind,
 } from '../src/methods/index.ts';
+import { packSigns } from '../src/numerics/pack.ts';
 import { normal, pcg4d } from '../src/numerics/random.ts';
 import { decodeTrainState, encodeTrainState, STATE_WORDS } from '../src/ops/data.ts';
 import { loss } from '../src/ops/loss.ts';
@@ -53,8 +55,8 @@ const losses: readonly Loss[] = [
 
 interface Case {
   readonly kind: Loss;
-  /** Targets, weights of samples. */
-  readonly reals: boolean;
+  readonly targets: TargetKind;
+  /** Samples have weights. */
   readonly weighted: boolean;
   readonly batch: number;
   readonly classes: number;
@@ -63,10 +65,10 @@ interface Case {
   readonly missing: number;
 }
 
-const nameOf = ({ kind, reals, weighted, batch, classes, scale, missing }: Case) =>
+const nameOf = ({ kind, targets, weighted, batch, classes, scale, missing }: Case) =>
   [
     JSON.stringify(kind),
-    reals ? 'reals' : 'classes',
+    targets,
     ...(weighted ? ['weighted'] : []),
     `B${batch}_C${classes}_scale${scale}`,
     ...(missing > 0 ? [`missing${missing}`] : []),
@@ -77,22 +79,26 @@ const RING = 4;
 describe('losses', () => {
   const gpu = useGpu();
 
-  const takes = ({ kind, reals }: Case) => kind.targets.includes(reals ? 'reals' : 'classes');
+  const takes = ({ kind, targets }: Case) => kind.targets.includes(targets);
   const named = losses.flatMap((kind): Case[] => [
-    { kind, reals: false, weighted: false, batch: 100, classes: 10, scale: 1, missing: 0 },
-    { kind, reals: false, weighted: true, batch: 100, classes: 10, scale: 1, missing: 37 },
-    { kind, reals: true, weighted: false, batch: 20, classes: 10, scale: 1, missing: 3 },
-    { kind, reals: false, weighted: false, batch: 3, classes: 2, scale: 80, missing: 0 },
-    { kind, reals: true, weighted: true, batch: 1, classes: 1, scale: 1, missing: 0 },
-    { kind, reals: false, weighted: false, batch: 5, classes: 7, scale: 1, missing: 5 },
-    { kind, reals: false, weighted: false, batch: 130, classes: 300, scale: 3, missing: 1 },
+    { kind, targets: 'classes', weighted: false, batch: 100, classes: 10, scale: 1, missing: 0 },
+    { kind, targets: 'classes', weighted: true, batch: 100, classes: 10, scale: 1, missing: 37 },
+    { kind, targets: 'reals', weighted: false, batch: 20, classes: 10, scale: 1, missing: 3 },
+    { kind, targets: 'classes', weighted: false, batch: 3, classes: 2, scale: 80, missing: 0 },
+    { kind, targets: 'reals', weighted: true, batch: 1, classes: 1, scale: 1, missing: 0 },
+    { kind, targets: 'classes', weighted: false, batch: 5, classes: 7, scale: 1, missing: 5 },
+    { kind, targets: 'classes', weighted: false, batch: 130, classes: 300, scale: 3, missing: 1 },
+    { kind, targets: 'bits', weighted: false, batch: 20, classes: 10, scale: 1, missing: 3 },
+    { kind, targets: 'bits', weighted: true, batch: 9, classes: 31, scale: 1, missing: 1 },
+    { kind, targets: 'bits', weighted: false, batch: 7, classes: 32, scale: 1, missing: 2 },
+    { kind, targets: 'bits', weighted: false, batch: 3, classes: 1, scale: 1, missing: 0 },
   ]);
   const between = (min: number, max: number) => fc.integer({ min, max });
   const random: Case[] = fc
     .sample(
       fc.record({
         kind: fc.constantFrom(...losses),
-        reals: fc.boolean(),
+        targets: fc.constantFrom<TargetKind>('classes', 'reals', 'bits'),
         weighted: fc.boolean(),
         batch: between(1, 200),
         classes: between(1, 30),
@@ -118,26 +124,39 @@ describe('losses', () => {
         expected: ReturnType<typeof referenceLoss>;
       }[] = [];
       cases.forEach((one, i) => {
-        const { kind, reals, weighted, batch, classes, scale, missing } = one;
+        const { kind, weighted, batch, classes, scale, missing } = one;
         const values = Float32Array.from({ length: batch * classes }, (_, j) => scale * normal(i, 1, j));
         const isMissing = (row: number) => row >= batch - missing;
         const labels = Uint32Array.from({ length: batch }, (_, row) =>
           isMissing(row) ? NO_LABEL : pcg4d(i, 2, row, 0)[0] % classes,
         );
-        const numbers = Float32Array.from({ length: batch * classes }, (_, j) => Math.abs(normal(i, 4, j)));
+        const isBits = one.targets === 'bits';
+        const numbers = Float32Array.from({ length: batch * classes }, (_, j) =>
+          isBits ? pcg4d(i, 5, j, 0)[0] % 2 : Math.abs(normal(i, 4, j)),
+        );
+        const bits = packSigns(
+          Array.from({ length: batch * (classes + 1) }, (_, j) => {
+            const [row, c] = [Math.floor(j / (classes + 1)), j % (classes + 1)];
+            return (c === classes ? isMissing(row) : numbers[row * classes + c] === 1) ? -1 : 1;
+          }),
+          batch,
+          classes + 1,
+        );
         const taught = values.map((_, j) => scale * normal(i, 3, j));
         const weights = Float32Array.from({ length: batch }, (_, row) => (row % 5) / 2);
         const words = new Uint32Array(numbers.buffer);
         for (let row = 0; row < batch; row++) if (isMissing(row)) words[row * classes] = NO_LABEL;
-        const targets: Targets = reals ? { reals: numbers } : { labels };
+        const targets: Targets = one.targets === 'classes' ? { labels } : { reals: numbers };
         const metrics = scratch.tensor('metrics', [RING, 4], 'f32');
         const state = scratch.tensor('state', [STATE_WORDS], 'u32', encodeTrainState({ step: 6 }));
         const grad = loss(b, {
           loss: kind,
           logits: scratch.tensor('logits', [batch, classes], 'f32', values),
-          targets: reals
-            ? scratch.tensor('reals', [batch, classes], 'f32', numbers)
-            : scratch.tensor('labels', [batch], 'u32', labels),
+          targets: {
+            reals: () => scratch.tensor('reals', [batch, classes], 'f32', numbers),
+            classes: () => scratch.tensor('labels', [batch], 'u32', labels),
+            bits: () => scratch.tensor('bits', [batch, classes + 1], 'bits', bits),
+          }[one.targets](),
           teacher: kind.teacher ? scratch.tensor('teacher', [batch, classes], 'f32', taught) : undefined,
           weights: weighted ? scratch.tensor('weights', [batch], 'f32', weights) : undefined,
           state,

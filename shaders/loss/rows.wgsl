@@ -9,7 +9,8 @@ override HAS_TEACHER: u32; // 0: `teacher` is a placeholder
 override HAS_WEIGHTS: u32; // 0: all weigh 1, and `weights` is a placeholder
 
 @group(0) @binding(0) var<storage, read> logits: array<f32>; // [BATCH, OUTPUTS]
-// u32 [BATCH]: labels, NO_LABEL for a row without sample; or f32 [BATCH, OUTPUTS] as bits, the first of which is NO_LABEL then
+// By TARGETS: u32 [BATCH], NO_LABEL for a row without sample; f32 [BATCH, OUTPUTS] as bits, the first of which is NO_LABEL then;
+// or bits [BATCH, OUTPUTS + 1], the last of which is 1 then
 @group(0) @binding(1) var<storage, read> targets: array<u32>;
 @group(0) @binding(2) var<storage, read> teacher: array<f32>; // [BATCH, OUTPUTS]
 @group(0) @binding(3) var<storage, read> weights: array<f32>; // [BATCH]
@@ -19,6 +20,9 @@ override HAS_WEIGHTS: u32; // 0: all weigh 1, and `weights` is a placeholder
 var<workgroup> valid_rows: atomic<u32>;
 
 fn first_target(row: u32) -> u32 {
+  if (TARGETS == BITS) {
+    return select(0u, NO_LABEL, target_bit(row, OUTPUTS) == 1u);
+  }
   return targets[row * select(1u, OUTPUTS, TARGETS == REALS)];
 }
 
@@ -42,7 +46,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_inde
     }
     return;
   }
-  var row = Row(index, select(first, 0u, TARGETS == REALS), 0.0, f32(atomicLoad(&valid_rows)), 1.0);
+  var row = Row(index, select(first, 0u, TARGETS != CLASSES), 0.0, f32(atomicLoad(&valid_rows)), 1.0);
   if (HAS_WEIGHTS == 1u) {
     row.weight = weights[index];
   }
@@ -59,14 +63,14 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_inde
       row.largest = logit;
       best = c;
     }
-    if (TARGETS == REALS) {
+    if (TARGETS != CLASSES) {
       broken |= !is_finite(wanted(row, c));
       agree &= (logit > 0.0) == (wanted(row, c) > 0.5);
     }
   }
   let loss = row_loss(row) * row.weight;
   broken |= !is_finite(loss);
-  // Of real targets, a hit is a row whose outputs are all on the side of 0 on which they should be.
-  let hit = select(best == row.label, agree, TARGETS == REALS) && !broken;
+  // Of a target for each output, a hit is a row whose outputs are all on the side of 0 on which they should be.
+  let hit = select(best == row.label, agree, TARGETS != CLASSES) && !broken;
   row_losses[index] = vec2u(bitcast<u32>(loss), ROW_VALID | select(0u, ROW_HIT, hit) | select(0u, ROW_BROKEN, broken));
 }

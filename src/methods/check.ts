@@ -91,8 +91,8 @@ class Bench {
     return tensor;
   }
 
-  packed(shape: Shape): Tensor {
-    const tensor = this.#gpu.tensor('signs', shape, 'bits');
+  packed(shape: Shape, words?: Uint32Array<ArrayBuffer>): Tensor {
+    const tensor = this.#gpu.tensor('signs', shape, 'bits', words);
     this.#tensors.push(tensor);
     return tensor;
   }
@@ -331,15 +331,20 @@ async function checkLoss(bench: Bench, loss: Loss): Promise<MethodCheck> {
     Array.from({ length: outputs }, (_, c) => values[row * outputs + c] ?? 0);
   for (const kind of loss.targets) {
     const labels = Uint32Array.from({ length: rows }, (_, row) => (row * 3) % outputs);
-    const reals = numbers(rows * outputs, 1, 23).map(Math.abs);
+    const magnitudes = numbers(rows * outputs, 1, 23).map(Math.abs);
+    const reals = kind === 'bits' ? magnitudes.map((value) => (value > 0.5 ? 1 : 0)) : magnitudes;
+    const words = Uint32Array.from({ length: rows }, (_, row) =>
+      rowOf(reals, row).reduce((word, value, c) => word | (value << c), 0),
+    );
     const found = await bench.run((b) =>
       recordLoss(b, {
         loss,
         logits: bench.tensor('logits', [rows, outputs], logits),
-        targets:
-          kind === 'classes'
-            ? bench.tensor('labels', [rows], labels)
-            : bench.tensor('reals', [rows, outputs], reals),
+        targets: {
+          classes: () => bench.tensor('labels', [rows], labels),
+          reals: () => bench.tensor('reals', [rows, outputs], reals),
+          bits: () => bench.packed([rows, outputs + 1], words),
+        }[kind](),
         teacher: loss.teacher ? bench.tensor('teacher', [rows, outputs], teacher) : undefined,
         state: bench.tensor('state', [STATE_WORDS], encodeTrainState({})),
         metrics: bench.tensor('metrics', [1, 4], new Float32Array(4)),

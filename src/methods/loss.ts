@@ -37,13 +37,16 @@ import {
   valuesOf,
 } from './method.ts';
 
-/** What a sample says that its outputs should be: one class, or a number for each output. */
-export type TargetKind = 'classes' | 'reals';
+/**
+ * What a sample says that its outputs should be: one class (u32, of any count), a number for each output (f32), or which of
+ * the outputs are wanted (a bit each: several labels a sample, or none).
+ */
+export type TargetKind = 'classes' | 'reals' | 'bits';
 
 /** One row of outputs, for the twin. */
 export interface LossRow {
   readonly outputs: readonly number[];
-  /** What each output should be; of a class 1 at the label, 0 elsewhere. */
+  /** What each output should be; of a class 1 at the label, 0 elsewhere; of bits 1 or 0. */
   readonly wanted: readonly number[];
   /** The teacher's outputs; what is wanted, where there is no teacher. */
   readonly taught: readonly number[];
@@ -57,14 +60,14 @@ export interface LossOfRow {
 
 export interface LossDefinition<P extends Parameters = Parameters> extends Description<P> {
   /**
-   * `fn row_loss(row: Row) -> f32`: the loss of a row. It reads `output(row, c)`, `wanted(row, c)` (1 or 0 of a class) and
+   * `fn row_loss(row: Row) -> f32`: the loss of a row. It reads `output(row, c)`, `wanted(row, c)` (1 or 0 of a class and of bits) and
    * `taught(row, c)` for c below OUTPUTS, and hands the derivative of the batch's mean, which is 1 / `row.rows` of the
    * row's own, to `set_gradient(row, c, gradient)` for every c. `row.largest` is the largest output.
    */
   readonly wgsl: string;
   /** The same in float64, for one row. */
   readonly twin: (row: LossRow, values: Values<P>) => LossOfRow;
-  /** What targets it takes. Default: both. */
+  /** What targets it takes. Default: all. */
   readonly targets?: readonly TargetKind[];
   /** Whether it compares with a teacher's outputs. Default false. */
   readonly teacher?: boolean;
@@ -93,7 +96,7 @@ export interface LossFactory<P extends Parameters = Parameters> {
 export function defineLoss<const P extends Parameters = Record<never, never>>(
   definition: LossDefinition<P>,
 ): LossFactory<P> {
-  const { name, wgsl, twin, targets = ['classes', 'reals'], teacher = false } = definition;
+  const { name, wgsl, twin, targets = ['classes', 'reals', 'bits'], teacher = false } = definition;
   const where = checkDefinition('loss', { ...definition }, 'fn row_loss(row: Row) -> f32', 'twin');
   const make = (given: Partial<Values<P>> = {}): Loss => {
     const values = valuesOf(definition, given);

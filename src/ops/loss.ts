@@ -15,7 +15,7 @@ import { assertState } from './data.ts';
 export interface LossRule {
   /** `fn row_loss(row: Row) -> f32`. */
   readonly filling: Filling;
-  readonly targets: readonly ('classes' | 'reals')[];
+  readonly targets: readonly (keyof typeof TARGET_KINDS)[];
   readonly teacher: boolean;
 }
 
@@ -23,7 +23,10 @@ export interface LossOptions {
   readonly loss: LossRule;
   /** f32 [B, C]. */
   readonly logits: Tensor;
-  /** Classes: u32 [B]. Reals: f32 [B, C]. Rows whose first word is 0xffffffff don't count. */
+  /**
+   * Classes: u32 [B]; reals: f32 [B, C]; rows of them whose first word is 0xffffffff don't count. Which outputs are wanted:
+   * bits [B, C + 1], 1 where one is; rows whose last bit is 1 don't count.
+   */
   readonly targets: Tensor;
   /** f32 [B, C]: the outputs of a teacher, for losses that compare with one. */
   readonly teacher?: Tensor | undefined;
@@ -40,10 +43,10 @@ export interface LossOptions {
 /**
  * The mean loss of a batch over the rows that count.
  *
- * Of classes, the first of several largest outputs is the answer, and a hit where it is the label; of real targets, a row is
- * a hit where every output is on the side of 0 on which its target is of a half. When an output, a target or the loss isn't
- * finite, or a label is no class, the loss is reported as NaN and `state.halted` becomes 1; a run that was halted before
- * keeps the metrics it stopped with.
+ * Of classes, the first of several largest outputs is the answer, and a hit where it is the label; of real targets and bits,
+ * a row is a hit where every output is on the side of 0 on which its target is of a half. When an output, a target or the
+ * loss isn't finite, or a label is no class, the loss is reported as NaN and `state.halted` becomes 1; a run that was halted
+ * before keeps the metrics it stopped with.
  * @returns the gradient of the mean loss with respect to the logits, f32 [B, C]; a placeholder when evaluating
  * @throws ShapeError, OptionError
  */
@@ -59,15 +62,16 @@ export function loss(b: ProgramBuilder, options: LossOptions): Tensor {
       where,
     });
   }
-  const kind = targets.dtype === 'u32' ? 'classes' : 'reals';
-  const fits =
-    kind === 'classes'
-      ? targets.size === batch
-      : targets.dtype === 'f32' && targets.shape.join() === logits.shape.join();
+  const kind = targets.dtype === 'u32' ? 'classes' : targets.dtype === 'bits' ? 'bits' : 'reals';
+  const fits = {
+    classes: targets.size === batch,
+    reals: targets.dtype === 'f32' && targets.shape.join() === logits.shape.join(),
+    bits: targets.shape.join() === [batch, outputs + 1].join(),
+  }[kind];
   if (!fits) {
     throw new ShapeError('There is one target for every row of logits.', {
       given: `${targets.label}: ${describe(targets.shape, targets.dtype)}`,
-      expected: `[${batch}] u32, or [${batch}, ${outputs}] f32`,
+      expected: `[${batch}] u32, [${batch}, ${outputs}] f32, or [${batch}, ${outputs + 1}] bits`,
       where,
     });
   }

@@ -18,7 +18,7 @@ export interface LossResult {
   readonly gradLogits: Float64Array<ArrayBuffer>;
 }
 
-/** What is wanted of a batch: a class a row, or a number for each output. */
+/** What is wanted of a batch: a class a row, or a number for each output: 1 or 0 of bits. */
 export type Targets =
   | { readonly labels: ArrayLike<number> }
   /** [rows, outputs]; a row whose first number is NaN doesn't count. */
