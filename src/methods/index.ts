@@ -12,7 +12,7 @@ export {
 export * from './losses/index.ts';
 export type {
   Method,
-  MethodLike,
+  MethodFactory,
   MethodNote,
   NumberParameter,
   Parameters,

@@ -29,12 +29,12 @@ import type { Filling } from '../gpu/index.ts';
 import {
   checkDefinition,
   type Description,
+  factoryOf,
   type Method,
-  methodOf,
+  type MethodFactory,
   overridesOf,
   type Parameters,
   type Values,
-  valuesOf,
 } from './method.ts';
 
 /**
@@ -84,10 +84,7 @@ export interface Loss extends Method {
   twin(row: LossRow): LossOfRow;
 }
 
-export interface LossFactory<P extends Parameters = Parameters> {
-  (values?: Partial<Values<P>>): Loss;
-  readonly definition: LossDefinition<P>;
-}
+export type LossFactory<P extends Parameters = Parameters> = MethodFactory<Loss, P, LossDefinition<P>>;
 
 /**
  * Makes a loss of its definition.
@@ -98,17 +95,10 @@ export function defineLoss<const P extends Parameters = Record<never, never>>(
 ): LossFactory<P> {
   const { name, wgsl, twin, targets = ['classes', 'reals', 'bits'], teacher = false } = definition;
   const where = checkDefinition('loss', { ...definition }, 'fn row_loss(row: Row) -> f32', 'twin');
-  const make = (given: Partial<Values<P>> = {}): Loss => {
-    const values = valuesOf(definition, given);
-    return {
-      ...methodOf('loss', definition, values),
-      kind: 'loss',
-      definition: definition as unknown as LossDefinition,
-      targets,
-      teacher,
-      filling: { name, wgsl, provides: ['row_loss'], constants: overridesOf(wgsl, values, {}, where) },
-      twin: (row) => twin(row, values),
-    };
-  };
-  return Object.assign(make, { definition });
+  return factoryOf<Loss, P, LossDefinition<P>>('loss', definition, (values) => ({
+    targets,
+    teacher,
+    filling: { name, wgsl, provides: ['row_loss'], constants: overridesOf(wgsl, values, {}, where) },
+    twin: (row) => twin(row, values),
+  }));
 }

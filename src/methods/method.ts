@@ -67,7 +67,7 @@ export interface Method {
  * @param assertSchedule checks a number that may change from step to step, of methods that have such numbers
  * @throws OptionError
  */
-export function valuesOf<P extends Parameters>(
+function valuesOf<P extends Parameters>(
   { name, parameters }: Pick<Description<P>, 'name' | 'parameters'>,
   given: Partial<Values<P>>,
   assertSchedule?: (value: Schedule, where: string) => void,
@@ -144,12 +144,31 @@ export function checkDefinition(
   return where;
 }
 
+/**
+ * The factory of a definition that was checked: what it gives are methods with numbers of their own.
+ * @param own makes what methods of this kind have beside what all have
+ */
+export function factoryOf<M extends Method, P extends Parameters, D extends Description<P>>(
+  kind: M['kind'],
+  definition: D & Description<P>,
+  own: (values: Values<P>) => Omit<M, keyof Method>,
+  assertSchedule?: (value: Schedule, where: string) => void,
+): MethodFactory<M, P, D> {
+  const make = (given: Partial<Values<P>> = {}) => {
+    const values = valuesOf(definition, given, assertSchedule);
+    return { ...methodOf(kind, definition, values), ...own(values) } as unknown as M;
+  };
+  return Object.assign(make, { definition });
+}
+
+/** Makes methods; `definition` is what they are made of. */
+export interface MethodFactory<M extends Method, P extends Parameters, D> {
+  (values?: Partial<Values<P>>): M;
+  readonly definition: D;
+}
+
 /** The part of a method that follows from its definition and numbers. */
-export function methodOf<P extends Parameters>(
-  kind: string,
-  definition: Description<P>,
-  values: Values<P>,
-): Method {
+function methodOf<P extends Parameters>(kind: string, definition: Description<P>, values: Values<P>): Method {
   const { name, parameters = {} as P } = definition;
   return {
     kind,
@@ -172,28 +191,43 @@ export function methodOf<P extends Parameters>(
 }
 
 /** A method, the name of one, or its name and numbers. */
-export type MethodLike<M extends Method> =
+type MethodLike<M extends Method> =
   | M
   | string
   | ({ readonly name: string } & Readonly<Record<string, unknown>>);
 
+/** Factories of methods of one kind by the names of the methods. */
+export type MethodTable<M extends Method> = Readonly<
+  Record<string, ((values?: never) => M) & { readonly definition: { readonly parameters?: Parameters } }>
+>;
+
+/** A shipped method by its name and numbers: `{ name: 'crossEntropy', smoothing: 0.1 }`. */
+export type NamedMethod<T extends MethodTable<Method>> = {
+  [N in keyof T]: { readonly name: N } & Partial<Values<NonNullable<T[N]['definition']['parameters']>>>;
+}[keyof T];
+
+/** The names of a table's methods. */
+export function namesIn<T extends object>(table: T): readonly (keyof T)[] {
+  return Object.keys(table) as (keyof T)[];
+}
+
 /**
- * A method from what was given.
- * @param factories those that names stand for
- * @throws OptionError for an unknown name, with the nearest one, and for numbers out of their bounds
+ * What finds a method of one kind from what was given: an object, the name of one in the table, or its name and numbers.
+ * It throws an OptionError for an unknown name, with the nearest one, and for numbers out of their bounds.
  */
-export function resolveMethod<M extends Method>(
-  kind: string,
-  given: MethodLike<M>,
-  factories: Readonly<Record<string, (values?: never) => M>>,
-  where: string,
-): M {
-  if (isMethod(given) && given.kind === kind) return given as M;
-  const { name, ...numbers } =
-    typeof given === 'string' ? { name: given } : (given ?? { name: String(given) });
-  const factory = Object.hasOwn(factories, name) ? factories[name] : undefined;
-  if (factory === undefined) throw unknownName(kind, String(name), Object.keys(factories), where);
-  return factory(numbers as never);
+export function resolverOf<M extends Method, L>(
+  kind: M['kind'],
+  table: MethodTable<M>,
+): (given: L, where?: string) => M {
+  return (something, where = kind) => {
+    const given = something as MethodLike<M>;
+    if (isMethod(given) && given.kind === kind) return given as M;
+    const { name, ...numbers } =
+      typeof given === 'string' ? { name: given } : (given ?? { name: String(given) });
+    const factory = Object.hasOwn(table, name) ? table[name] : undefined;
+    if (factory === undefined) throw unknownName(kind, String(name), Object.keys(table), where);
+    return factory(numbers as never);
+  };
 }
 
 /** Fields of a struct in WGSL, in order. */

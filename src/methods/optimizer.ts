@@ -21,13 +21,13 @@ import type { UpdateFunction } from '../ops/optim.ts';
 import {
   checkDefinition,
   type Description,
+  factoryOf,
   fieldsOf,
   type Method,
-  methodOf,
+  type MethodFactory,
   overridesOf,
   type Parameters,
   type Values,
-  valuesOf,
 } from './method.ts';
 import { assertSchedule, type Schedule, type StepTime, scheduledAt } from './schedules.ts';
 
@@ -86,10 +86,11 @@ export interface Optimizer extends Method {
   readonly real: Optimizer | undefined;
 }
 
-export interface OptimizerFactory<P extends Parameters = Parameters> {
-  (values?: Partial<Values<P>>): Optimizer;
-  readonly definition: OptimizerDefinition<P>;
-}
+export type OptimizerFactory<P extends Parameters = Parameters> = MethodFactory<
+  Optimizer,
+  P,
+  OptimizerDefinition<P>
+>;
 
 const SIGNATURE = 'fn update(w: Lane, g: Lane, slots: ptr<function, Slots>, scalars: Scalars) -> Lane';
 
@@ -126,40 +127,33 @@ export function defineOptimizer<const P extends Parameters = Record<never, never
   }
   // The frame has slots in any case; see HAS_SLOTS.
   const wgsl = slots.length > 0 ? definition.wgsl : `${definition.wgsl}\nstruct Slots {\n  unused: Lane,\n}`;
-  const make = (given: Partial<Values<P>> = {}): Optimizer => {
-    const values = valuesOf(definition, given, assertSchedule);
-    const own = definition.constants?.(values) ?? {};
-    return {
-      ...methodOf('optimizer', definition, values),
-      kind: 'optimizer',
-      definition: definition as unknown as OptimizerDefinition,
-      update: {
-        name,
-        wgsl,
-        provides: ['update', 'Slots', 'Scalars'],
-        slots: slots.map((field) => field.name),
-        scalars: scalars.map((field) => field.name),
-        constants: overridesOf(definition.wgsl, values, own, where),
-      },
-      scalarsAt(time) {
-        const row: Readonly<Record<string, number>> = {
-          rate: time.rate,
-          ...scheduledValues(values, time),
-          ...definition.scalars?.(time, values),
-        };
-        return scalars.map((field) => {
-          const value = row[field.name];
-          if (typeof value === 'number' && Number.isFinite(value)) return value;
-          throw new OptionError("A step's number is missing, or isn't finite.", {
-            given: `${field.name} = ${value} at step ${time.step}`,
-            where,
-          });
+  const make = (values: Values<P>): Omit<Optimizer, keyof Method> => ({
+    update: {
+      name,
+      wgsl,
+      provides: ['update', 'Slots', 'Scalars'],
+      slots: slots.map((field) => field.name),
+      scalars: scalars.map((field) => field.name),
+      constants: overridesOf(definition.wgsl, values, definition.constants?.(values) ?? {}, where),
+    },
+    scalarsAt(time) {
+      const row: Readonly<Record<string, number>> = {
+        rate: time.rate,
+        ...scheduledValues(values, time),
+        ...definition.scalars?.(time, values),
+      };
+      return scalars.map((field) => {
+        const value = row[field.name];
+        if (typeof value === 'number' && Number.isFinite(value)) return value;
+        throw new OptionError("A step's number is missing, or isn't finite.", {
+          given: `${field.name} = ${value} at step ${time.step}`,
+          where,
         });
-      },
-      real: definition.real?.(),
-    };
-  };
-  return Object.assign(make, { definition });
+      });
+    },
+    real: definition.real?.(),
+  });
+  return factoryOf<Optimizer, P, OptimizerDefinition<P>>('optimizer', definition, make, assertSchedule);
 }
 
 /** The parameters as they are at a moment. */

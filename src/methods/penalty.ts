@@ -16,12 +16,12 @@ import type { Filling } from '../gpu/index.ts';
 import {
   checkDefinition,
   type Description,
+  factoryOf,
   type Method,
-  methodOf,
+  type MethodFactory,
   overridesOf,
   type Parameters,
   type Values,
-  valuesOf,
 } from './method.ts';
 
 export interface PenaltyDefinition<P extends Parameters = Parameters> extends Description<P> {
@@ -44,10 +44,11 @@ export interface Penalty extends Method {
   value(w: number): number | undefined;
 }
 
-export interface PenaltyFactory<P extends Parameters = Parameters> {
-  (values?: Partial<Values<P>>): Penalty;
-  readonly definition: PenaltyDefinition<P>;
-}
+export type PenaltyFactory<P extends Parameters = Parameters> = MethodFactory<
+  Penalty,
+  P,
+  PenaltyDefinition<P>
+>;
 
 /**
  * Makes a penalty of its definition.
@@ -58,16 +59,9 @@ export function definePenalty<const P extends Parameters = Record<never, never>>
 ): PenaltyFactory<P> {
   const { name, wgsl, twin, value } = definition;
   const where = checkDefinition('penalty', { ...definition }, 'fn penalized(w: f32, g: f32) -> f32', 'twin');
-  const make = (given: Partial<Values<P>> = {}): Penalty => {
-    const values = valuesOf(definition, given);
-    return {
-      ...methodOf('penalty', definition, values),
-      kind: 'penalty',
-      definition: definition as unknown as PenaltyDefinition,
-      filling: { name, wgsl, provides: ['penalized'], constants: overridesOf(wgsl, values, {}, where) },
-      twin: (w, g) => twin(w, g, values),
-      value: (w) => value?.(w, values),
-    };
-  };
-  return Object.assign(make, { definition });
+  return factoryOf<Penalty, P, PenaltyDefinition<P>>('penalty', definition, (values) => ({
+    filling: { name, wgsl, provides: ['penalized'], constants: overridesOf(wgsl, values, {}, where) },
+    twin: (w, g) => twin(w, g, values),
+    value: (w) => value?.(w, values),
+  }));
 }

@@ -15,12 +15,12 @@ import type { Filling } from '../gpu/index.ts';
 import {
   checkDefinition,
   type Description,
+  factoryOf,
   type Method,
-  methodOf,
+  type MethodFactory,
   overridesOf,
   type Parameters,
   type Values,
-  valuesOf,
 } from './method.ts';
 import { assertRowRule, type RowRule, type RowRuleDefinition, rowRuleOf } from './row.ts';
 
@@ -58,10 +58,11 @@ export interface Quantizer extends Method {
   surrogate(x: number): number | undefined;
 }
 
-export interface QuantizerFactory<P extends Parameters = Parameters> {
-  (values?: Partial<Values<P>>): Quantizer;
-  readonly definition: QuantizerDefinition<P>;
-}
+export type QuantizerFactory<P extends Parameters = Parameters> = MethodFactory<
+  Quantizer,
+  P,
+  QuantizerDefinition<P>
+>;
 
 /**
  * Makes a quantizer of its definition.
@@ -74,20 +75,13 @@ export function defineQuantizer<const P extends Parameters = Record<never, never
   const { name, wgsl } = definition;
   const where = checkDefinition('quantizer', { ...definition }, 'fn gradient(x: f32) -> f32', 'gradient');
   if (definition.row !== undefined) assertRowRule(definition.row as RowRuleDefinition, where);
-  const make = (given: Partial<Values<P>> = {}): Quantizer => {
-    const values = valuesOf(definition, given);
-    return {
-      ...methodOf('quantizer', definition, values),
-      kind: 'quantizer',
-      definition: definition as unknown as QuantizerDefinition,
-      filling: { name, wgsl, provides: ['gradient'], constants: overridesOf(wgsl, values, {}, where) },
-      window: definition.window?.(values),
-      row: definition.row && rowRuleOf(definition.row, name, values),
-      gradient: (x) => definition.gradient(x, values),
-      surrogate: (x) => definition.surrogate?.(x, values),
-    };
-  };
-  return Object.assign(make, { definition });
+  return factoryOf<Quantizer, P, QuantizerDefinition<P>>('quantizer', definition, (values) => ({
+    filling: { name, wgsl, provides: ['gradient'], constants: overridesOf(wgsl, values, {}, where) },
+    window: definition.window?.(values),
+    row: definition.row && rowRuleOf(definition.row, name, values),
+    gradient: (x) => definition.gradient(x, values),
+    surrogate: (x) => definition.surrogate?.(x, values),
+  }));
 }
 
 /** A factory of quantizers, whatever numbers they have. */

@@ -1,19 +1,20 @@
 /** Penalties by name; names stand for these objects wherever a penalty is taken. */
-import { type MethodLike, resolveMethod } from '../method.ts';
+
+import { type NamedMethod, namesIn, resolverOf } from '../method.ts';
 import type { Penalty } from '../penalty.ts';
-import { towardsSigns } from './towards-signs.ts';
-import { weightDecay } from './weight-decay.ts';
+import * as PENALTIES from './all.ts';
 
-export { towardsSigns, weightDecay };
-
-export const PENALTIES = { weightDecay, towardsSigns } as const;
+export * from './all.ts';
+export { PENALTIES };
 
 export type PenaltyName = keyof typeof PENALTIES;
+export const PENALTY_NAMES = /* @__PURE__ */ namesIn(PENALTIES);
 
-/** A penalty, the name of a shipped one, or its name and numbers: `{ name: 'weightDecay', strength: 1e-5 }`. */
-export type PenaltyLike = PenaltyName | Penalty | { readonly name: PenaltyName; readonly strength?: number };
+/** A shipped penalty by its name and numbers: `{ name: 'weightDecay', strength: 1e-5 }`. */
+export type NamedPenalty = NamedMethod<typeof PENALTIES>;
 
-/** @throws OptionError for an unknown name, with the nearest one, or a number out of its bounds */
-export function resolvePenalty(given: PenaltyLike, where = 'penalty'): Penalty {
-  return resolveMethod<Penalty>('penalty', given as MethodLike<Penalty>, PENALTIES, where);
-}
+/** A penalty, the name of a shipped one, or its name and numbers. */
+export type PenaltyLike = PenaltyName | Penalty | NamedPenalty;
+
+/** Throws an OptionError for an unknown name, with the nearest one, or a number out of its bounds. */
+export const resolvePenalty = /* @__PURE__ */ resolverOf<Penalty, PenaltyLike>('penalty', PENALTIES);

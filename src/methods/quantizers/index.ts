@@ -1,48 +1,24 @@
 /** Quantizers by name; names stand for these objects wherever a quantizer is taken. */
 
 import { OptionError } from '../../errors.ts';
-import { type MethodLike, resolveMethod } from '../method.ts';
+import { type NamedMethod, namesIn, resolverOf } from '../method.ts';
 import type { Quantizer } from '../quantizer.ts';
-import { adaBin } from './ada-bin.ts';
-import { approxSign } from './approx-sign.ts';
-import { irNet } from './ir-net.ts';
-import { magnitudeAwareSign } from './magnitude-aware-sign.ts';
-import { siMan } from './si-man.ts';
-import { steIdentity } from './ste-identity.ts';
-import { steSign } from './ste-sign.ts';
-import { swishSign } from './swish-sign.ts';
+import * as QUANTIZERS from './all.ts';
 
-export { adaBin, approxSign, irNet, magnitudeAwareSign, siMan, steIdentity, steSign, swishSign };
-
-export const QUANTIZERS = {
-  steSign,
-  steIdentity,
-  approxSign,
-  swishSign,
-  magnitudeAwareSign,
-  irNet,
-  adaBin,
-  siMan,
-} as const;
+export * from './all.ts';
+export { QUANTIZERS };
 
 export type QuantizerName = keyof typeof QUANTIZERS;
-export const QUANTIZER_NAMES = /* @__PURE__ */ Object.keys(QUANTIZERS) as readonly QuantizerName[];
+export const QUANTIZER_NAMES = /* @__PURE__ */ namesIn(QUANTIZERS);
 
-/** A quantizer, the name of a shipped one, or its name and numbers: `{ name: 'steSign', clip: 1.3 }`. */
-export type QuantizerLike =
-  | QuantizerName
-  | Quantizer
-  | {
-      readonly name: QuantizerName;
-      readonly clip?: number;
-      readonly beta?: number;
-      readonly steepness?: number;
-    };
+/** A shipped quantizer by its name and numbers: `{ name: 'steSign', clip: 1.3 }`. */
+export type NamedQuantizer = NamedMethod<typeof QUANTIZERS>;
 
-/** @throws OptionError for an unknown name, with the nearest one, or a number out of its bounds */
-export function resolveQuantizer(given: QuantizerLike, where: string): Quantizer {
-  return resolveMethod<Quantizer>('quantizer', given as MethodLike<Quantizer>, QUANTIZERS, where);
-}
+/** A quantizer, the name of a shipped one, or its name and numbers. */
+export type QuantizerLike = QuantizerName | Quantizer | NamedQuantizer;
+
+/** Throws an OptionError for an unknown name, with the nearest one, or a number out of its bounds. */
+export const resolveQuantizer = /* @__PURE__ */ resolverOf<Quantizer, QuantizerLike>('quantizer', QUANTIZERS);
 
 /**
  * A quantizer of activations.

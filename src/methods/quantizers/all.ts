@@ -1,0 +1,9 @@
+/** All quantizers that come with the library: one line each. */
+export { adaBin } from './ada-bin.ts';
+export { approxSign } from './approx-sign.ts';
+export { irNet } from './ir-net.ts';
+export { magnitudeAwareSign } from './magnitude-aware-sign.ts';
+export { siMan } from './si-man.ts';
+export { steIdentity } from './ste-identity.ts';
+export { steSign } from './ste-sign.ts';
+export { swishSign } from './swish-sign.ts';
