@@ -21,17 +21,36 @@ const IN_PARTS =
 /** A method's WGSL is in the file of the method, so that it is there when the method is defined. */
 const OF_METHODS = /\/shaders\/(methods\/.+)\.wgsl$/;
 
+/**
+ * Families of shaders whose files hold what others share with them: a page that has those has these, too. A piece that none of
+ * them has is where its bundler puts it.
+ */
+const SHARING = ['products', 'convolutions'];
+
 /** Packages that formats need: they are in the build, so that a page without a bundler can load what imports them. */
 const PACKAGES = /\/node_modules\/(?:@bufbuild\/(protobuf)|(fflate|flatbuffers))\//;
 
+interface Graph {
+  getModuleInfo(id: string): { readonly importers: readonly string[] } | null;
+}
+
+/** Whether a module is a family of shaders, or a shader of it, or a piece of one. */
+function isOf(family: string, id: string, graph: Graph): boolean {
+  if (!id.includes('.wgsl')) return id.endsWith(`/shaders/${family}.ts`);
+  return graph.getModuleInfo(id)?.importers.some((from) => isOf(family, from, graph)) ?? false;
+}
+
 /** Name of the file that a module goes into; null where that is the one of who imports it. */
-function fileOf(id: string): string | null {
+function fileOf(id: string, graph: Graph): string | null {
+  if (/\/shaders\/(?!methods\/).+\.(wgsl|ts)/.test(id)) {
+    return SHARING.find((family) => isOf(family, id, graph)) ?? null;
+  }
   const [, ...names] = WHOLE.exec(id) ?? IN_PARTS.exec(id) ?? OF_METHODS.exec(id) ?? PACKAGES.exec(id) ?? [];
   return names.find(Boolean)?.replaceAll(/[/_]/g, '-') ?? null;
 }
 
 export default defineConfig(({ command }) => ({
-  plugins: [wgsl({ strip: command === 'build' })],
+  plugins: [wgsl({ share: command === 'build' })],
   build: {
     target: 'es2023',
     minify: false,

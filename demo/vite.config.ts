@@ -20,10 +20,10 @@ export default defineConfig(({ command }) => ({
   // Relative, so that a build works from any folder of a static server.
   base: './',
   cacheDir: folder('../node_modules/.vite-demo'),
-  plugins: [wgsl({ strip: command === 'build' }), mnistFiles()],
+  plugins: [wgsl({ share: command === 'build' }), mnistFiles()],
   // Also while developing: Safari doesn't know `using`.
   oxc: { target: 'es2023' },
-  worker: { format: 'es' as const, plugins: () => [wgsl({ strip: command === 'build' })] },
+  worker: { format: 'es' as const, plugins: () => [wgsl({ share: command === 'build' })] },
   // A browser opens for a person at a terminal, not for a script.
   server: { open: process.stdout.isTTY, fs: { allow: [folder('..')] } },
   build: {

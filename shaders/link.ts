@@ -4,12 +4,75 @@
  * function goes: the file that it names stands there, between marks, until `src/gpu/frame.ts` puts another in its place.
  */
 import { readFileSync } from 'node:fs';
-import { dirname, relative, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Plugin } from 'vite';
 
 const INCLUDE = /^\s*\/\/!include\s+"([^"]+)"\s*$/;
 const HOLE = /^\s*\/\/!hole\s+(\w+)\s+"([^"]+)"\s*$/;
+
+/** Lines of a file that stand together in everything that takes it in. */
+interface Part {
+  /** The file that they are of; undefined for the marks around holes, which are of none. */
+  readonly file: string | undefined;
+  /** How many lines that take in other files are before them. */
+  readonly at: number;
+  readonly text: string;
+}
+
+/** The lines of a file between those that take in others, and what these are. */
+function split(text: string) {
+  const between: string[][] = [[]];
+  const taken: { readonly target: string; readonly hole: string | undefined; readonly line: number }[] = [];
+  text.split('\n').forEach((line, index) => {
+    const [, hole, filling] = HOLE.exec(line) ?? [];
+    const target = filling ?? INCLUDE.exec(line)?.[1];
+    if (target === undefined) between.at(-1)?.push(line);
+    else {
+      taken.push({ target, hole, line: index + 1 });
+      between.push([]);
+    }
+  });
+  return { between, taken };
+}
+
+/** What a linked shader is made of, in its order, and the files that it is from. */
+function partsOf(
+  file: string,
+  root: string,
+  read: (path: string) => string,
+): { parts: Part[]; files: string[] } {
+  const parts: Part[] = [];
+  const files: string[] = [];
+  const mark = (text: string) => parts.push({ file: undefined, at: 0, text });
+  const visit = (path: string, chain: readonly string[]): void => {
+    if (chain.includes(path)) throw new Error(`shader include cycle: ${[...chain, path].join(' -> ')}`);
+    if (files.includes(path)) {
+      mark('');
+      return;
+    }
+    files.push(path);
+    const { between, taken } = split(read(path));
+    between.forEach((lines, at) => {
+      if (lines.length > 0) parts.push({ file: path, at, text: lines.join('\n') });
+      const next = taken[at];
+      if (next === undefined) return;
+      if (next.hole !== undefined) mark(`//!begin ${next.hole}`);
+      try {
+        visit(resolve(root, next.target), [...chain, path]);
+      } catch (cause) {
+        if (cause instanceof Error && cause.message.startsWith('shader include')) throw cause;
+        throw new Error(`shader include "${next.target}" not found (${path}:${next.line})`, { cause });
+      }
+      if (next.hole !== undefined) mark(`//!end ${next.hole}`);
+    });
+  };
+  visit(file, []);
+  if (parts.every(({ text }) => !text.startsWith('//!begin '))) return { parts, files };
+  // What a method's text may include is not taken in twice.
+  const pieces = files.slice(1).map((path) => `//!has "${relative(root, path).replaceAll('\\', '/')}"`);
+  return { parts: [{ file: undefined, at: 0, text: pieces.join('\n') }, ...parts], files };
+}
 
 /**
  * Returns the text of `file` with every included file in place of its include line.
@@ -25,31 +88,8 @@ export function linkShader(
   root: string,
   read: (path: string) => string = (path) => readFileSync(path, 'utf8'),
 ): { text: string; files: string[] } {
-  const files: string[] = [];
-  const visit = (path: string, chain: readonly string[]): string => {
-    if (chain.includes(path)) throw new Error(`shader include cycle: ${[...chain, path].join(' -> ')}`);
-    if (files.includes(path)) return '';
-    files.push(path);
-    return read(path)
-      .split('\n')
-      .map((line, index) => {
-        const [, hole, filling] = HOLE.exec(line) ?? [];
-        const target = filling ?? INCLUDE.exec(line)?.[1];
-        if (target === undefined) return line;
-        try {
-          const text = visit(resolve(root, target), [...chain, path]);
-          return hole === undefined ? text : `//!begin ${hole}\n${text}\n//!end ${hole}`;
-        } catch (cause) {
-          if (cause instanceof Error && cause.message.startsWith('shader include')) throw cause;
-          throw new Error(`shader include "${target}" not found (${path}:${index + 1})`, { cause });
-        }
-      })
-      .join('\n');
-  };
-  const text = visit(file, []);
-  // What a method's text may include is not taken in twice.
-  const pieces = files.slice(1).map((path) => `//!has "${relative(root, path).replaceAll('\\', '/')}"`);
-  return { text: text.includes('//!begin ') ? `${pieces.join('\n')}\n${text}` : text, files };
+  const { parts, files } = partsOf(file, root, read);
+  return { text: parts.map(({ text }) => text).join('\n'), files };
 }
 
 /** Drops comments, indentation and blank lines: what ships does not carry what only a reader needs. Marks stay. */
@@ -67,19 +107,51 @@ export function linkFlags(): string[] {
   return process.execArgv.filter((flag) => flag.startsWith('--preserve-symlinks'));
 }
 
-/** Vite plugin: `import source from './x.wgsl'` gives the linked text. */
-export function wgsl(options: { strip?: boolean } = {}): Plugin {
+/** What the parts of a library piece are imported by. */
+const PARTS = '?parts';
+
+/**
+ * Vite plugin: `import source from './x.wgsl'` gives the linked text.
+ * @param options.share for what ships: texts are stripped, and pieces of `shaders/lib` are modules of their own, put together
+ *   when a shader is loaded, so that a page downloads each of them once
+ */
+export function wgsl(options: { share?: boolean } = {}): Plugin {
   const root = dirname(fileURLToPath(import.meta.url));
+  const readText = (path: string) => readFileSync(path, 'utf8');
   return {
     name: 'wgsl',
     enforce: 'pre',
     // Vite goes by way of a link where Node does.
     config: () => ({ resolve: { preserveSymlinks: linkFlags().length > 0 } }),
     load(id) {
+      if (id.endsWith(`.wgsl${PARTS}`)) {
+        const { between } = split(readText(id.slice(0, -PARTS.length)));
+        // Minifiers would put a string wherever it is used; a list of one, which reads as what is in it, they leave alone.
+        return between
+          .map((lines, at) => `export const part${at} = [${literal(lines.join('\n'))}];`)
+          .join('\n');
+      }
       if (!id.endsWith('.wgsl')) return null;
-      const { text, files } = linkShader(id, root);
+      const { parts, files } = partsOf(id, root, readText);
       for (const file of files) this.addWatchFile(file);
-      return `export default ${JSON.stringify(options.strip ? stripShader(text) : text)};`;
+      if (!options.share) {
+        return `export default ${JSON.stringify(parts.map(({ text }) => text).join('\n'))};`;
+      }
+      const imports: string[] = [];
+      const terms = parts.map(({ file, at, text }) => {
+        if (file === undefined || !file.startsWith(join(root, 'lib'))) return literal(text);
+        if (stripShader(text) === '') return '';
+        imports.push(`import { part${at} as p${imports.length} } from ${JSON.stringify(`${file}${PARTS}`)};`);
+        return `p${imports.length - 1}`;
+      });
+      const list = terms.filter((term) => term !== '').join(', ');
+      return `${imports.join('\n')}\nexport default /* @__PURE__ */ [${list}].join('');`;
     },
   };
+}
+
+/** A stripped text as JavaScript, whole lines; nothing where nothing is left. */
+function literal(text: string): string {
+  const stripped = stripShader(text);
+  return stripped === '' ? '' : JSON.stringify(`${stripped}\n`);
 }

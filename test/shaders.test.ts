@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
-import { linkShader, stripShader } from '../shaders/link.ts';
+import { linkShader, stripShader, wgsl } from '../shaders/link.ts';
 import type { Shaders } from '../src/gpu/index.ts';
 import { loadShader } from '../src/gpu/kernel.ts';
 import { SPECIFICATIONS } from './helpers/specifications.ts';
@@ -77,7 +77,7 @@ describe('shaders and specifications', () => {
   });
 
   test('every shader is in exactly one family', () => {
-    const families = import.meta.glob<Shaders>(['../shaders/*.ts', '!../shaders/library.ts'], {
+    const families = import.meta.glob<Shaders>(['../shaders/*.ts', '!../shaders/{library,tfjs}.ts'], {
       eager: true,
       import: 'default',
     });
@@ -205,6 +205,27 @@ describe('the linker', () => {
   test('names the file and line of an include that is missing', () => {
     const tree = { 'main.wgsl': '//!include "lib/x.wgsl"', 'lib/x.wgsl': 'x\n\n//!include "lib/none.wgsl"' };
     expect(() => link(tree)).toThrow('shader include "lib/none.wgsl" not found (/s/lib/x.wgsl:3)');
+  });
+
+  test('what ships is the same text, stripped, put together of pieces that are modules of their own', () => {
+    const { load } = wgsl({ share: true }) as { load(this: unknown, id: string): string };
+    const module = (id: string): Record<string, unknown> => {
+      const code = load.call({ addWatchFile: () => undefined }, id);
+      const imported: Record<string, unknown> = {};
+      const body = code
+        .replace(/import \{ (\w+) as (\w+) \} from ("[^"]+");/g, (_, name, local, from) => {
+          imported[local] = module(JSON.parse(from))[name];
+          return '';
+        })
+        .replace(/export (?:default|const (\w+) =) /g, (_, name = 'text') => `exports.${name} = `);
+      const exports: Record<string, unknown> = {};
+      new Function('exports', ...Object.keys(imported), body)(exports, ...Object.values(imported));
+      return exports;
+    };
+    for (const { name } of kernels) {
+      const path = join(ROOT, `${name}.wgsl`);
+      expect(`${module(path).text}`.trimEnd(), name).toBe(stripShader(linkShader(path, ROOT).text));
+    }
   });
 
   test('strips comments, indentation and blank lines, and nothing else', () => {

@@ -6,9 +6,8 @@ import { defineKernel, linearWorkgroups, wordsFor } from '../gpu/index.ts';
 import { type ConvConstants, GEOMETRY, products, tiles } from './conv.ts';
 import { type Abilities, bandGroups, type Family, onMatrices, quadsCanApply, quadsPay } from './variants.ts';
 
-const gradientShaders = () => import('../../shaders/conv-gradients.ts');
-const quadShaders = () => import('../../shaders/conv-gradient-quads.ts');
-const matrixShaders = () => import('../../shaders/conv-matrix.ts');
+const gradientShaders = () => import('../../shaders/training.ts');
+const matrixShaders = () => import('../../shaders/matrix.ts');
 
 const inputs = (c: ConvConstants) => c.BATCH * c.HEIGHT * c.WIDTH * c.CHANNELS;
 const weights = (c: ConvConstants) =>
@@ -109,7 +108,7 @@ const binaryGradInputTile = defineKernel({
 /** The same, shared by subgroups, which take the channels of a word together; `canTileGradInput`. */
 const binaryGradInputQuads = defineKernel({
   name: 'conv/binary_grad_input_quads',
-  source: quadShaders,
+  source: gradientShaders,
   bindings: { g: 'read', w: 'read', gate: 'read', out: 'write' },
   constants: [...GEOMETRY, 'GATED'],
   work: products,
@@ -192,7 +191,7 @@ const binaryGradWeightsTile = defineKernel({
 /** The same, shared by subgroups, which take the channels of a word together; `canTileRealGradWeights`. */
 const binaryGradWeightsQuads = defineKernel({
   name: 'conv/binary_grad_weights_quads',
-  source: quadShaders,
+  source: gradientShaders,
   bindings: { g: 'read', a: 'read', out: 'write' },
   constants: [...GEOMETRY, 'CHUNKS'],
   work: products,

@@ -22,12 +22,10 @@ import {
   tileGroups,
 } from './variants.ts';
 
-const shaders = () => import('../../shaders/conv.ts');
-const realShaders = () => import('../../shaders/conv-real.ts');
-const layoutShaders = () => import('../../shaders/conv-layout.ts');
-const quadShaders = () => import('../../shaders/conv-quads.ts');
-const variantShaders = () => import('../../shaders/conv-variants.ts');
-const matrixShaders = () => import('../../shaders/conv-matrix.ts');
+const shaders = () => import('../../shaders/convolutions.ts');
+const quadShaders = () => import('../../shaders/quads.ts');
+const variantShaders = () => import('../../shaders/variants.ts');
+const matrixShaders = () => import('../../shaders/matrix.ts');
 
 /** The override constants of `lib/conv.wgsl`. */
 export const GEOMETRY = [
@@ -75,7 +73,7 @@ export const binaryForward = defineKernel({
 /** f32 * bits to f32, any windows. */
 export const signForward = defineKernel({
   name: 'conv/sign_forward',
-  source: realShaders,
+  source: shaders,
   bindings: { x: 'read', w: 'read', out: 'write' },
   constants: GEOMETRY,
   work: products,
@@ -86,7 +84,7 @@ export const signForward = defineKernel({
 /** f32 * f32 to f32, any windows. */
 export const realForward = defineKernel({
   name: 'conv/real_forward',
-  source: realShaders,
+  source: shaders,
   bindings: { x: 'read', w: 'read', out: 'write' },
   constants: GEOMETRY,
   work: products,
@@ -106,7 +104,7 @@ export function canTileForward(c: ConvConstants): boolean {
 /** Filters with their outputs side by side, as the tiled forward kernels read them. */
 export const transposeFilters = defineKernel({
   name: 'conv/transpose_filters',
-  source: layoutShaders,
+  source: shaders,
   bindings: { w: 'read', out: 'write' },
   constants: ['ROWS', 'COLUMNS'],
   workgroups: ({ ROWS, COLUMNS }) => linearWorkgroups(Math.ceil(ROWS / 4) * COLUMNS, 64),
@@ -115,7 +113,7 @@ export const transposeFilters = defineKernel({
 /** Binary filters as reals with their outputs side by side. */
 export const expandFilters = defineKernel({
   name: 'conv/expand_filters',
-  source: layoutShaders,
+  source: shaders,
   bindings: { w: 'read', out: 'write' },
   constants: ['OUT_CHANNELS', 'TAPS', 'CHANNELS'],
   workgroups: ({ OUT_CHANNELS, TAPS, CHANNELS }) => linearWorkgroups(OUT_CHANNELS * TAPS * CHANNELS, 64),
@@ -124,7 +122,7 @@ export const expandFilters = defineKernel({
 /** Packed activations with their padding around them: words [BATCH, height, width, ceil(CHANNELS / 32)] of `paddedSize`. */
 export const pad = defineKernel({
   name: 'conv/pad',
-  source: layoutShaders,
+  source: shaders,
   bindings: { a: 'read', out: 'write' },
   constants: [...GEOMETRY, 'PADDED'],
   workgroups: (c) => {
@@ -150,7 +148,7 @@ export function needsPadding(c: ConvConstants): boolean {
 /** The sum of the signs of each tap of transposed binary filters, [TAPS, OUT_CHANNELS]. */
 export const tapSums = defineKernel({
   name: 'conv/tap_sums',
-  source: layoutShaders,
+  source: shaders,
   bindings: { w: 'read', out: 'write' },
   constants: ['OUT_CHANNELS', 'TAPS', 'CHANNELS'],
   workgroups: ({ OUT_CHANNELS, TAPS }) => linearWorkgroups((OUT_CHANNELS / 4) * TAPS, 64),
@@ -167,7 +165,7 @@ export function edgeClasses(c: ConvConstants): readonly [rows: number, columns: 
 /** What the taps outside the image add where the padding reads +1, for each class of edges, [rows, columns, OUT_CHANNELS]. */
 export const edgeSums = defineKernel({
   name: 'conv/edge_sums',
-  source: layoutShaders,
+  source: shaders,
   bindings: { sums: 'read', out: 'write' },
   constants: [...GEOMETRY, 'PADDED'],
   workgroups: (c) => {
@@ -257,7 +255,7 @@ export const BINARY_FORWARD: Family<
 /** f32 * transposed f32 to f32; `canTileForward`. */
 export const realForwardTile = defineKernel({
   name: 'conv/real_forward_tile',
-  source: realShaders,
+  source: shaders,
   bindings: { x: 'read', w: 'read', out: 'write' },
   constants: GEOMETRY,
   work: products,

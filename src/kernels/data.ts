@@ -1,8 +1,7 @@
 /** Picking batches out of a data set in GPU memory, and the state of a training run. */
 import { defineKernel, linearWorkgroups } from '../gpu/index.ts';
 
-const shaders = () => import('../../shaders/data.ts');
-const trainingShaders = () => import('../../shaders/training.ts');
+const shaders = () => import('../../shaders/training.ts');
 
 const NORMALISATION = [
   'SCALE_0',
@@ -27,7 +26,7 @@ export const batchRows = defineKernel({
 /** Bytes to f32 [BATCH, HEIGHT, WIDTH, CHANNELS], any shape, with augmentation. */
 export const gather = defineKernel({
   name: 'data/gather',
-  source: trainingShaders,
+  source: shaders,
   bindings: { images: 'read', rows: 'read', x: 'write' },
   constants: ['BATCH', 'HEIGHT', 'WIDTH', 'CHANNELS', 'PAD', ...NORMALISATION],
   workgroups: ({ BATCH, HEIGHT, WIDTH }) => linearWorkgroups(BATCH * HEIGHT * WIDTH, 64),
@@ -36,7 +35,7 @@ export const gather = defineKernel({
 /** Bytes to f32 [BATCH, 4 * WORDS], without augmentation. */
 export const gatherFlat = defineKernel({
   name: 'data/gather-flat',
-  source: trainingShaders,
+  source: shaders,
   bindings: { images: 'read', rows: 'read', x: 'write' },
   constants: ['BATCH', 'WORDS', 'CHANNELS', ...NORMALISATION],
   workgroups: ({ BATCH, WORDS }) => linearWorkgroups(BATCH * WORDS, 64),
@@ -63,7 +62,7 @@ export const nonFinite = defineKernel({
 /** Counts the step. */
 export const advance = defineKernel({
   name: 'data/advance',
-  source: trainingShaders,
+  source: shaders,
   bindings: { state: 'write' },
   constants: [],
   workgroups: () => [1, 1, 1],

@@ -6,7 +6,7 @@ import { defineKernel, linearWorkgroups, wordsFor } from '../gpu/index.ts';
 import { type ConvConstants, GEOMETRY } from './conv.ts';
 import { CLAMP, EPILOGUE, OPTIONAL } from './fused.ts';
 
-const shaders = () => import('../../shaders/conv-depthwise.ts');
+const shaders = () => import('../../shaders/others.ts');
 
 /** The most taps that six bits count. */
 const MOST_TAPS = 63;

@@ -1,7 +1,7 @@
 /** Sums, copies, bias and dropout. Most kernels take elements one by one, or four each where the shape allows. */
 import { defineKernel, linearWorkgroups, type ShaderSource } from '../gpu/index.ts';
 
-const shaders = () => import('../../shaders/elementwise.ts');
+const shaders = () => import('../../shaders/others.ts');
 const trainingShaders = () => import('../../shaders/training.ts');
 
 /** Elements an invocation takes. */

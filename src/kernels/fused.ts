@@ -14,9 +14,9 @@ import {
 import { type ConvConstants, canTileForward, forwardOperands, GEOMETRY } from './conv.ts';
 import { type Family, plainQuadsPay, quadGroups, quadsCanApply, quadsPay, tileGroups } from './variants.ts';
 
-const fusedShaders = () => import('../../shaders/conv-fused.ts');
-const planeShaders = () => import('../../shaders/conv-planes.ts');
-const quadShaders = () => import('../../shaders/conv-quads.ts');
+const fusedShaders = () => import('../../shaders/convolutions.ts');
+const planeShaders = () => import('../../shaders/planes.ts');
+const quadShaders = () => import('../../shaders/quads.ts');
 
 /** Bounds of what is made; what reals are finished with, and which of it is there. */
 export const CLAMP = ['LOWEST', 'HIGHEST'] as const;

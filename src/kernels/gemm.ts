@@ -27,12 +27,11 @@ import {
   tileGroups,
 } from './variants.ts';
 
-const shaders = () => import('../../shaders/gemm.ts');
-const realShaders = () => import('../../shaders/gemm-real.ts');
-const gradientShaders = () => import('../../shaders/gemm-gradients.ts');
-const quadShaders = () => import('../../shaders/gemm-quads.ts');
-const variantShaders = () => import('../../shaders/gemm-variants.ts');
-const matrixShaders = () => import('../../shaders/gemm-matrix.ts');
+const shaders = () => import('../../shaders/products.ts');
+const gradientShaders = () => import('../../shaders/training.ts');
+const quadShaders = () => import('../../shaders/quads.ts');
+const variantShaders = () => import('../../shaders/variants.ts');
+const matrixShaders = () => import('../../shaders/matrix.ts');
 
 /** Those of the forward product. */
 export type Extents = Readonly<Record<'M' | 'N' | 'K', number>>;
@@ -149,7 +148,7 @@ export const BINARY_BY_SIDE: Family<typeof binaryColumns, Extents & { readonly I
 
 const sign = defineKernel({
   name: 'gemm/sign',
-  source: realShaders,
+  source: shaders,
   bindings: { x: 'read', w: 'read', out: 'write' },
   constants: ['M', 'N', 'K'],
   work: products,
@@ -159,7 +158,7 @@ const sign = defineKernel({
 
 const signTile = defineKernel({
   name: 'gemm/sign_tile',
-  source: realShaders,
+  source: shaders,
   bindings: { x: 'read', w: 'read', out: 'write' },
   constants: ['M', 'N', 'K'],
   work: products,
@@ -300,7 +299,7 @@ export const SIGN_GRAD_WEIGHTS: Family<typeof signGradWeights, Extents> & {
 /** f32 x f32 to f32 [M, N], any shape, either operand transposed. */
 export const real = defineKernel({
   name: 'gemm/real',
-  source: realShaders,
+  source: shaders,
   bindings: { a: 'read', c: 'read', out: 'write' },
   constants: ['M', 'N', 'K', 'TRANSPOSE_A', 'TRANSPOSE_B'],
   work: products,
@@ -310,7 +309,7 @@ export const real = defineKernel({
 
 const realTile = defineKernel({
   name: 'gemm/real_tile',
-  source: realShaders,
+  source: shaders,
   bindings: { a: 'read', c: 'read', out: 'write' },
   constants: ['M', 'N', 'K'],
   work: products,
@@ -320,7 +319,7 @@ const realTile = defineKernel({
 
 const realNtTile = defineKernel({
   name: 'gemm/real_nt_tile',
-  source: realShaders,
+  source: shaders,
   bindings: { a: 'read', c: 'read', out: 'write' },
   constants: ['M', 'N', 'K'],
   work: products,
@@ -330,7 +329,7 @@ const realNtTile = defineKernel({
 
 const realTnTile = defineKernel({
   name: 'gemm/real_tn_tile',
-  source: realShaders,
+  source: shaders,
   bindings: { a: 'read', c: 'read', out: 'write' },
   constants: ['M', 'N', 'K'],
   work: products,

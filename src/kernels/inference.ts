@@ -1,7 +1,7 @@
 /** What trained networks need to run: thresholds in place of normalisation and sign, and per-channel scales. */
 import { defineKernel, linearWorkgroups, wordsFor } from '../gpu/index.ts';
 
-const shaders = () => import('../../shaders/inference.ts');
+const shaders = () => import('../../shaders/others.ts');
 
 /** f32 or i32 [ROWS, CHANNELS] to sign bits [ROWS, CHANNELS]. */
 export const threshold = defineKernel({

@@ -1,7 +1,7 @@
 /** Values that only move: axes in another order, parts of tensors, frames around images. */
 import { defineKernel, linearWorkgroups } from '../gpu/index.ts';
 
-const shaders = () => import('../../shaders/movement.ts');
+const shaders = () => import('../../shaders/others.ts');
 
 /** A tensor of up to five axes with its axes in another order. */
 export const permute = defineKernel({

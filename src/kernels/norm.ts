@@ -1,8 +1,8 @@
 /** Batch normalisation: two-stage statistics, application, gradients. Every kernel takes any channels, or four each. */
 import { defineKernel, linearWorkgroups, type ShaderSource, wordsFor } from '../gpu/index.ts';
 
-const shaders = () => import('../../shaders/norm.ts');
-const trainingShaders = () => import('../../shaders/norm-training.ts');
+const shaders = () => import('../../shaders/products.ts');
+const trainingShaders = () => import('../../shaders/training.ts');
 
 /** Channels an invocation takes. */
 type Width = 1 | 4;

@@ -4,7 +4,7 @@
  */
 import { defineKernel, linearWorkgroups, wordsFor } from '../gpu/index.ts';
 
-const source = () => import('../../shaders/optim.ts');
+const source = () => import('../../shaders/training.ts');
 const library = () => import('../../shaders/library.ts');
 
 /* @__NO_SIDE_EFFECTS__ */

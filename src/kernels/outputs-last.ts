@@ -1,7 +1,7 @@
 /** Filters whose outputs are their last axis: Keras' and TensorFlow's layout. */
 import { defineKernel, linearWorkgroups, wordsFor } from '../gpu/index.ts';
 
-const shaders = () => import('../../shaders/pack.ts');
+const shaders = () => import('../../shaders/products.ts');
 
 /** f32 [TAPS, CHANNELS, OUTPUTS] to bits [OUTPUTS, TAPS, CHANNELS]. */
 export const packOutputsLast = defineKernel({

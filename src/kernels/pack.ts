@@ -1,7 +1,7 @@
 /** Packing signs into words, and back. */
 import { defineKernel, linearWorkgroups, wordsFor } from '../gpu/index.ts';
 
-const shaders = () => import('../../shaders/pack.ts');
+const shaders = () => import('../../shaders/products.ts');
 
 /** f32 [ROWS, CHANNELS] to bits [ROWS, CHANNELS]. */
 export const pack = defineKernel({

@@ -1,7 +1,7 @@
 /** Values one by one: clamps, slopes, arithmetic of two tensors, shares, and quantization to a few levels. */
 import { defineKernel, linearWorkgroups } from '../gpu/index.ts';
 
-const shaders = () => import('../../shaders/pointwise.ts');
+const shaders = () => import('../../shaders/others.ts');
 
 const each = ({ SIZE }: { readonly SIZE: number }) => linearWorkgroups(SIZE, 64);
 

@@ -1,8 +1,8 @@
 /** Pooling and its gradients. */
 import { defineKernel, linearWorkgroups, wordsFor } from '../gpu/index.ts';
 
-const shaders = () => import('../../shaders/pool.ts');
-const gradientShaders = () => import('../../shaders/pool-gradients.ts');
+const shaders = () => import('../../shaders/convolutions.ts');
+const gradientShaders = () => import('../../shaders/training.ts');
 
 /** The override constants of `lib/pool.wgsl`. */
 const GEOMETRY = [

@@ -1,7 +1,7 @@
 /** Binarizing activations and the surrogate gradients of sign. */
 import { defineKernel, linearWorkgroups, wordsFor } from '../gpu/index.ts';
 
-const shaders = () => import('../../shaders/quantize.ts');
+const shaders = () => import('../../shaders/others.ts');
 
 /** f32 [ROWS, CHANNELS] to sign bits and gate bits [ROWS, CHANNELS]. */
 export const binarizeGated = defineKernel({

@@ -1,2 +1,0 @@
-/** Convolutions on matrix units. TensorFlow.js asks for none on its devices, so it carries none of these. */
-export default import.meta.glob<string>('./conv/*_matrix_*.wgsl', { eager: true, import: 'default' });

@@ -1,2 +1,0 @@
-/** Optimizers. */
-export default import.meta.glob<string>('./optim/*.wgsl', { eager: true, import: 'default' });
