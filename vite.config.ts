@@ -14,9 +14,11 @@ const external = [
 
 /** Rooms that a page needs whole or not at all: a file each. */
 const WHOLE = /\/src\/(gpu|train|geometry|data|formats\/onnx|formats\/tflite)\/(?!index|trainer)/;
+/** What every page has that has a GPU: one file with it, since bundlers cut where pages differ. */
+const BASE = /\/src\/(dispose|json|options|run\/pixels)\.ts$/;
 /** Rooms of which a page may need a part: a file for each module, so that bundlers can leave the others away. */
 const IN_PARTS =
-  /\/src\/((?:kernels|ops|methods|layers|graph|numerics|formats|run|zoo)\/.+|train\/trainer|errors|options|dispose)(?<!\/index)\.ts$/;
+  /\/src\/((?:kernels|ops|methods|layers|graph|numerics|formats|run|zoo)\/.+|train\/trainer)(?<!\/index)\.ts$/;
 
 /** A method's WGSL is in the file of the method, so that it is there when the method is defined. */
 const OF_METHODS = /\/shaders\/(methods\/.+)\.wgsl$/;
@@ -45,6 +47,8 @@ function fileOf(id: string, graph: Graph): string | null {
   if (/\/shaders\/(?!methods\/).+\.(wgsl|ts)/.test(id)) {
     return SHARING.find((family) => isOf(family, id, graph)) ?? null;
   }
+  if (BASE.test(id)) return 'gpu';
+  if (/\/src\/(bytes|errors)\.ts$/.test(id)) return 'errors';
   const [, ...names] = WHOLE.exec(id) ?? IN_PARTS.exec(id) ?? OF_METHODS.exec(id) ?? PACKAGES.exec(id) ?? [];
   return names.find(Boolean)?.replaceAll(/[/_]/g, '-') ?? null;
 }

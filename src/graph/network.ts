@@ -29,6 +29,7 @@ import {
 import { declareParameter, type Parameter, type ParameterSpec, rowTensors } from '../layers/index.ts';
 import { normal, STREAMS, uniform01 } from '../numerics/random.ts';
 import { packSigns, unpackSigns } from '../ops/dense.ts';
+import { deriveRows } from '../ops/rows.ts';
 import { assertKnownOptions, assertPresent, unknownName } from '../options.ts';
 import type { Model, ModelInput } from './model.ts';
 import { recordPass } from './record.ts';
@@ -247,8 +248,6 @@ export class Network extends Owner {
   /** @param latents the latent weights of each binary parameter */
   async #derive(latents: ReadonlyMap<Parameter, Tensor>): Promise<void> {
     if (latents.size === 0) return;
-    const hasRows = [...latents.keys()].some(({ spec }) => spec.quantizer?.row !== undefined);
-    const rows = hasRows ? await import('../ops/rows.ts') : undefined;
     const packing = await runOnce(this.gpu, 'pack weights', (builder) => {
       for (const [parameter, latent] of latents) {
         const { name, packed, spec } = parameter;
@@ -257,7 +256,7 @@ export class Network extends Owner {
         if (rule?.hasArgument !== true) packSigns(builder, latent, { out: packed });
         if (rule === undefined) continue;
         const derived = rowTensors(parameter, (ending) => this.parameters.get(`${name}${ending}`));
-        rows?.deriveRows(builder, {
+        deriveRows(builder, {
           latent,
           rule,
           packed: rule.hasArgument ? packed : undefined,
