@@ -1,12 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { OptionError, ShapeError } from '../src/errors.ts';
-import { ProgramBuilder, runOnce, type Tensor } from '../src/gpu/index.ts';
+import { ProgramBuilder, runOnce } from '../src/gpu/index.ts';
 import { pcg4d } from '../src/numerics/random.ts';
 import {
   advanceState,
   decodeTrainState,
   encodeTrainState,
+  type Gathered,
   type GatherOptions,
   gatherBatch,
   STATE_WORDS,
@@ -63,7 +64,7 @@ describe('batches', () => {
   ]) {
     test(title, async () => {
       using scratch = new Scratch(gpu());
-      const checks: { name: string; got: { x: Tensor; labels: Tensor }; spec: reference.GatherSpec }[] = [];
+      const checks: { name: string; got: Gathered; spec: reference.GatherSpec }[] = [];
       const b = new ProgramBuilder(gpu(), 'batches');
       cases.forEach((one, i) => {
         const { shape, batch, index, epoch, shuffle, augment } = one;
@@ -83,7 +84,7 @@ describe('batches', () => {
         );
         const options: GatherOptions = {
           images: scratch.tensor('images', shape, 'u8', images),
-          labels: scratch.tensor('labels', [count], 'u8', labels),
+          labels: scratch.tensor('labels', [count], 'u32', Uint32Array.from(labels)),
           state,
           batch,
           shuffle,
@@ -93,7 +94,7 @@ describe('batches', () => {
         };
         const got = gatherBatch(b, options);
         b.keep(got.x);
-        b.keep(got.labels);
+        b.keep(got.targets);
         const all = (values: number[]) => (channels > 4 ? new Array(channels).fill(values[0]) : values);
         const spec = {
           images,
@@ -114,11 +115,99 @@ describe('batches', () => {
       program.run();
       for (const { name, got, spec } of checks) {
         const expected = reference.gatherBatch(spec);
-        expectSame(await gpu().readWords(got.labels), expected.labels, `${name} labels`);
+        expectSame(await gpu().readWords(got.targets), expected.labels, `${name} labels`);
         expectSame(await gpu().readFloats(got.x), expected.x, `${name} x`);
       }
     });
   }
+
+  /** A window's slots hold the batches that come, in the order of their rows. */
+  test('reals, windows, weights, and targets that are bits or reals', async () => {
+    using scratch = new Scratch(gpu());
+    const [count, batch, slots, slot, length] = [23, 5, 2, 8, 3] as const;
+    const shapes = [[7], [6], [4, 5], [3, 4, 2]] as const;
+    const reals = (size: number, seed: number) =>
+      Float32Array.from({ length: size }, (_, i) => (pcg4d(seed, 5, i, 0)[0] % 4096) / 64 - 32);
+    const b = new ProgramBuilder(gpu(), 'batches of all kinds');
+    const checks: { got: Gathered; x: number[]; targets: number[]; weights: number[] }[] = [];
+    let seed = 0;
+    for (const shape of shapes) {
+      for (const dtype of ['u8', 'f32'] as const) {
+        for (const kind of ['u8', 'f32'] as const) {
+          for (const index of [0, 3, 4]) {
+            seed += 1;
+            const size = shape.reduce((product: number, extent) => product * extent, 1);
+            const all = {
+              images: dtype === 'u8' ? bytes(count * size, seed) : reals(count * size, seed),
+              labels:
+                kind === 'u8'
+                  ? bytes(count * length, seed + 1).map((byte) => byte & 1)
+                  : reals(count * length, seed + 1),
+              weights: reals(count, seed + 2),
+            };
+            const places = reference.batchSamples({ seed, epoch: 2, index, batch, shuffle: true }, count);
+            const inWindow = <T extends Uint8Array | Float32Array>(values: T, width: number) => {
+              const held = values.slice(0, 0).constructor as new (length: number) => T;
+              const window = new held(slots * slot * width);
+              places.forEach((sample, row) => {
+                if (sample === undefined) return;
+                const own = values.subarray(sample * width, (sample + 1) * width);
+                window.set(own as never, ((index % slots) * slot + row) * width);
+              });
+              return window;
+            };
+            const state = encodeTrainState({ seed, epoch: 2, batch: index });
+            for (const windowed of [false, true]) {
+              const n = windowed ? slots * slot : count;
+              const held = <T extends Uint8Array | Float32Array>(values: T, width: number) =>
+                windowed ? inWindow(values, width) : values;
+              const got = gatherBatch(b, {
+                images: scratch.tensor('images', [n, ...shape], dtype, held(all.images, size)),
+                labels: scratch.tensor('labels', [n, length], kind, held(all.labels, length)),
+                weights: scratch.tensor('weights', [n], 'f32', held(all.weights, 1)),
+                state: scratch.tensor('state', [STATE_WORDS], 'u32', state),
+                ...{ batch, shuffle: true, scale: [0.5], shift: [-2] },
+                window: windowed ? { samples: count, slots, slot } : undefined,
+              });
+              for (const tensor of [got.x, got.targets, got.weights])
+                if (tensor !== undefined) b.keep(tensor);
+              const rowsOf = (values: ArrayLike<number>, width: number, none: number, f = (v: number) => v) =>
+                places.flatMap((sample) =>
+                  Array.from({ length: width }, (_, i) =>
+                    sample === undefined ? none : f(values[sample * width + i] ?? 0),
+                  ),
+                );
+              checks.push({
+                got,
+                x: rowsOf(all.images, size, 0, (value) => value * 0.5 - 2),
+                targets:
+                  kind === 'f32'
+                    ? rowsOf(all.labels, length, Number.NaN)
+                    : places.map((sample) =>
+                        sample === undefined
+                          ? 2 ** length
+                          : [...all.labels.subarray(sample * length, (sample + 1) * length)].reduce(
+                              (word, value, c) => word + value * 2 ** c,
+                              0,
+                            ),
+                      ),
+                weights: rowsOf(all.weights, 1, Number.NaN),
+              });
+            }
+          }
+        }
+      }
+    }
+    using program = await b.compile();
+    program.run();
+    for (const { got, x, targets, weights } of checks) {
+      expect([...(await gpu().readFloats(got.x))]).toEqual(x);
+      const read =
+        got.targets.dtype === 'bits' ? gpu().readWords(got.targets) : gpu().readFloats(got.targets);
+      expect([...(await read)]).toEqual(targets);
+      if (got.weights !== undefined) expect([...(await gpu().readFloats(got.weights))]).toEqual(weights);
+    }
+  });
 
   test('an epoch of shuffled batches holds every sample once', () => {
     const seen = Array.from({ length: 8 }, (_, index) =>
@@ -159,17 +248,24 @@ describe('batches', () => {
     const b = new ProgramBuilder(gpu(), 'refused');
     const good: GatherOptions = {
       images: scratch.tensor('images', [2, 2, 2, 3], 'u8'),
-      labels: scratch.tensor('labels', [2], 'u8'),
+      labels: scratch.tensor('labels', [2], 'u32'),
       state: scratch.tensor('state', [STATE_WORDS], 'u32'),
       batch: 2,
       shuffle: false,
       scale: [1],
       shift: [0],
     };
-    expect(() => gatherBatch(b, { ...good, labels: scratch.tensor('short', [1], 'u8') })).toThrow(ShapeError);
-    expect(() => gatherBatch(b, { ...good, images: scratch.tensor('f', [2, 2, 2, 3], 'f32') })).toThrow(
+    expect(() => gatherBatch(b, { ...good, labels: scratch.tensor('short', [1], 'u32') })).toThrow(
       ShapeError,
     );
+    expect(() => gatherBatch(b, { ...good, labels: scratch.tensor('u8', [2], 'u8') })).toThrow(ShapeError);
+    expect(() => gatherBatch(b, { ...good, images: scratch.tensor('i', [2, 2, 2, 3], 'i32') })).toThrow(
+      ShapeError,
+    );
+    expect(() => gatherBatch(b, { ...good, weights: scratch.tensor('w', [3], 'f32') })).toThrow(ShapeError);
+    expect(() => gatherBatch(b, { ...good, window: { samples: 9, slots: 1, slot: 3 } })).toThrow(ShapeError);
+    const rows = { ...good, images: scratch.tensor('rows', [2, 12], 'u8') };
+    expect(() => gatherBatch(b, { ...rows, augment: { pad: 1, flip: true } })).toThrow(OptionError);
     expect(() => gatherBatch(b, { ...good, state: good.labels })).toThrow(ShapeError);
     expect(() => gatherBatch(b, { ...good, scale: [1, 2] })).toThrow(OptionError);
     expect(() => gatherBatch(b, { ...good, shift: [Number.NaN] })).toThrow(OptionError);

@@ -13,8 +13,8 @@ override SHIFT_1: f32;
 override SHIFT_2: f32;
 override SHIFT_3: f32;
 
-@group(0) @binding(0) var<storage, read> images: array<u32>; // u8 [samples, 4 * WORDS]
-@group(0) @binding(1) var<storage, read> rows: array<vec4u>; // [BATCH]: sample, ignored
+@group(0) @binding(0) var<storage, read> images: array<u32>; // u8 [places, 4 * WORDS]
+@group(0) @binding(1) var<storage, read> rows: array<vec4u>; // [BATCH]: place, ignored
 @group(0) @binding(2) var<storage, read_write> x: array<vec4f>; // [BATCH, WORDS]
 
 const NONE = 0xffffffffu;
@@ -25,12 +25,12 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   if (index >= BATCH * WORDS) {
     return;
   }
-  let sample = rows[index / WORDS].x;
-  if (sample == NONE) {
+  let place = rows[index / WORDS].x;
+  if (place == NONE) {
     x[index] = vec4f(0.0);
     return;
   }
-  let word = images[sample * WORDS + index % WORDS];
+  let word = images[place * WORDS + index % WORDS];
   let bytes = vec4f((vec4u(word) >> vec4u(0u, 8u, 16u, 24u)) & vec4u(0xffu));
   var scale = vec4f(SCALE_0, SCALE_1, SCALE_2, SCALE_3);
   var shift = vec4f(SHIFT_0, SHIFT_1, SHIFT_2, SHIFT_3);

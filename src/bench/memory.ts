@@ -35,17 +35,18 @@ export function keptActivations(gpu: Gpu, name: ModelName, batch: number): KeptA
     loss: squaredHinge(),
     fanScaledSteps: false,
     augment: undefined,
+    classWeights: undefined,
   });
   const builder = new ProgramBuilder(gpu, 'what is kept');
-  const { trainImages, trainLabels, state, network, metrics } = parts;
-  const { x, labels } = gatherBatch(builder, parts.gather(trainImages, trainLabels, state, true));
+  const { train, state, network, metrics } = parts;
+  const { x, targets } = gatherBatch(builder, parts.gather(train, state, true));
   const pass = recordForward(builder, model, network.parameters, x, { training: true, state });
   const forward = builder.dispatches;
   const logits = pass.output.tensor;
   const gradient = loss(builder, {
     loss: squaredHinge(),
     logits,
-    targets: labels,
+    targets,
     state,
     metrics: metrics.ring,
   });

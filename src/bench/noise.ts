@@ -1,5 +1,5 @@
 /** Data sets of noise with the shapes of the real ones: a step's speed doesn't depend on the pixels. */
-import type { Shape } from '../gpu/index.ts';
+import type { Dataset } from '../data/index.ts';
 import type { CheckedData } from '../train/index.ts';
 import type { ModelName } from '../zoo/index.ts';
 
@@ -7,11 +7,11 @@ import type { ModelName } from '../zoo/index.ts';
 export const BENCH_MODELS = ['mlp', 'cnn', 'binarynet'] as const satisfies readonly ModelName[];
 export type BenchModel = (typeof BENCH_MODELS)[number];
 
-export function imageOf(model: ModelName): Shape {
+export function imageOf(model: ModelName): Dataset['image'] {
   return model === 'binarynet' || model === 'cnv' ? [32, 32, 3] : [28, 28, 1];
 }
 
-export function noise(model: ModelName, batch: number, steps: number): CheckedData {
+export function noise(model: ModelName, batch: number, steps: number): CheckedData & Dataset {
   const image = imageOf(model);
   const split = (count: number) => ({
     images: Uint8Array.from(
@@ -21,11 +21,13 @@ export function noise(model: ModelName, batch: number, steps: number): CheckedDa
     labels: Uint8Array.from({ length: count }, (_, i) => i % 10),
     count,
   });
-  const channels = image[2] ?? 1;
+  const channels = image[2];
   return {
     name: 'noise',
     classes: '0123456789'.split(''),
     image,
+    targets: 'classes',
+    width: 1,
     train: split(batch * steps),
     test: split(batch),
     normalise: {
@@ -36,7 +38,7 @@ export function noise(model: ModelName, batch: number, steps: number): CheckedDa
 }
 
 /** The training images as reals. */
-export function normalised({ train, normalise }: CheckedData): Float32Array<ArrayBuffer> {
+export function normalised({ train, normalise }: Dataset): Float32Array<ArrayBuffer> {
   const { scale, shift } = normalise;
   return Float32Array.from(
     train.images,

@@ -11,3 +11,14 @@ export {
   parseIdx,
 } from './idx.ts';
 export { samplesOf, testAccuracy } from './samples.ts';
+export {
+  defineSource,
+  isStreamed,
+  type Labels,
+  type ResidentSource,
+  type SampleBatch,
+  type Source,
+  type StreamedSource,
+  sourceDigest,
+  streamed,
+} from './source.ts';

@@ -14,21 +14,32 @@ const NORMALISATION = [
   'SHIFT_3',
 ] as const;
 
-/** What each row of a batch holds: rows vec4u [BATCH] (sample, top, left, mirrored) and labels u32 [BATCH]. */
+/** What each row of a batch holds: rows vec4u [BATCH] (place, top, left, mirrored) and classes u32 [BATCH]. */
 export const batchRows = defineKernel({
   name: 'data/rows',
   source: shaders,
   bindings: { labels: 'read', state: 'read', rows: 'write', rowLabels: 'write' },
-  constants: ['SAMPLES', 'BATCH', 'SHUFFLE', 'HALF_BITS', 'PAD', 'AUGMENT', 'FLIP'],
+  constants: [
+    'SAMPLES',
+    'BATCH',
+    'SHUFFLE',
+    'HALF_BITS',
+    'PAD',
+    'AUGMENT',
+    'FLIP',
+    'SLOTS',
+    'SLOT',
+    'CLASSES',
+  ],
   workgroups: ({ BATCH }) => [Math.ceil(BATCH / 64), 1, 1],
 });
 
-/** Bytes to f32 [BATCH, HEIGHT, WIDTH, CHANNELS], any shape, with augmentation. */
+/** Bytes or reals to f32 [BATCH, HEIGHT, WIDTH, CHANNELS], any shape, with augmentation. */
 export const gather = defineKernel({
   name: 'data/gather',
   source: shaders,
   bindings: { images: 'read', rows: 'read', x: 'write' },
-  constants: ['BATCH', 'HEIGHT', 'WIDTH', 'CHANNELS', 'PAD', ...NORMALISATION],
+  constants: ['BATCH', 'HEIGHT', 'WIDTH', 'CHANNELS', 'PAD', 'REALS', ...NORMALISATION],
   workgroups: ({ BATCH, HEIGHT, WIDTH }) => linearWorkgroups(BATCH * HEIGHT * WIDTH, 64),
 });
 
@@ -39,6 +50,16 @@ export const gatherFlat = defineKernel({
   bindings: { images: 'read', rows: 'read', x: 'write' },
   constants: ['BATCH', 'WORDS', 'CHANNELS', ...NORMALISATION],
   workgroups: ({ BATCH, WORDS }) => linearWorkgroups(BATCH * WORDS, 64),
+});
+
+/** What belongs to samples: reals to f32 [BATCH, LENGTH], bytes to bits [BATCH, LENGTH + 1]. */
+export const pickTargets = defineKernel({
+  name: 'data/targets',
+  source: trainingShaders,
+  bindings: { values: 'read', rows: 'read', picked: 'write' },
+  constants: ['BATCH', 'LENGTH', 'BYTES'],
+  workgroups: ({ BATCH, LENGTH, BYTES }) =>
+    linearWorkgroups(BATCH * (BYTES === 1 ? Math.ceil((LENGTH + 1) / 32) : LENGTH), 64),
 });
 
 /** u8 [COUNT] to f32 [COUNT]. */

@@ -1,7 +1,7 @@
-/** Batches out of a data set that stays in GPU memory as bytes, and the state of a training run. */
+/** Batches out of a data set in GPU memory, whole or a window of it, and the state of a training run. */
 import { listed, OptionError, ShapeError } from '../errors.ts';
-import { describe, type ProgramBuilder, sizeOf, type Tensor } from '../gpu/index.ts';
-import { advance, batchRows, gather, gatherFlat, nonFinite } from '../kernels/data.ts';
+import { describe, type ProgramBuilder, type Shape, sizeOf, type Tensor } from '../gpu/index.ts';
+import { advance, batchRows, gather, gatherFlat, nonFinite, pickTargets } from '../kernels/data.ts';
 import { feistelHalfBits } from '../numerics/random.ts';
 import { affine } from './inference.ts';
 
@@ -75,53 +75,94 @@ export function advanceState(b: ProgramBuilder, state: Tensor): void {
 }
 
 export interface GatherOptions {
-  /** u8 [N, H, W, C]. */
+  /** u8 or f32 [N, ...shape of a sample]; of a window, [slots, slot, ...shape] as [slots × slot, ...shape]. */
   readonly images: Tensor;
-  /** u8 [N]. */
+  /** Classes: u32 [N]. Bits: u8 [N, outputs], 0 or 1. Reals: f32 [N, outputs]. */
   readonly labels: Tensor;
+  /** f32 [N]: weights of samples, where they have some. */
+  readonly weights?: Tensor | undefined;
   /** u32 [8]. */
   readonly state: Tensor;
   /** Rows of the batch. */
   readonly batch: number;
+  /**
+   * The tensors hold some batches of more samples: batch i lies at slot i modulo `slots`, its rows in their order. Each slot has
+   * `slot` places, `batch` at least.
+   */
+  readonly window?: { readonly samples: number; readonly slots: number; readonly slot: number } | undefined;
   /** Take the epoch's own random order; data order otherwise. */
   readonly shuffle: boolean;
-  /** One number for all channels, or one for each: byte v becomes v * scale + shift, in f32. Absent: 1 and 0. */
+  /** One number for all channels, or one for each: value v becomes v * scale + shift, in f32. Absent: 1 and 0. */
   readonly scale?: readonly number[];
   readonly shift?: readonly number[];
   /** Scale and shift as f32 [C], for more than four channels that differ. */
   readonly affine?: { readonly scale: Tensor; readonly shift: Tensor };
-  /** Pad by `pad` bytes 0 on each side, crop at random to the old size, then mirror half of the images. */
+  /** Of images [H, W, C]: pad by `pad` zeros on each side, crop at random to the old size, then mirror half of the images. */
   readonly augment?: { readonly pad: number; readonly flip: boolean };
+}
+
+/** One batch. */
+export interface Gathered {
+  /** f32 [B, ...shape of a sample]. */
+  readonly x: Tensor;
+  /**
+   * Classes: u32 [B]; reals: f32 [B, outputs]; rows without sample are 0xffffffff. Bits: [B, outputs + 1], where the last bit
+   * says that there is no sample.
+   */
+  readonly targets: Tensor;
+  /** f32 [B]. */
+  readonly weights: Tensor | undefined;
 }
 
 /**
  * Batch number `state.batch` of epoch `state.epoch`: sample `permute(seed, epoch, batch * B + row, N)` in each row
  * (see `src/numerics/random.ts`), or sample `batch * B + row` without shuffling. Rows past the end of the data are 0
- * and labelled 0xffffffff, which `loss` ignores.
- * @returns x f32 [B, H, W, C] and labels u32 [B]
+ * and have no target, which `loss` ignores.
  * @throws ShapeError, OptionError
  */
-export function gatherBatch(b: ProgramBuilder, options: GatherOptions): { x: Tensor; labels: Tensor } {
-  const { images, labels, state, batch, augment } = options;
+export function gatherBatch(b: ProgramBuilder, options: GatherOptions): Gathered {
+  const { images, labels, weights, state, batch, window, augment } = options;
   const where = 'gatherBatch';
   assertState(state, where);
-  const [samples = 0, height = 0, width = 0, channels = 0] = images.shape;
-  if (images.dtype !== 'u8' || images.shape.length !== 4) {
-    throw new ShapeError('Images are bytes in NHWC order.', {
+  const [places = 0, ...shape] = images.shape;
+  const samples = window?.samples ?? places;
+  const reals = images.dtype === 'f32';
+  if (!(reals || images.dtype === 'u8') || shape.length === 0) {
+    throw new ShapeError('Samples are bytes or reals, the channels last.', {
       given: `${images.label}: ${describe(images.shape, images.dtype)}`,
-      expected: '[N, H, W, C] u8',
+      expected: '[N, ..., C] u8 or f32',
       where,
     });
   }
-  if (labels.dtype !== 'u8' || labels.shape.length !== 1 || labels.shape[0] !== samples) {
-    throw new ShapeError('There is one label byte for every image.', {
+  const isClass = labels.dtype === 'u32';
+  const rank = isClass ? 1 : 2;
+  if (
+    !['u32', 'u8', 'f32'].includes(labels.dtype) ||
+    labels.shape.length !== rank ||
+    labels.shape[0] !== places
+  ) {
+    throw new ShapeError('There is one target for every sample.', {
       given: `${labels.label}: ${describe(labels.shape, labels.dtype)}`,
-      expected: `[${samples}] u8`,
+      expected: `[${places}] u32, [${places}, outputs] u8 or [${places}, outputs] f32`,
+      where,
+    });
+  }
+  if (weights !== undefined && (weights.dtype !== 'f32' || weights.shape.join() !== `${places}`)) {
+    throw new ShapeError('There is one weight for every sample.', {
+      given: `${weights.label}: ${describe(weights.shape, weights.dtype)}`,
+      expected: `[${places}] f32`,
       where,
     });
   }
   if (!Number.isInteger(batch) || batch < 1) {
     throw new OptionError('A batch has a positive number of rows.', { given: `batch = ${batch}`, where });
+  }
+  if (window !== undefined && (window.slot < batch || window.slots * window.slot !== places)) {
+    throw new ShapeError('A window holds whole batches.', {
+      given: `${places} places, ${window.slots} slots of ${window.slot}`,
+      expected: `slots of ${batch} places or more`,
+      where,
+    });
   }
   const pad = augment?.pad ?? 0;
   if (!Number.isInteger(pad) || pad < 0 || pad > 0x7fff) {
@@ -131,6 +172,15 @@ export function gatherBatch(b: ProgramBuilder, options: GatherOptions): { x: Ten
       where,
     });
   }
+  if (augment !== undefined && shape.length !== 3) {
+    throw new OptionError('What is cropped and mirrored are images.', {
+      given: `augment, and samples of ${describe(shape)}`,
+      expected: '[height, width, channels]',
+      where,
+      remedy: 'leave augment away',
+    });
+  }
+  const channels = shape.at(-1) ?? 1;
   const scales = channelValues('scale', options.scale, 1, channels, where);
   const shifts = channelValues('shift', options.shift, 0, channels, where);
   // What differs between more than four channels is done after the bytes became reals.
@@ -146,11 +196,12 @@ export function gatherBatch(b: ProgramBuilder, options: GatherOptions): { x: Ten
     ...channelConstants('SHIFT', late ? [0] : shifts),
   };
   const rows = b.transient('batch rows', [batch, 4], 'u32');
-  const rowLabels = b.transient('batch labels', [batch], 'u32');
-  const x = b.transient('batch', [batch, height, width, channels], 'f32');
+  const classes = b.transient('batch labels', [isClass ? batch : 1], 'u32');
+  const x = b.transient('batch', [batch, ...shape], 'f32');
   b.dispatch(
     batchRows,
-    { labels, state, rows, rowLabels },
+    // What isn't there is bound to something that is only read.
+    { labels: isClass ? labels : state, state, rows, rowLabels: classes },
     {
       SAMPLES: samples,
       BATCH: batch,
@@ -159,25 +210,50 @@ export function gatherBatch(b: ProgramBuilder, options: GatherOptions): { x: Ten
       PAD: pad,
       AUGMENT: augment === undefined ? 0 : 1,
       FLIP: augment?.flip ? 1 : 0,
+      SLOTS: window?.slots ?? 0,
+      SLOT: window?.slot ?? 0,
+      CLASSES: isClass ? 1 : 0,
     },
   );
-  const bytes = sizeOf([height, width, channels]);
-  const periodic = channels <= 4 || late || (scales.length === 1 && shifts.length === 1);
-  if (augment === undefined && bytes % 4 === 0 && periodic) {
+  const size = sizeOf(shape);
+  const alike = late || (scales.length === 1 && shifts.length === 1);
+  if (augment === undefined && !reals && size % 4 === 0 && (channels <= 4 || alike)) {
     b.dispatch(
       gatherFlat,
       { images, rows, x },
-      { BATCH: batch, WORDS: bytes / 4, CHANNELS: channels, ...normalisation },
+      { BATCH: batch, WORDS: size / 4, CHANNELS: channels, ...normalisation },
     );
   } else {
+    const [height = 1, width = 1] = shape.length === 3 ? shape : [1, size / channels];
+    // Where all channels are alike, each is a pixel of its own, and has an invocation.
+    const grid =
+      augment === undefined && alike
+        ? { HEIGHT: 1, WIDTH: size, CHANNELS: 1 }
+        : { HEIGHT: height, WIDTH: width, CHANNELS: channels };
     b.dispatch(
       gather,
       { images, rows, x },
-      { BATCH: batch, HEIGHT: height, WIDTH: width, CHANNELS: channels, PAD: pad, ...normalisation },
+      { BATCH: batch, ...grid, PAD: pad, REALS: reals ? 1 : 0, ...normalisation },
     );
   }
-  if (!late || options.affine === undefined) return { x, labels: rowLabels };
-  return { x: affine(b, x, options.affine), labels: rowLabels };
+  const pick = (label: string, values: Tensor, length: number, shape: Shape) => {
+    const isByte = values.dtype === 'u8';
+    const picked = b.transient(label, shape, isByte ? 'bits' : 'f32');
+    b.dispatch(
+      pickTargets,
+      { values, rows, picked },
+      { BATCH: batch, LENGTH: length, BYTES: isByte ? 1 : 0 },
+    );
+    return picked;
+  };
+  const outputs = labels.shape[1] ?? 1;
+  return {
+    x: late && options.affine !== undefined ? affine(b, x, options.affine) : x,
+    targets: isClass
+      ? classes
+      : pick('batch targets', labels, outputs, [batch, labels.dtype === 'u8' ? outputs + 1 : outputs]),
+    weights: weights === undefined ? undefined : pick('batch weights', weights, 1, [batch]),
+  };
 }
 
 /**

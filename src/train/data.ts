@@ -1,57 +1,60 @@
-/** What trains: labelled images as bytes, checked before anything is made of them. */
+/** What trains: samples with targets, checked before anything is made of them. */
+import { isStreamed, type ResidentSource, type Source } from '../data/index.ts';
 import { OptionError, ShapeError } from '../errors.ts';
 import { describe, type Shape, sizeOf } from '../gpu/index.ts';
+import type { TargetKind } from '../methods/index.ts';
 import { channelValues } from '../ops/data.ts';
 import { assertKnownOptions, assertPresent, namesOf } from '../options.ts';
 
-/** Images and labels as bytes. */
-export interface TrainingSplit {
-  /** u8 [count, height, width, channels]. */
-  readonly images: Uint8Array;
-  /** u8 [count]. */
-  readonly labels: Uint8Array;
-  readonly count: number;
-}
-
 export interface TrainingData {
   readonly name: string;
+  /** Names of the classes; of the outputs, where targets are bits or reals. */
   readonly classes: readonly string[];
-  /** [height, width, channels] of an image. */
+  /** Extents of a sample: [height, width, channels] of an image, [features] of a row of a table, [steps, channels]. */
   readonly image: Shape;
-  readonly train: TrainingSplit;
-  /** Absent, or without images: nothing is evaluated. */
-  readonly test?: TrainingSplit;
+  /** What the outputs should be. Default `classes`. */
+  readonly targets?: TargetKind;
+  readonly train: Source;
+  /** Absent, or without samples: nothing is evaluated. */
+  readonly test?: Source;
   /**
-   * A pixel is byte·scale[c] + shift[c]: one number for all channels, or one for each. Absent, a pixel is its byte.
+   * A value is v·scale[c] + shift[c] of the byte or real v: one number for all channels, or one for each. Absent, it is v.
    */
   readonly normalise?: { readonly scale?: readonly number[]; readonly shift?: readonly number[] };
 }
 
 /** A data set that can train. */
 export interface CheckedData extends TrainingData {
+  readonly targets: TargetKind;
+  /** Numbers of a target: 1 of a class. */
+  readonly width: number;
   readonly normalise: { readonly scale: readonly number[]; readonly shift: readonly number[] };
 }
 
-/** Labels are bytes. */
-const MOST_CLASSES = 256;
+/** Labels are words, and a page can't name more. */
+const MOST_CLASSES = 2 ** 20;
 
 const DATA = namesOf<TrainingData>({
   name: true,
   classes: true,
   image: true,
+  targets: true,
   train: true,
   test: true,
   normalise: true,
 });
+const OPTIONAL = ['targets', 'test', 'normalise'];
+const TARGETS: readonly string[] = ['classes', 'bits', 'reals'] satisfies TargetKind[];
 
 /**
- * @throws OptionError or ShapeError unless splits are as long as they say, labels are classes, and pixels are finite
+ * @param outputs of the model: one output tells two classes apart, so that these are one bit then
+ * @throws OptionError or ShapeError unless sources are as long as they say, targets are possible, and reals are finite
  */
-export function checkData(data: TrainingData): CheckedData {
+export function checkData(data: TrainingData, outputs?: number): CheckedData {
   const where = 'Trainer.create';
   assertPresent(data, 'the data set', where);
-  const { name, classes, image, train, test } = data;
-  const lacking = DATA.filter((part) => !['test', 'normalise'].includes(part) && !(part in data));
+  const { name, classes, image, train, test, targets = 'classes' } = data;
+  const lacking = DATA.filter((part) => !OPTIONAL.includes(part) && !(part in data));
   if (lacking.length > 0) {
     throw new OptionError('The data set lacks something.', {
       given: Object.keys(data).join(', '),
@@ -59,29 +62,41 @@ export function checkData(data: TrainingData): CheckedData {
       where,
     });
   }
+  if (!TARGETS.includes(targets)) {
+    throw new OptionError('There are no such targets.', {
+      given: String(targets),
+      expected: TARGETS.join(', '),
+      where: name,
+    });
+  }
   if (!Array.isArray(classes) || classes.length === 0 || classes.length > MOST_CLASSES) {
     throw new OptionError('The classes of a data set are a list of names.', {
       given: Array.isArray(classes) ? `${classes.length} classes` : String(classes),
-      expected: `1 to ${MOST_CLASSES} names, since labels are bytes`,
+      expected: `1 to ${MOST_CLASSES} names`,
       where: name,
     });
   }
-  if (!Array.isArray(image) || image.length !== 3 || !image.every((n) => Number.isSafeInteger(n) && n > 0)) {
-    throw new ShapeError('The images of a data set have three extents.', {
+  if (!Array.isArray(image) || image.length < 1 || !image.every((n) => Number.isSafeInteger(n) && n > 0)) {
+    throw new ShapeError('The samples of a data set have extents.', {
       given: String(image),
-      expected: '[height, width, channels]',
+      expected: '[height, width, channels] of images, [features] of rows, or another list of whole numbers',
       where: name,
     });
   }
-  assertSplit(train, image, classes.length, `${name}, train`);
+  const width = targets === 'classes' ? 1 : classes.length;
+  const layout = { image, targets, classes: classes.length, width };
+  assertSource(train, layout, `${name}, train`);
   if (train.count < 1)
-    throw new OptionError('There is nothing to train on.', { given: 'no images', where: name });
-  if (test !== undefined) assertSplit(test, image, classes.length, `${name}, test`);
-  const channels = image[2] ?? 1;
+    throw new OptionError('There is nothing to train on.', { given: 'no samples', where: name });
+  if (test !== undefined) assertSource(test, layout, `${name}, test`);
+  const channels = image.at(-1) ?? 1;
   const { normalise = {} } = data;
   assertKnownOptions(normalise, ['scale', 'shift'], `${name}, normalise`);
+  const isBit = targets === 'classes' && classes.length === 2 && outputs === 1;
   return {
     ...data,
+    targets: isBit ? 'bits' : targets,
+    width,
     normalise: {
       scale: channelValues('scale', normalise.scale, 1, channels, name),
       shift: channelValues('shift', normalise.shift, 0, channels, name),
@@ -89,39 +104,125 @@ export function checkData(data: TrainingData): CheckedData {
   };
 }
 
-function assertSplit(
-  { images, labels, count }: TrainingSplit,
-  image: Shape,
-  classes: number,
+interface Layout {
+  readonly image: Shape;
+  readonly targets: TargetKind;
+  readonly classes: number;
+  readonly width: number;
+}
+
+function assertSource(source: Source, layout: Layout, where: string): void {
+  if (isStreamed(source)) {
+    if (typeof source.read === 'function') return;
+    throw new OptionError('A stream reads its samples.', {
+      given: `read: ${typeof source.read}`,
+      expected: 'what defineSource gives',
+      where,
+    });
+  }
+  assertResident(source, layout, where);
+}
+
+const ARRAYS: Readonly<Record<TargetKind, readonly string[]>> = {
+  classes: ['Uint8Array', 'Uint16Array', 'Uint32Array'],
+  bits: ['Uint8Array'],
+  reals: ['Float32Array'],
+};
+
+function assertResident(
+  source: ResidentSource,
+  { image, targets, classes, width }: Layout,
   where: string,
 ): void {
-  const bytes = count * sizeOf(image);
-  for (const [what, array, length] of [
-    ['images', images, bytes],
-    ['labels', labels, count],
-  ] as const) {
-    if (!(array instanceof Uint8Array)) {
-      throw new OptionError(`The ${what} of a data set are bytes.`, {
-        given: Object.prototype.toString.call(array).slice(8, -1),
-        expected: 'a Uint8Array',
+  const { images, labels, weights, count } = source;
+  const parts: readonly (readonly [
+    string,
+    ResidentSource['images' | 'labels'],
+    readonly string[],
+    number,
+    string,
+  ])[] = [
+    ['images', images, ['Uint8Array', 'Float32Array'], sizeOf(image), describe(image)],
+    ['labels', labels, ARRAYS[targets], width, width === 1 ? 'one each' : `${width} each`],
+    ...(weights === undefined ? [] : [['weights', weights, ['Float32Array'], 1, 'one each'] as const]),
+  ];
+  for (const [what, array, kinds, size, each] of parts) {
+    const given = Object.prototype.toString.call(array).slice(8, -1);
+    if (!kinds.includes(given)) {
+      throw new OptionError(`The ${what} of a data set are an array of numbers.`, {
+        given,
+        expected: `a ${kinds.join(' or a ')}`,
         where,
-        remedy: `Uint8Array.from(${what}), where they are whole numbers from 0 to 255`,
+        remedy: `${kinds[0]}.from(${what})`,
       });
     }
-    if (array.length !== length) {
+    if (array.length !== count * size) {
       throw new ShapeError(`The ${what} of a data set are not as many as it says.`, {
-        given: `${array.length} bytes`,
-        expected: `${length}: ${count} ${what === 'images' ? `times ${describe(image)}` : 'of one byte'}`,
+        given: `${array.length} ${array instanceof Uint8Array ? 'bytes' : 'numbers'}`,
+        expected: `${count * size}: ${count} times ${each}`,
         where,
       });
     }
   }
-  const wrong = labels.findIndex((label) => label >= classes);
-  if (wrong < 0) return;
-  throw new OptionError('A label of the data set is no class.', {
-    given: `${labels[wrong]} for image ${wrong}`,
-    expected: `0 to ${classes - 1}, indices into the ${classes} classes`,
+  assertNumbers('image', images, sizeOf(image), where);
+  if (weights !== undefined) assertNumbers('weight', weights, 1, where);
+  assertTargets(labels, targets, targets === 'classes' ? classes : width, where);
+}
+
+/**
+ * @param size numbers of a sample
+ * @param samples their numbers, where they are not in order
+ * @throws OptionError for a number that is not finite, naming sample and place
+ */
+export function assertNumbers(
+  what: string,
+  values: ArrayLike<number>,
+  size: number,
+  where: string,
+  samples?: Uint32Array,
+): void {
+  if (!(values instanceof Float32Array)) return;
+  const bad = values.findIndex((value) => !Number.isFinite(value));
+  if (bad < 0) return;
+  const row = Math.floor(bad / size);
+  throw new OptionError('A number of the data set is not finite.', {
+    given: `${values[bad]} in the ${what} of sample ${samples?.[row] ?? row}, place ${bad % size}`,
     where,
-    remedy: 'count labels from 0, and name all the classes',
+    remedy: 'leave such samples out, or put a number in its place',
   });
+}
+
+/**
+ * @param classes or, of bits and reals, numbers of a target
+ * @throws OptionError for a target that is none, naming the sample
+ */
+export function assertTargets(
+  labels: ArrayLike<number>,
+  targets: TargetKind,
+  classes: number,
+  where: string,
+  samples?: Uint32Array,
+): void {
+  if (targets === 'reals') {
+    assertNumbers('target', labels, classes, where, samples);
+    return;
+  }
+  const [most, width] = targets === 'classes' ? [classes, 1] : [2, classes];
+  for (let i = 0; i < labels.length; i++) {
+    if ((labels[i] ?? 0) < most) continue;
+    const row = Math.floor(i / width);
+    throw new OptionError(
+      targets === 'classes' ? 'A label of the data set is no class.' : 'A target of the data set is no bit.',
+      {
+        given: `${labels[i]} for sample ${samples?.[row] ?? row}`,
+        expected:
+          targets === 'classes' ? `0 to ${classes - 1}, indices into the ${classes} classes` : '0 or 1',
+        where,
+        remedy:
+          targets === 'classes'
+            ? 'count labels from 0, and name all the classes'
+            : 'write 1 for what holds, else 0',
+      },
+    );
+  }
 }

@@ -22,7 +22,8 @@ export async function diagnose(run: Run, step: number): Promise<NonFiniteError> 
  * One forward pass in the memory of the training, which looks at each value as soon as it is there: nothing is kept, so that
  * it needs no more than a step, and a word for each parameter and layer.
  */
-async function culpritOf({ gpu, network, parts, options }: Run): Promise<string> {
+async function culpritOf(run: Run): Promise<string> {
+  const { gpu, network, parts, options } = run;
   const { model, parameters, arena } = network;
   const looked = [...parameters.values()].map(({ name, value }) => ({ name: `parameter ${name}`, value }));
   const names = looked.map(({ name }) => name);
@@ -30,8 +31,8 @@ async function culpritOf({ gpu, network, parts, options }: Run): Promise<string>
   try {
     const builder = new ProgramBuilder(gpu, 'diagnosis');
     for (const [place, { value }] of looked.entries()) markNonFinite(builder, value, found, place);
-    const { trainImages, trainLabels, state } = parts;
-    const { x } = gatherBatch(builder, parts.gather(trainImages, trainLabels, state, true));
+    const { train, state } = parts;
+    const { x } = gatherBatch(builder, parts.gather(train, state, true));
     recordForward(builder, model, parameters, x, {
       training: true,
       state,
@@ -43,7 +44,11 @@ async function culpritOf({ gpu, network, parts, options }: Run): Promise<string>
     });
     const program = await builder.compile({ arena });
     try {
-      await gpu.scoped('diagnosis', () => program.run());
+      const write = await run.samplesAhead(0, 1);
+      await gpu.scoped('diagnosis', () => {
+        write?.(gpu);
+        program.run();
+      });
       const place = (await gpu.readWords(found)).indexOf(1);
       return names[place] ?? `the loss (${options.loss.name})`;
     } finally {

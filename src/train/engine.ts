@@ -3,7 +3,6 @@ export { checkpointOf, restore } from './checkpoint.ts';
 export { checkData } from './data.ts';
 export { evaluate } from './evaluate.ts';
 export { account, fitRun } from './fit.ts';
-export { MAX_GROUP } from './metrics.ts';
 export { assertFits, initialWeights, resolveOptions } from './options.ts';
 export { Run } from './run.ts';
 export {

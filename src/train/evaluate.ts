@@ -1,7 +1,6 @@
 /** Loss and accuracy on the test split. */
 import { OptionError } from '../errors.ts';
 import { encodeTrainState } from '../ops/data.ts';
-import { MAX_GROUP } from './metrics.ts';
 import type { Evaluation } from './progress.ts';
 import type { Run } from './run.ts';
 
@@ -35,8 +34,8 @@ export async function evaluate(run: Run): Promise<Evaluation> {
   });
   let loss = 0;
   let correct = 0;
-  for (let done = 0; done < batches; done += MAX_GROUP) {
-    for (const step of await run.submitTest(test, first + done, Math.min(MAX_GROUP, batches - done))) {
+  for (let done = 0; done < batches; done += run.mostTests) {
+    for (const step of await run.submitTest(test, first, done, Math.min(run.mostTests, batches - done))) {
       loss += step.loss * step.count;
       correct += step.correct;
     }

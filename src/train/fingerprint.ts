@@ -2,34 +2,13 @@
  * What a checkpoint says of the training that it comes from, so that it isn't taken for another's: options as they are, and
  * digests of what is too large to be kept. They tell mistakes apart, not forgeries.
  */
+import { sourceDigest } from '../data/index.ts';
 import type { Model } from '../graph/index.ts';
-import type { CheckedData, TrainingSplit } from './data.ts';
-
-/** 32 bits of some words after some others: MurmurHash3's rounds (Appleby 2011). */
-function mixed(hash: number, word: number): number {
-  let k = Math.imul(word, 0xcc9e2d51);
-  k = Math.imul((k << 15) | (k >>> 17), 0x1b873593);
-  const h = hash ^ k;
-  return (Math.imul((h << 13) | (h >>> 19), 5) + 0xe6546b64) | 0;
-}
-
-/** 16 hexadecimal digits that follow from bytes and their number. */
-function digest(bytes: Uint8Array): string {
-  const words = bytes.length >> 2;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  // Two of them, since 32 bits are few.
-  let [a, b] = [bytes.length | 0, 0x9e3779b9 | 0];
-  for (let i = 0; i < words; i++) {
-    const word = view.getInt32(4 * i, true);
-    a = mixed(a, word);
-    b = mixed(b, word ^ a);
-  }
-  for (const byte of bytes.subarray(4 * words)) [a, b] = [mixed(a, byte), mixed(b, byte ^ a)];
-  return [a, b].map((half) => (half >>> 0).toString(16).padStart(8, '0')).join('');
-}
+import { digestOfBytes } from '../numerics/digest.ts';
+import type { CheckedData } from './data.ts';
 
 function digestOf(text: string): string {
-  return digest(new TextEncoder().encode(text));
+  return digestOfBytes(new TextEncoder().encode(text));
 }
 
 /** JSON whose names are in order, so that equal objects have equal texts; functions are what they are called. */
@@ -54,19 +33,11 @@ export function modelDigest({ inputShape, layers }: Model): string {
   return digestOf(canonical({ inputShape, described }));
 }
 
-/** Data sets whose digest is known already: a data set is read once, however many trainings it has. */
-const known = new WeakMap<Uint8Array, string>();
-
-/** Follows from the images and labels that train, and how they are normalised. */
-export function dataDigest({ classes, image, train, normalise }: CheckedData): string {
-  return digestOf(canonical({ classes, image, normalise, train: splitDigest(train) }));
-}
-
-function splitDigest({ images, labels }: TrainingSplit): string {
-  const before = known.get(images);
-  const own = before ?? digest(images);
-  known.set(images, own);
-  return own + digest(labels);
+/** Follows from the samples and targets that train, and how they are normalised. */
+export function dataDigest({ classes, image, train, normalise, targets }: CheckedData): string {
+  // Classes are what data sets of version 0.1 had.
+  const kind = targets === 'classes' ? {} : { targets };
+  return digestOf(canonical({ classes, image, normalise, ...kind, train: sourceDigest(train) }));
 }
 
 /** The most steps whose numbers are looked at. */

@@ -123,9 +123,9 @@ async function fitEpoch(
       const untilSave = saveEvery - (submitted % saveEvery);
       const untilTap = tapEvery - ((start + submitted) % tapEvery);
       const untilCall = untilHook(own, start + submitted);
-      const steps = Math.min(grouping.size, batches - submitted, untilSave, untilTap, untilCall);
+      const steps = Math.min(grouping.size, run.most, batches - submitted, untilSave, untilTap, untilCall);
       const ahead = start + submitted - run.progress.step;
-      const { metrics, tapped } = run.submit(steps, ahead, steps === untilTap ? tap : undefined);
+      const { metrics, tapped } = await run.submit(steps, ahead, steps === untilTap ? tap : undefined);
       waiting.push({ steps, metrics, submitted: performance.now() });
       if (tapped !== undefined) taps.push(tapped);
       submitted += steps;

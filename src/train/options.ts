@@ -1,5 +1,6 @@
 /** The options of a training: their defaults, and what fits the model and the data. */
-import { OptionError, ShapeError } from '../errors.ts';
+import { isStreamed } from '../data/index.ts';
+import { listed, OptionError, ShapeError } from '../errors.ts';
 import { describe } from '../gpu/index.ts';
 import { initialValues, type Model, type Network } from '../graph/index.ts';
 import {
@@ -42,6 +43,11 @@ export interface TrainerOptions {
   readonly seed?: number;
   /** Scale the steps of binary weights by 1/√(1.5/(fanIn + fanOut)) (Courbariaux et al. 2016). Default false. */
   readonly fanScaledSteps?: boolean;
+  /**
+   * What the loss and the gradient of samples of each class are multiplied by: a number for each class, or `balanced`, which
+   * is samples / (classes × samples of the class). Default: 1.
+   */
+  readonly classWeights?: readonly number[] | 'balanced';
   /** Random crops after zero-padding by `pad` pixels, and mirror images. Default: none. */
   readonly augment?: { readonly pad: number; readonly flip: boolean };
   /** Refuse a plan that needs more GPU memory than this, before anything is allocated. */
@@ -59,6 +65,7 @@ const OPTIONS = namesOf<TrainerOptions>({
   loss: true,
   seed: true,
   fanScaledSteps: true,
+  classWeights: true,
   augment: true,
   maxBytes: true,
 });
@@ -94,6 +101,7 @@ export function resolveOptions(given: TrainerOptions, data: CheckedData): Resolv
     seed: given.seed ?? 1,
     fanScaledSteps: given.fanScaledSteps ?? false,
     augment: given.augment,
+    classWeights: resolveClassWeights(given.classWeights, data),
   };
   const counts = { batch: options.batch, epochs: options.epochs };
   for (const [name, value] of Object.entries(counts)) {
@@ -116,21 +124,68 @@ export function resolveOptions(given: TrainerOptions, data: CheckedData): Resolv
   return options;
 }
 
-/** @throws ShapeError unless the model takes the images of the data set, and tells its classes apart */
+/** A number for each class. @throws OptionError for what is none */
+function resolveClassWeights(
+  given: TrainerOptions['classWeights'],
+  { targets, classes, width, train, name }: CheckedData,
+): readonly number[] | undefined {
+  if (given === undefined) return undefined;
+  const refused = (what: string, details: { given: string; expected?: string; remedy?: string }) =>
+    new OptionError(what, { ...details, where: 'Trainer.create: classWeights' });
+  // Two classes of one output are bits.
+  if (targets === 'reals' || width !== 1) {
+    throw refused('Only classes are weighed by class.', {
+      given: `${name}, whose targets are ${targets}`,
+      remedy: 'give weights of samples: train.weights',
+    });
+  }
+  if (given === 'balanced') {
+    if (isStreamed(train)) {
+      throw refused('How many samples a class has is not known of a stream.', {
+        given: 'balanced',
+        remedy: 'give a number for each class',
+      });
+    }
+    const counts = new Array<number>(classes.length).fill(0);
+    for (const label of train.labels) counts[label] = (counts[label] ?? 0) + 1;
+    return counts.map((count) => (count === 0 ? 0 : train.count / (classes.length * count)));
+  }
+  if (
+    Array.isArray(given) &&
+    given.length === classes.length &&
+    given.every((w) => Number.isFinite(w) && w >= 0)
+  )
+    return given;
+  throw refused('Classes are weighed by numbers that are not negative.', {
+    given: Array.isArray(given) ? `[${listed(given)}]` : String(given),
+    expected: `${classes.length} numbers, or balanced`,
+  });
+}
+
+/**
+ * @throws ShapeError unless the model takes the samples of the data set, and has an output for each class, number or bit. One
+ *   output tells two classes apart
+ */
 export function assertFits(model: Model, data: CheckedData): void {
-  const [classes] = model.outputShape;
+  const [outputs = 0] = model.outputShape;
   if (JSON.stringify(model.inputShape) !== JSON.stringify(data.image)) {
-    throw new ShapeError("The data set's images don't fit the model.", {
+    throw new ShapeError("The data set's samples don't fit the model.", {
       given: `${describe(data.image)} (${data.name})`,
       expected: `${describe(model.inputShape)} (${model.name})`,
     });
   }
-  if (model.outputShape.length !== 1 || (classes ?? 0) < data.classes.length) {
-    throw new ShapeError("The model's output doesn't fit the data set's classes.", {
-      given: describe(model.outputShape),
-      expected: `[${data.classes.length}] or more`,
-      where: model.layers.at(-1)?.name,
-    });
+  const isClass = data.targets === 'classes';
+  const named = isClass ? data.classes.length : data.width;
+  const fits = isClass ? outputs >= named : outputs === named;
+  if (model.outputShape.length !== 1 || !fits) {
+    throw new ShapeError(
+      `The model's output doesn't fit the data set's ${isClass ? 'classes' : 'targets'}.`,
+      {
+        given: describe(model.outputShape),
+        expected: `[${named}]${isClass ? ' or more' : ''}`,
+        where: model.layers.at(-1)?.name,
+      },
+    );
   }
 }
 

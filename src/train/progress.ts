@@ -21,8 +21,8 @@ export interface Trained {
   /** Latent weights where they are binary. */
   readonly values: ReadonlyMap<string, Float32Array<ArrayBuffer>>;
   readonly classes: readonly string[];
-  /** How the network takes bytes: a pixel is byte·scale[c] + shift[c]. */
-  readonly pixels: { readonly scale: readonly number[]; readonly shift: readonly number[] };
+  /** How the network takes bytes: a pixel is byte·scale[c] + shift[c]. Absent where it was trained with reals. */
+  readonly pixels: { readonly scale: readonly number[]; readonly shift: readonly number[] } | undefined;
 }
 
 /** Where a training is; plain JSON. */

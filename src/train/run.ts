@@ -11,8 +11,9 @@ import type { Network } from '../graph/index.ts';
 import { type RatedTime, scheduledAt } from '../methods/index.ts';
 import { decodeTrainState, encodeTrainState } from '../ops/data.ts';
 import type { CheckedData } from './data.ts';
+import { type Feed, feedsOf } from './feed.ts';
 import { dataDigest, modelDigest, scheduleDigest } from './fingerprint.ts';
-import { type MetricsCopy, RING, type StepMetrics } from './metrics.ts';
+import { MAX_GROUP, type MetricsCopy, RING, type StepMetrics } from './metrics.ts';
 import type { ResolvedOptions } from './options.ts';
 import { type CheckpointTensor, freshProgress, type Progress, progressAfter } from './progress.ts';
 import { batchesOf, disposeParts, type Parts, recordTrainStep } from './step.ts';
@@ -50,6 +51,8 @@ export class Run {
   readonly test: Program | undefined;
   /** Steps of one epoch. */
   readonly batches: number;
+  /** Where the samples of streams come from. */
+  readonly #feeds: { readonly train: Feed | undefined; readonly test: Feed | undefined };
   /** One training step of all parameters. */
   readonly #whole: Program;
   /** One without those that are frozen, where some are. */
@@ -82,6 +85,7 @@ export class Run {
     this.#whole = train;
     this.test = test;
     this.batches = batchesOf(data, options.batch);
+    this.#feeds = feedsOf(parts, options, data, this.batches);
     this.#digests = {
       model: modelDigest(this.network.model),
       data: dataDigest(data),
@@ -113,6 +117,7 @@ export class Run {
       augment,
       learningRate,
       epochs,
+      classWeights,
     } = this.options;
     return {
       model: this.network.model.name,
@@ -132,6 +137,7 @@ export class Run {
       ...(penalty === undefined ? {} : { penalty: penalty.toJSON() }),
       loss: loss.toJSON(),
       fanScaledSteps,
+      ...(classWeights === undefined ? {} : { classWeights }),
       augment: augment ?? null,
       learningRate: typeof learningRate === 'function' ? 'function' : learningRate,
       scheduleDigest: this.#digests.schedule,
@@ -194,14 +200,41 @@ export class Run {
     this.#onGpu = this.#progress;
   }
 
-  /** Submits training steps, with a tap where one is due after them; `begin` came before. */
-  submit(steps: number, ahead = 0, tap?: StepTap): Submitted {
-    return this.#submit(this.train, this.#progress.step + ahead, steps, true, tap);
+  /** The most steps that can be submitted at once. */
+  get most(): number {
+    return this.#feeds.train?.most ?? MAX_GROUP;
+  }
+
+  /** The most batches of the test split that can be submitted at once. */
+  get mostTests(): number {
+    return this.#feeds.test?.most ?? MAX_GROUP;
+  }
+
+  /**
+   * Waits for the samples of steps, where they are a stream's.
+   * @param ahead steps that were submitted and not counted yet
+   * @returns what hands them to the GPU
+   */
+  async samplesAhead(ahead: number, steps: number): Promise<((gpu: Gpu) => void) | undefined> {
+    const { epoch, batch } = this.#progress;
+    return this.#feeds.train?.take(epoch * this.batches + batch + ahead, steps);
+  }
+
+  /**
+   * Submits training steps, with a tap where one is due after them; `begin` came before.
+   * @param ahead steps that were submitted and not counted yet
+   * @throws DataUnavailableError where a stream can't be read; nothing was submitted then
+   */
+  async submit(steps: number, ahead = 0, tap?: StepTap): Promise<Submitted> {
+    const write = await this.samplesAhead(ahead, steps);
+    return this.#submit(this.train, this.#progress.step + ahead, steps, true, tap, write);
   }
 
   /** Runs one training step with a timestamp around every dispatch. @returns nothing where there are no timestamps */
   async profile(): Promise<{ timings: DispatchTiming[]; latest: StepMetrics[] } | undefined> {
     const { counters } = this.gpu;
+    const write = await this.samplesAhead(0, 1);
+    await this.gpu.scoped('the samples of a step', () => write?.(this.gpu));
     const { submits } = counters;
     try {
       const timings = await profile(this.train);
@@ -216,9 +249,13 @@ export class Run {
     }
   }
 
-  /** Submits batches of the test split, whose rows of metrics are those of the steps from `first` on. */
-  submitTest(test: Program, first: number, steps: number): Promise<StepMetrics[]> {
-    return this.#submit(test, first, steps, false).metrics;
+  /**
+   * Submits batches of the test split, `mostTests` at most, whose rows of metrics are those of the steps from `first` on.
+   * @param done batches of this evaluation before them
+   */
+  async submitTest(test: Program, first: number, done: number, steps: number): Promise<StepMetrics[]> {
+    const write = await this.#feeds.test?.take(done, steps);
+    return this.#submit(test, first + done, steps, false, undefined, write).metrics;
   }
 
   /**
@@ -356,7 +393,14 @@ export class Run {
    * Submits steps of a program in error scopes, so that what is said against them is thrown by the call that submitted
    * them, and by no other.
    */
-  #submit(program: Program, first: number, steps: number, training: boolean, tap?: StepTap): Submitted {
+  #submit(
+    program: Program,
+    first: number,
+    steps: number,
+    training: boolean,
+    tap?: StepTap,
+    write?: (gpu: Gpu) => void,
+  ): Submitted {
     const { counters, pace } = this.gpu;
     const { submits } = counters;
     const start = performance.now();
@@ -365,6 +409,7 @@ export class Run {
     const verdict = this.gpu.scoped(program.label, () => {
       let copy: MetricsCopy | undefined;
       try {
+        write?.(this.gpu);
         program.run(steps, (encoder) => {
           sampled = tap?.encode(encoder, first + steps);
           copy = this.parts.metrics.copy(encoder, first, steps, training);

@@ -2,15 +2,17 @@
  * What a training owns on the GPU, and its two recorded programs: the training step and the test step. Everything is
  * declared first, so that the memory plan is whole before anything is allocated.
  */
+import { isStreamed, type Source } from '../data/index.ts';
 import { OptionError } from '../errors.ts';
-import { Gpu, type HostData, ProgramBuilder, sharedSlots, Tensor } from '../gpu/index.ts';
+import { type DType, Gpu, type HostData, ProgramBuilder, sharedSlots, sizeOf, Tensor } from '../gpu/index.ts';
 import { type Model, Network, recordForward } from '../graph/index.ts';
 import type { Parameter } from '../layers/index.ts';
 import { asReal } from '../layers/layer.ts';
 import type { Loss, Optimizer, Penalty } from '../methods/index.ts';
 import { advanceState, gatherBatch, STATE_WORDS } from '../ops/data.ts';
 import { loss as recordLoss } from '../ops/loss.ts';
-import type { CheckedData, TrainingSplit } from './data.ts';
+import type { CheckedData } from './data.ts';
+import { type Held, windowOf } from './feed.ts';
 import { MetricsReader } from './metrics.ts';
 import { declareSlots, recordUpdate, type Slots, Tables, tensorsOf } from './updates.ts';
 
@@ -38,16 +40,17 @@ export interface StepOptions {
   readonly loss: Loss;
   readonly fanScaledSteps: boolean;
   readonly augment: { readonly pad: number; readonly flip: boolean } | undefined;
+  /** What the loss of samples of each class is multiplied by. */
+  readonly classWeights: readonly number[] | undefined;
 }
 
 /** Everything on the GPU that a training owns. */
 export interface Parts {
   readonly network: Network;
   readonly slots: readonly Slots[];
-  readonly trainImages: Tensor;
-  readonly trainLabels: Tensor;
-  /** Images and labels of the test split, where there is one. */
-  readonly test: { readonly images: Tensor; readonly labels: Tensor } | undefined;
+  readonly train: Held;
+  /** Absent where there is no test split. */
+  readonly test: Held | undefined;
   /** f32 [channels]: what normalises more than four channels that differ. */
   readonly affine: { readonly scale: Tensor; readonly shift: Tensor } | undefined;
   readonly state: Tensor;
@@ -55,7 +58,7 @@ export interface Parts {
   /** Numbers of every step of an epoch, for each optimizer. */
   readonly tables: Tables;
   readonly metrics: MetricsReader;
-  gather(images: Tensor, labels: Tensor, state: Tensor, training: boolean): Parameters<typeof gatherBatch>[1];
+  gather(held: Held, state: Tensor, training: boolean): Parameters<typeof gatherBatch>[1];
 }
 
 /** What updates a parameter; undefined for one that stays as it is. */
@@ -82,14 +85,13 @@ export function batchesOf(data: CheckedData, batch: number): number {
 /** Declares everything; nothing is allocated. */
 export function declareParts(gpu: Gpu, model: Model, data: CheckedData, options: StepOptions): Parts {
   const network = new Network(gpu, model);
-  const split = (name: string, { count }: TrainingSplit) => ({
-    images: new Tensor(`${name} images`, [count, ...data.image], 'u8'),
-    labels: new Tensor(`${name} labels`, [count], 'u8'),
-  });
-  const train = split('train', data.train);
-  const test = data.test !== undefined && data.test.count > 0 ? split('test', data.test) : undefined;
+  const train = declareHeld(gpu, 'train', data.train, data, options);
+  const test =
+    data.test !== undefined && data.test.count > 0
+      ? declareHeld(gpu, 'test', data.test, data, { ...options, classWeights: undefined })
+      : undefined;
   const { scale, shift } = data.normalise;
-  const channels = data.image[2] ?? 1;
+  const channels = data.image.at(-1) ?? 1;
   const affine =
     channels > 4 && Math.max(scale.length, shift.length) > 1
       ? { scale: new Tensor('scale', [channels], 'f32'), shift: new Tensor('shift', [channels], 'f32') }
@@ -103,17 +105,15 @@ export function declareParts(gpu: Gpu, model: Model, data: CheckedData, options:
   return {
     network,
     slots,
-    trainImages: train.images,
-    trainLabels: train.labels,
+    train,
     test,
     affine,
     state: new Tensor('train state', [STATE_WORDS], 'u32'),
     testState: new Tensor('test state', [STATE_WORDS], 'u32'),
     tables: new Tables(slots, batchesOf(data, options.batch)),
     metrics: new MetricsReader(gpu),
-    gather: (images, labels, state, training) => ({
-      images,
-      labels,
+    gather: (held, state, training) => ({
+      ...held,
       state,
       batch: options.batch,
       shuffle: training,
@@ -125,26 +125,54 @@ export function declareParts(gpu: Gpu, model: Model, data: CheckedData, options:
   };
 }
 
+/** What the GPU is to hold of a source: all of it, or a window where it is a stream. */
+function declareHeld(
+  { limits }: Gpu,
+  name: string,
+  source: Source,
+  { image, targets, width }: CheckedData,
+  { batch, classWeights }: Pick<StepOptions, 'batch' | 'classWeights'>,
+): Held {
+  const { count } = source;
+  const dtype = isStreamed(source) ? source.dtype : source.images instanceof Uint8Array ? 'u8' : 'f32';
+  const bytes = sizeOf(image) * (dtype === 'u8' ? 1 : 4);
+  // What no kernel can bind as a whole goes to the GPU as a stream does.
+  const most = limits.maxStorageBufferBindingSize;
+  const isWhole = !isStreamed(source) && count * bytes <= most;
+  const window = isWhole ? undefined : windowOf(count, batch, bytes, most);
+  const places = window === undefined ? count : window.slots * window.slot;
+  const weighted = isStreamed(source) ? source.weighted === true : source.weights !== undefined;
+  const tensor = (what: string, shape: readonly number[], type: DType) =>
+    new Tensor(`${name} ${what}`, [places, ...shape], type);
+  return {
+    images: tensor('images', image, dtype),
+    labels:
+      targets === 'classes'
+        ? tensor('labels', [], 'u32')
+        : tensor('labels', [width], targets === 'bits' ? 'u8' : 'f32'),
+    weights: weighted || classWeights !== undefined ? tensor('weights', [], 'f32') : undefined,
+    window,
+  };
+}
+
 function ownTensors(parts: Parts): Tensor[] {
   const { state, testState, tables } = parts;
   return [...tensorsOf(parts.slots), ...dataTensors(parts), state, testState, ...tables.tensors];
 }
 
-function dataTensors({ trainImages, trainLabels, test, affine }: Parts): Tensor[] {
-  return [trainImages, trainLabels, ...Object.values(test ?? {}), ...Object.values(affine ?? {})];
+function dataTensors({ train, test, affine }: Parts): Tensor[] {
+  const held = [train, test].flatMap((split) => (split ? [split.images, split.labels, split.weights] : []));
+  return [...held.filter((tensor) => tensor !== undefined), ...Object.values(affine ?? {})];
 }
 
-/** Gives everything but the network its memory, and the data set its bytes. */
-export function allocateParts(parts: Parts, data: CheckedData): void {
+/** Gives everything but the network its memory, and the data set its samples, but those of streams. */
+export function allocateParts(parts: Parts, data: CheckedData, { classWeights }: StepOptions): void {
   const { gpu } = parts.network;
-  const { test, affine } = parts;
+  const { affine } = parts;
   const contents = new Map<Tensor, HostData>([
-    [parts.trainImages, data.train.images],
-    [parts.trainLabels, data.train.labels],
+    ...contentsOf(parts.train, data.train, classWeights),
+    ...contentsOf(parts.test, data.test, undefined),
   ]);
-  if (test !== undefined && data.test !== undefined) {
-    contents.set(test.images, data.test.images).set(test.labels, data.test.labels);
-  }
   if (affine !== undefined) {
     for (const name of ['scale', 'shift'] as const) {
       const values = data.normalise[name];
@@ -153,6 +181,27 @@ export function allocateParts(parts: Parts, data: CheckedData): void {
   }
   for (const tensor of ownTensors(parts)) gpu.allocate(tensor, contents.get(tensor));
   parts.metrics.allocate();
+}
+
+function contentsOf(
+  held: Held | undefined,
+  source: Source | undefined,
+  classWeights: readonly number[] | undefined,
+): (readonly [Tensor, HostData])[] {
+  if (held === undefined || held.window !== undefined || source === undefined || isStreamed(source))
+    return [];
+  const { images, labels } = source;
+  const weights = Float32Array.from(
+    { length: held.weights?.size ?? 0 },
+    (_, i) => (source.weights?.[i] ?? 1) * (classWeights?.[labels[i] ?? 0] ?? 1),
+  );
+  const { dtype } = held.labels;
+  const targets = dtype === 'f32' ? labels : (dtype === 'u8' ? Uint8Array : Uint32Array).from(labels);
+  return [
+    [held.images, images],
+    [held.labels, targets as HostData],
+    ...(held.weights === undefined ? [] : [[held.weights, weights] as const]),
+  ];
 }
 
 /** One number for each channel. */
@@ -181,12 +230,13 @@ export function recordTrainStep(
   const { model, parameters, gpu } = network;
   const slotsOf = new Map(slots.map((entry) => [entry.parameter.name, entry]));
   const builder = new ProgramBuilder(gpu, `training step of ${model.name} on ${data.name}`);
-  const { x, labels } = gatherBatch(builder, parts.gather(parts.trainImages, parts.trainLabels, state, true));
+  const { x, targets, weights } = gatherBatch(builder, parts.gather(parts.train, state, true));
   const pass = recordForward(builder, model, trainedBy(parameters, slots), x, { training: true, state });
   const gradOutput = recordLoss(builder, {
     loss: options.loss,
     logits: pass.output.tensor,
-    targets: labels,
+    targets,
+    weights,
     teacher: taught(builder, options, x),
     state,
     metrics: metrics.ring,
@@ -249,13 +299,14 @@ export function recordTestStep(
   if (test === undefined) return undefined;
   const { model, parameters, gpu } = network;
   const builder = new ProgramBuilder(gpu, `test step of ${model.name} on ${data.name}`);
-  const { x, labels } = gatherBatch(builder, parts.gather(test.images, test.labels, testState, false));
+  const { x, targets, weights } = gatherBatch(builder, parts.gather(test, testState, false));
   const pass = recordForward(builder, model, parameters, x, { training: false });
   const logits = pass.output.tensor;
   recordLoss(builder, {
     loss: options.loss,
     logits,
-    targets: labels,
+    targets,
+    weights,
     teacher: taught(builder, options, x),
     state: testState,
     metrics: metrics.ring,

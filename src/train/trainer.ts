@@ -3,6 +3,7 @@
  * and backward, updates the weights and advances its own counters, all on the GPU; the host submits groups of steps and
  * reads a few numbers back while the next group runs.
  */
+import { isStreamed } from '../data/source.ts';
 import { Owner } from '../dispose.ts';
 import { DisposedError, MemoryPlanError, OptionError } from '../errors.ts';
 import { assertGpu, type DispatchTiming, type Gpu } from '../gpu/index.ts';
@@ -44,10 +45,9 @@ export class Trainer extends Owner {
     assertGpu(gpu, 'Trainer.create');
     assertPresent(model, 'the model', 'Trainer.create');
     const engine = await import('./engine.ts');
-    const data = engine.checkData(given);
+    const data = engine.checkData(given, model.outputShape[0]);
     const resolved = engine.resolveOptions(options, data);
     engine.assertFits(model, data);
-    assertBindable(gpu, data);
     const parts = engine.declareParts(gpu, model, data, resolved);
     const { network } = parts;
     try {
@@ -64,7 +64,7 @@ export class Trainer extends Owner {
         });
       }
       await network.allocate();
-      await gpu.scoped('training', () => engine.allocateParts(parts, data));
+      await gpu.scoped('training', () => engine.allocateParts(parts, data, resolved));
       await network.load(engine.initialWeights(model, resolved));
       for (const builder of builders) network.arena.reserve(builder.plan().slots);
       const train = await trainBuilder.compile({ arena: network.arena });
@@ -137,7 +137,8 @@ export class Trainer extends Owner {
         if (run.progress.batch === run.batches) await run.nextEpoch(run.progress.history);
         await run.begin();
         const left = Math.min(count - all.length, run.batches - run.progress.batch);
-        const latest = await run.submit(Math.min(left, this.#engine.MAX_GROUP)).metrics;
+        const { metrics } = await run.submit(Math.min(left, run.most));
+        const latest = await metrics;
         await this.#engine.account(run, latest, 0, {});
         all.push(...latest);
       }
@@ -208,8 +209,9 @@ export class Trainer extends Owner {
       for (const { name, value } of this.network.parameters.values()) {
         values.set(name, await this.gpu.readFloats(value));
       }
-      const { classes, normalise } = this.data;
-      return { model: this.network.model, values, classes, pixels: normalise };
+      const { classes, normalise, train } = this.data;
+      const isReal = isStreamed(train) ? train.dtype === 'f32' : train.images instanceof Float32Array;
+      return { model: this.network.model, values, classes, pixels: isReal ? undefined : normalise };
     });
   }
 
@@ -263,23 +265,9 @@ export class Trainer extends Owner {
   }
 }
 
-/** @throws MemoryPlanError for images that no kernel can read, since they take more than one binding holds */
-function assertBindable({ limits }: Gpu, { name, train, test }: CheckedData): void {
-  const most = limits.maxStorageBufferBindingSize;
-  for (const [split, images] of Object.entries({ train: train.images, test: test?.images })) {
-    if (images === undefined || images.byteLength <= most) continue;
-    throw new MemoryPlanError('The images of a split are larger than this device can bind.', {
-      given: `${images.byteLength} bytes`,
-      expected: `${most} bytes at most`,
-      where: `${name}, ${split}`,
-      remedy: `train on fewer images (takeFirst(data, ...)) or on smaller ones; a smaller batch doesn't help`,
-    });
-  }
-}
-
 /** What makes a plan smaller, whatever takes the most of it. */
 function memoryRemedy({ data, activations, peakBytes }: TrainingPlan): string {
-  if (data > peakBytes / 2) return 'train on fewer or smaller images';
+  if (data > peakBytes / 2) return 'hold a part of the samples only: train: streamed(data.train)';
   return activations > peakBytes / 2
     ? 'use a smaller batch'
     : 'use a smaller model, or sgd, which keeps less a weight';

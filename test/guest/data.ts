@@ -1,9 +1,9 @@
 /** Small images: the bright quadrant is the class, under noise. */
-import type { TrainingData } from 'webgpu-bnn';
+import type { Dataset } from 'webgpu-bnn';
 
 const SIZE = 8;
 
-export function quadrants(trained: number, tested: number): TrainingData {
+export function quadrants(trained: number, tested: number): Dataset {
   let state = 1;
   const random = (below: number) => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;

@@ -61,7 +61,7 @@ function plainNetwork(): Model {
 }
 
 const guests = [bump, shiftedSign, Clip] as const;
-const images = data.test?.images.slice(0, 20 * 64) ?? new Uint8Array();
+const images = data.test.images.slice(0, 20 * 64);
 const METHODS: TrainerOptions = {
   batch: 50,
   epochs: 4,

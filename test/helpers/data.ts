@@ -1,9 +1,10 @@
 /** A small set of images that can be learnt: the bright quadrant is the class, under noise. */
-import { pcg4d } from '../../src/numerics/random.ts';
-import type { TrainingData, TrainingSplit } from '../../src/train/index.ts';
 
-export function quadrants(trainCount: number, testCount: number, size = 8, channels = 1): TrainingData {
-  const split = (count: number, stream: number): TrainingSplit => {
+import type { Dataset, Split } from '../../src/data/index.ts';
+import { pcg4d } from '../../src/numerics/random.ts';
+
+export function quadrants(trainCount: number, testCount: number, size = 8, channels = 1): Dataset {
+  const split = (count: number, stream: number): Split => {
     const images = new Uint8Array(count * size * size * channels);
     const labels = new Uint8Array(count);
     for (let i = 0; i < count; i++) {
