@@ -1,3 +1,12 @@
-/** Methods, to write one's own: all that the other entries have of them, and the check that holds WGSL against its twin. */
+/** Methods and sources, to write one's own: all that the other entries have of them, and the check that holds WGSL against its twin. */
+export {
+  defineSource,
+  type Labels,
+  type ResidentSource,
+  type SampleBatch,
+  type Source,
+  type StreamedSource,
+  streamed,
+} from './data/index.ts';
 export { checkMethod, type MethodCheck } from './methods/check.ts';
 export * from './methods/index.ts';

@@ -73,7 +73,7 @@ function expectWhole(result: Study): void {
 
 const gpu = useGpu();
 
-describe("a guest's quantizer, optimizer, penalty, loss, layers and hook", () => {
+describe("a guest's quantizer, optimizer, penalty, loss, layers, source and hook", () => {
   test('train, stop, go on, are saved, loaded, folded, tapped and measured in Node', async () => {
     expectWhole(await study(gpu()));
   });

@@ -55,7 +55,7 @@ export const gatherFlat = defineKernel({
 /** What belongs to samples: reals to f32 [BATCH, LENGTH], bytes to bits [BATCH, LENGTH + 1]. */
 export const pickTargets = defineKernel({
   name: 'data/targets',
-  source: trainingShaders,
+  source: shaders,
   bindings: { values: 'read', rows: 'read', picked: 'write' },
   constants: ['BATCH', 'LENGTH', 'BYTES'],
   workgroups: ({ BATCH, LENGTH, BYTES }) =>

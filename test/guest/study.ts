@@ -18,13 +18,22 @@ import {
   sequential,
   Trainer,
   type TrainerOptions,
+  type TrainingData,
 } from 'webgpu-bnn';
 import { quadrants } from './data.ts';
 import { decide } from './hook.ts';
 import { Clip, shiftedSign } from './layers.ts';
 import { amsGrad, bump, pull, schooled } from './methods.ts';
+import { packed, recordSource } from './source.ts';
 
-const data = quadrants(600, 200);
+const resident = quadrants(600, 200);
+const RECORD = 1 + 64 / 2;
+const records = packed(resident);
+/** What trains is streamed; what is evaluated is in memory. */
+const data: TrainingData = {
+  ...resident,
+  train: recordSource(600, 64, async (sample) => records.subarray(RECORD * sample, RECORD * (sample + 1))),
+};
 
 /** The guest's quantizer everywhere, the guest's layers at two places. */
 function network(): Model {
@@ -61,7 +70,7 @@ function plainNetwork(): Model {
 }
 
 const guests = [bump, shiftedSign, Clip] as const;
-const images = data.test.images.slice(0, 20 * 64);
+const images = resident.test.images.slice(0, 20 * 64);
 const METHODS: TrainerOptions = {
   batch: 50,
   epochs: 4,
