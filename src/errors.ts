@@ -86,6 +86,11 @@ export class WebGpuUnavailableError extends BnnError {
   readonly code = 'webgpu-unavailable';
 }
 
+/** There is no WebAssembly that the engine can use, or the page forbids it. */
+export class WebAssemblyUnavailableError extends BnnError {
+  readonly code = 'webassembly-unavailable';
+}
+
 /** WebGPU is there, but it offers no adapter, or none that can do what was asked. */
 export class NoAdapterError extends BnnError {
   readonly code = 'no-adapter';

@@ -1,5 +1,3 @@
-/** Binary layers with their epilogues: every kernel against its twin. */
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { OptionError, ShapeError } from '../src/errors.ts';
 import { type Gpu, ProgramBuilder, sizeOf, type Tensor } from '../src/gpu/index.ts';
@@ -36,53 +34,11 @@ import {
 } from '../src/ops/fused.ts';
 import * as reference from '../src/reference/conv.ts';
 import { planeConv2d as planeConv2dTwin } from '../src/reference/fused.ts';
-import {
-  type ConvolutionCase,
-  nameOf as convolutionName,
-  LARQ_CORNERS,
-  LARQ_GRID,
-  LARQ_LONG_SUMS,
-  resolveCase as resolve,
-} from './helpers/convolutions.ts';
+import { LARQ_CORNERS, LARQ_GRID, LARQ_LONG_SUMS, resolveCase as resolve } from './helpers/convolutions.ts';
+import { type Case, nameOf, parametersOf, randomCases, withEpilogues, words } from './helpers/fused.ts';
 import { expectClose, expectSame, Scratch, useGpu } from './helpers/gpu.ts';
 import { ShapesAtRunTime } from './helpers/shapes-at-run-time.ts';
 import { Crossing, EVERY_VARIANT } from './helpers/variants.ts';
-
-interface Case extends ConvolutionCase {
-  readonly output: 'real' | 'signs';
-  readonly activation?: FusedActivation | undefined;
-  /** Real outputs only: with a residual, and with a PReLU. */
-  readonly residual?: boolean;
-  readonly prelu?: boolean;
-}
-
-function nameOf(shape: Case): string {
-  const extras = `${shape.residual ? '_residual' : ''}${shape.prelu ? '_prelu' : ''}`;
-  return `${convolutionName(shape)}_${shape.activation ?? 'none'}_${shape.output}${extras}`;
-}
-
-const words = (count: number, seed: number, channels: number): Uint32Array<ArrayBuffer> => {
-  const perRow = Math.ceil(channels / 32);
-  const tail = channels % 32 === 0 ? 0xffffffff : 2 ** (channels % 32) - 1;
-  return Uint32Array.from({ length: count * perRow }, (_, i) => {
-    const word =
-      Math.floor(uniform01(seed, 1, i) * 2 ** 24) ^ (Math.floor(uniform01(seed, 2, i) * 2 ** 24) << 8);
-    return (i % perRow === perRow - 1 ? word & tail : word) >>> 0;
-  });
-};
-
-/** Directions of every sign with thresholds where sums lie; multipliers of either sign. */
-function parametersOf(channels: number, spread: number, seed: number) {
-  const draw = (stream: number, make: (u: number, c: number) => number) =>
-    Float32Array.from({ length: channels }, (_, c) => make(uniform01(seed, stream, c), c));
-  return {
-    direction: draw(3, (_, c) => (c % 7 === 6 ? 0 : c % 3 === 1 ? -1 : 1)),
-    threshold: draw(4, (u, c) => (c % 5 === 4 ? 0 : Math.round((u - 0.5) * spread))),
-    multiplier: draw(5, (u) => 2 * u - 1),
-    bias: draw(6, (u) => spread * (u - 0.5)),
-    slope: draw(7, (u) => u - 0.25),
-  };
-}
 
 /**
  * Runs cases through the kernels for any geometry and those of the families, in one program, against the twin.
@@ -175,58 +131,6 @@ function kernelsOf(shape: Case, geometry: ResolvedConv2d, gpu: Gpu, crossing: Cr
           gpu,
         );
   return [general, ...kernels].map(({ name }) => name);
-}
-
-/** Geometries with each activation to reals and to signs, or each with one of the four, in turn. */
-function withEpilogues(geometries: readonly ConvolutionCase[], how: 'all' | 'in turn'): Case[] {
-  const epilogues = ([undefined, 'relu'] as const).flatMap((activation) =>
-    (['real', 'signs'] as const).map((output) => ({ activation, output })),
-  );
-  return geometries.flatMap((geometry, index) =>
-    epilogues
-      .filter((_, i) => how === 'all' || i === index % 4)
-      .map((epilogue) => ({ ...geometry, ...epilogue })),
-  );
-}
-
-function randomCases(count: number, seed: number): Case[] {
-  const axis = (least: number, most: number) => fc.integer({ min: least, max: most });
-  const cases = fc
-    .record({
-      size: fc.tuple(axis(1, 3), axis(1, 7), axis(1, 7)),
-      groupChannels: fc.constantFrom(1, 3, 31, 32, 33, 64, 65, 160),
-      kernel: fc.constantFrom([1, 1], [3, 3], [2, 3], [1, 5]),
-      groups: fc.constantFrom(1, 1, 1, 2, 3),
-      groupOutputs: fc.constantFrom(1, 4, 8, 31, 32, 68),
-      strides: fc.tuple(axis(1, 3), axis(1, 3)),
-      dilations: fc.tuple(axis(1, 3), axis(1, 3)),
-      padding: fc.oneof(
-        fc.constantFrom('valid' as const, 'same' as const),
-        fc.tuple(fc.tuple(axis(0, 3), axis(0, 3)), fc.tuple(axis(0, 3), axis(0, 3))),
-      ),
-      padValue: fc.constantFrom(0 as const, 1 as const, -1 as const),
-      output: fc.constantFrom('real' as const, 'signs' as const),
-      activation: fc.constantFrom(undefined, ...FUSED_ACTIVATIONS),
-      residual: fc.boolean(),
-      prelu: fc.boolean(),
-    })
-    .map(
-      ({ size, groupChannels, kernel, groups, groupOutputs, ...rest }): Case => ({
-        ...rest,
-        groups,
-        input: [...size, groupChannels * groups],
-        filter: [groupOutputs * groups, kernel[0] ?? 1, kernel[1] ?? 1],
-      }),
-    )
-    .filter((shape) => {
-      try {
-        resolve(shape);
-        return true;
-      } catch {
-        return false;
-      }
-    });
-  return fc.sample(cases, { seed, numRuns: count });
 }
 
 describe('binary convolution with its epilogue', () => {

@@ -29,6 +29,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   'src/geometry': 6.5,
   'src/data': 6.4,
   'src/zoo': 6.8,
+  'src/cpu': 6.8,
   'src/run': 6.9,
   'src/formats': 7,
   'src/interop': 7,

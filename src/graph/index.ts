@@ -16,12 +16,12 @@ export {
 } from './model.ts';
 export {
   initialValues,
-  type NamedSamples,
   Network,
   type NetworkOptions,
   type Predictor,
 } from './network.ts';
 export { type RecordedPass, recordForward } from './record.ts';
+export { type NamedSamples, resultsFor, type WholeSamples, wholeSamples } from './samples.ts';
 export { type LayerSummary, type ModelSummary, summarize, summaryText } from './summary.ts';
 export {
   assertValue,

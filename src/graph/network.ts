@@ -4,19 +4,10 @@
  */
 
 import { DISPOSE, Owner } from '../dispose.ts';
-import {
-  type BnnError,
-  DisposedError,
-  FormatError,
-  GpuValidationError,
-  listed,
-  OptionError,
-  ShapeError,
-} from '../errors.ts';
+import { type BnnError, DisposedError, FormatError, GpuValidationError, OptionError } from '../errors.ts';
 import {
   Arena,
   assertGpu,
-  describe,
   Gpu,
   type Program,
   ProgramBuilder,
@@ -24,15 +15,15 @@ import {
   runOnce,
   sizeOf,
   Tensor,
-  toFloats,
 } from '../gpu/index.ts';
 import { declareParameter, type Parameter, type ParameterSpec, rowTensors } from '../layers/index.ts';
 import { normal, STREAMS, uniform01 } from '../numerics/random.ts';
 import { packSigns, unpackSigns } from '../ops/dense.ts';
 import { deriveRows } from '../ops/rows.ts';
 import { assertKnownOptions, assertPresent, unknownName } from '../options.ts';
-import type { Model, ModelInput } from './model.ts';
+import type { Model } from './model.ts';
 import { recordPass } from './record.ts';
+import { type NamedSamples, resultsFor, wholeSamples } from './samples.ts';
 import {
   assertValue,
   floatValue,
@@ -355,24 +346,8 @@ export class Network extends Owner {
     samples: Reals | NamedSamples,
   ): Promise<Float32Array<ArrayBuffer> | Record<string, Float32Array<ArrayBuffer>>> {
     this.#assertWhole();
-    const { inputs, outputs, name: where } = this.model;
-    const given = this.#samplesOf(samples);
-    const sizes = inputs.map(({ shape }) => sizeOf(shape));
-    const counts = given.map((values, i) => values.length / (sizes[i] ?? 1));
-    const [count = 0] = counts;
-    const odd = counts.findIndex((own) => own !== count || !Number.isInteger(own) || own < 1);
-    if (odd >= 0) {
-      const { name, shape } = inputs[odd] ?? { name: 'input', shape: [] };
-      const isWhole = Number.isInteger(counts[odd]) && counts[odd] !== 0;
-      throw new ShapeError(
-        isWhole ? 'The inputs have different numbers of samples.' : 'The samples are not whole.',
-        {
-          given: isWhole ? listed(counts) : `${given[odd]?.length} values`,
-          expected: isWhole ? 'as many of each' : `a multiple of ${sizes[odd]}, ${describe(shape)} a sample`,
-          where: inputs.length === 1 ? where : `${where}: ${name}`,
-        },
-      );
-    }
+    const { outputs } = this.model;
+    const { given, count, sizes } = wholeSamples(this.model, samples);
     const chunk = chunkFor(count);
     const predictor = await this.predictor(chunk);
     const results = outputs.map(({ shape }) => new Float32Array(count * sizeOf(shape)));
@@ -401,46 +376,7 @@ export class Network extends Owner {
     } finally {
       await Promise.allSettled(waiting);
     }
-    if (isOneArray(samples)) return results[0] ?? new Float32Array();
-    return Object.fromEntries(outputs.map(({ name }, i) => [name, results[i] ?? new Float32Array()]));
-  }
-
-  /** The samples of each input, in the model's order. */
-  #samplesOf(samples: Reals | NamedSamples): readonly Float32Array<ArrayBuffer>[] {
-    const { inputs, outputs, name: where } = this.model;
-    const shapes = (ends: readonly ModelInput[]) =>
-      listed(ends.map(({ name, shape }) => `${name} ${describe(shape)}`));
-    const misfit = (what: string, given: string) =>
-      new OptionError(what, {
-        given,
-        expected: `inputs ${shapes(inputs)}; outputs ${shapes(outputs)}`,
-        where,
-        remedy: `predict({ ${inputs.map(({ name }) => `'${name}': samples`).join(', ')} }) gives each output by its name`,
-      });
-    if (isOneArray(samples)) {
-      const floats = toFloats(samples, where, REALS_REMEDY);
-      if (inputs.length === 1 && outputs.length === 1) return [floats];
-      throw misfit('This network has several inputs or outputs.', 'one array');
-    }
-    if (typeof samples !== 'object' || samples === null)
-      throw misfit('These are no samples.', typeof samples);
-    const byName = new Map<string, unknown>(
-      samples instanceof Map
-        ? samples
-        : Array.isArray(samples)
-          ? samples.map((values, i) => [inputs[i]?.name ?? `number ${i + 1}`, values])
-          : Object.entries(samples),
-    );
-    const unknown = [...byName.keys()].filter((name) => inputs.every((own) => own.name !== name));
-    if (unknown.length > 0) throw misfit('The network has no such input.', listed(unknown));
-    return inputs.map(({ name }) => {
-      const values = byName.get(name);
-      if (isOneArray(values)) return toFloats(values, `${where}: ${name}`, REALS_REMEDY);
-      throw misfit(
-        'The samples of an input are missing.',
-        `${name}: ${values === undefined ? 'nothing' : typeof values}`,
-      );
-    });
+    return resultsFor(samples, this.model, results);
   }
 
   /** Submits one run and waits for what it gives; what WebGPU says against it is thrown here. */
@@ -551,9 +487,6 @@ export class Network extends Owner {
   }
 }
 
-/** Samples of each input, reals [count, ...shape]: in the order of `model.inputs`, or by name. */
-export type NamedSamples = readonly Reals[] | ReadonlyMap<string, Reals> | Readonly<Record<string, Reals>>;
-
 /** A network compiled for a batch. */
 export interface Predictor {
   /** The first of `inputs`. */
@@ -565,15 +498,6 @@ export interface Predictor {
   /** f32 [batch, ...shape] of each output of the model; overwritten by the next run. */
   readonly outputs: readonly Tensor[];
   readonly program: Program;
-}
-
-const REALS_REMEDY =
-  "pixels become samples with the loaded model's prepare(bytes), or are classified by createClassifier(gpu); make a Float32Array of other integers";
-
-/** Whether these are the samples of one input, right or wrong: a typed array, or an array of anything but arrays. */
-function isOneArray(samples: unknown): samples is Reals {
-  if (Array.isArray(samples)) return samples.length > 0 && typeof samples[0] !== 'object';
-  return ArrayBuffer.isView(samples);
 }
 
 /** Samples that `predict` may run at once, the most first. */

@@ -1,0 +1,107 @@
+/** The compiled kernels, and a memory for a network. */
+import { OutOfMemoryError, WebAssemblyUnavailableError } from '../errors.ts';
+import { MODULE } from './module.ts';
+
+/** What the module exports. */
+export interface Kernels {
+  work(record: number, first: number, end: number, scratch: number): void;
+  count(
+    loop: number,
+    rows: number,
+    height: number,
+    stride: number,
+    filters: number,
+    width: number,
+    words: number,
+    out: number,
+  ): void;
+}
+
+const PAGE = 65536;
+
+/** Compiled once a process, for each kind of memory. */
+const compiled = new Map<boolean, Promise<WebAssembly.Module>>();
+
+/**
+ * The compiled module.
+ * @param shared whether threads are to share the memory
+ * @throws WebAssemblyUnavailableError where there are no vectors of 128 bits, or a page forbids WebAssembly
+ */
+export function kernelModule(shared: boolean): Promise<WebAssembly.Module> {
+  let module = compiled.get(shared);
+  if (module === undefined) {
+    module = compile(shared);
+    compiled.set(shared, module);
+    module.catch(() => compiled.delete(shared));
+  }
+  return module;
+}
+
+async function compile(shared: boolean): Promise<WebAssembly.Module> {
+  const bytes = Uint8Array.from(atob(MODULE), (character) => character.charCodeAt(0));
+  if (shared) bytes[limitsOfMemory(bytes)] = 3;
+  if (typeof WebAssembly !== 'object' || !WebAssembly.validate(bytes)) {
+    throw new WebAssemblyUnavailableError('There is no WebAssembly with vectors of 128 bits here.', {
+      expected: 'Chrome 91, Firefox 89, Safari 16.4, Node 16 or newer',
+      where: 'the WebAssembly engine',
+      remedy: 'a newer browser, or a GPU',
+    });
+  }
+  try {
+    return await WebAssembly.compile(bytes);
+  } catch (cause) {
+    throw new WebAssemblyUnavailableError('WebAssembly was refused.', {
+      where: 'the WebAssembly engine',
+      remedy: "a page's Content-Security-Policy must have script-src 'wasm-unsafe-eval'",
+      cause,
+    });
+  }
+}
+
+/** Where the module says what memory it imports: 1 for one of its own, 3 for a shared one. */
+function limitsOfMemory(bytes: Uint8Array): number {
+  const name = [...'memory'].map((character) => character.charCodeAt(0));
+  const at = bytes.findIndex((_, i) => name.every((code, k) => bytes[i + k] === code));
+  // The kind of the import stands in between: 2, a memory.
+  return at + name.length + 1;
+}
+
+/** @throws OutOfMemoryError */
+export function memoryOf(bytes: number, most: number, shared: boolean): WebAssembly.Memory {
+  try {
+    return new WebAssembly.Memory({
+      initial: Math.ceil(bytes / PAGE),
+      maximum: Math.ceil(most / PAGE),
+      ...{ shared },
+    });
+  } catch (cause) {
+    throw outOfMemory(bytes, cause);
+  }
+}
+
+/** @throws OutOfMemoryError */
+export function grow(memory: WebAssembly.Memory, bytes: number): void {
+  const missing = Math.ceil((bytes - memory.buffer.byteLength) / PAGE);
+  if (missing <= 0) return;
+  try {
+    memory.grow(missing);
+  } catch (cause) {
+    throw outOfMemory(bytes, cause);
+  }
+}
+
+function outOfMemory(bytes: number, cause: unknown): OutOfMemoryError {
+  return new OutOfMemoryError('There is not enough memory for this network.', {
+    given: `${bytes} bytes`,
+    expected: 'less than 4 GiB, and what the machine has',
+    where: 'the WebAssembly engine',
+    remedy: 'fewer samples at once, or a smaller network',
+    cause,
+  });
+}
+
+/** An instance of the kernels on a memory. */
+export async function kernelsOn(module: WebAssembly.Module, memory: WebAssembly.Memory): Promise<Kernels> {
+  const { exports } = await WebAssembly.instantiate(module, { env: { memory } });
+  return exports as unknown as Kernels;
+}

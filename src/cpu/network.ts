@@ -1,0 +1,239 @@
+/** A network in WebAssembly: the same bits as on a GPU, on the processor. */
+import { Owner } from '../dispose.ts';
+import { DisposedError } from '../errors.ts';
+import type { Reals } from '../gpu/index.ts';
+import {
+  type Model,
+  type NamedSamples,
+  type ParameterValues,
+  resultsFor,
+  wholeSamples,
+} from '../graph/index.ts';
+import { assertKnownOptions } from '../options.ts';
+import { programOf } from './layers/index.ts';
+import { areLoopsMeasured, loopFor, measureLoops } from './loops.ts';
+import { grow, kernelModule, kernelsOn, memoryOf } from './machine.ts';
+import { CONTROL_BYTES, isKernel, type Layout, layOut, placeValues, type ValuePlan } from './plan.ts';
+import type { Program, Value } from './program.ts';
+import { fieldsOf, KERNELS, REAL_FIELDS, RECORD_BYTES, TILE_FIELD } from './records.ts';
+import { Team, threadsFor } from './threads.ts';
+
+export interface CpuOptions {
+  /**
+   * Threads that work on a network, the calling one among them. Default: as many as there are processors, four at most, where
+   * memory can be shared (Node, pages that are isolated across origins); else one.
+   */
+  readonly threads?: number | undefined;
+}
+
+/** Samples that run at once, where their values take no more than this many bytes. */
+const MOST_SAMPLES = 16;
+const MOST_BYTES = 32 * 2 ** 20;
+/** Work of a tile, in the order of nanoseconds: enough that claiming it costs nothing. */
+const TILE_WORK = 10_000;
+/** Milliseconds that a page may wait for its turn. */
+const PATIENCE = 40;
+
+export class CpuNetwork extends Owner {
+  readonly model: Model;
+  readonly #program: Program;
+  readonly #layout: Layout;
+  readonly #memory: WebAssembly.Memory;
+  readonly #team: Team;
+  #plan: ValuePlan;
+  #capacity: number;
+  readonly #most: number;
+  #calls = 0;
+  #isTuned = false;
+  #last: Promise<unknown> = Promise.resolve();
+  #disposed = false;
+
+  private constructor(
+    model: Model,
+    made: {
+      readonly program: Program;
+      readonly layout: Layout;
+      readonly memory: WebAssembly.Memory;
+      readonly team: Team;
+      readonly plan: ValuePlan;
+      readonly most: number;
+    },
+  ) {
+    super();
+    this.model = model;
+    this.#program = made.program;
+    this.#layout = made.layout;
+    this.#memory = made.memory;
+    this.#team = made.team;
+    this.#plan = made.plan;
+    this.#most = made.most;
+    this.#capacity = 1;
+  }
+
+  /**
+   * Lays a model out in memory, binary weights at one bit each.
+   * @param values of all parameters
+   * @throws OptionError naming a layer that has no kernel here; FormatError where a value is missing; OutOfMemoryError;
+   *   WebAssemblyUnavailableError where the browser has no vectors
+   */
+  static async create(model: Model, values: ParameterValues, options: CpuOptions = {}): Promise<CpuNetwork> {
+    assertKnownOptions(options, ['threads'], 'CpuNetwork.create');
+    const threads = threadsFor(options.threads);
+    const shared = threads > 1;
+    const [module, program] = [await kernelModule(shared), programOf(model, values)];
+    const layout = layOut(program, threads);
+    const one = placeValues(program, 1, layout.values);
+    const fitting = Math.floor(MOST_BYTES / Math.max(1, one.end - layout.values));
+    const most = Math.max(1, Math.min(MOST_SAMPLES, fitting));
+    const memory = memoryOf(one.end, placeValues(program, most, layout.values).end, shared);
+    const kernels = await kernelsOn(module, memory);
+    const team = new Team({ module, memory, kernels, records: CONTROL_BYTES, scratch: layout.scratch });
+    const network = new CpuNetwork(model, { program, layout, memory, team, plan: one, most });
+    network.#writeConstants();
+    network.#writeRecords();
+    return network;
+  }
+
+  /** Threads that work on it; one where others couldn't start. */
+  get threads(): number {
+    return this.#team.size;
+  }
+
+  /** Bytes of its memory: weights, tables, and values of the samples that ran at once. */
+  get bytes(): number {
+    return this.#memory.buffer.byteLength;
+  }
+
+  /**
+   * Runs the network on samples.
+   * @param samples as for `Network.predict`
+   * @throws ShapeError unless whole samples are given; DisposedError; OutOfMemoryError
+   */
+  predict(samples: Reals): Promise<Float32Array<ArrayBuffer>>;
+  predict(samples: NamedSamples): Promise<Record<string, Float32Array<ArrayBuffer>>>;
+  predict(
+    samples: Reals | NamedSamples,
+  ): Promise<Float32Array<ArrayBuffer> | Record<string, Float32Array<ArrayBuffer>>> {
+    // One after another, since all work in the same memory.
+    const result = this.#last.then(() => this.#predict(samples));
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+
+  async #predict(samples: Reals | NamedSamples) {
+    this.#assertUsable();
+    const { given, count, sizes } = wholeSamples(this.model, samples);
+    await this.#chooseLoops();
+    const { inputs, outputs } = this.#program;
+    const results = outputs.map(({ memory }) => new Float32Array((count * memory.bytes) / 4));
+    let resumed = performance.now();
+    for (let first = 0; first < count; first += this.#most) {
+      const here = Math.min(this.#most, count - first);
+      this.#makeRoom(here);
+      inputs.forEach((input, i) => {
+        const size = sizes[i] ?? 1;
+        const own = given[i]?.subarray(first * size, (first + here) * size);
+        if (own !== undefined) this.#floats(input, here).set(own);
+      });
+      await this.#run(here);
+      outputs.forEach((output, i) => {
+        results[i]?.set(this.#floats(output, here), (first * output.memory.bytes) / 4);
+      });
+      // A page is drawn, and is asked to stop, between chunks of many samples.
+      if (performance.now() - resumed > PATIENCE && first + here < count) {
+        await new Promise((resolve) => setTimeout(resolve));
+        this.#assertUsable();
+        resumed = performance.now();
+      }
+    }
+    return resultsFor(samples, this.model, results);
+  }
+
+  /** Frees its memory and ends its threads. @throws DisposedError the second time */
+  dispose(): void {
+    this.#assertUsable();
+    this.#disposed = true;
+    this.#team.dispose();
+  }
+
+  override get disposed(): boolean {
+    return this.#disposed;
+  }
+
+  #assertUsable(): void {
+    if (this.#disposed) throw new DisposedError('This network was disposed.', { where: this.model.name });
+  }
+
+  /** The values of so many samples, as the words they are. */
+  #floats({ memory }: Value, samples: number): Float32Array {
+    const at = this.#plan.places.get(memory) ?? 0;
+    return new Float32Array(this.#memory.buffer, at, (memory.bytes * samples) / 4);
+  }
+
+  #makeRoom(samples: number): void {
+    if (samples <= this.#capacity) return;
+    const plan = placeValues(this.#program, samples, this.#layout.values);
+    grow(this.#memory, plan.end);
+    this.#plan = plan;
+    this.#capacity = samples;
+    this.#writeRecords();
+  }
+
+  async #run(samples: number): Promise<void> {
+    for (const [index, step] of this.#program.steps.entries()) {
+      const record = this.#layout.records[index];
+      if (record !== undefined && isKernel(step)) {
+        const waiting = this.#team.run((record - CONTROL_BYTES) / RECORD_BYTES, step.units * samples);
+        if (waiting !== undefined) {
+          await waiting;
+          this.#assertUsable();
+        }
+      } else if (!isKernel(step)) {
+        const inputs = step.reads.map((value) => this.#floats(value, samples));
+        step.run(inputs, this.#floats(step.writes, samples), samples);
+      }
+    }
+  }
+
+  #writeConstants(): void {
+    for (const [data, at] of this.#layout.constants) {
+      const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+      new Uint8Array(this.#memory.buffer, at, data.byteLength).set(bytes);
+    }
+  }
+
+  #writeRecords(): void {
+    const { steps } = this.#program;
+    steps.forEach((step, index) => {
+      const record = this.#layout.records[index];
+      if (record === undefined || !isKernel(step)) return;
+      const integers = new Int32Array(this.#memory.buffer, record, TILE_FIELD + 1);
+      const reals = new Float32Array(this.#memory.buffer, record, TILE_FIELD + 1);
+      fieldsOf(step.kernel).forEach((name, i) => {
+        const field = step.fields[name] ?? 0;
+        if (typeof field === 'number') (REAL_FIELDS.includes(name) ? reals : integers)[i] = field;
+        else if ('data' in field) integers[i] = this.#layout.constants.get(field.data) ?? 0;
+        else integers[i] = this.#plan.places.get(field.memory) ?? 0;
+      });
+      integers[0] = KERNELS.indexOf(step.kernel);
+      if (step.kernel === 'signProduct') integers[LOOP_FIELD] = loopFor(integers[LENGTH_FIELD] ?? 0);
+      // Tiles are whole blocks of rows of a product, while there are enough for every thread.
+      const wanted = Math.max(1, Math.round(TILE_WORK / step.cost));
+      const share = Math.ceil(step.units / (3 * this.#layout.scratch.length));
+      integers[TILE_FIELD] = Math.max(1, Math.min(wanted, Math.max(4, Math.ceil(share / 4) * 4)));
+    });
+  }
+
+  /** Measures the loops when the kernels had time to be optimised, and takes the fastest from then on. */
+  async #chooseLoops(): Promise<void> {
+    this.#calls += 1;
+    if (this.#calls > 1 && !areLoopsMeasured()) await measureLoops();
+    if (this.#isTuned || !areLoopsMeasured()) return;
+    this.#isTuned = true;
+    this.#writeRecords();
+  }
+}
+
+const [LOOP_FIELD, LENGTH_FIELD] = ['loop', 'length'].map((name) =>
+  fieldsOf('signProduct').indexOf(name),
+) as [number, number];

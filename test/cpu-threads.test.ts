@@ -1,0 +1,55 @@
+import { describe, expect, test } from 'vitest';
+import { CpuNetwork } from '../src/cpu/index.ts';
+import { DisposedError } from '../src/errors.ts';
+import { sizeOf } from '../src/gpu/index.ts';
+import { foldForInference, initialValues } from '../src/graph/index.ts';
+import { uniform01 } from '../src/numerics/random.ts';
+import { cnn } from '../src/zoo/index.ts';
+import { expectSame } from './helpers/gpu.ts';
+
+const built = cnn({ input: [28, 28, 1], classes: 10 });
+const folded = foldForInference(built, initialValues(built, 4));
+const samples = (count: number, seed: number) =>
+  Float32Array.from({ length: count * sizeOf(built.inputShape) }, (_, i) => 2 * uniform01(seed, 1, i) - 1);
+/** Lets workers start. */
+const moment = () => new Promise((resolve) => setTimeout(resolve, 300));
+
+describe('threads', () => {
+  test.each([2, 3, 4])(
+    '%d give the bits of one, call after call, for any number of samples',
+    async (threads) => {
+      const one = await CpuNetwork.create(folded.model, folded.values, { threads: 1 });
+      const several = await CpuNetwork.create(folded.model, folded.values, { threads });
+      expect([one.threads, several.threads]).toEqual([1, threads]);
+      await moment();
+      for (let call = 0; call < 40; call++) {
+        const given = samples([1, 2, 7, 16, 33][call % 5] ?? 1, call);
+        expectSame(await several.predict(given), await one.predict(given), `call ${call}`);
+      }
+      const calls = [1, 2, 3, 4].map((seed) => several.predict(samples(3, seed)));
+      for (const [i, scores] of (await Promise.all(calls)).entries()) {
+        expectSame(scores, await one.predict(samples(3, i + 1)), `at once ${i}`);
+      }
+      one.dispose();
+      several.dispose();
+    },
+  );
+
+  test('a network may be freed while it works', async () => {
+    const network = await CpuNetwork.create(folded.model, folded.values, { threads: 3 });
+    const running = network.predict(samples(6000, 1));
+    const refused = expect(running).rejects.toThrow(DisposedError);
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    network.dispose();
+    await refused;
+  });
+
+  test('memory does not grow with the number of calls', async () => {
+    const network = await CpuNetwork.create(folded.model, folded.values, { threads: 2 });
+    await network.predict(samples(20, 1));
+    const { bytes } = network;
+    for (let call = 0; call < 300; call++) await network.predict(samples(1, 1));
+    expect(network.bytes).toBe(bytes);
+    network.dispose();
+  });
+});
