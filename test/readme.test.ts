@@ -97,7 +97,9 @@ describe('the examples of the README', () => {
       const printed = execFileSync(process.execPath, [join(scratch, 'out', `page-${name}.js`)], {
         encoding: 'utf8',
       });
-      const has = { hook: /stopped accuracy/, layer: /shiftedSign_1 +128/, source: /accuracy/ }[name] ?? /compared: \d{3,}/;
+      const has =
+        { hook: /stopped accuracy/, layer: /shiftedSign_1 +128/, source: /accuracy/ }[name] ??
+        /compared: \d{3,}/;
       expect(printed, name).toMatch(has);
       // The first program of a page is whole; others show a part.
       if (/-\d$/.test(name)) continue;

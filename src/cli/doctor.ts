@@ -1,26 +1,20 @@
 /** `webgpu-bnn doctor`: what GPU there is, whether it computes right, and what to do where it doesn't. */
 import { Command } from 'commander';
-import { BnnError } from '../errors.ts';
+import { BnnError, printable } from '../errors.ts';
 import { type Gpu, ops, runOnce } from '../index.ts';
 import { isFastSoftware } from '../node/gpu.ts';
 import { packSigns } from '../numerics/pack.ts';
 import { pcg4d } from '../numerics/random.ts';
 import { binaryMatMul } from '../reference/matmul.ts';
 import { EXIT } from './exit.ts';
+import { type Finding, lines } from './finding.ts';
+import { checkModule } from './method-check.ts';
 import { type AdapterOptions, acquire, describeAdapter, jsonOption, withAdapter } from './options.ts';
 import { emit, jsonText } from './output.ts';
 
 interface Flags extends AdapterOptions {
   readonly json?: string;
-}
-
-/** One thing that was looked at. */
-export interface Finding {
-  readonly probe: string;
-  readonly ok: boolean;
-  readonly finding: string;
-  /** What to do; absent where all is well. */
-  readonly remedy?: string;
+  readonly check?: string;
 }
 
 export interface DoctorReport {
@@ -44,14 +38,37 @@ const LIMITS = [
 export function doctorCommand(): Command {
   return withAdapter(new Command('doctor'))
     .description('say what GPU there is, and check that it computes right')
+    .option(
+      '--check <module>',
+      "hold a JavaScript module's methods against their twins: quantizers, losses, ...",
+    )
     .addOption(jsonOption())
-    .addHelpText('after', '\nExit code: 0 where networks can be trained, 3 where not.')
+    .addHelpText(
+      'after',
+      '\nExit code: 0 where networks can be trained, 3 where not; with --check 0 where all is right, 1 where not.',
+    )
     .action(async (flags: Flags) => {
+      if (flags.check !== undefined) {
+        await checkMethods(flags.check, flags);
+        return;
+      }
       const report = await examine(flags);
       await emit(jsonText(report, 2), flags.json);
       if (flags.json !== '-') console.log(render(report));
       if (report.verdict === 'broken') process.exitCode = EXIT.noGpu;
     });
+}
+
+async function checkMethods(path: string, flags: Flags): Promise<void> {
+  using gpu = await acquire(flags);
+  const findings = await checkModule(gpu, path);
+  const ok = findings.every((finding) => finding.ok);
+  await emit(jsonText({ module: path, ok, findings }, 2), flags.json);
+  if (flags.json !== '-') {
+    console.log(printable(lines(findings).join('\n')));
+    console.log(`\nverdict   ${ok ? 'All that it exports is right.' : 'Something is not right.'}`);
+  }
+  if (!ok) process.exitCode = EXIT.failed;
 }
 
 /** Examines the adapter that `acquire` finds; never throws for what is wrong with it. */
@@ -112,10 +129,6 @@ export async function examineGpu(gpu: Gpu): Promise<DoctorReport> {
 }
 
 export function render(report: DoctorReport): string {
-  const lines = report.findings.flatMap(({ probe, ok, finding, remedy }) => [
-    `${ok ? 'ok  ' : 'BAD '} ${probe.padEnd(14)} ${finding}`,
-    ...(remedy === undefined ? [] : [`     ${''.padEnd(14)} remedy: ${remedy}`]),
-  ]);
   const details = [
     ...(report.features === undefined ? [] : [`features  ${report.features.join(', ')}`]),
     ...Object.entries(report.limits ?? {}).map(
@@ -127,7 +140,7 @@ export function render(report: DoctorReport): string {
     software: 'This machine trains binary networks, in software: right, but slow.',
     broken: 'This machine can not be used as it is.',
   }[report.verdict];
-  const parts = [lines, details, [`verdict   ${verdict}`]].filter((part) => part.length > 0);
+  const parts = [lines(report.findings), details, [`verdict   ${verdict}`]].filter((part) => part.length > 0);
   return parts.map((part) => part.join('\n')).join('\n\n');
 }
 

@@ -132,6 +132,17 @@ export function checkDefinition(
   signature: string,
   twin: string,
 ): string {
+  for (const [member, value, expected] of [
+    ['name', name, 'a text in camelCase'],
+    ['wgsl', wgsl, signature],
+  ] as const) {
+    if (typeof value === 'string' && value !== '') continue;
+    throw new OptionError('A definition lacks a member.', {
+      given: `${member}: ${value === '' ? 'an empty text' : typeof value}`,
+      expected,
+      where: `${kind} ${member === 'wgsl' ? name : ''}`.trim(),
+    });
+  }
   const where = `${kind} ${name}`;
   assertSignature(wgsl, signature, where);
   if (typeof members[twin] !== 'function') {
