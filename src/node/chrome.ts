@@ -23,7 +23,9 @@ import { pipeline } from 'node:stream/promises';
 import { createBrotliDecompress } from 'node:zlib';
 import type { Browser } from 'puppeteer-core';
 import { NoAdapterError, OptionError, StorageError } from '../errors.ts';
-import { cacheFolder, chromiumPackage, hasSystemDriver, type NodeGpuOptions, unpackOnce } from './gpu.ts';
+import { cacheFolder } from './cache.ts';
+import { chromiumPackage, hasSystemDriver, type NodeGpuOptions, unpackOnce } from './gpu.ts';
+import { importHeadless, SETUP } from './headless.ts';
 import { partialPath, sweepPartials } from './partial.ts';
 
 const FLAGS = [
@@ -59,7 +61,7 @@ export interface ChromeOptions extends NodeGpuOptions {
  * @throws OptionError where puppeteer isn't installed, NoAdapterError where there is no Chrome
  */
 export async function startChrome(options: ChromeOptions = {}): Promise<Browser & AsyncDisposable> {
-  const { puppeteer } = await loadPuppeteer();
+  const puppeteer = await loadPuppeteer();
   const { adapter = 'auto', toggles = [] } = options;
   const hardware = adapter === 'hardware' || (adapter === 'auto' && hasSystemDriver());
   const { executable, libraries, fonts } =
@@ -104,19 +106,13 @@ export async function startChrome(options: ChromeOptions = {}): Promise<Browser 
   }
 }
 
-async function loadPuppeteer(): Promise<{ puppeteer: typeof import('puppeteer-core')['default'] }> {
-  // A name in a variable, since a bundler must leave a package alone that a user may not have.
-  const name = 'puppeteer-core';
-  try {
-    const module = (await import(/* @vite-ignore */ name)) as typeof import('puppeteer-core');
-    return { puppeteer: module.default };
-  } catch (cause) {
-    throw new OptionError('The package that drives Chrome is not installed.', {
-      expected: name,
-      remedy: `npm install ${name}`,
-      cause,
-    });
-  }
+async function loadPuppeteer(): Promise<typeof import('puppeteer-core')['default']> {
+  const module = await importHeadless<typeof import('puppeteer-core')>('puppeteer-core');
+  if (module !== undefined) return module.default;
+  throw new OptionError('The package that drives Chrome is not installed.', {
+    expected: 'puppeteer-core',
+    remedy: `${SETUP}, which gets it`,
+  });
 }
 
 /**

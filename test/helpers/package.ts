@@ -1,0 +1,115 @@
+/** The package as its users get it: packed, and installed in blank projects. */
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import manifest from '../../package.json' with { type: 'json' };
+
+const ROOT = join(import.meta.dirname, '..', '..');
+
+/** What a package is made of. */
+const SOURCES = [
+  ...['src', 'shaders', 'vite.config.ts', 'tsconfig.json', 'tsconfig.build.json', 'package.json'],
+  'test/helpers',
+  ...manifest.files.filter((name) => !['dist', 'shaders/*.ts'].includes(name)),
+];
+
+export interface RunOptions {
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Runs a program. @returns what it printed @throws Error with all of it, unless it ends with 0 */
+export async function run(
+  cwd: string,
+  program: string,
+  args: readonly string[],
+  { env = {} }: RunOptions = {},
+): Promise<string> {
+  // On Windows, npm is a script.
+  const shell = process.platform === 'win32' && /^np[mx]$/.test(program);
+  try {
+    const options = { cwd, shell, maxBuffer: 2 ** 26, env: { ...process.env, ...env } };
+    return (await promisify(execFile)(program, args, options)).stdout;
+  } catch (cause) {
+    const { stdout, stderr } = cause as { stdout?: string; stderr?: string };
+    throw new Error(`${program} ${args.join(' ')}\n${stdout}${stderr}`, { cause });
+  }
+}
+
+/**
+ * A copy of what is packed, built and packed in `folder`: packing builds, and other tests read what lies in the repository.
+ * @param more other files and folders to copy
+ * @returns the path of the tarball
+ */
+export async function packIn(folder: string, more: readonly string[] = []): Promise<string> {
+  for (const name of [...SOURCES, ...more]) {
+    if (existsSync(join(ROOT, name))) cpSync(join(ROOT, name), join(folder, name), { recursive: true });
+  }
+  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'), 'junction');
+  await run(folder, 'npm', ['pack', '--silent']);
+  return join(folder, readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? '');
+}
+
+/** The tarball of these sources, made once for all tests that run the same ones. */
+export async function packed(): Promise<string> {
+  const cache = join(ROOT, 'node_modules', '.cache');
+  const tarball = join(cache, `webgpu-bnn-${digestOfSources()}.tgz`);
+  if (existsSync(tarball)) return tarball;
+  const work = mkdtempSync(join(tmpdir(), 'webgpu-bnn-pack-'));
+  try {
+    mkdirSync(cache, { recursive: true });
+    const own = `${tarball}-${process.pid}`;
+    cpSync(await packIn(work), own);
+    for (const name of readdirSync(cache)) {
+      if (/^webgpu-bnn-[0-9a-f]{16}\.tgz/.test(name) && !own.endsWith(name)) rmSync(join(cache, name));
+    }
+    renameSync(own, tarball);
+  } finally {
+    rmSync(work, { recursive: true, force: true, maxRetries: 5 });
+  }
+  return tarball;
+}
+
+function digestOfSources(): string {
+  const hash = createHash('sha256');
+  for (const name of SOURCES) {
+    const path = join(ROOT, name);
+    const files = statSync(path).isDirectory()
+      ? readdirSync(path, { recursive: true, withFileTypes: true })
+          .filter((entry) => entry.isFile())
+          .map((entry) => join(entry.parentPath, entry.name))
+          .sort()
+      : [path];
+    for (const file of files) hash.update(file).update(readFileSync(file));
+  }
+  return hash.digest('hex').slice(0, 16);
+}
+
+/** A blank project in which packages are installed, from npm's cache where it has them. */
+export async function makeProject(
+  folder: string,
+  files: Readonly<Record<string, string>>,
+  packages: readonly string[],
+): Promise<string> {
+  const all = { 'package.json': '{ "private": true, "type": "module" }', ...files };
+  for (const [path, text] of Object.entries(all)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  }
+  await run(folder, 'npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', ...packages]);
+  return folder;
+}
