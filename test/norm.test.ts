@@ -2,7 +2,15 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { OptionError, ShapeError } from '../src/errors.ts';
 import { ProgramBuilder, runOnce, type Shape, sizeOf, type Tensor } from '../src/gpu/index.ts';
-import { apply, input, model, Network, recordForward } from '../src/graph/index.ts';
+import {
+  apply,
+  foldForInference,
+  input,
+  model,
+  Network,
+  recordForward,
+  sequential,
+} from '../src/graph/index.ts';
 import {
   add as addLayer,
   batchNormalization,
@@ -15,7 +23,10 @@ import {
   maxPool2d as maxPoolLayer,
   quantConv2d,
   quantDense,
+  quantDepthwiseConv2d,
+  sign,
 } from '../src/layers/index.ts';
+import { unpackSigns } from '../src/numerics/pack.ts';
 import { normal, uniform01 } from '../src/numerics/random.ts';
 import { encodeTrainState, STATE_WORDS } from '../src/ops/data.ts';
 import {
@@ -376,6 +387,155 @@ describe('batch normalisation', () => {
     expect(fused?.kernels.includes('pool/max_grad')).toBe(branch || 'strides' in pooling);
     expect(fused?.kernels.includes('norm/grad-apply-pooled4')).toBe(!branch && !('strides' in pooling));
   });
+
+  /** Sums of signs of which some equal their channel's mean exactly, and others lie as near as the number of rows allows. */
+  function nearTies(seed: number, rows: number, channels: number, mean: number): Float32Array<ArrayBuffer> {
+    const x = Float32Array.from({ length: rows * channels }, (_, i) =>
+      Math.round(mean + 30 * normal(seed, 1, i)),
+    );
+    for (let c = 0; c < channels; c++) {
+      let rest = (c % 3) - 1;
+      for (let r = 0; r < rows; r++) rest -= (x[r * channels + c] ?? 0) - mean;
+      // The last value makes the sum rows times the mean, or one more or less.
+      x[(rows - 1) * channels + c] = (x[(rows - 1) * channels + c] ?? 0) + rest;
+      // Of two values of which the sum stays, one is the mean.
+      if (rows > 2) {
+        x[channels + c] = (x[channels + c] ?? 0) + (x[c] ?? 0) - mean;
+        x[c] = mean;
+      }
+    }
+    return x;
+  }
+
+  test('of integers every one lies on the side of the mean on which it is in exact arithmetic', async () => {
+    using scratch = new Scratch(gpu());
+    const b = new ProgramBuilder(gpu(), 'ties');
+    const cases = [1, 2, 3, 7, 10, 49, 100, 300, 1001, 20_000].flatMap((rows) =>
+      [0, 1, -3, 57, -1000, 4608, 100_003].flatMap((mean) => [
+        { rows, mean, channels: 3 },
+        { rows, mean, channels: 8 },
+      ]),
+    );
+    // Sums beyond 2^31, and values about which f32 holds no fractions.
+    cases.push(
+      { rows: 1000, mean: 2 ** 23 - 99, channels: 4 },
+      { rows: 1000, mean: 99 - 2 ** 23, channels: 3 },
+    );
+    const checks = cases.map(({ rows, mean, channels }, i) => {
+      const values = nearTies(i, rows, channels, mean);
+      const x = scratch.tensor('x', [rows, channels], 'f32', values);
+      const exact = batchStatistics(b, { x, epsilon: EPSILON, integers: true });
+      const rounded = batchStatistics(b, { x, epsilon: EPSILON });
+      for (const tensor of [exact.mean, exact.variance, rounded.mean, rounded.variance]) b.keep(tensor);
+      return { what: `${rows} rows of ${channels} about ${mean}`, rows, channels, values, exact, rounded };
+    });
+    using program = await b.compile();
+    program.run();
+    let ties = 0;
+    let wrongWithout = 0;
+    for (const { what, rows, channels, values, exact, rounded } of checks) {
+      const [means, without] = [await gpu().readFloats(exact.mean), await gpu().readFloats(rounded.mean)];
+      // Nothing else is touched.
+      expectSame(await gpu().readFloats(exact.variance), await gpu().readFloats(rounded.variance), what);
+      for (let c = 0; c < channels; c++) {
+        let total = 0;
+        for (let r = 0; r < rows; r++) total += values[r * channels + c] ?? 0;
+        for (let r = 0; r < rows; r++) {
+          const value = values[r * channels + c] ?? 0;
+          const side = Math.sign(value * rows - total);
+          if (side === 0) ties += 1;
+          if (Math.sign(value - (means[c] ?? Number.NaN)) !== side) {
+            expect.fail(`${what}: ${value} about ${total} / ${rows}, mean ${means[c]}`);
+          }
+          if (Math.sign(value - (without[c] ?? Number.NaN)) !== side) wrongWithout += 1;
+        }
+        expect(Math.abs((means[c] ?? Number.NaN) * rows - total), what).toBeLessThanOrEqual(
+          2 ** -20 * Math.max(Math.abs(total), 30 * rows),
+        );
+      }
+    }
+    expect(ties).toBeGreaterThan(500);
+    expect(wrongWithout).toBeGreaterThan(10);
+  });
+
+  const binary = { kernelQuantizer: 'steSign', inputQuantizer: 'steSign' } as const;
+  const tied: Readonly<Record<string, { shape: Shape; layers: readonly Layer[] }>> = {
+    'a dense layer': { shape: [15], layers: [quantDense({ name: 'product', units: 999, ...binary })] },
+    'a convolution, pooled and flattened': {
+      shape: [6, 6, 3],
+      layers: [
+        quantConv2d({ name: 'product', filters: 64, kernelSize: 3, padding: 'same', ...binary }),
+        maxPoolLayer({ poolSize: 2 }),
+        flatten(),
+      ],
+    },
+    'a depthwise convolution': {
+      shape: [3, 3, 960],
+      layers: [
+        quantDepthwiseConv2d({
+          name: 'product',
+          kernelSize: 3,
+          depthwiseQuantizer: 'steSign',
+          inputQuantizer: 'steSign',
+        }),
+      ],
+    },
+  };
+  for (const [what, { shape, layers }] of Object.entries(tied)) {
+    test.each([
+      ['', undefined],
+      [', negative scales', -1],
+    ])(`what equals the mean is +1 while training, evaluated and folded: ${what}%s`, async (_, gamma) => {
+      const norm = batchNormalization({
+        name: 'norm',
+        momentum: 0,
+        center: false,
+        scale: gamma !== undefined,
+      });
+      const net = sequential([...layers, norm, sign({ name: 'sign' })], { input: shape });
+      using scratch = new Scratch(gpu());
+      using network = await Network.create(gpu(), net, { seed: 2 });
+      if (gamma !== undefined) {
+        const parameter = network.parameters.get('norm/gamma');
+        if (parameter === undefined) throw new Error('no scale');
+        gpu().write(parameter.value, new Float32Array(parameter.value.size).fill(gamma));
+      }
+      const BATCH = 45;
+      const images = Float32Array.from({ length: BATCH * sizeOf(shape) }, (_, i) => normal(3, 1, i));
+      const x = scratch.tensor('x', [BATCH, ...shape], 'f32', images);
+      const state = scratch.tensor('state', [STATE_WORDS], 'u32', encodeTrainState({}));
+      const b = new ProgramBuilder(gpu(), 'tied');
+      const pass = recordForward(b, net, network.parameters, x, { training: true, state });
+      const [sums, signs] = [pass.activations[layers.length - 1], pass.activations.at(-1)];
+      if (sums === undefined || signs === undefined) throw new Error('nothing recorded');
+      b.keep(sums.tensor);
+      b.keep(signs.tensor);
+      const { shape: outputs } = signs.tensor;
+      const gradOutput = scratch.tensor('g', outputs, 'f32', new Float32Array(sizeOf(outputs)).fill(1));
+      pass.backward(gradOutput, () => undefined); // moves the running statistics, with momentum 0 onto the batch's
+      using program = await b.compile();
+      program.run();
+
+      const values = await gpu().readFloats(sums.tensor);
+      const channels = outputs.at(-1) ?? 1;
+      const rows = values.length / channels;
+      const totals = new Float64Array(channels);
+      values.forEach((value, i) => {
+        totals[i % channels] = (totals[i % channels] ?? 0) + value;
+      });
+      const sides = Array.from(values, (value, i) =>
+        Math.sign((value * rows - (totals[i % channels] ?? 0)) * (gamma ?? 1)),
+      );
+      expect(sides.filter((side) => side === 0).length, 'ties').toBeGreaterThan(3);
+      const expected = sides.map((side) => (side < 0 ? -1 : 1));
+      expectSame(unpackSigns(await gpu().readWords(signs.tensor), rows, channels), expected, 'training');
+      expectSame(await network.predict(images), expected, 'evaluated');
+      const folded = foldForInference(net, await network.values());
+      expect(folded.kept).toEqual([]);
+      using small = await Network.create(gpu(), folded.model, { values: folded.values });
+      expectSame(await small.predict(images), expected, 'folded');
+    });
+  }
 
   test('the same batch gives the same bits', async () => {
     using scratch = new Scratch(gpu());

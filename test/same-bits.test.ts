@@ -1,7 +1,8 @@
 /**
  * The methods that were there before methods became objects train to the same bits as they did then: the hashes of this
  * table were made with the kernels of version 0.1. But for swishSign on weights: its derivative was computed by one formula
- * there and by another for activations, and only the latter, which neither overflows nor cancels, is left.
+ * there and by another for activations, and only the latter, which neither overflows nor cancels, is left. And but for ten in
+ * which a sum of signs was its channel's mean: rounding made such sums −1 in 0.1, and they are +1 as sign(0) is.
  */
 import { describe, expect, test } from 'vitest';
 import type { Model } from '../src/graph/index.ts';
@@ -50,31 +51,31 @@ const BEFORE: Readonly<Record<string, string>> = {
   'adam: steSign, steSign': '669347fca4742948',
   'adam: steSign {"name":"steSign","clip":0.4}, steSign {"name":"steSign","clip":0.4}': '5a8c6bd7cd7493b0',
   'adam: steIdentity, steIdentity': '7a667f503e0b3b6f',
-  'adam: approxSign, approxSign': '782b2c24c27bddb5',
+  'adam: approxSign, approxSign': '232c571d941c3c6c',
   'adam: swishSign, steSign': '384789d0717e7e4c',
   'adam: steSign, swishSign': '4af84c9f4ab81a53',
   'adam, fan-scaled: steSign, steSign': 'f90a95b09db52172',
   'adam, fan-scaled: steSign {"name":"steSign","clip":0.4}, steSign {"name":"steSign","clip":0.4}':
-    'e2f3a24ae2d293ff',
-  'adam, fan-scaled: steIdentity, steIdentity': '9bc70c5d6794b9e6',
+    '135df514dbfd73ae',
+  'adam, fan-scaled: steIdentity, steIdentity': '1f8f14714a84110a',
   'adam, fan-scaled: approxSign, approxSign': '05de19fe8039725b',
   'adam, fan-scaled: swishSign, steSign': '38df10fcdc3ba67f',
   'adam, fan-scaled: steSign, swishSign': '1c9a8733e4e45400',
   'sgd: steSign, steSign': '03335778ac7714d4',
-  'sgd: steSign {"name":"steSign","clip":0.4}, steSign {"name":"steSign","clip":0.4}': '2d8a4a63f79b3027',
-  'sgd: steIdentity, steIdentity': 'fd4c8e6957439f2f',
+  'sgd: steSign {"name":"steSign","clip":0.4}, steSign {"name":"steSign","clip":0.4}': '8b4c11ca0043002f',
+  'sgd: steIdentity, steIdentity': 'd8fa010f211ba7ce',
   'sgd: approxSign, approxSign': '2ca11857a2149390',
-  'sgd: swishSign, steSign': '84cf247a3b3f4217',
-  'sgd: steSign, swishSign': 'd056adae3d62475b',
+  'sgd: swishSign, steSign': '0f7c842d1b5823ca',
+  'sgd: steSign, swishSign': '480596c73a3e97b6',
   'bop: steSign, steSign': 'fa6567340fb81309',
   'bop: steSign {"name":"steSign","clip":0.4}, steSign {"name":"steSign","clip":0.4}': '0fc8b64740554349',
-  'bop: steIdentity, steIdentity': 'fc7fdefe73327820',
-  'bop: approxSign, approxSign': 'ea6216dfbdd2a2d2',
+  'bop: steIdentity, steIdentity': 'bba6df1fa13e4828',
+  'bop: approxSign, approxSign': 'f7c02c77afb81697',
   'bop: swishSign, steSign': '5ddc9306cd50fda6',
   'bop: steSign, swishSign': 'fa6567340fb81309',
   'cross-entropy: steSign, steSign': 'ff252d13e8e3c76b',
   'cross-entropy: steSign {"name":"steSign","clip":0.4}, steSign {"name":"steSign","clip":0.4}':
-    'c18dec6a1d771868',
+    '96f66af64565a2d3',
   'cross-entropy: steIdentity, steIdentity': '8a49565017f2377b',
   'cross-entropy: approxSign, approxSign': 'af98725158fa3091',
   'cross-entropy: swishSign, steSign': 'e3c0b012233c4c6f',

@@ -3,6 +3,7 @@
 
 alias Lane = f32;
 alias LaneBits = u32;
+alias LaneInts = i32;
 const WIDTH = 1u;
 
 fn negative_lanes(w: Lane) -> u32 {

@@ -1,6 +1,7 @@
 // Kernels whose body is written for a Lane of WIDTH neighbouring channels; here four, for rows of whole vec4s.
 alias Lane = vec4f;
 alias LaneBits = vec4u;
+alias LaneInts = vec4i;
 const WIDTH = 4u;
 
 fn negative_lanes(w: Lane) -> u32 {

@@ -12,8 +12,8 @@ const moments = (width: Width, name: string, source: ShaderSource) =>
   defineKernel({
     name,
     source,
-    bindings: { x: 'read', means: 'write', deviations: 'write' },
-    constants: ['ROWS', 'CHANNELS', 'CHUNKS'],
+    bindings: { x: 'read', means: 'write', deviations: 'write', totals: 'write' },
+    constants: ['ROWS', 'CHANNELS', 'CHUNKS', 'INTEGERS'],
     workgroups: ({ CHANNELS, CHUNKS }) => linearWorkgroups((CHANNELS / width) * CHUNKS, 64),
   });
 
@@ -26,11 +26,12 @@ const combine = (width: Width, name: string, source: ShaderSource) =>
       x: 'read',
       means: 'read',
       deviations: 'read',
+      totals: 'read',
       mean: 'write',
       variance: 'write',
       inverseStd: 'write',
     },
-    constants: ['ROWS', 'CHANNELS', 'CHUNKS', 'EPSILON'],
+    constants: ['ROWS', 'CHANNELS', 'CHUNKS', 'INTEGERS', 'EPSILON'],
     workgroups: ({ CHANNELS }) => [Math.ceil(CHANNELS / width / 64), 1, 1],
   });
 

@@ -154,12 +154,11 @@ function makeConv2d(kind: string, options: QuantConv2dOptions): Layer {
       }
 
       // A product of signs costs less than the memory that its result takes until the backward pass.
-      const again =
-        bits === undefined || rows?.isPlain !== true || options.useBias
-          ? undefined
-          : () => builder.repeat(product);
+      const isPlain = rows?.isPlain === true && options.useBias !== true;
+      const again = isPlain && bits !== undefined ? () => builder.repeat(product) : undefined;
+      const integers = isPlain && (bits !== undefined || inputIntegers !== undefined);
       return {
-        output: real(output, again),
+        output: { ...real(output, again), integers },
         backward(gradOutput) {
           const ops = gradientsOf(context, where);
           const weights = { ...geometry, filterShape: parameter('kernel').spec.shape };

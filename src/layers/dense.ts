@@ -102,8 +102,9 @@ function makeDense(kind: string, options: QuantDenseOptions): Layer {
       const whole = rows?.output(product, multiply) ?? product;
       const output = options.useBias ? addBias(builder, whole, parameter('bias').value) : whole;
 
+      const integers = bits !== undefined && rows?.isPlain === true && options.useBias !== true;
       return {
-        output: real(output),
+        output: { ...real(output), integers },
         backward(gradOutput) {
           const ops = gradientsOf(context, where);
           const kernel =

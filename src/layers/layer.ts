@@ -64,6 +64,11 @@ export interface Activation {
    * @param window half width of the gate's window
    */
   readonly binarized?: (window: number) => Binarized;
+  /**
+   * Whether these reals are whole numbers of at most 2²⁴ in size, as sums of signs are. A normalisation then treats ties as
+   * exact arithmetic does: what equals the mean of its channel becomes +1.
+   */
+  readonly integers?: boolean;
   /** How these reals were pooled, for a layer whose gradient can go through the pooling in the same kernel. */
   readonly maxPooled?: MaxPooled;
 }
@@ -256,6 +261,11 @@ export function asReal(builder: ProgramBuilder, activation: Activation): Tensor 
 /** An activation as packed signs; those of reals are taken. */
 export function asSigns(builder: ProgramBuilder, activation: Activation): Tensor {
   return activation.kind === 'sign' ? activation.tensor : packSigns(builder, activation.tensor);
+}
+
+/** Whether an activation as reals would be whole numbers: signs are. */
+export function holdsIntegers({ kind, integers }: Activation): boolean {
+  return kind === 'sign' || integers === true;
 }
 
 /** @param again how to record the values once more; called once at most, however many ask */

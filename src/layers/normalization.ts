@@ -6,6 +6,7 @@ import { assertKnownOptions, namesOf } from '../options.ts';
 import {
   asReal,
   gradientsOf,
+  holdsIntegers,
   type Initializer,
   irreversible,
   type Layer,
@@ -89,7 +90,7 @@ export function batchNormalization(options: BatchNormalizationOptions = {}): Lay
       }
       const running = { runningMean: mean, runningVariance: variance, momentum };
       const gradients = gradientsOf(context, where);
-      const saved = gradients.batchStatistics(builder, { x, epsilon });
+      const saved = gradients.batchStatistics(builder, { x, epsilon, integers: holdsIntegers(input) });
       const y = builder.ifRead(() => normalize(builder, { ...affine, ...saved }));
       return {
         output: {

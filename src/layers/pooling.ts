@@ -17,6 +17,7 @@ import {
   asSigns,
   assertRank,
   gradientsOf,
+  holdsIntegers,
   type Layer,
   type MaxPooled,
   onlyInput,
@@ -163,6 +164,7 @@ function makePool(
         output: {
           ...real(pool(builder, x, window), again && (() => pool(builder, again(), window))),
           ...(passes && { maxPooled }),
+          integers: gradient === 'maxPool2dGrad' && holdsIntegers(input),
         },
         backward(gradOutput) {
           if (!wantsInputGradient[0]) return { inputs: [undefined] };

@@ -3,7 +3,7 @@
 import { OptionError, ShapeError } from '../errors.ts';
 import { describe, type ProgramBuilder, type Shape, sizeOf } from '../gpu/index.ts';
 import { assertKnownOptions, namesOf } from '../options.ts';
-import { type Activation, asReal, type Forward, type Layer, onlyInput } from './layer.ts';
+import { type Activation, asReal, type Forward, holdsIntegers, type Layer, onlyInput } from './layer.ts';
 
 /** [height, width, channels] to [features], the same values in the same order. */
 export function flatten(options: { readonly name?: string } = {}): Layer {
@@ -82,6 +82,7 @@ function reshaped(
     output: {
       kind: staysPacked ? 'sign' : 'real',
       tensor: source.reshape(after),
+      integers: holdsIntegers(input),
       ...(binarized &&
         sameWords && {
           binarized(window) {

@@ -62,6 +62,11 @@ export interface BatchNormOptions {
    * the run then leaves no trace in them.
    */
   readonly deferRunning?: boolean;
+  /**
+   * x holds whole numbers of at most 2²⁴ in size, as sums of signs are: of every one of them x − mean has the sign that it has
+   * in exact arithmetic, 0 included. Not checked.
+   */
+  readonly integers?: boolean | undefined;
 }
 
 /**
@@ -88,7 +93,7 @@ export function batchNorm(
     });
   }
   if (!training) return { y: normalize(b, { ...options, mean: runningMean, variance: runningVariance }) };
-  const saved = batchStatistics(b, { x, epsilon });
+  const saved = batchStatistics(b, { x, epsilon, integers: options.integers });
   if (!options.deferRunning) {
     if (state === undefined) {
       throw new OptionError(
@@ -108,12 +113,13 @@ export function batchNorm(
 /**
  * Mean, biased variance and 1 / sqrt(variance + epsilon) of each channel of a batch.
  * @param options.x f32 [..., C]
+ * @param options.integers x holds whole numbers; see `BatchNormOptions`
  * @returns f32 [C] each
  * @throws ShapeError, OptionError
  */
 export function batchStatistics(
   b: ProgramBuilder,
-  { x, epsilon }: Pick<BatchNormOptions, 'x' | 'epsilon'>,
+  { x, epsilon, integers = false }: Pick<BatchNormOptions, 'x' | 'epsilon' | 'integers'>,
 ): SavedStatistics {
   const where = 'batchNorm';
   const { rows: ROWS, channels: CHANNELS, vec4 } = matrixOf(x, where);
@@ -121,16 +127,19 @@ export function batchStatistics(
   const CHUNKS = chunksFor(ROWS);
   const means = b.transient('chunk means', [CHUNKS, CHANNELS], 'f32');
   const deviations = b.transient('chunk deviations', [CHUNKS, CHANNELS], 'f32');
+  const totals = b.transient('chunk totals', [integers ? CHUNKS : 1, CHANNELS], 'i32');
+  const INTEGERS = integers ? 1 : 0;
   const saved = {
     mean: b.transient('mean', [CHANNELS], 'f32'),
     variance: b.transient('variance', [CHANNELS], 'f32'),
     inverseStd: b.transient('inverse standard deviation', [CHANNELS], 'f32'),
   };
-  b.dispatch(vec4 ? normMoments4 : normMoments, { x, means, deviations }, { ROWS, CHANNELS, CHUNKS });
+  const chunks = { x, means, deviations, totals };
+  b.dispatch(vec4 ? normMoments4 : normMoments, chunks, { ROWS, CHANNELS, CHUNKS, INTEGERS });
   b.dispatch(
     vec4 ? normCombine4 : normCombine,
-    { x, means, deviations, ...saved },
-    { ROWS, CHANNELS, CHUNKS, EPSILON: epsilon },
+    { ...chunks, ...saved },
+    { ROWS, CHANNELS, CHUNKS, INTEGERS, EPSILON: epsilon },
   );
   return saved;
 }
