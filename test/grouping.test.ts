@@ -5,7 +5,7 @@ import { Grouping } from '../src/train/grouping.ts';
 import { Trainer } from '../src/train/index.ts';
 import { mlp } from '../src/zoo/index.ts';
 import { quadrants } from './helpers/data.ts';
-import { withFaults } from './helpers/faulty-device.ts';
+import { type Faults, withFaults } from './helpers/faulty-device.ts';
 
 describe('groups', () => {
   /** The size of groups after some, when a step takes so long and reports come every so many milliseconds. */
@@ -40,15 +40,19 @@ describe('groups', () => {
   });
 });
 
-describe('where every report waits for the tick of a timer', () => {
+describe('where reports come late', () => {
   test('a training waits for few of them, and ends with the same weights', async () => {
     const data = quadrants(2000, 20);
-    const hashes: string[] = [];
-    const waits: number[] = [];
-    for (const period of [0, 100]) {
+    const hashes = new Set<string>();
+    const ways = [
+      () => undefined,
+      (faults: Faults) => faults.reportEvery(100),
+      (faults: Faults) => faults.reportLate(100),
+    ];
+    for (const setUp of ways) {
       using gpu = await requestGpu();
       const faults = withFaults(gpu.device);
-      faults.reportEvery(period);
+      setUp(faults);
       using trainer = await Trainer.create(gpu, mlp({ input: [8, 8, 1], classes: 4, units: 32 }), data, {
         batch: 10,
         epochs: 2,
@@ -56,13 +60,13 @@ describe('where every report waits for the tick of a timer', () => {
       const { submits } = gpu.counters;
       const before = faults.calls.get('mapAsync') ?? 0;
       await trainer.fit();
-      waits.push((faults.calls.get('mapAsync') ?? 0) - before);
+      const waits = (faults.calls.get('mapAsync') ?? 0) - before;
+      // Of 400 steps; on a busy machine groups are smaller.
+      expect(waits).toBeLessThan(200);
       // Metrics come in the submit of their group: none is made for them alone.
-      expect(gpu.counters.submits - submits).toBeLessThan(2 * (waits.at(-1) ?? 0) + 8);
-      hashes.push(await trainer.network.hash());
+      expect(gpu.counters.submits - submits).toBeLessThan(2 * waits + 8);
+      hashes.add(await trainer.network.hash());
     }
-    expect(hashes[1]).toBe(hashes[0]);
-    // 400 steps.
-    for (const count of waits) expect(count).toBeLessThan(60);
+    expect(hashes.size).toBe(1);
   });
 });

@@ -69,6 +69,8 @@ export interface Faults {
   readonly calls: ReadonlyMap<string, number>;
   /** Reports what the device has done only at multiples of so many milliseconds, as browsers with a timer do; 0: at once. */
   reportEvery(milliseconds: number): void;
+  /** Reports what the device has done so many milliseconds after it did. */
+  reportLate(milliseconds: number): void;
 }
 
 type Callable = (...args: never[]) => unknown;
@@ -82,6 +84,7 @@ export function withFaults(device: GPUDevice): Faults {
   let armed: { kind: FaultKind; left: number } | undefined;
   let fired = false;
   let period = 0;
+  let delay = 0;
 
   /** Counts a call. @returns how it is to fail, if it is */
   const due = (method: string): string | undefined => {
@@ -133,8 +136,9 @@ export function withFaults(device: GPUDevice): Faults {
     return result;
   };
   const reported = <T>(work: Promise<T>): Promise<T> => {
-    if (period === 0) return work;
-    const late = () => new Promise((resolve) => setTimeout(resolve, period - (performance.now() % period)));
+    if (period === 0 && delay === 0) return work;
+    const untilTick = () => (period === 0 ? 0 : period - (performance.now() % period));
+    const late = () => new Promise((resolve) => setTimeout(resolve, delay + untilTick()));
     return work.finally(late);
   };
 
@@ -222,6 +226,9 @@ export function withFaults(device: GPUDevice): Faults {
     calls,
     reportEvery(milliseconds) {
       period = milliseconds;
+    },
+    reportLate(milliseconds) {
+      delay = milliseconds;
     },
   };
 }
