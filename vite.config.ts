@@ -115,8 +115,9 @@ export default defineConfig(({ command }) => ({
   test: {
     include: ['test/**/*.test.ts'],
     alias: ENTRY_ALIASES,
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    // Not for what a test takes, but for a machine that is four times as loaded as two quiet cores.
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
     // Two cores are shared with the software adapter, which is itself multi-threaded.
     maxWorkers: 2,
     pool: 'forks',

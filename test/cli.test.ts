@@ -11,7 +11,9 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import type { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { protectFiles } from '../src/cli/output.ts';
 import { trainerOptions } from '../src/cli/runs.ts';
 import type { RunOptions } from '../src/reports/story.ts';
 import type { TrainReport } from '../src/reports/training.ts';
@@ -131,6 +133,69 @@ describe('nothing is lost', () => {
       `train --train-samples 200 --test-samples 100 --epochs 1 --out ${folder}/json --overwrite`,
     );
     expect(again.code, again.stderr).toBe(0);
+  });
+
+  test('no file that an option names is replaced unasked, by any command', async () => {
+    const names = [...(await bnn('--help')).stdout.matchAll(/^ {2}([a-z]+) \[options\]/gm)].map(
+      ([, name = '']) => name,
+    );
+    const mine = join(folder, 'mine.json');
+    writeFileSync(mine, 'mine');
+    const tried: string[] = [];
+    for (const name of names) {
+      // A start of each costs more than the check: what main.ts does with a command is done here.
+      const { [`${name}Command`]: commandOf } = (await import(`../src/cli/${name}.ts`)) as Record<
+        string,
+        () => Command
+      >;
+      const help = commandOf?.() ?? expect.fail(name);
+      const given = help.registeredArguments.filter(({ required }) => required).map(() => 'x');
+      for (const { long, flags } of help.options) {
+        // The others are read.
+        if (!/[<[]file[>\]]/.test(flags) || long === '--resume' || long === '--input') continue;
+        tried.push(`${name} ${long}`);
+        const command = commandOf?.() ?? expect.fail(name);
+        protectFiles(command);
+        const parsing = command.parseAsync(['node', name, ...given, `${long}=${mine}`]);
+        await expect(parsing, `${name} ${long}`).rejects.toThrow(
+          /There is a file of this name[\s\S]*mine\.json[\s\S]*--overwrite/,
+        );
+      }
+    }
+    expect(readFileSync(mine, 'utf8')).toBe('mine');
+    expect(tried).toEqual(
+      expect.arrayContaining([
+        ...['train', 'eval', 'run', 'inspect', 'geometry', 'paper', 'bench', 'tune', 'data', 'doctor'].map(
+          (name) => `${name} --json`,
+        ),
+        ...['geometry --csv', 'geometry --html', 'bench --html', 'bench --markdown'],
+      ]),
+    );
+    const unasked = await bnn(`inspect ${folder}/a/checkpoint.safetensors --json ${mine}`);
+    expect(unasked.stderr).toMatch(/OptionError: There is a file of this name already[\s\S]*--overwrite/);
+    expect([unasked.code, unasked.stdout, readFileSync(mine, 'utf8')]).toEqual([2, '', 'mine']);
+    const asked = await bnn(`inspect ${folder}/a/checkpoint.safetensors --json ${mine} --overwrite`);
+    expect(asked.code, asked.stderr).toBe(0);
+    expect(JSON.parse(readFileSync(mine, 'utf8'))).toHaveProperty('layers');
+  });
+
+  test('nor files that a folder of a run or of a paper already holds', async () => {
+    const strange = join(folder, 'strange');
+    mkdirSync(strange);
+    for (const [file, command] of [
+      ['report.html', `train ${SMALL} --out ${strange}`],
+      ['paper.html', `paper ${folder}/a --out ${strange}`],
+      ['paper.json', `paper --dataset mnist --out ${strange}`],
+    ] as const) {
+      writeFileSync(join(strange, file), 'mine');
+      const { code, stderr } = await bnn(command);
+      expect(stderr, command).toMatch(
+        new RegExp(`There is a file of this name[\\s\\S]*${file}[\\s\\S]*--overwrite`),
+      );
+      expect(code, command).toBe(2);
+      expect(readFileSync(join(strange, file), 'utf8')).toBe('mine');
+      rmSync(join(strange, file));
+    }
   });
 
   test('more epochs than it had take a run beyond its end, with its schedule over all of them', async () => {

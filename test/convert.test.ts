@@ -1,5 +1,14 @@
 /** `webgpu-bnn convert`, as users run it: trainings and other formats become files that run the same. */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -129,6 +138,23 @@ describe('convert', () => {
       /read .*webgpu-bnn[\s\S]*verified +read back[\s\S]*same outputs[\s\S]*back\.onnx/,
     );
     expect(back.stdout).toMatch(/note +nothing says how the network takes the bytes/);
+  });
+
+  test('a file that is there is replaced only if that was asked for, and a folder that holds files never', async () => {
+    const file = join(folder, 'mine.safetensors');
+    writeFileSync(file, 'mine');
+    const refused = await bnn(`convert ${QONNX} ${file}`);
+    expect(refused.stderr).toMatch(/There is a file of this name[\s\S]*mine\.safetensors[\s\S]*--overwrite/);
+    expect([refused.code, refused.stdout, readFileSync(file, 'utf8')]).toEqual([2, '', 'mine']);
+    const asked = await bnn(`convert ${QONNX} ${file} --overwrite --no-verify`);
+    expect(asked.code, asked.stderr).toBe(0);
+    expect((await bnn(`inspect ${file}`)).code).toBe(0);
+    const held = join(folder, 'held');
+    mkdirSync(held);
+    writeFileSync(join(held, 'mine'), 'mine');
+    const folded = await bnn(`convert ${CNV} ${held} --overwrite`);
+    expect(folded.stderr).toMatch(/files in this folder already/);
+    expect([folded.code, readFileSync(join(held, 'mine'), 'utf8')]).toEqual([1, 'mine']);
   });
 
   test('networks with several inputs and outputs, and pixels that no range is the name of', async () => {

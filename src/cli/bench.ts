@@ -27,7 +27,7 @@ import {
   positiveInteger,
   withAdapter,
 } from './options.ts';
-import { emit, jsonText } from './output.ts';
+import { emit, jsonText, OutputOption } from './output.ts';
 
 interface Flags extends AdapterOptions {
   readonly in: 'node' | 'chrome';
@@ -76,8 +76,8 @@ export function benchCommand(): Command {
       false,
     )
     .addOption(jsonOption())
-    .option('--html <file>', 'write a report with plots here')
-    .option('--markdown <file>', 'write the tables here')
+    .addOption(new OutputOption('--html <file>', 'write a report with plots here'))
+    .addOption(new OutputOption('--markdown <file>', 'write the tables here'))
     .addHelpText(
       'after',
       `

@@ -21,9 +21,11 @@ import { bytesText } from '../reports/words.ts';
 import { convertToFolder } from './convert-folder.ts';
 import { MODEL_ARGUMENT, type ReadableModel, readModel } from './imported.ts';
 import { type AdapterOptions, acquire, withAdapter } from './options.ts';
+import { assertFree } from './output.ts';
 
 interface Flags extends AdapterOptions {
   readonly fold?: boolean;
+  readonly overwrite?: boolean;
   readonly verify: boolean;
 }
 
@@ -40,6 +42,7 @@ export function convertCommand(): Command {
     .argument('<model>', MODEL_ARGUMENT)
     .argument('<out>', `the file to write: ${endings}; or a folder of BNN-PYNQ, as in cnv/`)
     .option('--fold', 'fold normalisations into thresholds first')
+    .option('--overwrite', 'replace a file that is there; a folder that holds files never is')
     .option('--no-verify', 'write without reading the file back and running both networks on random inputs')
     .addHelpText(
       'after',
@@ -51,6 +54,7 @@ Examples:
     )
     .action(async (path: string, out: string, flags: Flags) => {
       const format = extname(out).slice(1).toLowerCase() as SaveFormat;
+      if (!isFolder(out)) assertFree([out], flags, '<out>');
       const source = await readModel(path, { fold: false });
       const { model, values } = flags.fold === true ? await readModel(path) : source;
       if (isFolder(out)) {

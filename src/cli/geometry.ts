@@ -26,7 +26,7 @@ import {
   jsonOption,
   withAdapter,
 } from './options.ts';
-import { emit, jsonText } from './output.ts';
+import { emit, jsonText, OutputOption } from './output.ts';
 
 interface Flags extends AdapterOptions {
   readonly memory: number;
@@ -56,8 +56,8 @@ export function geometryCommand(): Command {
     )
     .option('--resume <file>', 'keep finished layers in this file, and go on from it')
     .addOption(jsonOption())
-    .option('--csv <file>', 'write the table here as well')
-    .option('--html <file>', 'write a report with charts as well')
+    .addOption(new OutputOption('--csv <file>', 'write the table here as well'))
+    .addOption(new OutputOption('--html <file>', 'write a report with charts as well'))
     .option('--quiet', 'print no progress and no table')
     .addHelpText(
       'after',

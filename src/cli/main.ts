@@ -15,7 +15,7 @@ import { EXIT, exitCodeOf } from './exit.ts';
 import { geometryCommand } from './geometry.ts';
 import { inspectCommand } from './inspect.ts';
 import { kitCommand } from './kit.ts';
-import { printPlainly } from './output.ts';
+import { printPlainly, protectFiles } from './output.ts';
 import { paperCommand } from './paper.ts';
 import { runCommand } from './run.ts';
 import { setupCommand } from './setup.ts';
@@ -61,6 +61,7 @@ for (const command of [program, ...program.commands]) {
   command.exitOverride((error) => process.exit(error.exitCode === 0 ? EXIT.ok : EXIT.usage));
 }
 
+for (const command of program.commands) protectFiles(command);
 printPlainly();
 try {
   await program.parseAsync();

@@ -1,7 +1,9 @@
 /** Options that several commands share, and how their text becomes values. */
+
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Gpu, type LearningRate, LOSS_NAMES, MODEL_NAMES, OPTIMIZER_NAMES } from '../index.ts';
 import { DATASET_NAMES, requestGpu } from '../node/index.ts';
+import { OutputOption } from './output.ts';
 
 export interface AdapterOptions {
   readonly adapter: 'auto' | 'hardware' | 'software';
@@ -40,7 +42,7 @@ export function describeAdapter(gpu: Pick<Gpu, 'adapter'>): string {
  * is printed. A file must end in `.json`, since an argument of the command may follow the option.
  */
 export const jsonOption = () =>
-  new Option('--json [file]', 'print JSON and nothing else; or write it to a file that ends in .json')
+  new OutputOption('--json [file]', 'print JSON and nothing else; or write it to a file that ends in .json')
     .preset('-')
     .argParser((text) => {
       if (text === '-' || /\.json$|^\/dev\//i.test(text)) return text;

@@ -1,6 +1,8 @@
 /** What commands share when they print and write results. */
+import { existsSync, statSync } from 'node:fs';
 import { inspect } from 'node:util';
-import { printable } from '../errors.ts';
+import { type Command, Option } from 'commander';
+import { OptionError, printable } from '../errors.ts';
 import { writeFileAtomic } from '../node/index.ts';
 
 /**
@@ -31,4 +33,45 @@ export async function emit(text: string, target: string | undefined): Promise<vo
   // Awaited: a pipe takes a long text piece by piece, and the command leaves with process.exit.
   if (target === '-') await new Promise<void>((done) => process.stdout.write(text, () => done()));
   else if (target !== undefined) await writeFileAtomic(target, text);
+}
+
+/** An option that names a file which the command writes; see `protectFiles`. */
+export class OutputOption extends Option {}
+
+/**
+ * Nothing is overwritten unasked: a command with options that name files which it writes gets `--overwrite`, and without it
+ * ends before it begins where one of these files is there.
+ */
+export function protectFiles(command: Command): void {
+  const outputs = command.options.filter((option) => option instanceof OutputOption);
+  if (outputs.length === 0) return;
+  if (!command.options.some(({ long }) => long === '--overwrite')) {
+    command.option('--overwrite', 'replace files that are there');
+  }
+  command.hook('preAction', () => {
+    const flags = command.opts();
+    for (const option of outputs) {
+      const path = flags[option.attributeName()];
+      if (typeof path === 'string' && path !== '-') assertFree([path], flags, option.long ?? '');
+    }
+  });
+}
+
+/**
+ * @param where what named the files
+ * @throws OptionError where one of these files is there, and replacing it wasn't asked for; pipes and devices are no files
+ */
+export function assertFree(
+  paths: readonly string[],
+  flags: { readonly overwrite?: boolean },
+  where: string,
+): void {
+  if (flags.overwrite === true) return;
+  const taken = paths.find((path) => existsSync(path) && statSync(path).isFile());
+  if (taken === undefined) return;
+  throw new OptionError('There is a file of this name already.', {
+    given: taken,
+    where,
+    remedy: 'replace it: --overwrite; or keep it, and give another name',
+  });
 }

@@ -47,8 +47,8 @@ import {
   seedNumber,
   withAdapter,
 } from './options.ts';
-import { emit, jsonText } from './output.ts';
-import { loadRun, readRun } from './runs.ts';
+import { assertFree, emit, jsonText } from './output.ts';
+import { checkpointPath, loadRun, readRun } from './runs.ts';
 import { train } from './train.ts';
 
 interface Flags extends AdapterOptions, Partial<RunOptions> {
@@ -82,7 +82,7 @@ export function paperCommand(): Command {
     .option('--images <n>', 'test images that dot products are compared on', positiveInteger, 500)
     .option('--refit <n>', 'training images that batch normalisation is refitted on', positiveInteger, 2000)
     .option('--out <folder>', 'where the files go (default: the run, or runs/paper-<dataset>-<model>)')
-    .option('--overwrite', 'train anew where a run is saved')
+    .option('--overwrite', 'train anew where a run is saved, and replace paper.html and paper.json')
     .addOption(jsonOption())
     .addHelpText(
       'after',
@@ -116,6 +116,8 @@ async function paper(path: string | undefined, flags: Flags, command: Command): 
   const say = (text: string) => {
     if (!quiet) console.log(text);
   };
+  if (path !== undefined)
+    assertFree(filesIn(flags.out ?? (await checkpointPath(path)).folder), flags, '--out');
   const folder =
     path === undefined ? await trainAnew(flags, command, quiet) : await finish(path, flags, command, quiet);
   // Stopped, and saved: there is nothing to measure yet.
@@ -144,8 +146,9 @@ async function paper(path: string | undefined, flags: Flags, command: Command): 
     };
     const out = flags.out ?? home;
     const json = jsonText(report, 1);
-    await writeFileAtomic(join(out, 'paper.json'), json);
-    await writeFileAtomic(join(out, 'paper.html'), renderPaper(report));
+    const [jsonFile, htmlFile] = filesIn(out);
+    await writeFileAtomic(jsonFile, json);
+    await writeFileAtomic(htmlFile, renderPaper(report));
     await emit(json, flags.json);
     for (const { about, claim, expected, measured: found, verdict, reason } of report.claims) {
       const check = about === 'instrument' ? ' (check of the instrument)' : '';
@@ -157,6 +160,11 @@ async function paper(path: string | undefined, flags: Flags, command: Command): 
   } finally {
     gpu.dispose();
   }
+}
+
+/** What is left in a folder. */
+function filesIn(folder: string) {
+  return [join(folder, 'paper.json'), join(folder, 'paper.html')] as const;
 }
 
 /** Trains a network. @returns its folder; undefined where it was stopped */
@@ -181,7 +189,9 @@ async function trainAnew(flags: Flags, command: Command, quiet: boolean): Promis
       remedy: `measure it, and go on with it if it was stopped: webgpu-bnn paper ${out}; replace it: --overwrite; or keep it, and name another folder: --out`,
     });
   }
-  return trainInto(out, { ...adapterOf(flags), ...run, out, overwrite: true, quiet }, command);
+  assertFree(filesIn(out), flags, '--out');
+  const overwrite = flags.overwrite === true;
+  return trainInto(out, { ...adapterOf(flags), ...run, out, overwrite, quiet }, command);
 }
 
 /** Goes on with a run that was stopped. @returns its folder; undefined where it was stopped again */

@@ -68,7 +68,7 @@ export async function readRun(path: string): Promise<SavedRun> {
 }
 
 /** The checkpoint of a run folder, or the checkpoint file itself. @throws StorageError where there is none */
-async function checkpointPath(path: string): Promise<{ file: string; folder: string }> {
+export async function checkpointPath(path: string): Promise<{ file: string; folder: string }> {
   const isFolder = await stat(path).then(
     (entry) => entry.isDirectory(),
     (cause: unknown) => {

@@ -43,7 +43,7 @@ import {
   seedNumber,
   withAdapter,
 } from './options.ts';
-import { emit, jsonText } from './output.ts';
+import { assertFree, emit, jsonText } from './output.ts';
 import { loadRun, readRun, type SavedRun, trainerOptions, withEpochs } from './runs.ts';
 
 export interface TrainFlags extends RunOptions, AdapterOptions {
@@ -130,13 +130,22 @@ export async function train(flags: TrainFlags, command: Command): Promise<void> 
 /** What a training leaves in its folder. */
 const FILES = ['checkpoint.safetensors', 'report.json', 'report.html'];
 
-/** A saved run is replaced by another one only where that was asked for. */
+/** A saved run is replaced by another one only where that was asked for, and so are files that are called like one's. */
 function assertNothingLost(out: string, flags: TrainFlags): void {
   const saved = join(out, 'checkpoint.safetensors');
-  if (flags.overwrite === true || !existsSync(saved)) return;
-  const isSame = (path: string) => existsSync(path) && realpathSync(path) === realpathSync(saved);
+  const isSaved = (path: string) =>
+    existsSync(path) && existsSync(saved) && realpathSync(path) === realpathSync(saved);
   const { resume } = flags;
-  if (resume !== undefined && (isSame(resume) || isSame(join(resume, 'checkpoint.safetensors')))) return;
+  if (resume !== undefined && (isSaved(resume) || isSaved(join(resume, 'checkpoint.safetensors')))) return;
+  if (flags.overwrite === true) return;
+  if (!existsSync(saved)) {
+    assertFree(
+      FILES.map((name) => join(out, name)),
+      flags,
+      '--out',
+    );
+    return;
+  }
   throw new OptionError('There is a saved run in this folder already.', {
     given: out,
     where: '--out',

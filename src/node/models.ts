@@ -61,6 +61,7 @@ export async function loadModel(source: ModelSource, options: LoadOptions = {}):
 
 /**
  * Writes what a trainer has learned as a file by path, with all that is needed to use it; or returns its bytes, for a format.
+ * A file of that name is replaced.
  * @param target `name.onnx`, `name.tflite` or `name.safetensors`; or the ending alone, for bytes
  * @returns the bytes, written or not
  * @throws OptionError for an ending that isn't written, StorageError where the file can't be; nothing is half written
