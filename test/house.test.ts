@@ -5,6 +5,7 @@ import { parseSync } from 'vite';
 import { describe, expect, test } from 'vitest';
 import * as main from '../src/index.ts';
 import * as inference from '../src/inference.ts';
+import { LAYER_KINDS } from '../src/layers/index.ts';
 import * as training from '../src/training.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
@@ -160,6 +161,25 @@ describe('the house', () => {
   test('no page awaits at the top of a module: built, a part that it loads may be in the module that waits', () => {
     const waiting = filesBelow('demo').filter((file) => /^(\S.*\s)?await\s/m.test(codeOf(file)));
     expect(waiting).toEqual([]);
+  });
+
+  test('rooms ask for traits of layers, and never for a kind', () => {
+    const rooms = ['src/graph', 'src/geometry', 'src/formats', 'src/interop', 'src/reports'];
+    // What flows is of the kind `sign` too, and operators of other formats are of the kind `minimum`.
+    const names = LAYER_KINDS.filter((kind) => !['sign', 'minimum', 'maximum'].includes(kind));
+    const kinds = `'(${names.join('|')})'`;
+    const asked = new RegExp(
+      `(?<!product\\??\\.)\\bkind\\s*[!=]==?\\s*${kinds}|\\bcase ${kinds}|(?<!typeof )\\b(\\w+\\.)?layer\\.kind [!=]==?|\\bkind\\.(startsWith|endsWith)`,
+    );
+    const own = files.filter((file) => rooms.includes(roomOf(file) ?? ''));
+    expect(own.filter((file) => asked.test(codeOf(file)))).toEqual([]);
+    expect(asked.test("if (entry.layer.kind === 'sign')")).toBe(true);
+  });
+
+  test('every pass has a test of its own', () => {
+    const passes = filesBelow('src/graph/passes').filter((file) => !/(index|pass|products)\.ts$/.test(file));
+    const tests = filesBelow('test/passes').map((file) => file.replace(/^.*\/|\.test\.ts$/g, ''));
+    expect(tests.sort()).toEqual(passes.map((file) => file.replace(/^.*\/|\.ts$/g, '')).sort());
   });
 
   test('the device is asked through Gpu alone, so that what it refuses is a typed error', () => {

@@ -9,6 +9,7 @@
 import type { Bytes } from '../bytes.ts';
 import { FormatError, OptionError } from '../errors.ts';
 import { describe, type Shape, sizeOf, wordsFor } from '../gpu/index.ts';
+import { affineOf, normalizationOf } from '../graph/channels.ts';
 import {
   floatValue,
   type Model,
@@ -17,7 +18,8 @@ import {
   type ParameterValues,
   packedValue,
 } from '../graph/index.ts';
-import { DEFAULT_EPSILON, type QuantizeOptions } from '../layers/index.ts';
+import { isSigns, takesSigns } from '../graph/signs.ts';
+import type { QuantizeOptions } from '../layers/index.ts';
 import { quantize } from '../numerics/integers.ts';
 import { encodePixels, type PixelEncoding, type PixelRange, resolvePixels } from '../run/pixels.ts';
 import { readBnnPynq } from './bnn-pynq.ts';
@@ -119,14 +121,14 @@ function stagesOf(
   const stages: Stage[] = [];
   const scores: ModelLayer[] = [];
   const number: ValueOf = (entry, name) => parameterOf(entry, name, values);
-  const last = model.layers.findLastIndex(({ layer }) => PRODUCTS.has(layer.kind));
+  const last = model.layers.findLastIndex((entry) => has(entry, 'kernel'));
   model.layers.forEach((entry, index) => {
     const { layer, inputs } = entry;
     if (inputs.length !== 1 || inputs[0] !== index - 1) throw refused(entry, 'it is no link of a chain');
-    if (IGNORED.has(layer.kind)) return;
+    if (isIgnored(entry)) return;
     const stage = stages.at(-1);
-    if (PRODUCTS.has(layer.kind)) {
-      const made = productOf(entry, values, isSignsAt(model, index - 1));
+    if (has(entry, 'kernel')) {
+      const made = productOf(entry, values, isSigns(model, index - 1));
       // Sums that nothing compares are compared by the next layer, with 0.
       if (stage !== undefined && made.takesSigns) stage.fires ??= everySign(stage);
       stages.push(made);
@@ -137,14 +139,14 @@ function stagesOf(
       }
     } else if (stage === undefined) {
       before.push(pixelLayerOf(entry, number));
-    } else if (layer.kind === 'maxPool2d' || layer.kind === 'signPool2d') {
-      if (layer.kind === 'signPool2d' && number(entry, 'direction').some((d) => d < 0)) {
+    } else if (layer.traits?.pooling !== undefined) {
+      if (has(entry, 'direction') && number(entry, 'direction').some((d) => d < 0)) {
         throw refused(entry, 'the smallest sign of a window is no OR of bits');
       }
       stage.pools.push({ entry, isOfSums: stage.fires === undefined });
-    } else if (layer.kind === 'sign') {
+    } else if (takesSigns(entry)) {
       stage.fires ??= everySign(stage);
-    } else if (index > last && layer.kind !== 'threshold') {
+    } else if (index > last && layer.traits?.channels?.do !== 'compare') {
       scores.push(entry);
     } else {
       if (stage.fires !== undefined) throw refused(entry, 'a unit has one threshold, and no number after it');
@@ -162,17 +164,13 @@ function stagesOf(
   return { before, stages, label: labelOf(stage, scores, number) };
 }
 
-const PRODUCTS = new Set(['quantConv2d', 'quantDense', 'binaryConv2d', 'binaryDense', 'conv2d', 'dense']);
-/** Layers that change no number when a network is only run, and no label at its end. */
-const IGNORED = new Set(['flatten', 'reshape', 'dropout', 'softmax']);
+function has({ parameters }: ModelLayer, parameter: string): boolean {
+  return parameters.some(({ name }) => name === parameter);
+}
 
-/** Whether signs come out of a layer, when the network is only run. */
-function isSignsAt(model: Model, index: number): boolean {
-  const entry = model.layers[index];
-  if (entry === undefined) return false;
-  const { kind, config } = entry.layer;
-  if (kind === 'maxPool2d' || IGNORED.has(kind)) return isSignsAt(model, index - 1);
-  return kind === 'sign' || kind === 'threshold' || kind === 'signPool2d' || config.output === 'signs';
+/** Whether a layer changes no number when a network is only run, and no label at its end. */
+function isIgnored({ layer: { traits = {} } }: ModelLayer): boolean {
+  return traits.reshapes === true || traits.idle === true || traits.keepsOrder === true;
 }
 
 /** Units that fire where their sum is at least 0. */
@@ -183,38 +181,30 @@ function everySign({ weights }: Stage): Comparison {
 
 type ValueOf = (entry: ModelLayer, name: string) => Floats;
 
-/** A layer between a product and the next as a comparison of the sum. */
+/** A layer between a product and the next, or its own end, as a comparison of the sum. */
 function comparisonOf(entry: ModelLayer, number: ValueOf): Comparison {
-  const { layer, parameters } = entry;
-  switch (layer.kind) {
-    case 'threshold':
-      return { direction: number(entry, 'direction'), limit: number(entry, 'threshold') };
-    case 'binaryConv2d':
-    case 'binaryDense':
-      return layer.config.output === 'signs'
-        ? { direction: number(entry, 'direction'), limit: number(entry, 'threshold') }
-        : signOfScaled(number(entry, 'multiplier'), number(entry, 'bias'));
-    case 'affine':
-      return signOfScaled(number(entry, 'scale'), number(entry, 'shift'));
-    case 'batchNormalization': {
-      const has = (name: string) => parameters.some((spec) => spec.name === name);
-      const { epsilon } = layer.config;
-      return signOfNormalized(
-        has('gamma') ? number(entry, 'gamma') : undefined,
-        has('beta') ? number(entry, 'beta') : undefined,
-        number(entry, 'runningMean'),
-        number(entry, 'runningVariance'),
-        typeof epsilon === 'number' ? epsilon : DEFAULT_EPSILON,
-      );
-    }
-    default:
-      throw refused(entry, 'only normalisations, scales and thresholds stand between two layers');
+  if (has(entry, 'direction')) {
+    return { direction: number(entry, 'direction'), limit: number(entry, 'threshold') };
   }
+  const numbers = normalizationOf(entry, number);
+  if (numbers !== undefined) {
+    const { gamma, beta, mean, variance, epsilon } = numbers;
+    return signOfNormalized(gamma, beta, mean, variance, epsilon);
+  }
+  const affine = affineAt(entry, number);
+  if (affine !== undefined) return signOfScaled(affine.scale, affine.shift);
+  throw refused(entry, 'only normalisations, scales and thresholds stand between two layers');
+}
+
+/** What a layer, or the end of a product, multiplies with and adds. */
+function affineAt(entry: ModelLayer, number: ValueOf): ReturnType<typeof affineOf> {
+  if (!has(entry, 'multiplier')) return affineOf(entry, number);
+  return { scale: number(entry, 'multiplier'), shift: number(entry, 'bias') };
 }
 
 function productOf(entry: ModelLayer, values: ParameterValues, comesAsSigns: boolean): Stage {
   const { name, layer, parameters, inputShapes, outputShape } = entry;
-  const { config, kind } = layer;
+  const { config, traits } = layer;
   const spec = parameters.find((own) => own.name === 'kernel');
   const value = values.get(`${name}/kernel`);
   if (spec === undefined || value === undefined) {
@@ -230,7 +220,7 @@ function productOf(entry: ModelLayer, values: ParameterValues, comesAsSigns: boo
     throw refused(entry, 'its weights are rotated before their signs are taken');
   if (config.activation !== undefined || config.residual === true || config.prelu === true)
     throw refused(entry, 'it has an activation, a residual or a PReLU');
-  const isConvolution = /conv2d$/i.test(kind);
+  const isConvolution = spec.shape.length === 4;
   if (isConvolution) {
     const [input = [], [, height, width, channels] = []] = [inputShapes[0], spec.shape];
     const expected = [(input[0] ?? 0) - 2, (input[1] ?? 0) - 2, spec.shape[0] ?? 0];
@@ -245,10 +235,7 @@ function productOf(entry: ModelLayer, values: ParameterValues, comesAsSigns: boo
     entry,
     weights: packedValue(value, spec.shape, `${name}/kernel`, spec.quantizer),
     isConvolution,
-    takesSigns:
-      comesAsSigns ||
-      config.inputQuantizer !== undefined ||
-      (kind.startsWith('binary') && config.inputIntegers === undefined),
+    takesSigns: comesAsSigns || traits?.readsSigns === true,
     fires: undefined,
     pools: [],
   };
@@ -260,7 +247,7 @@ function labelOf(stage: Stage, scores: readonly ModelLayer[], number: ValueOf): 
   if (stage.fires !== undefined) {
     const isHighest =
       scores.length === 1 &&
-      entry?.layer.kind === 'affine' &&
+      entry?.layer.traits?.channels?.do === 'scale' &&
       number(entry, 'scale').every((scale, unit) => scale === unit + 1) &&
       number(entry, 'shift').every((shift) => shift === 0);
     if (isHighest) return 'highest';
@@ -268,7 +255,9 @@ function labelOf(stage: Stage, scores: readonly ModelLayer[], number: ValueOf): 
   }
   let way = 1;
   for (const own of scores) {
-    const { scale, shift } = scaleOf(own, number);
+    const affine = affineAt(own, number);
+    if (affine === undefined) throw refused(own, 'nothing but a scale follows the last layer');
+    const { scale, shift } = affine;
     const [first = 1] = scale;
     const isSame = scale.every((s) => s === first) && shift.every((s) => s === shift[0]);
     if (!isSame || first === 0 || !Number.isFinite(first)) {
@@ -281,24 +270,6 @@ function labelOf(stage: Stage, scores: readonly ModelLayer[], number: ValueOf): 
     way *= Math.sign(first);
   }
   return way > 0 ? 'largest' : 'smallest';
-}
-
-/** What a layer after the last product multiplies with and adds. */
-function scaleOf(entry: ModelLayer, number: ValueOf): { scale: Float32Array; shift: Float32Array } {
-  const { layer, parameters } = entry;
-  if (layer.kind === 'affine') return { scale: number(entry, 'scale'), shift: number(entry, 'shift') };
-  if (layer.kind.startsWith('binary'))
-    return { scale: number(entry, 'multiplier'), shift: number(entry, 'bias') };
-  if (layer.kind !== 'batchNormalization') throw refused(entry, 'nothing but a scale follows the last layer');
-  const has = (name: string) => parameters.some((spec) => spec.name === name);
-  const [mean, variance] = [number(entry, 'runningMean'), number(entry, 'runningVariance')];
-  const [gamma, beta] = [
-    has('gamma') ? number(entry, 'gamma') : undefined,
-    has('beta') ? number(entry, 'beta') : undefined,
-  ];
-  const epsilon = typeof layer.config.epsilon === 'number' ? layer.config.epsilon : DEFAULT_EPSILON;
-  const scale = variance.map((own, c) => (gamma?.[c] ?? 1) / Math.sqrt(own + epsilon));
-  return { scale, shift: mean.map((own, c) => (beta?.[c] ?? 0) - own * (scale[c] ?? 0)) };
 }
 
 /** @throws FormatError unless the chain is one of the two that accelerators have */
@@ -367,8 +338,8 @@ function assertShape(model: Model, image: Shape): void {
 
 /** A layer between the pixels and the first product. */
 function pixelLayerOf(entry: ModelLayer, number: ValueOf): PixelLayer {
-  if (entry.layer.kind === 'sign') return { entry, scale: new Float32Array(), zeroPoint: new Float32Array() };
-  if (entry.layer.kind !== 'quantize') throw refused(entry, 'the first layer takes the pixels');
+  if (takesSigns(entry)) return { entry, scale: new Float32Array(), zeroPoint: new Float32Array() };
+  if (entry.layer.traits?.grid !== true) throw refused(entry, 'the first layer takes the pixels');
   return { entry, scale: number(entry, 'scale'), zeroPoint: number(entry, 'zeroPoint') };
 }
 
@@ -416,18 +387,15 @@ function assertPixels(
 }
 
 /** Pixels after a layer. */
-function pixelsAfter(
-  x: ArrayLike<number>,
-  { entry: { layer }, scale, zeroPoint }: PixelLayer,
-): ArrayLike<number> {
-  if (layer.kind === 'sign') return Float32Array.from(x, (value) => (value < 0 ? -1 : 1));
+function pixelsAfter(x: ArrayLike<number>, { entry, scale, zeroPoint }: PixelLayer): ArrayLike<number> {
+  if (takesSigns(entry)) return Float32Array.from(x, (value) => (value < 0 ? -1 : 1));
   const {
     bits,
     signed = true,
     narrow = false,
     rounding = 'halfEven',
     output,
-  } = layer.config as unknown as QuantizeOptions;
+  } = entry.layer.config as unknown as QuantizeOptions;
   return quantize(x, scale, zeroPoint, { bits, signed, narrow, rounding, integers: output === 'integers' });
 }
 

@@ -1,6 +1,7 @@
 /** What a binary layer multiplies in a pass: its input as reals and as signs, and the dot products of both. */
 import type { ProgramBuilder, Tensor } from '../gpu/index.ts';
 import type { Model, RecordedPass } from '../graph/index.ts';
+import { takesSigns } from '../graph/signs.ts';
 import type { Parameter } from '../layers/index.ts';
 import { binaryConv2d, type Conv2dOptions, conv2d, signConv2d } from '../ops/conv.ts';
 import { binaryMatMul, matMul, packSigns, signMatMul, unpackSigns } from '../ops/dense.ts';
@@ -104,7 +105,7 @@ function continuousOf(model: Model, pass: RecordedPass, x: Tensor, index: number
     return continuousOf(model, pass, x, from)?.reshape(shape);
   }
   // Others that give signs take them of something else than their input.
-  if (entry?.layer.kind !== 'sign') return undefined;
+  if (entry === undefined || !takesSigns(entry)) return undefined;
   const { kind, tensor } = pass.activations[from] ?? { kind: 'real', tensor: x };
   return kind === 'real' ? tensor : undefined;
 }

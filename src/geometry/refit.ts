@@ -12,13 +12,7 @@ import {
   type Network,
   recordForward,
 } from '../graph/index.ts';
-import {
-  type Layer,
-  type QuantConv2dOptions,
-  type QuantDenseOptions,
-  quantConv2d,
-  quantDense,
-} from '../layers/index.ts';
+import type { Layer } from '../layers/index.ts';
 import { renamed } from '../layers/layer.ts';
 import { encodeTrainState, STATE_WORDS } from '../ops/data.ts';
 import { unpackSigns } from '../ops/dense.ts';
@@ -27,7 +21,7 @@ import { mergeMoments, momentsFrom, NO_PAIRS, pairMoments } from '../ops/proport
 /**
  * The model with the latent weights of one layer used as they are, in place of their signs. It takes the parameters of
  * the model it came from; its normalisations don't fit until `refitNormalization`.
- * @throws OptionError unless the layer is a `quantDense` or `quantConv2d` with binary weights
+ * @throws OptionError unless the layer is a product with binary weights
  */
 export function withContinuousWeights(source: Model, name: string): Model {
   assertOneInputAndOutput(source, 'withContinuousWeights');
@@ -46,17 +40,14 @@ export function withContinuousWeights(source: Model, name: string): Model {
   return model({ input: start, output: nodes.at(-1) ?? start, name: source.name });
 }
 
-function continuous(layer: Layer, name: string): Layer {
-  const { kernelQuantizer, kernelConstraint: _, ...config } = layer.config;
-  if (kernelQuantizer !== undefined && layer.kind === 'quantDense') {
-    return quantDense(config as unknown as QuantDenseOptions);
-  }
-  if (kernelQuantizer !== undefined && layer.kind === 'quantConv2d') {
-    return quantConv2d(config as unknown as QuantConv2dOptions);
-  }
+function continuous({ traits, kind }: Layer, name: string): Layer {
+  const { binaryWeights = false, withWeights } = traits?.product ?? {};
+  const made = binaryWeights ? withWeights?.(name, undefined) : undefined;
+  if (made !== undefined) return made;
   throw new OptionError('Only a layer with binary weights has latent ones to use.', {
-    given: `${name}: ${layer.kind}`,
-    expected: 'quantDense or quantConv2d with a kernelQuantizer',
+    given: `${name}: ${kind}`,
+    expected:
+      'a product with a quantizer of its weights, as quantDense, quantConv2d and quantDepthwiseConv2d have',
     where: 'withContinuousWeights',
   });
 }
@@ -92,7 +83,7 @@ export async function refitNormalization(
     });
   }
   const norms = [...description.layers.keys()].filter(
-    (index) => description.layers[index]?.layer.kind === 'batchNormalization',
+    (index) => description.layers[index]?.layer.traits?.channels?.do === 'normalize',
   );
   if (norms.length === 0) return;
 

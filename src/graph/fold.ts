@@ -1,31 +1,15 @@
 /**
- * The inference compiler: rewrites a trained model so that bits pass from layer to layer. Batch normalisation of an
- * integer sum followed by a sign comes to one integer threshold a channel; the folded model writes no float activation
- * there. It gives the same bits as the model it came from, or leaves a layer as it was and says why.
+ * The inference compiler: rewrites a trained model, pass by pass, so that bits pass from layer to layer. The result gives the
+ * same bits as the model it came from, but for what `reals` asks for.
  */
-import { FormatError } from '../errors.ts';
-import { type Layer, quantConv2d, quantDense, quantDepthwiseConv2d, threshold } from '../layers/index.ts';
-import {
-  countReaders,
-  epsilonOf,
-  type FusedLayer,
-  type FuseOptions,
-  floats,
-  fuseLayers,
-  kernelValue,
-  rebuild,
-} from './fuse.ts';
-import type { Model, ModelLayer } from './model.ts';
-import { isIntegers, isScaledProduct } from './signs.ts';
+import type { Model } from './model.ts';
+import { FOLDING, FUSING } from './passes/index.ts';
+import { type FusedLayer, type Pass, type PassOptions, type Rewrite, rebuild } from './passes/pass.ts';
 import type { ParameterValue, ParameterValues } from './values.ts';
 
-/** One integer comparison a channel: +1 where direction·x ≥ threshold. */
-export interface Thresholds {
-  /** 1 (at least), −1 (at most −threshold) or 0 (constant). */
-  readonly direction: Float32Array;
-  readonly threshold: Float32Array;
-  /** Channels in which the float path's rounding could decide otherwise for an integer right at the threshold. */
-  readonly uncertain: readonly number[];
+export interface FoldOptions extends PassOptions {
+  /** Make one layer of a binary product and what follows it. Default true. */
+  readonly fuse?: boolean | undefined;
 }
 
 export interface FoldedModel {
@@ -39,92 +23,9 @@ export interface FoldedModel {
   readonly kept: readonly { readonly name: string; readonly reason: string }[];
 }
 
-/** Sums of signs stay below this, and f32 holds every integer up to it. */
-const LARGEST = 2 ** 24;
-/** Rounding of the float path relative to its largest term: about eight f32 operations' worth, doubled. */
-const ROUNDING = 2 ** -20;
-/** Below this a product in f32 may be flushed to zero. */
-const TINY = 1e-30;
-
 /**
- * sign(γ·(x − μ)/√(σ² + ε) + β) as an integer threshold per channel, for integers x up to 2²⁴ in magnitude: with a
- * positive γ it is +1 from ⌈μ − β√(σ² + ε)/γ⌉ up, with a negative one up to ⌊...⌋, with γ = 0 it is the sign of β.
- * Computed in float64. Where the true threshold lies so near to an integer that f32 arithmetic could fall on its other
- * side, the channel is listed as uncertain.
- * @param gamma [C]; 1 when absent
- * @param beta [C]; 0 when absent
- * @param factor [C]: the normalisation is of factor·x instead of x; 0 or more
- * @throws FormatError unless all have the same length and only finite values
- */
-export function foldBatchNorm(
-  gamma: ArrayLike<number> | undefined,
-  beta: ArrayLike<number> | undefined,
-  mean: ArrayLike<number>,
-  variance: ArrayLike<number>,
-  epsilon: number,
-  factor?: ArrayLike<number>,
-): Thresholds {
-  const channels = mean.length;
-  const direction = new Float32Array(channels);
-  const thresholds = new Float32Array(channels);
-  const uncertain: number[] = [];
-  for (const given of [gamma, beta, variance, factor]) {
-    if (given !== undefined && given.length !== channels) {
-      throw new FormatError("A normalisation's parameters have different lengths.", {
-        given: `${given.length} values`,
-        expected: `${channels}`,
-        where: 'foldBatchNorm',
-      });
-    }
-  }
-  for (let c = 0; c < channels; c++) {
-    const g = gamma?.[c] ?? 1;
-    const b = beta?.[c] ?? 0;
-    const centre = mean[c] ?? 0;
-    const scale = g / Math.sqrt((variance[c] ?? 0) + epsilon);
-    const times = factor?.[c] ?? 1;
-    if (![scale, b, centre, times].every(Number.isFinite)) {
-      throw new FormatError("A normalisation's parameters aren't finite.", {
-        given: `channel ${c}: gamma ${g}, beta ${b}, mean ${centre}, variance ${variance[c]}`,
-        where: 'foldBatchNorm',
-      });
-    }
-    if (scale === 0 || times === 0) {
-      const value = scale === 0 ? b : b - scale * centre;
-      thresholds[c] = value >= 0 ? 0 : 1;
-      // Of a difference, rounding may decide.
-      const isNear = scale !== 0 && Math.abs(value) <= ROUNDING * (Math.abs(b) + Math.abs(scale * centre));
-      if (isTiny(value) || (isNear && value !== 0)) uncertain.push(c);
-      continue;
-    }
-    const edge = (centre - b / scale) / times;
-    // The product with a factor is rounded too, at the edge to what the edge's own terms are.
-    const terms = Math.abs(b / scale) + (factor === undefined ? 0 : Math.abs(centre));
-    const slack = (ROUNDING * terms) / times;
-    const distance = Math.abs(edge - Math.round(edge));
-    // With β = 0 the float path compares x with μ exactly.
-    const isRounded = b !== 0 || factor !== undefined;
-    if ((isRounded && distance <= slack) || [scale, b, times, distance * times * scale].some(isTiny)) {
-      uncertain.push(c);
-    }
-    direction[c] = Math.sign(scale);
-    const limit = Math.ceil(Math.sign(scale) * edge);
-    thresholds[c] = Math.max(-LARGEST, Math.min(LARGEST, limit)) + 0;
-  }
-  return { direction, threshold: thresholds, uncertain };
-}
-
-export interface FoldOptions extends FuseOptions {
-  /** Make one layer of a binary product and the threshold that follows it. Default true. */
-  readonly fuse?: boolean | undefined;
-}
-
-/**
- * Folds every batch normalisation that stands between an integer sum and a sign, and fuses binary products with what
- * follows them (see `fuseLayers`), so that a stack of binary layers passes bits only.
- *
- * A sum is an integer where binary weights meet signs (`quantDense`, `quantConv2d`, `quantDepthwiseConv2d` without bias), through
- * `maxPool2d` and `flatten` too, and where a layer's traits say so. The normalisation goes if everything that reads it, through `flatten`, binarizes it.
+ * Folds every batch normalisation that stands between an integer sum and a sign, and fuses binary products with what follows
+ * them, so that a stack of binary layers passes bits only. What is rewritten, and when, each file of `passes/` says.
  * @param values of all parameters
  * @returns a model for inference with its values; layers keep their names, those that others took in are gone
  * @throws FormatError when a value is missing or not finite
@@ -134,121 +35,34 @@ export function foldForInference(
   values: ParameterValues,
   options: FoldOptions = {},
 ): FoldedModel {
-  const folded: string[] = [];
-  const kept: { name: string; reason: string }[] = [];
-  const replacements = new Map<number, { layer: Layer; values: Map<string, ParameterValue> }>();
-  const readers = countReaders(source);
-  source.layers.forEach((entry, index) => {
-    if (entry.layer.kind !== 'batchNormalization') return;
-    const scaled = scaledProductBefore(source, readers, entry.inputs[0] ?? -1);
-    const reason = reasonToKeep(source, index, scaled !== undefined);
-    if (reason !== undefined) {
-      kept.push({ name: entry.name, reason });
-      return;
-    }
-    const value = (name: string) => {
-      if (!entry.parameters.some((spec) => spec.name === name)) return undefined;
-      return floats(values, `${entry.name}/${name}`);
-    };
-    const thresholds = foldBatchNorm(
-      value('gamma'),
-      value('beta'),
-      floats(values, `${entry.name}/runningMean`),
-      floats(values, `${entry.name}/runningVariance`),
-      epsilonOf(entry.layer),
-      scaled && scalesOf(scaled.entry, values, entry.outputShape.at(-1) ?? 1),
-    );
-    if (thresholds.uncertain.length > 0) {
-      const channels = thresholds.uncertain.slice(0, 5).join(', ');
-      kept.push({ name: entry.name, reason: `rounding decides at the threshold of channel ${channels}` });
-      return;
-    }
-    const { direction, threshold: limit } = thresholds;
-    // The thresholds are for the sums of signs.
-    if (scaled !== undefined) {
-      const kernel = kernelValue(scaled.entry, values);
-      replacements.set(scaled.at, { layer: unscaled(scaled.entry), values: new Map([['kernel', kernel]]) });
-    }
-    replacements.set(index, {
-      layer: threshold({ name: entry.name }),
-      values: new Map([
-        ['direction', direction],
-        ['threshold', limit],
-      ]),
-    });
-    folded.push(entry.name);
-  });
-  const folding = rebuild(source, values, replacements);
-  if (options.fuse === false) return { ...folding, folded, fused: [], kept };
-  const fusing = fuseLayers(folding.model, folding.values, options);
-  // A normalisation that a product took in is none that stayed.
-  const taken = new Set(fusing.fused.flatMap(({ took }) => took));
-  return { ...fusing, folded, kept: kept.filter(({ name }) => !taken.has(name)) };
+  return rewritten(source, values, options.fuse === false ? FOLDING : [...FOLDING, ...FUSING], options);
 }
 
-function isTiny(value: number): boolean {
-  return value !== 0 && Math.abs(value) < TINY;
+/** `foldForInference` without the folding: for models whose thresholds are there already. */
+export function fuseLayers(source: Model, values: ParameterValues, options: PassOptions = {}): FoldedModel {
+  return rewritten(source, values, FUSING, options);
 }
 
-/** The product with scales of its filters that a layer reads alone, through pooling and `flatten`. */
-function scaledProductBefore(
+function rewritten(
   source: Model,
-  readers: readonly number[],
-  from: number,
-): { readonly at: number; readonly entry: ModelLayer } | undefined {
-  for (let at = from; at >= 0 && readers[at] === 1; ) {
-    const entry = source.layers[at];
-    if (entry === undefined) return undefined;
-    if (isScaledProduct(source, at)) return { at, entry };
-    if (entry.layer.kind !== 'maxPool2d' && entry.layer.kind !== 'flatten') return undefined;
-    at = entry.inputs[0] ?? -1;
+  values: ParameterValues,
+  passes: readonly Pass[],
+  options: PassOptions,
+): FoldedModel {
+  let network = rebuild(source, values, new Map());
+  const done: Rewrite[] = [];
+  for (const pass of passes) {
+    const rewrite = pass(network.model, network.values, options);
+    if (rewrite.replacements.size > 0) network = rebuild(network.model, network.values, rewrite.replacements);
+    done.push(rewrite);
   }
-  return undefined;
-}
-
-/** The scale of each channel; behind `flatten` those of the filters again and again. */
-function scalesOf({ name }: ModelLayer, values: ParameterValues, channels: number): Float32Array {
-  const scales = floats(values, `${name}/kernelScale`);
-  return Float32Array.from({ length: channels }, (_, c) => scales[c % scales.length] ?? Number.NaN);
-}
-
-/** The same product without the scales of its filters. */
-function unscaled({ name, layer }: ModelLayer): Layer {
-  const { config, kind } = layer;
-  if (kind === 'quantDepthwiseConv2d') {
-    return quantDepthwiseConv2d({ ...config, name, depthwiseQuantizer: 'steSign' } as Parameters<
-      typeof quantDepthwiseConv2d
-    >[0]);
-  }
-  const options = { ...config, name, kernelQuantizer: 'steSign' };
-  return kind === 'quantDense'
-    ? quantDense(options as Parameters<typeof quantDense>[0])
-    : quantConv2d(options as Parameters<typeof quantConv2d>[0]);
-}
-
-/** Why a normalisation can't become a threshold; undefined if it can. */
-function reasonToKeep(source: Model, index: number, isScaled: boolean): string | undefined {
-  const from = source.layers[index]?.inputs[0] ?? -1;
-  if (!isScaled && !isIntegers(source, from)) return 'its input is no sum of signs';
-  if (isOutput(source, index)) return "it is the model's output";
-  return onlySignsAreRead(source, index) ? undefined : 'its values are read, not only their signs';
-}
-
-function isOutput(source: Model, index: number): boolean {
-  return source.outputs.some(({ from }) => from === index);
-}
-
-function onlySignsAreRead(source: Model, index: number): boolean {
-  if (isOutput(source, index)) return false;
-  const readers: { reader: ModelLayer; at: number }[] = [];
-  source.layers.forEach((reader, at) => {
-    if (reader.inputs.includes(index)) readers.push({ reader, at });
-  });
-  return (
-    readers.length > 0 &&
-    readers.every(({ reader: { layer }, at }) => {
-      const { reshapes, readsSigns } = layer.traits ?? {};
-      return reshapes === true ? onlySignsAreRead(source, at) : readsSigns === true;
-    })
-  );
+  const fused = done.flatMap((rewrite) => rewrite.fused ?? []);
+  // A normalisation that a product took in is none that stayed.
+  const taken = new Set(fused.flatMap(({ took }) => took));
+  return {
+    ...network,
+    folded: done.flatMap((rewrite) => rewrite.folded ?? []),
+    fused,
+    kept: done.flatMap((rewrite) => rewrite.kept ?? []).filter(({ name }) => !taken.has(name)),
+  };
 }

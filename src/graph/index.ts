@@ -1,12 +1,5 @@
 export { apply, type GraphNode, type GraphNodes, input, model, sequential } from './build.ts';
-export {
-  type FoldedModel,
-  type FoldOptions,
-  foldBatchNorm,
-  foldForInference,
-  type Thresholds,
-} from './fold.ts';
-export { type FusedLayer, type FuseOptions, fuseLayers } from './fuse.ts';
+export { type FoldedModel, type FoldOptions, foldForInference, fuseLayers } from './fold.ts';
 export {
   assertOneInputAndOutput,
   type Model,
@@ -20,6 +13,8 @@ export {
   type NetworkOptions,
   type Predictor,
 } from './network.ts';
+export type { FusedLayer, PassOptions } from './passes/pass.ts';
+export { foldBatchNorm, type Thresholds } from './passes/thresholds.ts';
 export { type RecordedPass, recordForward } from './record.ts';
 export { type NamedSamples, resultsFor, type WholeSamples, wholeSamples } from './samples.ts';
 export { type LayerSummary, type ModelSummary, summarize, summaryText } from './summary.ts';

@@ -43,6 +43,11 @@ export function isIntegers(source: Model, index: number): boolean {
   return output === 'integers' || isIntegerProduct(source, index);
 }
 
+/** Whether what a layer gives are the signs of its input, and nothing else. */
+export function takesSigns({ layer: { traits }, parameters }: ModelLayer): boolean {
+  return traits?.output === 'signs' && traits.readsSigns === true && parameters.length === 0;
+}
+
 /** Whether a layer's output travels as signs, when not training. */
 export function isSigns(source: Model, index: number): boolean {
   const entry = source.layers[index];

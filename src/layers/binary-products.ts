@@ -181,7 +181,10 @@ function binaryProduct(options: BinaryOutputOptions, product: Product): Layer {
     name: options.name,
     kind,
     config: { ...options },
-    traits: { output: output === 'signs' ? 'signs' : 'reals' },
+    traits: {
+      output: output === 'signs' ? 'signs' : 'reals',
+      readsSigns: !product.takesIntegers && !residual,
+    },
     outputShape(inputs, name) {
       const { input, added } = split(inputs, residual, name);
       const shape = outputOf(input, name);

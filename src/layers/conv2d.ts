@@ -106,6 +106,10 @@ function makeConv2d(kind: string, options: QuantConv2dOptions): Layer {
         binaryWeights,
         input: inputIntegers !== undefined ? 'integers' : inputQuantizer === undefined ? 'values' : 'signs',
         plain: options.useBias !== true,
+        withWeights(name, quantizer) {
+          const { kernelQuantizer: _, kernelConstraint: _clip, ...others } = options;
+          return makeConv2d(kind, { ...others, name, ...(quantizer && { kernelQuantizer: quantizer }) });
+        },
       },
     },
     outputShape(inputs, name) {

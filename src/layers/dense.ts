@@ -66,6 +66,10 @@ function makeDense(kind: string, options: QuantDenseOptions): Layer {
         binaryWeights,
         input: inputQuantizer === undefined ? 'values' : 'signs',
         plain: options.useBias !== true,
+        withWeights(name, quantizer) {
+          const { kernelQuantizer: _, kernelConstraint: _clip, ...others } = options;
+          return makeDense(kind, { ...others, name, ...(quantizer && { kernelQuantizer: quantizer }) });
+        },
       },
     },
     outputShape(inputs, name) {

@@ -92,6 +92,14 @@ export function quantDepthwiseConv2d(options: QuantDepthwiseConv2dOptions): Laye
         binaryWeights: options.depthwiseQuantizer !== undefined,
         input: options.inputQuantizer === undefined ? 'values' : 'signs',
         plain: options.useBias !== true,
+        withWeights(name, quantizer) {
+          const { depthwiseQuantizer: _, depthwiseConstraint: _clip, ...others } = options;
+          return quantDepthwiseConv2d({
+            ...others,
+            name,
+            ...(quantizer && { depthwiseQuantizer: quantizer }),
+          });
+        },
       },
     },
     outputShape(inputs, name) {

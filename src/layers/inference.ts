@@ -18,7 +18,7 @@ export function threshold(options: { readonly name?: string } = {}): Layer {
     name: options.name,
     kind: 'threshold',
     config: { ...options },
-    traits: { output: 'signs' },
+    traits: { output: 'signs', channels: { do: 'compare' } },
     outputShape: (inputs, name) => onlyInput(inputs, name),
     parameters: (inputs) => perChannel(onlyInput(inputs, where).at(-1) ?? 1, { direction: 1, threshold: 0 }),
     forward({ builder, training, parameter }, inputs) {
@@ -41,6 +41,7 @@ export function affine(options: { readonly name?: string } = {}): Layer {
     name: options.name,
     kind: 'affine',
     config: { ...options },
+    traits: { channels: { do: 'scale' } },
     outputShape: (inputs, name) => onlyInput(inputs, name),
     parameters: (inputs) => perChannel(onlyInput(inputs, where).at(-1) ?? 1, { scale: 1, shift: 0 }),
     forward({ builder, training, parameter }, inputs) {

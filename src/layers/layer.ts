@@ -4,7 +4,7 @@
  */
 import { OptionError, ShapeError } from '../errors.ts';
 import { describe, type ProgramBuilder, type Shape, Tensor } from '../gpu/index.ts';
-import type { Quantizer } from '../methods/index.ts';
+import type { Quantizer, QuantizerLike } from '../methods/index.ts';
 import { packSigns, unpackSigns } from '../ops/dense.ts';
 import type * as Gradients from '../ops/gradients.ts';
 import type { Pool2dOptions } from '../ops/pool.ts';
@@ -168,7 +168,21 @@ export interface ProductTraits {
   readonly input: 'signs' | 'integers' | 'values';
   /** Whether the sums go out as they are, with nothing added. */
   readonly plain: boolean;
+  /**
+   * The same layer with its weights as a quantizer makes them, or as they are. Absent, the layer keeps what it has: scales of
+   * its filters aren't folded into thresholds.
+   */
+  withWeights?(name: string, quantizer: QuantizerLike | undefined): Layer;
 }
+
+/**
+ * What a layer does to all values of a channel, with parameters [channels] of these names. `normalize`: (x − runningMean) /
+ * √(runningVariance + epsilon), times gamma and plus beta where it has these. `scale`: x·scale + shift. `compare`: +1 where
+ * direction·x ≥ threshold, else −1.
+ */
+export type ChannelTraits =
+  | { readonly do: 'normalize'; readonly epsilon: number }
+  | { readonly do: 'scale' | 'compare' };
 
 /**
  * What other rooms need to know of a layer, so that they don't ask for its kind. Everything may be left away: a layer without
@@ -183,10 +197,20 @@ export interface Traits {
   readonly output?: 'signs' | 'integers' | 'reals' | 'selection';
   /** Whether all values go out as they came, in their order, under another shape. */
   readonly reshapes?: boolean;
+  /** Whether it hands on its input as it is when the network is only run, as `dropout` does. */
+  readonly idle?: boolean;
+  /** Whether values that are larger stay larger, as `softmax` keeps them: which one is the largest doesn't change. */
+  readonly keepsOrder?: boolean;
+  /** Whether it rounds values to a grid, as `quantize` does, whose options its `config` has. */
+  readonly grid?: boolean;
   /** Whether only the signs of the input matter: a normalisation before it may become a threshold. */
   readonly readsSigns?: boolean;
   /** What it multiplies, if that is all that it does. */
   readonly product?: ProductTraits;
+  /** What it does to channels, if that is all that it does. */
+  readonly channels?: ChannelTraits;
+  /** Its windows, where it gives the largest value of each: of numbers as they flow in (`selection`), or of signs. */
+  readonly pooling?: Pool2dOptions;
 }
 
 export interface Layer {

@@ -179,6 +179,7 @@ export function softmax(options: { readonly name?: string } = {}): Layer {
     name: options.name,
     kind: 'softmax',
     config: { ...options },
+    traits: { keepsOrder: true },
     outputShape: (inputs, name) => onlyInput(inputs, name),
     parameters: () => [],
     forward({ builder, training }, inputs) {

@@ -57,6 +57,7 @@ export function batchNormalization(options: BatchNormalizationOptions = {}): Lay
     name: options.name,
     kind: 'batchNormalization',
     config: { ...options },
+    traits: { channels: { do: 'normalize', epsilon } },
     outputShape: (inputs, name) => onlyInput(inputs, name),
     parameters(inputs) {
       const channels = onlyInput(inputs, where).at(-1) ?? 1;

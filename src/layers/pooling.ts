@@ -46,7 +46,7 @@ export function maxPool2d(options: Pool2dLayerOptions): Layer {
   const layer = makePool('maxPool2d', options, maxPool2dOp, 'maxPool2dGrad');
   return {
     ...layer,
-    traits: { output: 'selection' },
+    traits: { output: 'selection', pooling: window },
     forward(context, inputs) {
       const input = onlyInput(inputs, name ?? layer.kind);
       if (context.training || input.kind === 'real') return layer.forward(context, inputs);
@@ -71,7 +71,7 @@ export function signPool2d(options: Pool2dLayerOptions): Layer {
     name: given,
     kind: 'signPool2d',
     config: { ...options },
-    traits: { output: 'signs' },
+    traits: { output: 'signs', readsSigns: true, pooling: window },
     outputShape: (inputs, name) => pooledShape(onlyInput(inputs, name), window, name),
     parameters: (inputs) => perChannel(onlyInput(inputs, where)[2] ?? 1, { direction: 1 }),
     forward(context, inputs) {

@@ -61,6 +61,7 @@ export function quantize(options: QuantizeOptions): Layer {
     name: options.name,
     kind: 'quantize',
     config: { ...options },
+    traits: { grid: true },
     outputShape: (inputs, name) => onlyInput(inputs, name),
     parameters: (inputs) => perChannel(onlyInput(inputs, where).at(-1) ?? 1, { scale, zeroPoint: 0 }),
     forward({ builder, training, parameter, wantsInputGradient }, inputs) {

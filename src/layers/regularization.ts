@@ -24,7 +24,7 @@ export function dropout(options: DropoutOptions): Layer {
     name: options.name,
     kind: 'dropout',
     config: { ...options },
-    traits: { output: 'selection' },
+    traits: { output: 'selection', idle: true },
     outputShape: (inputs, name) => onlyInput(inputs, name),
     parameters: () => [],
     forward(context, inputs) {

@@ -139,11 +139,8 @@ export class Exporter {
       readers.length > 0 &&
       this.#outputsOf(entry) === 0 &&
       readers.every((reader) => {
-        const { kind, config } = reader.layer;
-        if (kind === 'flatten' || kind === 'reshape') return this.isReadAsSigns(reader);
-        if (config.inputIntegers !== undefined) return false;
-        const isBinary = kind === 'binaryConv2d' || kind === 'binaryDense' || kind === 'signPool2d';
-        return isBinary ? reader.inputs.length === 1 : kind === 'sign' || config.inputQuantizer !== undefined;
+        const { reshapes, readsSigns } = reader.layer.traits ?? {};
+        return reshapes === true ? this.isReadAsSigns(reader) : readsSigns === true;
       })
     );
   }

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { layers, type Sequential, sequential } from '@tensorflow/tfjs-layers';
 import { OptionError } from '../../errors.ts';
 import { floatValue, type Model, type ModelLayer, type ParameterValues } from '../../graph/index.ts';
+import { takesSigns } from '../../graph/signs.ts';
 import type { Layer } from './bases.ts';
 import { quantConv2d, quantDense } from './layers.ts';
 import { ApproxSign, type Quantizer, SteSign, SwishSign } from './quantizers.ts';
@@ -22,7 +23,6 @@ interface Config {
   readonly kernelQuantizer?: Quantized;
   readonly poolSize?: number | [number, number];
   readonly momentum?: number;
-  readonly epsilon?: number;
 }
 type Named = { readonly name: string; readonly clip?: number; readonly beta?: number };
 type Quantized = string | Named;
@@ -48,8 +48,8 @@ export function toLayersModel(model: Model, values?: ParameterValues): Sequentia
   return made;
 }
 
-function layerOf({ name, layer, parameters }: ModelLayer, first: { inputShape?: number[] }): Layer {
-  const { kind } = layer;
+function layerOf(entry: ModelLayer, first: { inputShape?: number[] }): Layer {
+  const { name, layer, parameters, outputShape } = entry;
   const config = layer.config as Config;
   const shared = { name, ...first };
   const constrained = parameters.some(({ role }) => role === 'binary')
@@ -61,39 +61,35 @@ function layerOf({ name, layer, parameters }: ModelLayer, first: { inputShape?: 
     useBias: config.useBias === true,
     ...constrained,
   };
-  switch (kind) {
-    case 'flatten':
-      return layers.flatten(shared);
-    case 'sign':
-      return layers.activation({ ...shared, activation: 'ste_sign' as 'relu' });
-    case 'quantDense':
-      return quantDense({ ...shared, ...quantized, units: config.units ?? 1 });
-    case 'quantConv2d': {
-      const { filters = 1, kernelSize = 1, strides = 1, dilations = 1, padValue = 0, groups = 1 } = config;
-      const padding = paddingOf(config.padding, name);
-      const windows = { kernelSize, strides, dilationRate: dilations, padding, padValues: padValue, groups };
-      return quantConv2d({ ...shared, ...quantized, ...windows, filters });
-    }
-    case 'maxPool2d': {
-      const { poolSize = 1, strides = poolSize } = config;
-      return layers.maxPooling2d({ ...shared, poolSize, strides, padding: paddingOf(config.padding, name) });
-    }
-    case 'batchNormalization':
-      // TensorFlow.js can't train one without a scale; a scale of 1 stands in for none.
-      return layers.batchNormalization({
-        ...shared,
-        momentum: config.momentum ?? 0.9,
-        epsilon: config.epsilon ?? 1e-4,
-        center: true,
-        scale: true,
-      });
-    default:
-      throw new OptionError('This layer has no form in TensorFlow.js here.', {
-        given: kind,
-        expected: 'flatten, sign, quantDense, quantConv2d, maxPool2d or batchNormalization',
-        where: name,
-      });
+  const { traits = {} } = layer;
+  const windows = () => {
+    const { kernelSize = 1, strides = 1, dilations = 1, padValue = 0, groups = 1 } = config;
+    const padding = paddingOf(config.padding, name);
+    return { kernelSize, strides, dilationRate: dilations, padding, padValues: padValue, groups };
+  };
+  if (traits.reshapes === true && outputShape.length === 1) return layers.flatten(shared);
+  if (takesSigns(entry)) return layers.activation({ ...shared, activation: 'ste_sign' as 'relu' });
+  if (traits.product?.kind === 'dense' && traits.product.input !== 'integers') {
+    return quantDense({ ...shared, ...quantized, units: config.units ?? 1 });
   }
+  if (traits.product?.kind === 'conv2d' && traits.product.input !== 'integers') {
+    return quantConv2d({ ...shared, ...quantized, ...windows(), filters: config.filters ?? 1 });
+  }
+  if (traits.pooling !== undefined && traits.output === 'selection') {
+    const { poolSize = 1, strides = poolSize } = config;
+    return layers.maxPooling2d({ ...shared, poolSize, strides, padding: paddingOf(config.padding, name) });
+  }
+  if (traits.channels?.do === 'normalize') {
+    // TensorFlow.js can't train one without a scale; a scale of 1 stands in for none.
+    const { epsilon } = traits.channels;
+    const { momentum = 0.9 } = config;
+    return layers.batchNormalization({ ...shared, momentum, epsilon, center: true, scale: true });
+  }
+  throw new OptionError('This layer has no form in TensorFlow.js here.', {
+    given: layer.kind,
+    expected: 'flatten, sign, products without depthwise ones, maxPool2d or batchNormalization',
+    where: name,
+  });
 }
 
 /** Hands a layer its weights, in the layout and the order that TensorFlow.js keeps them. */
@@ -116,7 +112,7 @@ function setValues(layer: Layer, entry: ModelLayer, values: ParameterValues): vo
       );
       layer.setWeights(bias === undefined ? [outputsLast] : [outputsLast, bias]);
     }
-    if (entry.layer.kind === 'batchNormalization') {
+    if (entry.layer.traits?.channels?.do === 'normalize') {
       const mean = read('runningMean');
       const variance = read('runningVariance');
       if (mean === undefined || variance === undefined) return;
@@ -133,18 +129,15 @@ function setValues(layer: Layer, entry: ModelLayer, values: ParameterValues): vo
 function quantizerOf(given: Quantized | undefined, where: string): Quantizer | undefined {
   if (given === undefined) return undefined;
   const { name, clip, beta } = typeof given === 'string' ? ({ name: given } as Named) : given;
-  switch (name) {
-    case 'steSign':
-      return new SteSign({ clipValue: clip ?? 1 });
-    case 'steIdentity':
-      return new SteSign({ clipValue: null });
-    case 'approxSign':
-      return new ApproxSign();
-    case 'swishSign':
-      return new SwishSign({ beta: beta ?? 5 });
-    default:
-      throw new OptionError('This quantizer has no form in TensorFlow.js here.', { given: name, where });
-  }
+  const made: Readonly<Record<string, () => Quantizer>> = {
+    steSign: () => new SteSign({ clipValue: clip ?? 1 }),
+    steIdentity: () => new SteSign({ clipValue: null }),
+    approxSign: () => new ApproxSign(),
+    swishSign: () => new SwishSign({ beta: beta ?? 5 }),
+  };
+  const make = Object.hasOwn(made, name) ? made[name] : undefined;
+  if (make !== undefined) return make();
+  throw new OptionError('This quantizer has no form in TensorFlow.js here.', { given: name, where });
 }
 
 function paddingOf(padding: unknown, where: string): 'valid' | 'same' {
