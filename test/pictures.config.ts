@@ -1,0 +1,13 @@
+/** `npm run pictures`: makes the pictures of docs/images; see pictures.ts. */
+import { join } from 'node:path';
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    root: join(import.meta.dirname, '..'),
+    include: ['test/pictures.ts'],
+    testTimeout: 400_000,
+    maxWorkers: 1,
+    pool: 'forks',
+  },
+});
