@@ -49,6 +49,8 @@ function fileOf(id: string, graph: Graph): string | null {
   }
   if (BASE.test(id)) return 'gpu';
   if (/\/src\/(bytes|errors)\.ts$/.test(id)) return 'errors';
+  // Layers that networks which were trained have; folded ones have others.
+  if (/\/src\/layers\/(activations|conv2d|dense|normalization|reshaping)\.ts$/.test(id)) return 'layers-trained';
   const [, ...names] = WHOLE.exec(id) ?? IN_PARTS.exec(id) ?? OF_METHODS.exec(id) ?? PACKAGES.exec(id) ?? [];
   return names.find(Boolean)?.replaceAll(/[/_]/g, '-') ?? null;
 }
