@@ -6,11 +6,13 @@
  * The format says a chain of binary layers and one threshold for each unit, and nothing else. A normalisation with the sign
  * after it becomes a threshold; where it falls with its sum, the weights of the unit change their signs instead.
  */
+
 import type { Bytes } from '../bytes.ts';
 import { FormatError, OptionError } from '../errors.ts';
 import { describe, type Shape, sizeOf, wordsFor } from '../gpu/index.ts';
 import { affineOf, normalizationOf } from '../graph/channels.ts';
 import {
+  assertSaysQuantizers,
   floatValue,
   type Model,
   type ModelLayer,
@@ -70,6 +72,7 @@ export function encodeBnnPynq(
   values: ParameterValues,
   options: BnnPynqOptions = {},
 ): Map<string, Bytes> {
+  assertSaysQuantizers(model, 'BNN-PYNQ');
   const { before, stages, label } = stagesOf(model, values);
   const topology = topologyOf(model, stages, label);
   assertPixels(model, before, stages, topology, options.pixels);

@@ -19,7 +19,7 @@ import {
 import { declareParameter, type Parameter, type ParameterSpec, rowTensors } from '../layers/index.ts';
 import { normal, STREAMS, uniform01 } from '../numerics/random.ts';
 import { packSigns, unpackSigns } from '../ops/dense.ts';
-import { deriveRows } from '../ops/rows.ts';
+import { quantizeRows } from '../ops/rows.ts';
 import { assertKnownOptions, assertPresent, unknownName } from '../options.ts';
 import type { Model } from './model.ts';
 import { recordPass } from './record.ts';
@@ -47,17 +47,23 @@ function latentsOf(
   { name, spec }: Parameter,
   values: ParameterValues,
 ): Float32Array<ArrayBuffer> {
-  const signs = floatValue(given, spec.shape, name);
-  const length = signs.length / (spec.shape[0] ?? 1);
+  const length = sizeOf(spec.shape) / (spec.shape[0] ?? 1);
   const beside = (ending: string) => {
     const own = values.get(`${name}${ending}`);
     return own instanceof Float32Array ? own : undefined;
   };
-  const [scale, offset] = [beside('Scale'), beside('Offset')];
-  return Float32Array.from(signs, (sign, i) => {
-    const filter = Math.floor(i / length);
-    return sign * (scale?.[filter] ?? 1) + (offset?.[filter] ?? 0);
-  });
+  const made = new Float32Array(sizeOf(spec.shape));
+  for (let plane = 0; plane < (spec.quantizer?.row?.planes ?? 1); plane++) {
+    const own = plane === 0 ? given : values.get(`${name}Plane${plane}`);
+    if (own === undefined) continue;
+    const ending = plane === 0 ? '' : String(plane);
+    const [scale, offset] = [beside(`Scale${ending}`), beside(`Offset${ending}`)];
+    for (const [i, sign] of floatValue(own, spec.shape, name).entries()) {
+      const filter = Math.floor(i / length);
+      made[i] = (made[i] ?? 0) + sign * (scale?.[filter] ?? 1) + (offset?.[filter] ?? 0);
+    }
+  }
+  return made;
 }
 
 export class Network extends Owner {
@@ -127,7 +133,7 @@ export class Network extends Owner {
 
   /** Binary parameters in the model's order: what has a geometry. */
   get binaryParameters(): readonly Parameter[] {
-    return [...this.parameters.values()].filter(({ spec }) => spec.role === 'binary');
+    return [...this.parameters.values()].filter(({ spec }) => spec.role === 'binary' && !spec.derived);
   }
 
   /** Gives every parameter its memory. @throws OutOfMemoryError */
@@ -167,12 +173,14 @@ export class Network extends Owner {
     // Everything is checked before anything is written.
     const derived = new Map<Parameter, Tensor>();
     const writes = [...values].map(([key, given]) => {
-      const parameter = this.parameters.get(key);
-      if (parameter === undefined) {
-        throw unknownName('parameter', key, [...this.parameters.keys()], this.model.name);
-      }
+      const parameter = this.#parameter(key);
       const { name, spec, value, packed } = parameter;
       assertValue(given, spec, name);
+      if (packed !== undefined && spec.derived === true) {
+        // As floats, they come with latent weights that they are derived of anew.
+        const { words } = packedValue(given, spec.shape, name);
+        return () => this.gpu.write(packed, words);
+      }
       const isRow = packed !== undefined && spec.quantizer?.row !== undefined;
       if (packed !== undefined && (isRow ? isPacked(given) : this.forInference)) {
         // With the scales and offsets that came with them: latent weights of ±1 would give others.
@@ -192,6 +200,11 @@ export class Network extends Owner {
         this.gpu.write(latent, floats);
       };
     });
+    for (const parameter of this.forInference ? [] : this.binaryParameters) {
+      const { name, value } = parameter;
+      // What is derived follows what is learned, too.
+      if (values.has(`${name}Learned`) && !values.has(name)) derived.set(parameter, value);
+    }
     this.spoil(
       new GpuValidationError('Parameters were loaded by half: a fault of the device came between.', {
         where: this.model.name,
@@ -207,6 +220,12 @@ export class Network extends Owner {
       if (this.forInference) for (const latent of derived.values()) latent.dispose();
     }
     await this.#prepareAgain();
+  }
+
+  #parameter(name: string): Parameter {
+    const parameter = this.parameters.get(name);
+    if (parameter !== undefined) return parameter;
+    throw unknownName('parameter', name, [...this.parameters.keys()], this.model.name);
   }
 
   /** Says that the parameters are not to be used, since they are neither the old ones nor the new ones, before `renew`. */
@@ -246,13 +265,14 @@ export class Network extends Owner {
         const rule = spec.quantizer?.row;
         if (rule?.hasArgument !== true) packSigns(builder, latent, { out: packed });
         if (rule === undefined) continue;
-        const derived = rowTensors(parameter, (ending) => this.parameters.get(`${name}${ending}`));
-        deriveRows(builder, {
+        const targets = rowTensors(parameter, (ending) => this.parameters.get(`${name}${ending}`));
+        quantizeRows(
+          builder,
           latent,
           rule,
-          packed: rule.hasArgument ? packed : undefined,
-          ...derived,
-        });
+          { learned: this.parameters.get(`${name}Learned`)?.value },
+          targets.map((target, plane) => ({ ...target, isPacked: plane === 0 && !rule.hasArgument })),
+        );
       }
     });
     packing[DISPOSE]();
@@ -265,7 +285,7 @@ export class Network extends Owner {
     for (const { name, spec, value, packed } of this.parameters.values()) {
       values.set(
         name,
-        this.forInference && packed !== undefined
+        (this.forInference || spec.derived === true) && packed !== undefined
           ? floatValue({ words: await this.gpu.readWords(packed), shape: spec.shape }, spec.shape, name)
           : await this.gpu.readFloats(value),
       );
@@ -480,9 +500,9 @@ export class Network extends Owner {
   }
 
   #tensors(): Tensor[] {
-    return [...this.parameters.values()].flatMap(({ value, packed }) => {
+    return [...this.parameters.values()].flatMap(({ spec, value, packed }) => {
       if (packed === undefined) return [value];
-      return this.forInference ? [packed] : [value, packed];
+      return this.forInference || spec.derived === true ? [packed] : [value, packed];
     });
   }
 }
@@ -535,6 +555,8 @@ function drawParameter(spec: ParameterSpec, seed: number, stream: number): Float
     heNormal: () => gaussian(Math.sqrt(2 / fanIn)),
     normal: () => gaussian('deviation' in initializer ? initializer.deviation : 1),
     constant: () => () => ('value' in initializer ? initializer.value : 0),
+    rows: () => (index: number) =>
+      'values' in initializer ? (initializer.values[index % initializer.values.length] ?? 0) : 0,
   }[initializer.kind]();
   const values = new Float32Array(count);
   for (let index = 0; index < count; index++) values[index] = draw(index);

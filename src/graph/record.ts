@@ -3,6 +3,7 @@ import { OptionError } from '../errors.ts';
 import type { ProgramBuilder, Tensor } from '../gpu/index.ts';
 import type { Activation, Forward, Parameter } from '../layers/index.ts';
 import { irreversible } from '../layers/layer.ts';
+import type { Quantizer } from '../methods/index.ts';
 import * as operations from '../ops/gradients.ts';
 import { assertOneInputAndOutput, type Model, type ModelLayer } from './model.ts';
 
@@ -26,6 +27,8 @@ export interface RecordOptions {
   readonly training: boolean;
   /** The train state; needed when training. */
   readonly state?: Tensor;
+  /** f32 [rows, numbers]: what changes of a quantizer from step to step; needed when training. */
+  readonly numbersOf?: (quantizer: Quantizer) => Tensor;
   /** Called when a layer's output was recorded, to record on the spot what reads it. */
   readonly onOutput?: (entry: ModelLayer, output: Activation) => void;
   /** Keeps what depends on parameters alone, by layer and label; it goes into this pass when absent. */
@@ -85,6 +88,7 @@ export function recordPass(
           state: options.state,
           stream: index,
           gradients: options.gradients,
+          ...(options.numbersOf && { numbersOf: options.numbersOf }),
           ...(prepare && { prepare: (label, record) => prepare(`${name}/${label}`, record) }),
           wantsInputGradient: entry.inputs.map((from) => from >= 0 && trained[from] === true),
           parameter(parameterName) {

@@ -12,7 +12,7 @@ export function multipliesSigns(source: Model, index: number): boolean {
 /** Whether a layer's binary weights are signs and nothing else, without scales or offsets of their filters. */
 export function hasPlainSigns({ parameters }: Pick<ModelLayer, 'parameters'>): boolean {
   return parameters.every(
-    ({ quantizer }) => quantizer?.row?.hasScale !== true && quantizer?.row?.hasOffset !== true,
+    ({ quantizer: { row } = {} }) => row === undefined || !(row.hasScale || row.hasOffset || row.planes > 1),
   );
 }
 
@@ -25,7 +25,7 @@ export function isIntegerProduct(source: Model, index: number): boolean {
 /** Whether a layer's sums are integers times a scale of each filter, and nothing added. */
 export function isScaledProduct(source: Model, index: number): boolean {
   const rules = source.layers[index]?.parameters.map(({ quantizer }) => quantizer?.row) ?? [];
-  const isScaled = rules.some((rule) => rule?.hasScale === true && !rule.hasOffset);
+  const isScaled = rules.some((rule) => rule?.hasScale === true && !rule.hasOffset && rule.planes === 1);
   return isScaled && isSum(source, index);
 }
 

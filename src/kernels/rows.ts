@@ -18,8 +18,8 @@ export const rowAffineFrame = defineKernel({
   name: 'rows/affine',
   source,
   library,
-  bindings: { statistics: 'read', scales: 'write', offsets: 'write' },
-  constants: ['ROWS'],
+  bindings: { statistics: 'read', learned: 'read', scales: 'write', offsets: 'write' },
+  constants: ['ROWS', 'HAS_STATISTICS', 'LEARNED_BY'],
   workgroups: ({ ROWS }) => linearWorkgroups(ROWS, 64),
 });
 
@@ -28,8 +28,17 @@ export const rowPackFrame = defineKernel({
   name: 'rows/pack',
   source,
   library,
-  bindings: { x: 'read', statistics: 'read', bits: 'write', flips: 'write' },
-  constants: ['ROWS', 'CHANNELS', 'FILTER_ROWS'],
+  bindings: { x: 'read', statistics: 'read', learned: 'read', state: 'read', bits: 'write', flips: 'write' },
+  constants: [
+    'ROWS',
+    'CHANNELS',
+    'FILTER_ROWS',
+    'HAS_STATISTICS',
+    'LEARNED_BY',
+    'RANDOM',
+    'STREAM',
+    'COUNTS',
+  ],
   workgroups: ({ ROWS, CHANNELS }) => linearWorkgroups(ROWS * wordsFor(CHANNELS), 64),
 });
 
@@ -38,8 +47,71 @@ export const rowGradientFrame = defineKernel({
   name: 'rows/gradient',
   source,
   library,
-  bindings: { g: 'read', x: 'read', statistics: 'read', out: 'write' },
-  constants: ['SIZE', 'LENGTH'],
+  bindings: {
+    g: 'read',
+    x: 'read',
+    statistics: 'read',
+    learned: 'read',
+    table: 'read',
+    state: 'read',
+    out: 'write',
+  },
+  constants: ['SIZE', 'LENGTH', 'CHANNELS', 'HAS_STATISTICS', 'LEARNED_BY', 'STRAIGHT', 'TABLE_ROWS'],
+  workgroups: ({ SIZE }) => linearWorkgroups(SIZE, 64),
+});
+
+/** What values [OUTER, GROUPS, INNER] add to the gradient of learned numbers, in chunks: vec4f [CHUNKS, GROUPS]. */
+export const rowLearningFrame = defineKernel({
+  name: 'rows/learning',
+  source,
+  library,
+  bindings: {
+    g: 'read',
+    x: 'read',
+    statistics: 'read',
+    learned: 'read',
+    table: 'read',
+    state: 'read',
+    parts: 'write',
+  },
+  constants: [
+    'OUTER',
+    'GROUPS',
+    'INNER',
+    'CHUNKS',
+    'LENGTH',
+    'HAS_STATISTICS',
+    'LEARNED_BY',
+    'STRAIGHT',
+    'TABLE_ROWS',
+  ],
+  workgroups: ({ CHUNKS, GROUPS }) => linearWorkgroups(CHUNKS * GROUPS, 1),
+});
+
+/** vec4f [CHUNKS, GROUPS] to f32 [GROUPS, FIELDS]. */
+export const rowLearned = defineKernel({
+  name: 'rows/learned',
+  source,
+  bindings: { parts: 'read', out: 'write' },
+  constants: ['CHUNKS', 'GROUPS', 'FIELDS'],
+  workgroups: ({ GROUPS }) => linearWorkgroups(GROUPS, 64),
+});
+
+/** f32 [SIZE] less what signs, scales and offsets make of them. */
+export const rowRemainder = defineKernel({
+  name: 'rows/remainder',
+  source,
+  bindings: { x: 'read', bits: 'read', scales: 'read', offsets: 'read', out: 'write' },
+  constants: ['SIZE', 'CHANNELS', 'LENGTH', 'HAS_SCALE', 'HAS_OFFSET', 'BY_ROW'],
+  workgroups: ({ SIZE }) => linearWorkgroups(SIZE, 64),
+});
+
+/** f32 [SIZE] times scales of samples, plus their offsets times constants [LENGTH], plus f32 [SIZE]. */
+export const rowSamples = defineKernel({
+  name: 'rows/samples',
+  source,
+  bindings: { x: 'read', scales: 'read', offsets: 'read', constants: 'read', added: 'read', y: 'write' },
+  constants: ['SIZE', 'LENGTH', 'BY_ROW', 'HAS_SCALE', 'HAS_OFFSET', 'HAS_ADDED'],
   workgroups: ({ SIZE }) => linearWorkgroups(SIZE, 64),
 });
 

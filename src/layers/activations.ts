@@ -1,9 +1,15 @@
 /** Layers that binarize: `sign`, with any quantizer. */
 
-import { notedConfig, type QuantizerLike, resolveInputQuantizer } from '../methods/index.ts';
+import { notedConfig, type QuantizerLike } from '../methods/index.ts';
 import { assertKnownOptions, namesOf } from '../options.ts';
 import { type Layer, onlyInput } from './layer.ts';
-import { quantizeInput } from './quantized-input.ts';
+import {
+  assertSigns,
+  inputParameters,
+  inputTraits,
+  quantizeInput,
+  resolveInputQuantizer,
+} from './quantized-input.ts';
 
 export interface SignOptions {
   readonly name?: string;
@@ -18,19 +24,21 @@ export function sign(options: SignOptions = {}): Layer {
   assertKnownOptions(options, SIGN_OPTIONS, options.name ?? 'sign');
   const where = options.name ?? 'sign';
   const quantizer = resolveInputQuantizer(options.quantizer ?? 'steSign', where);
+  assertSigns(quantizer, where);
   return {
     name: options.name,
     kind: 'sign',
     config: notedConfig(options),
-    traits: { output: 'signs', readsSigns: true },
+    traits: { output: 'signs', ...inputTraits(quantizer) },
     outputShape: (inputs, name) => onlyInput(inputs, name),
-    parameters: () => [],
+    parameters: (inputs) => inputParameters(quantizer, onlyInput(inputs, where).at(-1) ?? 1),
     forward(context, inputs) {
       const quantized = quantizeInput(context, onlyInput(inputs, where), quantizer);
       return {
         output: { kind: 'sign', tensor: quantized.bits },
         backward: (gradOutput) => ({
           inputs: [context.wantsInputGradient[0] ? quantized.gradient(gradOutput) : undefined],
+          parameters: quantized.parameters(gradOutput),
         }),
       };
     },

@@ -2,7 +2,7 @@
 
 import { OptionError } from '../errors.ts';
 import type { Shape, Tensor } from '../gpu/index.ts';
-import { notedConfig, type QuantizerLike, resolveInputQuantizer } from '../methods/index.ts';
+import { isPlainSign, notedConfig, type QuantizerLike } from '../methods/index.ts';
 import {
   binaryConv2d,
   type Conv2dOptions,
@@ -15,8 +15,14 @@ import { addBias } from '../ops/elementwise.ts';
 import { planeConv2d } from '../ops/fused.ts';
 import { assertKnownOptions, namesOf } from '../options.ts';
 import { asReal, assertCount, assertRank, gradientsOf, type Layer, onlyInput, real } from './layer.ts';
-import { quantizeInput } from './quantized-input.ts';
-import { rowProduct, withRows } from './rows.ts';
+import {
+  assertPadding,
+  inputParameters,
+  inputTraits,
+  quantizeInput,
+  resolveInputQuantizer,
+} from './quantized-input.ts';
+import { kernelGradients, realsOnce, rowProduct, withRows } from './rows.ts';
 import { type KernelOptions, kernelOf, type RotationOptions, usedWeights, zeroBias } from './weights.ts';
 
 export interface Conv2dLayerOptions extends KernelOptions, Conv2dOptions {
@@ -82,6 +88,7 @@ function makeConv2d(kind: string, options: QuantConv2dOptions): Layer {
   const kernelFor = kernelOf(options, where);
   const binaryWeights = options.kernelQuantizer !== undefined;
   const { inputIntegers } = options;
+  assertPadding(inputQuantizer, options.padValue ?? 0, where);
   if (inputIntegers !== undefined) assertInputIntegers(options, where);
   const geometry: Conv2dOptions = {
     ...(options.strides === undefined ? {} : { strides: options.strides }),
@@ -100,17 +107,19 @@ function makeConv2d(kind: string, options: QuantConv2dOptions): Layer {
     kind,
     config: notedConfig(options),
     traits: {
-      readsSigns: inputQuantizer !== undefined,
-      product: {
-        kind: 'conv2d',
-        binaryWeights,
-        input: inputIntegers !== undefined ? 'integers' : inputQuantizer === undefined ? 'values' : 'signs',
-        plain: options.useBias !== true,
-        withWeights(name, quantizer) {
-          const { kernelQuantizer: _, kernelConstraint: _clip, ...others } = options;
-          return makeConv2d(kind, { ...others, name, ...(quantizer && { kernelQuantizer: quantizer }) });
+      ...inputTraits(inputQuantizer),
+      ...((inputQuantizer === undefined || isPlainSign(inputQuantizer)) && {
+        product: {
+          kind: 'conv2d',
+          binaryWeights,
+          input: inputIntegers !== undefined ? 'integers' : inputQuantizer === undefined ? 'values' : 'signs',
+          plain: options.useBias !== true,
+          withWeights(name, quantizer) {
+            const { kernelQuantizer: _, kernelConstraint: _clip, ...others } = options;
+            return makeConv2d(kind, { ...others, name, ...(quantizer && { kernelQuantizer: quantizer }) });
+          },
         },
-      },
+      }),
     },
     outputShape(inputs, name) {
       const input = onlyInput(inputs, name);
@@ -118,9 +127,13 @@ function makeConv2d(kind: string, options: QuantConv2dOptions): Layer {
       return outputOf(input, name);
     },
     parameters(inputs) {
-      const shape = filterShape(onlyInput(inputs, where));
+      const input = onlyInput(inputs, where);
+      const shape = filterShape(input);
       const area = kernelHeight * kernelWidth;
-      const kernel = withRows(kernelFor(shape, area * shape[3], area * filters));
+      const kernel = [
+        ...inputParameters(inputQuantizer, input[2] ?? 1),
+        ...withRows(kernelFor(shape, area * shape[3], area * filters)),
+      ];
       return options.useBias ? [...kernel, zeroBias(filters)] : kernel;
     },
     operations(inputs) {
@@ -133,45 +146,61 @@ function makeConv2d(kind: string, options: QuantConv2dOptions): Layer {
       const { builder, training, parameter, wantsInputGradient } = context;
       const input = onlyInput(inputs, where);
       const inputShape = input.tensor.shape;
-      const { value: latent, packed } = parameter('kernel');
+      const kernel = parameter('kernel');
+      const { value: latent, packed } = kernel;
       const value = usedWeights(builder, latent, options);
       const quantized = inputQuantizer && quantizeInput(context, input, inputQuantizer);
-      const bits = quantized?.bits ?? (input.kind === 'sign' ? input.tensor : undefined);
+      const bits = input.kind === 'sign' ? input.tensor : undefined;
       const takesPlanes =
         inputIntegers !== undefined && !training && bits === undefined && packed !== undefined;
-      const x =
-        (bits !== undefined && packed !== undefined) || takesPlanes
-          ? undefined
-          : bits
-            ? unpackSigns(builder, bits)
-            : asReal(builder, input);
       const rows = packed && rowProduct(context, packed, options.groups);
-      const product =
-        packed === undefined ? conv2dOp(builder, x as Tensor, value, geometry) : multiply(packed);
-      const whole = rows?.output(product, multiply) ?? product;
+      const realsOf = realsOnce((signs) => unpackSigns(builder, signs));
+      /** A product of signs that is all that there is of the output. */
+      let plainProduct: Tensor | undefined;
+      /** The product with the input as it is, or with signs of it. */
+      const product = (signs: Tensor | undefined) => {
+        if (packed === undefined) {
+          return conv2dOp(
+            builder,
+            signs === undefined ? asReal(builder, input) : realsOf(signs),
+            value,
+            geometry,
+          );
+        }
+        const multiply = (weights: Tensor) => {
+          if (signs !== undefined) return binaryConv2d(builder, signs, weights, geometry);
+          if (!takesPlanes) return signConv2d(builder, asReal(builder, input), weights, geometry);
+          return planeConv2d(builder, input.tensor, weights, {
+            ...geometry,
+            signed: inputIntegers === 'int8',
+          });
+        };
+        const made = multiply(packed);
+        if (signs !== undefined && rows?.isPlain === true) plainProduct = made;
+        return rows?.output(made, multiply) ?? made;
+      };
+      const whole = quantized?.output(product) ?? product(bits);
       const output = options.useBias ? addBias(builder, whole, parameter('bias').value) : whole;
-
-      function multiply(signs: Tensor): Tensor {
-        if (x !== undefined) return signConv2d(builder, x, signs, geometry);
-        if (bits !== undefined) return binaryConv2d(builder, bits, signs, geometry);
-        return planeConv2d(builder, input.tensor, signs, { ...geometry, signed: inputIntegers === 'int8' });
-      }
-
       // A product of signs costs less than the memory that its result takes until the backward pass.
       const isPlain = rows?.isPlain === true && options.useBias !== true;
-      const again = isPlain && bits !== undefined ? () => builder.repeat(product) : undefined;
-      const integers = isPlain && (bits !== undefined || inputIntegers !== undefined);
+      const repeated = isPlain && whole === plainProduct ? plainProduct : undefined;
+      const integers = isPlain && (repeated !== undefined || inputIntegers !== undefined);
       return {
-        output: { ...real(output, again), integers },
+        output: { ...real(output, repeated && (() => builder.repeat(repeated))), integers },
         backward(gradOutput) {
           const ops = gradientsOf(context, where);
-          const weights = { ...geometry, filterShape: parameter('kernel').spec.shape };
-          const kernel =
-            x !== undefined
-              ? ops.signConv2dGradWeights(builder, gradOutput, x, weights)
-              : ops.binaryConv2dGradWeights(builder, gradOutput, bits as Tensor, weights);
+          const weights = { ...geometry, filterShape: kernel.spec.shape };
+          const ofSigns = (g: Tensor, signs: Tensor) =>
+            packed === undefined
+              ? ops.signConv2dGradWeights(builder, g, realsOf(signs), weights)
+              : ops.binaryConv2dGradWeights(builder, g, signs, weights);
+          const gradKernel =
+            quantized?.gradWeights(gradOutput, ofSigns) ??
+            (bits === undefined
+              ? ops.signConv2dGradWeights(builder, gradOutput, asReal(builder, input), weights)
+              : ofSigns(gradOutput, bits));
           const gate = quantized?.gate;
-          const gradInput = !wantsInputGradient[0]
+          const gradInput = !(wantsInputGradient[0] || quantized?.learns)
             ? undefined
             : rows === undefined
               ? ops.conv2dGradInput(builder, gradOutput, value, { ...geometry, inputShape })
@@ -182,11 +211,15 @@ function makeConv2d(kind: string, options: QuantConv2dOptions): Layer {
                     ...(gate === undefined ? {} : { gate }),
                   }),
                 );
+          const passed =
+            gradInput && (quantized?.gradient(gradInput, { gated: packed !== undefined }) ?? gradInput);
           return {
-            inputs: [
-              gradInput && (quantized?.gradient(gradInput, { gated: packed !== undefined }) ?? gradInput),
-            ],
-            parameters: options.useBias ? { kernel, bias: ops.biasGrad(builder, gradOutput) } : { kernel },
+            inputs: [wantsInputGradient[0] ? passed : undefined],
+            parameters: {
+              ...quantized?.parameters(gradInput),
+              ...kernelGradients(context, kernel, gradKernel),
+              ...(options.useBias && { bias: ops.biasGrad(builder, gradOutput) }),
+            },
           };
         },
       };

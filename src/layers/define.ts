@@ -237,7 +237,15 @@ function resolved<O extends LayerOptions>(known: O, given: object, where: string
 }
 
 function checkedOption(option: LayerOption, value: unknown, where: string): unknown {
-  if ('quantizer' in option) return resolveQuantizer((value ?? 'steSign') as QuantizerLike, where);
+  if ('quantizer' in option) {
+    const quantizer = resolveQuantizer((value ?? 'steSign') as QuantizerLike, where);
+    if (quantizer.row === undefined && quantizer.scalars.length === 0) return quantizer;
+    throw new OptionError('A layer of a definition takes quantizers that give signs alone.', {
+      given: `${quantizer.name}, which has a rule for rows, or numbers that change from step to step`,
+      where,
+      remedy: 'give it to a layer of the library, or write what it does in the layer',
+    });
+  }
   if ('oneOf' in option) {
     if (option.oneOf.includes(value as string)) return value;
     throw new OptionError("A layer's option is unknown.", {

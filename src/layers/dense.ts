@@ -1,13 +1,13 @@
 /** Fully connected layers: `quantDense` with binary weights or inputs, `dense` with real ones. */
 
 import type { Shape, Tensor } from '../gpu/index.ts';
-import { notedConfig, type QuantizerLike, resolveInputQuantizer } from '../methods/index.ts';
+import { isPlainSign, notedConfig, type QuantizerLike } from '../methods/index.ts';
 import { binaryMatMul, matMul, signMatMul, unpackSigns } from '../ops/dense.ts';
 import { addBias } from '../ops/elementwise.ts';
 import { assertKnownOptions, namesOf } from '../options.ts';
 import { asReal, assertCount, assertRank, gradientsOf, type Layer, onlyInput, real } from './layer.ts';
-import { quantizeInput } from './quantized-input.ts';
-import { rowProduct, withRows } from './rows.ts';
+import { inputParameters, inputTraits, quantizeInput, resolveInputQuantizer } from './quantized-input.ts';
+import { kernelGradients, realsOnce, rowProduct, withRows } from './rows.ts';
 import { type KernelOptions, kernelOf, type RotationOptions, usedWeights, zeroBias } from './weights.ts';
 
 export interface DenseOptions extends KernelOptions {
@@ -60,17 +60,19 @@ function makeDense(kind: string, options: QuantDenseOptions): Layer {
     kind,
     config: notedConfig(options),
     traits: {
-      readsSigns: inputQuantizer !== undefined,
-      product: {
-        kind: 'dense',
-        binaryWeights,
-        input: inputQuantizer === undefined ? 'values' : 'signs',
-        plain: options.useBias !== true,
-        withWeights(name, quantizer) {
-          const { kernelQuantizer: _, kernelConstraint: _clip, ...others } = options;
-          return makeDense(kind, { ...others, name, ...(quantizer && { kernelQuantizer: quantizer }) });
+      ...inputTraits(inputQuantizer),
+      ...((inputQuantizer === undefined || isPlainSign(inputQuantizer)) && {
+        product: {
+          kind: 'dense',
+          binaryWeights,
+          input: inputQuantizer === undefined ? 'values' : 'signs',
+          plain: options.useBias !== true,
+          withWeights(name, quantizer) {
+            const { kernelQuantizer: _, kernelConstraint: _clip, ...others } = options;
+            return makeDense(kind, { ...others, name, ...(quantizer && { kernelQuantizer: quantizer }) });
+          },
         },
-      },
+      }),
     },
     outputShape(inputs, name) {
       assertRank(onlyInput(inputs, name), 1, name, 'put flatten() before it');
@@ -78,7 +80,10 @@ function makeDense(kind: string, options: QuantDenseOptions): Layer {
     },
     parameters(inputs) {
       const features = featuresOf(inputs);
-      const kernel = withRows(kernelFor([units, features], features, units));
+      const kernel = [
+        ...inputParameters(inputQuantizer, features),
+        ...withRows(kernelFor([units, features], features, units)),
+      ];
       return options.useBias ? [...kernel, zeroBias(units)] : kernel;
     },
     operations(inputs) {
@@ -88,46 +93,57 @@ function makeDense(kind: string, options: QuantDenseOptions): Layer {
     forward(context, inputs) {
       const { builder, parameter, wantsInputGradient } = context;
       const input = onlyInput(inputs, where);
-      const { value: latent, packed } = parameter('kernel');
+      const kernel = parameter('kernel');
+      const { value: latent, packed } = kernel;
       const value = usedWeights(builder, latent, options);
       const quantized = inputQuantizer && quantizeInput(context, input, inputQuantizer);
-      const bits = quantized?.bits ?? (input.kind === 'sign' ? input.tensor : undefined);
-      const x =
-        bits === undefined
-          ? asReal(builder, input)
-          : packed === undefined
-            ? unpackSigns(builder, bits)
-            : undefined;
-      const multiply = (signs: Tensor) =>
-        x === undefined ? binaryMatMul(builder, bits as Tensor, signs) : signMatMul(builder, x, signs);
       const rows = packed && rowProduct(context, packed);
-      const product =
-        packed === undefined ? matMul(builder, x as Tensor, value, { transposeB: true }) : multiply(packed);
-      const whole = rows?.output(product, multiply) ?? product;
+      const realsOf = realsOnce((bits) => unpackSigns(builder, bits));
+      /** The product with the input as it is, or with signs of it. */
+      const product = (bits: Tensor | undefined) => {
+        const x =
+          bits === undefined ? asReal(builder, input) : packed === undefined ? realsOf(bits) : undefined;
+        if (packed === undefined) return matMul(builder, x as Tensor, value, { transposeB: true });
+        const multiply = (signs: Tensor) =>
+          x === undefined ? binaryMatMul(builder, bits as Tensor, signs) : signMatMul(builder, x, signs);
+        return rows?.output(multiply(packed), multiply) as Tensor;
+      };
+      const bits = input.kind === 'sign' ? input.tensor : undefined;
+      const whole = quantized?.output(product) ?? product(bits);
       const output = options.useBias ? addBias(builder, whole, parameter('bias').value) : whole;
 
-      const integers = bits !== undefined && rows?.isPlain === true && options.useBias !== true;
+      const ofSigns = quantized?.isPlain ?? input.kind === 'sign';
+      const integers = ofSigns && rows?.isPlain === true && options.useBias !== true;
       return {
         output: { ...real(output), integers },
         backward(gradOutput) {
           const ops = gradientsOf(context, where);
-          const kernel =
-            x !== undefined
-              ? ops.signMatMulGradWeights(builder, gradOutput, x)
-              : ops.binaryMatMulGradWeights(builder, gradOutput, bits as Tensor);
+          const gradWeights = (g: Tensor, signs: Tensor) =>
+            packed === undefined
+              ? ops.signMatMulGradWeights(builder, g, realsOf(signs))
+              : ops.binaryMatMulGradWeights(builder, g, signs);
+          const gradKernel =
+            quantized?.gradWeights(gradOutput, gradWeights) ??
+            (bits === undefined
+              ? ops.signMatMulGradWeights(builder, gradOutput, asReal(builder, input))
+              : gradWeights(gradOutput, bits));
           const gate = quantized?.gate;
-          const gradInput = !wantsInputGradient[0]
+          const gradInput = !(wantsInputGradient[0] || quantized?.learns)
             ? undefined
             : rows !== undefined
               ? rows.gradInput(gradOutput, (g, signs) =>
                   ops.binaryMatMulGradInput(builder, g, signs, gate === undefined ? {} : { gate }),
                 )
               : matMul(builder, gradOutput, value);
+          const passed =
+            gradInput && (quantized?.gradient(gradInput, { gated: packed !== undefined }) ?? gradInput);
           return {
-            inputs: [
-              gradInput && (quantized?.gradient(gradInput, { gated: packed !== undefined }) ?? gradInput),
-            ],
-            parameters: options.useBias ? { kernel, bias: ops.biasGrad(builder, gradOutput) } : { kernel },
+            inputs: [wantsInputGradient[0] ? passed : undefined],
+            parameters: {
+              ...quantized?.parameters(gradInput),
+              ...kernelGradients(context, kernel, gradKernel),
+              ...(options.useBias && { bias: ops.biasGrad(builder, gradOutput) }),
+            },
           };
         },
       };

@@ -1,11 +1,20 @@
 /** Depthwise and separable convolutions with binary weights or inputs, by Larq's names. */
 
 import type { Shape } from '../gpu/index.ts';
-import { notedConfig, type QuantizerLike } from '../methods/index.ts';
+import { isPlainSign, notedConfig, type QuantizerLike, resolveQuantizer } from '../methods/index.ts';
 import type { Conv2dOptions } from '../ops/conv.ts';
 import { assertKnownOptions, namesOf } from '../options.ts';
 import { type QuantConv2dOptions, quantConv2d } from './conv2d.ts';
-import { assertCount, assertRank, type Initializer, type Layer, onlyInput, type Parameter } from './layer.ts';
+import {
+  assertCount,
+  assertRank,
+  type Backward,
+  type Initializer,
+  type Layer,
+  onlyInput,
+  type Parameter,
+} from './layer.ts';
+import { inputTraits, resolveInputQuantizer } from './quantized-input.ts';
 import type { KernelOptions } from './weights.ts';
 
 interface DepthwiseOptions extends Omit<Conv2dOptions, 'groups'> {
@@ -81,26 +90,29 @@ export function quantDepthwiseConv2d(options: QuantDepthwiseConv2dOptions): Laye
   const where = options.name ?? kind;
   // A depthwise convolution is a grouped one, but for the number of groups, which only an input tells.
   const forInput = groupedBy(options, where);
+  const inputQuantizer = options.inputQuantizer && resolveInputQuantizer(options.inputQuantizer, where);
   return {
     name: options.name,
     kind,
     config: notedConfig(options),
     traits: {
-      readsSigns: options.inputQuantizer !== undefined,
-      product: {
-        kind: 'depthwiseConv2d',
-        binaryWeights: options.depthwiseQuantizer !== undefined,
-        input: options.inputQuantizer === undefined ? 'values' : 'signs',
-        plain: options.useBias !== true,
-        withWeights(name, quantizer) {
-          const { depthwiseQuantizer: _, depthwiseConstraint: _clip, ...others } = options;
-          return quantDepthwiseConv2d({
-            ...others,
-            name,
-            ...(quantizer && { depthwiseQuantizer: quantizer }),
-          });
+      ...inputTraits(inputQuantizer),
+      ...((inputQuantizer === undefined || isPlainSign(inputQuantizer)) && {
+        product: {
+          kind: 'depthwiseConv2d',
+          binaryWeights: options.depthwiseQuantizer !== undefined,
+          input: inputQuantizer === undefined ? 'values' : 'signs',
+          plain: options.useBias !== true,
+          withWeights(name, quantizer) {
+            const { depthwiseQuantizer: _, depthwiseConstraint: _clip, ...others } = options;
+            return quantDepthwiseConv2d({
+              ...others,
+              name,
+              ...(quantizer && { depthwiseQuantizer: quantizer }),
+            });
+          },
         },
-      },
+      }),
     },
     outputShape(inputs, name) {
       const input = onlyInput(inputs, name);
@@ -142,7 +154,7 @@ export function quantSeparableConv2d(options: QuantSeparableConv2dOptions): Laye
     name: options.name,
     kind,
     config: notedConfig(options),
-    traits: { readsSigns: options.inputQuantizer !== undefined },
+    traits: inputTraits(options.inputQuantizer && resolveInputQuantizer(options.inputQuantizer, where)),
     outputShape: (inputs, name) => pointwise.outputShape(between(inputs, name), name),
     parameters: (inputs) => [
       ...depthwise(onlyInput(inputs, where))
@@ -179,13 +191,15 @@ export function quantSeparableConv2d(options: QuantSeparableConv2dOptions): Laye
           const { inputs: gradients, parameters: mixing } = second.backward(gradOutput);
           const [gradBetween = gradOutput] = gradients;
           const { inputs: gradInputs, parameters: spreading } = first.backward(gradBetween);
-          const { kernel: pointwiseKernel, ...others } = mixing ?? {};
+          const under = (kernel: string, own: Backward['parameters'] = {}) =>
+            Object.fromEntries(
+              Object.entries(own).map(([name, gradient]) => [name.replace(/^kernel/, kernel), gradient]),
+            );
           return {
             inputs: gradInputs,
             parameters: {
-              ...(spreading?.kernel && { depthwiseKernel: spreading.kernel }),
-              ...(pointwiseKernel && { pointwiseKernel }),
-              ...others,
+              ...under('depthwiseKernel', spreading),
+              ...under('pointwiseKernel', mixing),
             },
           };
         },
@@ -207,6 +221,9 @@ function groupedBy(options: DepthwiseOptions, where: string): (input: Shape) => 
     depthMultiplier = 1,
   } = options;
   assertCount(depthMultiplier, 'depthMultiplier', where);
+  // Once, so that every layer that is made has the same objects.
+  const input = inputQuantizer && resolveInputQuantizer(inputQuantizer, where);
+  const depthwise = options.depthwiseQuantizer && resolveQuantizer(options.depthwiseQuantizer, where);
   const make = (channels: number) =>
     quantConv2d({
       name: where,
@@ -217,9 +234,9 @@ function groupedBy(options: DepthwiseOptions, where: string): (input: Shape) => 
       dilations,
       padding,
       padValue,
-      ...(inputQuantizer === undefined ? {} : { inputQuantizer }),
+      ...(input === undefined ? {} : { inputQuantizer: input }),
       ...(useBias === undefined ? {} : { useBias }),
-      ...kernelOptions(options.depthwiseQuantizer, options.depthwiseConstraint, options.depthwiseInitializer),
+      ...kernelOptions(depthwise, options.depthwiseConstraint, options.depthwiseInitializer),
     });
   // Options that aren't right are refused when the layer is made.
   make(1);

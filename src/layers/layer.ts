@@ -16,7 +16,9 @@ export type Initializer =
   | { readonly kind: 'glorotNormal' }
   | { readonly kind: 'heNormal' }
   | { readonly kind: 'normal'; readonly deviation: number }
-  | { readonly kind: 'constant'; readonly value: number };
+  | { readonly kind: 'constant'; readonly value: number }
+  /** The same numbers in every row, one for each column. */
+  | { readonly kind: 'rows'; readonly values: readonly number[] };
 
 /** `binary`: latent reals whose signs are used. `real`: used as they are. `statistic`: kept, but not trained. */
 export type ParameterRole = 'binary' | 'real' | 'statistic';
@@ -31,6 +33,8 @@ export interface ParameterSpec {
   readonly fanOut: number;
   /** Binary only: what gates the weight's gradient. Default: `steSign`. */
   readonly quantizer?: Quantizer;
+  /** Binary only: its signs are derived with those of another parameter; it has no latent weights of its own. */
+  readonly derived?: boolean;
   /** Binary only: latent weights are kept in [−1, 1] (Larq's `weight_clip`). */
   readonly weightClip?: boolean;
 }
@@ -101,6 +105,8 @@ export interface ForwardContext {
   readonly stream: number;
   /** Whether the gradient with respect to each input will be asked for. */
   readonly wantsInputGradient: readonly boolean[];
+  /** f32 [rows, numbers]: what changes of a quantizer from step to step; present when training. */
+  numbersOf?(quantizer: Quantizer): Tensor;
   /** Operations that only training needs; absent where a pass is recorded to be run only. See `gradientsOf`. */
   readonly gradients?: typeof Gradients | undefined;
   /** @throws OptionError when the layer declared no such parameter */
@@ -205,6 +211,8 @@ export interface Traits {
   readonly grid?: boolean;
   /** Whether only the signs of the input matter: a normalisation before it may become a threshold. */
   readonly readsSigns?: boolean;
+  /** The quantizer that makes something else than signs of its input, by name: nothing folds into such a layer. */
+  readonly inputRule?: string;
   /** What it multiplies, if that is all that it does. */
   readonly product?: ProductTraits;
   /** What it does to channels, if that is all that it does. */

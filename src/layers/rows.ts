@@ -1,44 +1,95 @@
 /**
- * Weights that are scale·sign + offset by filter, as products see them: what follows a product of signs, and what comes before
- * its gradient. The scales and offsets are parameters `kernelScale` and `kernelOffset`, [filters] each, which are derived
- * from the latent weights with their signs, and are all that inference needs of them.
+ * Weights that are scale·sign + offset by filter, or sums of such planes, as products see them: what follows a product of
+ * signs, and what comes before its gradient. The scales and offsets are parameters `kernelScale` and `kernelOffset`,
+ * [filters] each (`kernelScale1` and so on of further planes, whose signs are `kernelPlane1`), which are derived from the
+ * latent weights with their signs, and are all that inference needs of them. What the quantizer learns is `kernelLearned`.
  */
+import { OptionError } from '../errors.ts';
 import type { ProgramBuilder, Tensor } from '../gpu/index.ts';
+import type { Quantizer } from '../methods/index.ts';
 import { affineColumns } from '../ops/columns.ts';
 import { packSigns } from '../ops/dense.ts';
 import { add, fill } from '../ops/elementwise.ts';
-import { type ForwardContext, type Parameter, type ParameterSpec, prepared } from './layer.ts';
+import { type ForwardContext, gradientsOf, type Parameter, type ParameterSpec, prepared } from './layer.ts';
 
-/** The kernel, and what goes with it. */
+/** The kernel, and what goes with it: what its quantizer learns, and what is derived of its latent weights. */
 export function withRows(kernel: ParameterSpec): ParameterSpec[] {
-  const { hasScale = false, hasOffset = false } = kernel.quantizer?.row ?? {};
-  const [filters = 1] = kernel.shape;
-  const beside = (name: string, value: number): ParameterSpec => ({
-    name: `${kernel.name}${name}`,
-    shape: [filters],
-    role: 'statistic',
+  const { quantizer, shape, name } = kernel;
+  const { hasScale = false, hasOffset = false, planes = 1 } = quantizer?.row ?? {};
+  const [filters = 1] = shape;
+  const derived = (ending: string, value: number): ParameterSpec => ({
+    ...{ name: `${name}${ending}`, shape: [filters], role: 'statistic' },
     initializer: { kind: 'constant', value },
-    fanIn: 1,
-    fanOut: filters,
+    ...{ fanIn: 1, fanOut: filters },
   });
-  return [kernel, ...(hasScale ? [beside('Scale', 1)] : []), ...(hasOffset ? [beside('Offset', 0)] : [])];
+  const { fanIn, fanOut, initializer } = kernel;
+  return [
+    // Before the kernel, whose update derives what depends on both.
+    ...learnedParameter(quantizer, `${name}Learned`, filters),
+    kernel,
+    ...Array.from({ length: planes }, (_, plane): ParameterSpec[] => [
+      ...(plane === 0
+        ? []
+        : [
+            {
+              ...{ name: `${name}Plane${plane}`, shape, fanIn, fanOut, initializer },
+              role: 'binary' as const,
+              derived: true,
+            },
+          ]),
+      ...(hasScale ? [derived(endingOf('Scale', plane), 1)] : []),
+      ...(hasOffset ? [derived(endingOf('Offset', plane), 0)] : []),
+    ]).flat(),
+  ];
 }
 
+/** What a quantizer learns, as a parameter [1 or channels, numbers]; nothing for most. */
+export function learnedParameter(
+  quantizer: Quantizer | undefined,
+  name: string,
+  channels: number,
+): ParameterSpec[] {
+  const { learned } = quantizer?.definition ?? {};
+  if (learned === undefined) return [];
+  const values = Object.values(learned.numbers).map(({ start }) => start);
+  const groups = learned.per === 'tensor' ? 1 : channels;
+  return [
+    {
+      ...{ name, shape: [groups, values.length], role: 'real' },
+      initializer: { kind: 'rows', values },
+      ...{ fanIn: 1, fanOut: groups },
+    },
+  ];
+}
+
+function endingOf(what: 'Scale' | 'Offset', plane: number): string {
+  return plane === 0 ? what : `${what}${plane}`;
+}
+
+/** A plane of weights: signs, and what is derived with them. */
 export interface RowTensors {
+  readonly bits: Tensor;
   readonly scale: Tensor | undefined;
   readonly offset: Tensor | undefined;
 }
 
-/** The tensors of a kernel's scales and offsets, where it has them. @param parameterOf by the name that `kernel` has, and an ending */
+/** The planes of a kernel. @param parameterOf by the name that `kernel` has, and an ending */
 export function rowTensors(
   kernel: Parameter,
-  parameterOf: (ending: 'Scale' | 'Offset') => Parameter | undefined,
-): RowTensors {
-  const { hasScale = false, hasOffset = false } = kernel.spec.quantizer?.row ?? {};
-  return {
-    scale: hasScale ? parameterOf('Scale')?.value : undefined,
-    offset: hasOffset ? parameterOf('Offset')?.value : undefined,
-  };
+  parameterOf: (ending: string) => Parameter | undefined,
+): RowTensors[] {
+  const { hasScale = false, hasOffset = false, planes = 1 } = kernel.spec.quantizer?.row ?? {};
+  return Array.from({ length: planes }, (_, plane) => {
+    const { packed } = (plane === 0 ? kernel : parameterOf(`Plane${plane}`)) ?? {};
+    if (packed === undefined) {
+      throw new OptionError('A binary parameter has no packed signs.', { where: kernel.name });
+    }
+    return {
+      bits: packed,
+      scale: hasScale ? parameterOf(endingOf('Scale', plane))?.value : undefined,
+      offset: hasOffset ? parameterOf(endingOf('Offset', plane))?.value : undefined,
+    };
+  });
 }
 
 /** A product of packed signs and its gradient, made into those of weights that are scale·sign + offset. */
@@ -57,34 +108,81 @@ export interface RowProduct {
 /** How a layer's product with its parameter `kernel` is made whole. @param groups of a grouped convolution */
 export function rowProduct(context: ForwardContext, packed: Tensor, groups = 1): RowProduct {
   const { builder, parameter } = context;
-  const { scale, offset } = rowTensors(parameter('kernel'), (ending) => parameter(`kernel${ending}`));
-  if (scale === undefined && offset === undefined) {
+  const kernel = parameter('kernel');
+  const planes = rowTensors(kernel, (ending) => parameter(`kernel${ending}`));
+  const [first] = planes;
+  const isPlain = planes.length === 1 && first?.scale === undefined && first?.offset === undefined;
+  if (isPlain) {
     return {
-      isPlain: true,
+      isPlain,
       output: (product) => product,
       gradInput: (gradOutput, through) => through(gradOutput, packed),
     };
   }
+  const ones = (b: ProgramBuilder, filters: number) => onesOf(b, [filters, ...packed.shape.slice(1)]);
+  /** The sum over the planes of what one of them gives. */
+  const summed = (of: (plane: RowTensors, index: number) => Tensor) =>
+    planes.map(of).reduce((sum, part) => add(builder, sum, part));
   return {
-    isPlain: false,
+    isPlain,
     output(product, multiply) {
-      if (offset === undefined) return affineColumns(builder, product, { scale });
-      const ones = prepared(context, 'ones', (b) => onesOf(b, [groups, ...packed.shape.slice(1)]));
-      return affineColumns(builder, product, { scale, offset: { factor: offset, sums: multiply(ones) } });
+      let sums: Tensor | undefined;
+      const sumsOnce = () => {
+        sums ??= multiply(prepared(context, `ones of ${groups}`, (b) => ones(b, groups)));
+        return sums;
+      };
+      return summed(({ bits, scale, offset }, index) =>
+        affineColumns(builder, index === 0 ? product : multiply(bits), {
+          scale,
+          offset: offset && { factor: offset, sums: sumsOnce() },
+        }),
+      );
     },
     gradInput(gradOutput, through) {
-      const scaled = scale === undefined ? gradOutput : affineColumns(builder, gradOutput, { scale });
-      const gradInput = through(scaled, packed);
-      if (offset === undefined) return gradInput;
-      const shifted = affineColumns(builder, gradOutput, { scale: offset });
-      return add(builder, gradInput, through(shifted, onesOf(builder, packed.shape)));
+      const scaled = (factor: Tensor | undefined) =>
+        factor === undefined ? gradOutput : affineColumns(builder, gradOutput, { scale: factor });
+      return summed(({ bits, scale, offset }) => {
+        const part = through(scaled(scale), bits);
+        if (offset === undefined) return part;
+        return add(builder, part, through(scaled(offset), ones(builder, packed.shape[0] ?? 1)));
+      });
     },
   };
 }
 
 /** Packed weights that are all +1. */
-function onesOf(builder: ProgramBuilder, shape: readonly number[]): Tensor {
+export function onesOf(builder: ProgramBuilder, shape: readonly number[]): Tensor {
   const ones = builder.transient('ones', shape, 'f32');
   fill(builder, ones, 1);
   return packSigns(builder, ones);
+}
+
+/** Reals of packed signs, made once for each. */
+export function realsOnce(unpack: (bits: Tensor) => Tensor): (bits: Tensor) => Tensor {
+  const known = new Map<Tensor, Tensor>();
+  return (bits) => {
+    const reals = known.get(bits) ?? unpack(bits);
+    known.set(bits, reals);
+    return reals;
+  };
+}
+
+/** The gradient of a layer's kernel, and of what its quantizer learns. */
+export function kernelGradients(
+  context: ForwardContext,
+  { spec, value, packed }: Parameter,
+  gradient: Tensor,
+): Readonly<Record<string, Tensor>> {
+  const { quantizer } = spec;
+  // Of an optimizer that trains values, the quantizer has no part in the pass.
+  if (quantizer?.definition.learned === undefined || packed === undefined) return { kernel: gradient };
+  const { builder, parameter, numbersOf, state } = context;
+  const { learnedGradient, statisticsFor } = gradientsOf(context, quantizer.name);
+  const { row: rule, passing, scalars } = quantizer;
+  const kernelLearned = learnedGradient(builder, gradient, {
+    ...{ x: value, rule, passing, statistics: statisticsFor(builder, value, rule) },
+    learned: parameter('kernelLearned').value,
+    ...(scalars.length > 0 && { table: numbersOf?.(quantizer), state }),
+  });
+  return { kernelLearned, kernel: gradient };
 }

@@ -70,6 +70,16 @@ export function kernelOf(
     return (shape, fanIn, fanOut) => ({ name: 'kernel', shape, initializer, fanIn, fanOut, role: 'real' });
   }
   const quantizer = resolveQuantizer(options.kernelQuantizer, where);
+  const reason =
+    quantizer.definition.unfit?.weights ??
+    (quantizer.row?.isRandom ? 'what is drawn by chance is drawn anew in every pass' : undefined);
+  if (reason !== undefined) {
+    throw new OptionError("This quantizer isn't for weights.", {
+      given: `${quantizer.name}: ${reason}`,
+      where,
+      remedy: 'give it as inputQuantizer',
+    });
+  }
   return (shape, fanIn, fanOut) => ({
     name: 'kernel',
     shape,

@@ -9,14 +9,22 @@ import { unpackSigns } from '../ops/dense.ts';
 import { loss as recordLoss } from '../ops/loss.ts';
 import { joinSlots, slotsShape, updateBinary } from '../ops/optim.ts';
 import { binarizeGrad } from '../ops/quantize.ts';
-import { packRows, rowAffine, rowGradient, rowStatistics } from '../ops/rows.ts';
+import {
+  learnedGradient,
+  type Plane,
+  quantizeRows,
+  type RowContext,
+  rowGradient,
+  statisticsFor,
+} from '../ops/rows.ts';
 import type { Loss } from './loss.ts';
 import type { Method } from './method.ts';
 import type { Optimizer } from './optimizer.ts';
 import { sgd } from './optimizers/sgd.ts';
 import type { Penalty } from './penalty.ts';
 import type { Quantizer } from './quantizer.ts';
-import { type RowRule, statisticsOf } from './row.ts';
+import { quantizedRow, type RowRule, type RuleMoment, statisticsOf } from './row.ts';
+import type { StepTime } from './schedules.ts';
 
 /** What was compared, and how far apart the worst pair was. */
 export interface MethodCheck {
@@ -112,12 +120,17 @@ class Bench {
   }
 
   /** @throws OptionError where two numbers differ by more than f32 explains */
-  same(what: string, found: ArrayLike<number>, expected: (index: number) => number): void {
+  same(
+    what: string,
+    found: ArrayLike<number>,
+    expected: (index: number) => number,
+    tolerance = TOLERANCE,
+  ): void {
     for (let i = 0; i < found.length; i++) {
       const [mine, twins] = [found[i] ?? Number.NaN, expected(i)];
       const distance = Math.abs(mine - twins) / Math.max(1, Math.abs(twins));
       this.#compared += 1;
-      if (distance <= TOLERANCE) {
+      if (distance <= tolerance) {
         this.#worst = Math.max(this.#worst, distance);
         continue;
       }
@@ -146,102 +159,187 @@ function slopeOf(f: (x: number) => number, x: number): number | undefined {
   return Math.abs(left - right) > 1e-3 * Math.max(1, Math.abs(left)) ? undefined : (left + right) / 2;
 }
 
+/** A step of a training, for what changes from step to step. */
+const MOMENT: StepTime = { step: 2, steps: 10, epochSteps: 10 };
+
+/** What the kernels of a quantizer read that changes from step to step. */
+function numbersOf(bench: Bench, { scalars, scalarsAt }: Quantizer): Pick<RowContext, 'table' | 'state'> {
+  if (scalars.length === 0) return {};
+  return {
+    table: bench.tensor('numbers', [1, scalars.length], new Float32Array(scalarsAt(MOMENT))),
+    state: bench.tensor('state', [STATE_WORDS], encodeTrainState({ step: MOMENT.step })),
+  };
+}
+
 async function checkQuantizer(bench: Bench, quantizer: Quantizer): Promise<MethodCheck> {
   const [x, g] = [numbers(SAMPLES, 2, 1), numbers(SAMPLES, 1, 5)];
-  // By the formula, also where a window would do.
-  const formula = { ...quantizer, window: undefined };
-  const found = await bench.run((b) =>
-    binarizeGrad(b, bench.tensor('g', [SAMPLES], g), {
-      quantizer: formula,
-      x: bench.tensor('x', [SAMPLES], x),
-    }),
-  );
-  bench.same('gradient', found, (i) => (g[i] ?? 0) * quantizer.gradient(x[i] ?? 0));
+  const twin = quantizer.at(MOMENT);
+  const found = await bench.run((b) => {
+    const [gradient, values] = [bench.tensor('g', [SAMPLES], g), bench.tensor('x', [SAMPLES], x)];
+    // By the formula, also where a window would do.
+    if (quantizer.scalars.length === 0) {
+      return binarizeGrad(b, gradient, { quantizer: { ...quantizer, window: undefined }, x: values });
+    }
+    const { passing } = quantizer;
+    const plain = { x: values, statistics: undefined, rule: undefined, passing };
+    return rowGradient(b, gradient, { ...plain, ...numbersOf(bench, quantizer) });
+  });
+  const slopes = x.map((value) => twin.gradient(value));
+  bench.same('gradient', found, (i) => (g[i] ?? 0) * (slopes[i] ?? 0));
   const { window } = quantizer;
   if (window !== undefined) {
-    bench.same('gradient inside and outside of its window', x.map(quantizer.gradient), (i) =>
+    bench.same('gradient inside and outside of its window', slopes, (i) =>
       Math.abs(x[i] ?? 0) <= window ? 1 : 0,
     );
   }
   if (quantizer.definition.surrogate !== undefined) {
-    const slopes = x.map((value) => {
-      const slope = slopeOf((at) => quantizer.surrogate(at) ?? Number.NaN, value);
-      return slope ?? quantizer.gradient(value);
+    bench.same('gradient and the slope of its surrogate', slopes, (i) => {
+      const slope = slopeOf((at) => twin.surrogate(at) ?? Number.NaN, x[i] ?? 0);
+      return slope ?? slopes[i] ?? 0;
     });
-    bench.same('gradient and the slope of its surrogate', x.map(quantizer.gradient), (i) => slopes[i] ?? 0);
   }
-  if (quantizer.row !== undefined) await checkRows(bench, quantizer, quantizer.row);
-  return bench.result;
-}
-
-/** A rule for rows: filters of many weights and of few, with another mean and spread each. */
-async function checkRows(bench: Bench, quantizer: Quantizer, rule: RowRule): Promise<void> {
-  for (const [filters, length] of [
+  const { row, definition } = quantizer;
+  if (row === undefined) return bench.result;
+  for (const [rows, length] of [
     [5, 99],
     [3, 8],
   ] as const) {
-    const size = filters * length;
-    const filterOf = (i: number) => Math.floor(i / length);
-    const x = numbers(size, 1, 3).map((value, i) => value * (0.2 + 0.3 * filterOf(i)) + 0.05 * filterOf(i));
-    const g = numbers(size, 1, 7);
-    const rows = Array.from({ length: filters }, (_, row) =>
-      statisticsOf(x.subarray(row * length, (row + 1) * length)),
-    );
-    const argumentOf = (i: number, at = x[i] ?? 0) => {
-      const row = rows[filterOf(i)];
-      return row === undefined ? Number.NaN : rule.argument(at, row);
-    };
-    const slopeAt = (i: number) => rule.slope(x[i] ?? 0, rows[filterOf(i)] ?? statisticsOf([0]));
-    const latent = () => bench.tensor('latent', [filters, length], x);
-    const what = `of ${filters} filters of ${length} weights`;
+    await checkRows(bench, quantizer, row, { rows, length, channels: 'first' });
+    if (definition.learned !== undefined) {
+      await checkRows(bench, quantizer, row, { rows, length, channels: 'last' });
+    }
+  }
+  return bench.result;
+}
 
+/** Rows for a rule: many values and few, with another mean and spread each; channels as weights or activations have them. */
+async function checkRows(
+  bench: Bench,
+  quantizer: Quantizer,
+  rule: RowRule,
+  { rows, length, channels }: { rows: number; length: number; channels: 'first' | 'last' },
+): Promise<void> {
+  const size = rows * length;
+  const rowOf = (i: number) => Math.floor(i / length);
+  const x = numbers(size, 1, 3).map((value, i) => value * (0.2 + 0.3 * rowOf(i)) + 0.05 * rowOf(i));
+  const g = numbers(size, 1, 7);
+  const { learned } = quantizer.definition;
+  const names = Object.keys(learned?.numbers ?? {});
+  const groups = learned?.per !== 'channel' ? 1 : channels === 'first' ? rows : length;
+  const groupOf = (i: number) => (groups === 1 ? 0 : channels === 'first' ? rowOf(i) : i % length);
+  const starts = Object.values(learned?.numbers ?? {}).map(({ start }) => start);
+  const owned = new Float32Array(groups * names.length).map(
+    (_, i) => (starts[i % names.length] ?? 0) + 0.04 * ((i * 7) % 5),
+  );
+  const ownOf = (i: number, changed = owned): Partial<RuleMoment> => ({
+    learned: Object.fromEntries(
+      names.map((name, field) => [name, changed[groupOf(i) * names.length + field] ?? 0]),
+    ),
+  });
+  const xOf = (row: number) => x.subarray(row * length, (row + 1) * length);
+  const statistics = Array.from({ length: rows }, (_, row) => statisticsOf(xOf(row)));
+  const ofRow = (i: number) => statistics[rowOf(i)] ?? statisticsOf([0]);
+  const twins = statistics.map((_, row) => quantizedRow(rule, xOf(row), (i) => ownOf(row * length + i)));
+  const what = `of ${rows} rows of ${length} values${channels === 'last' ? ', learned by channel' : ''}`;
+  const context = (): RowContext & { learned?: Tensor | undefined } => ({
+    channels,
+    learned: names.length === 0 ? undefined : bench.tensor('learned', [groups, names.length], owned),
+  });
+
+  for (let plane = 0; plane < rule.planes; plane++) {
+    const title = (member: string) => `row.${member} ${what}${rule.planes > 1 ? `, plane ${plane}` : ''}`;
+    const made = (member: (made: Plane, b: ProgramBuilder) => Tensor) =>
+      bench.run((b) => {
+        const planes = quantizeRows(b, bench.tensor('x', [rows, length], x), rule, context());
+        return member(planes[plane] as Plane, b);
+      });
     for (const member of ['scale', 'offset'] as const) {
-      const found = await bench.run((b) => {
-        const out = bench.tensor(member, [filters], new Float32Array(filters));
-        rowAffine(b, rowStatistics(b, latent(), { medians: rule.medians }), rule, { [member]: out });
-        return out;
-      });
-      bench.same(`row.${member} ${what}`, found, (row) => rule[member](rows[row] ?? statisticsOf([0])));
+      if (!(member === 'scale' ? rule.hasScale : rule.hasOffset) || (channels === 'last' && groups > 1))
+        continue;
+      const found = await made((one) => one[member] as Tensor);
+      bench.same(title(member), found, (row) => twins[row]?.planes[plane]?.[member] ?? Number.NaN);
+      for (const value of found) {
+        if (member === 'offset' || value >= 0) continue;
+        throw new OptionError('The scale of a row is below 0.', {
+          given: String(value),
+          expected: '0 or more: a sign is the sign of the weight that is made of it',
+          where: `quantizer ${quantizer.name}: row.scale`,
+        });
+      }
     }
-    for (const row of rows) {
-      if (rule.scale(row) >= 0) continue;
-      throw new OptionError('The scale of a filter is below 0.', {
-        given: String(rule.scale(row)),
-        expected: '0 or more: a sign is the sign of the weight that is made of it',
-        where: `quantizer ${quantizer.name}: row.scale`,
-      });
-    }
-    const signs = await bench.run((b) => {
-      const packed = bench.packed([filters, length]);
-      const x = latent();
-      packRows(b, x, { statistics: rowStatistics(b, x, { medians: rule.medians }), rule, packed });
-      return unpackSigns(b, packed);
-    });
+    const signs = await made(({ bits }, b) => unpackSigns(b, bits));
     // At 0 itself, rounding may decide.
-    bench.same(`signs of row.argument ${what}`, signs, (i) =>
-      Math.abs(argumentOf(i)) < 1e-5 ? (signs[i] ?? 0) : argumentOf(i) < 0 ? -1 : 1,
-    );
+    bench.same(title('argument: its signs'), signs, (i) => {
+      const { taken, signs: own } = twins[rowOf(i)]?.planes[plane] ?? {};
+      return Math.abs(taken?.[i % length] ?? 0) < 1e-5 ? (signs[i] ?? 0) : (own?.[i % length] ?? Number.NaN);
+    });
+  }
+
+  const argumentOf = (i: number, at = x[i] ?? 0, changed = owned) =>
+    rule.argument(at, ofRow(i), ownOf(i, changed));
+  const slopeAt = (i: number) => rule.slope(x[i] ?? 0, ofRow(i), ownOf(i));
+  if (!rule.isStraight) {
     bench.same(
       `row.slope ${what} and the slope of row.argument`,
       Float64Array.from(x, (_, i) => slopeAt(i)),
-      (i) => {
-        return slopeOf((at) => argumentOf(i, at), x[i] ?? 0) ?? slopeAt(i);
-      },
+      (i) => slopeOf((at) => argumentOf(i, at), x[i] ?? 0) ?? slopeAt(i),
     );
-    const passed = await bench.run((b) => {
-      const x = latent();
-      return rowGradient(b, bench.tensor('g', [filters, length], g), {
-        x,
-        statistics: rowStatistics(b, x, { medians: rule.medians }),
-        rule,
-        gradient: quantizer.filling,
+  }
+  const twin = quantizer.at(MOMENT);
+  const passedAt = (i: number) => twin.gradient(rule.isStraight ? (x[i] ?? 0) : argumentOf(i));
+  const gradients = async (of: typeof rowGradient) =>
+    bench.run((b) => {
+      const values = bench.tensor('x', [rows, length], x);
+      return of(b, bench.tensor('g', [rows, length], g), {
+        ...{ x: values, rule, passing: quantizer.passing, statistics: statisticsFor(b, values, rule) },
+        ...context(),
+        ...numbersOf(bench, quantizer),
       });
     });
-    bench.same(`gradient of latent weights ${what}`, passed, (i) => {
-      const row = rows[filterOf(i)] ?? statisticsOf([0]);
-      return (g[i] ?? 0) * rule.scale(row) * quantizer.gradient(argumentOf(i)) * slopeAt(i);
-    });
+  bench.same(`gradient of values ${what}`, await gradients(rowGradient), (i) => {
+    const whole = rule.isStraight ? 1 : rule.scale(ofRow(i), ownOf(i)) * slopeAt(i);
+    return (g[i] ?? 0) * passedAt(i) * whole;
+  });
+  if (names.length === 0) return;
+
+  const signAt = (i: number) => (argumentOf(i) < 0 ? -1 : 1);
+  const learning = Array.from(x, (value, i) =>
+    rule.learning({ x: value, sign: signAt(i), passed: passedAt(i) }, ofRow(i), ownOf(i)),
+  );
+  for (const [field, name] of names.entries()) {
+    // The value as it is, but for the sign, which has the slope of what stands in for it.
+    const valueAt = (i: number, changed: Float32Array<ArrayBuffer>) => {
+      const moment = ownOf(i, changed);
+      const moved = rule.isStraight
+        ? 0
+        : passedAt(i) * (rule.argument(x[i] ?? 0, ofRow(i), moment) - argumentOf(i));
+      return rule.scale(ofRow(i), moment) * (signAt(i) + moved) + rule.offset(ofRow(i), moment);
+    };
+    bench.same(
+      `row.learning of ${name} ${what} and central differences`,
+      learning.map((own) => own[field] ?? Number.NaN),
+      (i) => {
+        const at = groupOf(i) * names.length + field;
+        const near = (step: number) => {
+          const changed = Float64Array.from(owned);
+          changed[at] = (changed[at] ?? 0) + step;
+          return valueAt(i, changed as unknown as Float32Array<ArrayBuffer>);
+        };
+        return (near(1e-5) - near(-1e-5)) / 2e-5;
+      },
+      1e-4,
+    );
   }
+  const found = await gradients((b, grad, options) =>
+    learnedGradient(b, grad, options as typeof options & { learned: Tensor }),
+  );
+  bench.same(`gradient of what is learned ${what}`, found, (at) => {
+    const [group, field] = [Math.floor(at / names.length), at % names.length];
+    return learning.reduce(
+      (sum, own, i) => (groupOf(i) === group ? sum + (g[i] ?? 0) * (own[field] ?? 0) : sum),
+      0,
+    );
+  });
 }
 
 /** One update of weights [rows, channels] with a rate of 0.1, two steps after the start. */

@@ -34,12 +34,21 @@ export { definePenalty, type Penalty, type PenaltyDefinition, type PenaltyFactor
 export {
   type AnyQuantizerFactory,
   defineQuantizer,
+  isPlainSign,
+  type LearnedNumber,
   type Quantizer,
   type QuantizerDefinition,
   type QuantizerFactory,
 } from './quantizer.ts';
 export * from './quantizers/index.ts';
-export { type RowRule, type RowRuleDefinition, type RowStatistics, statisticsOf } from './row.ts';
+export {
+  quantizedRow,
+  type RowRule,
+  type RowRuleDefinition,
+  type RowStatistics,
+  type RuleMoment,
+  statisticsOf,
+} from './row.ts';
 export {
   assertSchedule,
   type Decay,

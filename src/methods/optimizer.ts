@@ -29,7 +29,7 @@ import {
   type Parameters,
   type Values,
 } from './method.ts';
-import { assertSchedule, type Schedule, type StepTime, scheduledAt } from './schedules.ts';
+import { assertSchedule, type StepTime, scheduledValues } from './schedules.ts';
 
 /** A moment of the training, and its learning rate. */
 export interface RatedTime extends StepTime {
@@ -80,6 +80,8 @@ export interface Optimizer extends Method {
   readonly definition: OptimizerDefinition;
   /** What goes into the kernels. */
   readonly update: UpdateFunction;
+  /** Names of the numbers that change from step to step. */
+  readonly scalars: readonly string[];
   /** One row of the table. */
   scalarsAt(time: RatedTime): readonly number[];
   /** What updates parameters that aren't binary; undefined for itself. */
@@ -136,6 +138,7 @@ export function defineOptimizer<const P extends Parameters = Record<never, never
       scalars: scalars.map((field) => field.name),
       constants: overridesOf(definition.wgsl, values, definition.constants?.(values) ?? {}, where),
     },
+    scalars: scalars.map((field) => field.name),
     scalarsAt(time) {
       const row: Readonly<Record<string, number>> = {
         rate: time.rate,
@@ -154,14 +157,4 @@ export function defineOptimizer<const P extends Parameters = Record<never, never
     real: definition.real?.(),
   });
   return factoryOf<Optimizer, P, OptimizerDefinition<P>>('optimizer', definition, make, assertSchedule);
-}
-
-/** The parameters as they are at a moment. */
-function scheduledValues(
-  values: Readonly<Record<string, number | Schedule>>,
-  time: StepTime,
-): Record<string, number> {
-  return Object.fromEntries(
-    Object.entries(values).map(([name, value]) => [name, scheduledAt(value, time, name)]),
-  );
 }

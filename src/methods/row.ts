@@ -1,12 +1,12 @@
 /**
- * Rules for rows of weights: what a quantizer does with a filter as a whole. The weights that it makes of latent ones are
- * scale·sign(argument) + offset, each of them from statistics of the filter.
+ * Rules of quantizers: what becomes of a value as one of a row, a filter of weights or a sample of activations. It becomes
+ * scale·sign(argument) + offset, or a sum of such planes, each of them from statistics of the row and learned numbers.
  */
 import { OptionError } from '../errors.ts';
 import { assertSignature, type Filling } from '../gpu/index.ts';
-import { overridesOf, type Parameters, type Values } from './method.ts';
+import { fieldsOf, overridesOf, type Parameters, type Values } from './method.ts';
 
-/** What is known of a filter's weights. In WGSL the names are `mean_magnitude`, `mean_deviation` and so on. */
+/** What is known of the values of a row. In WGSL the names are `mean_magnitude`, `mean_deviation` and so on. */
 export interface RowStatistics {
   readonly mean: number;
   /** Mean of |x|. */
@@ -15,121 +15,247 @@ export interface RowStatistics {
   readonly sd: number;
   /** Mean of |x − mean|. */
   readonly meanDeviation: number;
-  /** Of an even number of weights the upper one in the middle. */
+  /** Of an even number of values the upper one in the middle. */
   readonly median: number;
   /** Of |x − mean|, in the same way. */
   readonly medianDeviation: number;
+}
+
+/** What the twins of a rule know beside a value and its row: the parameters, and where they are used. */
+export type RuleValues<P extends Parameters = Parameters> = Values<P> & RuleMoment;
+
+export interface RuleMoment {
+  /** From 0, of a rule with several planes; in WGSL `override PLANE: u32`. */
+  readonly plane: number;
+  /** What `chance()` gives. */
+  readonly chance: number;
+  /** What is learned, by name; in WGSL the fields of `own`. */
+  readonly learned: Readonly<Record<string, number>>;
 }
 
 export interface RowRuleDefinition<P extends Parameters = Parameters> {
   /**
    * Any of these functions; `RowStatistics` is known there, and parameters are overrides in upper case:
    * - `fn argument(x: f32, row: RowStatistics) -> f32`: the sign is taken of it, and the gradient is a function of it.
-   *   Default: x
+   *   Default: x. It may use `chance()`, a number from [0, 1) that is drawn anew for each value and step.
    * - `fn slope(x: f32, row: RowStatistics) -> f32`: its derivative with respect to x; with an argument
    * - `fn scale(row: RowStatistics) -> f32`: positive. Default: 1
    * - `fn offset(row: RowStatistics) -> f32`. Default: 0
+   *
+   * Of a quantizer that learns, `struct Learned` has its numbers, each of the functions takes `own: Learned` at the end, and
+   * one more is needed:
+   * - `fn learning(x: f32, sign: f32, passed: f32, row: RowStatistics, own: Learned) -> vec4f`: the derivatives of the value
+   *   with respect to what is learned, in order, at the argument's sign and where `gradient` gives `passed`
    */
   readonly wgsl: string;
   /** The same in float64: a twin of each function that the WGSL has. */
-  readonly argument?: (x: number, row: RowStatistics, values: Values<P>) => number;
-  readonly slope?: (x: number, row: RowStatistics, values: Values<P>) => number;
-  readonly scale?: (row: RowStatistics, values: Values<P>) => number;
-  readonly offset?: (row: RowStatistics, values: Values<P>) => number;
+  readonly argument?: (x: number, row: RowStatistics, values: RuleValues<P>) => number;
+  readonly slope?: (x: number, row: RowStatistics, values: RuleValues<P>) => number;
+  readonly scale?: (row: RowStatistics, values: RuleValues<P>) => number;
+  readonly offset?: (row: RowStatistics, values: RuleValues<P>) => number;
+  readonly learning?: (
+    at: { readonly x: number; readonly sign: number; readonly passed: number },
+    row: RowStatistics,
+    values: RuleValues<P>,
+  ) => readonly number[];
+  /**
+   * Whether the gradient passes straight through the whole: `gradient(x)`, in place of scale·gradient(argument)·slope. No
+   * slope is needed then. Default false.
+   */
+  readonly straight?: boolean;
+  /** Whether it reads statistics with these numbers. Default: where its WGSL names some. */
+  readonly readsRow?: (values: Values<P>) => boolean;
+  /**
+   * How many signs a value is made of, each with a scale and an offset: its planes. They are of the value itself, or each of
+   * the remainder that the former left over (greedy residuals). Straight rules only. Default: one.
+   */
+  readonly planes?: { readonly count: (values: Values<P>) => number; readonly of: 'value' | 'remainder' };
 }
 
 /** A rule with its numbers. */
 export interface RowRule {
-  /** What goes into the kernels: all four functions. */
-  readonly filling: Filling;
-  /** Whether it reads medians, which cost more than sums. */
-  readonly medians: boolean;
-  /** Whether the sign is taken of something else than the weight itself. */
+  /** What goes into the kernels for a plane: all functions. */
+  fillingOf(plane: number): Filling;
+  /** What of the statistics it reads: medians cost more than sums. */
+  readonly reads: 'nothing' | 'sums' | 'medians';
+  /** Whether the sign is taken of something else than the value itself. */
   readonly hasArgument: boolean;
   readonly hasScale: boolean;
   readonly hasOffset: boolean;
-  argument(x: number, row: RowStatistics): number;
-  slope(x: number, row: RowStatistics): number;
-  scale(row: RowStatistics): number;
-  offset(row: RowStatistics): number;
+  readonly isStraight: boolean;
+  /** Whether its argument is drawn by chance. */
+  readonly isRandom: boolean;
+  readonly planes: number;
+  /** Whether planes after the first are of what the former left over. */
+  readonly ofRemainder: boolean;
+  argument(x: number, row: RowStatistics, at?: Partial<RuleMoment>): number;
+  slope(x: number, row: RowStatistics, at?: Partial<RuleMoment>): number;
+  scale(row: RowStatistics, at?: Partial<RuleMoment>): number;
+  offset(row: RowStatistics, at?: Partial<RuleMoment>): number;
+  learning(
+    of: { readonly x: number; readonly sign: number; readonly passed: number },
+    row: RowStatistics,
+    at?: Partial<RuleMoment>,
+  ): readonly number[];
 }
 
 const FUNCTIONS = {
-  argument: { signature: 'fn argument(x: f32, row: RowStatistics) -> f32', default: 'x' },
-  slope: { signature: 'fn slope(x: f32, row: RowStatistics) -> f32', default: '1.0' },
-  scale: { signature: 'fn scale(row: RowStatistics) -> f32', default: '1.0' },
-  offset: { signature: 'fn offset(row: RowStatistics) -> f32', default: '0.0' },
+  argument: { takes: 'x: f32, row: RowStatistics', gives: 'f32', default: 'x' },
+  slope: { takes: 'x: f32, row: RowStatistics', gives: 'f32', default: '1.0' },
+  scale: { takes: 'row: RowStatistics', gives: 'f32', default: '1.0' },
+  offset: { takes: 'row: RowStatistics', gives: 'f32', default: '0.0' },
+  learning: {
+    takes: 'x: f32, sign: f32, passed: f32, row: RowStatistics',
+    gives: 'vec4f',
+    default: 'vec4f()',
+  },
 } as const;
 type FunctionName = keyof typeof FUNCTIONS;
 const NAMES = Object.keys(FUNCTIONS) as readonly FunctionName[];
 
 /** @throws OptionError for a rule whose WGSL and twins aren't of the same functions, naming the one */
-export function assertRowRule(rule: RowRuleDefinition, where: string): void {
+export function assertRowRule(rule: RowRuleDefinition, learned: readonly string[], where: string): void {
   const bare = rule.wgsl.replace(/\/\/.*$/gm, '');
+  const wrong = (what: string, given: string, expected: string) => {
+    throw new OptionError(what, { given, expected, where });
+  };
   for (const name of NAMES) {
     const isDeclared = new RegExp(`\\bfn\\s+${name}\\s*\\(`).test(bare);
     const hasTwin = typeof rule[name] === 'function';
-    if (isDeclared) assertSignature(rule.wgsl, FUNCTIONS[name].signature, where);
+    if (isDeclared) assertSignature(rule.wgsl, signatureOf(name, learned.length > 0), where);
     if (isDeclared === hasTwin) continue;
-    throw new OptionError('A rule for rows has each of its functions in WGSL and in float64.', {
-      given: `row.${name} only ${isDeclared ? 'in WGSL' : 'in float64'}`,
-      expected: `${FUNCTIONS[name].signature}, and row.${name}`,
-      where,
-    });
+    wrong(
+      'A rule for rows has each of its functions in WGSL and in float64.',
+      `row.${name} only ${isDeclared ? 'in WGSL' : 'in float64'}`,
+      `${signatureOf(name, learned.length > 0)}, and row.${name}`,
+    );
   }
-  if ((rule.argument === undefined) !== (rule.slope === undefined)) {
-    throw new OptionError('An argument comes with its slope, which the gradient is multiplied by.', {
-      given: rule.slope === undefined ? 'row.argument without row.slope' : 'row.slope without row.argument',
-      expected: FUNCTIONS.slope.signature,
-      where,
-    });
+  const { argument, slope, straight = false, planes } = rule;
+  const hasSlope = slope !== undefined;
+  if (straight ? hasSlope : (argument !== undefined) !== hasSlope) {
+    wrong(
+      'An argument comes with its slope, which the gradient is multiplied by; a straight rule has none.',
+      hasSlope
+        ? `row.slope ${straight ? 'of a straight rule' : 'without row.argument'}`
+        : 'row.argument without row.slope',
+      signatureOf('slope', learned.length > 0),
+    );
+  }
+  if (planes !== undefined && !straight) {
+    wrong('The gradient of a sum of planes is one of the value itself.', 'row.planes', 'row.straight: true');
+  }
+  if (planes !== undefined && learned.length > 0) {
+    wrong('What is learned is of one plane.', 'row.planes, and learned', 'one of them');
+  }
+  if (/\bchance\s*\(/.test(bare) && !straight) {
+    wrong('What is drawn by chance passes a gradient of the value itself.', 'chance()', 'row.straight: true');
   }
   if (NAMES.every((name) => rule[name] === undefined)) {
-    throw new OptionError('This rule for rows changes nothing.', {
-      given: 'none of its functions',
-      expected: NAMES.join(', '),
-      where,
-    });
+    wrong('This rule for rows changes nothing.', 'none of its functions', NAMES.join(', '));
+  }
+  if ((rule.learning !== undefined) !== learned.length > 0) {
+    wrong(
+      'What is learned has a gradient.',
+      learned.length > 0
+        ? `learned ${learned.join(', ')} without row.learning`
+        : 'row.learning, and nothing is learned',
+      signatureOf('learning', true),
+    );
+  }
+  const fields = fieldsOf(rule.wgsl, 'Learned').map(({ name }) => name);
+  if (learned.length > 0 && fields.join() !== learned.map(snake).join()) {
+    wrong(
+      'The fields of Learned are what is learned.',
+      `struct Learned { ${fields.join(', ')} }`,
+      `struct Learned { ${learned.map((name) => `${snake(name)}: f32`).join(', ')} }`,
+    );
   }
 }
 
-/** A checked rule with numbers. @param name of the quantizer */
+/** A checked rule with numbers. @param name of the quantizer @param learned what it learns, and from where on */
 export function rowRuleOf<P extends Parameters>(
   rule: RowRuleDefinition<P>,
   name: string,
   values: Values<P>,
+  learned: Readonly<Record<string, number>>,
 ): RowRule {
   const own = rule.wgsl;
-  const missing = NAMES.filter((one) => rule[one] === undefined);
+  const where = `row of quantizer ${name}`;
+  const planes = rule.planes?.count(values) ?? 1;
+  if (!Number.isSafeInteger(planes) || planes < 1 || planes > 8) {
+    throw new OptionError('A value is made of whole planes.', {
+      given: String(planes),
+      expected: '1 to 8',
+      where,
+    });
+  }
+  const learns = Object.keys(learned).length > 0;
   const wgsl = [
     own,
-    ...missing.map((one) => `${FUNCTIONS[one].signature} { return ${FUNCTIONS[one].default}; }`),
+    ...(learns ? [] : ['struct Learned {\n  none: f32,\n}']),
+    ...NAMES.map((one) => {
+      const { takes, gives, default: otherwise } = FUNCTIONS[one];
+      const names = [...takes.matchAll(/(\w+):/g)].map(([, argument]) => argument);
+      const call =
+        rule[one] === undefined ? otherwise : `${one}(${[...names, ...(learns ? ['own'] : [])].join(', ')})`;
+      return `fn rule_${one}(${takes}, own: Learned) -> ${gives} {\n  return ${call};\n}`;
+    }),
   ].join('\n');
+  const bare = own.replace(/\/\/.*$/gm, '');
+  const at = (given: Partial<RuleMoment> = {}): RuleValues<P> => ({
+    plane: 0,
+    chance: 0.5,
+    learned,
+    ...values,
+    ...given,
+  });
   return {
-    filling: {
+    fillingOf: (plane) => ({
       name,
       wgsl,
-      provides: NAMES,
-      constants: overridesOf(own, values, {}, `row of quantizer ${name}`),
-    },
-    medians: /\.median(_deviation)?\b/.test(own),
+      provides: [...NAMES.map((one) => `rule_${one}`), 'Learned'],
+      constants: overridesOf(own, values, { PLANE: plane }, where),
+    }),
+    reads:
+      rule.readsRow?.(values) === false
+        ? 'nothing'
+        : /\.median(_deviation)?\b/.test(bare)
+          ? 'medians'
+          : /\.(mean(_magnitude|_deviation)?|sd)\b/.test(bare)
+            ? 'sums'
+            : 'nothing',
     hasArgument: rule.argument !== undefined,
     hasScale: rule.scale !== undefined,
     hasOffset: rule.offset !== undefined,
-    argument: (x, row) => rule.argument?.(x, row, values) ?? x,
-    slope: (x, row) => rule.slope?.(x, row, values) ?? 1,
-    scale: (row) => rule.scale?.(row, values) ?? 1,
-    offset: (row) => rule.offset?.(row, values) ?? 0,
+    isStraight: rule.straight ?? false,
+    isRandom: /\bchance\s*\(/.test(bare),
+    planes,
+    ofRemainder: rule.planes?.of === 'remainder',
+    argument: (x, row, moment) => rule.argument?.(x, row, at(moment)) ?? x,
+    slope: (x, row, moment) => rule.slope?.(x, row, at(moment)) ?? 1,
+    scale: (row, moment) => rule.scale?.(row, at(moment)) ?? 1,
+    offset: (row, moment) => rule.offset?.(row, at(moment)) ?? 0,
+    learning: (of, row, moment) => rule.learning?.(of, row, at(moment)) ?? [],
   };
 }
 
-/** Statistics of a filter in float64. @throws OptionError for no weights */
-export function statisticsOf(weights: ArrayLike<number>): RowStatistics {
-  const x = Array.from(weights);
-  if (x.length === 0) throw new OptionError('A row has weights.', { given: 'none', where: 'statisticsOf' });
-  const meanOf = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
-  const middleOf = (values: readonly number[]) =>
-    values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+function signatureOf(name: FunctionName, learns: boolean): string {
+  const { takes, gives } = FUNCTIONS[name];
+  return `fn ${name}(${takes}${learns ? ', own: Learned' : ''}) -> ${gives}`;
+}
+
+/** A name as WGSL has it: `meanDeviation` is `mean_deviation`. */
+export function snake(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/** Statistics of a row in float64. @throws OptionError for no values */
+export function statisticsOf(values: ArrayLike<number>): RowStatistics {
+  const x = Array.from(values);
+  if (x.length === 0) throw new OptionError('A row has values.', { given: 'none', where: 'statisticsOf' });
+  const meanOf = (list: readonly number[]) => list.reduce((sum, value) => sum + value, 0) / list.length;
+  const middleOf = (list: readonly number[]) =>
+    list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)] ?? Number.NaN;
   const mean = meanOf(x);
   const deviations = x.map((value) => Math.abs(value - mean));
   return {
@@ -140,4 +266,38 @@ export function statisticsOf(weights: ArrayLike<number>): RowStatistics {
     median: middleOf(x),
     medianDeviation: middleOf(deviations),
   };
+}
+
+/** A plane of a row, in float64. */
+export interface TwinPlane {
+  /** What its signs are taken of. */
+  readonly taken: readonly number[];
+  readonly signs: readonly number[];
+  readonly scale: number;
+  readonly offset: number;
+}
+
+/**
+ * A row as a rule makes it, in float64.
+ * @returns its values, the sum of the planes, and the planes
+ */
+export function quantizedRow(
+  rule: RowRule,
+  x: ArrayLike<number>,
+  at: (index: number) => Partial<RuleMoment> = () => ({}),
+): { readonly values: readonly number[]; readonly planes: readonly TwinPlane[] } {
+  let left = Array.from(x);
+  const values = left.map(() => 0);
+  const planes = Array.from({ length: rule.planes }, (_, plane): TwinPlane => {
+    const row = statisticsOf(left);
+    const taken = left.map((value, i) => rule.argument(value, row, { ...at(i), plane }));
+    const signs = taken.map((value) => (value < 0 ? -1 : 1));
+    const scale = rule.scale(row, { ...at(0), plane });
+    const offset = rule.offset(row, { ...at(0), plane });
+    const made = signs.map((sign) => scale * sign + offset);
+    for (const [i, value] of made.entries()) values[i] = (values[i] ?? 0) + value;
+    if (rule.ofRemainder) left = left.map((value, i) => value - (made[i] ?? 0));
+    return { taken, signs, scale, offset };
+  });
+  return { values, planes };
 }

@@ -81,6 +81,16 @@ export function scheduledAt(schedule: Schedule, time: StepTime, what = 'learning
   });
 }
 
+/** Numbers of a method as they are at a moment. */
+export function scheduledValues(
+  values: Readonly<Record<string, number | Schedule>>,
+  time: StepTime,
+): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [name, scheduledAt(value, time, name)]),
+  );
+}
+
 function valueAt(schedule: Schedule, time: StepTime): number {
   if (typeof schedule === 'number') return schedule;
   if (typeof schedule === 'function') return schedule(time.step, time.steps);

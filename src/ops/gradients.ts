@@ -22,3 +22,4 @@ export {
 export { clampGrad, curveGrad, preluGrad } from './pointwise.ts';
 export { averagePool2dGrad, globalAveragePool2dGrad, maxPool2dGrad } from './pool.ts';
 export { binarize, binarizeGrad } from './quantize.ts';
+export { learnedGradient, rowGradient, statisticsFor } from './rows.ts';

@@ -39,6 +39,7 @@ export * from './quantize.ts';
 export { type IntegerRange, requantize } from './requantize.ts';
 export * from './rotation.ts';
 export * from './rows.ts';
+export * from './samples.ts';
 export * from './structure.ts';
 export { clearChoices, pinKernel, type TuneOptions, type Tuning, tune } from './tune.ts';
 export type { PerAxis } from './windows.ts';

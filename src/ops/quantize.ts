@@ -10,6 +10,8 @@ export interface Surrogate {
   readonly name: string;
   /** `fn gradient(x: f32) -> f32`. */
   readonly filling: Filling;
+  /** Names of the numbers that change from step to step: `rowGradient` is for those that have some. */
+  readonly scalars?: readonly string[];
   /** Half width of the window inside which the gradient is 1, and 0 outside; undefined where it has another form. */
   readonly window: number | undefined;
 }
@@ -55,6 +57,13 @@ export function binarizeGrad(
   assertDType(gradOutput, 'f32', where);
   const { quantizer, gate, x } = options;
   if (quantizer.window === Number.POSITIVE_INFINITY) return gradOutput;
+  if ((quantizer.scalars ?? []).length > 0) {
+    throw new OptionError('This gradient changes from step to step.', {
+      given: `${quantizer.name}: ${quantizer.scalars?.join(', ')}`,
+      where,
+      remedy: 'use rowGradient, with a table of the numbers',
+    });
+  }
   const { shape, size: SIZE } = gradOutput;
   const out = b.transient(`${quantizer.name} gradient`, shape, 'f32');
   if (gate !== undefined) {

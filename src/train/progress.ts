@@ -1,6 +1,6 @@
 /** Where a training is, what is kept of it, and what it tells of itself. */
 import type { Shape } from '../gpu/index.ts';
-import type { Model } from '../graph/index.ts';
+import type { Model, ParameterValues } from '../graph/index.ts';
 import type { StepMetrics } from './metrics.ts';
 
 /** Everything that decides how training goes on: the same bits as if it had never stopped. */
@@ -18,8 +18,8 @@ export interface CheckpointTensor {
 /** What a training has learned, with all that is needed to use it; `saveTraining` makes a file of it. */
 export interface Trained {
   readonly model: Model;
-  /** Latent weights where they are binary. */
-  readonly values: ReadonlyMap<string, Float32Array<ArrayBuffer>>;
+  /** Latent weights where they are binary, or packed signs where those are of something else. */
+  readonly values: ParameterValues;
   readonly classes: readonly string[];
   /** How the network takes bytes: a pixel is byte·scale[c] + shift[c]. Absent where it was trained with reals. */
   readonly pixels: { readonly scale: readonly number[]; readonly shift: readonly number[] } | undefined;

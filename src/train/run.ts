@@ -147,7 +147,9 @@ export class Run {
   /** What outlives a step, beside the slots of optimizers: parameters and counters of flips. */
   stateTensors(): Tensor[] {
     const flips = this.parts.slots.flatMap((slots) => slots.flips ?? []);
-    return [...[...this.network.parameters.values()].map(({ value }) => value), ...flips];
+    // What is derived has no latent weights.
+    const kept = [...this.network.parameters.values()].filter(({ spec }) => spec.derived !== true);
+    return [...kept.map(({ value }) => value), ...flips];
   }
 
   /** Where the training is, as far as it was reported. */

@@ -14,7 +14,7 @@ import { loss as recordLoss } from '../ops/loss.ts';
 import type { CheckedData } from './data.ts';
 import { type Held, windowOf } from './feed.ts';
 import { MetricsReader } from './metrics.ts';
-import { declareSlots, recordUpdate, type Slots, Tables, tensorsOf } from './updates.ts';
+import { declareSlots, recordDerived, recordUpdate, type Slots, Tables, tensorsOf } from './updates.ts';
 
 /** Bytes of GPU memory that training needs, by what they are for. */
 export interface TrainingPlan {
@@ -97,7 +97,7 @@ export function declareParts(gpu: Gpu, model: Model, data: CheckedData, options:
       ? { scale: new Tensor('scale', [channels], 'f32'), shift: new Tensor('shift', [channels], 'f32') }
       : undefined;
   const slots = [...network.parameters.values()]
-    .filter(({ spec }) => spec.role !== 'statistic')
+    .filter(({ spec }) => spec.role !== 'statistic' && spec.derived !== true)
     .flatMap((parameter) => {
       const optimizer = optimizerFor(options, parameter.name);
       return optimizer === undefined ? [] : [declareSlots(optimizer, parameter, network.parameters)];
@@ -231,7 +231,11 @@ export function recordTrainStep(
   const slotsOf = new Map(slots.map((entry) => [entry.parameter.name, entry]));
   const builder = new ProgramBuilder(gpu, `training step of ${model.name} on ${data.name}`);
   const { x, targets, weights } = gatherBatch(builder, parts.gather(parts.train, state, true));
-  const pass = recordForward(builder, model, trainedBy(parameters, slots), x, { training: true, state });
+  const pass = recordForward(builder, model, trainedBy(parameters, slots), x, {
+    training: true,
+    state,
+    numbersOf: (quantizer) => tables.of(quantizer),
+  });
   const gradOutput = recordLoss(builder, {
     loss: options.loss,
     logits: pass.output.tensor,
@@ -241,12 +245,19 @@ export function recordTrainStep(
     state,
     metrics: metrics.ring,
   });
+  const changed = new Set<string>();
   pass.backward(gradOutput, (parameter, gradient) => {
     const entry = slotsOf.get(parameter.name);
     if (entry === undefined || frozen.includes(parameter.name)) return;
     const { fanScaledSteps: fanScaled, penalty } = options;
     recordUpdate(builder, entry, gradient, { state, tables, fanScaled, penalty });
+    changed.add(parameter.name);
   });
+  for (const parameter of network.binaryParameters) {
+    const { name } = parameter;
+    if (!changed.has(name) && !changed.has(`${name}Learned`)) continue;
+    recordDerived(builder, parameter, parameters, slotsOf.get(name)?.flips);
+  }
   advanceState(builder, state);
   return builder;
 }

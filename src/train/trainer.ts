@@ -7,7 +7,7 @@ import { isStreamed } from '../data/source.ts';
 import { Owner } from '../dispose.ts';
 import { DisposedError, MemoryPlanError, OptionError } from '../errors.ts';
 import { assertGpu, type DispatchTiming, type Gpu } from '../gpu/index.ts';
-import type { Model, Network } from '../graph/index.ts';
+import type { Model, Network, ParameterValue } from '../graph/index.ts';
 import { assertPresent } from '../options.ts';
 import type { CheckedData, TrainingData } from './data.ts';
 import type * as Engine from './engine.ts';
@@ -205,9 +205,11 @@ export class Trainer extends Owner {
   /** What was learned so far, with all that is needed to use it. @throws OptionError while the trainer is busy */
   async trained(): Promise<Trained> {
     return this.#exclusively('trained', async () => {
-      const values = new Map<string, Float32Array<ArrayBuffer>>();
-      for (const { name, value } of this.network.parameters.values()) {
-        values.set(name, await this.gpu.readFloats(value));
+      const values = new Map<string, ParameterValue>(await this.network.values());
+      const packed = await this.network.packedValues();
+      for (const { name, spec } of this.network.binaryParameters) {
+        const signs = packed.get(name);
+        if (spec.quantizer?.row?.hasArgument === true && signs !== undefined) values.set(name, signs);
       }
       const { classes, normalise, train } = this.data;
       const isReal = isStreamed(train) ? train.dtype === 'f32' : train.images instanceof Float32Array;

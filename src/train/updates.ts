@@ -3,10 +3,10 @@
  * weights, which are clipped and packed in the same kernel.
  */
 import { type ProgramBuilder, type Shape, Tensor } from '../gpu/index.ts';
-import { type Parameter, type RowTensors, rowTensors } from '../layers/index.ts';
+import { type Parameter, rowTensors } from '../layers/index.ts';
 import { type Optimizer, type Penalty, type RatedTime, resolveQuantizer } from '../methods/index.ts';
 import { joinSlots, partSlots, slotsShape, updateBinary, updateReal } from '../ops/optim.ts';
-import { deriveRows, rowGradient, rowStatistics } from '../ops/rows.ts';
+import { quantizeRows, rowGradient, statisticsFor } from '../ops/rows.ts';
 
 /** What is kept of one parameter. */
 export interface Slots {
@@ -16,8 +16,8 @@ export interface Slots {
   readonly kept: Tensor | undefined;
   /** u32 [filters]: signs flipped since the counters were reset; binary parameters only. */
   readonly flips: Tensor | undefined;
-  /** What is derived of a binary parameter beside its signs. */
-  readonly rows: RowTensors;
+  /** What its quantizer learns, of a binary parameter. */
+  readonly learned: Tensor | undefined;
 }
 
 /** All tensors of some slots. */
@@ -41,7 +41,7 @@ export function declareSlots(
     optimizer,
     kept: count === 0 ? undefined : new Tensor(`${parameter.name}.slots`, form, 'f32'),
     flips: binary ? new Tensor(`${parameter.name}.flips`, [shape[0] ?? 1], 'u32') : undefined,
-    rows: rowTensors(parameter, (ending) => parameters.get(`${parameter.name}${ending}`)),
+    learned: parameters.get(`${parameter.name}Learned`)?.value,
   };
 }
 
@@ -74,32 +74,42 @@ export function joinKept({ parameter }: Slots, parts: readonly Float32Array[]): 
   return joinSlots(parts, rowLengthOf(parameter));
 }
 
-/** The numbers that change from step to step, of each optimizer of a training. */
+/** Numbers that change from step to step: an optimizer's, or a quantizer's. */
+export interface Changing {
+  readonly name: string;
+  /** Names of the numbers. */
+  readonly scalars: readonly string[];
+  scalarsAt(time: RatedTime): readonly number[];
+}
+
+/** The numbers that change from step to step, of each method of a training. */
 export class Tables {
-  /** f32 [rows, scalars] by optimizer: a row a batch of the epoch, and one that is taken after the last. */
-  readonly #tensors = new Map<Optimizer, Tensor>();
+  /** f32 [rows, scalars] by method: a row a batch of the epoch, and one that is taken after the last. */
+  readonly #tensors = new Map<Changing, Tensor>();
+  readonly #batches: number;
 
   constructor(slots: readonly Slots[], batches: number) {
-    for (const { optimizer } of slots) {
-      if (this.#tensors.has(optimizer)) continue;
-      const shape = [batches + 1, optimizer.update.scalars.length];
-      this.#tensors.set(optimizer, new Tensor(`numbers of ${optimizer.name}`, shape, 'f32'));
-    }
+    this.#batches = batches;
+    for (const { optimizer } of slots) this.of(optimizer);
   }
 
   get tensors(): readonly Tensor[] {
     return [...this.#tensors.values()];
   }
 
-  of(optimizer: Optimizer): Tensor {
-    const tensor = this.#tensors.get(optimizer);
-    if (tensor === undefined) throw new Error(`no table of ${optimizer.name}`);
+  /** The table of a method; declared where it is new, so that recording a step comes before the memory plan. */
+  of(method: Changing): Tensor {
+    const known = this.#tensors.get(method);
+    if (known !== undefined) return known;
+    const shape = [this.#batches + 1, method.scalars.length];
+    const tensor = new Tensor(`numbers of ${method.name}`, shape, 'f32');
+    this.#tensors.set(method, tensor);
     return tensor;
   }
 
-  /** All numbers of a moment, whatever optimizer they are of. */
+  /** All numbers of a moment, whatever method they are of. */
   at(time: RatedTime): number[] {
-    return [...this.#tensors.keys()].flatMap((optimizer) => optimizer.scalarsAt(time));
+    return [...this.#tensors.keys()].flatMap((method) => method.scalarsAt(time));
   }
 
   /** The rows of an epoch of some batches, by tensor. @param timeOf the moment of each batch */
@@ -110,8 +120,8 @@ export class Tables {
     // The row after the last step's is taken, but never used: the next epoch brings a table of its own.
     const times = Array.from({ length: batches + 1 }, (_, i) => timeOf(Math.min(i, batches - 1)));
     return [...this.#tensors].map(
-      ([optimizer, tensor]) =>
-        [tensor, new Float32Array(times.flatMap((time) => [...optimizer.scalarsAt(time)]))] as const,
+      ([method, tensor]) =>
+        [tensor, new Float32Array(times.flatMap((time) => [...method.scalarsAt(time)]))] as const,
     );
   }
 }
@@ -122,7 +132,7 @@ export class Tables {
  */
 export function recordUpdate(
   builder: ProgramBuilder,
-  { parameter, optimizer, kept, flips, rows }: Slots,
+  { parameter, optimizer, kept, flips, learned }: Slots,
   gradient: Tensor,
   options: {
     readonly state: Tensor;
@@ -157,17 +167,19 @@ export function recordUpdate(
     penalty: penalty?.filling,
     clipLatent: weightClip,
   };
-  const { row: rule } = quantizer;
-  if (rule === undefined) {
+  const { row: rule, scalars } = quantizer;
+  if (rule === undefined && scalars.length === 0) {
     updateBinary(builder, binary);
     return;
   }
   const passed = gated
     ? rowGradient(builder, gradient, {
         x: value,
-        statistics: rowStatistics(builder, value, { medians: rule.medians }),
+        statistics: statisticsFor(builder, value, rule),
         rule,
-        gradient: quantizer.filling,
+        passing: quantizer.passing,
+        learned,
+        ...(scalars.length === 0 ? {} : { table: tables.of(quantizer), state }),
       })
     : gradient;
   updateBinary(builder, {
@@ -175,10 +187,31 @@ export function recordUpdate(
     grad: passed,
     gradient: undefined,
     // The signs of the weights themselves are nobody's, where the rule takes others.
-    ...(rule.hasArgument && {
+    ...(rule?.hasArgument && {
       packed: builder.transient('signs of latents', packed.shape, 'bits'),
       flips: builder.transient('flips of latents', flips.shape, 'u32'),
     }),
   });
-  deriveRows(builder, { latent: value, rule, packed: rule.hasArgument ? packed : undefined, flips, ...rows });
+}
+
+/** Records what is derived of binary weights, once they and what their quantizers learn were updated. */
+export function recordDerived(
+  builder: ProgramBuilder,
+  { name, spec, value, packed }: Parameter,
+  parameters: ReadonlyMap<string, Parameter>,
+  flips: Tensor | undefined,
+): void {
+  const rule = spec.quantizer?.row;
+  if (rule === undefined || packed === undefined) return;
+  const beside = (ending: string) => parameters.get(`${name}${ending}`);
+  quantizeRows(
+    builder,
+    value,
+    rule,
+    { learned: beside('Learned')?.value },
+    rowTensors({ name, spec, value, packed }, beside).map((target, plane) => ({
+      ...target,
+      ...(plane === 0 && { flips, isPacked: !rule.hasArgument }),
+    })),
+  );
 }

@@ -1,16 +1,24 @@
-// Weights that are their signs.
-fn argument(x: f32, row: RowStatistics) -> f32 {
+// A value that is its sign.
+struct Learned {
+  none: f32,
+}
+
+fn rule_argument(x: f32, row: RowStatistics, own: Learned) -> f32 {
   return x;
 }
 
-fn slope(x: f32, row: RowStatistics) -> f32 {
+fn rule_slope(x: f32, row: RowStatistics, own: Learned) -> f32 {
   return 1.0;
 }
 
-fn scale(row: RowStatistics) -> f32 {
+fn rule_scale(row: RowStatistics, own: Learned) -> f32 {
   return 1.0;
 }
 
-fn offset(row: RowStatistics) -> f32 {
+fn rule_offset(row: RowStatistics, own: Learned) -> f32 {
   return 0.0;
+}
+
+fn rule_learning(x: f32, sign: f32, passed: f32, row: RowStatistics, own: Learned) -> vec4f {
+  return vec4f();
 }

@@ -1,6 +1,7 @@
 /** Every layer that the engine runs, by its kind. */
 import { listed, OptionError } from '../../errors.ts';
 import type { Model, ParameterValues } from '../../graph/index.ts';
+import { assertSaysQuantizers } from '../../graph/rules.ts';
 import { type Program, Recorder, type Value } from '../program.ts';
 import { type Lower, Lowering } from './lowering.ts';
 import * as others from './others.ts';
@@ -59,6 +60,7 @@ export const KINDS: readonly string[] = Object.keys(LAYERS);
  * @throws OptionError naming a layer that the engine doesn't run; FormatError where a value is missing
  */
 export function programOf(model: Model, values: ParameterValues): Program {
+  assertSaysQuantizers(model, 'The WebAssembly engine');
   const recorder = new Recorder();
   const inputs = model.inputs.map(({ shape }) => recorder.value('real', shape));
   const made: Value[] = [];

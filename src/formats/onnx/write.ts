@@ -1,7 +1,9 @@
 /** The writer: every layer for inference as nodes of ONNX, with QONNX' operators where signs and few bits are meant. */
+
 import { FormatError, listed, OptionError } from '../../errors.ts';
 import type { Shape } from '../../gpu/index.ts';
 import type { Model, ModelLayer, ParameterValues } from '../../graph/index.ts';
+import { assertSaysQuantizers } from '../../graph/index.ts';
 import { DEFAULT_EPSILON, type SliceOptions } from '../../layers/index.ts';
 import { permuteAxes } from '../../numerics/axes.ts';
 import type { FusedActivation } from '../../numerics/epilogue.ts';
@@ -65,6 +67,7 @@ export function exportOnnx(
       where: unknown[0]?.name,
     });
   }
+  assertSaysQuantizers(model, 'ONNX');
   const taken = new Names();
   const ins = endNames(model.inputs, 'input').map((own) => taken.free(own));
   const outs = endNames(model.outputs, 'output').map((own) => taken.free(own));

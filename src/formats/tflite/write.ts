@@ -9,9 +9,11 @@
  *
  * Larq's fast kernels have no packed output with exact zero padding: such a layer writes reals, and `LceQuantize` follows.
  */
+
 import { listed, OptionError } from '../../errors.ts';
 import type { Shape } from '../../gpu/index.ts';
 import type { Model, ModelLayer, ParameterValues } from '../../graph/index.ts';
+import { assertSaysQuantizers } from '../../graph/index.ts';
 import {
   type BinaryOutputOptions,
   DEFAULT_EPSILON,
@@ -77,6 +79,7 @@ export function exportTflite(
       where: model.name,
     });
   }
+  assertSaysQuantizers(model, 'TensorFlow Lite');
   for (const entry of model.layers) {
     const shifting = entry.parameters.find(({ quantizer }) => quantizer?.row?.hasOffset === true);
     if (shifting !== undefined) {

@@ -7,7 +7,7 @@ export const adaBin = /* @__PURE__ */ defineQuantizer({
   formula:
     'weights: α sign((w - β) / α) + β with β mean and α standard deviation of the filter; gradient: k t (1 - tanh²(t x)), k = max(1/t, 1)',
   source:
-    'Tu et al. 2022 (AdaBin), arXiv 2208.08084, the weights; here α and β pass no gradient of their own, and t is constant',
+    'Tu et al. 2022 (AdaBin), arXiv 2208.08084, the weights; here α and β pass no gradient of their own',
   ...TANH_SLOPE,
   row: {
     ...STANDARDIZED,

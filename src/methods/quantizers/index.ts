@@ -1,6 +1,4 @@
 /** Quantizers by name; names stand for these objects wherever a quantizer is taken. */
-
-import { OptionError } from '../../errors.ts';
 import { type NamedMethod, namesIn, resolverOf } from '../method.ts';
 import type { Quantizer } from '../quantizer.ts';
 import * as QUANTIZERS from './all.ts';
@@ -19,17 +17,3 @@ export type QuantizerLike = QuantizerName | Quantizer | NamedQuantizer;
 
 /** Throws an OptionError for an unknown name, with the nearest one, or a number out of its bounds. */
 export const resolveQuantizer = /* @__PURE__ */ resolverOf<Quantizer, QuantizerLike>('quantizer', QUANTIZERS);
-
-/**
- * A quantizer of activations.
- * @throws OptionError as `resolveQuantizer` does, and for one whose rule is for the rows of weights
- */
-export function resolveInputQuantizer(given: QuantizerLike, where: string): Quantizer {
-  const quantizer = resolveQuantizer(given, where);
-  if (quantizer.row === undefined) return quantizer;
-  throw new OptionError('This quantizer is for weights: it needs statistics of a filter.', {
-    given: quantizer.name,
-    where,
-    remedy: "give it as kernelQuantizer, and 'steSign' say for the input",
-  });
-}

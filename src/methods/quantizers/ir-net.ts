@@ -6,8 +6,7 @@ export const irNet = /* @__PURE__ */ defineQuantizer({
   name: 'irNet',
   formula:
     'weights: 2^round(log2 mean |v|) sign(v) with v = (w - mean) / sd of the filter; gradient: k t (1 - tanh²(t x)), k = max(1/t, 1)',
-  source:
-    'Qin et al. 2020 (IR-Net), arXiv 1909.10788; here mean and deviation pass no gradient of their own, and t is constant',
+  source: 'Qin et al. 2020 (IR-Net), arXiv 1909.10788; here mean and deviation pass no gradient of their own',
   ...TANH_SLOPE,
   row: {
     ...STANDARDIZED,

@@ -10,10 +10,9 @@ const LEAST = 1e-20;
 export const TANH_SLOPE = {
   parameters: {
     steepness: {
-      default: 1,
-      above: 0,
-      below: Number.POSITIVE_INFINITY,
-      says: 't of the gradient; the papers let it grow from 0.01 or 0.1 to 10 while they train',
+      default: { from: 1e-3, to: 10, decay: 'exponential' },
+      schedule: true,
+      says: "t of the gradient: it grows over the training, as in the code of IR-Net's authors",
     },
   },
   wgsl: gradientWgsl,
