@@ -14,8 +14,13 @@ const external = Object.keys(manifest.peerDependencies);
 
 /** Rooms that a page needs whole or not at all: a file each. */
 const WHOLE = /\/src\/(gpu|train|geometry|data|formats\/onnx|formats\/tflite)\/(?!index|trainer)/;
-/** What every page has that has a GPU: one file with it, since bundlers cut where pages differ. */
-const BASE = /\/src\/(dispose|json|options|run\/pixels)\.ts$/;
+/** Modules that are needed together are one file, since bundlers cut where pages differ. */
+const TOGETHER: readonly (readonly [RegExp, string])[] = [
+  [/\/src\/(bytes|errors)\.ts$/, 'errors'],
+  [/\/src\/(dispose|json|options|run\/pixels)\.ts$/, 'gpu'],
+  // Networks that were trained have these, and folded ones have others.
+  [/\/src\/layers\/(activations|conv2d|dense|normalization|reshaping)\.ts$/, 'layers-trained'],
+];
 /** Rooms of which a page may need a part: a file for each module, so that bundlers can leave the others away. */
 const IN_PARTS =
   /\/src\/((?:kernels|ops|methods|layers|graph|numerics|formats|run|zoo)\/.+|train\/trainer)(?<!\/index)\.ts$/;
@@ -47,10 +52,8 @@ function fileOf(id: string, graph: Graph): string | null {
   if (/\/shaders\/(?!methods\/).+\.(wgsl|ts)/.test(id)) {
     return SHARING.find((family) => isOf(family, id, graph)) ?? null;
   }
-  if (BASE.test(id)) return 'gpu';
-  if (/\/src\/(bytes|errors)\.ts$/.test(id)) return 'errors';
-  // Layers that networks which were trained have; folded ones have others.
-  if (/\/src\/layers\/(activations|conv2d|dense|normalization|reshaping)\.ts$/.test(id)) return 'layers-trained';
+  const together = TOGETHER.find(([modules]) => modules.test(id));
+  if (together !== undefined) return together[1];
   const [, ...names] = WHOLE.exec(id) ?? IN_PARTS.exec(id) ?? OF_METHODS.exec(id) ?? PACKAGES.exec(id) ?? [];
   return names.find(Boolean)?.replaceAll(/[/_]/g, '-') ?? null;
 }

@@ -2,6 +2,8 @@
  * The shader linker: resolves `//!include "lib/name.wgsl"` lines at build time, so that a shader on disk stays plain WGSL.
  * A file is included once, however often it is named. A line `//!hole name "methods/x.wgsl"` is where a method's own
  * function goes: the file that it names stands there, between marks, until `src/gpu/frame.ts` puts another in its place.
+ *
+ * A piece says in lines `//!needs name, name` what it needs of the shader that takes it in; what it gives it declares.
  */
 import { readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -9,7 +11,41 @@ import { fileURLToPath } from 'node:url';
 import type { Plugin } from 'vite';
 
 const INCLUDE = /^\s*\/\/!include\s+"([^"]+)"\s*$/;
+const NEEDS = /^\s*\/\/!needs\s+(.+?)\s*$/gm;
+const DECLARED = /\b(?:fn|const|override|struct|alias|var(?:<[^>]*>)?)\s+(\w+)/g;
 const HOLE = /^\s*\/\/!hole\s+(\w+)\s+"([^"]+)"\s*$/;
+
+/** A piece was taken into a shader that lacks what it needs. */
+export class ShaderLinkError extends Error {
+  override readonly name = 'ShaderLinkError';
+  /** The piece's path. */
+  readonly piece: string;
+  /** What nothing in the shader declares. */
+  readonly need: string;
+
+  constructor(piece: string, need: string, shader: string) {
+    super(`shader piece ${piece} needs ${need}, which nothing in ${shader} declares`);
+    this.piece = piece;
+    this.need = need;
+  }
+}
+
+/** @throws ShaderLinkError unless all that the parts' files need is declared in them */
+function assertNeeds(parts: readonly Part[], shader: string): void {
+  const needed = parts.flatMap(({ file = '', text }) =>
+    [...text.matchAll(NEEDS)].flatMap(([, names = '']) =>
+      names.split(/,\s*/).map((need) => ({ file, need })),
+    ),
+  );
+  if (needed.length === 0) return;
+  const declared = new Set(
+    parts.flatMap(({ text }) =>
+      [...text.replace(/\/\/.*$/gm, '').matchAll(DECLARED)].map(([, name]) => name),
+    ),
+  );
+  const missing = needed.find(({ need }) => !declared.has(need));
+  if (missing !== undefined) throw new ShaderLinkError(missing.file, missing.need, shader);
+}
 
 /** Lines of a file that stand together in everything that takes it in. */
 interface Part {
@@ -68,6 +104,7 @@ function partsOf(
     });
   };
   visit(file, []);
+  assertNeeds(parts, file);
   if (parts.every(({ text }) => !text.startsWith('//!begin '))) return { parts, files };
   // What a method's text may include is not taken in twice.
   const pieces = files.slice(1).map((path) => `//!has "${relative(root, path).replaceAll('\\', '/')}"`);
@@ -81,7 +118,8 @@ function partsOf(
  * @param root folder that include paths are relative to (`shaders/`)
  * @param read how a file is read; injectable for tests
  * @returns the linked text, and the files it was made from
- * @throws Error naming the including file and line when a file is missing or includes itself
+ * @throws Error naming the including file and line when a file is missing or includes itself; ShaderLinkError when a piece
+ *   lacks what it needs
  */
 export function linkShader(
   file: string,
@@ -97,7 +135,7 @@ export function stripShader(text: string): string {
   return text
     .replace(/\/\*[\s\S]*?\*\//g, '')
     .split('\n')
-    .map((line) => (line.startsWith('//!') ? line : line.replace(/\/\/.*$/, '')).trim())
+    .map((line) => (/^\/\/!(?!needs)/.test(line) ? line : line.replace(/\/\/.*$/, '')).trim())
     .filter((line) => line !== '')
     .join('\n');
 }
@@ -107,8 +145,8 @@ export function linkFlags(): string[] {
   return process.execArgv.filter((flag) => flag.startsWith('--preserve-symlinks'));
 }
 
-/** What the parts of a library piece are imported by. */
-const PARTS = '?parts';
+/** What the parts of a piece are imported by, with its path below this folder: no path of a disk, which may have any name. */
+const PARTS = 'wgsl-parts:/shaders/';
 
 /**
  * Vite plugin: `import source from './x.wgsl'` gives the linked text.
@@ -123,9 +161,10 @@ export function wgsl(options: { share?: boolean } = {}): Plugin {
     enforce: 'pre',
     // Vite goes by way of a link where Node does.
     config: () => ({ resolve: { preserveSymlinks: linkFlags().length > 0 } }),
+    resolveId: (id) => (id.startsWith(PARTS) ? { id: `\0${id}`, moduleSideEffects: false } : null),
     load(id) {
-      if (id.endsWith(`.wgsl${PARTS}`)) {
-        const { between } = split(readText(id.slice(0, -PARTS.length)));
+      if (id.startsWith(`\0${PARTS}`)) {
+        const { between } = split(readText(join(root, id.slice(PARTS.length + 1))));
         // Minifiers would put a string wherever it is used; a list of one, which reads as what is in it, they leave alone.
         return between
           .map((lines, at) => `export const part${at} = [${literal(lines.join('\n'))}];`)
@@ -141,7 +180,9 @@ export function wgsl(options: { share?: boolean } = {}): Plugin {
       const terms = parts.map(({ file, at, text }) => {
         if (file === undefined || !file.startsWith(join(root, 'lib'))) return literal(text);
         if (stripShader(text) === '') return '';
-        imports.push(`import { part${at} as p${imports.length} } from ${JSON.stringify(`${file}${PARTS}`)};`);
+        imports.push(
+          `import { part${at} as p${imports.length} } from ${JSON.stringify(`${PARTS}${relative(root, file).replaceAll('\\', '/')}`)};`,
+        );
         return `p${imports.length - 1}`;
       });
       const list = terms.filter((term) => term !== '').join(', ');

@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
-import { linkShader, stripShader, wgsl } from '../shaders/link.ts';
+import { linkShader, ShaderLinkError, stripShader, wgsl } from '../shaders/link.ts';
 import type { Shaders } from '../src/gpu/index.ts';
 import { loadShader } from '../src/gpu/kernel.ts';
 import { SPECIFICATIONS } from './helpers/specifications.ts';
@@ -207,6 +207,45 @@ describe('the linker', () => {
     expect(() => link(tree)).toThrow('shader include "lib/none.wgsl" not found (/s/lib/x.wgsl:3)');
   });
 
+  test('refuses a shader that lacks what a piece of it needs, and names both', () => {
+    const piece = '//!needs first, COUNT\nfn f() -> u32 { return first() + COUNT; }';
+    const tree = { 'main.wgsl': '//!include "lib/x.wgsl"\nfn first() -> u32 {', 'lib/x.wgsl': piece };
+    expect(() => link(tree)).toThrow(ShaderLinkError);
+    expect(() => link(tree)).toThrow(
+      'shader piece /s/lib/x.wgsl needs COUNT, which nothing in /s/main.wgsl declares',
+    );
+    const whole = { ...tree, 'main.wgsl': `${tree['main.wgsl']}\noverride COUNT: u32;` };
+    expect(stripShader(link(whole).text)).not.toContain('needs');
+  });
+
+  test('pieces say all that they need of who takes them in, and nothing else', () => {
+    const needsOf = (path: string) =>
+      [...textOf(path).matchAll(/^\/\/!needs (.+)$/gm)].flatMap(([, names = '']) => names.split(', '));
+    const within = (path: string): Set<string> => {
+      const reached = new Set([path]);
+      for (const file of reached) for (const next of includesOf(file)) reached.add(next);
+      return reached;
+    };
+    const free = new Map<string, Set<string>>(libraries.map((path) => [path, new Set()]));
+    for (const { name } of kernels) {
+      const parts = [...within(`${name}.wgsl`)];
+      for (const path of parts.filter((part) => free.has(part))) {
+        const own = within(path);
+        const text = stripShader(textOf(path));
+        const others = parts.filter((part) => !own.has(part)).flatMap(declarationsIn);
+        const mine = new Set([...own].flatMap(declarationsIn));
+        for (const other of others) {
+          // A local of this name is no need.
+          const isLocal = new RegExp(`\\b(let|var)\\s+${other}\\b|[(,]\\s*${other}\\s*:`).test(text);
+          const isUsed = new RegExp(`(?<![.\\w])${other}\\b`).test(text.replace(/^\/\/.*$/gm, ''));
+          if (isUsed && !isLocal && !mine.has(other)) free.get(path)?.add(other);
+        }
+      }
+    }
+    const said = libraries.map((path) => [path, needsOf(path).sort()]);
+    expect(said).toEqual(libraries.map((path) => [path, [...(free.get(path) ?? [])].sort()]));
+  });
+
   test('what ships is the same text, stripped, put together of pieces that are modules of their own', () => {
     const { load } = wgsl({ share: true }) as { load(this: unknown, id: string): string };
     const module = (id: string): Record<string, unknown> => {
@@ -214,7 +253,7 @@ describe('the linker', () => {
       const imported: Record<string, unknown> = {};
       const body = code
         .replace(/import \{ (\w+) as (\w+) \} from ("[^"]+");/g, (_, name, local, from) => {
-          imported[local] = module(JSON.parse(from))[name];
+          imported[local] = module(`\0${JSON.parse(from)}`)[name];
           return '';
         })
         .replace(/export (?:default|const (\w+) =) /g, (_, name = 'text') => `exports.${name} = `);

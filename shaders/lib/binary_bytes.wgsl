@@ -1,5 +1,6 @@
 // The body of products of packed signs by dot products of packed bytes: a word becomes eight words of four bytes each,
 // +1 or -1. One invocation makes four rows of eight columns. It needs what `lib/binary_tile.wgsl` needs.
+//!needs a, advance, COLUMNS, DEPTH, first_word, ROWS, store, w, walk_to
 const TILE_ROWS = 4u;
 
 // The four lowest bits of words as bytes: bit 1 is -1, bit 0 is +1.

@@ -1,6 +1,7 @@
 // The body of products of packed signs that count by carry-save adders: one invocation makes eight rows of four columns,
 // eight words at a time. It needs what `lib/binary_tile.wgsl` needs, and count_eight and total of
 // `lib/count_*.wgsl`.
+//!needs a, advance, COLUMNS, count_eight, DEPTH, first_word, linear_index, ROWS, store, walk_to
 //!include "lib/binary_columns.wgsl"
 //!include "lib/weights.wgsl"
 

@@ -1,4 +1,5 @@
 // The counters of a row's four columns, by `lib/count_*.wgsl`.
+//!needs Counter, total
 struct Columns {
   x: Counter,
   y: Counter,

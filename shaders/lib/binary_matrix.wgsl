@@ -5,6 +5,8 @@
 // It needs what `lib/binary_tile.wgsl` needs but w, `lib/matrix_i8_*.wgsl`, and
 //   TILE: 64 or 128
 //   w: array<u32>, words [DEPTH, COLUMNS]
+//!needs a, advance, COLUMNS, DEPTH, first_word, LANES, MATRIX_COLUMNS, MATRIX_DEPTH, MATRIX_ROWS, ROWS, store, Sums
+//!needs TILE, w, walk_to
 //!include "lib/matrix_bytes.wgsl"
 
 const OWN_ROWS = 4u * MATRIX_ROWS; // of a subgroup

@@ -4,6 +4,7 @@
 // software adapters swap in one instruction, and take twenty to broadcast. That holds where quads are neighbours in the
 // workgroup, as they are on every adapter so far; on hardware it is chosen only where a measurement compared its results.
 // It needs what `lib/binary_tile.wgsl` needs, and first_two, count_four and total of `lib/count_*.wgsl`.
+//!needs a, advance, COLUMNS, count_four, DEPTH, first_two, first_word, ROWS, walk_to
 //!include "lib/binary_columns.wgsl"
 //!include "lib/weights.wgsl"
 

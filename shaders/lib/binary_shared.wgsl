@@ -1,5 +1,6 @@
 // The body of products of packed signs through workgroup memory: a workgroup makes 32 rows of 64 columns, eight words at a
 // time, and each of its invocations four rows of eight columns. It needs what `lib/binary_tile.wgsl` needs.
+//!needs a, advance, COLUMNS, DEPTH, first_word, ROWS, store, walk_to
 //!include "lib/weights.wgsl"
 
 const STEP = 8u; // words

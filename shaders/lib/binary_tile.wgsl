@@ -5,6 +5,7 @@
 //   ROWS, COLUMNS (a multiple of 4), DEPTH: the extents of the product, DEPTH in words
 //   store(row, quad, second, d, e): takes the signs that differ in a row and the columns of quad (d) and of quad + second
 //     (e); second is 0 where quad is the last, and then there is no e
+//!needs a, advance, COLUMNS, DEPTH, first_word, ROWS, store, w, walk_to
 const TILE_ROWS = 4u;
 
 // The tile from a row that is a multiple of TILE_ROWS, below ROWS, and a quad of columns that is even, below COLUMNS / 4.

@@ -2,6 +2,8 @@
 // count nothing (PAD_VALUE). It needs lib/conv.wgsl and
 //   a: array<u32>, bits [BATCH, HEIGHT, WIDTH, CHANNELS]
 //   w: array<u32>, bits [OUT_CHANNELS, KERNEL_HEIGHT, KERNEL_WIDTH, CHANNELS / GROUPS]
+//!needs a, CHANNELS, GROUPS, HEIGHT, input_column, input_row, KERNEL_HEIGHT, KERNEL_WIDTH, OUT_CHANNELS, OUT_HEIGHT
+//!needs OUT_WIDTH, PAD_VALUE, w, WIDTH
 
 // 32 channels from `first` on of the pixel whose words start at `pixel`; what lies beyond the pixel is undefined.
 fn channels_from(pixel: u32, first: u32, words: u32) -> u32 {

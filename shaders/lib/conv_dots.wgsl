@@ -2,6 +2,7 @@
 // them; where those are to count nothing (PAD_VALUE 0) the padding is +1, and what it added is taken off again. It needs:
 //   edges: array<vec4i>, i32 [EDGE_ROWS, EDGE_COLUMNS, OUT_CHANNELS] of `conv/edge_sums`, what the padding added; read only
 //     where PADDED is 1 and PAD_VALUE 0
+//!needs CHANNELS, edges, KERNEL_HEIGHT, KERNEL_WIDTH, OUT_CHANNELS, PAD_VALUE, PADDED, window_of
 //!include "lib/dots.wgsl"
 //!include "lib/conv_edges.wgsl"
 

@@ -1,6 +1,7 @@
 // Output pixels whose windows leave the image, by how they do: those of a class have the same taps outside. Rows have a
 // class each near the top and near the bottom, and one together between, in which no tap is above or below; so have columns.
 // It needs `lib/conv.wgsl` and `lib/conv_words.wgsl`, with PADDED 1.
+//!needs HEIGHT, OUT_HEIGHT, OUT_WIDTH, PAD_LEFT, PAD_TOP, PADDED_HEIGHT, PITCH, STRIDE_X, STRIDE_Y, WIDTH
 override ABOVE = (PAD_TOP + STRIDE_Y - 1u) / STRIDE_Y; // rows before that class, which has this number
 override BESIDE = (PAD_LEFT + STRIDE_X - 1u) / STRIDE_X;
 override PADDING_BELOW = max(PADDED_HEIGHT, PAD_TOP + HEIGHT) - PAD_TOP - HEIGHT; // padding there, as far as windows reach

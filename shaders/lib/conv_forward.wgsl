@@ -1,5 +1,6 @@
 // Convolution of a real input, any geometry: one invocation makes one output. Whoever includes this says where the filters
 // are: weight_at(tap, channel), taps counted over [OUT_CHANNELS, KERNEL_HEIGHT, KERNEL_WIDTH].
+//!needs weight_at
 //!include "lib/index.wgsl"
 //!include "lib/conv.wgsl"
 

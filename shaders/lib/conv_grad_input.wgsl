@@ -1,6 +1,7 @@
 // Gradient of a convolution with respect to its input, any geometry. One invocation gathers one input's gradient from the
 // outputs that read it. Whoever includes this says where the filters are, weight_at(tap, channel), which gradients pass,
 // passes(pixel, channel), and where `out` is bound: f32 [BATCH, HEIGHT, WIDTH, CHANNELS].
+//!needs out, passes, weight_at
 //!include "lib/index.wgsl"
 //!include "lib/conv.wgsl"
 

@@ -4,6 +4,7 @@
 //   filters_at(o, tap, quad, second): the weights of four outputs from o on at a tap, for the channels of quad and of
 //     quad + second
 //   store(pixel, channel, sums): takes the sums of four channels
+//!needs BATCH, CHANNELS, filters_at, HEIGHT, KERNEL_HEIGHT, KERNEL_WIDTH, linear_index, OUT_CHANNELS, store, WIDTH
 //!include "lib/conv_readers.wgsl"
 
 const PIXELS = 8u;

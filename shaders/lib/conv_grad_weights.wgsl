@@ -1,5 +1,6 @@
 // Gradient of a convolution with respect to its filters, any geometry. One invocation sums one filter weight over one slice
 // of the output rows; `sum_slices` adds the slices. Whoever includes this says what the input is: input_at(pixel, channel).
+//!needs input_at
 //!include "lib/index.wgsl"
 //!include "lib/conv.wgsl"
 

@@ -5,6 +5,8 @@
 //   store(o, first, quad, d, e): takes the sums of output o for the channels of quad (d) and the next quad (e); the
 //     filter's first value at this tap is out's value number `first`
 //   terms_at(pixel, span): what four output pixels add, from `pixel` on
+//!needs BATCH, CHANNELS, HEIGHT, input_column, input_row, KERNEL_HEIGHT, KERNEL_WIDTH, OUT_CHANNELS, OUT_HEIGHT
+//!needs OUT_WIDTH, PAD_VALUE, store, terms_at, WIDTH
 override CHUNKS: u32; // slices of the sum over BATCH * OUT_HEIGHT rows
 
 // What an invocation sums over.

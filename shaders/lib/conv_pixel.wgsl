@@ -1,5 +1,6 @@
 // One output pixel of a tile, flat over BATCH * OUT_HEIGHT * OUT_WIDTH. Coordinates of the input wrap around where
 // they lie in the padding, so that they can be added to and compared, but not multiplied apart.
+//!needs BATCH, HEIGHT, input_column, input_row, OUT_HEIGHT, OUT_WIDTH, WIDTH
 struct Pixel {
   row: u32, // of the input, where tap 0 lies
   column: u32,

@@ -1,5 +1,6 @@
 // Which output pixels read an input pixel, for the tiled input gradients. It needs g: array<vec4f>, f32 [BATCH, OUT_HEIGHT,
 // OUT_WIDTH, OUT_CHANNELS].
+//!needs BATCH, g, HEIGHT, OUT_HEIGHT, OUT_WIDTH, output_column, output_row, WIDTH
 struct Place {
   y: u32,
   x: u32,

@@ -1,5 +1,6 @@
 // Adds the slices of a sum that was split for parallelism: four sums of every fourth slice, then those. The order is
 // fixed, so the result is the same whenever it runs.
+//!needs Lane
 //!include "lib/index.wgsl"
 
 override LANES: u32; // of a slice

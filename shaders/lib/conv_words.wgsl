@@ -1,5 +1,7 @@
 // A binary convolution without groups as a product: rows are output pixels, columns are outputs, and the words of a row
 // are those of the taps of its window. The input has its padding around it, so that every tap reads words that are there.
+//!needs BATCH, CHANNELS, DILATION_X, DILATION_Y, HEIGHT, KERNEL_HEIGHT, KERNEL_WIDTH, OUT_CHANNELS, OUT_HEIGHT
+//!needs OUT_WIDTH, STRIDE_X, STRIDE_Y, WIDTH
 override PADDED: u32; // 1: the input is `conv/pad`'s copy; 0: it is as it came, and no tap leaves it
 
 override WORDS = (CHANNELS + 31u) / 32u; // of a pixel

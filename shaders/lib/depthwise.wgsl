@@ -4,6 +4,8 @@
 // words of a single bit each are compared and counted. It needs lib/conv.wgsl, lib/carry.wgsl and
 //   a: array<u32>, bits [BATCH, HEIGHT, WIDTH, CHANNELS]
 //   w: array<u32>, words [KERNEL_HEIGHT * KERNEL_WIDTH, WORDS] of `conv/depthwise_words`; at most 63 taps
+//!needs a, add_bits, CHANNELS, HEIGHT, input_column, input_row, KERNEL_HEIGHT, KERNEL_WIDTH, OUT_HEIGHT, OUT_WIDTH
+//!needs PAD_VALUE, w, WIDTH
 
 override WORDS = (CHANNELS + 31u) / 32u; // of a pixel
 override TAPS = KERNEL_HEIGHT * KERNEL_WIDTH;

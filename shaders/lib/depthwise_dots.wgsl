@@ -1,5 +1,6 @@
 // One invocation makes 32 channels of a pixel. It needs lib/depthwise.wgsl and
 //   store(channel, pixel, dot): takes the dot product of a channel of an output pixel
+//!needs CHANNELS, count_differing, place_of, store, taps_counted, WORDS
 
 // Bits of channels `first`, `first` + 8, + 16 and + 24, as bit `place` of a byte each.
 fn in_bytes(plane: u32, first: u32, place: u32) -> u32 {

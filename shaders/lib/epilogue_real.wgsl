@@ -1,6 +1,7 @@
 // What becomes of a binary layer's dot products on their way out as reals: a clamp, a multiplier and a bias per channel (in
 // this order, as in Larq Compute Engine), then a residual, then a PReLU. It needs alias Lane, f32 or vec4f: neighbouring
 // channels that are finished together.
+//!needs Lane
 override LOWEST: f32; // of the clamp
 override HIGHEST: f32;
 override HAS_SCALE: u32; // 1: multiplier and bias are applied; 0: they are not read

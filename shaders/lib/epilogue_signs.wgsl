@@ -1,5 +1,6 @@
 // What becomes of a binary layer's dot products on their way out as signs: a clamp, then one comparison per channel; -1
 // (bit 1) unless direction * dot >= threshold. It needs alias Lane, f32 or vec4f: neighbouring channels.
+//!needs Lane
 override LOWEST: f32; // of the clamp
 override HIGHEST: f32;
 

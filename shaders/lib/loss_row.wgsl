@@ -3,6 +3,7 @@
 //
 // needs  logits, targets, teacher, weights, grad (the frame's bindings)
 // gives  Row, output, wanted, taught, set_gradient, OUTPUTS
+//!needs grad, HAS_TEACHER, logits, targets, teacher
 override OUTPUTS: u32; // of a row
 override GRADIENT: u32; // 0: `grad` is a placeholder
 override TARGETS: u32; // CLASSES, REALS or BITS

@@ -1,6 +1,7 @@
 // Products of bytes on matrix units: of what a subgroup computes together, everything that asks the units. It needs
 // Left, Right and Sums of `lib/matrix_i8_*.wgsl`, and
 //   shared_words: array<i32>, four bytes a word, each matrix in one piece: rows of a left one, columns of a right one
+//!needs Left, MATRIX_COLUMNS, MATRIX_DEPTH, Right, shared_words, Sums
 
 const LINE_WORDS = MATRIX_DEPTH / 4u; // of a row of a left matrix, or a column of a right one
 

@@ -2,6 +2,7 @@
 // Left, Right and Sums of `lib/matrix_f16_*.wgsl`, and
 //   parts, signs: array<f16>, left and right matrices, each in one piece and row by row
 //   products: array<f32>
+//!needs Left, MATRIX_COLUMNS, MATRIX_DEPTH, parts, products, Right, signs, Sums
 
 fn load_left(at: u32) -> Left {
   return subgroupMatrixLoad<Left, row_major>(&parts, at, MATRIX_DEPTH);

@@ -2,6 +2,7 @@
 // lib/conv.wgsl and lib/planes.wgsl, and
 //   planes: array<vec4u>, of planes_split.wgsl
 //   w: array<vec4u>, of planes_filters.wgsl
+//!needs BATCH, OUT_CHANNELS, OUT_HEIGHT, OUT_WIDTH, PATCH_WORDS, PIXEL_VECTORS, planes, w
 override SIGNED: u32; // 1: the highest plane weighs -128
 
 // Of four neighbouring pixels, and the four outputs of a quad.

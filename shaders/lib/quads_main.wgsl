@@ -1,4 +1,5 @@
 // One tile of `lib/binary_quads.wgsl` an invocation, stored by store(row, quad, second, d, e) as in `lib/binary_tile.wgsl`.
+//!needs COLUMNS, count_tile, differing, LANES, ROWS, store, TILE_ROWS
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) group: vec3u,

@@ -3,6 +3,7 @@
 // includes it:
 //   bits: array<u32>, bits [ROWS, OUT_CHANNELS]
 //   dots_of of `lib/conv_dots.wgsl`, minus_bits of `lib/minus_bits.wgsl`
+//!needs bits, COLUMNS, count_tile, differing, dots_of, LANES, minus_bits, OUT_CHANNELS, ROWS, TILE_ROWS
 
 // What this invocation knows of the words of the tile's pixels.
 var<private> known: array<u32, TILE_ROWS>;

@@ -1,4 +1,5 @@
 // Stores gradients of an input that a quantizer may have stopped.
+//!needs gate, K, M, out, WORDS
 override GATED: u32; // 1: gate decides what passes; 0: everything passes, gate is not read
 
 fn store(row: u32, column: u32, sums: vec4f) {

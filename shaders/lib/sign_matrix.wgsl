@@ -12,6 +12,8 @@
 //   reals_at(row, term): four terms of a row, from `term` on
 //   signs_at(term, word): 32 columns of a term
 //   store(row, column, sums): takes four columns of a row of the result of `slice`
+//!needs CHUNKS, COLUMNS, MATRIX_COLUMNS, MATRIX_DEPTH, MATRIX_ROWS, reals_at, ROWS, signs_at, store, Sums, TERMS
+//!needs WORDS
 //!include "lib/matrix_halves.wgsl"
 
 const TILE_ROWS = 64u;

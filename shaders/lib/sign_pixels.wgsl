@@ -1,6 +1,7 @@
 // An output pixel's share of the filter gradients of `lib/conv_grad_weights_tile.wgsl`, from packed activations. It needs:
 //   g: array<vec4f>, f32 [BATCH, OUT_HEIGHT, OUT_WIDTH, OUT_CHANNELS]
 //   a: array<u32>, bits [BATCH, HEIGHT, WIDTH, CHANNELS]
+//!needs a, CHANNELS, counted, g, OUT_CHANNELS, PAD_VALUE, place_of, Span, Terms
 //!include "lib/sign_bytes.wgsl"
 
 struct Pixel {

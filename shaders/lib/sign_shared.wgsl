@@ -6,6 +6,7 @@
 //   reals_at(row, term): four terms of a row, from a term that is a multiple of 4
 //   word_at(term, word): a word of the signs of a term
 //   store(row, column, sums): takes four columns of a row
+//!needs reals_at, ROWS, store, TERMS, word_at, WORDS
 //!include "lib/sign_rows.wgsl"
 
 const STEP = 16u; // terms

@@ -1,6 +1,7 @@
 // Stores dot products as they are. It needs, of the kernel that includes it:
 //   out: array<vec4u>, i32 or f32 [ROWS, COLUMNS]
 //   dots_of(row, quad, second, d, e): the dot products, from the signs that differ
+//!needs COLUMNS, dots_of, out, ROWS
 override INTEGER: u32; // 1: out is i32; 0: out is f32
 
 fn number(dot: vec4i) -> vec4u {

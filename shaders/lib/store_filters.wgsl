@@ -1,4 +1,5 @@
 // Where channels come in fours: eight channels of a filter's tap as two vectors.
+//!needs CHANNELS, out, OUT_CHANNELS
 fn store(o: u32, first: u32, quad: u32, d: vec4f, e: vec4f) {
   if (o >= OUT_CHANNELS) {
     return;

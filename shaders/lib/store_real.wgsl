@@ -1,5 +1,6 @@
 // Finishes dot products and stores them. It needs dots_of of `lib/conv_dots.wgsl`, finish of `lib/epilogue_real.wgsl` and
 //   out: array<vec4f>, [ROWS, COLUMNS]
+//!needs COLUMNS, dots_of, finish, out, ROWS
 fn store(pixel: u32, quad: u32, second: u32, d: vec4u, e: vec4u) {
   if (pixel >= ROWS) {
     return;

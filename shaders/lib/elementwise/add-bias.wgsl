@@ -1,3 +1,4 @@
+//!needs Lane, WIDTH
 //!include "lib/index.wgsl"
 
 override ROWS: u32;

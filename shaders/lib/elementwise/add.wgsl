@@ -1,3 +1,4 @@
+//!needs Lane
 //!include "lib/index.wgsl"
 
 override LANES: u32;

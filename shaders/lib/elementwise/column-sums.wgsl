@@ -1,5 +1,6 @@
 // Chunk k holds the rows k, k + CHUNKS, ...: neighbours in a dispatch read neighbours in memory. With one chunk these
 // are the sums themselves.
+//!needs Lane, WIDTH
 //!include "lib/index.wgsl"
 
 override ROWS: u32;

@@ -4,6 +4,7 @@
 // Integer atomics: the order doesn't matter. Weights that are no finite numbers, and filters of zeros, are left out.
 // It needs, of the kernel that includes it:
 //   weights_at(row, quad): four weights of a filter as the bits of f32, anything beyond its end
+//!needs weights_at
 override FILTERS: u32;
 override LENGTH: u32; // weights of one filter
 override STRIDE: u32;

@@ -1,4 +1,5 @@
 // Weights of 16 bits, two to a word, the first in the low half; filters may start in the middle of a word.
+//!needs FILTERS, LENGTH, widen
 @group(0) @binding(0) var<storage, read> latent: array<u32>; // [ceil(FILTERS * LENGTH / 2)]
 
 fn weights_at(row: u32, quad: u32) -> vec4u {

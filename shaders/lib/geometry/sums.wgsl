@@ -4,6 +4,7 @@
 // invocation has the whole filter, it writes its statistics at once. It needs, of the kernel that includes it:
 //   weights_at(row, quad): four weights of a filter as the bits of f32, anything beyond its end
 //   whole_at(row, quad): the same where all four are the filter's
+//!needs weights_at, whole_at
 //!include "lib/index.wgsl"
 //!include "lib/geometry/moments.wgsl"
 //!include "lib/geometry/columns.wgsl"

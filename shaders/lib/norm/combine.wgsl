@@ -3,6 +3,7 @@
 // The mean of whole numbers is at most an ulp or a few off, which decides signs: of those that are the mean, or next to it. With n
 // the whole number next to it, the sum of x - n is ROWS / 2 in size at most, so that it is right however often the sum of
 // x wrapped around; where it says that the mean is n, or on n's other side, the mean is put there.
+//!needs Lane, LaneInts, WIDTH
 
 override ROWS: u32;
 override CHANNELS: u32;

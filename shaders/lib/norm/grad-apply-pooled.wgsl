@@ -1,6 +1,7 @@
 // `norm/grad-apply` and the gradient of max pooling before it: each window hands its gradient to its first maximum in
 // row-major order. One invocation takes one lane of channels in one cell of the grid of windows; cells at the end of an
 // image may hold pixels that no window has, whose gradient is 0.
+//!needs Lane, WIDTH
 //!include "lib/index.wgsl"
 //!include "lib/norm/pooled.wgsl"
 

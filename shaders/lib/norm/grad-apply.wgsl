@@ -1,4 +1,5 @@
 // dx = gamma * inverse_std * (g - mean(g) - xhat * mean(g * xhat)) (Ioffe & Szegedy 2015, section 3, simplified).
+//!needs Lane, WIDTH
 //!include "lib/index.wgsl"
 
 override ROWS: u32;

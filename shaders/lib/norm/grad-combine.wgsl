@@ -1,4 +1,5 @@
 // Adds up the chunks of `norm/grad-sums` in their order.
+//!needs Lane, WIDTH
 
 override CHANNELS: u32;
 override CHUNKS: u32;

@@ -1,4 +1,5 @@
 // `norm/grad-sums` with the largest value of every window in place of x: the same sums in the same order.
+//!needs Lane, WIDTH
 //!include "lib/index.wgsl"
 //!include "lib/norm/pooled.wgsl"
 

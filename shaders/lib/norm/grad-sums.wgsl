@@ -1,4 +1,5 @@
 // Sums of g and of g * (x - mean) over the rows k, k + CHUNKS, ...; one invocation a chunk and lane of channels.
+//!needs Lane, WIDTH
 //!include "lib/index.wgsl"
 
 override ROWS: u32;

@@ -6,6 +6,7 @@
 // the same reason the chunk's mean is kept relative to the first row of all.
 //
 // Whole numbers are added up as such, too; sums beyond i32 wrap around, which does no harm (see `norm/combine`).
+//!needs Lane, LaneInts, WIDTH
 //!include "lib/index.wgsl"
 
 override ROWS: u32;

@@ -1,6 +1,7 @@
 // Images of which max pooling by windows that don't overlap made the rows that are normalised. The gradient reads the
 // images, so that the pooled rows need not be there any more. It needs, of the kernel that includes it:
 //   x: f32 [BATCH, IMAGE_HEIGHT, IMAGE_WIDTH, CHANNELS], as lanes
+//!needs Lane, WIDTH
 //!include "lib/windows.wgsl"
 
 override BATCH: u32;

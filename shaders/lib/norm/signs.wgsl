@@ -1,6 +1,7 @@
 // y = (x - mean) * gamma * inverse_std + beta as `norm/apply` computes it, of which only two bits are written: its sign
 // (bit 1 where y < 0; 0 and NaN count as +1) and the gate of the straight-through estimator (bit 1 where |y| <= CLIP).
 // One invocation makes one word of each; tail bits are 0.
+//!needs Lane, LaneBits, mask_of, negative_lanes, WIDTH
 //!include "lib/index.wgsl"
 
 override ROWS: u32;

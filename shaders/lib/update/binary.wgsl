@@ -1,6 +1,7 @@
 // The frame of updates of binary weights: latent weights, their packed signs and the counters of flipped signs, in one
 // kernel. One invocation takes the up to 32 weights of one packed word. The holes are filled by methods: the gradient
 // that the quantizer of the weights passes, a penalty, and the optimizer's update.
+//!needs edited, Lane, negative_lanes, signs_of, WIDTH
 //!include "lib/update/weights.wgsl"
 //!hole gradient "methods/quantizers/ste_identity.wgsl"
 //!hole penalty "methods/penalties/none.wgsl"

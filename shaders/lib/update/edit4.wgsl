@@ -1,6 +1,7 @@
 // What the gradient of four weights becomes before the optimizer has it.
 //
 // needs  gradient (a quantizer's), penalized (a penalty's)
+//!needs gradient, Lane, penalized
 fn edited(w: Lane, g: Lane) -> Lane {
   let passed = g * vec4f(gradient(w.x), gradient(w.y), gradient(w.z), gradient(w.w));
   return vec4f(

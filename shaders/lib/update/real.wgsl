@@ -1,4 +1,5 @@
 // The frame of updates of real parameters. The hole is filled by the optimizer's update.
+//!needs Lane
 //!include "lib/update/weights.wgsl"
 //!hole update "methods/optimizers/sgd.wgsl"
 

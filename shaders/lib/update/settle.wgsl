@@ -1,4 +1,5 @@
 // Where latent weights stay.
+//!needs Lane, LaneBits
 override CLIP_LATENT: u32; // 1: in [-1, 1]
 
 // Clips, but lets a NaN through: it must be seen, not turned into a weight.

@@ -2,6 +2,7 @@
 //
 // needs  Lane, negative_lanes, signs_of (lib/lanes1.wgsl or lib/lanes4.wgsl)
 // gives  STEP_SCALE, sign_lanes
+//!needs Lane, negative_lanes, signs_of
 //!include "lib/index.wgsl"
 //!include "lib/state.wgsl"
 
