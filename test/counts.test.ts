@@ -1,6 +1,6 @@
 /** Networks asked for many different counts of samples: what they hold, what they compile, and what they answer. */
 import { describe, expect, test } from 'vitest';
-import { ShapeError } from '../src/errors.ts';
+import { MemoryPlanError, ShapeError } from '../src/errors.ts';
 import type { Gpu } from '../src/gpu/index.ts';
 import { foldForInference, initialValues, type Model, Network } from '../src/graph/index.ts';
 import {
@@ -14,6 +14,7 @@ import {
   saveModel,
   sequential,
 } from '../src/index.ts';
+import { requestGpu } from '../src/node/gpu.ts';
 import { uniform01 } from '../src/numerics/random.ts';
 import { expectSame, useGpu } from './helpers/gpu.ts';
 
@@ -105,6 +106,31 @@ describe('a network that is asked for many counts of samples', () => {
     const { pipelines } = gpu().counters;
     for (const count of COUNTS) await net.predict(samplesOf(count));
     expect(gpu().counters.pipelines).toBe(pipelines);
+  });
+
+  test('runs fewer at once where a device holds no more', async () => {
+    using narrow = await requestGpu({ adapter: 'software' });
+    Object.defineProperty(narrow, 'limits', {
+      value: new Proxy(narrow.limits, {
+        get: (limits, name) =>
+          name === 'maxStorageBufferBindingSize' ? 2 ** 16 : Reflect.get(limits, name, limits),
+      }),
+    });
+    // 1,000 floats a sample: 16 of them fit.
+    const wide = sequential([quantDense({ units: 1000, kernelQuantizer: 'steSign' })], { input: [8] });
+    const samples = Float32Array.from({ length: 230 * 8 }, (_, i) => Math.sin(i));
+    using roomy = await Network.create(gpu(), wide, { seed: 1 });
+    using net = await Network.create(narrow, wide, { seed: 1 });
+    for (const count of [230, 7, 60]) {
+      const some = samples.subarray(0, count * 8);
+      expectSame(await net.predict(some), await roomy.predict(some));
+    }
+    // What fits for no sample is said.
+    const wider = sequential([quantConv2d({ filters: 1, kernelSize: 1, kernelQuantizer: 'steSign' })], {
+      input: [130, 130, 1],
+    });
+    using none = await Network.create(narrow, wider, { seed: 1 });
+    await expect(none.predict(new Float32Array(130 * 130))).rejects.toThrow(MemoryPlanError);
   });
 
   test('loads other weights into what was prepared, for every count', async () => {

@@ -4,7 +4,14 @@
  */
 
 import { DISPOSE, Owner } from '../dispose.ts';
-import { type BnnError, DisposedError, FormatError, GpuValidationError, OptionError } from '../errors.ts';
+import {
+  type BnnError,
+  DisposedError,
+  FormatError,
+  GpuValidationError,
+  MemoryPlanError,
+  OptionError,
+} from '../errors.ts';
 import {
   Arena,
   assertGpu,
@@ -40,6 +47,9 @@ export interface NetworkOptions {
    */
   readonly forInference?: boolean;
 }
+
+/** Samples that `predict` may run at once, the most first. */
+const CHUNKS = [100, 10, 1] as const;
 
 /** Latent weights that stand for signs: the weights that the layer multiplies with. */
 function latentsOf(
@@ -78,6 +88,8 @@ export class Network extends Owner {
   /** By batch; a promise, so that calls at the same time share one. They all work in the arena. */
   readonly #predictors = new Map<number, Promise<Predictor>>();
   readonly #compiled: Program[] = [];
+  /** Samples that `predict` runs at once, at most. */
+  #mostAtOnce: number = CHUNKS[0];
   /** What predictors read that depends on parameters alone, by layer and label: the same for every batch. */
   readonly #prepared = new Map<string, Tensor>();
   /** Make it; they run when parameters are loaded. */
@@ -368,8 +380,7 @@ export class Network extends Owner {
     this.#assertWhole();
     const { outputs } = this.model;
     const { given, count, sizes } = wholeSamples(this.model, samples);
-    const chunk = chunkFor(count);
-    const predictor = await this.predictor(chunk);
+    const { chunk, predictor } = await this.#predictorFor(Math.min(chunkFor(count), this.#mostAtOnce));
     const results = outputs.map(({ shape }) => new Float32Array(count * sizeOf(shape)));
     const waiting: Promise<void>[] = [];
     /** Runs the samples from `first` on. Of the last chunk, samples that were not given are run too, and left out. */
@@ -397,6 +408,18 @@ export class Network extends Owner {
       await Promise.allSettled(waiting);
     }
     return resultsFor(samples, this.model, results);
+  }
+
+  /** A predictor of so many samples, or of fewer where the device can't hold so many at once. */
+  async #predictorFor(chunk: number): Promise<{ readonly chunk: number; readonly predictor: Predictor }> {
+    try {
+      return { chunk, predictor: await this.predictor(chunk) };
+    } catch (cause) {
+      const fewer = CHUNKS.find((other) => other < chunk);
+      if (fewer === undefined || !(cause instanceof MemoryPlanError)) throw cause;
+      this.#mostAtOnce = Math.min(this.#mostAtOnce, fewer);
+      return this.#predictorFor(fewer);
+    }
   }
 
   /** Submits one run and waits for what it gives; what WebGPU says against it is thrown here. */
@@ -519,9 +542,6 @@ export interface Predictor {
   readonly outputs: readonly Tensor[];
   readonly program: Program;
 }
-
-/** Samples that `predict` may run at once, the most first. */
-const CHUNKS = [100, 10, 1] as const;
 
 /** Chunks that may be under way at once, so that a host which is slow to say that one is done holds up few. */
 const IN_FLIGHT = 4;
