@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { OptionError } from '../src/errors.ts';
 import { attack } from './helpers/attack.ts';
 import { ATTACKS } from './helpers/attacks.ts';
+import { COSTLY } from './helpers/costly.ts';
 
 describe('damaged files by the ten thousand', () => {
   test.each(ATTACKS)('$name', ({ rounds, make, read, allocation, held }) => {
@@ -12,6 +13,13 @@ describe('damaged files by the ten thousand', () => {
     });
     expect(refused).toBeGreaterThan(rounds / 10);
     expect(accepted).toBeGreaterThan(0);
+  });
+
+  test.each(COSTLY)('a large file: $name', ({ make, read, held }) => {
+    const bytes = make();
+    const bound = held(bytes.length);
+    const { refused, read: accepted } = attack(1, () => bytes, read, { allocation: bound, held: bound });
+    expect(refused + accepted).toBe(1);
   });
 
   test('a reader that makes too large an array is found out', () => {

@@ -6,10 +6,27 @@
 import { describe, expect, test } from 'vitest';
 import { attack } from './helpers/attack.ts';
 import { ALL_ATTACKS } from './helpers/attacks.ts';
+import { COSTLY } from './helpers/costly.ts';
 
 const seconds = Number(process.env.WEBGPU_BNN_FUZZ_SECONDS ?? 60);
 const start = Number(process.env.WEBGPU_BNN_FUZZ_FIRST ?? Math.floor(Date.now() / 1000) % 2 ** 24);
 const GROUP = 1000;
+
+/** Seconds for a megabyte on one core, several times what SECURITY.md says: a reader that is quadratic takes far more. */
+const MOST_SECONDS = 10;
+
+describe('what large files take', () => {
+  test.each(COSTLY)('$name', ({ name, make, read, held }) => {
+    const bytes = make();
+    const bound = held(bytes.length);
+    const before = process.cpuUsage();
+    const { most } = attack(1, () => bytes, read, { allocation: bound, held: bound });
+    const { user, system } = process.cpuUsage(before);
+    const seconds = (user + system) / 1e6;
+    console.log(`${name}: ${bytes.length} bytes, ${seconds.toFixed(2)} s, ${most} bytes of arrays`);
+    expect(seconds).toBeLessThan(1 + (MOST_SECONDS * bytes.length) / 1e6);
+  });
+});
 
 describe(`damaged files, ${seconds} s for each format, from round ${start * GROUP}`, () => {
   test.each(ALL_ATTACKS)('$name', ({ name, make, read, allocation, held }) => {

@@ -10,6 +10,7 @@ import { initialValues, sequential } from '../../src/graph/index.ts';
 import { batchNormalization, flatten, maxPool2d, quantConv2d, quantDense } from '../../src/layers/index.ts';
 import { parseStory } from '../../src/reports/story.ts';
 import { damage, randomOf } from './attack.ts';
+import { HELD } from './costly.ts';
 
 export interface Attack {
   readonly name: string;
@@ -136,17 +137,15 @@ export const ALL_ATTACKS: readonly Attack[] = [
     rounds: 100_000,
     make: (round) => damage(onnx, round),
     read: (bytes: Uint8Array<ArrayBuffer>) => importOnnx(bytes),
-    // Constants are folded in float64.
-    allocation: 8 * 2 ** 26,
-    held: 8 * 2 ** 27,
+    allocation: HELD.onnx(onnx.length),
+    held: HELD.onnx(onnx.length),
   },
   {
     name: 'TensorFlow Lite',
     rounds: 100_000,
     make: (round) => damage(lite, round),
     read: (bytes: Uint8Array<ArrayBuffer>) => importTflite(bytes),
-    // What `importTflite` says.
-    allocation: 64 * 2 * lite.length + 4e6,
-    held: 256 * 2 * lite.length + 16e6,
+    allocation: HELD.tflite(lite.length),
+    held: HELD.tflite(lite.length),
   },
 ];
