@@ -227,7 +227,7 @@ describe('peers', () => {
       expect(Math.abs(loss / (both.without.losses[step] ?? 0) - 1)).toBeLessThan(0.05);
     });
     await peer.dispose();
-  }, 300_000);
+  });
 
   test('a step of TensorFlow.js with this import stands beside one without, and both losses', () => {
     const [table] = tablesOf('training', {

@@ -144,7 +144,7 @@ describe('the page', () => {
   async function reach(page: Page, wanted: string): Promise<void> {
     const reached = await page.waitForFunction(
       (name) => [name, 'failed', 'unsupported'].find((state) => state === document.body.dataset.state),
-      { timeout: 100_000, polling: 100 },
+      { polling: 100 },
       wanted,
     );
     const state = await reached.jsonValue();
@@ -154,7 +154,7 @@ describe('the page', () => {
   const pastStep = (page: Page, after: number) =>
     page.waitForFunction(
       (least) => Number(document.querySelector('[data-field="step"]')?.textContent) > least,
-      { timeout: 60_000, polling: 50 },
+      { polling: 50 },
       after,
     );
 
@@ -162,7 +162,7 @@ describe('the page', () => {
     page.waitForFunction(
       (share) =>
         Number.parseFloat(document.querySelector('[data-field="test-accuracy"]')?.textContent ?? '') > share,
-      { timeout: 100_000, polling: 200 },
+      { polling: 200 },
       least,
     );
 
@@ -172,7 +172,7 @@ describe('the page', () => {
       (name, least) =>
         document.getElementById('maps')?.dataset.layer === name &&
         document.querySelectorAll('#maps figure:not([hidden])').length === least,
-      { timeout: 30_000 },
+      {},
       layer,
       count,
     );
@@ -205,9 +205,8 @@ describe('the page', () => {
   }
 
   const answer = async (page: Page) => {
-    await page.waitForFunction(
-      () => /^\d$/.test(document.querySelector('[data-field="class"]')?.textContent ?? ''),
-      { timeout: 20_000 },
+    await page.waitForFunction(() =>
+      /^\d$/.test(document.querySelector('[data-field="class"]')?.textContent ?? ''),
     );
     // What was drawn last may still be on its way.
     let shown = '';
@@ -278,9 +277,7 @@ describe('the page', () => {
     await pastAccuracy(page, 90);
     expect(await meanAngle()).toBeGreaterThan(31);
     // The maps follow the training: the first of its epochs is over.
-    await page.waitForFunction(() => Number(document.getElementById('maps')?.dataset.step) > 100, {
-      timeout: 20_000,
-    });
+    await page.waitForFunction(() => Number(document.getElementById('maps')?.dataset.step) > 100);
     const [real = 0, shuffled = 1] = await mapsOf(page, 'dense2', 3);
     expect(real).toBeGreaterThan(shuffled);
 
@@ -370,7 +367,7 @@ describe('the page', () => {
     // Two epochs of twelve steps were saved: it doesn't begin at nought.
     await page.waitForFunction(
       (before) => Number(document.querySelector('[data-field="step"]')?.textContent) !== before,
-      { timeout: 20_000, polling: 'raf' },
+      { polling: 'raf' },
       reached,
     );
     expect(await step(page)).toBeGreaterThan(24);
@@ -388,11 +385,11 @@ describe('the page', () => {
     const session = await chrome.browser.target().createCDPSession();
     // The answer doesn't come when the process is gone first.
     session.send('Browser.crashGpuProcess').catch(() => undefined);
-    await page.waitForSelector('body[data-state="failed"]', { timeout: 60_000 });
+    await page.waitForSelector('body[data-state="failed"]');
     expect(await page.$eval('#notice', (element) => element.textContent)).toMatch(/device was lost/i);
     await page.click('#recover');
     // Whether the browser starts the GPU again is its own affair.
-    await page.waitForSelector('body[data-state="failed"], body[data-state="training"]', { timeout: 60_000 });
+    await page.waitForSelector('body[data-state="failed"], body[data-state="training"]');
     if ((await page.$eval('body', (body) => body.getAttribute('data-state'))) === 'failed') {
       expect(await page.$eval('#notice', (element) => element.textContent)).toMatch(
         /no adapter.*checkpoint is kept/is,

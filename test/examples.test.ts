@@ -39,7 +39,7 @@ async function outcome(name: string): Promise<string> {
   const { page, errors } = await chrome.open(`${server.url}/examples/${name}.html`);
   const ended = await page.waitForFunction(
     () => ['done', 'failed'].find((state) => state === document.body.dataset.state),
-    { timeout: 100_000, polling: 100 },
+    { polling: 100 },
   );
   const state = await ended.jsonValue();
   const text = await page.$eval('#log', (element) => element.textContent ?? '');
@@ -81,7 +81,7 @@ test('ONNX Runtime runs the floats of a file, and the library its binary layers,
 test('the demo trains, and shows the angles of its layers', async () => {
   const { page, errors } = await chrome.open(`${server.url}/?images=500&heldOut=100&epochs=1&batch=50`);
   const reach = (wanted: string) =>
-    page.waitForFunction((state) => document.body.dataset.state === state, { timeout: 100_000 }, wanted);
+    page.waitForFunction((state) => document.body.dataset.state === state, {}, wanted);
   await reach('ready');
   await page.click('#toggle');
   await page.waitForFunction(() => Number(document.querySelector('[data-field="step"]')?.textContent) > 5);

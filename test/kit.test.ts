@@ -33,7 +33,7 @@ beforeAll(async () => {
   expect(code).toBe(0);
   for (const folder of ['bin', 'home', 'elsewhere']) mkdirSync(join(work, folder));
   for (const tool of TOOLS) symlinkSync(whereIs(tool), join(work, 'bin', tool));
-}, 300_000);
+});
 
 afterAll(() => {
   if (work !== '') rmSync(work, { recursive: true, force: true, maxRetries: 5 });

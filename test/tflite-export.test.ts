@@ -360,9 +360,7 @@ describe('exportTflite', () => {
     expect(bytes.length).toBeLessThan(1.05 * summarize(network).total.bytes + 3000);
   });
 
-  test('random networks of binary and real layers give the same signs and integers', {
-    timeout: 60_000,
-  }, async () => {
+  test('random networks of binary and real layers give the same signs and integers', async () => {
     const block = fc.record({
       kind: fc.constantFrom('binary', 'real', 'binaryOfReals', 'signsOnly'),
       filters: fc.integer({ min: 1, max: 40 }),

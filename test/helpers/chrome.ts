@@ -15,6 +15,13 @@ export interface Chrome extends AsyncDisposable {
 /** Starts Chrome with a profile of its own, which goes when it is disposed. */
 export async function launchChrome(): Promise<Chrome> {
   const browser = await startChrome({ adapter: 'software' });
+  const make = browser.newPage.bind(browser);
+  browser.newPage = async (...given) => {
+    const page = await make(...given);
+    // Less than what a test may take, so that the wait that failed is named.
+    page.setDefaultTimeout(500_000);
+    return page;
+  };
   return {
     browser,
     async open(url, size = { width: 1200, height: 900 }) {
