@@ -71,6 +71,18 @@ export interface OptimizerDefinition<P extends Parameters = Parameters> extends 
   readonly forward?: 'sign' | 'value';
   /** Whether it moves signs alone: weights start as their signs, and stay so. Default false. */
   readonly signsOnly?: boolean;
+  /**
+   * What becomes of binary weights when the training is over, their signs say: called once, on the host, after the last step
+   * and before the last evaluation; batch normalisation is fitted to them anew. Default: nothing.
+   */
+  readonly finish?: (
+    parameter: {
+      readonly weights: Float32Array<ArrayBuffer>;
+      /** What was kept of each weight, by the fields of `Slots`. */
+      readonly slots: Readonly<Record<string, Float32Array<ArrayBuffer>>>;
+    },
+    values: Values<P>,
+  ) => Float32Array;
   /** What updates parameters that aren't binary. Default: itself. */
   readonly real?: () => Optimizer;
 }

@@ -2,6 +2,7 @@
 export { checkpointOf, restore } from './checkpoint.ts';
 export { checkData } from './data.ts';
 export { evaluate } from './evaluate.ts';
+export { finishRun } from './finish.ts';
 export { account, fitRun } from './fit.ts';
 export { assertFits, initialWeights, resolveOptions } from './options.ts';
 export { Run } from './run.ts';

@@ -4,6 +4,7 @@ import { assertKnownOptions, namesOf } from '../options.ts';
 import { checkpointOf } from './checkpoint.ts';
 import { diagnose } from './diagnose.ts';
 import { evaluate } from './evaluate.ts';
+import { finishRun } from './finish.ts';
 import { Grouping } from './grouping.ts';
 import {
   assertHookList,
@@ -182,6 +183,7 @@ export async function account(
 /** @returns whether a hook said stop */
 async function endEpoch(run: Run, hooks: FitHooks): Promise<boolean> {
   const { epoch, lossSum, batch, correct, count, seconds, step } = run.progress;
+  if (epoch + 1 === run.options.epochs) await finishRun(run);
   const test = run.test === undefined ? undefined : await evaluate(run);
   const info: EpochInfo = {
     epoch: epoch + 1,

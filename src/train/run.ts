@@ -41,6 +41,9 @@ interface Submitted {
   readonly tapped: Promise<void> | undefined;
 }
 
+/** Numbers of the steps of a refit, which no step of a training has. */
+const REFITS = 2 ** 22;
+
 export class Run {
   readonly gpu: Gpu;
   readonly network: Network;
@@ -258,6 +261,29 @@ export class Run {
   async submitTest(test: Program, first: number, done: number, steps: number): Promise<StepMetrics[]> {
     const write = await this.#feeds.test?.take(done, steps);
     return this.#submit(test, first + done, steps, false, undefined, write).metrics;
+  }
+
+  /**
+   * Runs the steps of the epoch once more, without updates: what batch normalisation keeps becomes that of the weights as they
+   * are. The training stands where it stood.
+   */
+  async refit(): Promise<void> {
+    const { parts, options, data, network, batches, gpu } = this;
+    const { epoch } = this.#progress;
+    const names = parts.slots.map(({ parameter }) => parameter.name);
+    const program = await recordTrainStep(parts, options, data, names).compile({ arena: network.arena });
+    const state = encodeTrainState({ step: REFITS, epoch, batch: 0, seed: options.seed });
+    this.#onGpu = undefined;
+    try {
+      await gpu.scoped('the state of a refit', () => gpu.write(parts.state, state));
+      for (let done = 0; done < batches; done += this.most) {
+        const steps = Math.min(this.most, batches - done);
+        const write = await this.#feeds.train?.take(epoch * batches + done, steps);
+        await this.#submit(program, REFITS + done, steps, false, undefined, write).metrics;
+      }
+    } finally {
+      program.dispose();
+    }
   }
 
   /**

@@ -179,6 +179,14 @@ export class Trainer extends Owner {
     return (performance.now() - start) / times;
   }
 
+  /**
+   * Does what the optimizer does when a training is over, for loops of one's own: `fit` does it after the last epoch.
+   * @returns whether there was something to do
+   */
+  async finish(): Promise<boolean> {
+    return this.#exclusively('finish', () => this.#engine.finishRun(this.#run));
+  }
+
   /** Loss and accuracy on the whole test split, in inference mode. */
   async evaluate(): Promise<Evaluation> {
     const body = () => this.#engine.evaluate(this.#run);
