@@ -4,6 +4,7 @@ export { approxSign } from './approx-sign.ts';
 export { doReFa } from './do-re-fa.ts';
 export { irNet } from './ir-net.ts';
 export { magnitudeAwareSign } from './magnitude-aware-sign.ts';
+export { reActSign } from './re-act-sign.ts';
 export { siMan } from './si-man.ts';
 export { steHeaviside } from './ste-heaviside.ts';
 export { steIdentity } from './ste-identity.ts';
