@@ -6,6 +6,9 @@ import {
   BINARY,
   BINARY_BY_SIDE,
   type Extents,
+  REAL,
+  REAL_NT,
+  REAL_TN,
   real,
   SIGN,
   SIGN_GRAD_INPUT,
@@ -232,10 +235,18 @@ const realChecks =
         const general = b.transient(real.name, [m, n], 'f32');
         const transposes = { TRANSPOSE_A: transposeA ? 1 : 0, TRANSPOSE_B: transposeB ? 1 : 0 };
         b.dispatch(real, { a: left.tensor, c: right.tensor, out: general }, { ...constants, ...transposes });
+        const family = [
+          [REAL, REAL_NT],
+          [REAL_TN, undefined],
+        ][transposeA ? 1 : 0]?.[transposeB ? 1 : 0];
         check(
           `matMul ${transposeA ? 'T' : 'N'}${transposeB ? 'T' : 'N'}`,
           reference.matMul(left.values, right.values, shape, options),
           [matMul(b, left.tensor, right.tensor, options), general],
+          family &&
+            each(family, constants, [m, n], (kernel, out) =>
+              b.dispatch(kernel, { a: left.tensor, c: right.tensor, out }, constants),
+            ),
         );
       }
     }
@@ -333,6 +344,9 @@ describe('products with reals, and gradients', () => {
     await runCases(gpu(), cases, realChecks(crossing), { crossing, shapes });
     crossing.assertWhole(`products with reals, and gradients: ${name}`, {
       signMatMul: cases.length,
+      matMul: cases.filter(({ m, n, k }) => m >= 4 && n % 4 === 0 && k % 4 === 0).length,
+      'matMul by transposed': cases.filter(({ m, n, k }) => m >= 4 && n % 4 === 0 && k % 4 === 0).length,
+      'matMul of transposed': cases.filter(({ m, n }) => m % 4 === 0 && n % 4 === 0).length,
       binaryMatMulGradInput: 2 * cases.length,
       binaryMatMulGradWeights: cases.length,
     });
@@ -367,7 +381,7 @@ describe('products with reals, and gradients', () => {
     );
   });
 
-  test('the variants of a gradient agree to the bit, but for those on matrix units, so that a choice changes none', async () => {
+  test('the variants of a product or gradient agree to the bit, but for those on matrix units, so that a choice changes none', async () => {
     const alike = ({ kernel }: { readonly kernel: { readonly name: string } }) =>
       !kernel.name.includes('_matrix_');
     for (const [M, N, K] of [
@@ -381,6 +395,8 @@ describe('products with reals, and gradients', () => {
       const g = operands.reals([M, N]).tensor;
       const w = operands.signs([N, K]).tensor;
       const a = operands.signs([M, K]).tensor;
+      const x = operands.reals([M, K]).tensor;
+      const c = operands.reals([K, N]).tensor;
       const extents = { M, N, K };
       const gated = { ...extents, GATED: 1 };
       using run = await runOnce(gpu(), 'variants', (b) => {
@@ -394,7 +410,20 @@ describe('products with reals, and gradients', () => {
           b.dispatch(kernel, { g, a, out }, extents);
           return out;
         });
-        return [inputs, weights];
+        const products = SIGN.variants.map(({ kernel }) => {
+          const out = b.keep(b.transient(kernel.name, [M, N], 'f32'));
+          b.dispatch(kernel, { x, w, out }, extents);
+          return out;
+        });
+        // Whichever way the operands are stored, they have as many values.
+        const real = [REAL, REAL_NT, REAL_TN].map(({ variants }) =>
+          variants.map(({ kernel }) => {
+            const out = b.keep(b.transient(kernel.name, [M, N], 'f32'));
+            b.dispatch(kernel, { a: x, c, out }, extents);
+            return out;
+          }),
+        );
+        return [inputs, weights, products, ...real];
       });
       for (const outs of run.result) {
         const [first, ...others] = await Promise.all(outs.map((out) => gpu().readBytes(out)));

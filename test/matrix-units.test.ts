@@ -24,7 +24,7 @@ import {
 } from '../src/ops/conv.ts';
 import { binaryConv2d, conv2dGradWeights, inputSigns } from '../src/reference/conv.ts';
 import { binaryMatMul, binaryMatMulGradWeights } from '../src/reference/matmul.ts';
-import { expectClose, expectSame, Scratch, useGpu } from './helpers/gpu.ts';
+import { described, expectClose, expectSame, Scratch, useGpu } from './helpers/gpu.ts';
 
 /** Signs that look random, packed by rows. */
 function draw(rows: number, channels: number, stream: number): Uint32Array<ArrayBuffer> {
@@ -37,6 +37,7 @@ const onUnits = (kernel: { readonly name: string }) => kernel.name.includes('_ma
 /** What `AdapterSummary` says of an adapter with all the matrix units that there are kernels for. */
 const MATRICES = [
   'i8 16x16x32 i32 by 32',
+  'i8 16x16x16 i32 by 32',
   'i8 8x8x8 i32 by 8',
   'f16 16x16x16 f32 by 32',
   'f16 8x8x8 f32 by 8',
@@ -158,7 +159,8 @@ async function withoutUnits<Kernel extends KernelSpec>(kernel: Kernel): Promise<
     )
     .replace(/\bf16\b/g, 'f32');
   expect(source).not.toMatch(/subgroup_?matrix|\bf16\b/i);
-  return { ...kernel, name: `${kernel.name}_plain`, source };
+  const { subgroup: _, ...plain } = kernel;
+  return { ...plain, name: `${kernel.name}_plain`, source } as unknown as Kernel;
 }
 
 describe('products on matrix units', () => {
@@ -235,6 +237,66 @@ describe('products on matrix units', () => {
     expect(onUnits(defaultOf(BINARY_BY_SIDE, extents, able()) ?? { name: '' })).toBe(false);
   });
 
+  test('are offered where subgroups vary in size, if a size can be asked for', () => {
+    const unit = { M: 16, N: 16, K: 16 };
+    // As Dawn tells of RDNA 3, whose units multiply bytes and halves.
+    const adapterInfo = {
+      ...{ vendor: 'amd', architecture: 'rdna-3', subgroupMinSize: 32, subgroupMaxSize: 64 },
+      subgroupMatrixConfigs: [
+        { componentType: 'i8', resultComponentType: 'i32', ...unit },
+        { componentType: 'f16', resultComponentType: 'f32', ...unit },
+      ],
+    };
+    const units = (...more: readonly string[]) => {
+      const features = new Set([
+        ...['subgroups', 'shader-f16', 'chromium-experimental-subgroup-matrix'],
+        ...more,
+      ]);
+      const device = described(gpu().device, { adapterInfo, features });
+      const offered = [
+        ...candidates(BINARY_BY_SIDE, { M: 64, N: 64, K: 64, INTEGER: 1 }, device),
+        ...candidates(SIGN_GRAD_INPUT, { M: 64, N: 64, K: 64, GATED: 0 }, device),
+      ].filter(onUnits);
+      return { matrices: device.adapter.matrices, offered: offered.map(({ name }) => name) };
+    };
+    expect(units()).toEqual({ matrices: undefined, offered: [] });
+    expect(units('subgroup-size-control')).toEqual({
+      matrices: ['i8', 'f16'].flatMap((type) =>
+        [32, 64].map((size) => `${type} 16x16x16 ${type === 'i8' ? 'i32' : 'f32'} by ${size}`),
+      ),
+      offered: [
+        'gemm/binary_matrix_16x16x16_wide',
+        'gemm/binary_matrix_16x16x16',
+        'gemm/sign_grad_input_matrix_16x16x16',
+      ],
+    });
+  });
+
+  test('ask for subgroups of their size, where a device lets one ask', async () => {
+    const asked = async (features: readonly string[], kernel: KernelSpec) => {
+      const codes: string[] = [];
+      const device = described(gpu().device, {
+        features: new Set(features),
+        createShaderModule: ({ code }: { code: string }) => {
+          codes.push(code);
+          throw new Error('seen');
+        },
+      });
+      await expect(device.pipeline(kernel, {})).rejects.toThrow();
+      return codes.map((code) => ({
+        enabled: code.startsWith('enable subgroup_size_control;'),
+        size: /@compute @subgroup_size\((\d+)\)/.exec(code)?.[1],
+      }));
+    };
+    const all: readonly KernelSpec[] = [...kernels, ...unitsOf(SIGN_GRAD_INPUT)];
+    for (const kernel of all) {
+      const lanes = /const LANES = (\d+)u;/.exec(await loadShader(kernel))?.[1];
+      expect(lanes, kernel.name).toBeDefined();
+      expect(await asked(['subgroup-size-control'], kernel)).toEqual([{ enabled: true, size: lanes }]);
+      expect(await asked([], kernel)).toEqual([{ enabled: false, size: undefined }]);
+    }
+  });
+
   // A compilation of plain arithmetic takes software adapters seconds: of the kernels of one body one is enough.
 
   test('expand, place and finish as the twin does, at the edges of tiles and words', async () => {
@@ -251,7 +313,7 @@ describe('products on matrix units', () => {
     );
     const a = scratch.tensor('a', [M, K], 'bits', rows);
     const w = scratch.tensor('w', [words, N], 'u32', side);
-    const wide = kernels.filter(({ name }) => name.endsWith('_wide'));
+    const wide = kernels.filter(({ name }) => name.endsWith('x32_wide'));
     const run = [
       ...(await Promise.all(wide.map(withoutUnits))),
       ...candidates(BINARY_BY_SIDE, extents, gpu()).filter(onUnits),
@@ -274,7 +336,7 @@ describe('products on matrix units', () => {
     const filters = draw(12 * 3 * 2, 40, 4);
     const a = scratch.tensor('a', geometry.inputShape, 'bits', pixels);
     const w = scratch.tensor('w', geometry.filterShape, 'bits', filters);
-    const narrow = unitsOf(BINARY_FORWARD).filter(({ name }) => name.endsWith('_16x16x32'));
+    const narrow = unitsOf(BINARY_FORWARD).filter(({ name }) => name.endsWith('_16x16x16'));
     const run = [
       ...(await Promise.all(narrow.map(withoutUnits))),
       ...candidates(BINARY_FORWARD, extents, gpu()).filter(onUnits),

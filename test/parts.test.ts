@@ -21,6 +21,7 @@ import {
   matMul,
   signMatMul,
 } from '../src/ops/dense.ts';
+import { FAMILIES } from '../src/ops/tune.ts';
 import { expectSame, Scratch, useGpu } from './helpers/gpu.ts';
 import { SPECIFICATIONS } from './helpers/specifications.ts';
 
@@ -119,6 +120,21 @@ function recordAll(b: ProgramBuilder, scratch: Scratch): Tensor[] {
   return [...convolutions, ...products, ...quads];
 }
 
+/** Records the same once more, in the smaller tiles of all families that were asked for. */
+function inSmallTiles(b: ProgramBuilder, record: () => Tensor[]): Tensor[] {
+  const { choices } = b.gpu;
+  const pinned = [...choices.asked].flatMap(([key, { family, extents }]) => {
+    const variants = FAMILIES.find(({ name }) => name === family);
+    const small = variants && candidates(variants, extents, b.gpu).find(({ name }) => name.endsWith('_4x8'));
+    if (small === undefined) return [];
+    choices.pin(key, small.name);
+    return [key];
+  });
+  const outs = record();
+  for (const key of pinned) choices.clear(key);
+  return outs;
+}
+
 describe('submits in parts', () => {
   test('go by the time that the work before took', () => {
     const pace = new Pace(true);
@@ -154,7 +170,9 @@ describe('dispatches in parts', () => {
     const { workOfDispatch } = gpu().pace;
     const run = async (most: number) => {
       const b = new ProgramBuilder(gpu(), 'parts');
-      const outs = recordAll(b, scratch).map((out) => b.keep(out));
+      const outs = [...recordAll(b, scratch), ...inSmallTiles(b, () => recordAll(b, scratch))].map((out) =>
+        b.keep(out),
+      );
       gpu().pace.workOfDispatch = most;
       using program = await b.compile();
       await gpu().scoped('parts', () => program.run());

@@ -68,11 +68,21 @@ function declarationsIn(path: string): string[] {
 
 describe('shaders and specifications', () => {
   test('every shader has exactly one specification, named by its path', () => {
-    expect(kernels.map(({ name }) => `${name}.wgsl`).sort()).toEqual([...shaders].sort());
+    const named = kernels.filter(({ shader }) => shader === undefined);
+    expect(named.map(({ name }) => `${name}.wgsl`).sort()).toEqual([...shaders].sort());
+  });
+
+  test('kernels of one shader differ in constants that it has defaults for', () => {
+    for (const { name, shader, fixed = {}, source } of kernels) {
+      if (shader === undefined) continue;
+      expect(kernels.filter((other) => other.name === shader && other.shader === undefined)).toHaveLength(1);
+      expect(Object.keys(fixed), name).not.toEqual([]);
+      expect(Object.keys(fixed).filter((constant) => !defaultsIn(source).includes(constant))).toEqual([]);
+    }
   });
 
   test('every specification holds the shader that it is named by', () => {
-    const wrong = kernels.filter(({ name, source }) => source !== linked(`${name}.wgsl`));
+    const wrong = kernels.filter(({ name, shader, source }) => source !== linked(`${shader ?? name}.wgsl`));
     expect(wrong.map(({ name }) => name)).toEqual([]);
   });
 
@@ -135,7 +145,7 @@ describe.each(kernels)('$name', (kernel) => {
   });
 
   test('uses every file that it includes', () => {
-    const parts = linkShader(join(ROOT, `${kernel.name}.wgsl`), ROOT).files;
+    const parts = linkShader(join(ROOT, `${kernel.shader ?? kernel.name}.wgsl`), ROOT).files;
     const texts = new Map(parts.map((path) => [path, stripShader(readFileSync(path, 'utf8'))]));
     const unused = parts.slice(1).filter((path) => {
       const others = parts.filter((part) => part !== path).map((part) => texts.get(part));
@@ -227,8 +237,8 @@ describe('the linker', () => {
       return reached;
     };
     const free = new Map<string, Set<string>>(libraries.map((path) => [path, new Set()]));
-    for (const { name } of kernels) {
-      const parts = [...within(`${name}.wgsl`)];
+    for (const { name, shader } of kernels) {
+      const parts = [...within(`${shader ?? name}.wgsl`)];
       for (const path of parts.filter((part) => free.has(part))) {
         const own = within(path);
         const text = stripShader(textOf(path));
@@ -261,8 +271,8 @@ describe('the linker', () => {
       new Function('exports', ...Object.keys(imported), body)(exports, ...Object.values(imported));
       return exports;
     };
-    for (const { name } of kernels) {
-      const path = join(ROOT, `${name}.wgsl`);
+    for (const { name, shader } of kernels) {
+      const path = join(ROOT, `${shader ?? name}.wgsl`);
       expect(`${module(path).text}`.trimEnd(), name).toBe(stripShader(linkShader(path, ROOT).text));
     }
   });

@@ -16,11 +16,15 @@ override WORDS = (K + 31u) / 32u; // of a pixel
 
 //!include "lib/sign_gate.wgsl"
 
-// Two quads from an even one on lie in the same byte.
 fn filters_at(o: u32, tap: u32, quad: u32, second: u32) -> Filters {
   let step = KERNEL_HEIGHT * KERNEL_WIDTH * WORDS; // from an output to the next
   let first = o * step + tap * WORDS + (quad >> 3u);
   let words = vec4u(w[first], w[first + step], w[first + 2u * step], w[first + 3u * step]);
-  let signs = signs_of_bytes(words * byte_factor(quad / 2u));
-  return Filters(signs.lo, signs.hi);
+  if (TILE_SUMS == 64u) {
+    // Two quads from an even one on lie in the same byte.
+    let signs = signs_of_bytes(words * byte_factor(quad / 2u));
+    return Filters(signs.lo, signs.hi);
+  }
+  let signs = signs_of_bytes(words << vec4u(28u - 4u * (quad & 7u)));
+  return Filters(signs.hi, signs.hi);
 }

@@ -1,6 +1,7 @@
-// Convolution of reals without groups: one invocation makes eight neighbouring pixels (along the flat index) of eight
-// outputs. The input is read a value at a time, so any number of channels will do, one or three above all.
+// Convolution of reals without groups: one invocation makes eight neighbouring pixels (along the flat index; four in the
+// smaller tile) of eight outputs. The input is read a value at a time, so any number of channels will do, one or three above all.
 //!include "lib/index.wgsl"
+//!include "lib/tile_sums.wgsl"
 //!include "lib/conv.wgsl"
 //!include "lib/conv_pixel.wgsl"
 
@@ -8,7 +9,7 @@
 @group(0) @binding(1) var<storage, read> w: array<vec4f>; // [KERNEL_HEIGHT, KERNEL_WIDTH, CHANNELS, OUT_CHANNELS]
 @group(0) @binding(2) var<storage, read_write> out: array<vec4f>; // [BATCH, OUT_HEIGHT, OUT_WIDTH, OUT_CHANNELS]
 
-const PIXELS = 8u;
+override PIXELS = TILE_SUMS / 8u;
 
 fn store(pixel: u32, quad: u32, sum: vec4f) {
   if (pixel < BATCH * OUT_HEIGHT * OUT_WIDTH) {
@@ -111,18 +112,22 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   store(first + 1u, quad, d1);
   store(first + 2u, quad, d2);
   store(first + 3u, quad, d3);
-  store(first + 4u, quad, d4);
-  store(first + 5u, quad, d5);
-  store(first + 6u, quad, d6);
-  store(first + 7u, quad, d7);
   if (second == 1u) {
     store(first, quad + 1u, e0);
     store(first + 1u, quad + 1u, e1);
     store(first + 2u, quad + 1u, e2);
     store(first + 3u, quad + 1u, e3);
-    store(first + 4u, quad + 1u, e4);
-    store(first + 5u, quad + 1u, e5);
-    store(first + 6u, quad + 1u, e6);
-    store(first + 7u, quad + 1u, e7);
+  }
+  if (TILE_SUMS == 64u) {
+    store(first + 4u, quad, d4);
+    store(first + 5u, quad, d5);
+    store(first + 6u, quad, d6);
+    store(first + 7u, quad, d7);
+    if (second == 1u) {
+      store(first + 4u, quad + 1u, e4);
+      store(first + 5u, quad + 1u, e5);
+      store(first + 6u, quad + 1u, e6);
+      store(first + 7u, quad + 1u, e7);
+    }
   }
 }

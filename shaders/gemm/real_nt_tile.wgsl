@@ -1,6 +1,7 @@
-// Product of reals: out = a * transpose(c). One invocation makes 8 rows x 8 columns in registers: each value it loads is used
-// 8 times. N and K are multiples of 4; M is any.
+// Product of reals: out = a * transpose(c). One invocation makes 8 rows x 8 columns in registers (4 columns in the smaller
+// tile): each value it loads is used 8 times. N and K are multiples of 4; M is any.
 //!include "lib/tile_row.wgsl"
+//!include "lib/tile_sums.wgsl"
 
 override M: u32;
 override N: u32;
@@ -24,7 +25,7 @@ fn store(row: u32, column: u32, sums: vec4f) {
 
 @compute @workgroup_size(8, 8)
 fn main(@builtin(global_invocation_id) id: vec3u) {
-  let n = id.x * 8u;
+  let n = id.x * (TILE_SUMS / 8u);
   let m = tile_row(id) * 8u;
   if (n >= N || m >= M) {
     return;
@@ -84,19 +85,21 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     c71 += a7 * b1;
   }
   store(m, n, c00);
-  store(m, n + 4u, c01);
   store(m + 1u, n, c10);
-  store(m + 1u, n + 4u, c11);
   store(m + 2u, n, c20);
-  store(m + 2u, n + 4u, c21);
   store(m + 3u, n, c30);
-  store(m + 3u, n + 4u, c31);
   store(m + 4u, n, c40);
-  store(m + 4u, n + 4u, c41);
   store(m + 5u, n, c50);
-  store(m + 5u, n + 4u, c51);
   store(m + 6u, n, c60);
-  store(m + 6u, n + 4u, c61);
   store(m + 7u, n, c70);
-  store(m + 7u, n + 4u, c71);
+  if (TILE_SUMS == 64u) {
+    store(m, n + 4u, c01);
+    store(m + 1u, n + 4u, c11);
+    store(m + 2u, n + 4u, c21);
+    store(m + 3u, n + 4u, c31);
+    store(m + 4u, n + 4u, c41);
+    store(m + 5u, n + 4u, c51);
+    store(m + 6u, n + 4u, c61);
+    store(m + 7u, n + 4u, c71);
+  }
 }

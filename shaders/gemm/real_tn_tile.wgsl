@@ -1,6 +1,8 @@
-// Product of reals: out = transpose(a) * c. One invocation makes 8 rows x 8 columns in registers, adding the outer products
-// of two rows of the operands at a time: each value it loads is used 8 times. M and N are multiples of 4; K is any.
+// Product of reals: out = transpose(a) * c. One invocation makes 8 rows x 8 columns in registers (4 rows in the smaller
+// tile), adding the outer products of two rows of the operands at a time: each value it loads is used 8 times. M and N are
+// multiples of 4; K is any.
 //!include "lib/tile_row.wgsl"
+//!include "lib/tile_sums.wgsl"
 
 override M: u32;
 override N: u32;
@@ -19,7 +21,7 @@ fn store(row: u32, column: u32, sums: vec4f) {
 @compute @workgroup_size(8, 8)
 fn main(@builtin(global_invocation_id) id: vec3u) {
   let n = id.x * 8u;
-  let m = tile_row(id) * 8u;
+  let m = tile_row(id) * (TILE_SUMS / 8u);
   if (n >= N || m >= M) {
     return;
   }
@@ -103,12 +105,14 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   store(m + 2u, n + 4u, c21);
   store(m + 3u, n, c30);
   store(m + 3u, n + 4u, c31);
-  store(m + 4u, n, c40);
-  store(m + 4u, n + 4u, c41);
-  store(m + 5u, n, c50);
-  store(m + 5u, n + 4u, c51);
-  store(m + 6u, n, c60);
-  store(m + 6u, n + 4u, c61);
-  store(m + 7u, n, c70);
-  store(m + 7u, n + 4u, c71);
+  if (TILE_SUMS == 64u) {
+    store(m + 4u, n, c40);
+    store(m + 4u, n + 4u, c41);
+    store(m + 5u, n, c50);
+    store(m + 5u, n + 4u, c51);
+    store(m + 6u, n, c60);
+    store(m + 6u, n + 4u, c61);
+    store(m + 7u, n, c70);
+    store(m + 7u, n + 4u, c71);
+  }
 }

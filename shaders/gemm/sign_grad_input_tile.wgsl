@@ -1,6 +1,8 @@
 // Gradient of a product with packed signs with respect to its input: out = g * sign(w), gated. One invocation makes 4 rows x
-// 16 columns in registers, the signs of which are one half of a word. N and K are multiples of 4; M is any.
+// 16 columns in registers, the signs of which are one half of a word; in the smaller tile, 8 rows x 4 columns. N and K are
+// multiples of 4; M is any.
 //!include "lib/tile_row.wgsl"
+//!include "lib/tile_sums.wgsl"
 //!include "lib/sign_tile.wgsl"
 
 override M: u32;
@@ -18,17 +20,21 @@ override WORDS = (K + 31u) / 32u; // of a packed row
 
 @compute @workgroup_size(8, 8)
 fn main(@builtin(global_invocation_id) id: vec3u) {
-  let k = id.x * 16u;
-  let m = tile_row(id) * 4u;
+  let k = id.x * TILE_COLUMNS;
+  let m = tile_row(id) * (TILE_SUMS / TILE_COLUMNS);
   if (k >= K || m >= M) {
     return;
   }
-  let half = half_factor(k & 31u);
+  let factor = top_factor(k & 31u);
   // Rows beyond the last one repeat it, and aren't stored.
   let row0 = m * N / 4u;
   let row1 = min(m + 1u, M - 1u) * N / 4u;
   let row2 = min(m + 2u, M - 1u) * N / 4u;
   let row3 = min(m + 3u, M - 1u) * N / 4u;
+  let row4 = min(m + 4u, M - 1u) * N / 4u;
+  let row5 = min(m + 5u, M - 1u) * N / 4u;
+  let row6 = min(m + 6u, M - 1u) * N / 4u;
+  let row7 = min(m + 7u, M - 1u) * N / 4u;
 
   var c00 = vec4f();
   var c01 = vec4f();
@@ -46,18 +52,28 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   var c31 = vec4f();
   var c32 = vec4f();
   var c33 = vec4f();
+  var c40 = vec4f();
+  var c50 = vec4f();
+  var c60 = vec4f();
+  var c70 = vec4f();
   for (var n = 0u; n < N; n += 4u) {
     let first = n * WORDS + (k >> 5u);
-    let words = half * vec4u(w[first], w[first + WORDS], w[first + 2u * WORDS], w[first + 3u * WORDS]);
+    let words = factor * vec4u(w[first], w[first + WORDS], w[first + 2u * WORDS], w[first + 3u * WORDS]);
     let g0 = g[row0 + n / 4u];
     let g1 = g[row1 + n / 4u];
     let g2 = g[row2 + n / 4u];
     let g3 = g[row3 + n / 4u];
-    let s0 = signs_along(words, BITS_0);
+    let s0 = signs_along(words, first_bits());
     c00 += s0 * g0;
     c10 += s0 * g1;
     c20 += s0 * g2;
     c30 += s0 * g3;
+    if (TILE_SUMS == 32u) {
+      c40 += s0 * g[row4 + n / 4u];
+      c50 += s0 * g[row5 + n / 4u];
+      c60 += s0 * g[row6 + n / 4u];
+      c70 += s0 * g[row7 + n / 4u];
+    }
     let s1 = signs_along(words, BITS_4);
     c01 += s1 * g0;
     c11 += s1 * g1;
@@ -75,19 +91,26 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     c33 += s3 * g3;
   }
   store(m, k, c00);
-  store(m, k + 4u, c01);
-  store(m, k + 8u, c02);
-  store(m, k + 12u, c03);
   store(m + 1u, k, c10);
-  store(m + 1u, k + 4u, c11);
-  store(m + 1u, k + 8u, c12);
-  store(m + 1u, k + 12u, c13);
   store(m + 2u, k, c20);
-  store(m + 2u, k + 4u, c21);
-  store(m + 2u, k + 8u, c22);
-  store(m + 2u, k + 12u, c23);
   store(m + 3u, k, c30);
-  store(m + 3u, k + 4u, c31);
-  store(m + 3u, k + 8u, c32);
-  store(m + 3u, k + 12u, c33);
+  if (TILE_SUMS == 64u) {
+    store(m, k + 4u, c01);
+    store(m, k + 8u, c02);
+    store(m, k + 12u, c03);
+    store(m + 1u, k + 4u, c11);
+    store(m + 1u, k + 8u, c12);
+    store(m + 1u, k + 12u, c13);
+    store(m + 2u, k + 4u, c21);
+    store(m + 2u, k + 8u, c22);
+    store(m + 2u, k + 12u, c23);
+    store(m + 3u, k + 4u, c31);
+    store(m + 3u, k + 8u, c32);
+    store(m + 3u, k + 12u, c33);
+  } else {
+    store(m + 4u, k, c40);
+    store(m + 5u, k, c50);
+    store(m + 6u, k, c60);
+    store(m + 7u, k, c70);
+  }
 }

@@ -1,7 +1,8 @@
 // Gradient of a product of packed signs with respect to its (sign) weights: out = transpose(g) * sign(a). One invocation
 // makes 4 rows x 16 columns in registers, adding the outer products of four samples at a time; the signs of the columns
-// are one half of a word. K is a multiple of 4; M and N are any.
+// are one half of a word. The smaller tile has 8 rows x 4 columns. K is a multiple of 4; M and N are any.
 //!include "lib/tile_row.wgsl"
+//!include "lib/tile_sums.wgsl"
 //!include "lib/sign_tile.wgsl"
 
 override M: u32;
@@ -28,14 +29,15 @@ fn store(row: u32, column: u32, sums: vec4f) {
 
 @compute @workgroup_size(8, 8)
 fn main(@builtin(global_invocation_id) id: vec3u) {
-  let k = id.x * 16u;
-  let n = tile_row(id) * 4u;
+  let k = id.x * TILE_COLUMNS;
+  let n = tile_row(id) * (TILE_SUMS / TILE_COLUMNS);
   if (k >= K || n >= N) {
     return;
   }
   // Rows beyond the last one repeat it, and aren't stored.
   let outputs = min(vec4u(n, n + 1u, n + 2u, n + 3u), vec4u(N - 1u));
-  let half = half_factor(k & 31u);
+  let lower_outputs = min(vec4u(n + 4u, n + 5u, n + 6u, n + 7u), vec4u(N - 1u));
+  let factor = top_factor(k & 31u);
 
   var c00 = vec4f();
   var c01 = vec4f();
@@ -53,6 +55,10 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   var c31 = vec4f();
   var c32 = vec4f();
   var c33 = vec4f();
+  var c40 = vec4f();
+  var c50 = vec4f();
+  var c60 = vec4f();
+  var c70 = vec4f();
   var m = 0u;
   for (; m + 4u <= M; m += 4u) {
     // Column r: the gradients of row r for the four samples.
@@ -63,12 +69,24 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
       gradients(m + 3u, outputs),
     ));
     let first = m * WORDS + (k >> 5u);
-    let words = half * vec4u(a[first], a[first + WORDS], a[first + 2u * WORDS], a[first + 3u * WORDS]);
-    let s0 = signs_along(words, BITS_0);
+    let words = factor * vec4u(a[first], a[first + WORDS], a[first + 2u * WORDS], a[first + 3u * WORDS]);
+    let s0 = signs_along(words, first_bits());
     c00 += s0 * rows[0];
     c10 += s0 * rows[1];
     c20 += s0 * rows[2];
     c30 += s0 * rows[3];
+    if (TILE_SUMS == 32u) {
+      let lower = transpose(mat4x4f(
+        gradients(m, lower_outputs),
+        gradients(m + 1u, lower_outputs),
+        gradients(m + 2u, lower_outputs),
+        gradients(m + 3u, lower_outputs),
+      ));
+      c40 += s0 * lower[0];
+      c50 += s0 * lower[1];
+      c60 += s0 * lower[2];
+      c70 += s0 * lower[3];
+    }
     let s1 = signs_along(words, BITS_4);
     c01 += s1 * rows[0];
     c11 += s1 * rows[1];
@@ -87,12 +105,19 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   }
   for (; m < M; m++) {
     let row = gradients(m, outputs);
-    let word = half * a[m * WORDS + (k >> 5u)];
-    let s0 = top_signs(word * BITS_0);
+    let word = factor * a[m * WORDS + (k >> 5u)];
+    let s0 = top_signs(word * first_bits());
     c00 += row.x * s0;
     c10 += row.y * s0;
     c20 += row.z * s0;
     c30 += row.w * s0;
+    if (TILE_SUMS == 32u) {
+      let lower = gradients(m, lower_outputs);
+      c40 += lower.x * s0;
+      c50 += lower.y * s0;
+      c60 += lower.z * s0;
+      c70 += lower.w * s0;
+    }
     let s1 = top_signs(word * BITS_4);
     c01 += row.x * s1;
     c11 += row.y * s1;
@@ -110,19 +135,26 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     c33 += row.w * s3;
   }
   store(n, k, c00);
-  store(n, k + 4u, c01);
-  store(n, k + 8u, c02);
-  store(n, k + 12u, c03);
   store(n + 1u, k, c10);
-  store(n + 1u, k + 4u, c11);
-  store(n + 1u, k + 8u, c12);
-  store(n + 1u, k + 12u, c13);
   store(n + 2u, k, c20);
-  store(n + 2u, k + 4u, c21);
-  store(n + 2u, k + 8u, c22);
-  store(n + 2u, k + 12u, c23);
   store(n + 3u, k, c30);
-  store(n + 3u, k + 4u, c31);
-  store(n + 3u, k + 8u, c32);
-  store(n + 3u, k + 12u, c33);
+  if (TILE_SUMS == 64u) {
+    store(n, k + 4u, c01);
+    store(n, k + 8u, c02);
+    store(n, k + 12u, c03);
+    store(n + 1u, k + 4u, c11);
+    store(n + 1u, k + 8u, c12);
+    store(n + 1u, k + 12u, c13);
+    store(n + 2u, k + 4u, c21);
+    store(n + 2u, k + 8u, c22);
+    store(n + 2u, k + 12u, c23);
+    store(n + 3u, k + 4u, c31);
+    store(n + 3u, k + 8u, c32);
+    store(n + 3u, k + 12u, c33);
+  } else {
+    store(n + 4u, k, c40);
+    store(n + 5u, k, c50);
+    store(n + 6u, k, c60);
+    store(n + 7u, k, c70);
+  }
 }

@@ -1,6 +1,8 @@
-// Product of reals with packed signs: out = x * transpose(sign(w)). One invocation makes 4 rows x 16 columns in registers:
-// each real it loads is used 16 times and each sign it expands 4 times. N and K are multiples of 4; M is any.
+// Product of reals with packed signs: out = x * transpose(sign(w)). One invocation makes 4 rows x 16 columns in registers
+// (8 rows x 4 columns in the smaller tile): each real it loads is used 16 times and each sign it expands 4 times. N and K are
+// multiples of 4; M is any.
 //!include "lib/tile_row.wgsl"
+//!include "lib/tile_sums.wgsl"
 //!include "lib/sign_tile.wgsl"
 
 override M: u32;
@@ -27,8 +29,8 @@ fn store(row: u32, column: u32, sums: vec4f) {
 
 @compute @workgroup_size(8, 8)
 fn main(@builtin(global_invocation_id) id: vec3u) {
-  let n = id.x * 16u;
-  let m = tile_row(id) * 4u;
+  let n = id.x * TILE_COLUMNS;
+  let m = tile_row(id) * (TILE_SUMS / TILE_COLUMNS);
   if (n >= N || m >= M) {
     return;
   }
@@ -37,6 +39,10 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let row1 = min(m + 1u, M - 1u) * K / 4u;
   let row2 = min(m + 2u, M - 1u) * K / 4u;
   let row3 = min(m + 3u, M - 1u) * K / 4u;
+  let row4 = min(m + 4u, M - 1u) * K / 4u;
+  let row5 = min(m + 5u, M - 1u) * K / 4u;
+  let row6 = min(m + 6u, M - 1u) * K / 4u;
+  let row7 = min(m + 7u, M - 1u) * K / 4u;
 
   var c00 = vec4f();
   var c01 = vec4f();
@@ -54,6 +60,10 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   var c31 = vec4f();
   var c32 = vec4f();
   var c33 = vec4f();
+  var c40 = vec4f();
+  var c50 = vec4f();
+  var c60 = vec4f();
+  var c70 = vec4f();
   for (var word = 0u; word < WORDS; word++) {
     let words0 = column_words(n, word);
     let words1 = column_words(n + 4u, word);
@@ -71,6 +81,12 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
       c10 += s0 * x1;
       c20 += s0 * x2;
       c30 += s0 * x3;
+      if (TILE_SUMS == 32u) {
+        c40 += s0 * x[row4 + k];
+        c50 += s0 * x[row5 + k];
+        c60 += s0 * x[row6 + k];
+        c70 += s0 * x[row7 + k];
+      }
       let s1 = signs_across(words1, bit);
       c01 += s1 * x0;
       c11 += s1 * x1;
@@ -89,19 +105,26 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     }
   }
   store(m, n, c00);
-  store(m, n + 4u, c01);
-  store(m, n + 8u, c02);
-  store(m, n + 12u, c03);
   store(m + 1u, n, c10);
-  store(m + 1u, n + 4u, c11);
-  store(m + 1u, n + 8u, c12);
-  store(m + 1u, n + 12u, c13);
   store(m + 2u, n, c20);
-  store(m + 2u, n + 4u, c21);
-  store(m + 2u, n + 8u, c22);
-  store(m + 2u, n + 12u, c23);
   store(m + 3u, n, c30);
-  store(m + 3u, n + 4u, c31);
-  store(m + 3u, n + 8u, c32);
-  store(m + 3u, n + 12u, c33);
+  if (TILE_SUMS == 64u) {
+    store(m, n + 4u, c01);
+    store(m, n + 8u, c02);
+    store(m, n + 12u, c03);
+    store(m + 1u, n + 4u, c11);
+    store(m + 1u, n + 8u, c12);
+    store(m + 1u, n + 12u, c13);
+    store(m + 2u, n + 4u, c21);
+    store(m + 2u, n + 8u, c22);
+    store(m + 2u, n + 12u, c23);
+    store(m + 3u, n + 4u, c31);
+    store(m + 3u, n + 8u, c32);
+    store(m + 3u, n + 12u, c33);
+  } else {
+    store(m + 4u, n, c40);
+    store(m + 5u, n, c50);
+    store(m + 6u, n, c60);
+    store(m + 7u, n, c70);
+  }
 }

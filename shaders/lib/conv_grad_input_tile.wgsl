@@ -1,31 +1,33 @@
 // The body of the tiled input gradients: one invocation makes eight neighbouring pixels (along the flat index) of eight
-// channels. It needs, of the kernel that includes it:
+// channels, or of four in the smaller tile. It needs, of the kernel that includes it:
 //   g: array<vec4f>, f32 [BATCH, OUT_HEIGHT, OUT_WIDTH, OUT_CHANNELS]
 //   filters_at(o, tap, quad, second): the weights of four outputs from o on at a tap, for the channels of quad and of
 //     quad + second
 //   store(pixel, channel, sums): takes the sums of four channels
 //!needs BATCH, CHANNELS, filters_at, HEIGHT, KERNEL_HEIGHT, KERNEL_WIDTH, linear_index, OUT_CHANNELS, store, WIDTH
 //!include "lib/conv_readers.wgsl"
+//!include "lib/tile_sums.wgsl"
 
 const PIXELS = 8u;
+override QUADS = TILE_SUMS / 32u; // of channels
 
 // Of four outputs, a column each.
 struct Filters {
   lo: mat4x4f, // four channels
-  hi: mat4x4f, // the next four
+  hi: mat4x4f, // the next four; not in the smaller tile
 }
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let quads = CHANNELS / 4u;
-  let pairs = (quads + 1u) / 2u;
+  let across = (quads + QUADS - 1u) / QUADS;
   let index = linear_index(id, groups, 64u);
-  let quad = index % pairs * 2u;
-  let first = index / pairs * PIXELS;
+  let quad = index % across * QUADS;
+  let first = index / across * PIXELS;
   if (first >= BATCH * HEIGHT * WIDTH) {
     return;
   }
-  let second = min(quad + 1u, quads - 1u) - quad; // 0 where the last pair of quads has one only
+  let second = min(quad + QUADS - 1u, quads - 1u) - quad; // 0 where there is one quad only
 
   let p0 = place_at(first);
   let p1 = place_at(first + 1u);
@@ -117,7 +119,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   store(first + 5u, column, d5);
   store(first + 6u, column, d6);
   store(first + 7u, column, d7);
-  if (second == 1u) {
+  if (TILE_SUMS == 64u && second == 1u) {
     store(first, column + 4u, e0);
     store(first + 1u, column + 4u, e1);
     store(first + 2u, column + 4u, e2);

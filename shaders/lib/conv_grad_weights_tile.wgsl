@@ -1,13 +1,16 @@
-// The body of the tiled filter gradients: one invocation sums eight outputs times eight channels of one tap over one
-// slice of the output rows, four pixels at a time; `sum_slices` adds the slices. All kernels that include this add in the
-// same order. It needs, of the kernel that includes it:
+// The body of the tiled filter gradients: one invocation sums eight outputs (four in the smaller tile) times eight channels of
+// one tap over one slice of the output rows, four pixels at a time; `sum_slices` adds the slices. All kernels that include this
+// add in the same order. It needs, of the kernel that includes it:
 //   out: array<...> [CHUNKS, OUT_CHANNELS, KERNEL_HEIGHT, KERNEL_WIDTH, CHANNELS]
 //   store(o, first, quad, d, e): takes the sums of output o for the channels of quad (d) and the next quad (e); the
 //     filter's first value at this tap is out's value number `first`
 //   terms_at(pixel, span): what four output pixels add, from `pixel` on
 //!needs BATCH, CHANNELS, HEIGHT, input_column, input_row, KERNEL_HEIGHT, KERNEL_WIDTH, OUT_CHANNELS, OUT_HEIGHT
 //!needs OUT_WIDTH, PAD_VALUE, store, terms_at, WIDTH
+//!include "lib/tile_sums.wgsl"
+
 override CHUNKS: u32; // slices of the sum over BATCH * OUT_HEIGHT rows
+override OUTPUTS = TILE_SUMS / 8u; // of a tile
 
 // What an invocation sums over.
 struct Span {
@@ -101,12 +104,12 @@ fn add_terms(s: Sums, t: Terms) -> Sums {
 // `channel_tiles` of eight channels lie side by side.
 fn sum_tile(index: u32, channel_tiles: u32) {
   let taps = KERNEL_HEIGHT * KERNEL_WIDTH;
-  let output_tiles = (OUT_CHANNELS + 7u) / 8u;
+  let output_tiles = (OUT_CHANNELS + OUTPUTS - 1u) / OUTPUTS;
   if (index >= channel_tiles * taps * output_tiles * CHUNKS) {
     return;
   }
   let tap = index / channel_tiles % taps;
-  let output = index / (channel_tiles * taps) % output_tiles * 2u;
+  let output = index / (channel_tiles * taps) % output_tiles * (OUTPUTS / 4u);
   let chunk = index / (channel_tiles * taps * output_tiles);
   let rows = BATCH * OUT_HEIGHT;
   let per_chunk = (rows + CHUNKS - 1u) / CHUNKS;
@@ -129,8 +132,10 @@ fn sum_tile(index: u32, channel_tiles: u32) {
   store(o + 1u, first + step, span.quad, s.d1, s.e1);
   store(o + 2u, first + 2u * step, span.quad, s.d2, s.e2);
   store(o + 3u, first + 3u * step, span.quad, s.d3, s.e3);
-  store(o + 4u, first + 4u * step, span.quad, s.d4, s.e4);
-  store(o + 5u, first + 5u * step, span.quad, s.d5, s.e5);
-  store(o + 6u, first + 6u * step, span.quad, s.d6, s.e6);
-  store(o + 7u, first + 7u * step, span.quad, s.d7, s.e7);
+  if (TILE_SUMS == 64u) {
+    store(o + 4u, first + 4u * step, span.quad, s.d4, s.e4);
+    store(o + 5u, first + 5u * step, span.quad, s.d5, s.e5);
+    store(o + 6u, first + 6u * step, span.quad, s.d6, s.e6);
+    store(o + 7u, first + 7u * step, span.quad, s.d7, s.e7);
+  }
 }

@@ -23,7 +23,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_id) local
   let upper = min(first_row + index / 4u, ROWS - 1u);
   let lower = min(first_row + 16u + index / 4u, ROWS - 1u);
   let word = min(first_word + index % 4u, WORDS - 1u);
-  let half = half_factor(local.x % 2u * 16u);
+  let half = top_factor(local.x % 2u * 16u);
 
   var sums = Rows();
   for (var i = 0u; i < TERMS; i += STEP) {

@@ -1,6 +1,7 @@
 // Blocks of 4 x 4 signs out of packed words, for kernels that keep a tile of a product in registers. Bits are moved by
 // multiplying with powers of two, which shifts left: compilers for GPUs see the shift where the factor is constant, and
 // software adapters multiply four lanes at once but shift them one by one.
+//!include "lib/tile_sums.wgsl"
 
 // The top bit of each word as a sign: 1 is -1, 0 is +1.
 fn top_signs(words: vec4u) -> vec4f {
@@ -18,9 +19,18 @@ fn signs_across(words: vec4u, first: u32) -> mat4x4f {
   );
 }
 
-// What to multiply a word with so that the 16 bits from `first` (0 or 16) on become the upper half of a word.
-fn half_factor(first: u32) -> u32 {
-  return select(0x10000u, 1u, first == 16u);
+// Columns of a tile: four rows of sixteen, or eight rows of four.
+override TILE_COLUMNS = select(4u, 16u, TILE_SUMS == 64u);
+
+// What to multiply a word with so that the bits of a tile's columns, from `first` on, become its upper ones.
+fn top_factor(first: u32) -> u32 {
+  return (1u << (32u - TILE_COLUMNS)) >> first;
+}
+
+// Which of these bits `signs_along` takes for the first four columns.
+override FIRST_BIT = 1u << (TILE_COLUMNS - 1u);
+fn first_bits() -> vec4u {
+  return vec4u(FIRST_BIT, FIRST_BIT / 2u, FIRST_BIT / 4u, FIRST_BIT / 8u);
 }
 
 // Which bits of the upper half of a word `signs_along` takes: the first four, the next four, ...

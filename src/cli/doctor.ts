@@ -94,7 +94,7 @@ function matricesOf({ adapter, features }: Gpu): string {
   if (!features.has('chromium-experimental-subgroup-matrix')) {
     return 'not offered; an experiment that --toggles allow_unsafe_apis asks for where there are any';
   }
-  return adapter.matrices?.join(', ') || 'none for subgroups of one size';
+  return adapter.matrices?.join(', ') || 'none for subgroups of a known size';
 }
 
 /** Examines a GPU by what it is and by what its kernels compute; never throws for what is wrong with it. */

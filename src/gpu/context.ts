@@ -34,7 +34,10 @@ export interface AdapterSummary {
   readonly software: boolean;
   /** Invocations of the smallest subgroups; absent where there are no subgroups. */
   readonly lanes?: number;
-  /** What subgroups of one size multiply on matrix units: types, M x N x K and invocations, as `i8 16x16x32 i32 by 32`. */
+  /**
+   * What subgroups multiply on matrix units: types, M x N x K and invocations, as `i8 16x16x32 i32 by 32`. Where subgroups are
+   * of several sizes, there is one for each that can be asked for.
+   */
   readonly matrices?: readonly string[];
 }
 
@@ -77,8 +80,12 @@ const WANTED_FEATURES: readonly string[] = [
   'timestamp-query',
   'shader-f16',
   'subgroups',
+  'subgroup-size-control',
   'chromium-experimental-subgroup-matrix',
 ];
+
+/** The feature by which a shader asks for the size of its subgroups. */
+const SIZE_CONTROL = 'subgroup-size-control';
 
 /** Limits raised to what the adapter offers; everything else stays at WebGPU's default. */
 const WANTED_LIMITS = [
@@ -183,7 +190,7 @@ export class Gpu extends Owner {
           'update the graphics driver; in Chrome look at chrome://gpu, or start it with --enable-unsafe-webgpu --use-webgpu-adapter=swiftshader for a software adapter',
       });
     }
-    const summary = summarize(adapter.info);
+    const summary = summarize(adapter.info, adapter.features);
     if (options.requireHardware && summary.software) {
       throw new NoAdapterError('Only a software adapter was found, and hardware was asked for.', {
         given: summary.description || summary.device,
@@ -216,7 +223,14 @@ export class Gpu extends Owner {
    */
   static fromDevice(device: GPUDevice): Gpu {
     const info: GPUAdapterInfo | undefined = device.adapterInfo;
-    return new Gpu(device, summarize(info), device, false, globalThis.navigator?.gpu, undefined);
+    return new Gpu(
+      device,
+      summarize(info, device.features),
+      device,
+      false,
+      globalThis.navigator?.gpu,
+      undefined,
+    );
   }
 
   get features(): ReadonlySet<string> {
@@ -552,7 +566,7 @@ export class Gpu extends Owner {
   async pipeline(kernel: KernelSpec, constants: Constants): Promise<GPUComputePipeline> {
     if (this.#owned) this.assertUsable();
     else this.#assertThere();
-    const code = await loadShader(kernel);
+    const code = this.#asking(kernel, await loadShader(kernel));
     const key = this.#pipelineKey(kernel, code, constants);
     let pipeline = this.#pipelines.get(key);
     if (pipeline === undefined) {
@@ -571,13 +585,14 @@ export class Gpu extends Owner {
    */
   pipelineNow(kernel: KernelSpec, constants: Constants): GPUComputePipeline {
     this.assertUsable();
-    const code = shaderOf(kernel);
-    if (code === undefined) {
+    const text = shaderOf(kernel);
+    if (text === undefined) {
       throw new OptionError("A pipeline can't be made before the shader of its kernel is loaded.", {
         where: kernel.name,
         remedy: 'await routine.compile() first',
       });
     }
+    const code = this.#asking(kernel, text);
     const key = this.#pipelineKey(kernel, code, constants);
     const known = this.#pipelinesNow.get(key);
     if (known !== undefined) return known;
@@ -673,6 +688,13 @@ export class Gpu extends Owner {
     }
   }
 
+  /** The text of a kernel that runs in subgroups of one size only, asking for them where this device lets it. */
+  #asking({ subgroup }: KernelSpec, code: string): string {
+    if (subgroup === undefined || !this.features.has(SIZE_CONTROL)) return code;
+    const asking = code.replace('@compute', `@compute @subgroup_size(${subgroup})`);
+    return `enable subgroup_size_control; ${asking}`; // on the first line, so that the others keep their numbers
+  }
+
   #module(kernel: KernelSpec, code: string): GPUShaderModule {
     const known = this.#modules.get(code);
     if (known !== undefined) return known;
@@ -694,14 +716,15 @@ export class Gpu extends Owner {
     const layout = this.#made('make a pipeline layout', label, () =>
       this.device.createPipelineLayout({ label, bindGroupLayouts }),
     );
-    return { label, layout, compute: { module, entryPoint: 'main', constants } };
+    const values = { ...kernel.fixed, ...constants };
+    return { label, layout, compute: { module, entryPoint: 'main', constants: values } };
   }
 
   /** Kernels are told apart by their text, their bindings and their constants. */
-  #pipelineKey({ bindings }: KernelSpec, code: string, constants: Constants): string {
+  #pipelineKey({ bindings, fixed }: KernelSpec, code: string, constants: Constants): string {
     const number = this.#texts.get(code) ?? this.#texts.size;
     this.#texts.set(code, number);
-    const values = Object.entries(constants).sort(([a], [b]) => (a < b ? -1 : 1));
+    const values = Object.entries({ ...fixed, ...constants }).sort(([a], [b]) => (a < b ? -1 : 1));
     return [number, Object.values(bindings), values].join(';');
   }
 
@@ -781,10 +804,25 @@ function keyOf(
   return ['unnamed', ...[...features].sort(), ...numbers.sort()].join(' ');
 }
 
-function summarize(info: Partial<GPUAdapterInfo & MatrixInfo> = {}): AdapterSummary {
+/** The sizes of subgroups that a kernel can count on: the only one there is, or those that it can ask for. */
+function sizesOf(
+  { subgroupMinSize: least = 0, subgroupMaxSize: most = 0 }: Partial<GPUAdapterInfo>,
+  features: ReadonlySet<string>,
+): readonly number[] {
+  if (least < most && !features.has(SIZE_CONTROL)) return [];
+  const sizes: number[] = [];
+  for (let size = least; size > 0 && size <= most; size *= 2) sizes.push(size);
+  return sizes;
+}
+
+function summarize(
+  info: Partial<GPUAdapterInfo & MatrixInfo> = {},
+  features: ReadonlySet<string> = new Set(),
+): AdapterSummary {
   const { vendor = '', architecture = '', device = '', description = '' } = info;
   const lanes = info.subgroupMinSize;
-  const matrices = lanes === info.subgroupMaxSize ? info.subgroupMatrixConfigs : undefined;
+  const sizes = sizesOf(info, features);
+  const matrices = sizes.length > 0 ? info.subgroupMatrixConfigs : undefined;
   const text = `${architecture} ${device} ${description}`.toLowerCase();
   const named = description || device || [vendor, architecture].filter(Boolean).join(' ');
   return {
@@ -796,9 +834,8 @@ function summarize(info: Partial<GPUAdapterInfo & MatrixInfo> = {}): AdapterSumm
     software: info.isFallbackAdapter === true || /swiftshader|llvmpipe|lavapipe|warp|basic render/.test(text),
     ...(lanes && { lanes }),
     ...(matrices && {
-      matrices: matrices.map(
-        ({ componentType, M, N, K, resultComponentType }) =>
-          `${componentType} ${M}x${N}x${K} ${resultComponentType} by ${lanes}`,
+      matrices: matrices.flatMap(({ componentType, M, N, K, resultComponentType }) =>
+        sizes.map((size) => `${componentType} ${M}x${N}x${K} ${resultComponentType} by ${size}`),
       ),
     }),
   };

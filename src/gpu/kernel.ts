@@ -48,6 +48,12 @@ export interface KernelSpec<
 > {
   /** Path of the shader below `shaders/`, without `.wgsl`; the label of everything made from it. */
   readonly name: string;
+  /** The path where that is not the name: of a shader that another kernel is named by, which differs in `fixed`. */
+  readonly shader?: string;
+  /** Values of pipeline-overridable constants that the shader has defaults for. */
+  readonly fixed?: Constants;
+  /** The size of subgroups that the shader is written for; it is asked for where a device lets one ask. */
+  readonly subgroup?: number;
   readonly source: ShaderSource;
   /**
    * The bindings of group 0 in order: the n-th key is `@binding(n)`. `read` is `var<storage, read>`, `write` is
@@ -114,8 +120,8 @@ export function provideShaders(shaders: Shaders): void {
 const families = new WeakMap<Exclude<ShaderSource, string>, Shaders>();
 
 /** The text of a kernel's shader, where that is here already. @throws OptionError for WGSL of a method that can't be linked */
-export function shaderOf({ name, source, filled, library }: KernelSpec): string | undefined {
-  const path = `./${filled?.frame ?? name}.wgsl`;
+export function shaderOf({ name, shader, source, filled, library }: KernelSpec): string | undefined {
+  const path = `./${filled?.frame ?? shader ?? name}.wgsl`;
   const text = typeof source === 'string' ? source : (families.get(source)?.[path] ?? provided.get(path));
   if (text === undefined || filled === undefined) return text;
   const pieces = library && families.get(library);

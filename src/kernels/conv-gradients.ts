@@ -4,14 +4,31 @@
  */
 import { defineKernel, linearWorkgroups, wordsFor } from '../gpu/index.ts';
 import { type ConvConstants, GEOMETRY, products, tiles } from './conv.ts';
-import { type Abilities, bandGroups, type Family, onMatrices, quadsCanApply, quadsPay } from './variants.ts';
+import {
+  type Abilities,
+  bandGroups,
+  type Family,
+  inTiles,
+  onMatrices,
+  quadsCanApply,
+  quadsPay,
+} from './variants.ts';
 
 const gradientShaders = () => import('../../shaders/training.ts');
 const matrixShaders = () => import('../../shaders/matrix.ts');
 
+/** Of the gradient of the outputs, the inputs and the filters. */
+const shapesOf = (c: ConvConstants) => ({
+  g: [c.BATCH, c.OUT_HEIGHT, c.OUT_WIDTH, c.OUT_CHANNELS],
+  input: [c.BATCH, c.HEIGHT, c.WIDTH, c.CHANNELS],
+  filters: [c.OUT_CHANNELS, c.KERNEL_HEIGHT, c.KERNEL_WIDTH, c.CHANNELS / c.GROUPS],
+});
 const inputs = (c: ConvConstants) => c.BATCH * c.HEIGHT * c.WIDTH * c.CHANNELS;
 const weights = (c: ConvConstants) =>
   (c.OUT_CHANNELS * c.KERNEL_HEIGHT * c.KERNEL_WIDTH * c.CHANNELS) / c.GROUPS;
+
+/** Windows, and the number of slices that a sum over their pixels is split into. */
+type Sliced = ConvConstants & { readonly CHUNKS: number };
 
 /** Channels of packed pixels, with those that fill their last words. */
 const wholeWords = (pixels: number, c: ConvConstants) => pixels * 32 * wordsFor(c.CHANNELS);
@@ -105,6 +122,8 @@ const binaryGradInputTile = defineKernel({
   workgroups: (c) => tiles(inputs(c), c.CHANNELS, 8),
 });
 
+const smallInputTiles = (c: ConvConstants) => tiles(inputs(c), c.CHANNELS, 8, 4);
+
 /** The same, shared by subgroups, which take the channels of a word together; `canTileGradInput`. */
 const binaryGradInputQuads = defineKernel({
   name: 'conv/binary_grad_input_quads',
@@ -139,10 +158,9 @@ export const BINARY_GRAD_INPUT: Family<typeof binaryGradInput, ConvConstants & {
   name: 'binaryConv2dGradInput',
   exact: false,
   operands: (c) => {
-    const input = [c.BATCH, c.HEIGHT, c.WIDTH, c.CHANNELS];
-    const filters = [c.OUT_CHANNELS, c.KERNEL_HEIGHT, c.KERNEL_WIDTH, c.CHANNELS / c.GROUPS];
+    const { g, input, filters } = shapesOf(c);
     return {
-      g: { shape: [c.BATCH, c.OUT_HEIGHT, c.OUT_WIDTH, c.OUT_CHANNELS], dtype: 'f32' },
+      g: { shape: g, dtype: 'f32' },
       w: { shape: filters, dtype: 'bits' },
       gate: { shape: input, dtype: 'bits' },
       out: { shape: input, dtype: 'f32' },
@@ -154,14 +172,14 @@ export const BINARY_GRAD_INPUT: Family<typeof binaryGradInput, ConvConstants & {
       canApply: (c, device) => canTileGradInput(c) && quadsCanApply(device),
       isDefault: quadsAreGood,
     },
-    { kernel: binaryGradInputTile, canApply: canTileGradInput },
+    ...inTiles(binaryGradInputTile, smallInputTiles, canTileGradInput),
     gradInputOnMatrices('16x16x16', 'f16 16x16x16 f32 by 32'),
     gradInputOnMatrices('8x8x8', 'f16 8x8x8 f32 by 8'),
   ],
 };
 
 /** Input gradient through real filters; `canTileGradInput`. */
-export const realGradInputTile = defineKernel({
+const realGradInputTile = defineKernel({
   name: 'conv/real_grad_input_tile',
   source: gradientShaders,
   bindings: { g: 'read', w: 'read', out: 'write' },
@@ -171,11 +189,36 @@ export const realGradInputTile = defineKernel({
   workgroups: (c) => tiles(inputs(c), c.CHANNELS, 8),
 });
 
-const filterTiles = (c: ConvConstants & { readonly CHUNKS: number }) =>
+/** f32 * f32 to f32: the input gradient through real filters. */
+export const REAL_GRAD_INPUT: Family<typeof realGradInput, ConvConstants> & {
+  readonly general: typeof realGradInput;
+} = {
+  general: realGradInput,
+  name: 'conv2dGradInput',
+  exact: false,
+  operands: (c) => {
+    const { g, input, filters } = shapesOf(c);
+    return {
+      g: { shape: g, dtype: 'f32' },
+      w: { shape: filters, dtype: 'f32' },
+      out: { shape: input, dtype: 'f32' },
+    };
+  },
+  variants: inTiles(realGradInputTile, smallInputTiles, canTileGradInput),
+};
+
+/** Tiles of so many outputs and eight channels. */
+const filterTilesOf = (outputs: number) => (c: Sliced) =>
   linearWorkgroups(
-    Math.ceil(c.CHANNELS / 8) * c.KERNEL_HEIGHT * c.KERNEL_WIDTH * Math.ceil(c.OUT_CHANNELS / 8) * c.CHUNKS,
+    Math.ceil(c.CHANNELS / 8) *
+      c.KERNEL_HEIGHT *
+      c.KERNEL_WIDTH *
+      Math.ceil(c.OUT_CHANNELS / outputs) *
+      c.CHUNKS,
     64,
   );
+const filterTiles = filterTilesOf(8);
+const smallFilterTiles = filterTilesOf(4);
 
 /** Filter gradient from packed activations, in slices; `canTileGradWeights`. */
 const binaryGradWeightsTile = defineKernel({
@@ -218,18 +261,17 @@ const gradWeightsOnMatrices = (name: string, matrices: string) =>
   );
 
 /** f32 * bits to f32, summed over pixels in slices: the gradient of filters from packed activations. */
-export const BINARY_GRAD_WEIGHTS: Family<
-  typeof binaryGradWeights,
-  ConvConstants & { readonly CHUNKS: number }
-> & { readonly general: typeof binaryGradWeights } = {
+export const BINARY_GRAD_WEIGHTS: Family<typeof binaryGradWeights, Sliced> & {
+  readonly general: typeof binaryGradWeights;
+} = {
   general: binaryGradWeights,
   name: 'binaryConv2dGradWeights',
   exact: false,
   operands: (c) => {
-    const filters = [c.OUT_CHANNELS, c.KERNEL_HEIGHT, c.KERNEL_WIDTH, c.CHANNELS / c.GROUPS];
+    const { g, input, filters } = shapesOf(c);
     return {
-      g: { shape: [c.BATCH, c.OUT_HEIGHT, c.OUT_WIDTH, c.OUT_CHANNELS], dtype: 'f32' },
-      a: { shape: [c.BATCH, c.HEIGHT, c.WIDTH, c.CHANNELS], dtype: 'bits' },
+      g: { shape: g, dtype: 'f32' },
+      a: { shape: input, dtype: 'bits' },
       out: { shape: [c.CHUNKS, ...filters], dtype: 'f32' },
     };
   },
@@ -239,14 +281,14 @@ export const BINARY_GRAD_WEIGHTS: Family<
       canApply: (c, device) => canTileRealGradWeights(c) && quadsCanApply(device),
       isDefault: quadsAreGood,
     },
-    { kernel: binaryGradWeightsTile, canApply: canTileGradWeights },
+    ...inTiles(binaryGradWeightsTile, smallFilterTiles, canTileGradWeights),
     gradWeightsOnMatrices('16x16x16', 'f16 16x16x16 f32 by 32'),
     gradWeightsOnMatrices('8x8x8', 'f16 8x8x8 f32 by 8'),
   ],
 };
 
 /** Filter gradient from real activations, in slices; `canTileRealGradWeights`. */
-export const realGradWeightsTile = defineKernel({
+const realGradWeightsTile = defineKernel({
   name: 'conv/real_grad_weights_tile',
   source: gradientShaders,
   bindings: { g: 'read', x: 'read', out: 'write' },
@@ -257,7 +299,7 @@ export const realGradWeightsTile = defineKernel({
 });
 
 /** Filter gradient from real activations of few channels, in slices; `canTileGradWeights`. */
-export const realGradWeightsNarrow = defineKernel({
+const realGradWeightsNarrow = defineKernel({
   name: 'conv/real_grad_weights_narrow',
   source: gradientShaders,
   bindings: { g: 'read', x: 'read', out: 'write' },
@@ -273,3 +315,25 @@ export const realGradWeightsNarrow = defineKernel({
       64,
     ),
 });
+
+/** f32 * f32 to f32, summed over pixels in slices: the gradient of filters from real activations. */
+export const REAL_GRAD_WEIGHTS: Family<typeof realGradWeights, Sliced> & {
+  readonly general: typeof realGradWeights;
+} = {
+  general: realGradWeights,
+  name: 'conv2dGradWeights',
+  exact: false,
+  operands: (c) => {
+    const { g, input, filters } = shapesOf(c);
+    return {
+      g: { shape: g, dtype: 'f32' },
+      x: { shape: input, dtype: 'f32' },
+      out: { shape: [c.CHUNKS, ...filters], dtype: 'f32' },
+    };
+  },
+  variants: [
+    // A tile of eight channels has little to do where there are fewer.
+    ...inTiles(realGradWeightsTile, smallFilterTiles, canTileRealGradWeights, (c) => c.CHANNELS >= 8),
+    { kernel: realGradWeightsNarrow, canApply: canTileGradWeights },
+  ],
+};

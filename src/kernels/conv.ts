@@ -13,6 +13,7 @@ import {
   bytesCanApply,
   carryGroups,
   type Family,
+  inTiles,
   onByteMatrices,
   plainQuadsPay,
   quadGroups,
@@ -92,9 +93,9 @@ export const realForward = defineKernel({
   workgroups: (c) => linearWorkgroups(outputs(c), 64),
 });
 
-/** Eight outputs, or a last four, of a number of pixels an invocation. */
-export const tiles = (values: number, channels: number, pixels: number) =>
-  linearWorkgroups(Math.ceil(values / channels / pixels) * Math.ceil(channels / 8), 64);
+/** Eight outputs, or a last four, of a number of pixels an invocation; or so many outputs. */
+export const tiles = (values: number, channels: number, pixels: number, outputs = 8) =>
+  linearWorkgroups(Math.ceil(values / channels / pixels) * Math.ceil(channels / outputs), 64);
 
 /** Whether the tiled forward kernels take these windows: no groups, outputs in fours. */
 export function canTileForward(c: ConvConstants): boolean {
@@ -252,8 +253,7 @@ export const BINARY_FORWARD: Family<
   ],
 };
 
-/** f32 * transposed f32 to f32; `canTileForward`. */
-export const realForwardTile = defineKernel({
+const realForwardTile = defineKernel({
   name: 'conv/real_forward_tile',
   source: shaders,
   bindings: { x: 'read', w: 'read', out: 'write' },
@@ -262,3 +262,15 @@ export const realForwardTile = defineKernel({
   splits: 'line',
   workgroups: (c) => tiles(outputs(c), c.OUT_CHANNELS, 8),
 });
+
+/** f32 * transposed f32 to f32; `canTileForward`. */
+export const REAL_FORWARD: Family<typeof realForwardTile, ConvConstants> = {
+  name: 'conv2d',
+  exact: false,
+  operands: (c) => ({
+    x: { shape: [c.BATCH, c.HEIGHT, c.WIDTH, c.CHANNELS], dtype: 'f32' },
+    w: { shape: [c.KERNEL_HEIGHT, c.KERNEL_WIDTH, c.CHANNELS, c.OUT_CHANNELS], dtype: 'f32' },
+    out: { shape: [c.BATCH, c.OUT_HEIGHT, c.OUT_WIDTH, c.OUT_CHANNELS], dtype: 'f32' },
+  }),
+  variants: inTiles(realForwardTile, (c) => tiles(outputs(c), c.OUT_CHANNELS, 4), canTileForward),
+};

@@ -17,6 +17,7 @@ import {
   bytesCanApply,
   carryGroups,
   type Family,
+  inTiles,
   onByteMatrices,
   onMatrices,
   plainQuadsPay,
@@ -46,6 +47,7 @@ const products = ({ M, N, K }: Extents) => M * N * K;
 const comparisons = ({ M, N, K }: Extents) => M * N * wordsFor(K);
 
 const inFours = (extent: number) => extent % 4 === 0;
+const isInFours = ({ M, N, K }: Extents) => M >= 4 && inFours(N) && inFours(K);
 
 const binary = defineKernel({
   name: 'gemm/binary',
@@ -172,7 +174,7 @@ export const SIGN: Family<typeof sign, Extents> & { readonly general: typeof sig
   name: 'signMatMul',
   exact: false,
   operands: ({ M, N, K }) => ({ x: reals(M, K), w: bits(N, K), out: reals(M, N) }),
-  variants: [{ kernel: signTile, canApply: ({ M, N, K }) => M >= 4 && inFours(N) && inFours(K) }],
+  variants: inTiles(signTile, ({ M, N }) => tiles(N, 4, M, 8), isInFours),
 };
 
 const signGradInput = defineKernel({
@@ -228,8 +230,8 @@ export const SIGN_GRAD_INPUT: Family<typeof signGradInput, Extents & { readonly 
   exact: false,
   operands: ({ M, N, K }) => ({ g: reals(M, N), w: bits(N, K), gate: bits(M, K), out: reals(M, K) }),
   variants: [
-    { kernel: signGradInputTile, canApply: ({ M, N, K }) => M >= 4 && inFours(N) && inFours(K) },
-    { kernel: signGradInputShared, canApply: ({ M, N, K }) => M >= 4 && inFours(N) && inFours(K) },
+    ...inTiles(signGradInputTile, ({ M, K }: Extents) => tiles(K, 4, M, 8), isInFours),
+    { kernel: signGradInputShared, canApply: isInFours },
     signGradInputOnMatrices('16x16x16', 'f16 16x16x16 f32 by 32'),
     signGradInputOnMatrices('8x8x8', 'f16 8x8x8 f32 by 8'),
   ],
@@ -288,7 +290,11 @@ export const SIGN_GRAD_WEIGHTS: Family<typeof signGradWeights, Extents> & {
   exact: false,
   operands: ({ M, N, K }) => ({ g: reals(M, N), a: bits(M, K), out: reals(N, K) }),
   variants: [
-    { kernel: signGradWeightsTile, canApply: ({ K }) => inFours(K) },
+    ...inTiles(
+      signGradWeightsTile,
+      ({ N, K }: Extents) => tiles(K, 4, N, 8),
+      ({ K }: Extents) => inFours(K),
+    ),
     // In fours, since the tile adds what is left over one by one.
     { kernel: signGradWeightsShared, canApply: ({ M, K }) => inFours(M) && inFours(K) },
     signGradWeightsOnMatrices('16x16x16', 'f16 16x16x16 f32 by 32'),
@@ -307,59 +313,47 @@ export const real = defineKernel({
   workgroups: ({ M, N }) => linearWorkgroups(M * N, 64),
 });
 
-const realTile = defineKernel({
-  name: 'gemm/real_tile',
-  source: shaders,
-  bindings: { a: 'read', c: 'read', out: 'write' },
-  constants: ['M', 'N', 'K'],
-  work: products,
-  splits: 'rows',
-  workgroups: ({ M, N }) => tiles(N, 8, M, 8),
-});
+/* @__NO_SIDE_EFFECTS__ */
+const realTile = (name: string) =>
+  defineKernel({
+    name: `gemm/${name}`,
+    source: shaders,
+    bindings: { a: 'read', c: 'read', out: 'write' },
+    constants: ['M', 'N', 'K'],
+    work: products,
+    splits: 'rows',
+    workgroups: ({ M, N }) => tiles(N, 8, M, 8),
+  });
 
-const realNtTile = defineKernel({
-  name: 'gemm/real_nt_tile',
-  source: shaders,
-  bindings: { a: 'read', c: 'read', out: 'write' },
-  constants: ['M', 'N', 'K'],
-  work: products,
-  splits: 'rows',
-  workgroups: ({ M, N }) => tiles(N, 8, M, 8),
-});
+const smallTiles = ({ M, N }: Extents) => tiles(N, 4, M, 8);
 
-const realTnTile = defineKernel({
-  name: 'gemm/real_tn_tile',
-  source: shaders,
-  bindings: { a: 'read', c: 'read', out: 'write' },
-  constants: ['M', 'N', 'K'],
-  work: products,
-  splits: 'rows',
-  workgroups: ({ M, N }) => tiles(N, 8, M, 8),
-});
+/** What does `real`'s work for one combination of transposes. */
+type RealProducts = Family<ReturnType<typeof realTile>, Extents>;
 
-/** What does `real`'s work for one combination of transposes each. */
-export const REAL_TILES: readonly {
-  readonly kernel: typeof realTile;
-  readonly transposeA: boolean;
-  readonly transposeB: boolean;
-  canApply(extents: Extents): boolean;
-}[] = [
-  {
-    kernel: realTile,
-    transposeA: false,
-    transposeB: false,
-    canApply: ({ M, N, K }) => M >= 4 && inFours(N) && inFours(K),
-  },
-  {
-    kernel: realNtTile,
-    transposeA: false,
-    transposeB: true,
-    canApply: ({ M, N, K }) => M >= 4 && inFours(N) && inFours(K),
-  },
-  {
-    kernel: realTnTile,
-    transposeA: true,
-    transposeB: false,
-    canApply: ({ M, N }) => inFours(M) && inFours(N),
-  },
-];
+/** f32 [M, K] x [K, N] to f32 [M, N]. */
+export const REAL: RealProducts = {
+  name: 'matMul',
+  exact: false,
+  operands: ({ M, N, K }) => ({ a: reals(M, K), c: reals(K, N), out: reals(M, N) }),
+  variants: inTiles(realTile('real_tile'), smallTiles, isInFours),
+};
+
+/** f32 [M, K] x transposed [N, K] to f32 [M, N]. */
+export const REAL_NT: RealProducts = {
+  name: 'matMul by transposed',
+  exact: false,
+  operands: ({ M, N, K }) => ({ a: reals(M, K), c: reals(N, K), out: reals(M, N) }),
+  variants: inTiles(realTile('real_nt_tile'), smallTiles, isInFours),
+};
+
+/** Transposed f32 [K, M] x [K, N] to f32 [M, N]. */
+export const REAL_TN: RealProducts = {
+  name: 'matMul of transposed',
+  exact: false,
+  operands: ({ M, N, K }) => ({ a: reals(K, M), c: reals(K, N), out: reals(M, N) }),
+  variants: inTiles(
+    realTile('real_tn_tile'),
+    ({ M, N }: Extents) => tiles(N, 8, M, 4),
+    ({ M, N }: Extents) => inFours(M) && inFours(N),
+  ),
+};

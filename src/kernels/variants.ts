@@ -168,6 +168,44 @@ function wideGroups(rows: number, columns: number): Workgroups {
   return quadGroups(rows / 2, columns / 2);
 }
 
+/**
+ * Whether an invocation has few registers: on GPUs with subgroups below 32, which run twice their smallest subgroup in one
+ * set of registers, 64 are all that it has.
+ */
+export function hasFewRegisters({ adapter }: Abilities): boolean {
+  return !adapter.software && adapter.lanes !== undefined && adapter.lanes < 32;
+}
+
+/**
+ * A kernel with 64 sums an invocation, and the same with four by eight of them (`lib/tile_sums.wgsl`), which is the default
+ * where registers are few. Every sum is added in the same order.
+ * @param groups workgroups of the smaller tiles
+ * @param isDefault whether the larger one is a good choice untried, where registers are not few; true when absent
+ */
+/* @__NO_SIDE_EFFECTS__ */
+export function inTiles<Kernel extends { readonly name: string }, Extents>(
+  kernel: Kernel,
+  groups: (extents: Extents) => Workgroups,
+  canApply: (extents: Extents) => boolean,
+  isDefault: (extents: Extents) => boolean = () => true,
+): readonly Variant<Kernel, Extents>[] {
+  const small = {
+    ...kernel,
+    name: `${kernel.name}_4x8`,
+    shader: kernel.name,
+    fixed: { TILE_SUMS: 32 },
+    workgroups: groups,
+  };
+  return [
+    {
+      kernel: small,
+      canApply,
+      isDefault: (extents, device) => hasFewRegisters(device) && isDefault(extents),
+    },
+    { kernel, canApply, isDefault },
+  ];
+}
+
 const MATRIX_FEATURES = ['subgroups', 'chromium-experimental-subgroup-matrix'];
 
 /** What kernels on matrix units of a type need: bytes no half floats. */
@@ -177,7 +215,7 @@ const matrixFeatures = (matrices: string) =>
 /**
  * A kernel that includes one of `lib/matrix_*.wgsl`. It runs where it was measured, and its results with it, or pinned; never
  * untried.
- * @param matrices that it multiplies, as `AdapterSummary` has them
+ * @param matrices that it multiplies, as `AdapterSummary` has them, and in subgroups of how many invocations
  */
 /* @__NO_SIDE_EFFECTS__ */
 export function onMatrices<Kernel, Extents>(
@@ -186,7 +224,7 @@ export function onMatrices<Kernel, Extents>(
   canApply: (extents: Extents) => boolean,
 ): Variant<Kernel, Extents> {
   return {
-    kernel,
+    kernel: { ...kernel, subgroup: Number(matrices.split(' by ')[1]) },
     canApply: (extents, { features, adapter }) =>
       canApply(extents) &&
       matrixFeatures(matrices).every((name) => features.has(name)) &&
@@ -207,6 +245,8 @@ export function onByteMatrices<Kernel, Extents>(
   return [
     onMatrices(kernelOf('16x16x32_wide', wideGroups), 'i8 16x16x32 i32 by 32', canApply),
     onMatrices(kernelOf('16x16x32', quadGroups), 'i8 16x16x32 i32 by 32', canApply),
+    onMatrices(kernelOf('16x16x16_wide', wideGroups), 'i8 16x16x16 i32 by 32', canApply),
+    onMatrices(kernelOf('16x16x16', quadGroups), 'i8 16x16x16 i32 by 32', canApply),
     onMatrices(kernelOf('8x8x8', quadGroups), 'i8 8x8x8 i32 by 8', canApply),
   ];
 }

@@ -6,14 +6,10 @@ import { type ProgramBuilder, type Shape, sizeOf, type Tensor } from '../gpu/ind
 import {
   BINARY_GRAD_INPUT,
   BINARY_GRAD_WEIGHTS,
-  canTileGradInput,
   canTileGradWeights,
   canTileRealGradWeights,
-  realGradInput,
-  realGradInputTile,
-  realGradWeights,
-  realGradWeightsNarrow,
-  realGradWeightsTile,
+  REAL_GRAD_INPUT,
+  REAL_GRAD_WEIGHTS,
   sumSlices,
   sumSlices4,
 } from '../kernels/conv-gradients.ts';
@@ -102,8 +98,7 @@ export function conv2dGradInput(
   assertShapeIs(gradOutput, windows.outputShape, where);
   const out = resultTensor(b, where, windows.inputShape, 'f32', options.out);
   const constants = conv2dConstants(windows);
-  const kernel = canTileGradInput(constants) ? realGradInputTile : realGradInput;
-  b.dispatch(kernel, { g: gradOutput, w, out }, constants);
+  b.dispatch(choose(REAL_GRAD_INPUT, constants, b.gpu), { g: gradOutput, w, out }, constants);
   return out;
 }
 
@@ -151,15 +146,13 @@ function realInputGradWeights(
   assertDType(x, 'f32', where);
   const windows = resolveGradWeights(gradOutput, x, options, where);
   const constants = conv2dConstants(windows);
-  const [kernel, resultsPerInvocation] =
-    windows.channels >= 8 && canTileRealGradWeights(constants)
-      ? [realGradWeightsTile, 64]
-      : canTileGradWeights(constants)
-        ? [realGradWeightsNarrow, 32]
-        : [realGradWeights, 1];
-  return inSlices(b, windows, resultsPerInvocation, options.out, where, (out, CHUNKS) =>
-    b.dispatch(kernel, { g: gradOutput, x, out }, { ...constants, CHUNKS }),
-  );
+  // Of the default on most devices: which kernel runs must not change how sums are split.
+  const resultsPerInvocation =
+    windows.channels >= 8 && canTileRealGradWeights(constants) ? 64 : canTileGradWeights(constants) ? 32 : 1;
+  return inSlices(b, windows, resultsPerInvocation, options.out, where, (out, CHUNKS) => {
+    const extents = { ...constants, CHUNKS };
+    b.dispatch(choose(REAL_GRAD_WEIGHTS, extents, b.gpu), { g: gradOutput, x, out }, extents);
+  });
 }
 
 function resolveGradWeights(

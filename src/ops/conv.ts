@@ -8,15 +8,14 @@ import {
   BINARY_FORWARD,
   binaryForward,
   type ConvConstants,
-  canTileForward,
   edgeClasses,
   edgeSums,
   expandFilters,
   needsPadding,
   pad,
   paddedSize,
+  REAL_FORWARD,
   realForward,
-  realForwardTile,
   signForward,
   tapSums,
   transposeFilters,
@@ -193,12 +192,13 @@ export function signConv2d(
   const windows = resolveConv2d(x.shape, w.shape, options, where);
   const out = resultTensor(b, where, windows.outputShape, 'f32', options.out);
   const constants = conv2dConstants(windows);
-  if (canTileForward(constants)) {
+  const tile = choose(REAL_FORWARD, constants, b.gpu);
+  if (tile !== undefined) {
     const { outChannels, kernelHeight, kernelWidth, channels } = windows;
     const TAPS = kernelHeight * kernelWidth;
     const expanded = b.transient('expanded filters', [TAPS, channels, outChannels], 'f32');
     b.dispatch(expandFilters, { w, out: expanded }, { OUT_CHANNELS: outChannels, TAPS, CHANNELS: channels });
-    b.dispatch(realForwardTile, { x: reals, w: expanded, out }, constants);
+    b.dispatch(tile, { x: reals, w: expanded, out }, constants);
   } else {
     b.dispatch(signForward, { x: reals, w, out }, constants);
   }
@@ -224,10 +224,11 @@ export function conv2d(
   const windows = resolveConv2d(x.shape, w.shape, options, where);
   const out = resultTensor(b, where, windows.outputShape, 'f32', options.out);
   const constants = conv2dConstants(windows);
-  if (canTileForward(constants)) {
+  const tile = choose(REAL_FORWARD, constants, b.gpu);
+  if (tile !== undefined) {
     const { outChannels } = windows;
     const transposed = transposedFilters(b, w, outChannels, w.size / outChannels, 'f32');
-    b.dispatch(realForwardTile, { x, w: transposed, out }, constants);
+    b.dispatch(tile, { x, w: transposed, out }, constants);
   } else {
     b.dispatch(realForward, { x, w, out }, constants);
   }

@@ -9,14 +9,16 @@ import {
   BINARY,
   BINARY_BY_SIDE,
   type Extents,
-  REAL_TILES,
+  REAL,
+  REAL_NT,
+  REAL_TN,
   real,
   SIGN,
   SIGN_GRAD_INPUT,
   SIGN_GRAD_WEIGHTS,
 } from '../kernels/gemm.ts';
 import { pack, unpack } from '../kernels/pack.ts';
-import { choose, fitsDevice } from '../kernels/variants.ts';
+import { choose } from '../kernels/variants.ts';
 import { realInput } from './bytes.ts';
 import { assertDType, assertShapeIs, type OutOption, resultTensor } from './checks.ts';
 
@@ -211,14 +213,9 @@ export function matMul(
   assertSameExtent(K, depth, 'products to add', [a, c], where);
   const out = resultTensor(b, where, [M, N], 'f32', options.out);
   const extents = { M, N, K };
-  const tile = REAL_TILES.find(
-    (variant) =>
-      variant.transposeA === transposeA &&
-      variant.transposeB === transposeB &&
-      variant.canApply(extents) &&
-      fitsDevice(variant.kernel, extents, b.gpu),
-  );
-  if (tile !== undefined) b.dispatch(tile.kernel, { a, c, out }, extents);
+  const family = transposeA ? (transposeB ? undefined : REAL_TN) : transposeB ? REAL_NT : REAL;
+  const tile = family && choose(family, extents, b.gpu);
+  if (tile !== undefined) b.dispatch(tile, { a, c, out }, extents);
   else {
     const transposes = { TRANSPOSE_A: transposeA ? 1 : 0, TRANSPOSE_B: transposeB ? 1 : 0 };
     b.dispatch(real, { a, c, out }, { ...extents, ...transposes });

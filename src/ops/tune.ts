@@ -18,17 +18,32 @@ import {
   type Tensor,
   wordsFor,
 } from '../gpu/index.ts';
-import { BINARY_FORWARD } from '../kernels/conv.ts';
-import { BINARY_GRAD_INPUT, BINARY_GRAD_WEIGHTS } from '../kernels/conv-gradients.ts';
+import { BINARY_FORWARD, REAL_FORWARD } from '../kernels/conv.ts';
+import {
+  BINARY_GRAD_INPUT,
+  BINARY_GRAD_WEIGHTS,
+  REAL_GRAD_INPUT,
+  REAL_GRAD_WEIGHTS,
+} from '../kernels/conv-gradients.ts';
 import { FUSED_REAL, FUSED_SIGNS } from '../kernels/fused.ts';
-import { BINARY, BINARY_BY_SIDE, SIGN, SIGN_GRAD_INPUT, SIGN_GRAD_WEIGHTS } from '../kernels/gemm.ts';
+import {
+  BINARY,
+  BINARY_BY_SIDE,
+  REAL,
+  REAL_NT,
+  REAL_TN,
+  SIGN,
+  SIGN_GRAD_INPUT,
+  SIGN_GRAD_WEIGHTS,
+} from '../kernels/gemm.ts';
 import { candidates, choiceKey, defaultOf, type Family } from '../kernels/variants.ts';
 import { pcg4d } from '../numerics/random.ts';
 import { unknownName } from '../options.ts';
 
 type AnyFamily = Family<KernelSpec, Constants>;
 
-const FAMILIES: readonly AnyFamily[] = [
+/** All families that there are. */
+export const FAMILIES: readonly AnyFamily[] = [
   BINARY,
   BINARY_BY_SIDE,
   BINARY_FORWARD,
@@ -36,6 +51,12 @@ const FAMILIES: readonly AnyFamily[] = [
   BINARY_GRAD_WEIGHTS,
   FUSED_REAL,
   FUSED_SIGNS,
+  REAL,
+  REAL_FORWARD,
+  REAL_GRAD_INPUT,
+  REAL_GRAD_WEIGHTS,
+  REAL_NT,
+  REAL_TN,
   SIGN,
   SIGN_GRAD_INPUT,
   SIGN_GRAD_WEIGHTS,

@@ -1,6 +1,6 @@
 /** One software or hardware adapter for all tests of a file, and comparisons that say where they failed. */
 import { afterAll, beforeAll, expect } from 'vitest';
-import type { DType, Gpu, HostData, Shape, Tensor } from '../../src/gpu/index.ts';
+import { type DType, Gpu, type HostData, type Shape, type Tensor } from '../../src/gpu/index.ts';
 import { requestGpu } from '../../src/node/gpu.ts';
 
 /**
@@ -70,4 +70,17 @@ export function expectClose(
       expect.fail(`${what}: at ${i}: got ${a}, expected ${e} (rms ${scale})`);
     }
   }
+}
+
+/** A GPU on a device that says other things of itself than it is: any of its properties. It is not destroyed with it. */
+export function described(device: GPUDevice, properties: Readonly<Record<string, unknown>>): Gpu {
+  return Gpu.fromDevice(
+    new Proxy(device, {
+      get: (target, name) => {
+        if (typeof name === 'string' && name in properties) return properties[name];
+        const value: unknown = Reflect.get(target, name, target);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    }),
+  );
 }

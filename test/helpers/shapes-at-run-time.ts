@@ -46,11 +46,11 @@ const OVERRIDE = /^override (\w+)(?:: (\w+))?(?: = (.*))?;.*$/gm;
 /** WGSL with functions where it has overrides: those of the host read the buffer, the others compute as before. */
 export function shapesFromBuffer(
   text: string,
-  { constants, bindings }: { readonly constants: readonly string[]; readonly bindings: object },
+  { constants, bindings, fixed = {} }: Pick<KernelSpec, 'constants' | 'bindings' | 'fixed'>,
 ): string {
   const names = [...text.matchAll(OVERRIDE)].map(([, name = '']) => name);
   const declarations = [...text.matchAll(OVERRIDE)].map(([, name = '', type = 'u32', expression]) => {
-    const value = expression ?? `${type}(shape[${constants.indexOf(name)}])`;
+    const value = fixed[name]?.toString() ?? expression ?? `${type}(shape[${constants.indexOf(name)}])`;
     return `fn ${name}() -> ${type} { return ${called(value, names)}; }`;
   });
   return [

@@ -1,0 +1,12 @@
+//!include "lib/matrix_i8_16x16x16.wgsl"
+// Product of packed signs on matrix units: out = a * transpose(w), 64 rows of 64 columns a workgroup. N is a multiple of 4; the
+// words of w lie with those of its rows side by side.
+//!include "lib/gemm_words.wgsl"
+//!include "lib/store_dots.wgsl"
+
+const TILE = 64u;
+//!include "lib/binary_matrix.wgsl"
+
+@group(0) @binding(0) var<storage, read> a: array<u32>; // bits [M, K]
+@group(0) @binding(1) var<storage, read> w: array<u32>; // words [ceil(K / 32), N]
+@group(0) @binding(2) var<storage, read_write> out: array<vec4u>; // i32 or f32 [M, N]
