@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
 import { wgsl } from '../shaders/link.ts';
+import { ENTRY_ALIASES } from '../test/helpers/entries.ts';
 import { mnistFiles } from './mnist-plugin.ts';
 
 const folder = (path: string) => fileURLToPath(new URL(path, import.meta.url));
@@ -21,6 +22,8 @@ export default defineConfig(({ command }) => ({
   base: './',
   cacheDir: folder('../node_modules/.vite-demo'),
   plugins: [wgsl({ share: command === 'build' }), mnistFiles()],
+  // Examples import the package by its name, as in a project of one's own.
+  resolve: { alias: ENTRY_ALIASES },
   // Also while developing: Safari doesn't know `using`.
   oxc: { target: 'es2023' },
   worker: { format: 'es' as const, plugins: () => [wgsl({ share: command === 'build' })] },

@@ -1,13 +1,18 @@
 /**
- * The examples in `demo/examples/` and the demo, as they are built: in a real Chrome, from plain files in a folder of a static
- * server. The engine has no `Symbol.dispose`, as Safari's hasn't.
+ * The examples in `demo/examples/` and the demo, as they are built: pages in a real Chrome, from plain files in a folder of a static
+ * server, where the engine has no `Symbol.dispose`, as Safari's hasn't; scripts in a project that installed the package.
  */
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Page } from 'puppeteer-core';
 import { build } from 'vite';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { encodeSafetensors } from '../src/formats/index.ts';
+import { softwareAdapterFolder } from '../src/node/gpu.ts';
 import { type Chrome, launchChrome } from './helpers/chrome.ts';
+import { linkedCache, makeProject, packed, run } from './helpers/package.ts';
+import { runtimeProgram } from './helpers/runtimes.ts';
 import { serveFolder, withoutDispose } from './helpers/static.ts';
 
 const DEMO = join(import.meta.dirname, '..', 'demo');
@@ -33,10 +38,15 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+/** What a page is given before its own scripts run. */
+type Prepare = (page: Page) => Promise<unknown>;
+
 /** Opens an example, and waits for its end. @returns what it logged */
-async function outcome(name: string): Promise<string> {
+async function outcome(name: string, more: { query?: string; prepare?: Prepare } = {}): Promise<string> {
   opened.add(`${name}.html`);
-  const { page, errors } = await chrome.open(`${server.url}/examples/${name}.html`);
+  const { page, errors } = await chrome.open('about:blank');
+  await more.prepare?.(page);
+  await page.goto(`${server.url}/examples/${name}.html${more.query ?? ''}`, { waitUntil: 'load' });
   const ended = await page.waitForFunction(
     () => ['done', 'failed'].find((state) => state === document.body.dataset.state),
     { polling: 100 },
@@ -53,6 +63,66 @@ test('a worker trains a network while its page stays free', async () => {
   expect(text).toMatch(/epoch 2: loss \d\.\d{3}/);
   const accuracy = Number(/held out: ([\d.]+) % of 1000 digits/.exec(text)?.[1]);
   expect(accuracy).toBeGreaterThan(80);
+});
+
+test('a page trains, and names digits that it has not seen', async () => {
+  const text = await outcome('train');
+  expect(Number(/held out: ([\d.]+) % of 1000/.exec(text)?.[1])).toBeGreaterThan(80);
+  const [, named = '', truly = ''] = /ten digits: ([\d ]+), truly ([\d ]+)/.exec(text) ?? [];
+  const right = named.split(' ').filter((digit, i) => digit === truly.split(' ')[i]).length;
+  expect(right).toBeGreaterThan(6);
+  expect(text).toMatch(/dense1\/kernel: 3\d\.\d degrees/);
+});
+
+test('a page classifies with a network that others trained', async () => {
+  const text = await outcome('classify');
+  expect(text).toContain('ONNX');
+  // 92.96 % of all 10,000.
+  expect(Number(/right: (\d+) of 1000/.exec(text)?.[1])).toBeGreaterThan(900);
+});
+
+/** A camera before which someone holds a one: dark ink on white paper. */
+function holdOne(page: Page): Promise<unknown> {
+  return page.evaluateOnNewDocument(() => {
+    navigator.mediaDevices.getUserMedia = async () => {
+      const canvas = document.createElement('canvas');
+      canvas.width = canvas.height = 224;
+      const context = canvas.getContext('2d');
+      const draw = () => {
+        if (context === null) return;
+        context.fillStyle = '#eee';
+        context.fillRect(0, 0, 224, 224);
+        context.fillStyle = '#111';
+        context.fillRect(104, 40, 20, 144);
+      };
+      setInterval(draw, 30);
+      draw();
+      return canvas.captureStream();
+    };
+  });
+}
+
+test('a page names what it sees through the camera', async () => {
+  expect(await outcome('camera', { prepare: holdOne })).toContain('first frame: it looks like 1');
+});
+
+test('a quantizer of a page is checked, and trains', async () => {
+  const text = await outcome('quantizer');
+  expect(text).toMatch(/agree on \d{3,} values/);
+  for (const name of ['steSign', 'cubic']) {
+    expect(Number(new RegExp(`${name}: ([\\d.]+) %`).exec(text)?.[1]), name).toBeGreaterThan(75);
+  }
+});
+
+test('a page measures the filters of a file: its own, and one that it downloads', async () => {
+  const text = await outcome('geometry');
+  expect(text).toMatch(/conv\.weight: 64 filters, 37\.\d\d degrees, expected 36\.\d\d|expected 37\.\d\d/);
+  const weights = Float32Array.from({ length: 4 * 100 }, (_, i) => (i % 2 === 0 ? 0.5 : -0.5));
+  const file = encodeSafetensors({ 'signs.weight': { dtype: 'F32', shape: [4, 100], data: weights } });
+  writeFileSync(join(folder, 'signs.safetensors'), file);
+  const downloaded = await outcome('geometry', { query: '?file=../signs.safetensors' });
+  // Weights that are their own signs.
+  expect(downloaded).toContain('signs.weight: 4 filters, 0.00 degrees');
 });
 
 test("a page's own device, buffers and encoder take the library's products", async () => {
@@ -91,7 +161,64 @@ test('the demo trains, and shows the angles of its layers', async () => {
   await page.close();
 });
 
-test('no example is left out', () => {
-  const all = readdirSync(join(DEMO, 'examples')).filter((name) => name.endsWith('.html'));
-  expect([...opened].sort()).toEqual(all.sort());
+describe('in a project that installed the package', () => {
+  let project = '';
+  let env: Readonly<Record<string, string>> = {};
+  beforeAll(async () => {
+    project = mkdtempSync(join(tmpdir(), 'webgpu-bnn-scripts-'));
+    await makeProject(project, {}, [await packed()]);
+    env = linkedCache(join(project, 'cache'));
+  }, 300_000);
+  afterAll(() => rmSync(project, { recursive: true, force: true }));
+
+  /** Runs a script as its first lines say. @returns what it printed */
+  async function printed(
+    name: string,
+    program: string = process.execPath,
+    ...args: string[]
+  ): Promise<string> {
+    opened.add(name);
+    cpSync(join(DEMO, 'examples', name), join(project, name));
+    return run(project, program, [...args, name], { env });
+  }
+
+  test('a script of Node trains, saves as ONNX, and runs what it saved', async () => {
+    const text = await printed('node.mjs');
+    expect(Number(/held out: ([\d.]+)/.exec(text)?.[1])).toBeGreaterThan(0.8);
+    expect(Number(/digits\.onnx: (\d+) of 500 right/.exec(text)?.[1])).toBeGreaterThan(400);
+  });
+
+  test('a script compares quantizers over seeds', async () => {
+    const text = await printed('sweep.mjs');
+    for (const name of ['steSign', 'approxSign', 'swishSign']) {
+      const [, mean] = new RegExp(`${name} +([\\d.]+) % \\+- [\\d.]+ over 3 seeds`).exec(text) ?? [];
+      expect(Number(mean), name).toBeGreaterThan(60);
+    }
+  });
+
+  test('a script of Deno trains on its WebGPU', { timeout: 300_000 }, async ({ skip }) => {
+    opened.add('deno.mjs');
+    const deno = await runtimeProgram('deno');
+    if (deno === undefined) return skip();
+    const libraries = await softwareAdapterFolder();
+    const driver = join(libraries, 'vk_swiftshader_icd.json');
+    env = { ...env, LD_LIBRARY_PATH: libraries, VK_DRIVER_FILES: driver, VK_ICD_FILENAMES: driver };
+    const text = await printed('deno.mjs', deno, 'run', '-A');
+    expect(Number(/held out: ([\d.]+)/.exec(text)?.[1])).toBeGreaterThan(0.9);
+  });
+});
+
+test('no example is left out, and each is short', () => {
+  const all = readdirSync(join(DEMO, 'examples'));
+  const examples = all.filter((name) => /\.(html|mjs)$/.test(name));
+  expect([...opened].sort()).toEqual(examples.sort());
+  expect(examples.length).toBeGreaterThanOrEqual(12);
+  const list = readFileSync(join(DEMO, 'examples', 'README.md'), 'utf8');
+  for (const name of all.filter((file) => /\.(ts|mjs)$/.test(file))) {
+    const lines = readFileSync(join(DEMO, 'examples', name), 'utf8')
+      .trimEnd()
+      .split('\n').length;
+    expect(lines, name).toBeLessThan(100);
+  }
+  for (const name of examples) expect(list).toContain(`(${name.replace('.html', '.ts')})`);
 });

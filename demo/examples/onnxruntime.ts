@@ -2,7 +2,6 @@
 
 import wasm from 'onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm?url';
 import * as ort from 'onnxruntime-web/webgpu';
-import { exportOnnx, splitOnnx } from '../../src/formats/onnx.ts';
 import {
   batchNormalization,
   conv2d,
@@ -14,8 +13,9 @@ import {
   quantConv2d,
   relu,
   sequential,
-} from '../../src/index.ts';
-import { BinarySession, gpuOf } from '../../src/interop/onnxruntime/index.ts';
+} from 'webgpu-bnn';
+import { exportOnnx, splitOnnx } from 'webgpu-bnn/onnx';
+import { BinarySession, gpuOf } from 'webgpu-bnn/onnxruntime';
 import { log, run } from './page.ts';
 
 /** A file as an exporter writes it: float convolution, two binary ones, float scores. Nothing in it says "binary". */
@@ -37,18 +37,6 @@ function networkFile(): Uint8Array {
     { input: [16, 16, 3] },
   );
   return exportOnnx(model, initialValues(model, 1), { operators: 'standard' });
-}
-
-/** Milliseconds of a run: the median of nine, after one that compiles. */
-async function median(once: () => Promise<void>): Promise<number> {
-  await once();
-  const times: number[] = [];
-  for (let i = 0; i < 9; i++) {
-    const start = performance.now();
-    await once();
-    times.push(performance.now() - start);
-  }
-  return times.sort((a, b) => a - b)[4] ?? Number.NaN;
 }
 
 run(async () => {
@@ -94,14 +82,4 @@ run(async () => {
   log(`scores: ${[...scores].map((score) => score.toFixed(3)).join(' ')}`);
   log(`largest difference from the whole file on the processor: ${largest.toExponential(1)}`);
   if (!(largest < 1e-3)) throw new Error('the scores differ');
-
-  const inParts = await median(async () => {
-    const between = await middle.run(await first.run({ input: x }));
-    await last.run(between);
-    between[output.name]?.dispose();
-  });
-  const inOne = await median(async () => void (await whole.run({ input: x })));
-  log(
-    `an image: ${inParts.toFixed(1)} ms on the GPU in three parts, ${inOne.toFixed(1)} ms on the processor`,
-  );
 });

@@ -1,5 +1,5 @@
 /** A page with WebGPU of its own takes binary products from the library, on its device, its buffers and its encoder. */
-import { Gpu, ops, Routine, Tensor } from '../../src/index.ts';
+import { Gpu, ops, Routine, Tensor } from 'webgpu-bnn';
 import { log, run } from './page.ts';
 
 const [ROWS, UNITS, INPUTS] = [16, 32, 100];

@@ -2,7 +2,7 @@
 import '@tensorflow/tfjs-backend-webgpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { layers, sequential } from '@tensorflow/tfjs-layers';
-import { quantDense } from '../../src/interop/tfjs/index.ts';
+import { quantDense } from 'webgpu-bnn/tfjs';
 import { log, run } from './page.ts';
 
 const SIDE = 8;

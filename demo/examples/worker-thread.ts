@@ -1,5 +1,5 @@
 /** Trains a small network on MNIST in a worker: the library needs `navigator.gpu`, which workers have, and nothing else. */
-import { fetchMnist, Gpu, measureGeometry, mlp, Trainer, takeFirst } from '../../src/index.ts';
+import { fetchMnist, Gpu, measureGeometry, mlp, Trainer, takeFirst } from 'webgpu-bnn';
 
 export type FromWorker =
   | { readonly kind: 'steps'; readonly done: number }

@@ -5,11 +5,14 @@ const SOURCES = join(import.meta.dirname, '..', '..', 'src');
 
 export const ENTRIES: Readonly<Record<string, string>> = {
   'webgpu-bnn': join(SOURCES, 'index.ts'),
+  'webgpu-bnn/inference': join(SOURCES, 'inference.ts'),
   'webgpu-bnn/methods': join(SOURCES, 'methods.ts'),
   'webgpu-bnn/node': join(SOURCES, 'node', 'index.ts'),
   'webgpu-bnn/onnx': join(SOURCES, 'formats', 'onnx.ts'),
   'webgpu-bnn/onnxruntime': join(SOURCES, 'interop', 'onnxruntime', 'index.ts'),
   'webgpu-bnn/tfjs': join(SOURCES, 'interop', 'tfjs', 'index.ts'),
+  'webgpu-bnn/tflite': join(SOURCES, 'formats', 'tflite', 'index.ts'),
+  'webgpu-bnn/training': join(SOURCES, 'training.ts'),
 };
 
 /** For `resolve.alias` of Vite. */

