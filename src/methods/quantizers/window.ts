@@ -1,5 +1,5 @@
 /** What quantizers with a window of half width `clip` share: the gradient passes where |x| <= clip. */
-import wgsl from '../../../shaders/methods/quantizers/ste_sign.wgsl';
+import wgsl from '../../../shaders/methods/quantizers/window.wgsl';
 
 interface Clip {
   readonly clip: number;
