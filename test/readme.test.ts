@@ -143,6 +143,7 @@ describe('the programs of the README and of the documentation', () => {
       'penalty',
       'quantizer',
       'quantizer-2',
+      'quantizer-3',
       'source',
     ]);
     await bundle(...pages.map(({ name }) => `page-${name}`));
