@@ -25,8 +25,8 @@ const TOGETHER: readonly (readonly [RegExp, string])[] = [
 const IN_PARTS =
   /\/src\/((?:kernels|ops|methods|layers|graph|numerics|formats|run|zoo)\/.+|train\/trainer)(?<!\/index)\.ts$/;
 
-/** A method's WGSL is in a file of its own, so that it is there when methods are defined that have it in common. */
-const OF_METHODS = /\/shaders\/(methods\/.+\.wgsl)$/;
+/** A method's WGSL is in the file of the method, so that it is there when the method is defined. */
+const OF_METHODS = /\/shaders\/(methods\/.+)\.wgsl$/;
 
 /**
  * Families of shaders whose files hold what others share with them: a page that has those has these, too. A piece that none of
@@ -35,7 +35,7 @@ const OF_METHODS = /\/shaders\/(methods\/.+\.wgsl)$/;
 const SHARING = ['products', 'convolutions'];
 
 /** Packages that formats need: they are in the build, so that a page without a bundler can load what imports them. */
-const PACKAGES = /\/node_modules\/(?:@bufbuild\/(protobuf)|(fflate|flatbuffers))\//;
+const PACKAGES = /\/node_modules\/(?:@bufbuild\/(protobuf)|(fflate|flatbuffers|csv-parse))\//;
 
 interface Graph {
   getModuleInfo(id: string): { readonly importers: readonly string[] } | null;
@@ -55,7 +55,7 @@ function fileOf(id: string, graph: Graph): string | null {
   const together = TOGETHER.find(([modules]) => modules.test(id));
   if (together !== undefined) return together[1];
   const [, ...names] = WHOLE.exec(id) ?? IN_PARTS.exec(id) ?? OF_METHODS.exec(id) ?? PACKAGES.exec(id) ?? [];
-  return names.find(Boolean)?.replaceAll(/[/_.]/g, '-') ?? null;
+  return names.find(Boolean)?.replaceAll(/[/_]/g, '-') ?? null;
 }
 
 /** Puts the compiled code of image decoders beside the build; Vite would write it into their scripts as text. */

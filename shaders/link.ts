@@ -186,8 +186,6 @@ export function wgsl(options: { share?: boolean } = {}): Plugin {
         return `p${imports.length - 1}`;
       });
       const list = terms.filter((term) => term !== '').join(', ');
-      if (imports.length === 0)
-        return `export default ${JSON.stringify(`${stripShader(parts.map(({ text }) => text).join('\n'))}\n`)};`;
       return `${imports.join('\n')}\nexport default /* @__PURE__ */ [${list}].join('');`;
     },
   };

@@ -19,7 +19,7 @@ import { apply, initialValues, input, model } from '../src/graph/index.ts';
 import { add, flatten, quantDense } from '../src/layers/index.ts';
 import { loadDataset } from '../src/node/index.ts';
 import { buildCli, runCli } from './helpers/cli.ts';
-import { CHANNELS_LAST, fileOf } from './helpers/onnx-file.ts';
+import { fileOf } from './helpers/onnx-file.ts';
 
 const CNV = 'test/fixtures/bnn-pynq/cifar10-cnvW1A1';
 const DEER = 'test/fixtures/bnn-pynq/deer.bin';
@@ -219,7 +219,60 @@ describe('convert', () => {
 describe('ONNX files with channels last', () => {
   test('inspect says which axis is what, and convert writes them as .tflite that runs the same', async () => {
     const file = join(folder, 'channels-last.onnx');
-    writeFileSync(file, fileOf(CHANNELS_LAST));
+    writeFileSync(
+      file,
+      fileOf({
+        input: [1, 4, 6, 3],
+        constants: {
+          w: [
+            [2, 3, 1, 1],
+            [1, -2, 3, 0.5, 0, -1],
+          ],
+        },
+        nodes: [
+          ['Transpose', ['x'], { perm: [0, 3, 1, 2] }],
+          ['Conv', ['n0', 'w']],
+          ['Transpose', ['n1'], { perm: [0, 2, 3, 1] }],
+        ],
+        output: [1, 4, 6, 2],
+      }),
+    );
+    const inspected = await bnn(`inspect ${file}`);
+    expect(inspected.stderr).toBe('');
+    expect(inspected.stdout).toContain('input    x [batch, height 4, width 6, channels 3]');
+    expect(inspected.stdout).toContain('output   n2 [batch, height 4, width 6, channels 2]');
+    const { layers } = await resultsOf(`inspect ${file}`);
+    expect(layers.map(({ kind }: { kind: string }) => kind)).toEqual(['conv2d']);
+
+    const lite = join(folder, 'channels-last.tflite');
+    const converted = await bnn(`convert ${file} ${lite}`);
+    expect(converted.stderr).toBe('');
+    expect(converted.stdout).toMatch(/verified +read back from the disk: the same outputs/);
+    expect(converted.code).toBe(0);
+  });
+});
+
+describe('ONNX files with channels last', () => {
+  test('inspect says which axis is what, and convert writes them as .tflite that runs the same', async () => {
+    const file = join(folder, 'channels-last.onnx');
+    writeFileSync(
+      file,
+      fileOf({
+        input: [1, 4, 6, 3],
+        constants: {
+          w: [
+            [2, 3, 1, 1],
+            [1, -2, 3, 0.5, 0, -1],
+          ],
+        },
+        nodes: [
+          ['Transpose', ['x'], { perm: [0, 3, 1, 2] }],
+          ['Conv', ['n0', 'w']],
+          ['Transpose', ['n1'], { perm: [0, 2, 3, 1] }],
+        ],
+        output: [1, 4, 6, 2],
+      }),
+    );
     const inspected = await bnn(`inspect ${file}`);
     expect(inspected.stderr).toBe('');
     expect(inspected.stdout).toContain('input    x [batch, height 4, width 6, channels 3]');

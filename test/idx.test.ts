@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { TrainingData } from '../src/data/index.ts';
 import {
   type Dataset,
   datasetFromIdx,
@@ -11,7 +12,6 @@ import {
   takeFirst,
 } from '../src/data/index.ts';
 import { FormatError, OptionError } from '../src/errors.ts';
-import type { TrainingData } from '../src/train/index.ts';
 
 function idx(shape: readonly number[], data: ArrayLike<number>, type = 8): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(4 + 4 * shape.length + data.length);

@@ -6,12 +6,13 @@ import {
   type SampleBatch,
   type StreamedSource,
   streamed,
+  type TrainingData,
 } from '../src/data/index.ts';
 import { DataUnavailableError, NonFiniteError, OptionError, ShapeError } from '../src/errors.ts';
 import { type Model, sequential } from '../src/graph/index.ts';
 import { batchNormalization, dense, flatten, quantDense } from '../src/layers/index.ts';
 import { pcg4d } from '../src/numerics/random.ts';
-import { type FitHooks, Trainer, type TrainerOptions, type TrainingData } from '../src/train/index.ts';
+import { type FitHooks, Trainer, type TrainerOptions } from '../src/train/index.ts';
 import { quadrants } from './helpers/data.ts';
 import { useGpu } from './helpers/gpu.ts';
 

@@ -1,13 +1,13 @@
 /** What a trainer is handed: misuse is refused by name before anything is made, with a remedy that helps. */
 import { describe, expect, test } from 'vitest';
-import { samplesOf } from '../src/data/index.ts';
+import { samplesOf, type TrainingData } from '../src/data/index.ts';
 import { FormatError, OptionError, ShapeError } from '../src/errors.ts';
 import { Gpu } from '../src/gpu/index.ts';
 import { type Model, sequential } from '../src/graph/index.ts';
 import { batchNormalization, flatten, quantDense } from '../src/layers/index.ts';
 import { requestGpu } from '../src/node/gpu.ts';
 import { encodePixels } from '../src/run/pixels.ts';
-import { type FitHooks, Trainer, type TrainerOptions, type TrainingData } from '../src/train/index.ts';
+import { type FitHooks, Trainer, type TrainerOptions } from '../src/train/index.ts';
 import { quadrants } from './helpers/data.ts';
 import { expectClose, useGpu } from './helpers/gpu.ts';
 

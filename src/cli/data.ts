@@ -9,6 +9,7 @@ import {
   fetchDataset,
   loadDataset,
 } from '../node/index.ts';
+import { inspectDataCommand } from './inspect-data.ts';
 import { jsonOption } from './options.ts';
 import { emit, jsonText } from './output.ts';
 
@@ -19,18 +20,20 @@ interface Flags {
 
 export function dataCommand(): Command {
   return new Command('data')
-    .description('list the data sets, or get one')
+    .description('list the data sets, get one, or inspect data of your own')
     .addArgument(
       new Argument('[name]', 'what to get; without it, all are listed').choices([...DATASET_NAMES]),
     )
     .option('--from <folder>', 'take the published files from here instead of downloading')
     .addOption(jsonOption())
+    .addCommand(inspectDataCommand())
     .addHelpText(
       'after',
       `
 Examples:
   $ webgpu-bnn data
   $ webgpu-bnn data cifar10
+  $ webgpu-bnn data inspect ./flowers --size 32
   $ webgpu-bnn data fashion-mnist --from ~/downloads/fashion-mnist`,
     )
     .action(async (name: string | undefined, flags: Flags, command: Command) => {

@@ -7,18 +7,20 @@ import { loadRun, readRun, trainerOptions } from './runs.ts';
 
 interface Flags extends AdapterOptions {
   readonly json?: string;
+  readonly dataset?: string;
 }
 
 export function evalCommand(): Command {
   return withAdapter(new Command('eval'))
     .description('evaluate a trained network on its test images')
     .argument('<run>', 'a run folder, or a checkpoint.safetensors')
+    .option('--dataset <path>', 'where the data lie, of a run with data of your own')
     .addOption(jsonOption())
     .addHelpText('after', '\nExample:\n  $ webgpu-bnn eval runs/mnist-mlp')
     .action(async (path: string, flags: Flags) => {
       const { run, checkpoint } = await readRun(path);
       const gpu = await acquire(flags);
-      const { data, model } = await loadRun(run);
+      const { data, model } = await loadRun(run, flags.dataset);
       const trainer = await Trainer.create(gpu, model, data, trainerOptions(run));
       await trainer.restore(checkpoint);
       const { loss, accuracy, correct, count } = await trainer.evaluate();
@@ -32,7 +34,9 @@ export function evalCommand(): Command {
       const json = jsonText(result, 2);
       if (flags.json !== '-') {
         console.log(`adapter        ${result.adapter.name}`);
-        console.log(`test accuracy  ${(100 * accuracy).toFixed(2)} % (${correct} of ${count})`);
+        if (data.targets !== 'reals') {
+          console.log(`test accuracy  ${(100 * accuracy).toFixed(2)} % (${correct} of ${count})`);
+        }
         console.log(`test loss      ${loss.toFixed(4)}`);
         console.log(`weights        sha256 ${result.weightsSha256}`);
       }

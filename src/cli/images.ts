@@ -3,13 +3,21 @@ import { readdir, stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { glob } from 'tinyglobby';
 import { FormatError, listed, StorageError } from '../errors.ts';
-import { parseCifar10, parseIdx, type Shape, sizeOf } from '../index.ts';
+import {
+  encodeRows,
+  parseCifar10,
+  parseIdx,
+  readTable,
+  type Shape,
+  sizeOf,
+  type TableEncoding,
+} from '../index.ts';
 import { decodeImage, hasImageName, isImage } from '../node/images.ts';
 import { readFileChecked } from '../node/index.ts';
 import { readNpy, samplesOf } from '../node/npy.ts';
 
 export const IMAGE_FILES =
-  'pictures (PNG, JPEG, WebP), a folder or a pattern of them, idx, CIFAR-10 records (.bin), or an array (.npy)';
+  'pictures (PNG, JPEG, WebP), a folder or a pattern of them, idx, CIFAR-10 records (.bin), an array (.npy), or a table (.csv)';
 
 /** Some of the images, as bytes of pixels or as the numbers that a network takes. */
 export interface Images {
@@ -27,13 +35,22 @@ const BYTES_AT_ONCE = 2 ** 26;
  * Reads images a part at a time.
  * @param inputs files, folders of pictures, patterns such as `pictures/*.jpg`
  * @param shape [height, width, channels] that the network takes
+ * @param table how it takes the rows of a table
  * @throws FormatError for a file of another kind, or images of another size; StorageError where there is nothing
  */
-export async function* readImages(inputs: readonly string[], shape: Shape): AsyncGenerator<Images> {
+export async function* readImages(
+  inputs: readonly string[],
+  shape: Shape,
+  table?: TableEncoding,
+): AsyncGenerator<Images> {
   const paths = (await Promise.all(inputs.map(expanded))).flat();
   const [only] = paths;
   if (paths.length === 1 && only !== undefined) {
     const bytes = await readFileChecked(only);
+    if (/\.[ct]sv$/i.test(only)) {
+      yield await rowsOf(bytes, only, table);
+      return;
+    }
     if (!isImage(bytes)) {
       yield arrayOf(bytes, only, shape);
       return;
@@ -86,6 +103,20 @@ async function expanded(input: string): Promise<string[]> {
     where: 'run',
     remedy: 'check the path',
   });
+}
+
+/** The rows of a table as the network was trained with them. */
+async function rowsOf(bytes: Uint8Array, path: string, encoding: TableEncoding | undefined): Promise<Images> {
+  if (encoding === undefined) {
+    throw new FormatError('The file of this network does not say how it takes the rows of a table.', {
+      given: path,
+      expected: 'a network that was trained with one: webgpu-bnn train --dataset table.csv --label COLUMN',
+      where: 'run',
+      remedy: 'give the numbers themselves: .npy',
+    });
+  }
+  const rows = await readTable(new TextDecoder().decode(bytes), path);
+  return { images: encodeRows(rows, encoding), names: rows.rows.map((_, i) => `row ${i + 1}`), notes: [] };
 }
 
 /** The images of a file that is no picture. */

@@ -7,7 +7,7 @@ import { loadModel } from '../node/index.ts';
 import { localPath } from '../node/models.ts';
 import { SafetensorsReader } from '../node/safetensors.ts';
 import { megabytes } from '../reports/words.ts';
-import { loadRun, readRun } from './runs.ts';
+import { loadNetwork, readRun } from './runs.ts';
 
 /** What a command says of its argument. */
 export const MODEL_ARGUMENT =
@@ -32,13 +32,14 @@ export async function readModel(
     return await loadModel(source, { ...options, ...(isFetched ? { onProgress: showProgress } : {}) });
   }
   const { run, checkpoint: saved } = await readRun(checkpoint);
-  const { data, model } = await loadRun(run);
+  const { model, classes, pixels, table } = await loadNetwork(run);
   const content = {
     format: 'webgpu-bnn' as const,
     model,
     values: checkpointValues(saved, model),
-    classes: data.classes,
-    pixels: data.normalise,
+    classes,
+    pixels,
+    table,
     producer: undefined,
     layout: undefined,
     folded: [],

@@ -75,6 +75,14 @@ export function seedNumber(text: string): number {
   return value;
 }
 
+/** `balanced`, or a number for each class. */
+export function classWeights(text: string): 'balanced' | number[] {
+  if (text === 'balanced') return text;
+  const weights = text.split(',').map(Number);
+  if (weights.every((weight) => Number.isFinite(weight) && weight >= 0)) return weights;
+  throw new InvalidArgumentError('`balanced` is expected, or numbers between commas, one for each class.');
+}
+
 /** `0.01`, or `0.02:0.001` for an exponential decay from the first to the second. */
 export function learningRate(text: string): LearningRate {
   const [from, to, ...more] = text.split(':').map(Number);

@@ -48,7 +48,7 @@ import {
   withAdapter,
 } from './options.ts';
 import { assertFree, emit, jsonText } from './output.ts';
-import { checkpointPath, loadRun, readRun } from './runs.ts';
+import { checkpointPath, loadNamedRun, readRun } from './runs.ts';
 import { train } from './train.ts';
 
 interface Flags extends AdapterOptions, Partial<RunOptions> {
@@ -124,7 +124,7 @@ async function paper(path: string | undefined, flags: Flags, command: Command): 
   if (folder === undefined) return;
 
   const { folder: home, run, epochs, checkpoint } = await readRun(folder);
-  const { data, model } = await loadRun(run);
+  const { data, model } = await loadNamedRun(run);
   const values = new Map(
     [...checkpoint.tensors].flatMap(([name, { data: array }]) =>
       array instanceof Float32Array ? [[name, array] as const] : [],

@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import { printable } from '../errors.ts';
 import {
   Classifier,
+  decodeOutputs,
   OptionError,
   PIXEL_RANGES,
   type PixelRange,
@@ -82,6 +83,8 @@ Examples:
       const classifier = await Classifier.create(gpu, network, { pixels: flags.pixels });
       const options = { top: flags.top };
       const results: (readonly RankedClass[])[] = [];
+      const values: number[] = [];
+      const predicted = network.table?.outputs;
       const labels: number[] = [];
       const files: string[] = [];
       const notes = new Set<string>();
@@ -95,6 +98,8 @@ Examples:
         }
         const done = await classifier.classify(images, options);
         results.push(...done.results);
+        if (network.table !== undefined && predicted !== undefined)
+          values.push(...decodeOutputs(done.scores, network.table));
         milliseconds += done.millisecondsPerImage * done.results.length;
         labels.push(...(part.labels ?? []));
         files.push(...(part.names ?? []));
@@ -113,7 +118,8 @@ Examples:
         const named = files.length > 0 ? { files } : {};
         const result = {
           ...{ format: network.format, adapter, count, ...accuracy, millisecondsPerImage },
-          ...{ notes: [...notes], ...named, results },
+          ...{ notes: [...notes], ...named },
+          ...(predicted === undefined ? { results } : { outputs: predicted.map(({ name }) => name), values }),
         };
         await emit(jsonText(result), flags.json);
       }
@@ -122,6 +128,12 @@ Examples:
         for (const note of notes) console.log(`note           ${printable(note)}`);
         if (correct !== undefined) {
           console.log(`test accuracy  ${((100 * correct) / count).toFixed(2)} % (${correct} of ${count})`);
+        } else if (predicted !== undefined) {
+          for (const [row, file] of files.entries()) {
+            const own = values.slice(row * predicted.length, (row + 1) * predicted.length);
+            const text = own.map((value, i) => `${predicted[i]?.name} ${Number(value.toPrecision(6))}`);
+            console.log(printable(`${file}  ${text.join(', ')}`));
+          }
         } else {
           for (const [image, best] of results.entries()) {
             const text = best
@@ -158,12 +170,12 @@ interface Labelled extends Images {
 }
 
 async function* imagesFor(
-  { model }: ReadableModel,
+  { model, table }: ReadableModel,
   more: readonly string[],
   flags: Flags,
 ): AsyncGenerator<Labelled> {
   if (flags.input !== undefined) {
-    yield* readImages([flags.input, ...more], model.inputShape);
+    yield* readImages([flags.input, ...more], model.inputShape, table);
     return;
   }
   const data = takeFirst(await loadDataset(flags.dataset ?? ''), undefined, flags.samples);

@@ -1,7 +1,7 @@
 /** Runs: what a training is made of, and where it is kept, so that `--resume` and `eval` need nothing else. */
 import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { FormatError, StorageError } from '../errors.ts';
+import { FormatError, OptionError, StorageError } from '../errors.ts';
 import {
   type Checkpoint,
   type Dataset,
@@ -11,13 +11,64 @@ import {
   type TrainerOptions,
   takeFirst,
 } from '../index.ts';
-import { loadDataset, readFileChecked } from '../node/index.ts';
-import { parseStory, type RunOptions, type RunStory } from '../reports/story.ts';
+import { DATASET_NAMES, loadDataset, type OwnData, readFileChecked } from '../node/index.ts';
+import { type OwnRun, parseStory, type RunOptions, type RunStory } from '../reports/story.ts';
+import { isNamed, readOwnData } from './own-data.ts';
 
-/** The data set and the model of a run. */
-export async function loadRun(run: RunOptions): Promise<{ data: Dataset; model: Model }> {
-  const data = takeFirst(await loadDataset(run.dataset), run.trainSamples, run.testSamples);
+/**
+ * The data set and the model of a run.
+ * @param path where data of a person's own lie; runs do not keep it
+ * @throws OptionError for a run of such data without it
+ */
+export async function loadRun(run: RunOptions, path?: string): Promise<{ data: OwnData; model: Model }> {
+  const data = await dataOf(run, path);
   return { data, model: modelByName(run.model, { input: data.image, classes: data.classes.length }) };
+}
+
+/** The same of a run of a data set that has a name. @throws OptionError for another one */
+export async function loadNamedRun(run: RunOptions): Promise<{ data: Dataset; model: Model }> {
+  const { dataset, own, trainSamples, testSamples } = run;
+  if (own !== undefined) {
+    throw new OptionError('This is about networks of the data sets that have names.', {
+      given: `a run of data of your own, ${dataset}`,
+      expected: DATASET_NAMES.join(', '),
+      where: 'paper',
+    });
+  }
+  const data = takeFirst(await loadDataset(dataset), trainSamples, testSamples);
+  return { data, model: modelByName(run.model, { input: data.image, classes: data.classes.length }) };
+}
+
+async function dataOf(run: RunOptions, path: string | undefined): Promise<OwnData> {
+  const { trainSamples, testSamples, own, dataset, seed } = run;
+  if (own === undefined) return takeFirst(await loadDataset(dataset), trainSamples, testSamples);
+  if (path === undefined || isNamed(path)) {
+    throw new OptionError('This run was trained with data of your own, and does not keep where they lie.', {
+      given: `run of ${dataset}`,
+      where: '--dataset',
+      remedy: 'say it again: --dataset PATH',
+    });
+  }
+  // It may have been moved, or lie elsewhere on another machine.
+  const data = { ...(await readOwnData(path, own.read, seed)), name: dataset };
+  return takeFirst(data, trainSamples, testSamples);
+}
+
+/** What is needed to use the network of a run: its model, and what its data said. */
+export async function loadNetwork(run: RunOptions): Promise<{
+  readonly model: Model;
+  readonly classes: readonly string[];
+  readonly pixels: OwnRun['pixels'];
+  readonly table: OwnRun['table'];
+}> {
+  const { own } = run;
+  if (own === undefined) {
+    const { data, model } = await loadRun(run);
+    const { scale = [1], shift = [0] } = data.normalise ?? {};
+    return { model, classes: data.classes, pixels: { scale, shift }, table: undefined };
+  }
+  const { input, classes, pixels, table } = own;
+  return { model: modelByName(run.model, { input, classes: classes.length }), classes, pixels, table };
 }
 
 /** A mirrored digit is another one, or none. */
@@ -33,6 +84,7 @@ export function trainerOptions(run: RunOptions): TrainerOptions {
     loss: run.loss,
     seed: run.seed,
     fanScaledSteps: run.fanScaled,
+    ...(run.classWeights === undefined ? {} : { classWeights: run.classWeights }),
     ...(run.augment ? { augment: { pad: 4, flip: !DIGITS.includes(run.dataset) } } : {}),
   };
 }

@@ -13,10 +13,12 @@ import {
   initialValues,
   type LearningRate,
   measureGeometry,
+  modelByName,
   type StepsInfo,
   Trainer,
+  takeFirst,
 } from '../index.ts';
-import { writeFileAtomic } from '../node/index.ts';
+import { type OwnData, writeFileAtomic } from '../node/index.ts';
 import { lockFolder } from '../node/lock.ts';
 import { epochRecord, makeReport, sampleRecord } from '../reports/recording.ts';
 import type { EpochRecord, InitialRecord, RunOptions, RunStory, SampleRecord } from '../reports/story.ts';
@@ -30,7 +32,7 @@ import {
   type ByteLimit,
   byteLimit,
   bytesIn,
-  datasetOption,
+  classWeights,
   describeAdapter,
   halved,
   jsonOption,
@@ -44,9 +46,20 @@ import {
   withAdapter,
 } from './options.ts';
 import { assertFree, emit, jsonText } from './output.ts';
+import {
+  anyDatasetOption,
+  assertTested,
+  describeData,
+  isNamed,
+  keptOf,
+  type OwnFlags,
+  readingOf,
+  readOwnData,
+  withOwnData,
+} from './own-data.ts';
 import { loadRun, readRun, type SavedRun, trainerOptions, withEpochs } from './runs.ts';
 
-export interface TrainFlags extends RunOptions, AdapterOptions {
+export interface TrainFlags extends Omit<RunOptions, 'own'>, AdapterOptions, OwnFlags {
   readonly lrHalveEvery?: number;
   readonly out?: string;
   readonly resume?: string;
@@ -63,9 +76,9 @@ export interface TrainFlags extends RunOptions, AdapterOptions {
 const DEFAULT_RATE: LearningRate = { from: 0.02, to: 0.001, decay: 'exponential' };
 
 export function trainCommand(): Command {
-  return withAdapter(new Command('train'))
+  return withAdapter(withOwnData(new Command('train')))
     .description('train a binary network')
-    .addOption(datasetOption())
+    .addOption(anyDatasetOption('mnist'))
     .addOption(modelOption())
     .option('--epochs <n>', 'passes over the training images', positiveInteger, 3)
     .option('--batch <n>', 'images a step', positiveInteger, 100)
@@ -81,6 +94,11 @@ export function trainCommand(): Command {
       positiveInteger,
     )
     .addOption(lossOption())
+    .option(
+      '--class-weights <list>',
+      'what each class weighs: balanced, or numbers between commas',
+      classWeights,
+    )
     .option('--seed <n>', 'weights, order of images and augmentation follow from it', seedNumber, 1)
     .option('--fan-scaled', "scale binary weights' steps by their fan (Courbariaux et al. 2016)", false)
     .option('--augment', 'random crops, and mirror images but of digits', false)
@@ -105,6 +123,9 @@ Examples:
   $ webgpu-bnn train --dataset cifar10 --model binarynet --epochs 100 --batch 50 --lr 1e-3:1e-5 --augment
   $ webgpu-bnn train --model tfc --lr 0.02 --lr-halve-every 40 --epochs 1000
   $ webgpu-bnn train --tap 50
+  $ webgpu-bnn train --dataset ./flowers --size 32 --model cnn
+  $ webgpu-bnn train --dataset iris.csv --label species --epochs 30 --batch 10
+  $ webgpu-bnn train --dataset houses.csv --label price --regression --batch 20
   $ webgpu-bnn train --resume runs/mnist-mlp
   $ webgpu-bnn train --resume runs/mnist-mlp --epochs 10`,
     )
@@ -116,15 +137,34 @@ Examples:
 /** Trains, or goes on with a run; leaves checkpoint and report in its folder, and an exit code where it was stopped. */
 export async function train(flags: TrainFlags, command: Command): Promise<void> {
   const resumed = flags.resume === undefined ? undefined : await readRun(flags.resume);
-  const run = resumed === undefined ? runOptions(flags) : mergeOptions(resumed.run, flags, command);
+  const given = resumed === undefined ? runOptions(flags) : mergeOptions(resumed.run, flags, command);
+  // What is wrong with data of one's own is said before anything is made.
+  const own =
+    resumed === undefined && !isNamed(flags.dataset) ? await ownRun(given, flags, command) : undefined;
+  const run = own?.run ?? given;
   const out = flags.out ?? resumed?.folder ?? join('runs', `${run.dataset}-${run.model}`);
   assertNothingLost(out, flags);
   const lock = await lockFolder(out, FILES);
   try {
-    await trainInto(out, run, resumed, flags);
+    await trainInto(out, run, resumed, flags, own?.data);
   } finally {
     await lock.release();
   }
+}
+
+/** The run of data of one's own: what they are decides what is minimised, unless that is said. */
+async function ownRun(
+  given: RunOptions,
+  flags: TrainFlags,
+  command: Command,
+): Promise<{ run: RunOptions; data: OwnData }> {
+  const read = readingOf(flags);
+  const data = await readOwnData(flags.dataset, read, flags.seed);
+  assertTested(data);
+  const isSaid = command.getOptionValueSource('loss') === 'cli';
+  const usual = { classes: given.loss, bits: 'binaryCrossEntropy', reals: 'meanSquare' } as const;
+  const loss = isSaid ? given.loss : usual[data.targets ?? 'classes'];
+  return { run: { ...given, dataset: data.name, loss, own: keptOf(data, read) }, data };
 }
 
 /** What a training leaves in its folder. */
@@ -158,6 +198,7 @@ async function trainInto(
   run: RunOptions,
   resumed: SavedRun | undefined,
   flags: TrainFlags,
+  read?: OwnData,
 ): Promise<void> {
   const quiet = flags.quiet === true || flags.json === '-';
   const say = (text: string) => {
@@ -166,8 +207,14 @@ async function trainInto(
 
   const gpu = await acquire(flags);
   say(`adapter   ${describeAdapter(gpu)}`);
-  const { data, model } = await loadRun(run);
-  say(`data      ${data.name}: ${data.train.count} training and ${data.test.count} test images, checked`);
+  const loaded = read === undefined ? await loadRun(run, flags.dataset) : undefined;
+  const data = loaded?.data ?? takeFirst(read as OwnData, run.trainSamples, run.testSamples);
+  const model = loaded?.model ?? modelByName(run.model, { input: data.image, classes: data.classes.length });
+  const about =
+    run.own === undefined
+      ? [`${data.name}: ${data.train.count} training and ${data.test?.count} test images, checked`]
+      : describeData(data);
+  say(`data      ${about.join('\n          ')}`);
   say(`\n${model.summary()}\n`);
   // From here on there is something to save.
   const interrupt = interruption(say);
@@ -211,7 +258,7 @@ async function trainInto(
           ...(resumed === undefined ? {} : { resume: resumed.checkpoint }),
         });
 
-  const progress = new ProgressLine(quiet, trainer.batches);
+  const progress = new ProgressLine(quiet, trainer.batches, data.targets === 'reals');
   const file = join(out, 'checkpoint.safetensors');
   const result = await trainer
     .fit({
@@ -237,7 +284,7 @@ async function trainInto(
 
   if (result.outcome === 'aborted') {
     say(
-      `\nStopped after step ${result.step}; everything is saved.\nGo on with:  webgpu-bnn train --resume ${out}`,
+      `\nStopped after step ${result.step}; everything is saved.\nGo on with:  webgpu-bnn train --resume ${out}${run.own === undefined ? '' : ` --dataset ${flags.dataset}`}`,
     );
     process.exitCode = EXIT.interrupted;
     return;
@@ -257,7 +304,8 @@ async function trainInto(
   await emit(json, flags.json);
 
   say(`\n${layerTable(report)}`);
-  say(`test accuracy   ${(100 * report.finalTestAccuracy).toFixed(2)} %`);
+  if (data.targets === 'reals') say(`test loss       ${(report.epochs.at(-1)?.testLoss ?? 0).toFixed(4)}`);
+  else say(`test accuracy   ${(100 * report.finalTestAccuracy).toFixed(2)} %`);
   say(`speed           ${report.imagesPerSecond.toFixed(0)} images a second`);
   say(`weights         sha256 ${report.weightsSha256}`);
   say(`files           ${join(out, '{checkpoint.safetensors, report.json, report.html}')}`);
@@ -269,11 +317,12 @@ async function trainInto(
 function runOptions(flags: TrainFlags): RunOptions {
   const { dataset, model, epochs, batch, optimizer, loss, seed, fanScaled, augment } = flags;
   const lr = flags.lrHalveEvery === undefined ? flags.lr : halved(flags.lr, flags.lrHalveEvery);
-  const { trainSamples, testSamples } = flags;
+  const { trainSamples, testSamples, classWeights: weights } = flags;
   return {
     ...{ dataset, model, epochs, batch, optimizer, lr, loss, seed, fanScaled, augment },
     ...(trainSamples === undefined ? {} : { trainSamples }),
     ...(testSamples === undefined ? {} : { testSamples }),
+    ...(weights === undefined ? {} : { classWeights: weights }),
   };
 }
 
@@ -300,6 +349,8 @@ function mergeOptions(saved: RunOptions, flags: TrainFlags, command: Command): R
     if (!sources.some((source) => command.getOptionValueSource(source) === 'cli')) continue;
     if (JSON.stringify(saved[name]) === JSON.stringify(value)) continue;
     if (name === 'epochs' && given.epochs > saved.epochs) continue;
+    // Where such data lie is not kept; whether they are the same is seen when the checkpoint is restored.
+    if (name === 'dataset' && saved.own !== undefined) continue;
     const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
     throw new OptionError('A resumed run keeps the options that it was started with.', {
       given: `${flag} ${JSON.stringify(value)}`,
@@ -335,9 +386,12 @@ function layerTable(report: TrainReport): string {
 class ProgressLine {
   readonly #bar: SingleBar | undefined;
   readonly #quiet: boolean;
+  readonly #isRegression: boolean;
 
-  constructor(quiet: boolean, batches: number) {
+  /** @param isRegression numbers are predicted: there is no accuracy then */
+  constructor(quiet: boolean, batches: number, isRegression: boolean) {
     this.#quiet = quiet;
+    this.#isRegression = isRegression;
     if (!quiet && process.stdout.isTTY) {
       this.#bar = new SingleBar(
         {
@@ -366,9 +420,12 @@ class ProgressLine {
 
   endEpoch(info: EpochInfo, epochs: number): void {
     if (this.#quiet) return;
+    const right = this.#isRegression
+      ? `  test loss ${(info.testLoss ?? Number.NaN).toFixed(4)}`
+      : `  accuracy ${(100 * info.trainAccuracy).toFixed(2)} %  test ${(100 * (info.testAccuracy ?? Number.NaN)).toFixed(2)} %`;
     const text =
-      `epoch ${info.epoch}/${epochs}  loss ${info.trainLoss.toFixed(4)}  accuracy ${(100 * info.trainAccuracy).toFixed(2)} %` +
-      `  test ${(100 * (info.testAccuracy ?? Number.NaN)).toFixed(2)} %  ${info.imagesPerSecond.toFixed(0)} images/s  ${duration(info.seconds)}`;
+      `epoch ${info.epoch}/${epochs}  loss ${info.trainLoss.toFixed(4)}${right}` +
+      `  ${info.imagesPerSecond.toFixed(0)} images/s  ${duration(info.seconds)}`;
     if (this.#bar === undefined) console.log(text);
     else process.stdout.write(`\r\x1b[K${text}\n`);
   }

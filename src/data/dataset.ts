@@ -1,5 +1,29 @@
-/** Labelled images as bytes: what trainers put on the GPU, in the browser and in Node alike. */
+/** Data sets: what trainers take, in the browser and in Node alike. */
 import { FormatError, OptionError } from '../errors.ts';
+import type { Shape } from '../gpu/index.ts';
+import type { TargetKind } from '../methods/index.ts';
+import type { TableEncoding } from './encoding.ts';
+import { isStreamed, type Source } from './source.ts';
+
+/** What trains: samples with targets. */
+export interface TrainingData {
+  readonly name: string;
+  /** Names of the classes; of the outputs, where targets are bits or reals. */
+  readonly classes: readonly string[];
+  /** Extents of a sample: [height, width, channels] of an image, [features] of a row of a table, [steps, channels]. */
+  readonly image: Shape;
+  /** What the outputs should be. Default `classes`. */
+  readonly targets?: TargetKind;
+  readonly train: Source;
+  /** Absent, or without samples: nothing is evaluated. */
+  readonly test?: Source;
+  /**
+   * A value is v·scale[c] + shift[c] of the byte or real v: one number for all channels, or one for each. Absent, it is v.
+   */
+  readonly normalise?: { readonly scale?: readonly number[]; readonly shift?: readonly number[] };
+  /** How rows of a table become samples, which files of the model keep. */
+  readonly table?: TableEncoding;
+}
 
 export interface Split {
   /** u8 [count, height, width, channels]. */
@@ -26,25 +50,25 @@ export function toUnitRange(channels: number): Dataset['normalise'] {
 }
 
 /**
- * The first images of each split; all of a split whose count is left out. The bytes are shared, not copied.
- * @throws OptionError for a count that is no positive integer or more than there is
+ * The first samples of each split; all of a split whose count is left out. The numbers are shared, not copied.
+ * @throws OptionError for a count that is no positive integer or more than there is, and for streams
  */
-export function takeFirst(dataset: Dataset, train?: number, test?: number): Dataset {
+export function takeFirst<D extends TrainingData>(dataset: D, train?: number, test?: number): D {
   if (train === undefined && test === undefined) return dataset;
-  const imageBytes = dataset.image.reduce((product, axis) => product * axis, 1);
-  const take = (name: 'train' | 'test', count: number | undefined): Split => {
+  const take = (name: 'train' | 'test', count: number | undefined): Source | undefined => {
     const split = dataset[name];
-    if (count === undefined) return split;
-    if (!Number.isSafeInteger(count) || count < 1 || count > split.count) {
-      throw new OptionError('There are not so many images in this data set.', {
-        given: `${count} ${name} images`,
-        expected: `1 to ${split.count}`,
-        where: dataset.name,
-      });
+    if (count === undefined || split === undefined) return split;
+    if (isStreamed(split) || !Number.isSafeInteger(count) || count < 1 || count > split.count) {
+      throw new OptionError(
+        isStreamed(split) ? 'A stream is read as a whole.' : 'There are not so many images in this data set.',
+        { given: `${count} ${name} images`, expected: `1 to ${split.count}`, where: dataset.name },
+      );
     }
+    const { images, labels, weights } = split;
     return {
-      images: split.images.subarray(0, count * imageBytes),
-      labels: split.labels.subarray(0, count),
+      images: images.subarray(0, (count * images.length) / split.count),
+      labels: labels.subarray(0, (count * labels.length) / split.count),
+      ...(weights === undefined ? {} : { weights: weights.subarray(0, count) }),
       count,
     };
   };

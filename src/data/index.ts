@@ -1,6 +1,8 @@
 /** Data sets as bytes, and the files they come in. */
+export { type ArrayOptions, type Arrays, arrays, type Nested } from './arrays.ts';
 export { CIFAR10_CLASSES, cifar10FromRecords, type NamedBytes, packCifar10, parseCifar10 } from './cifar.ts';
-export { type Dataset, type Split, takeFirst } from './dataset.ts';
+export { type Dataset, type Split, type TrainingData, takeFirst } from './dataset.ts';
+export { parseTable, type TableColumn, type TableEncoding } from './encoding.ts';
 export {
   datasetFromIdx,
   fetchMnist,
@@ -10,7 +12,7 @@ export {
   mnistFromIdx,
   parseIdx,
 } from './idx.ts';
-export { samplesOf, testAccuracy } from './samples.ts';
+export { residentPart, samplesOf, testAccuracy } from './samples.ts';
 export {
   defineSource,
   isStreamed,
@@ -22,3 +24,13 @@ export {
   sourceDigest,
   streamed,
 } from './source.ts';
+export { split } from './split.ts';
+export {
+  decodeOutputs,
+  encodeRows,
+  readTable,
+  type Table,
+  type TableData,
+  type TableOptions,
+  tableFromCsv,
+} from './table.ts';

@@ -1,6 +1,10 @@
 /** Images as networks take them outside of a training: reals on the host. */
+
+import { OptionError } from '../errors.ts';
+import { sizeOf } from '../gpu/index.ts';
 import { channelValues } from '../ops/data.ts';
-import type { Dataset } from './dataset.ts';
+import type { TrainingData } from './dataset.ts';
+import { isStreamed, type ResidentSource } from './source.ts';
 
 /**
  * Images of a split, normalised as in training.
@@ -8,20 +12,31 @@ import type { Dataset } from './dataset.ts';
  * @returns f32 [count, height, width, channels]
  */
 export function samplesOf(
-  data: Dataset,
+  data: TrainingData,
   split: 'train' | 'test',
   options: { readonly first?: number; readonly count?: number } = {},
 ): Float32Array<ArrayBuffer> {
-  const { first = 0, count = data[split].count } = options;
-  const size = data.image.reduce((product, extent) => product * extent, 1);
-  const channels = data.image[2];
-  const scale = channelValues('scale', data.normalise.scale, 1, channels, data.name);
-  const shift = channelValues('shift', data.normalise.shift, 0, channels, data.name);
-  const bytes = data[split].images.subarray(first * size, (first + count) * size);
+  const { images, count: all } = residentPart(data, split);
+  const { first = 0, count = all } = options;
+  const size = sizeOf(data.image);
+  const channels = data.image.at(-1) ?? 1;
+  const scale = channelValues('scale', data.normalise?.scale, 1, channels, data.name);
+  const shift = channelValues('shift', data.normalise?.shift, 0, channels, data.name);
+  const values: Uint8Array | Float32Array = images.subarray(first * size, (first + count) * size);
   return Float32Array.from(
-    bytes,
-    (byte, i) => byte * (scale[i % scale.length] ?? 1) + (shift[i % shift.length] ?? 0),
+    values,
+    (value, i) => value * (scale[i % scale.length] ?? 1) + (shift[i % shift.length] ?? 0),
   );
+}
+
+/** A split that is in memory. @throws OptionError for one that is missing, or a stream */
+export function residentPart(data: TrainingData, name: 'train' | 'test'): ResidentSource {
+  const source = data[name];
+  if (source !== undefined && !isStreamed(source)) return source;
+  throw new OptionError('These samples are not in memory.', {
+    given: source === undefined ? 'nothing' : 'a stream',
+    where: `${data.name}, ${name}`,
+  });
 }
 
 /** Images that are turned into reals at once. */
@@ -32,10 +47,10 @@ const PART = 1000;
  * @param predict scores [count, classes] of samples; `Network.predict`, say
  */
 export async function testAccuracy(
-  data: Dataset,
+  data: TrainingData,
   predict: (samples: Float32Array<ArrayBuffer>) => Promise<Float32Array>,
 ): Promise<number> {
-  const { count, labels } = data.test;
+  const { count, labels } = residentPart(data, 'test');
   let correct = 0;
   for (let first = 0; first < count; first += PART) {
     const here = Math.min(PART, count - first);

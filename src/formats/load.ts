@@ -151,7 +151,14 @@ export async function readContent(
   const files: Files = new Map([...given].map(([name, bytes]) => [name, plainBytes(bytes, name)]));
   if ([...files.keys()].some((name) => /(^|\/)\d+-\d+-weights\.bin$/.test(name))) {
     const { readBnnPynq } = await import('./bnn-pynq.ts');
-    return { format: 'BNN-PYNQ', folded: [], producer: 'BNN-PYNQ', layout: undefined, ...readBnnPynq(files) };
+    return {
+      format: 'BNN-PYNQ',
+      folded: [],
+      producer: 'BNN-PYNQ',
+      layout: undefined,
+      table: undefined,
+      ...readBnnPynq(files),
+    };
   }
   const found = [...files].filter(([, bytes]) => detect(bytes) !== undefined);
   // Weights beside a model may begin like one: then names decide.
@@ -263,6 +270,7 @@ function notesOf({ model, metadata }: Imported, where: string, found: Partial<Re
     pixels: notes.pixels ?? found.pixels,
     producer: notes.producer ?? found.producer,
     layout: notes.layout ?? found.layout,
+    table: notes.table ?? found.table,
   };
 }
 

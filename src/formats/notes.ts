@@ -3,6 +3,7 @@
  * input lies in the file, who made it. Every format that is written keeps these as a map of strings (ONNX `metadata_props`, TensorFlow Lite `metadata`,
  * safetensors `__metadata__`), by the same keys, and they are read back.
  */
+import { parseTable, type TableEncoding } from '../data/index.ts';
 import { FormatError } from '../errors.ts';
 import { parseJson } from '../json.ts';
 import { type PixelEncoding, type PixelRange, parsePixels, resolvePixels } from '../run/pixels.ts';
@@ -15,6 +16,8 @@ export interface ModelNotes {
   readonly pixels?: PixelRange | PixelEncoding | undefined;
   /** What made the network: a library, a person, a paper. Default: this library. */
   readonly producer?: string | undefined;
+  /** How the network takes the rows of a table. */
+  readonly table?: TableEncoding | undefined;
 }
 
 /** What a file said; nothing for what it didn't. */
@@ -24,6 +27,8 @@ export interface ReadNotes {
   readonly producer: string | undefined;
   /** The axes of the input in the file itself: `NHWC`, `NCHW`; models of this library take NHWC in any case. */
   readonly layout: string | undefined;
+  /** How the network takes the rows of a table. */
+  readonly table: TableEncoding | undefined;
 }
 
 const PREFIX = 'webgpu_bnn.';
@@ -40,13 +45,14 @@ const MOST_TEXT = 4096;
  * @throws OptionError for an unknown range of pixels
  */
 export function encodeNotes(
-  { classes, pixels, producer = PRODUCER }: ModelNotes,
+  { classes, pixels, producer = PRODUCER, table }: ModelNotes,
   layout?: string,
 ): Record<string, string> {
   return {
     [`${PREFIX}producer`]: producer,
     ...(classes === undefined ? {} : { [`${PREFIX}classes`]: JSON.stringify(classes) }),
     ...(pixels === undefined ? {} : { [`${PREFIX}pixels`]: JSON.stringify(resolvePixels(pixels)) }),
+    ...(table === undefined ? {} : { [`${PREFIX}table`]: JSON.stringify(table) }),
     ...(layout === undefined ? {} : { [`${PREFIX}layout`]: layout }),
   };
 }
@@ -84,6 +90,7 @@ export function decodeNotes(
     pixels: pixels === undefined ? undefined : parsePixels(pixels, where),
     producer: text('producer'),
     layout: text('layout'),
+    table: parseTable(parsed(metadata, 'table', where), where),
   };
 }
 

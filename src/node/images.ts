@@ -55,6 +55,14 @@ export async function decodeImage(
   size: ImageSize,
   where = 'image',
 ): Promise<ReadImage> {
+  return fitted(await decodePicture(bytes, where), size, where);
+}
+
+/**
+ * A picture as it is in its file, without alpha.
+ * @throws FormatError for bytes that are no picture of a known kind, or are damaged
+ */
+export async function decodePicture(bytes: Uint8Array<ArrayBuffer>, where = 'image'): Promise<Picture> {
   const kind = kindOf(bytes);
   if (kind === undefined) {
     throw new FormatError('This is no picture that can be read.', {
@@ -64,6 +72,11 @@ export async function decodeImage(
       remedy: 'save it as PNG',
     });
   }
+  return decoded(kind, bytes, where);
+}
+
+/** A picture as a network takes it; see `readImage`. @throws FormatError for other channels than 1 and 3 */
+export function fitted(picture: Picture, size: ImageSize, where = 'image'): ReadImage {
   if (size.channels !== 1 && size.channels !== 3) {
     throw new FormatError('A picture is grey or coloured; the network takes something else.', {
       given: `${size.channels} channels`,
@@ -72,14 +85,13 @@ export async function decodeImage(
       remedy: 'give the numbers themselves: .npy',
     });
   }
-  const picture = await decoded(kind, bytes, where);
   const changes: string[] = [];
   const coloured = withChannels(picture, size.channels, changes);
   return { pixels: resized(coloured, size, changes), changes };
 }
 
 /** A decoded picture; u8, channels last, without alpha. */
-interface Picture {
+export interface Picture {
   readonly height: number;
   readonly width: number;
   readonly channels: 1 | 3;

@@ -16,3 +16,5 @@ export { type NodeGpuOptions, requestGpu } from './gpu.ts';
 export { type ImageSize, type ReadImage, readImage } from './images.ts';
 // By path as well: these hide those of the entry above.
 export { loadModel, saveTraining } from './models.ts';
+export { loadOwnData, type OwnData, type OwnDataOptions } from './own-data.ts';
+export { type FolderData, type FolderOptions, imagesFromFolder } from './pictures.ts';

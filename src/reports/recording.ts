@@ -2,14 +2,16 @@
 import { encode } from 'fast-png';
 import { NonFiniteError, OptionError } from '../errors.ts';
 import {
-  type Dataset,
   type EpochInfo,
   type GeometrySample,
+  isStreamed,
   type LayerGeometry,
   measureGeometry,
+  residentPart,
   samplesOf,
   sizeOf,
   type Trainer,
+  type TrainingData,
 } from '../index.ts';
 import type { EpochRecord, RunStory, SampleRecord } from './story.ts';
 import type { Mistakes, TrainReport } from './training.ts';
@@ -82,7 +84,7 @@ async function flipRatios(trainer: Trainer): Promise<Map<string, number>> {
 /** The report of a training that is over. */
 export async function makeReport(
   trainer: Trainer,
-  data: Dataset,
+  data: TrainingData,
   { run, initial, epochs, samples = [] }: RunStory,
   about: Pick<TrainReport, 'made' | 'adapter'>,
 ): Promise<TrainReport> {
@@ -92,14 +94,17 @@ export async function makeReport(
   const last = epochs.at(-1);
   const seconds = epochs.reduce((sum, epoch) => sum + epoch.seconds, 0);
   const images = trainer.batches * run.batch * epochs.length;
-  const { dataset, model, seed, ...options } = run;
+  const { dataset, model, seed, own, ...options } = run;
+  const { targets = 'classes', test } = data;
+  const isJudged = targets === 'classes' && test !== undefined && !isStreamed(test);
   return {
     version: 1,
     ...about,
     dataset,
     model,
     seed,
-    options,
+    options: { ...options, ...own?.read },
+    ...(targets === 'classes' ? {} : { targets }),
     initial,
     epochs,
     ...(samples.length === 0 ? {} : { samples }),
@@ -119,7 +124,7 @@ export async function makeReport(
       flipRatio: last?.layers.find(({ name }) => name === layer.name)?.flipRatio ?? 0,
       angles: histogram(layer),
     })),
-    mistakes: await judgeImages(trainer, data),
+    ...(isJudged ? { mistakes: await judgeImages(trainer, data) } : {}),
     seconds,
   };
 }
@@ -140,9 +145,9 @@ function histogram({ angles }: LayerGeometry): { from: number; to: number; count
 const MOST_SHOWN = 12;
 
 /** Which classes the network takes for which, and the test images that it is most sure of and wrong about. */
-async function judgeImages(trainer: Trainer, data: Dataset): Promise<Mistakes> {
+async function judgeImages(trainer: Trainer, data: TrainingData): Promise<Mistakes> {
   const classes = data.classes.length;
-  const { count, labels } = data.test;
+  const { count, labels } = residentPart(data, 'test');
   const confusion = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
   const wrong: { readonly image: number; readonly predicted: number; readonly margin: number }[] = [];
   const part = Math.min(count, trainer.options.batch);
@@ -174,9 +179,11 @@ async function judgeImages(trainer: Trainer, data: Dataset): Promise<Mistakes> {
 }
 
 /** A test image as PNG, in base64; nothing of what has other than one or three channels. */
-function pictureOf({ image: [height, width, channels], test }: Dataset, index: number): string {
-  if (channels !== 1 && channels !== 3) return '';
+function pictureOf(set: TrainingData, index: number): string {
+  const [height = 0, width = 0, channels, more] = set.image;
+  const { images } = residentPart(set, 'test');
+  if ((channels !== 1 && channels !== 3) || more !== undefined || !(images instanceof Uint8Array)) return '';
   const size = height * width * channels;
-  const data = test.images.slice(index * size, (index + 1) * size);
+  const data = images.slice(index * size, (index + 1) * size);
   return Buffer.from(encode({ width, height, data, channels, depth: 8 })).toString('base64');
 }

@@ -10,6 +10,9 @@ import {
   type LossName,
   OPTIMIZER_NAMES,
   type OptimizerName,
+  parseTable,
+  type TableEncoding,
+  type TargetKind,
 } from '../index.ts';
 import { parseJson } from '../json.ts';
 import type { TrainReport } from './training.ts';
@@ -32,6 +35,32 @@ export interface RunOptions {
   readonly augment: boolean;
   readonly trainSamples?: number;
   readonly testSamples?: number;
+  readonly classWeights?: 'balanced' | readonly number[];
+  /** Of data of a person's own: what they are, and how they were read. */
+  readonly own?: OwnRun;
+}
+
+/** Data without a name of ours. Where they lie is not kept: who goes on says it again. */
+export interface OwnRun {
+  /** Shape of a sample. */
+  readonly input: readonly number[];
+  /** Names of classes or outputs. */
+  readonly classes: readonly string[];
+  readonly targets: TargetKind;
+  /** How bytes become reals. */
+  readonly pixels?: { readonly scale: readonly number[]; readonly shift: readonly number[] };
+  readonly table?: TableEncoding;
+  readonly read: {
+    readonly size?: readonly [number, number];
+    readonly channels?: 1 | 3;
+    readonly split?: number;
+    /** Columns, between commas. */
+    readonly label?: string;
+    readonly labels?: string;
+    readonly regression?: boolean;
+    readonly weights?: string;
+    readonly skipBroken?: boolean;
+  };
 }
 
 /** What a checkpoint tells of its run beside the weights. */
@@ -56,6 +85,41 @@ const wholeTo = (most: number, least = 1) =>
   v.pipe(v.number(), v.safeInteger(), v.minValue(least), v.maxValue(most));
 const rate = v.pipe(number, v.gtValue(0), v.maxValue(1e6));
 
+const text = v.pipe(v.string(), v.maxLength(4096));
+const numbers = v.pipe(v.array(number), v.minLength(1), v.maxLength(65_536));
+const flag = v.exactOptional(v.boolean());
+
+const ownSchema = v.object({
+  input: v.pipe(v.array(wholeTo(2 ** 24)), v.minLength(1), v.maxLength(8)),
+  classes: v.pipe(v.array(text), v.minLength(1), v.maxLength(2 ** 20)),
+  targets: v.picklist(['classes', 'bits', 'reals']),
+  pixels: v.exactOptional(v.object({ scale: numbers, shift: numbers })),
+  table: v.exactOptional(
+    v.pipe(
+      v.unknown(),
+      v.rawTransform(({ dataset, addIssue, NEVER }): TableEncoding => {
+        try {
+          const table = parseTable(dataset.value, 'table');
+          if (table !== undefined) return table;
+        } catch {
+          // Said below.
+        }
+        addIssue({ message: 'how rows of a table are taken' });
+        return NEVER;
+      }),
+    ),
+  ),
+  read: v.object({
+    size: v.exactOptional(v.tuple([wholeTo(99_999), wholeTo(99_999)])),
+    channels: v.exactOptional(v.picklist([1, 3])),
+    split: v.exactOptional(v.pipe(number, v.gtValue(0), v.ltValue(1))),
+    label: v.exactOptional(text),
+    weights: v.exactOptional(text),
+    regression: flag,
+    skipBroken: flag,
+  }),
+});
+
 const runSchema = v.object({
   dataset: plainName,
   model: plainName,
@@ -77,6 +141,8 @@ const runSchema = v.object({
   augment: v.boolean(),
   trainSamples: v.exactOptional(wholeTo(2 ** 32)),
   testSamples: v.exactOptional(wholeTo(2 ** 32)),
+  classWeights: v.exactOptional(v.union([v.literal('balanced'), numbers])),
+  own: v.exactOptional(ownSchema),
 });
 
 /** More layers than any network has, more epochs and samples than a report can draw. */

@@ -19,7 +19,9 @@ export interface TrainReport {
   readonly epochs: readonly EpochReport[];
   /** Geometry within epochs, where it was tapped. */
   readonly samples?: readonly SampleReport[];
-  /** Share of the test images, 0 to 1. */
+  /** What outputs should be, where that is no class. */
+  readonly targets?: 'bits' | 'reals';
+  /** Share of the test images, 0 to 1; of numbers that are predicted it says nothing. */
   readonly finalTestAccuracy: number;
   readonly imagesPerSecond: number;
   readonly peakGpuBytes: number;
@@ -107,7 +109,9 @@ export function renderReport(report: TrainReport): string {
   const { epochs, layers } = report;
   const pictures = [
     figure('Loss', 'Mean loss of an epoch on training and test images.', lossChart(epochs)),
-    figure('Accuracy', 'Share of images classified right, in per cent.', accuracyChart(epochs)),
+    ...(report.targets === 'reals'
+      ? []
+      : [figure('Accuracy', 'Share of images classified right, in per cent.', accuracyChart(epochs))]),
     figure(
       'Angle between filters and their signs',
       'Mean over the filters of each layer, from the start on; dashes mark what the closed form expects of random filters of that length.',
@@ -131,7 +135,7 @@ export function renderReport(report: TrainReport): string {
   return page({
     kicker: 'webgpu-bnn training report',
     title: `${report.model} on ${report.dataset}`,
-    header: html`<p class="figures"><strong>${percent(report.finalTestAccuracy)}</strong> test accuracy after ${epochs.length} epoch${epochs.length === 1 ? '' : 's'},
+    header: html`<p class="figures"><strong>${report.targets === 'reals' ? (epochs.at(-1)?.testLoss ?? 0).toFixed(4) : percent(report.finalTestAccuracy)}</strong> test ${report.targets === 'reals' ? 'loss' : 'accuracy'} after ${epochs.length} epoch${epochs.length === 1 ? '' : 's'},
 ${whole(report.seconds)} seconds of training, ${whole(report.imagesPerSecond)} images a second</p>`,
     body: html`${charts(pictures)}
 <h2>Angles at the end</h2>
@@ -143,7 +147,7 @@ ${charts(histograms)}
 ${layerTable(layers)}
 ${report.mistakes === undefined ? undefined : mistakesOf(report.mistakes)}
 <h2>Epochs</h2>
-<details><summary>Loss and accuracy of every epoch</summary>${epochTable(epochs)}</details>`,
+<details><summary>Loss and accuracy of every epoch</summary>${epochTable(epochs, report.targets === 'reals')}</details>`,
     facts: factsOf(report),
     made: report.made,
   });
@@ -367,17 +371,18 @@ ${
 }`;
 }
 
-function epochTable(epochs: readonly EpochReport[]) {
+function epochTable(epochs: readonly EpochReport[], isRegression: boolean) {
+  // Of numbers that are predicted there is no accuracy.
+  const accuracy = (name: string) => (isRegression ? [] : [name]);
   return table(
-    ['epoch', 'training loss', 'training accuracy', 'test loss', 'test accuracy', 'learning rate', 'seconds'],
+    [
+      ...['epoch', 'training loss', ...accuracy('training accuracy')],
+      ...['test loss', ...accuracy('test accuracy'), 'learning rate', 'seconds'],
+    ],
     epochs.map((epoch) => [
-      String(epoch.epoch),
-      epoch.trainLoss.toFixed(4),
-      percent(epoch.trainAccuracy),
-      epoch.testLoss.toFixed(4),
-      percent(epoch.testAccuracy),
-      epoch.learningRate.toPrecision(3),
-      epoch.seconds.toFixed(1),
+      ...[String(epoch.epoch), epoch.trainLoss.toFixed(4), ...accuracy(percent(epoch.trainAccuracy))],
+      ...[epoch.testLoss.toFixed(4), ...accuracy(percent(epoch.testAccuracy))],
+      ...[epoch.learningRate.toPrecision(3), epoch.seconds.toFixed(1)],
     ]),
   );
 }

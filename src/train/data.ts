@@ -1,27 +1,10 @@
 /** What trains: samples with targets, checked before anything is made of them. */
-import { isStreamed, type ResidentSource, type Source } from '../data/index.ts';
+import { isStreamed, type ResidentSource, type Source, type TrainingData } from '../data/index.ts';
 import { OptionError, ShapeError } from '../errors.ts';
 import { describe, type Shape, sizeOf } from '../gpu/index.ts';
 import type { TargetKind } from '../methods/index.ts';
 import { channelValues } from '../ops/data.ts';
 import { assertKnownOptions, assertPresent, namesOf } from '../options.ts';
-
-export interface TrainingData {
-  readonly name: string;
-  /** Names of the classes; of the outputs, where targets are bits or reals. */
-  readonly classes: readonly string[];
-  /** Extents of a sample: [height, width, channels] of an image, [features] of a row of a table, [steps, channels]. */
-  readonly image: Shape;
-  /** What the outputs should be. Default `classes`. */
-  readonly targets?: TargetKind;
-  readonly train: Source;
-  /** Absent, or without samples: nothing is evaluated. */
-  readonly test?: Source;
-  /**
-   * A value is v·scale[c] + shift[c] of the byte or real v: one number for all channels, or one for each. Absent, it is v.
-   */
-  readonly normalise?: { readonly scale?: readonly number[]; readonly shift?: readonly number[] };
-}
 
 /** A data set that can train. */
 export interface CheckedData extends TrainingData {
@@ -42,8 +25,9 @@ const DATA = namesOf<TrainingData>({
   train: true,
   test: true,
   normalise: true,
+  table: true,
 });
-const OPTIONAL = ['targets', 'test', 'normalise'];
+const OPTIONAL = ['targets', 'test', 'normalise', 'table'];
 const TARGETS: readonly string[] = ['classes', 'bits', 'reals'] satisfies TargetKind[];
 
 /**

@@ -1,4 +1,4 @@
-export type { CheckedData, TrainingData } from './data.ts';
+export type { CheckedData } from './data.ts';
 export type { FitHooks, FitResult } from './fit.ts';
 export type { Hook, HookContext, HookVerdict } from './hooks.ts';
 export type { StepMetrics } from './metrics.ts';

@@ -1,4 +1,5 @@
 /** Where a training is, what is kept of it, and what it tells of itself. */
+import type { TableEncoding } from '../data/index.ts';
 import type { Shape } from '../gpu/index.ts';
 import type { Model, ParameterValues } from '../graph/index.ts';
 import type { StepMetrics } from './metrics.ts';
@@ -23,6 +24,8 @@ export interface Trained {
   readonly classes: readonly string[];
   /** How the network takes bytes: a pixel is byte·scale[c] + shift[c]. Absent where it was trained with reals. */
   readonly pixels: { readonly scale: readonly number[]; readonly shift: readonly number[] } | undefined;
+  /** How the network takes the rows of a table, where it was trained with one. */
+  readonly table: TableEncoding | undefined;
 }
 
 /** Where a training is; plain JSON. */

@@ -3,13 +3,14 @@
  * and backward, updates the weights and advances its own counters, all on the GPU; the host submits groups of steps and
  * reads a few numbers back while the next group runs.
  */
+import type { TrainingData } from '../data/dataset.ts';
 import { isStreamed } from '../data/source.ts';
 import { Owner } from '../dispose.ts';
 import { DisposedError, MemoryPlanError, OptionError } from '../errors.ts';
 import { assertGpu, type DispatchTiming, type Gpu } from '../gpu/index.ts';
 import type { Model, Network, ParameterValue } from '../graph/index.ts';
 import { assertPresent } from '../options.ts';
-import type { CheckedData, TrainingData } from './data.ts';
+import type { CheckedData } from './data.ts';
 import type * as Engine from './engine.ts';
 import type { FitHooks, FitResult } from './fit.ts';
 import type { StepMetrics } from './metrics.ts';
@@ -219,9 +220,9 @@ export class Trainer extends Owner {
         const signs = packed.get(name);
         if (spec.quantizer?.row?.hasArgument === true && signs !== undefined) values.set(name, signs);
       }
-      const { classes, normalise, train } = this.data;
+      const { classes, normalise, train, table } = this.data;
       const isReal = isStreamed(train) ? train.dtype === 'f32' : train.images instanceof Float32Array;
-      return { model: this.network.model, values, classes, pixels: isReal ? undefined : normalise };
+      return { model: this.network.model, values, classes, pixels: isReal ? undefined : normalise, table };
     });
   }
 

@@ -106,23 +106,6 @@ export function elements(
 
 const CUSTOM = new Set(['Quant', 'BipolarQuant', 'MultiThreshold', 'XnorPopcountMatMul']);
 
-/** A convolution of single pixels of an image with channels last, between two transposes. */
-export const CHANNELS_LAST: HandMade = {
-  input: [1, 4, 6, 3],
-  constants: {
-    w: [
-      [2, 3, 1, 1],
-      [1, -2, 3, 0.5, 0, -1],
-    ],
-  },
-  nodes: [
-    ['Transpose', ['x'], { perm: [0, 3, 1, 2] }],
-    ['Conv', ['n0', 'w']],
-    ['Transpose', ['n1'], { perm: [0, 2, 3, 1] }],
-  ],
-  output: [1, 4, 6, 2],
-};
-
 /** A file whose nodes follow each other. */
 export function fileOf(file: HandMade): Uint8Array {
   const { input, inputs = { x: input }, constants, nodes, single = false, output, opset = 13 } = file;

@@ -1,0 +1,96 @@
+/** `webgpu-bnn data inspect PATH`: what a data set holds, before it trains. */
+import Table from 'cli-table3';
+import { Command } from 'commander';
+import { printable } from '../errors.ts';
+import { loadDataset, type OwnData, writeFileAtomic } from '../node/index.ts';
+import { type Contents, contentsOf, sheetOf } from '../reports/contents.ts';
+import { checkData } from '../train/data.ts';
+import { jsonOption, seedNumber } from './options.ts';
+import { emit, jsonText } from './output.ts';
+import {
+  describeData,
+  isNamed,
+  OWN_DATA,
+  type OwnFlags,
+  readingOf,
+  readOwnData,
+  withOwnData,
+} from './own-data.ts';
+
+interface Flags extends OwnFlags {
+  readonly seed: number;
+  readonly sheet?: string;
+  readonly json?: string;
+}
+
+export function inspectDataCommand(): Command {
+  return withOwnData(new Command('inspect'))
+    .description('say what a data set holds')
+    .argument('<path or name>', OWN_DATA)
+    .option('--seed <n>', 'the split and the order follow from it', seedNumber, 1)
+    .option('--sheet <file.png>', 'draw samples of each class, one class a row')
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ webgpu-bnn data inspect ./flowers --size 32 --sheet flowers.png
+  $ webgpu-bnn data inspect iris.csv --label species`,
+    )
+    .action(async (path: string, _: unknown, command: Command) => {
+      // What the command above takes, too, is found there.
+      const flags = command.optsWithGlobals<Flags>();
+      const data: OwnData = isNamed(path)
+        ? await loadDataset(path)
+        : await readOwnData(path, readingOf(flags), flags.seed);
+      checkData(data);
+      const contents = contentsOf(data);
+      const sheet = flags.sheet === undefined ? undefined : sheetOf(data);
+      if (flags.sheet !== undefined && sheet !== undefined) await writeFileAtomic(flags.sheet, sheet);
+      await emit(jsonText(contents, 2), flags.json);
+      if (flags.json === '-') return;
+      console.log(describeData(data).join('\n'));
+      console.log(`\n${classTable(contents)}\n\n${channelTable(contents, data.table)}`);
+      if (flags.sheet === undefined) return;
+      console.log(sheet === undefined ? '\nno sheet: these are no pictures' : `\nsheet     ${flags.sheet}`);
+    });
+}
+
+const STYLE = { head: [], border: [] };
+
+function classTable({ classes, targets, train, test }: Contents): string {
+  const isReal = targets === 'reals';
+  const table = new Table({
+    head: isReal ? ['output', 'mean', 'standard deviation'] : ['class', 'training', 'test'],
+    style: STYLE,
+  });
+  for (const [i, name] of classes.entries()) {
+    const { mean = 0, sd = 0 } = train.targets?.[i] ?? {};
+    table.push(
+      isReal
+        ? [printable(name), mean.toPrecision(5), sd.toPrecision(5)]
+        : [printable(name), train.perClass?.[i] ?? '?', test?.perClass?.[i] ?? '?'],
+    );
+  }
+  return table.toString();
+}
+
+/** The most columns of which numbers are printed; all of them are in the JSON. */
+const MOST_COLUMNS = 40;
+
+function channelTable(
+  { kind, train, shape }: Contents,
+  table: { columns: readonly object[] } | undefined,
+): string {
+  const { channels } = train;
+  if (channels === undefined) return 'A stream: what it holds is known when it is read.';
+  const rows = new Table({
+    head: [table === undefined ? 'channel' : 'number', 'mean', 'standard deviation', 'least', 'most'],
+    style: STYLE,
+  });
+  for (const [i, own] of channels.slice(0, MOST_COLUMNS).entries()) {
+    rows.push([i, ...[own.mean, own.sd, own.least, own.most].map((value) => Number(value.toPrecision(5)))]);
+  }
+  const more = channels.length > MOST_COLUMNS ? `\n... and ${channels.length - MOST_COLUMNS} more` : '';
+  return `${kind} of shape ${shape.join(' x ')}\n${rows.toString()}${more}`;
+}
