@@ -126,6 +126,9 @@ export class OptionError extends BnnError {
   readonly code = 'option';
 }
 
+/** A layer that an engine doesn't run; another one may. */
+export class LayerNotRunError extends OptionError {}
+
 /** Something that was disposed is used again. */
 export class DisposedError extends BnnError {
   readonly code = 'disposed';

@@ -3,7 +3,8 @@
  * names as in the main entry, for bundlers that can't tell what a page uses of that.
  *
  *   const loaded = await loadModel('model.safetensors');
- *   const classifier = await loaded.createClassifier(await Gpu.request());
+ *   const classifier = await loaded.createClassifier();
+ *   classifier.engine; // 'gpu', or 'wasm' where there is none
  */
 export * from './errors.ts';
 export {
@@ -25,8 +26,10 @@ export {
   type ClassifierOptions,
   type ClassifyOptions,
   type Engine,
+  type EngineChoice,
   type PixelEncoding,
   type PixelRange,
   type Runner,
   type RunsOn,
+  wasmEngine,
 } from './run/index.ts';

@@ -242,6 +242,15 @@ describe('eval', () => {
     expect(result.accuracy).toBe(readReport('a').finalTestAccuracy);
     expect(result.weightsSha256).toBe(readReport('a').weightsSha256);
     expect(result.count).toBe(500);
+    const wasm = await bnn(`eval ${folder}/a --json - --engine wasm`);
+    const { engine, loss, ...other } = JSON.parse(wasm.stdout) as typeof result & Record<string, unknown>;
+    expect(engine).toBe('wasm');
+    expect([other.accuracy, other.weightsSha256, other.count]).toEqual([
+      result.accuracy,
+      result.weightsSha256,
+      500,
+    ]);
+    expect(loss).toBeCloseTo((result as unknown as { loss: number }).loss, 4);
   });
 });
 

@@ -1,7 +1,7 @@
 /** Every layer in WebAssembly against the GPU, and with parameters of every kind. */
-import { describe, expect, test } from 'vitest';
-import { CpuNetwork, KINDS } from '../src/cpu/index.ts';
-import { DisposedError, FormatError, OptionError, ShapeError } from '../src/errors.ts';
+import { describe, expect, test, vi } from 'vitest';
+import { CpuNetwork, kindsOfLayers } from '../src/cpu/index.ts';
+import { DisposedError, FormatError, OptionError, OutOfMemoryError, ShapeError } from '../src/errors.ts';
 import { sizeOf } from '../src/gpu/index.ts';
 import {
   apply,
@@ -67,8 +67,8 @@ async function both(
   return { expected, actual };
 }
 
-test('every layer of the library runs in WebAssembly', () => {
-  expect([...KINDS].sort()).toEqual([...LAYER_KINDS].sort());
+test('every layer of the library runs in WebAssembly', async () => {
+  expect((await kindsOfLayers()).sort()).toEqual([...LAYER_KINDS].sort());
 });
 
 describe('every layer gives what it gives on the GPU', () => {
@@ -287,6 +287,29 @@ describe('bad input', () => {
     await expect(CpuNetwork.create(built, new Map())).rejects.toThrow(FormatError);
     await expect(CpuNetwork.create(built, values, { threads: 0 })).rejects.toThrow(OptionError);
     await expect(CpuNetwork.create(built, values, { thread: 2 } as never)).rejects.toThrow(/threads/);
+  });
+
+  test('no vectors, and a page that forbids WebAssembly, are said', async () => {
+    const { kernelModule } = await import('../src/cpu/machine.ts');
+    const fresh = async () => {
+      vi.resetModules();
+      return (await import('../src/cpu/machine.ts')).kernelModule(false);
+    };
+    const validate = vi.spyOn(WebAssembly, 'validate').mockReturnValue(false);
+    await expect(fresh()).rejects.toThrow(/vectors of 128 bits[\s\S]*Chrome 91, Firefox 113, Safari 16\.4/);
+    validate.mockRestore();
+    const compile = vi.spyOn(WebAssembly, 'compile').mockRejectedValue(new Error('CSP'));
+    await expect(fresh()).rejects.toThrow(/wasm-unsafe-eval/);
+    compile.mockRestore();
+    expect(await kernelModule(false)).toBeInstanceOf(WebAssembly.Module);
+  });
+
+  test('memory that is not there', async () => {
+    const refuse = vi.spyOn(WebAssembly, 'Memory').mockImplementation(() => {
+      throw new RangeError('out of memory');
+    });
+    await expect(CpuNetwork.create(built, values)).rejects.toThrow(OutOfMemoryError);
+    refuse.mockRestore();
   });
 
   test("a layer of one's own", async () => {

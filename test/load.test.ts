@@ -6,9 +6,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { inflateSync, zipSync } from 'fflate';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { parseIdx } from '../src/data/index.ts';
-import { DataUnavailableError, FormatError, OptionError, ShapeError, StorageError } from '../src/errors.ts';
+import {
+  DataUnavailableError,
+  FormatError,
+  LayerNotRunError,
+  OptionError,
+  ShapeError,
+  StorageError,
+  WebGpuUnavailableError,
+} from '../src/errors.ts';
 import {
   bnnPynqFiles,
   decodeCheckpoint,
@@ -37,7 +45,14 @@ import {
 } from '../src/layers/index.ts';
 import { loadModel } from '../src/node/index.ts';
 import { rankClasses } from '../src/run/classes.ts';
-import { type Engine, encodePixels, PIXEL_RANGES, rangeName } from '../src/run/index.ts';
+import {
+  Classifier,
+  type Engine,
+  encodePixels,
+  PIXEL_RANGES,
+  type RunsOn,
+  rangeName,
+} from '../src/run/index.ts';
 import { chosenPixels, rangeOfGrid } from '../src/run/pixels.ts';
 import { cnn } from '../src/zoo/index.ts';
 import { expectSame, useGpu } from './helpers/gpu.ts';
@@ -474,10 +489,66 @@ describe('pixels', () => {
     expect([made, elsewhere.engine, onGpu.engine]).toEqual([1, 'mirror', 'gpu']);
     const { scores } = await onGpu.classify(bytes, { pixels: '0:1' });
     expectSame((await elsewhere.classify(bytes)).scores, scores);
-    for (const wrong of [{ engine: 'abacus' }, { engine: undefined }, { engine: {} }]) {
+    for (const wrong of [{ engine: 'abacus' }, { engine: {} }, { engines: 'wasm' }, 7, null]) {
       await expect(loaded.createClassifier(wrong as never)).rejects.toThrow(OptionError);
     }
-    await expect(loaded.createClassifier(undefined as never)).rejects.toThrow(OptionError);
+  });
+
+  test('without a GPU networks run in WebAssembly, to the bit as on one, and say so', async () => {
+    const loaded = await loadModel(lfcFiles());
+    using onGpu = await loaded.createClassifier(gpu());
+    const { scores } = await onGpu.classify(three());
+    const runs: [RunsOn | undefined, string][] = [
+      [undefined, 'wasm'],
+      [{}, 'wasm'],
+      [{ threads: 1 }, 'wasm'],
+      [{ engine: 'wasm' }, 'wasm'],
+      [{ engine: 'wasm', threads: 2 }, 'wasm'],
+    ];
+    for (const [on, engine] of runs) {
+      using classifier = await loaded.createClassifier(on);
+      expect(classifier.engine).toBe(engine);
+      expect([...(await classifier.classify(three())).scores]).toEqual([...scores]);
+    }
+    // There is no navigator.gpu in Node.
+    await expect(loaded.createClassifier({ engine: 'gpu' })).rejects.toThrow(WebGpuUnavailableError);
+    await expect(loaded.createClassifier({ engine: 'wasm', threads: 1.5 })).rejects.toThrow(OptionError);
+  });
+
+  test('what is chosen by itself: hardware by WebGPU, else the processor, else WebGPU in software', async () => {
+    const loaded = await loadModel(lfcFiles());
+    let requested = 0;
+    /** An adapter without a device. */
+    const offer = (isFallbackAdapter: boolean) => {
+      const info = {
+        ...{ vendor: 'acme', architecture: 'one', device: '', description: '' },
+        isFallbackAdapter,
+      };
+      const requestDevice = () => Promise.reject(new Error('a device was asked for'));
+      const requestAdapter = async () => {
+        requested += 1;
+        return { info, limits: {}, features: new Set(), requestDevice };
+      };
+      vi.stubGlobal('navigator', { gpu: { requestAdapter } });
+    };
+    try {
+      offer(false);
+      await expect(loaded.createClassifier()).rejects.toThrow('a device was asked for');
+      offer(true);
+      using onProcessor = await loaded.createClassifier();
+      expect([onProcessor.engine, requested]).toEqual(['wasm', 2]);
+      // A layer of a guest's runs on a GPU alone.
+      const layers = loaded.model.layers.map((entry) => ({
+        ...entry,
+        layer: { ...entry.layer, kind: 'mine' },
+      }));
+      const guest = { ...loaded, model: { ...loaded.model, layers } };
+      await expect(Classifier.create({}, guest)).rejects.toThrow('a device was asked for');
+      expect(requested).toBe(4);
+      await expect(Classifier.create({ engine: 'wasm' }, guest)).rejects.toThrow(LayerNotRunError);
+    } finally {
+      vi.unstubAllGlobals();
+    }
   });
 
   test('a range by name is what is saved, and files of version 0.1 are read', async () => {

@@ -31,6 +31,27 @@ describe('run', () => {
     expect(stdout).toMatch(/ms an image/);
   });
 
+  test('the same scores on every engine, which is said', async () => {
+    const deer = `run ${CNV} --input ${FIXTURES}/bnn-pynq/deer.bin --top 10`;
+    const wasm = await bnn(`${deer} --engine wasm --threads 2`);
+    expect(wasm.stdout).toMatch(/^engine +WebAssembly, on the processor, 2 threads$/m);
+    const gpu = await bnn(`${deer} --engine gpu`);
+    expect(gpu.stdout).toMatch(/^adapter +\S/m);
+    const scores = (stdout: string) => stdout.split('\n').filter((line) => line.includes('Deer (412)'));
+    expect(scores(wasm.stdout)).toEqual(scores(gpu.stdout));
+    expect(scores(wasm.stdout)).toHaveLength(1);
+    // By itself: hardware, or the processor.
+    const { engine, adapter } = JSON.parse((await bnn(`${deer} --json`)).stdout);
+    expect(engine).toBe(adapter === undefined ? 'wasm' : 'gpu');
+    expect(adapter?.software ?? false).toBe(false);
+    const both = await bnn(`${deer} --engine wasm --adapter software`);
+    expect([both.code, both.stderr]).toEqual([
+      2,
+      expect.stringContaining('--engine wasm --adapter software'),
+    ]);
+    expect((await bnn(`${deer} --threads 0`)).code).toBe(2);
+  });
+
   test('an idx file, as JSON', async () => {
     const { code, stdout } = await bnn(`run ${LFC} --input ${FIXTURES}/bnn-pynq/3.image-idx3-ubyte --json`);
     expect(code).toBe(0);

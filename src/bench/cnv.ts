@@ -107,10 +107,10 @@ export async function benchCnv(gpu: Gpu, options: CnvOptions = {}): Promise<CnvR
 }
 
 const SIDE = 32;
-const PIXELS = SIDE * SIDE * 3;
+export const PIXELS = SIDE * SIDE * 3;
 
 /** The network with thresholds at 0; its weights are drawn. */
-function cnv(): Model {
+export function cnv(): Model {
   const weights = { kernelQuantizer: 'steSign' } as const;
   const block = (filters: number, ...more: Layer[]) => [
     quantConv2d({ filters, kernelSize: 3, ...weights }),
@@ -173,7 +173,7 @@ function open(ort: Ort, model: Uint8Array): Promise<OrtSession> {
 }
 
 /** [N, H, W, C] to [N, C, H, W]. */
-function planes(images: Floats): Floats {
+export function planes(images: Floats): Floats {
   return swapLast(images, images.length / PIXELS, SIDE * SIDE, 3);
 }
 
@@ -195,7 +195,7 @@ function swapLast(values: Floats, outer: number, rows: number, columns: number):
  * The network in ONNX (onnx.proto3): signs of the weights as floats, and `activation` where the thresholds are. Sums are
  * integers, and half of one is added to each, so that `Sign` is never asked about zero.
  */
-function floatCnv(
+export function floatCnv(
   Writer: typeof BinaryWriter,
   model: Model,
   values: ReadonlyMap<string, Floats>,

@@ -2,6 +2,7 @@
 export type { BackwardResult } from './backward.ts';
 export type { Ceiling, Ceilings } from './ceilings.ts';
 export type { CnvResult } from './cnv.ts';
+export type { CpuFigures, CpuRow } from './cpu.ts';
 export type { GeometryResult } from './geometry.ts';
 export type { Timing } from './measure.ts';
 export type { KeptActivations } from './memory.ts';

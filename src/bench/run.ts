@@ -7,13 +7,14 @@ import type { AdapterSummary, Gpu } from '../gpu/index.ts';
 import { type BackwardResult, benchBackward } from './backward.ts';
 import { type Ceilings, measureCeilings } from './ceilings.ts';
 import { benchCnv, type CnvResult } from './cnv.ts';
+import { benchCpu, type CpuFigures, type OrtWasm } from './cpu.ts';
 import { benchGeometry, GEOMETRY_IDS, type GeometryResult } from './geometry.ts';
 import type { Timing } from './measure.ts';
 import { type KeptActivations, keptActivations } from './memory.ts';
 import { BENCH_MODELS, type BenchModel } from './noise.ts';
 import { openJax } from './peers/jax.ts';
 import { openOnnxWasm, openOnnxWebGpu } from './peers/onnxruntime.ts';
-import { firstLine, type MissingPeer, type Peer } from './peers/peer.ts';
+import { firstLine, type MissingPeer, optional, type Peer } from './peers/peer.ts';
 import { openTensorFlow } from './peers/tensorflow.ts';
 import { benchProduct, type ProductResult, timeBinary } from './products.ts';
 import {
@@ -28,7 +29,7 @@ import {
 import { benchTraining, type TrainingOptions, type TrainingResult, trainingOptions } from './training.ts';
 import { tuneFor } from './tune.ts';
 
-export const SUITES = ['kernels', 'layers', 'training', 'geometry'] as const;
+export const SUITES = ['kernels', 'layers', 'training', 'geometry', 'cpu'] as const;
 export type Suite = (typeof SUITES)[number];
 
 export interface BenchOptions {
@@ -111,6 +112,8 @@ export interface BenchFigures {
   readonly peerTraining: readonly PeerTrainingResult[];
   readonly importTraining: readonly ImportTrainingResult[];
   readonly memory: readonly KeptActivations[];
+  /** Networks on the processor. */
+  readonly cpu?: CpuFigures;
   /** Shapes that a software adapter would take minutes over, and that nobody named. */
   readonly leftOut: readonly string[];
   /** What a quick run had no time for. */
@@ -118,7 +121,7 @@ export interface BenchFigures {
 }
 
 /** Parts of a run, in their order. */
-export type Section = 'ceilings' | 'kernels' | 'layers' | 'geometry' | 'training';
+export type Section = 'cpu' | 'ceilings' | 'kernels' | 'layers' | 'geometry' | 'training';
 
 export interface BenchHooks {
   /** Called when a part of a run is done, with all figures so far. */
@@ -217,6 +220,7 @@ export async function runBench(
     timestamps: gpu.features.has('timestamp-query'),
     quick,
     ceilings: undefined as Ceilings | undefined,
+    cpu: undefined as CpuFigures | undefined,
     kernels: [] as ProductResult[],
     backward: [] as BackwardResult[],
     peers: [] as PeerResult[],
@@ -232,12 +236,26 @@ export async function runBench(
     outOfTime,
   };
   const snapshot = (): BenchFigures => {
-    const { ceilings, ...rest } = figures;
-    return { ...rest, ...(ceilings === undefined ? {} : { ceilings }) };
+    const { ceilings, cpu, ...rest } = figures;
+    return {
+      ...rest,
+      ...(ceilings === undefined ? {} : { ceilings }),
+      ...(cpu === undefined ? {} : { cpu }),
+    };
   };
   const done = async (section: Section) => hooks.done?.(section, snapshot());
   const measuring = (what: string) => hooks.measuring?.(what);
   const products = [...work.kernels, ...work.layers];
+
+  // First, so that ONNX Runtime starts with one thread, and nothing was compiled before.
+  if (options.suites.includes('cpu') && options.shapes === undefined) {
+    const peers = options.peers === true;
+    const ort = peers
+      ? await attempt('ONNX Runtime Web WASM', missingPeers, () => optional<OrtWasm>('onnxruntime-web'))
+      : undefined;
+    figures.cpu = await benchCpu(gpu, ort, { quick, measuring });
+    await done('cpu');
+  }
 
   if (products.length > 0 || work.geometry.length > 0) {
     measuring('ceilings');
@@ -350,6 +368,7 @@ export async function runBench(
 
 /** Of the seconds of a quick run, those after which a part of it begins nothing more. */
 const SHARES: Readonly<Record<Section, number>> = {
+  cpu: 1,
   ceilings: 1,
   kernels: 0.4,
   layers: 0.6,

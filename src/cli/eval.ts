@@ -1,47 +1,91 @@
 /** `webgpu-bnn eval`: the accuracy of a trained network on its test images. */
 import { Command } from 'commander';
-import { Trainer } from '../index.ts';
-import { type AdapterOptions, acquire, describeAdapter, jsonOption, withAdapter } from './options.ts';
+import { checkpointValues, foldForInference, hashOfValues, resolveLoss, Trainer } from '../index.ts';
+import { evaluateRunner } from '../run/evaluate.ts';
+import { encodePixels } from '../run/index.ts';
+import { type EngineOptions, openEngine, withEngine } from './engine.ts';
+import { acquire, describeAdapter, jsonOption, withAdapter } from './options.ts';
 import { emit, jsonText } from './output.ts';
-import { loadRun, readRun, trainerOptions } from './runs.ts';
+import { loadNamedRun, loadRun, readRun, type SavedRun, trainerOptions } from './runs.ts';
 
-interface Flags extends AdapterOptions {
+interface Flags extends EngineOptions {
   readonly json?: string;
   readonly dataset?: string;
 }
 
 export function evalCommand(): Command {
-  return withAdapter(new Command('eval'))
+  return withEngine(withAdapter(new Command('eval')), 'gpu')
     .description('evaluate a trained network on its test images')
     .argument('<run>', 'a run folder, or a checkpoint.safetensors')
     .option('--dataset <path>', 'where the data lie, of a run with data of your own')
     .addOption(jsonOption())
-    .addHelpText('after', '\nExample:\n  $ webgpu-bnn eval runs/mnist-mlp')
+    .addHelpText(
+      'after',
+      `
+By default it runs as the training ran, on WebGPU.
+
+Examples:
+  $ webgpu-bnn eval runs/mnist-mlp
+  $ webgpu-bnn eval runs/mnist-mlp --engine wasm`,
+    )
     .action(async (path: string, flags: Flags) => {
-      const { run, checkpoint } = await readRun(path);
-      const gpu = await acquire(flags);
-      const { data, model } = await loadRun(run, flags.dataset);
-      const trainer = await Trainer.create(gpu, model, data, trainerOptions(run));
-      await trainer.restore(checkpoint);
-      const { loss, accuracy, correct, count } = await trainer.evaluate();
-      const result = {
-        adapter: { ...gpu.adapter, name: describeAdapter(gpu) },
-        dataset: run.dataset,
-        model: run.model,
-        ...{ loss, accuracy, correct, count },
-        weightsSha256: await trainer.network.hash(),
-      };
+      const saved = await readRun(path);
+      const isTrainer = flags.engine === 'gpu';
+      const { line, facts, score, weightsSha256, hasClasses } = await (isTrainer ? asTrained : folded)(
+        saved,
+        flags,
+      );
+      const { loss, accuracy, correct, count } = score;
+      const { dataset, model } = saved.run;
+      const result = { ...facts, dataset, model, loss, accuracy, correct, count, weightsSha256 };
       const json = jsonText(result, 2);
       if (flags.json !== '-') {
-        console.log(`adapter        ${result.adapter.name}`);
-        if (data.targets !== 'reals') {
+        const [label, text] = line;
+        console.log(`${label.padEnd(14)} ${text}`);
+        if (hasClasses) {
           console.log(`test accuracy  ${(100 * accuracy).toFixed(2)} % (${correct} of ${count})`);
         }
         console.log(`test loss      ${loss.toFixed(4)}`);
-        console.log(`weights        sha256 ${result.weightsSha256}`);
+        if (weightsSha256 !== undefined) console.log(`weights        sha256 ${weightsSha256}`);
       }
       await emit(json, flags.json);
-      trainer.dispose();
-      gpu.dispose();
     });
+}
+
+/** As the trainer evaluates it, on the GPU. */
+async function asTrained({ run, checkpoint }: SavedRun, flags: Flags) {
+  const gpu = await acquire(flags);
+  const { data, model } = await loadRun(run, flags.dataset);
+  const trainer = await Trainer.create(gpu, model, data, trainerOptions(run));
+  await trainer.restore(checkpoint);
+  const score = await trainer.evaluate();
+  const weightsSha256 = await trainer.network.hash();
+  const name = describeAdapter(gpu);
+  trainer.dispose();
+  gpu.dispose();
+  const facts = { adapter: { ...gpu.adapter, name } };
+  return {
+    line: ['adapter', name] as const,
+    facts,
+    score,
+    weightsSha256,
+    hasClasses: data.targets !== 'reals',
+  };
+}
+
+/** As it is used: folded, on any engine; of the data sets that have names. */
+async function folded({ run, checkpoint }: SavedRun, flags: Flags) {
+  const { data, model } = await loadNamedRun(run);
+  const opened = await openEngine(flags);
+  const values = checkpointValues(checkpoint, model);
+  const compiled = foldForInference(model, values);
+  const runner = await opened.engine.create(compiled.model, compiled.values);
+  const size = data.image.reduce((product, extent) => product * extent, 1);
+  const { images, labels } = data.test;
+  const samples = (first: number, end: number) =>
+    encodePixels(images.subarray(first * size, end * size), data.image, data.normalise);
+  const score = await evaluateRunner(runner, compiled.model, { samples, labels }, resolveLoss(run.loss));
+  runner.dispose();
+  opened.dispose();
+  return { ...opened, score, weightsSha256: await hashOfValues(model, values), hasClasses: true };
 }

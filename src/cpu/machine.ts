@@ -38,11 +38,12 @@ export function kernelModule(shared: boolean): Promise<WebAssembly.Module> {
 }
 
 async function compile(shared: boolean): Promise<WebAssembly.Module> {
-  const bytes = Uint8Array.from(atob(MODULE), (character) => character.charCodeAt(0));
+  const isHere = typeof WebAssembly === 'object' && typeof DecompressionStream === 'function';
+  const bytes = isHere ? await inflated(MODULE) : new Uint8Array();
   if (shared) bytes[limitsOfMemory(bytes)] = 3;
-  if (typeof WebAssembly !== 'object' || !WebAssembly.validate(bytes)) {
+  if (!isHere || !WebAssembly.validate(bytes)) {
     throw new WebAssemblyUnavailableError('There is no WebAssembly with vectors of 128 bits here.', {
-      expected: 'Chrome 91, Firefox 89, Safari 16.4, Node 16 or newer',
+      expected: 'Chrome 91, Firefox 113, Safari 16.4, Node 18 or newer',
       where: 'the WebAssembly engine',
       remedy: 'a newer browser, or a GPU',
     });
@@ -56,6 +57,13 @@ async function compile(shared: boolean): Promise<WebAssembly.Module> {
       cause,
     });
   }
+}
+
+/** The bytes of the carried module. */
+export async function inflated(module: string): Promise<Uint8Array<ArrayBuffer>> {
+  const packed = Uint8Array.from(atob(module), (character) => character.charCodeAt(0));
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream('deflate'));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
 /** Where the module says what memory it imports: 1 for one of its own, 3 for a shared one. */

@@ -73,14 +73,17 @@ export class CpuNetwork extends Owner {
   /**
    * Lays a model out in memory, binary weights at one bit each.
    * @param values of all parameters
-   * @throws OptionError naming a layer that has no kernel here; FormatError where a value is missing; OutOfMemoryError;
+   * @throws LayerNotRunError naming a layer that has no kernel here; OptionError; FormatError where a value is missing; OutOfMemoryError;
    *   WebAssemblyUnavailableError where the browser has no vectors
    */
   static async create(model: Model, values: ParameterValues, options: CpuOptions = {}): Promise<CpuNetwork> {
     assertKnownOptions(options, ['threads'], 'CpuNetwork.create');
     const threads = threadsFor(options.threads);
     const shared = threads > 1;
-    const [module, program] = [await kernelModule(shared), programOf(model, values)];
+    // Compiled beside what lays the model out.
+    const compiling = kernelModule(shared);
+    const program = await programOf(model, values);
+    const module = await compiling;
     const layout = layOut(program, threads);
     const one = placeValues(program, 1, layout.values);
     const fitting = Math.floor(MOST_BYTES / Math.max(1, one.end - layout.values));
@@ -149,6 +152,15 @@ export class CpuNetwork extends Owner {
     return resultsFor(samples, this.model, results);
   }
 
+  /**
+   * Runs the steps of one layer again, on what the memory holds: for measurements. @internal
+   * @param samples no more than ran before
+   */
+  async again(layer: string, samples = 1): Promise<void> {
+    this.#assertUsable();
+    await this.#run(samples, layer);
+  }
+
   /** Frees its memory and ends its threads. @throws DisposedError the second time */
   dispose(): void {
     this.#assertUsable();
@@ -179,8 +191,9 @@ export class CpuNetwork extends Owner {
     this.#writeRecords();
   }
 
-  async #run(samples: number): Promise<void> {
+  async #run(samples: number, layer?: string): Promise<void> {
     for (const [index, step] of this.#program.steps.entries()) {
+      if (layer !== undefined && step.name !== layer) continue;
       const record = this.#layout.records[index];
       if (record !== undefined && isKernel(step)) {
         const waiting = this.#team.run((record - CONTROL_BYTES) / RECORD_BYTES, step.units * samples);

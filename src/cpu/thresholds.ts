@@ -84,10 +84,12 @@ export function bases(
   const taps = classes.inside[0]?.length ?? 1;
   const each = words.length / filters / taps;
   const negative = new Int32Array(filters * taps);
-  words.forEach((word, i) => {
-    const tap = Math.floor(i / each);
-    negative[tap] = (negative[tap] ?? 0) + popcount(word);
-  });
+  if (classes.inside.some((inside) => !inside.every(Boolean))) {
+    for (let i = 0; i < words.length; i++) {
+      const tap = Math.floor(i / each);
+      negative[tap] = (negative[tap] ?? 0) + popcount(words[i] ?? 0);
+    }
+  }
   const table = new Int32Array(classes.inside.length * pitch);
   classes.inside.forEach((inside, kind) => {
     const count = inside.filter(Boolean).length * channels;

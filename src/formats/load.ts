@@ -3,7 +3,7 @@
  * shows in its content, never in its name. Readers that need a package are loaded when a file asks for them.
  *
  *   const loaded = await loadModel('model.safetensors', { onProgress: ({ received, total }) => ... });
- *   const classifier = await loaded.createClassifier(await Gpu.request());
+ *   const classifier = await loaded.createClassifier();
  *   const { results } = await classifier.classify(pixels, { top: 3 });
  */
 import { type Bytes, type BytesLike, plainBytes } from '../bytes.ts';
@@ -94,11 +94,13 @@ export interface LoadedModel extends ModelContent {
    */
   prepare(pixels: Uint8Array, encoding?: PixelRange | PixelEncoding): Float32Array<ArrayBuffer>;
   /**
-   * The model on a GPU, or on another engine.
-   * @param on a GPU, or `{ engine }`
-   * @throws OutOfMemoryError
+   * The model on a GPU, or on another engine; `engine` of the classifier says which.
+   * @param on a GPU, `{ engine: 'gpu' | 'wasm', threads }`, or an engine of one's own as `{ engine }`; default: a GPU where
+   *   there is hardware, else WebAssembly on the processor
+   * @throws OutOfMemoryError; NoAdapterError, WebGpuUnavailableError or WebAssemblyUnavailableError where nothing runs it
+   * @example const classifier = await loaded.createClassifier({ engine: 'wasm', threads: 2 });
    */
-  createClassifier(on: RunsOn, options?: ClassifierOptions): Promise<Classifier>;
+  createClassifier(on?: RunsOn, options?: ClassifierOptions): Promise<Classifier>;
 }
 
 /**

@@ -22,6 +22,7 @@ export { type LayerSummary, type ModelSummary, summarize, summaryText } from './
 export {
   assertValue,
   floatValue,
+  hashOfValues,
   isPacked,
   type PackedSigns,
   type ParameterValue,

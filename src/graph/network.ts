@@ -33,6 +33,7 @@ import { recordPass } from './record.ts';
 import { type NamedSamples, resultsFor, wholeSamples } from './samples.ts';
 import {
   assertValue,
+  digestOf,
   floatValue,
   isPacked,
   type ParameterValue,
@@ -329,9 +330,7 @@ export class Network extends Owner {
     this.#assertWhole();
     const parts: Uint8Array<ArrayBuffer>[] = [];
     for (const tensor of this.#tensors()) parts.push(new Uint8Array(await this.gpu.readBytes(tensor)));
-    const bytes = await new Blob(parts).arrayBuffer();
-    const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
-    return [...digest].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+    return digestOf(parts);
   }
 
   /**

@@ -65,6 +65,36 @@ export function floatValue(value: ParameterValue, shape: Shape, where: string): 
 }
 
 /**
+ * What `Network.hash` gives for a network with these values, that may be trained.
+ * @returns undefined where signs follow from latent weights in a way that only a GPU computes
+ */
+export async function hashOfValues(
+  {
+    layers,
+  }: { readonly layers: readonly { readonly name: string; readonly parameters: readonly ParameterSpec[] }[] },
+  values: ReadonlyMap<string, Float32Array>,
+): Promise<string | undefined> {
+  const parts: BlobPart[] = [];
+  for (const { name, parameters } of layers) {
+    for (const { name: own, shape, role, quantizer } of parameters) {
+      const value = Float32Array.from(values.get(`${name}/${own}`) ?? []);
+      if (quantizer?.row?.hasArgument === true) return undefined;
+      parts.push(value);
+      const channels = shape.at(-1) ?? 1;
+      if (role === 'binary') parts.push(packSigns(value, value.length / channels, channels));
+    }
+  }
+  return digestOf(parts);
+}
+
+/** SHA-256 of bytes, as 64 hexadecimal digits. */
+export async function digestOf(parts: BlobPart[]): Promise<string> {
+  const bytes = await new Blob(parts).arrayBuffer();
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+  return [...digest].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/**
  * @throws ShapeError unless the value is one of this parameter: as many elements, signs for a binary one only, and
  *   zeros after the last sign of a row
  */

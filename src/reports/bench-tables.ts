@@ -4,6 +4,7 @@ import type {
   BenchFigures,
   Ceilings,
   CnvResult,
+  CpuFigures,
   GeometryResult,
   ImportTrainingResult,
   KeptActivations,
@@ -26,6 +27,7 @@ export interface TextTable {
 
 /** Parts of a run, in the order in which they are shown. */
 export const SECTIONS = [
+  'cpu',
   'ceilings',
   'kernels',
   'layers',
@@ -39,6 +41,7 @@ const SAME_BITS = 'All outputs agree to the bit.';
 export function tablesOf(section: Section, figures: BenchFigures): TextTable[] {
   const { ceilings } = figures;
   const tables: Readonly<Record<Section, () => TextTable[]>> = {
+    cpu: () => (figures.cpu === undefined ? [] : cpuTables(figures.cpu)),
     ceilings: () => (ceilings === undefined ? [] : [ceilingTable(ceilings)]),
     kernels: () => [
       productTable('Kernels', 'kernel', figures.kernels),
@@ -58,6 +61,38 @@ export function tablesOf(section: Section, figures: BenchFigures): TextTable[] {
     ],
   };
   return tables[section]().filter(({ rows }) => rows.length > 0);
+}
+
+function cpuTables({ peer, clock, rows, first, memory }: CpuFigures): TextTable[] {
+  const time = (timing: Timing | undefined) =>
+    timing === undefined ? '-' : `${milliseconds(timing.median)} (${milliseconds(timing.fastest)})`;
+  const ratio = (of: Timing | undefined, own: Timing | undefined) =>
+    of === undefined || own === undefined
+      ? '-'
+      : `${times(of.median / own.median)} (${times(of.fastest / own.fastest)})`;
+  const by = clock === 'processor' ? 'by the time that the process computed' : 'by the clock on the wall';
+  return [
+    {
+      title: 'On the processor',
+      head: ['work', 'one thread', 'f32 peer', 'ratio', 'two threads', 'kernels', 'ratio'],
+      rows: rows.map(({ name, one, two, float, gpu }) => [
+        name,
+        ...[time(one), time(float), ratio(float, one)],
+        ...[time(two), time(gpu), ratio(gpu, two)],
+      ]),
+      note: `Medians of runs in turns, in one process; the fastest in brackets. The peer is ${peer ?? 'absent'}, in one thread: it and one thread are timed ${by}. Kernels are this library's on the adapter: they and two threads are timed by the clock on the wall. Convolutions run from packed bits to packed bits, the peer's from floats to floats; their results agree to the bit.`,
+    },
+    {
+      title: 'The engine of the processor',
+      head: ['what', 'figure'],
+      rows: [
+        ['CNV, from a model in memory to its first scores', milliseconds(first)],
+        ['CNV, weights at one bit', `${(memory.weights / 1e3).toFixed(0)} kB`],
+        ['CNV, all of its memory', `${(memory.all / 1e3).toFixed(0)} kB`],
+        [`growth of its memory over ${memory.calls} calls`, `${memory.grown} bytes`],
+      ],
+    },
+  ];
 }
 
 function ceilingTable(ceilings: Ceilings): TextTable {

@@ -79,11 +79,13 @@ export class Classifier extends Owner {
 
   /**
    * Puts a model's weights where they are used, on a GPU as packed bits.
-   * @param on a GPU, or `{ engine }`
-   * @throws OutOfMemoryError; OptionError for an unknown range of pixels
+   * @param on a GPU, `{ engine: 'gpu' | 'wasm', threads }`, or an engine of one's own as `{ engine }`; default: a GPU where
+   *   there is hardware, else the processor
+   * @throws OutOfMemoryError; OptionError for an unknown range of pixels; NoAdapterError, WebGpuUnavailableError or
+   *   WebAssemblyUnavailableError where there is nothing to run it
    */
   static async create(
-    on: RunsOn,
+    on: RunsOn | undefined,
     loaded: ClassifierModel,
     options: ClassifierOptions = {},
   ): Promise<Classifier> {

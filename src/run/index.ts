@@ -7,7 +7,7 @@ export {
   type ClassifierOptions,
   type ClassifyOptions,
 } from './classifier.ts';
-export { type Engine, gpuEngine, type Runner, type RunsOn } from './engine.ts';
+export { type Engine, type EngineChoice, gpuEngine, type Runner, type RunsOn, wasmEngine } from './engine.ts';
 export {
   describePixels,
   encodePixels,

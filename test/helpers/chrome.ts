@@ -39,8 +39,13 @@ export async function launchChrome(): Promise<Chrome> {
   };
 }
 
-/** Serves the repository to a browser on this machine, TypeScript and shaders included. */
-export async function servePages(): Promise<{ url: string } & AsyncDisposable> {
+/**
+ * Serves the repository to a browser on this machine, TypeScript and shaders included.
+ * @param options.isolated pages are isolated across origins, so that their threads may share memory
+ */
+export async function servePages(
+  options: { readonly isolated?: boolean } = {},
+): Promise<{ url: string } & AsyncDisposable> {
   const server = await createServer({
     configFile: false,
     root: join(import.meta.dirname, '..', '..'),
@@ -53,7 +58,15 @@ export async function servePages(): Promise<{ url: string } & AsyncDisposable> {
       ],
     },
     logLevel: 'error',
-    server: { host: '127.0.0.1', port: 0, hmr: false, watch: null },
+    server: {
+      ...{ host: '127.0.0.1', port: 0, hmr: false, watch: null },
+      ...(options.isolated && {
+        headers: {
+          'Cross-Origin-Opener-Policy': 'same-origin',
+          'Cross-Origin-Embedder-Policy': 'require-corp',
+        },
+      }),
+    },
     optimizeDeps: { noDiscovery: true },
   });
   await server.listen();

@@ -1,66 +1,64 @@
-/** Every layer that the engine runs, by its kind. */
-import { listed, OptionError } from '../../errors.ts';
+/** The layers that the engine runs, by their kinds. Rare ones are loaded when a network has them. */
+import { type FormatError, LayerNotRunError, listed, OptionError } from '../../errors.ts';
 import type { Model, ParameterValues } from '../../graph/index.ts';
 import { assertSaysQuantizers } from '../../graph/rules.ts';
 import { type Program, Recorder, type Value } from '../program.ts';
 import { type Lower, Lowering } from './lowering.ts';
-import * as others from './others.ts';
 import * as pointwise from './pointwise.ts';
 import * as pools from './pools.ts';
 import { depthwise, fused, separable, trained } from './products.ts';
 
 const LAYERS: Readonly<Record<string, Lower>> = {
-  add: others.combination('add'),
   affine: pointwise.affine,
   averagePool2d: pools.averagePool2d,
   batchNormalization: pointwise.batchNormalization,
   binaryConv2d: fused,
   binaryDense: fused,
-  concat: others.concat,
   conv2d: trained,
   dense: trained,
-  divide: others.combination('divide'),
   dropout: pointwise.unchanged,
   elementwiseAffine: pointwise.elementwiseAffine,
   flatten: pointwise.reshaped,
   globalAveragePool2d: pools.globalAveragePool2d,
   leakyRelu: pointwise.leakyRelu,
   maxPool2d: pools.maxPool2d,
-  maximum: others.combination('maximum'),
-  minimum: others.combination('minimum'),
-  multiThreshold: others.multiThreshold,
-  multiply: others.combination('multiply'),
-  pad2d: others.pad2d,
   prelu: pointwise.prelu,
   quantConv2d: trained,
   quantDense: trained,
   quantDepthwiseConv2d: depthwise,
   quantSeparableConv2d: separable,
-  quantize: others.quantize,
   relu: pointwise.relu,
-  requantize: others.requantize,
   reshape: pointwise.reshaped,
-  selu: others.selu,
-  sigmoid: others.sigmoid,
   sign: pointwise.sign,
   signPool2d: pools.signPool2d,
-  slice: others.slice,
-  softmax: others.softmax,
-  subtract: others.combination('subtract'),
-  tanh: others.tanh,
   threshold: pointwise.threshold,
-  transpose: others.transpose,
 };
 
+/** The layers for some kinds. */
+async function layersFor(kinds: readonly string[]): Promise<Readonly<Record<string, Lower>>> {
+  if (kinds.every((kind) => Object.hasOwn(LAYERS, kind))) return LAYERS;
+  const { OTHERS } = await import('./others.ts');
+  return { ...LAYERS, ...OTHERS };
+}
+
 /** Kinds of layers that the engine runs. */
-export const KINDS: readonly string[] = Object.keys(LAYERS);
+export async function kindsOfLayers(): Promise<string[]> {
+  return Object.keys(await layersFor(['']));
+}
 
 /**
  * A model as steps.
- * @throws OptionError naming a layer that the engine doesn't run; FormatError where a value is missing
+ * @throws LayerNotRunError naming a layer that the engine doesn't run; FormatError where a value is missing
  */
-export function programOf(model: Model, values: ParameterValues): Program {
-  assertSaysQuantizers(model, 'The WebAssembly engine');
+export async function programOf(model: Model, values: ParameterValues): Promise<Program> {
+  const known = await layersFor(model.layers.map(({ layer }) => layer.kind));
+  try {
+    assertSaysQuantizers(model, 'The WebAssembly engine');
+  } catch (cause) {
+    const { what, given, expected, where } = cause as FormatError;
+    const remedy = 'run the network on a GPU';
+    throw new LayerNotRunError(what, { given, expected, where, remedy, cause });
+  }
   const recorder = new Recorder();
   const inputs = model.inputs.map(({ shape }) => recorder.value('real', shape));
   const made: Value[] = [];
@@ -71,11 +69,11 @@ export function programOf(model: Model, values: ParameterValues): Program {
   };
   for (const entry of model.layers) {
     const { layer, name } = entry;
-    const lower = Object.hasOwn(LAYERS, layer.kind) ? LAYERS[layer.kind] : undefined;
+    const lower = Object.hasOwn(known, layer.kind) ? known[layer.kind] : undefined;
     if (lower === undefined) {
-      throw new OptionError('The WebAssembly engine does not run this layer.', {
+      throw new LayerNotRunError('The WebAssembly engine does not run this layer.', {
         given: layer.kind,
-        expected: listed(KINDS),
+        expected: listed(Object.keys(known)),
         where: name,
         remedy: 'run the network on a GPU: a layer of your own has its arithmetic in shaders',
       });

@@ -17,19 +17,19 @@ function each(recorder: Recorder, input: Value, of: (x: number, channel: number)
   });
 }
 
-export const sigmoid: Lower = ({ recorder }, [input]) =>
+const sigmoid: Lower = ({ recorder }, [input]) =>
   each(recorder, input as Value, (x) => 1 / (1 + Math.exp(-x)));
 
-export const tanh: Lower = ({ recorder }, [input]) => each(recorder, input as Value, Math.tanh);
+const tanh: Lower = ({ recorder }, [input]) => each(recorder, input as Value, Math.tanh);
 
-export const selu: Lower = ({ recorder }, [input]) =>
+const selu: Lower = ({ recorder }, [input]) =>
   each(
     recorder,
     input as Value,
     (x) => 1.0507009873554805 * (x < 0 ? 1.6732632423543772 * Math.expm1(x) : x),
   );
 
-export const softmax: Lower = ({ recorder }, [input]) => {
+const softmax: Lower = ({ recorder }, [input]) => {
   const x = recorder.reals(input as Value);
   const channels = channelsOf(x);
   return recorder.host([x], x.shape, ([from], y) => {
@@ -48,7 +48,7 @@ export const softmax: Lower = ({ recorder }, [input]) => {
   });
 };
 
-export const quantize: Lower = (layer, [input]) => {
+const quantize: Lower = (layer, [input]) => {
   const config = layer.config as unknown as Partial<Grid> & {
     readonly bits: number;
     readonly rounding?: RoundingMode;
@@ -65,7 +65,7 @@ export const quantize: Lower = (layer, [input]) => {
   });
 };
 
-export const requantize: Lower = (layer, [input]) => {
+const requantize: Lower = (layer, [input]) => {
   const { minimum, maximum, zeroPoint } = layer.config as unknown as IntegerRange;
   const [scales, shifts] = [layer.reals('scale'), layer.reals('shift')];
   return each(layer.recorder, input as Value, (x, c) => {
@@ -74,7 +74,7 @@ export const requantize: Lower = (layer, [input]) => {
   });
 };
 
-export const multiThreshold: Lower = (layer, [input]) => {
+const multiThreshold: Lower = (layer, [input]) => {
   const thresholds = layer.reals('thresholds');
   const levels = thresholds.length / channelsOf(input as Value);
   return each(layer.recorder, input as Value, (x, c) => {
@@ -87,7 +87,7 @@ export const multiThreshold: Lower = (layer, [input]) => {
 };
 
 /** Arithmetic of two values, by a kernel where it is plain. */
-export const combination =
+const combination =
   (kind: Combination): Lower =>
   ({ recorder, outputShape }, inputs) => {
     const [a, b] = inputs.map((input) => recorder.reals(input)) as [Value, Value];
@@ -107,7 +107,7 @@ export const combination =
     });
   };
 
-export const concat: Lower = ({ recorder, outputShape }, inputs) => {
+const concat: Lower = ({ recorder, outputShape }, inputs) => {
   const widths = inputs.map(channelsOf);
   const width = outputShape.at(-1) ?? 1;
   const parts = inputs.map((input) => recorder.reals(input));
@@ -147,20 +147,20 @@ function moved(
 /** Every place of a sample, in order. */
 const placesOf = ({ shape }: Value) => Array.from({ length: sizeOf(shape) }, (_, i) => i);
 
-export const transpose: Lower = ({ recorder, config, outputShape }, [input]) => {
+const transpose: Lower = ({ recorder, config, outputShape }, [input]) => {
   const x = input as Value;
   const { permutation } = config as { permutation: readonly number[] };
   return moved(recorder, x, outputShape, permuteAxes(placesOf(x), x.shape, permutation));
 };
 
-export const slice: Lower = ({ recorder, config, outputShape }, [input]) => {
+const slice: Lower = ({ recorder, config, outputShape }, [input]) => {
   const x = input as Value;
   const { begin, size, strides } = config as Record<'begin' | 'size', number[]> & { strides?: number[] };
   const range = { begin, size, strides: strides ?? size.map(() => 1) };
   return moved(recorder, x, outputShape, slicePlaces(x.shape, range));
 };
 
-export const pad2d: Lower = ({ recorder, config, outputShape }, [input]) => {
+const pad2d: Lower = ({ recorder, config, outputShape }, [input]) => {
   const x = input as Value;
   const { padding, value = 0 } = config as {
     padding: readonly [readonly [number, number], readonly [number, number]];
@@ -176,4 +176,24 @@ export const pad2d: Lower = ({ recorder, config, outputShape }, [input]) => {
     return isInside ? (row * width + column) * channels + (i % channels) : -1;
   });
   return moved(recorder, x, outputShape, places, value);
+};
+
+export const OTHERS: Readonly<Record<string, Lower>> = {
+  add: combination('add'),
+  concat,
+  divide: combination('divide'),
+  maximum: combination('maximum'),
+  minimum: combination('minimum'),
+  multiThreshold,
+  multiply: combination('multiply'),
+  pad2d,
+  quantize,
+  requantize,
+  selu,
+  sigmoid,
+  slice,
+  softmax,
+  subtract: combination('subtract'),
+  tanh,
+  transpose,
 };

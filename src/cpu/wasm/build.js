@@ -5,6 +5,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { deflateSync } from 'node:zlib';
 import asc from 'assemblyscript/asc';
 
 const FOLDER = import.meta.dirname;
@@ -40,10 +41,10 @@ export async function compile() {
 }
 
 /** The file that carries a module. @param {Uint8Array} binary */
-export function carrier(binary) {
-  return `/** Made by \`npm run wasm\` from \`src/cpu/wasm/\`: ${binary.length} bytes of WebAssembly. */
+function carrier(binary) {
+  return `/** Made by \`npm run wasm\` from \`src/cpu/wasm/\`: ${binary.length} bytes of WebAssembly, deflated (RFC 1950), in base64. */
 export const MODULE =
-  '${Buffer.from(binary).toString('base64')}';
+  '${deflateSync(binary, { level: 9 }).toString('base64')}';
 `;
 }
 

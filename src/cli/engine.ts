@@ -1,0 +1,76 @@
+/** Where commands that only run networks run them: `--engine` and `--threads`. */
+import { type Command, Option } from 'commander';
+import { NoAdapterError, OptionError, WebGpuUnavailableError } from '../errors.ts';
+import { type Engine, type Gpu, gpuEngine, wasmEngine } from '../index.ts';
+import { type AdapterOptions, acquire, describeAdapter, positiveInteger } from './options.ts';
+
+export interface EngineOptions extends AdapterOptions {
+  readonly engine: 'auto' | 'gpu' | 'wasm';
+  readonly threads?: number;
+}
+
+/** An engine with its words. */
+export interface NamedEngine {
+  readonly engine: Engine;
+  /** Label and text of the line that says where it ran. */
+  readonly line: readonly [label: string, text: string];
+  /** The same for JSON. */
+  readonly facts: Readonly<Record<string, unknown>>;
+  dispose(): void;
+}
+
+/** Adds `--engine` and `--threads`. @param usual what is taken where nobody says anything */
+export function withEngine(command: Command, usual: EngineOptions['engine'] = 'auto'): Command {
+  return command
+    .addOption(
+      new Option(
+        '--engine <name>',
+        'gpu: WebGPU, in software too; wasm: the processor; auto: WebGPU where there is hardware, else the processor',
+      )
+        .choices(['auto', 'gpu', 'wasm'])
+        .default(usual),
+    )
+    .option('--threads <n>', 'of the processor (default: as many as it has, four at most)', positiveInteger);
+}
+
+/** @throws OptionError where options contradict each other; what `acquire` throws for a GPU that isn't there */
+export async function openEngine(flags: EngineOptions): Promise<NamedEngine> {
+  if (flags.engine === 'wasm') {
+    if (flags.adapter !== 'auto') {
+      throw new OptionError('The processor has no adapter.', {
+        given: `--engine wasm --adapter ${flags.adapter}`,
+        remedy: 'leave one of them away',
+      });
+    }
+    return onProcessor(flags);
+  }
+  if (flags.engine === 'auto' && flags.adapter === 'auto') {
+    try {
+      return onGpu(await acquire({ ...flags, adapter: 'hardware' }));
+    } catch (cause) {
+      if (!(cause instanceof NoAdapterError || cause instanceof WebGpuUnavailableError)) throw cause;
+      return onProcessor(flags);
+    }
+  }
+  return onGpu(await acquire(flags));
+}
+
+function onGpu(gpu: Gpu): NamedEngine {
+  const name = describeAdapter(gpu);
+  return {
+    engine: gpuEngine(gpu),
+    line: ['adapter', name],
+    facts: { engine: 'gpu', adapter: { ...gpu.adapter, name } },
+    dispose: () => gpu.dispose(),
+  };
+}
+
+function onProcessor({ threads }: EngineOptions): NamedEngine {
+  const of = threads === undefined ? '' : `, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
+  return {
+    engine: wasmEngine({ threads }),
+    line: ['engine', `WebAssembly, on the processor${of}`],
+    facts: { engine: 'wasm', ...(threads === undefined ? {} : { threads }) },
+    dispose: () => {},
+  };
+}
