@@ -1,7 +1,7 @@
 /** Geometry tapped while a network trains: right numbers at the right steps, the same training, no stall, no leak. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { OptionError, ShapeError } from '../src/errors.ts';
+import { BnnError, OptionError, ShapeError } from '../src/errors.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../src/formats/checkpoint.ts';
 import { type GeometrySample, GeometryTap, measureGeometry } from '../src/geometry/index.ts';
 import { ProgramBuilder } from '../src/gpu/index.ts';
@@ -236,6 +236,27 @@ describe('a tap', () => {
     expect(own.memory.buffers).toBeLessThanOrEqual(buffers + 2);
     tap.dispose();
   });
+
+  // Shrunk from the sweep of faults: the buffer was kept, and its refusal fell on the next call.
+  test.each(['createBuffer refused', 'createBuffer out of memory'] as const)(
+    'whose buffer is not given (%s) fails that call, and the next is right',
+    async (kind) => {
+      using own = await requestGpu();
+      const faults = withFaults(own.device);
+      using trainer = await Trainer.create(own, model(), data, options);
+      const steps: number[] = [];
+      using tap = await GeometryTap.create(trainer.network, { onSample: ({ step }) => steps.push(step) });
+      await trainer.runSteps(1);
+      faults.fail(kind, 1);
+      await expect(trainer.fit({ tap: tap.every(4) })).rejects.toThrow(BnnError);
+      expect(faults.fired).toBe(true);
+      await trainer.fit({ tap: tap.every(4) });
+      expect(steps.at(-1)).toBe(40);
+      using other = await Trainer.create(own, model(), data, options);
+      await other.fit();
+      expect(await trainer.network.hash()).toBe(await other.network.hash());
+    },
+  );
 
   test('comes every whole number of steps', async () => {
     using trainer = await Trainer.create(gpu(), model(), data, options);

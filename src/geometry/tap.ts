@@ -222,15 +222,22 @@ export class GeometryTap extends Owner {
 
   async #read(staging: Staging, done: Promise<unknown> | undefined): Promise<TappedLayer[]> {
     const { buffer } = staging;
+    const [memory, steps] = await Promise.allSettled([this.#gpu.map('geometry tap', buffer), done]);
     try {
-      const [memory, steps] = await Promise.allSettled([this.#gpu.map('geometry tap', buffer), done]);
       if (steps.status === 'rejected') throw steps.reason;
       if (memory.status === 'rejected') throw memory.reason;
       return this.#layersFrom(memory.value);
     } finally {
       if (buffer.mapState === 'mapped') buffer.unmap();
-      this.#free.push(staging);
+      if (memory.status === 'fulfilled') this.#free.push(staging);
+      else this.#drop(staging);
     }
+  }
+
+  /** Forgets a buffer that can't be mapped: the device may have refused it when it was made. */
+  #drop(staging: Staging): void {
+    this.#staging.splice(this.#staging.indexOf(staging), 1);
+    staging.release();
   }
 
   #makeStaging(): Staging {

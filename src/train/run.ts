@@ -432,10 +432,17 @@ export class Run {
     const { counters, pace } = this.gpu;
     const { submits } = counters;
     const start = performance.now();
-    let sampled: ReturnType<StepTap['encode']> | undefined;
+    let tapped: Promise<void> | undefined;
+    let tell = (_: Promise<void>) => {};
+    const done = new Promise<void>((resolve) => {
+      tell = resolve;
+    });
+    // Where no tap waits for it, its failure must not count as unhandled.
+    done.catch(() => undefined);
     let encoded = false;
     const verdict = this.gpu.scoped(program.label, () => {
       let copy: MetricsCopy | undefined;
+      let sampled: ReturnType<StepTap['encode']> | undefined;
       try {
         write?.(this.gpu);
         program.run(steps, (encoder) => {
@@ -446,6 +453,10 @@ export class Run {
       } catch (cause) {
         copy?.cancel();
         throw cause;
+      } finally {
+        // It maps its buffer at once; what is said against that belongs to these steps, too.
+        tapped = sampled?.(done);
+        tapped?.catch(() => undefined);
       }
       // Mapped at once, so that groups in flight are waited for together.
       const rows = copy?.read();
@@ -471,8 +482,7 @@ export class Run {
     })();
     // They are awaited later; a failure before that must not count as unhandled.
     metrics.catch(() => undefined);
-    const tapped = sampled?.(metrics.then((rows) => assertAll(rows, steps)));
-    tapped?.catch(() => undefined);
+    tell(metrics.then((rows) => assertAll(rows, steps)));
     return { metrics, tapped };
   }
 
