@@ -109,9 +109,13 @@ export async function benchCnv(gpu: Gpu, options: CnvOptions = {}): Promise<CnvR
 const SIDE = 32;
 export const PIXELS = SIDE * SIDE * 3;
 
-/** The network with thresholds at 0; its weights are drawn. */
-export function cnv(): Model {
+/**
+ * The network with thresholds at 0; its weights are drawn.
+ * @param integers what the image holds, as the published network has it; reals when absent
+ */
+export function cnv(integers?: 'int8'): Model {
   const weights = { kernelQuantizer: 'steSign' } as const;
+  const first = integers === undefined ? {} : { inputIntegers: integers };
   const block = (filters: number, ...more: Layer[]) => [
     quantConv2d({ filters, kernelSize: 3, ...weights }),
     ...more,
@@ -121,7 +125,7 @@ export function cnv(): Model {
   const pool = () => maxPool2d({ poolSize: 2 });
   return sequential(
     [
-      ...block(64),
+      ...[quantConv2d({ filters: 64, kernelSize: 3, ...weights, ...first }), threshold()],
       ...block(64, pool()),
       ...block(128),
       ...block(128, pool()),

@@ -144,7 +144,7 @@ export async function benchCpu(
 }
 
 function foldedCnv() {
-  const model = cnv();
+  const model = cnv('int8');
   const values = initialValues(model, 1);
   return { ...foldForInference(model, values), source: model, latents: values };
 }
