@@ -1,3 +1,9 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { CpuNetwork } from '../src/cpu/index.ts';
 import { DisposedError } from '../src/errors.ts';
@@ -5,6 +11,7 @@ import { sizeOf } from '../src/gpu/index.ts';
 import { foldForInference, initialValues } from '../src/graph/index.ts';
 import { uniform01 } from '../src/numerics/random.ts';
 import { cnn } from '../src/zoo/index.ts';
+import { buildCli } from './helpers/cli.ts';
 import { expectSame } from './helpers/gpu.ts';
 
 const built = cnn({ input: [28, 28, 1], classes: 10 });
@@ -51,5 +58,37 @@ describe('threads', () => {
     for (let call = 0; call < 300; call++) await network.predict(samples(1, 1));
     expect(network.bytes).toBe(bytes);
     network.dispose();
+  });
+
+  test('where workers are not allowed, one gives the same bits, and says so once', async () => {
+    const built = dirname(await buildCli());
+    const folder = await mkdtemp(join(tmpdir(), 'webgpu-bnn threads '));
+    const script = join(folder, 'alone.mjs');
+    const entry = (name: string) => JSON.stringify(pathToFileURL(join(built, name)).href);
+    await writeFile(
+      script,
+      `import { flatten, quantDense, sequential, wasmEngine } from ${entry('index.js')};
+const model = sequential([flatten(), quantDense({ units: 200, kernelQuantizer: 'steSign' })], { input: [9, 9, 1] });
+const values = new Map([['quantDense_1/kernel', Float32Array.from({ length: 200 * 81 }, (_, i) => Math.sin(i))]]);
+const samples = Float32Array.from({ length: 5 * 81 }, (_, i) => Math.cos(i));
+const scores = [];
+for (const threads of [1, 3, 3]) {
+  const network = await wasmEngine({ threads }).create(model, values);
+  for (let call = 0; call < 3; call++) scores.push(String(await network.predict(samples)));
+  network.dispose();
+}
+console.log(scores.length, new Set(scores).size);`,
+    );
+    try {
+      const flag = process.allowedNodeEnvironmentFlags.has('--permission')
+        ? '--permission'
+        : '--experimental-permission';
+      const args = [flag, '--allow-fs-read=*', '--disable-warning=ExperimentalWarning', script];
+      const { stdout, stderr } = await promisify(execFile)(process.execPath, args);
+      expect(stdout.trim()).toBe('9 1');
+      expect(stderr.match(/a thread could not start/g)).toHaveLength(1);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 });
