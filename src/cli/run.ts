@@ -35,7 +35,7 @@ export function runCommand(): Command {
   return withEngine(withAdapter(new Command('run')))
     .description('classify images with a stored network')
     .argument('<model>', MODEL_ARGUMENT)
-    .argument('[pictures...]', 'more of what --input names')
+    .argument('[pictures...]', 'what --input names, or more of it')
     .addOption(new Option('--input <file>', `images: ${IMAGE_FILES}`).conflicts('dataset'))
     .addOption(new Option('--dataset <name>', 'the test images of a data set').choices([...DATASET_NAMES]))
     .addOption(
@@ -53,19 +53,20 @@ export function runCommand(): Command {
       `
 Examples:
   $ webgpu-bnn run model.onnx --dataset mnist
-  $ webgpu-bnn run runs/mnist-mlp --input seven.jpg
+  $ webgpu-bnn run runs/mnist-mlp seven.jpg
   $ webgpu-bnn run model.tflite --input photos/ --pixels -1:1
   $ webgpu-bnn run model.onnx --input samples.npy
   $ webgpu-bnn run cifar10-cnvW1A1 --input deer.bin --top 1 --engine wasm`,
     )
     .action(async (path: string, more: string[], flags: Flags) => {
-      if (flags.input === undefined && flags.dataset === undefined) {
+      const inputs = flags.input === undefined ? more : [flags.input, ...more];
+      if (inputs.length === 0 && flags.dataset === undefined) {
         throw new OptionError('There is nothing to run the network on.', {
           where: 'run',
           remedy: 'give --input FILE or --dataset NAME',
         });
       }
-      if (flags.input === undefined && more.length > 0) {
+      if (flags.dataset !== undefined && inputs.length > 0) {
         throw new OptionError('A data set is run alone.', {
           given: more.join(' '),
           where: 'run',
@@ -85,7 +86,7 @@ Examples:
       const files: string[] = [];
       const notes = new Set<string>();
       let milliseconds = 0;
-      for await (const part of imagesFor(network, more, flags)) {
+      for await (const part of imagesFor(network, inputs, flags)) {
         const { images } = part;
         assertPixels(network, images, flags);
         if (results.length === 0) {
@@ -172,11 +173,11 @@ interface Labelled extends Images {
 
 async function* imagesFor(
   { model, table }: ReadableModel,
-  more: readonly string[],
+  inputs: readonly string[],
   flags: Flags,
 ): AsyncGenerator<Labelled> {
-  if (flags.input !== undefined) {
-    yield* readImages([flags.input, ...more], model.inputShape, table);
+  if (inputs.length > 0) {
+    yield* readImages(inputs, model.inputShape, table);
     return;
   }
   const data = takeFirst(await loadDataset(flags.dataset ?? ''), undefined, flags.samples);
