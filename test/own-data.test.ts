@@ -114,6 +114,10 @@ describe('a folder of pictures', () => {
     expect(await said('eval', run, '--dataset', shapes)).toContain(
       `test accuracy  ${accuracy.toFixed(2)} % `,
     );
+    const { accuracy: inWasm } = JSON.parse(
+      (await runCli(cli, ['eval', run, '--dataset', shapes, '--engine', 'wasm', '--json'])).stdout,
+    ) as { accuracy: number };
+    expect(Math.abs(100 * inWasm - accuracy)).toBeLessThan(1);
     for (const ending of ['safetensors']) {
       const file = at(`shapes.${ending}`);
       const converted = await runCli(cli, ['convert', run, file]);
@@ -128,6 +132,9 @@ describe('a folder of pictures', () => {
       };
       const right = results.filter(([best], i) => files[i]?.includes(join(fresh, best?.name ?? '?')));
       expect(right.length).toBeGreaterThanOrEqual(14);
+      // The same without --input.
+      const named = JSON.parse(await said('run', file, ...files.slice(0, 2), '--top', '1', '--json'));
+      expect(named).toMatchObject({ files: files.slice(0, 2), results: results.slice(0, 2) });
     }
     const without = await refusal('train', '--resume', run, '--epochs', '7');
     expect(without.stderr).toMatch(/does not keep where they lie[\s\S]*--dataset PATH/);
@@ -172,6 +179,8 @@ describe('a folder of pictures', () => {
       /not of one size[\s\S]*disc\/9\.png[\s\S]*20 x 20, and 16 x 16[\s\S]*--size/,
     );
     expect((await loadOwnData(sizes, { size: [12, 12] })).image).toEqual([12, 12, 3]);
+    const side = 12 as unknown as [number, number];
+    await expect(loadOwnData(sizes, { size: side })).rejects.toThrow(/no size of pictures[\s\S]*\[12, 12\]/);
 
     const few = at('few');
     drawShapes(few, 0, 3);
@@ -243,7 +252,8 @@ describe('a table', () => {
     );
     for (const ending of ['onnx', 'tflite']) {
       const file = at(`kinds.${ending}`);
-      expect((await runCli(cli, ['convert', run, file])).stderr).toBe('');
+      const converted = await runCli(cli, ['convert', run, file]);
+      expect([converted.stderr, /--pixels/.test(converted.stdout)]).toEqual(['', false]);
       const { results } = JSON.parse(await said('run', file, '--input', asked, '--json')) as {
         results: { name: string }[][];
       };

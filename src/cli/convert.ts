@@ -73,7 +73,7 @@ Examples:
         flags.verify ? (file) => verify(flags, source, file, out) : undefined,
       );
       console.log(`written   ${out}: ${bytesText(bytes.length)}`);
-      if (source.pixels === undefined) {
+      if (source.pixels === undefined && source.table === undefined) {
         console.log(
           'note      nothing says how the network takes the bytes of an image: run it with --pixels',
         );

@@ -1,12 +1,14 @@
 /** `webgpu-bnn eval`: the accuracy of a trained network on its test images. */
 import { Command } from 'commander';
+import { isStreamed } from '../data/index.ts';
+import { OptionError } from '../errors.ts';
 import { checkpointValues, foldForInference, hashOfValues, resolveLoss, Trainer } from '../index.ts';
 import { evaluateRunner } from '../run/evaluate.ts';
 import { encodePixels } from '../run/index.ts';
 import { type EngineOptions, openEngine, withEngine } from './engine.ts';
 import { acquire, describeAdapter, jsonOption, withAdapter } from './options.ts';
 import { emit, jsonText } from './output.ts';
-import { loadNamedRun, loadRun, readRun, type SavedRun, trainerOptions } from './runs.ts';
+import { loadRun, readRun, type SavedRun, trainerOptions } from './runs.ts';
 
 interface Flags extends EngineOptions {
   readonly json?: string;
@@ -73,17 +75,31 @@ async function asTrained({ run, checkpoint }: SavedRun, flags: Flags) {
   };
 }
 
-/** As it is used: folded, on any engine; of the data sets that have names. */
+/** As it is used: folded, on any engine; of classes, and samples in memory. */
 async function folded({ run, checkpoint }: SavedRun, flags: Flags) {
-  const { data, model } = await loadNamedRun(run);
+  const { data, model } = await loadRun(run, flags.dataset);
+  const { test, targets = 'classes' } = data;
+  if (test === undefined || isStreamed(test) || targets !== 'classes') {
+    throw new OptionError('Such data are evaluated as the training ran.', {
+      given:
+        targets === 'classes' ? 'samples that are made as they are read, or none' : `targets: ${targets}`,
+      expected: 'one class a sample, and samples in memory',
+      where: '--engine',
+      remedy: 'evaluate it with WebGPU: --engine gpu',
+    });
+  }
   const opened = await openEngine(flags);
   const values = checkpointValues(checkpoint, model);
   const compiled = foldForInference(model, values);
   const runner = await opened.engine.create(compiled.model, compiled.values);
   const size = data.image.reduce((product, extent) => product * extent, 1);
-  const { images, labels } = data.test;
-  const samples = (first: number, end: number) =>
-    encodePixels(images.subarray(first * size, end * size), data.image, data.normalise);
+  const { images, labels } = test;
+  const { scale = [1], shift = [0] } = data.normalise ?? {};
+  const samples = (first: number, end: number) => {
+    const part = images.subarray(first * size, end * size);
+    if (part instanceof Uint8Array) return encodePixels(part, data.image, { scale, shift });
+    return part.map((v, i) => v * (scale[i % scale.length] ?? 1) + (shift[i % shift.length] ?? 0));
+  };
   const score = await evaluateRunner(runner, compiled.model, { samples, labels }, resolveLoss(run.loss));
   runner.dispose();
   opened.dispose();

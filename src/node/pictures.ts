@@ -44,6 +44,7 @@ interface Listed {
  */
 export async function imagesFromFolder(path: string, options: FolderOptions = {}): Promise<FolderData> {
   const { seed = 1, name = basename(resolve(path)) } = options;
+  assertSize(options.size);
   const folders = await foldersIn(path);
   const isParted = folders.includes('train') && folders.includes('test');
   const roots = isParted ? [join(path, 'train'), join(path, 'test')] : [path];
@@ -78,6 +79,17 @@ export async function imagesFromFolder(path: string, options: FolderOptions = {}
       ? split(first, options.split ?? 0.2, seed, classes, path)
       : { train: shuffled(first, seed), test: second };
   return { name, classes, image, targets: 'classes', normalise: toUnitRange(image[2]), ...both, skipped };
+}
+
+function assertSize(size: unknown): void {
+  const isExtent = (extent: unknown) => Number.isInteger(extent) && Number(extent) > 0;
+  if (size === undefined || (Array.isArray(size) && size.length === 2 && size.every(isExtent))) return;
+  throw new OptionError('This is no size of pictures.', {
+    given: JSON.stringify(size) ?? typeof size,
+    expected: '[height, width], two positive integers',
+    where: 'size',
+    remedy: isExtent(size) ? `for squares: size: [${size}, ${size}]` : undefined,
+  });
 }
 
 /** Decodes pictures of one size. */
