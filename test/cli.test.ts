@@ -205,6 +205,8 @@ describe('nothing is lost', () => {
     expect(readReport('json').epochs.map(({ epoch }) => epoch)).toEqual([1, 2, 3]);
     expect(readReport('json').options.epochs).toBe(3);
     expect(readReport('json').epochs[2]?.learningRate).toBeCloseTo(0.001, 6);
+    const complete = await bnn(`train --resume ${folder}/json`);
+    expect(complete.stdout).toMatch(/complete +at step \d+, the end of epoch 3; to go on: --epochs 6/);
     const fewer = await bnn(`train --resume ${folder}/json --epochs 2`);
     expect(fewer.code).toBe(2);
     expect(fewer.stderr).toMatch(/3, or more/);
@@ -380,6 +382,9 @@ describe('options say what they mean', () => {
     const { code, stderr } = await bnn(`eval ${model}`);
     expect(code).toBe(1);
     expect(stderr).toMatch(/webgpu-bnn run FILE --dataset/);
+    const onnx = join(folder, 'm.onnx');
+    expect((await bnn(`convert ${folder}/a ${onnx} --no-verify`)).code).toBe(0);
+    expect((await bnn(`eval ${onnx}`)).stderr).toMatch(/no run[\s\S]*webgpu-bnn run FILE --dataset/);
   });
 
   test('digits are cropped, but not mirrored; animals are', () => {

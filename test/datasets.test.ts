@@ -72,7 +72,7 @@ describe('loading', () => {
     for (const name of ['fashion-mnist', 'cifar10']) {
       const error = await failureOf(loadDataset(name));
       expect(error).toBeInstanceOf(DataUnavailableError);
-      expect(error.remedy).toBe(`webgpu-bnn data ${name}`);
+      expect(error.remedy).toBe(`npx webgpu-bnn data ${name}`);
       expect(error.where).toContain(folder);
     }
   });

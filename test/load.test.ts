@@ -25,6 +25,7 @@ import {
   encodeCheckpoint,
   encodeModel,
   encodeSafetensors,
+  loadModel as fetchModel,
   type LoadProgress,
   type ModelFile,
   readBnnPynq,
@@ -151,6 +152,8 @@ describe('from a server', () => {
 
   test('a server that is not there, and a call that is aborted', async () => {
     await expect(loadModel('http://127.0.0.1:1/model')).rejects.toThrow(DataUnavailableError);
+    // The entry for pages knows no paths.
+    await expect(fetchModel('models/mine.onnx')).rejects.toThrow(/in Node[\s\S]*webgpu-bnn\/node/);
     const signal = AbortSignal.abort(new Error('no more'));
     await expect(loadModel(`${base}/own`, { signal })).rejects.toThrow('no more');
   });

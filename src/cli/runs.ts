@@ -106,6 +106,14 @@ export function withEpochs({ tensors, progress }: Checkpoint, epochs: number): C
 /** The run that a folder or a checkpoint file holds. */
 export async function readRun(path: string): Promise<SavedRun> {
   const { file, folder } = await checkpointPath(path);
+  if (/\.(onnx|tflite|zip)$/i.test(file)) {
+    throw new FormatError('This is the file of a model, and no run.', {
+      given: path,
+      expected: 'a folder that webgpu-bnn train wrote, or its checkpoint.safetensors',
+      where: 'run',
+      remedy: 'webgpu-bnn run FILE --dataset NAME, or webgpu-bnn run FILE --input PICTURES',
+    });
+  }
   const { checkpoint, metadata } = decodeCheckpoint(await readFileChecked(file), file);
   if (metadata.story === undefined) {
     throw new FormatError('This checkpoint was not written by webgpu-bnn train.', {

@@ -233,7 +233,12 @@ async function trainInto(
     await trainer.restore(
       resumed.run.epochs === run.epochs ? resumed.checkpoint : withEpochs(resumed.checkpoint, run.epochs),
     );
-    say(`resumed   at step ${trainer.progress.step}, epoch ${trainer.progress.epoch + 1} of ${run.epochs}`);
+    const { step, epoch } = trainer.progress;
+    say(
+      epoch < run.epochs
+        ? `resumed   at step ${step}, epoch ${epoch + 1} of ${run.epochs}`
+        : `complete  at step ${step}, the end of epoch ${run.epochs}; to go on: --epochs ${2 * run.epochs}`,
+    );
     if (resumed.run.epochs !== run.epochs) {
       say(
         `schedule  learning rate ${optionText(run.lr)} over all ${run.epochs} epochs, from here on: it was over ${resumed.run.epochs}`,

@@ -362,6 +362,11 @@ async function bytesOf(
   return bytes;
 }
 
+/** Whether an address says from where; the others are a page's own, or paths. */
+function isAbsolute(url: string): boolean {
+  return /^[a-z][a-z0-9+.-]+:/i.test(url);
+}
+
 async function fetchFile(
   file: string | URL,
   index: number,
@@ -377,7 +382,9 @@ async function fetchFile(
     throw new DataUnavailableError('The model could not be fetched.', {
       given: cause instanceof Error ? cause.message : String(cause),
       where: url,
-      remedy: 'check the address and the connection; a server of another origin must allow it (CORS)',
+      remedy: isAbsolute(url)
+        ? 'check the address and the connection; a server of another origin must allow it (CORS)'
+        : "in a page, check the address and the connection; in Node, import loadModel from 'webgpu-bnn/node', which takes paths",
       cause,
     });
   }

@@ -240,7 +240,9 @@ function knownName(name: string): DatasetName {
 
 /** How a data set is got that isn't here. */
 function getting(name: DatasetName): string {
-  return name === 'mnist' ? `${SETUP}, or this alone: npx webgpu-bnn data mnist` : `webgpu-bnn data ${name}`;
+  return name === 'mnist'
+    ? `${SETUP}, or this alone: npx webgpu-bnn data mnist`
+    : `npx webgpu-bnn data ${name}`;
 }
 
 function cachedFolder(name: DatasetName): string {
