@@ -2,9 +2,11 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { encode } from 'fast-png';
 import { build, createServer, transformWithOxc } from 'vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { wgsl } from '../shaders/link.ts';
+import { initialValues, mlp, saveModel } from '../src/index.ts';
 import { launchChrome } from './helpers/chrome.ts';
 import { ENTRIES, ENTRY_ALIASES } from './helpers/entries.ts';
 
@@ -28,7 +30,7 @@ const pages = documents.flatMap(({ name, text }) =>
   })),
 );
 /** What else has a name of its own, once in all pages: where it runs differs. */
-const KINDS = ['start', 'node', 'browser', 'load', 'methods', 'tfjs', 'onnxruntime'] as const;
+const KINDS = ['start', 'node', 'browser', 'load', 'classify', 'methods', 'tfjs', 'onnxruntime'] as const;
 
 /** Bundles programs of the scratch folder for Node. */
 async function bundle(...programs: readonly string[]): Promise<void> {
@@ -131,6 +133,23 @@ describe('the programs of the README and of the documentation', () => {
     expect(printed).toMatch(/quantConv2d_2 +5 x 5 x 32 +4,608/);
     const accuracy = Number(/accuracy: ([\d.]+)/.exec(printed)?.[1]);
     expect(accuracy).toBeGreaterThan(0.8);
+  });
+
+  test('the one that classifies in Node names classes, without a GPU', async () => {
+    const net = mlp({ input: [8, 8, 3], classes: 3, units: 32 });
+    const saved = await saveModel('onnx', net, initialValues(net, 1), {
+      pixels: { scale: [1 / 255], shift: [0] },
+      classes: ['daisy', 'rose', 'tulip'],
+    });
+    writeFileSync(join(scratch, 'flowers.onnx'), saved);
+    const data = new Uint8Array(9 * 10 * 3).map((_, i) => i);
+    writeFileSync(join(scratch, 'photo.png'), encode({ width: 9, height: 10, channels: 3, depth: 8, data }));
+    await bundle('classify');
+    const printed = execFileSync(process.execPath, [join(scratch, 'out', 'classify.js')], {
+      cwd: scratch,
+      encoding: 'utf8',
+    });
+    expect(printed).toMatch(/name: '(daisy|rose|tulip)'/);
   });
 
   test('pages that run as they stand: methods are checked, and all train', { timeout: 300_000 }, async () => {
