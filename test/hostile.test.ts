@@ -99,7 +99,7 @@ describe('a file may not act', () => {
     );
     for (const command of [
       ['train', '--resume', file],
-      ['paper', file],
+      ['paper', file, '--overwrite'],
     ]) {
       const { code, stderr } = await runCli(cli, command);
       expect(stderr).toMatch(/FormatError: The record of the run is malformed[\s\S]*run\.dataset = "/);

@@ -26,7 +26,7 @@ interface Flags extends OwnFlags {
 export function inspectDataCommand(): Command {
   return withOwnData(new Command('inspect'))
     .description('say what a data set holds')
-    .argument('<path or name>', OWN_DATA)
+    .argument('<data>', OWN_DATA)
     .option('--seed <n>', 'the split and the order follow from it', seedNumber, 1)
     .option('--sheet <file.png>', 'draw samples of each class, one class a row')
     .addOption(jsonOption())

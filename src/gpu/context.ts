@@ -691,7 +691,7 @@ export class Gpu extends Owner {
   /** The text of a kernel that runs in subgroups of one size only, asking for them where this device lets it. */
   #asking({ subgroup }: KernelSpec, code: string): string {
     if (subgroup === undefined || !this.features.has(SIZE_CONTROL)) return code;
-    const asking = code.replace('@compute', `@compute @subgroup_size(${subgroup})`);
+    const asking = code.replace('@compute', () => `@compute @subgroup_size(${subgroup})`);
     return `enable subgroup_size_control; ${asking}`; // on the first line, so that the others keep their numbers
   }
 
