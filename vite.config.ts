@@ -78,6 +78,11 @@ function decoders(): Plugin {
   };
 }
 
+/** Tests that install, build, serve, train and kill as a user would: too long for `npm test`. */
+export const OUTSIDE = ['cpu-browsers', 'examples', 'kills', 'own-data', 'setup'].map(
+  (name) => `test/${name}.test.ts`,
+);
+
 export default defineConfig(({ command }) => ({
   plugins: [
     wgsl({ share: command === 'build' }),
@@ -119,6 +124,8 @@ export default defineConfig(({ command }) => ({
   },
   test: {
     include: ['test/**/*.test.ts'],
+    // `npm run test:outside` runs these, which take minutes each.
+    exclude: OUTSIDE,
     alias: ENTRY_ALIASES,
     // Not for what a test takes, but for a machine that is four times as loaded as two quiet cores.
     testTimeout: 600_000,

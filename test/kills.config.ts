@@ -12,5 +12,6 @@ export default defineConfig((environment) => {
     },
   });
   config.test.include = ['test/kills.test.ts'];
+  config.test.exclude = [];
   return config;
 });
