@@ -142,24 +142,28 @@ describe('nothing is lost', () => {
     const mine = join(folder, 'mine.json');
     writeFileSync(mine, 'mine');
     const tried: string[] = [];
+    const READ = ['--resume', '--input', '--labels'];
     for (const name of names) {
       // A start of each costs more than the check: what main.ts does with a command is done here.
       const { [`${name}Command`]: commandOf } = (await import(`../src/cli/${name}.ts`)) as Record<
         string,
         () => Command
       >;
-      const help = commandOf?.() ?? expect.fail(name);
-      const given = help.registeredArguments.filter(({ required }) => required).map(() => 'x');
-      for (const { long, flags } of help.options) {
-        // The others are read.
-        if (!/[<[]file[>\]]/.test(flags) || long === '--resume' || long === '--input') continue;
-        tried.push(`${name} ${long}`);
-        const command = commandOf?.() ?? expect.fail(name);
-        protectFiles(command);
-        const parsing = command.parseAsync(['node', name, ...given, `${long}=${mine}`]);
-        await expect(parsing, `${name} ${long}`).rejects.toThrow(
-          /There is a file of this name[\s\S]*mine\.json[\s\S]*--overwrite/,
-        );
+      const whole = commandOf?.() ?? expect.fail(name);
+      for (const help of [whole, ...whole.commands]) {
+        const words = [...(help === whole ? [] : [help.name()])];
+        for (const { required } of help.registeredArguments) if (required) words.push('x');
+        for (const { long, flags } of help.options) {
+          if (!/[<[]file[.\w]*[>\]]/.test(flags) || READ.includes(long ?? '')) continue;
+          const given = [name, ...words.filter((word) => word !== 'x'), long].join(' ');
+          tried.push(given);
+          const command = commandOf?.() ?? expect.fail(name);
+          protectFiles(command);
+          const parsing = command.parseAsync(['node', name, ...words, `${long}=${mine}`]);
+          await expect(parsing, given).rejects.toThrow(
+            /There is a file of this name[\s\S]*mine\.json[\s\S]*--overwrite/,
+          );
+        }
       }
     }
     expect(readFileSync(mine, 'utf8')).toBe('mine');
@@ -168,7 +172,7 @@ describe('nothing is lost', () => {
         ...['train', 'eval', 'run', 'inspect', 'geometry', 'paper', 'bench', 'tune', 'data', 'doctor'].map(
           (name) => `${name} --json`,
         ),
-        ...['geometry --csv', 'geometry --html', 'bench --html', 'bench --markdown'],
+        ...['geometry --csv', 'geometry --html', 'bench --html', 'bench --markdown', 'data inspect --sheet'],
       ]),
     );
     const unasked = await bnn(`inspect ${folder}/a/checkpoint.safetensors --json ${mine}`);
@@ -282,7 +286,7 @@ describe('what goes wrong', () => {
       'a memory limit that is too small',
       'train --memory-limit 1MB',
       1,
-      /nothing was allocated[\s\S]*fewer or smaller images/,
+      /nothing was allocated[\s\S]*--train-samples/,
     ],
     [
       'a batch beyond the memory limit',

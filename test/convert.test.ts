@@ -197,7 +197,7 @@ describe('convert', () => {
       syncBuiltinESMExports();`;
     writeFileSync(damage, text);
     const env = { NODE_OPTIONS: `--import=${pathToFileURL(damage).href}` };
-    const { code, stderr } = await runCli(cli, ['convert', QONNX, out], { env });
+    const { code, stderr } = await runCli(cli, ['convert', QONNX, out, '--overwrite'], { env });
     expect(stderr).toMatch(/FormatError/);
     expect(code).toBe(1);
     expect(readFileSync(out, 'utf8')).toBe('what was there before');
@@ -254,7 +254,7 @@ describe('ONNX files with channels last', () => {
 
 describe('ONNX files with channels last', () => {
   test('inspect says which axis is what, and convert writes them as .tflite that runs the same', async () => {
-    const file = join(folder, 'channels-last.onnx');
+    const file = join(folder, 'channels-last-2.onnx');
     writeFileSync(
       file,
       fileOf({
@@ -280,7 +280,7 @@ describe('ONNX files with channels last', () => {
     const { layers } = await resultsOf(`inspect ${file}`);
     expect(layers.map(({ kind }: { kind: string }) => kind)).toEqual(['conv2d']);
 
-    const lite = join(folder, 'channels-last.tflite');
+    const lite = join(folder, 'channels-last-2.tflite');
     const converted = await bnn(`convert ${file} ${lite}`);
     expect(converted.stderr).toBe('');
     expect(converted.stdout).toMatch(/verified +read back from the disk: the same outputs/);

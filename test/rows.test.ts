@@ -115,7 +115,9 @@ const quantizers: readonly Quantizer[] = [
   ...Object.values(QUANTIZERS).map((make) => (make as () => Quantizer)()),
   guest(),
   // Straight rules and planes: rules.test.ts.
-].filter(({ row }) => row !== undefined && !row.isStraight);
+].filter(
+  ({ row, definition: { unfit } }) => row !== undefined && !row.isStraight && unfit?.weights === undefined,
+);
 
 /** Padded and not, real input and signs, groups, depthwise, strides. */
 function network(kernelQuantizer: Quantizer, inputQuantizer: QuantizerLike = 'steSign'): Model {

@@ -64,7 +64,7 @@ describe('a project that installs the package', () => {
   test.each([
     [['train'], 3, /WebGpuUnavailableError/],
     [['doctor'], 3, /Dawn, WebGPU's implementation for Node, is not installed/],
-    [['run', 'model.onnx', '--dataset', 'mnist'], 3, /WebGpuUnavailableError/],
+    [['run', 'model.onnx', '--dataset', 'mnist', '--engine', 'gpu'], 3, /WebGpuUnavailableError/],
     [['bench', '--in', 'chrome'], 2, /OptionError: The package that drives Chrome is not installed/],
     [['kit', '--out', 'a kit'], 3, /NoAdapterError/],
   ])('%j says the one command that helps', async (args, code, what) => {

@@ -6,7 +6,7 @@ import { loadDataset, type OwnData, writeFileAtomic } from '../node/index.ts';
 import { type Contents, contentsOf, sheetOf } from '../reports/contents.ts';
 import { checkData } from '../train/data.ts';
 import { jsonOption, seedNumber } from './options.ts';
-import { emit, jsonText } from './output.ts';
+import { emit, jsonText, OutputOption } from './output.ts';
 import {
   describeData,
   isNamed,
@@ -28,7 +28,7 @@ export function inspectDataCommand(): Command {
     .description('say what a data set holds')
     .argument('<data>', OWN_DATA)
     .option('--seed <n>', 'the split and the order follow from it', seedNumber, 1)
-    .option('--sheet <file.png>', 'draw samples of each class, one class a row')
+    .addOption(new OutputOption('--sheet <file.png>', 'draw samples of each class, one class a row'))
     .addOption(jsonOption())
     .addHelpText(
       'after',

@@ -40,16 +40,18 @@ export class OutputOption extends Option {}
 
 /**
  * Nothing is overwritten unasked: a command with options that name files which it writes gets `--overwrite`, and without it
- * ends before it begins where one of these files is there.
+ * ends before it begins where one of these files is there. So do its own commands.
  */
 export function protectFiles(command: Command): void {
+  for (const part of command.commands) protectFiles(part);
   const outputs = command.options.filter((option) => option instanceof OutputOption);
   if (outputs.length === 0) return;
   if (!command.options.some(({ long }) => long === '--overwrite')) {
     command.option('--overwrite', 'replace files that are there');
   }
   command.hook('preAction', () => {
-    const flags = command.opts();
+    // What the command above takes, too, is found there.
+    const flags = command.optsWithGlobals();
     for (const option of outputs) {
       const path = flags[option.attributeName()];
       if (typeof path === 'string' && path !== '-') assertFree([path], flags, option.long ?? '');

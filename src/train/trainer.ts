@@ -278,7 +278,8 @@ export class Trainer extends Owner {
 
 /** What makes a plan smaller, whatever takes the most of it. */
 function memoryRemedy({ data, activations, peakBytes }: TrainingPlan): string {
-  if (data > peakBytes / 2) return 'hold a part of the samples only: train: streamed(data.train)';
+  if (data > peakBytes / 2)
+    return 'take fewer samples (takeFirst, --train-samples), or hold a part of them at a time: train: streamed(data.train)';
   return activations > peakBytes / 2
     ? 'use a smaller batch'
     : 'use a smaller model, or sgd, which keeps less a weight';
