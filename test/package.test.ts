@@ -347,7 +347,7 @@ const TASKS: Readonly<Record<string, Task>> = {
     vite: 45.5,
     esbuild: 95.2,
   },
-  'use everything of webgpu-bnn': { code: everythingOf('webgpu-bnn'), vite: 138.7, esbuild: 145.1 },
+  'use everything of webgpu-bnn': { code: everythingOf('webgpu-bnn'), vite: 138.7, esbuild: 145.3 },
   'read ONNX': { code: everythingOf('webgpu-bnn/onnx'), vite: 62.2, esbuild: 64.2 },
   'read and write TensorFlow Lite': { code: everythingOf('webgpu-bnn/tflite'), vite: 65.2, esbuild: 67.1 },
   'use it between sessions of ONNX Runtime': {
@@ -389,7 +389,7 @@ const PAGES: Readonly<Record<string, { readonly code: string; readonly limit: nu
         using trainer = await Trainer.create(gpu, model, data, { batch: 16, epochs: 1 });
         return (await trainer.runSteps(1)).map(({ loss }) => loss);
       };`,
-    limit: 105.5,
+    limit: 102.2,
   },
 };
 
