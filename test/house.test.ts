@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { parseSync } from 'vite';
 import { describe, expect, test } from 'vitest';
+import manifest from '../package.json' with { type: 'json' };
 import * as main from '../src/index.ts';
 import * as inference from '../src/inference.ts';
 import { LAYER_KINDS } from '../src/layers/index.ts';
@@ -195,6 +196,14 @@ describe('the house', () => {
     );
     expect(wrong).toEqual([]);
     expect(raw.test(readFileSync(join(ROOT, 'src/gpu/context.ts'), 'utf8'))).toBe(true);
+  });
+
+  test('tools that do not read exports find the same types', () => {
+    const types = Object.entries(manifest.exports).flatMap(([name, entry]) =>
+      typeof entry === 'string' || name === '.' ? [] : [[name.slice(2), [entry.types]]],
+    );
+    expect(manifest.typesVersions['*']).toEqual(Object.fromEntries(types));
+    expect(manifest.types).toBe(manifest.exports['.'].types);
   });
 
   test('there are no circles, of types either', () => {
