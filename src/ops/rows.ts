@@ -274,19 +274,13 @@ export interface RowGradientOptions extends RowContext {
  * @throws ShapeError
  */
 export function rowGradient(b: ProgramBuilder, grad: Tensor, options: RowGradientOptions): Tensor {
-  const { x, rule } = options;
+  const { x } = options;
   const { fillings, bindings, constants } = gradientParts(b, grad, options, 'rowGradient');
   const out = b.transient('gradient of values', x.shape, 'f32');
   b.dispatch(
     fillFrame(rowGradientFrame, fillings),
     { g: grad, x, ...bindings, out },
-    {
-      ...constants,
-      SIZE: x.size,
-      CHANNELS: x.shape.at(-1) ?? 1,
-      STRAIGHT: rule?.isStraight === true ? 1 : 0,
-      ...constantsOf(fillings),
-    },
+    { ...constants, SIZE: x.size, CHANNELS: x.shape.at(-1) ?? 1 },
   );
   return out;
 }
@@ -305,7 +299,7 @@ export function learnedGradient(
   grad: Tensor,
   options: RowGradientOptions & { readonly learned: Tensor },
 ): Tensor {
-  const { x, rule, learned, channels = 'first' } = options;
+  const { x, learned, channels = 'first' } = options;
   const { fillings, bindings, constants } = gradientParts(b, grad, options, 'learnedGradient');
   const [GROUPS = 1, FIELDS = 1] = learned.shape;
   const OUTER = channels === 'last' ? x.size / GROUPS : 1;
@@ -315,15 +309,7 @@ export function learnedGradient(
   b.dispatch(
     fillFrame(rowLearningFrame, fillings),
     { g: grad, x, ...bindings, parts },
-    {
-      ...constants,
-      OUTER,
-      GROUPS,
-      INNER,
-      CHUNKS,
-      STRAIGHT: rule?.isStraight === true ? 1 : 0,
-      ...constantsOf(fillings),
-    },
+    { ...constants, OUTER, GROUPS, INNER, CHUNKS },
   );
   const out = b.transient('gradient of what is learned', learned.shape, 'f32');
   b.dispatch(rowLearned, { parts, out }, { CHUNKS, GROUPS, FIELDS });
@@ -341,8 +327,9 @@ function gradientParts(
   assertFloats(grad, x.shape, where);
   const [rows = 1] = x.shape;
   if (statistics !== undefined) assertStatistics(statistics, rows, where);
+  const fillings = { gradient: passing, ...(rule && { row: rule.fillingOf(0) }) };
   return {
-    fillings: { gradient: passing, ...(rule && { row: rule.fillingOf(0) }) },
+    fillings,
     bindings: {
       ...boundTo(b, statistics, context),
       table: table ?? b.transient('no numbers', [1], 'f32'),
@@ -351,7 +338,9 @@ function gradientParts(
     constants: {
       LENGTH: x.size / rows,
       ...constantsFor(statistics, context, rows),
+      STRAIGHT: rule?.isStraight === true ? 1 : 0,
       TABLE_ROWS: table?.shape[0] ?? 1,
+      ...constantsOf(fillings),
     },
   };
 }
