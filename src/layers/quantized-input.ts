@@ -8,7 +8,7 @@ import type { Tensor } from '../gpu/index.ts';
 import { isPlainSign, type Quantizer, type QuantizerLike, resolveQuantizer } from '../methods/index.ts';
 import { packSigns } from '../ops/dense.ts';
 import { add } from '../ops/elementwise.ts';
-import { type Plane, quantizeRows, type RowContext } from '../ops/rows.ts';
+import { type Plane, quantizeRows, type RowContext, statisticsFor } from '../ops/rows.ts';
 import { affineSamples } from '../ops/samples.ts';
 import {
   type Activation,
@@ -111,7 +111,8 @@ export function quantizeInput(
   const x = input.tensor;
   if (!context.training) return { ...plain(packSigns(builder, x)), gradient: through };
   if (quantizer.scalars.length > 0) {
-    return { ...plain(packSigns(builder, x)), ...ruledGradients(context, x, quantizer) };
+    const statistics = statisticsFor(builder, x, quantizer.row);
+    return { ...plain(packSigns(builder, x)), ...ruledGradients(context, x, quantizer, statistics) };
   }
   const { window } = quantizer;
   const { binarize, binarizeGrad } = gradientsOf(context, 'binarize');
@@ -133,7 +134,8 @@ function ruledInput(context: ForwardContext, input: Activation, quantizer: Quant
   if (rule === undefined) throw new OptionError('This quantizer has no rule.', { where: quantizer.name });
   const x = asReal(builder, input);
   const drawn = training ? { state, stream } : {};
-  const planes = quantizeRows(builder, x, rule, { ...ruleContext(context, quantizer), ...drawn });
+  const statistics = statisticsFor(builder, x, rule);
+  const planes = quantizeRows(builder, x, rule, { ...ruleContext(context, quantizer), ...drawn, statistics });
   const [first] = planes as [Plane, ...Plane[]];
   const { bits } = first;
   const scaled = (g: Tensor, scale: Tensor | undefined) =>
@@ -163,7 +165,7 @@ function ruledInput(context: ForwardContext, input: Activation, quantizer: Quant
       ]);
       return parts.reduce((sum, part) => add(builder, sum, part));
     },
-    ...ruledGradients(context, x, quantizer),
+    ...ruledGradients(context, x, quantizer, statistics),
   };
 }
 
@@ -177,18 +179,16 @@ function ruledGradients(
   context: ForwardContext,
   x: Tensor,
   quantizer: Quantizer,
+  statistics: Tensor | undefined,
 ): Pick<QuantizedInput, 'gradient' | 'parameters'> {
   const { builder, numbersOf, state } = context;
   const { row: rule, passing, scalars, name } = quantizer;
   const own = ruleContext(context, quantizer);
-  const options = () => {
-    const { statisticsFor } = gradientsOf(context, name);
-    return {
-      ...{ x, rule, passing, statistics: statisticsFor(builder, x, rule) },
-      ...own,
-      ...(scalars.length > 0 && { table: numbersOf?.(quantizer), state }),
-    };
-  };
+  const options = () => ({
+    ...{ x, rule, passing, statistics },
+    ...own,
+    ...(scalars.length > 0 && { table: numbersOf?.(quantizer), state }),
+  });
   return {
     gradient: (gradient) => gradientsOf(context, name).rowGradient(builder, gradient, options()),
     parameters(gradient) {

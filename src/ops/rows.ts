@@ -49,6 +49,8 @@ export interface RowContext {
   readonly state?: Tensor | undefined;
   /** A number of its own for every drawing in a network. Default 0. */
   readonly stream?: number;
+  /** What `statisticsFor` gave, where it was asked before. Default: it is asked. */
+  readonly statistics?: Tensor | undefined;
 }
 
 /** Numbers of a row's statistics, in the order of `lib/rows.wgsl`. */
@@ -129,7 +131,7 @@ export function quantizeRows(
   targets: readonly PlaneTarget[] = [],
 ): Plane[] {
   let left = x;
-  let statistics = statisticsFor(b, left, rule);
+  let statistics = context.statistics ?? statisticsFor(b, left, rule);
   return Array.from({ length: rule.planes }, (_, index) => {
     const target = targets[index] ?? {};
     const row = rule.fillingOf(index);
