@@ -1,8 +1,9 @@
 /** Data of a person's own on the command line: the options that say how they are read, and what a run keeps of them. */
 import { existsSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { dtypeOf } from '../data/source.ts';
 import { printable } from '../errors.ts';
-import { isStreamed, OptionError, type TrainingData } from '../index.ts';
+import { OptionError, type TrainingData } from '../index.ts';
 import { DATASET_NAMES, loadOwnData, type OwnData } from '../node/index.ts';
 import type { OwnRun } from '../reports/story.ts';
 
@@ -84,12 +85,11 @@ export function keptOf(
   { image, classes, targets = 'classes', normalise, table, train }: OwnData,
   read: OwnRun['read'],
 ): OwnRun {
-  const isByte = isStreamed(train) ? train.dtype === 'u8' : train.images instanceof Uint8Array;
   const { scale, shift } = normalise ?? {};
   const { labels: _, ...kept } = read;
   return {
     ...{ input: image, classes, targets, read: kept },
-    ...(isByte ? { pixels: { scale: scale ?? [1], shift: shift ?? [0] } } : {}),
+    ...(dtypeOf(train) === 'u8' ? { pixels: { scale: scale ?? [1], shift: shift ?? [0] } } : {}),
     ...(table === undefined ? {} : { table }),
   };
 }

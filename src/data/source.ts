@@ -63,6 +63,12 @@ export function isStreamed(source: Source): source is StreamedSource {
   return 'read' in source;
 }
 
+/** What a source has as images. */
+export function dtypeOf(source: Source): StreamedSource['dtype'] {
+  if (isStreamed(source)) return source.dtype;
+  return source.images instanceof Uint8Array ? 'u8' : 'f32';
+}
+
 /**
  * A stream of one's own, checked: an object or an instance of a class.
  * @throws OptionError for a member that is missing or of another kind
@@ -111,7 +117,7 @@ export function streamed(source: ResidentSource): StreamedSource {
   };
   return defineSource({
     count,
-    dtype: images instanceof Uint8Array ? 'u8' : 'f32',
+    dtype: dtypeOf(source),
     identity: sourceDigest(source),
     weighted: weights !== undefined,
     read(samples, into) {

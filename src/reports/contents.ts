@@ -1,5 +1,6 @@
 /** What a data set holds: counts, means, and a sheet of samples. */
 import { encode } from 'fast-png';
+import { dtypeOf } from '../data/source.ts';
 import { isStreamed, type ResidentSource, sizeOf, type TrainingData } from '../index.ts';
 
 /** What one part of a data set holds. */
@@ -30,9 +31,8 @@ export interface Contents {
 
 export function contentsOf(data: TrainingData): Contents {
   const { name, image, classes, targets = 'classes', train, test } = data;
-  const isByte = isStreamed(train) ? train.dtype === 'u8' : train.images instanceof Uint8Array;
   return {
-    ...{ name, shape: image, kind: isByte ? 'bytes' : 'reals', targets, classes },
+    ...{ name, shape: image, kind: dtypeOf(train) === 'u8' ? 'bytes' : 'reals', targets, classes },
     train: partOf(data, train),
     ...(test === undefined ? {} : { test: partOf(data, test) }),
   };

@@ -3,6 +3,7 @@
  * declared first, so that the memory plan is whole before anything is allocated.
  */
 import { isStreamed, type Source } from '../data/index.ts';
+import { dtypeOf } from '../data/source.ts';
 import { OptionError } from '../errors.ts';
 import { type DType, Gpu, type HostData, ProgramBuilder, sharedSlots, sizeOf, Tensor } from '../gpu/index.ts';
 import { type Model, Network, recordForward } from '../graph/index.ts';
@@ -134,7 +135,7 @@ function declareHeld(
   { batch, classWeights }: Pick<StepOptions, 'batch' | 'classWeights'>,
 ): Held {
   const { count } = source;
-  const dtype = isStreamed(source) ? source.dtype : source.images instanceof Uint8Array ? 'u8' : 'f32';
+  const dtype = dtypeOf(source);
   const bytes = sizeOf(image) * (dtype === 'u8' ? 1 : 4);
   // What no kernel can bind as a whole goes to the GPU as a stream does.
   const most = limits.maxStorageBufferBindingSize;

@@ -4,7 +4,7 @@
  * reads a few numbers back while the next group runs.
  */
 import type { TrainingData } from '../data/dataset.ts';
-import { isStreamed } from '../data/source.ts';
+import { dtypeOf } from '../data/source.ts';
 import { Owner } from '../dispose.ts';
 import { DisposedError, MemoryPlanError, OptionError } from '../errors.ts';
 import { assertGpu, type DispatchTiming, type Gpu } from '../gpu/index.ts';
@@ -221,8 +221,8 @@ export class Trainer extends Owner {
         if (spec.quantizer?.row?.hasArgument === true && signs !== undefined) values.set(name, signs);
       }
       const { classes, normalise, train, table } = this.data;
-      const isReal = isStreamed(train) ? train.dtype === 'f32' : train.images instanceof Float32Array;
-      return { model: this.network.model, values, classes, pixels: isReal ? undefined : normalise, table };
+      const pixels = dtypeOf(train) === 'u8' ? normalise : undefined;
+      return { model: this.network.model, values, classes, pixels, table };
     });
   }
 
