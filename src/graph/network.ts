@@ -23,10 +23,10 @@ import {
   sizeOf,
   Tensor,
 } from '../gpu/index.ts';
-import { declareParameter, type Parameter, type ParameterSpec, rowTensors } from '../layers/index.ts';
+import { declareParameter, type Parameter, type ParameterSpec } from '../layers/index.ts';
+import { deriveRows } from '../layers/rows.ts';
 import { normal, STREAMS, uniform01 } from '../numerics/random.ts';
 import { packSigns, unpackSigns } from '../ops/dense.ts';
-import { quantizeRows } from '../ops/rows.ts';
 import { assertKnownOptions, assertPresent, unknownName } from '../options.ts';
 import type { Model } from './model.ts';
 import { recordPass } from './record.ts';
@@ -275,17 +275,8 @@ export class Network extends Owner {
       for (const [parameter, latent] of latents) {
         const { name, packed, spec } = parameter;
         if (packed === undefined) continue;
-        const rule = spec.quantizer?.row;
-        if (rule?.hasArgument !== true) packSigns(builder, latent, { out: packed });
-        if (rule === undefined) continue;
-        const targets = rowTensors(parameter, (ending) => this.parameters.get(`${name}${ending}`));
-        quantizeRows(
-          builder,
-          latent,
-          rule,
-          { learned: this.parameters.get(`${name}Learned`)?.value },
-          targets.map((target, plane) => ({ ...target, isPacked: plane === 0 && !rule.hasArgument })),
-        );
+        if (spec.quantizer?.row?.hasArgument !== true) packSigns(builder, latent, { out: packed });
+        deriveRows(builder, parameter, (ending) => this.parameters.get(`${name}${ending}`), { latent });
       }
     });
     packing[DISPOSE]();

@@ -9,13 +9,14 @@ import { type DType, Gpu, type HostData, ProgramBuilder, sharedSlots, sizeOf, Te
 import { type Model, Network, recordForward } from '../graph/index.ts';
 import type { Parameter } from '../layers/index.ts';
 import { asReal } from '../layers/layer.ts';
+import { deriveRows } from '../layers/rows.ts';
 import type { Loss, Optimizer, Penalty } from '../methods/index.ts';
 import { advanceState, gatherBatch, STATE_WORDS } from '../ops/data.ts';
 import { loss as recordLoss } from '../ops/loss.ts';
 import type { CheckedData } from './data.ts';
 import { type Held, windowOf } from './feed.ts';
 import { MetricsReader } from './metrics.ts';
-import { declareSlots, recordDerived, recordUpdate, type Slots, Tables, tensorsOf } from './updates.ts';
+import { declareSlots, recordUpdate, type Slots, Tables, tensorsOf } from './updates.ts';
 
 /** Bytes of GPU memory that training needs, by what they are for. */
 export interface TrainingPlan {
@@ -257,7 +258,9 @@ export function recordTrainStep(
   for (const parameter of network.binaryParameters) {
     const { name } = parameter;
     if (!changed.has(name) && !changed.has(`${name}Learned`)) continue;
-    recordDerived(builder, parameter, parameters, slotsOf.get(name)?.flips);
+    deriveRows(builder, parameter, (ending) => parameters.get(`${name}${ending}`), {
+      flips: slotsOf.get(name)?.flips,
+    });
   }
   advanceState(builder, state);
   return builder;

@@ -3,10 +3,10 @@
  * weights, which are clipped and packed in the same kernel.
  */
 import { type ProgramBuilder, type Shape, Tensor } from '../gpu/index.ts';
-import { type Parameter, rowTensors } from '../layers/index.ts';
+import type { Parameter } from '../layers/index.ts';
 import { type Optimizer, type Penalty, type RatedTime, resolveQuantizer } from '../methods/index.ts';
 import { joinSlots, partSlots, slotsShape, updateBinary, updateReal } from '../ops/optim.ts';
-import { quantizeRows, rowGradient, statisticsFor } from '../ops/rows.ts';
+import { rowGradient, statisticsFor } from '../ops/rows.ts';
 
 /** What is kept of one parameter. */
 export interface Slots {
@@ -192,26 +192,4 @@ export function recordUpdate(
       flips: builder.transient('flips of latents', flips.shape, 'u32'),
     }),
   });
-}
-
-/** Records what is derived of binary weights, once they and what their quantizers learn were updated. */
-export function recordDerived(
-  builder: ProgramBuilder,
-  { name, spec, value, packed }: Parameter,
-  parameters: ReadonlyMap<string, Parameter>,
-  flips: Tensor | undefined,
-): void {
-  const rule = spec.quantizer?.row;
-  if (rule === undefined || packed === undefined) return;
-  const beside = (ending: string) => parameters.get(`${name}${ending}`);
-  quantizeRows(
-    builder,
-    value,
-    rule,
-    { learned: beside('Learned')?.value },
-    rowTensors({ name, spec, value, packed }, beside).map((target, plane) => ({
-      ...target,
-      ...(plane === 0 && { flips, isPacked: !rule.hasArgument }),
-    })),
-  );
 }
