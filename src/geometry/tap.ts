@@ -84,7 +84,7 @@ export class GeometryTap extends Owner {
   readonly #owned: readonly Tensor[];
   readonly #onSample: GeometryTapOptions['onSample'];
   /** As many as samples were ever under way at once. */
-  readonly #staging: Staging[] = [];
+  readonly #staging = new Set<Staging>();
   readonly #free: Staging[] = [];
   readonly #bytes: number;
   #order: Promise<void> = Promise.resolve();
@@ -230,20 +230,18 @@ export class GeometryTap extends Owner {
     } finally {
       if (buffer.mapState === 'mapped') buffer.unmap();
       if (memory.status === 'fulfilled') this.#free.push(staging);
-      else this.#drop(staging);
+      else {
+        // The device may have refused it when it was made.
+        this.#staging.delete(staging);
+        staging.release();
+      }
     }
-  }
-
-  /** Forgets a buffer that can't be mapped: the device may have refused it when it was made. */
-  #drop(staging: Staging): void {
-    this.#staging.splice(this.#staging.indexOf(staging), 1);
-    staging.release();
   }
 
   #makeStaging(): Staging {
     const { MAP_READ: READ, COPY_DST } = BUFFER_USAGE;
     const made = this.#gpu.createBuffer('geometry readback', Math.max(4, this.#bytes), READ | COPY_DST);
-    this.#staging.push(made);
+    this.#staging.add(made);
     return made;
   }
 
