@@ -3,7 +3,7 @@ import { OptionError } from '../errors.ts';
 import type { Run } from './run.ts';
 import { partKept, type Slots } from './updates.ts';
 
-/** Passes over the data that batch normalisation is fitted in, at least as many steps. */
+/** Batch normalisation is fitted in whole passes over the data, of so many steps at least. */
 const REFIT_STEPS = 100;
 
 /**
@@ -22,7 +22,7 @@ export async function finishRun(run: Run): Promise<boolean> {
   for (const slots of ending) written.set(slots.parameter.name, await finished(run, slots));
   await run.edit(async () => {
     await run.network.write(written);
-    for (let done = 0; done < REFIT_STEPS; done += run.batches) await run.refit();
+    await run.refit(REFIT_STEPS);
   });
   return true;
 }

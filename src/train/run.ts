@@ -264,10 +264,11 @@ export class Run {
   }
 
   /**
-   * Runs the steps of the epoch once more, without updates: what batch normalisation keeps becomes that of the weights as they
-   * are. The training stands where it stood.
+   * Runs the steps of the epoch again and again, without updates: what batch normalisation keeps becomes that of the weights as
+   * they are. The training stands where it stood.
+   * @param least steps in all, in whole epochs
    */
-  async refit(): Promise<void> {
+  async refit(least: number): Promise<void> {
     const { parts, options, data, network, batches, gpu } = this;
     const { epoch } = this.#progress;
     const names = parts.slots.map(({ parameter }) => parameter.name);
@@ -275,11 +276,13 @@ export class Run {
     const state = encodeTrainState({ step: REFITS, epoch, batch: 0, seed: options.seed });
     this.#onGpu = undefined;
     try {
-      await gpu.scoped('the state of a refit', () => gpu.write(parts.state, state));
-      for (let done = 0; done < batches; done += this.most) {
-        const steps = Math.min(this.most, batches - done);
-        const write = await this.#feeds.train?.take(epoch * batches + done, steps);
-        await this.#submit(program, REFITS + done, steps, false, undefined, write).metrics;
+      for (let before = 0; before < least; before += batches) {
+        await gpu.scoped('the state of a refit', () => gpu.write(parts.state, state));
+        for (let done = 0; done < batches; done += this.most) {
+          const steps = Math.min(this.most, batches - done);
+          const write = await this.#feeds.train?.take(epoch * batches + done, steps);
+          await this.#submit(program, REFITS + done, steps, false, undefined, write).metrics;
+        }
       }
     } finally {
       program.dispose();
