@@ -215,10 +215,9 @@ export class Trainer extends Owner {
   async trained(): Promise<Trained> {
     return this.#exclusively('trained', async () => {
       const values = new Map<string, ParameterValue>(await this.network.values());
-      const packed = await this.network.packedValues();
-      for (const { name, spec } of this.network.binaryParameters) {
-        const signs = packed.get(name);
-        if (spec.quantizer?.row?.hasArgument === true && signs !== undefined) values.set(name, signs);
+      for (const { name, spec, packed } of this.network.binaryParameters) {
+        if (spec.quantizer?.row?.hasArgument !== true || packed === undefined) continue;
+        values.set(name, { words: await this.gpu.readWords(packed), shape: spec.shape });
       }
       const { classes, normalise, train, table } = this.data;
       const pixels = dtypeOf(train) === 'u8' ? normalise : undefined;
