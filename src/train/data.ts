@@ -88,10 +88,12 @@ export function checkData(data: TrainingData, outputs?: number): CheckedData {
   };
 }
 
-interface Layout {
+/** What samples and their targets are. */
+export interface Layout {
   readonly image: Shape;
   readonly targets: TargetKind;
   readonly classes: number;
+  /** Numbers of a target. */
   readonly width: number;
 }
 
@@ -113,12 +115,9 @@ const ARRAYS: Readonly<Record<TargetKind, readonly string[]>> = {
   reals: ['Float32Array'],
 };
 
-function assertResident(
-  source: ResidentSource,
-  { image, targets, classes, width }: Layout,
-  where: string,
-): void {
+function assertResident(source: ResidentSource, layout: Layout, where: string): void {
   const { images, labels, weights, count } = source;
+  const { image, targets, width } = layout;
   const parts: readonly (readonly [
     string,
     ResidentSource['images' | 'labels'],
@@ -148,17 +147,26 @@ function assertResident(
       });
     }
   }
-  assertNumbers('image', images, sizeOf(image), where);
-  if (weights !== undefined) assertNumbers('weight', weights, 1, where);
-  assertTargets(labels, targets, targets === 'classes' ? classes : width, where);
+  assertSamples(source, layout, where);
 }
 
 /**
- * @param size numbers of a sample
- * @param samples their numbers, where they are not in order
- * @throws OptionError for a number that is not finite, naming sample and place
+ * @param samples numbers of the rows, where they are not in order
+ * @throws OptionError for a number that is not finite, and a target that is none, naming the sample
  */
-export function assertNumbers(
+export function assertSamples(
+  { images, labels, weights }: Pick<ResidentSource, 'images' | 'labels' | 'weights'>,
+  layout: Layout,
+  where: string,
+  samples?: Uint32Array,
+): void {
+  assertNumbers('image', images, sizeOf(layout.image), where, samples);
+  if (weights !== undefined) assertNumbers('weight', weights, 1, where, samples);
+  assertTargets(labels, layout, where, samples);
+}
+
+/** @param size numbers of a sample */
+function assertNumbers(
   what: string,
   values: ArrayLike<number>,
   size: number,
@@ -176,22 +184,17 @@ export function assertNumbers(
   });
 }
 
-/**
- * @param classes or, of bits and reals, numbers of a target
- * @throws OptionError for a target that is none, naming the sample
- */
-export function assertTargets(
+function assertTargets(
   labels: ArrayLike<number>,
-  targets: TargetKind,
-  classes: number,
+  { targets, classes, width }: Layout,
   where: string,
   samples?: Uint32Array,
 ): void {
   if (targets === 'reals') {
-    assertNumbers('target', labels, classes, where, samples);
+    assertNumbers('target', labels, width, where, samples);
     return;
   }
-  const [most, width] = targets === 'classes' ? [classes, 1] : [2, classes];
+  const most = targets === 'classes' ? classes : 2;
   for (let i = 0; i < labels.length; i++) {
     if ((labels[i] ?? 0) < most) continue;
     const row = Math.floor(i / width);

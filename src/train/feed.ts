@@ -4,10 +4,9 @@
  */
 import { isStreamed, type SampleBatch, type Source, type StreamedSource, streamed } from '../data/index.ts';
 import { BnnError, DataUnavailableError } from '../errors.ts';
-import { type Gpu, type Shape, sizeOf, Tensor } from '../gpu/index.ts';
-import type { TargetKind } from '../methods/index.ts';
+import { type Gpu, sizeOf, Tensor } from '../gpu/index.ts';
 import { permute } from '../numerics/random.ts';
-import { assertNumbers, assertTargets, type CheckedData } from './data.ts';
+import { assertSamples, type CheckedData, type Layout } from './data.ts';
 
 /** Bytes of a window, unless one batch is larger. */
 const WINDOW_BYTES = 2 ** 23;
@@ -42,14 +41,9 @@ export interface Held {
 }
 
 /** What a feed needs to know of its source. */
-export interface FeedOptions {
+export interface FeedOptions extends Layout {
   readonly source: StreamedSource;
   readonly held: Held & { readonly window: Window };
-  readonly image: Shape;
-  readonly targets: TargetKind;
-  readonly classes: number;
-  /** Numbers of a target. */
-  readonly width: number;
   readonly classWeights: readonly number[] | undefined;
   /** For errors. */
   readonly where: string;
@@ -135,7 +129,7 @@ export class Feed {
   }
 
   async #read(batch: number, room: Room): Promise<void> {
-    const { source, image, targets, classes, width, classWeights, where, samplesOf } = this.#options;
+    const { source, image, width, classWeights, where, samplesOf } = this.#options;
     const samples = samplesOf(batch);
     const rows = samples.length;
     const into: SampleBatch = {
@@ -154,9 +148,7 @@ export class Feed {
         cause,
       });
     }
-    assertNumbers('image', into.images, sizeOf(image), where, samples);
-    assertTargets(into.labels, targets, targets === 'classes' ? classes : width, where, samples);
-    assertNumbers('weight', into.weights, 1, where, samples);
+    assertSamples(into, this.#options, where, samples);
     if (classWeights === undefined) return;
     for (let row = 0; row < rows; row++) {
       into.weights[row] = (into.weights[row] ?? 1) * (classWeights[into.labels[row] ?? 0] ?? 1);
