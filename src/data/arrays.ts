@@ -5,6 +5,7 @@
  */
 import { OptionError, ShapeError } from '../errors.ts';
 import { type Shape, sizeOf } from '../gpu/index.ts';
+import type { TargetKind } from '../methods/index.ts';
 import { assertKnownOptions, namesOf } from '../options.ts';
 import type { TrainingData } from './dataset.ts';
 import type { Labels, ResidentSource } from './source.ts';
@@ -30,7 +31,7 @@ export interface ArrayOptions extends Arrays {
   /** Of a sample, where x is one array of numbers. */
   readonly shape?: Shape;
   /** Default: classes for names and integers, bits for rows of 0 and 1, reals for other rows. */
-  readonly targets?: 'classes' | 'bits' | 'reals';
+  readonly targets?: TargetKind;
   /** Names of the classes or outputs, in the order of their indices. Default: what there is in `y`, sorted. */
   readonly classes?: readonly string[];
   readonly name?: string;
@@ -149,14 +150,14 @@ function allOf(list: readonly unknown[]): unknown[] {
   return (list as unknown[][]).flat(MOST_AXES as 1);
 }
 
-function kindOf(y: Arrays['y']): 'classes' | 'bits' | 'reals' {
+function kindOf(y: Arrays['y']): TargetKind {
   if (y instanceof Float32Array) return 'reals';
   if (!Array.isArray(y) || !Array.isArray(y[0])) return 'classes';
   const isBits = (y as readonly Nested[]).every((row) => row.every((value) => value === 0 || value === 1));
   return isBits ? 'bits' : 'reals';
 }
 
-function namesFor(y: Arrays['y'], targets: string, more?: Arrays['y']): readonly string[] {
+function namesFor(y: Arrays['y'], targets: TargetKind, more?: Arrays['y']): readonly string[] {
   const both = [...(y as Iterable<unknown>), ...((more ?? []) as Iterable<unknown>)];
   if (targets !== 'classes') {
     const width = Array.isArray(y) && Array.isArray(y[0]) ? y[0].length : 1;
@@ -167,12 +168,7 @@ function namesFor(y: Arrays['y'], targets: string, more?: Arrays['y']): readonly
   return Array.from({ length: Math.min(most, 2 ** 20) + 1 }, (_, i) => `${i}`);
 }
 
-function labelsOf(
-  y: Arrays['y'],
-  targets: 'classes' | 'bits' | 'reals',
-  classes: readonly string[],
-  where: string,
-): Labels {
+function labelsOf(y: Arrays['y'], targets: TargetKind, classes: readonly string[], where: string): Labels {
   if (targets !== 'classes') {
     const numbers = Array.isArray(y) ? allOf(y as Nested) : [...(y as Labels)];
     return targets === 'bits' ? Uint8Array.from(numbers as number[]) : Float32Array.from(numbers as number[]);

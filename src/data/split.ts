@@ -26,12 +26,14 @@ export function pick(source: ResidentSource, samples: ArrayLike<number>): Reside
   };
 }
 
+/** The numbers of so many samples, in an order that follows from a seed. */
+function orderOf(count: number, seed: number): number[] {
+  return Array.from({ length: count }, (_, i) => permute(seed, ORDER, i, count));
+}
+
 /** A source in an order that follows from a seed. */
 export function shuffled(source: ResidentSource, seed: number): ResidentSource {
-  return pick(
-    source,
-    Array.from({ length: source.count }, (_, i) => permute(seed, ORDER, i, source.count)),
-  );
+  return pick(source, orderOf(source.count, seed));
 }
 
 /**
@@ -54,7 +56,7 @@ export function split(
       where: `${where}: split`,
     });
   }
-  const order = Array.from({ length: source.count }, (_, i) => permute(seed, ORDER, i, source.count));
+  const order = orderOf(source.count, seed);
   const groups = new Map<number, number[]>();
   for (const sample of order) {
     const group = classes === undefined ? 0 : (source.labels[sample] ?? 0);
