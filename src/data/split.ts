@@ -49,6 +49,18 @@ export function split(
   classes: readonly string[] | undefined,
   where: string,
 ): { readonly train: ResidentSource; readonly test: ResidentSource } {
+  const { train, test } = parted(source, share, seed, classes, where);
+  return { train: pick(source, train), test: pick(source, test) };
+}
+
+/** `split`, of the numbers of samples. @param source its labels are not read where there are no classes */
+export function parted(
+  source: { readonly count: number; readonly labels: ArrayLike<number> },
+  share: number,
+  seed: number,
+  classes: readonly string[] | undefined,
+  where: string,
+): { readonly train: number[]; readonly test: number[] } {
   if (!(share > 0 && share < 1)) {
     throw new OptionError('A part of the samples is kept for tests.', {
       given: String(share),
@@ -78,13 +90,7 @@ export function split(
     for (const sample of members.slice(0, count)) tests.add(sample);
   }
   return {
-    train: pick(
-      source,
-      order.filter((sample) => !tests.has(sample)),
-    ),
-    test: pick(
-      source,
-      order.filter((sample) => tests.has(sample)),
-    ),
+    train: order.filter((sample) => !tests.has(sample)),
+    test: order.filter((sample) => tests.has(sample)),
   };
 }

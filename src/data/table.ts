@@ -9,7 +9,7 @@ import { FormatError, listed, OptionError } from '../errors.ts';
 import type { TrainingData } from './dataset.ts';
 import type { TableColumn, TableEncoding } from './encoding.ts';
 import type { ResidentSource } from './source.ts';
-import { split } from './split.ts';
+import { parted } from './split.ts';
 
 export interface TableOptions {
   /** The column that is predicted; of a regression, one or several. */
@@ -97,54 +97,47 @@ export async function tableFromCsv(text: string, options: TableOptions): Promise
     : classesOf([table, ...(tests === undefined ? [] : [tests])], labels[0] ?? '');
 
   // Only training rows decide how columns are encoded: the rows are parted first.
-  const numbered: ResidentSource = {
+  const numbered = {
     count: table.rows.length,
-    images: Float32Array.from(table.rows.keys()),
-    labels: regression ? new Uint32Array(table.rows.length) : classIndices(table, labels[0] ?? '', classes),
+    labels: regression ? [] : classIndices(table, labels[0] ?? '', classes),
   };
-  const parts =
+  const lines =
     tests === undefined
-      ? split(numbered, options.split ?? 0.2, seed, regression ? undefined : classes, where)
-      : undefined;
-  const rowsOf = (source: ResidentSource | undefined): Table =>
-    source === undefined
-      ? table
-      : { ...table, rows: Array.from(source.images, (row) => table.rows[row] ?? []) };
-  const numbers = (source: ResidentSource | undefined) =>
-    source === undefined ? table.rows.map((_, row) => row) : Array.from(source.images);
-  const train = rowsOf(parts?.train);
-  const trainLines = numbers(parts?.train);
-  const columns = table.columns.filter(isInput).map((name) => columnOf(train, name, trainLines));
+      ? parted(numbered, options.split ?? 0.2, seed, regression ? undefined : classes, where)
+      : { train: [...table.rows.keys()], test: [...tests.rows.keys()] };
+  const rowsAt = (rows: readonly number[]): Table => ({
+    ...table,
+    rows: rows.map((row) => table.rows[row] ?? []),
+  });
+  const train = rowsAt(lines.train);
+  const columns = table.columns.filter(isInput).map((name) => columnOf(train, name, lines.train));
   if (columns.length === 0) {
     throw new OptionError('There is no column beside the label.', { given: listed(table.columns), where });
   }
   const outputs = regression
-    ? labels.map((name) => ({ name, ...statistics(numbersOf(train, name, trainLines)) }))
+    ? labels.map((name) => ({ name, ...statistics(numbersOf(train, name, lines.train)) }))
     : undefined;
   const encoding: TableEncoding = { columns, ...(outputs === undefined ? {} : { outputs }) };
-  const sourceOf = (rows: Table, lines: readonly number[]): ResidentSource => ({
+  const sourceOf = (rows: Table, own: readonly number[]): ResidentSource => ({
     count: rows.rows.length,
-    images: encodeRows(rows, encoding, lines),
+    images: encodeRows(rows, encoding, own),
     labels:
       outputs === undefined
         ? classIndices(rows, labels[0] ?? '', classes)
         : interleaved(
             outputs.map(({ name, mean, sd }) =>
-              numbersOf(rows, name, lines).map((value) => (value - mean) / sd),
+              numbersOf(rows, name, own).map((value) => (value - mean) / sd),
             ),
           ),
-    ...(weights === undefined ? {} : { weights: Float32Array.from(numbersOf(rows, weights, lines)) }),
+    ...(weights === undefined ? {} : { weights: Float32Array.from(numbersOf(rows, weights, own)) }),
   });
-  const test =
-    tests === undefined
-      ? sourceOf(rowsOf(parts?.test), numbers(parts?.test))
-      : sourceOf(aligned(tests, table.columns), [...tests.rows.keys()]);
+  const test = sourceOf(tests === undefined ? rowsAt(lines.test) : aligned(tests, table.columns), lines.test);
   return {
     name: where,
     classes,
     image: [widthOf(encoding)],
     targets: regression ? 'reals' : 'classes',
-    train: sourceOf(train, trainLines),
+    train: sourceOf(train, lines.train),
     test,
     table: encoding,
   };
@@ -157,7 +150,7 @@ export type TableData = TrainingData & {
 };
 
 /** Numbers of a sample. */
-export function widthOf({ columns }: TableEncoding): number {
+function widthOf({ columns }: TableEncoding): number {
   return columns.reduce((sum, column) => sum + ('values' in column ? column.values.length : 1), 0);
 }
 

@@ -10,7 +10,7 @@ export function multipliesSigns(source: Model, index: number): boolean {
 }
 
 /** Whether a layer's binary weights are signs and nothing else, without scales or offsets of their filters. */
-export function hasPlainSigns({ parameters }: Pick<ModelLayer, 'parameters'>): boolean {
+function hasPlainSigns({ parameters }: Pick<ModelLayer, 'parameters'>): boolean {
   return parameters.every(
     ({ quantizer: { row } = {} }) => row === undefined || !(row.hasScale || row.hasOffset || row.planes > 1),
   );
