@@ -1,16 +1,12 @@
 /** The package as its users get it: packed, and installed in blank projects. */
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import {
   cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
-  readFileSync,
-  renameSync,
   rmSync,
-  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -18,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import manifest from '../../package.json' with { type: 'json' };
+import { madeOnce } from './made-once.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
@@ -65,42 +62,15 @@ export async function packIn(folder: string, more: readonly string[] = []): Prom
 }
 
 /** The tarball of these sources, made once for all tests that run the same ones. */
-export async function packed(): Promise<string> {
-  const cache = join(ROOT, 'node_modules', '.cache');
-  const tarball = join(cache, `webgpu-bnn-${digestOfSources()}.tgz`);
-  if (existsSync(tarball)) return tarball;
-  const work = mkdtempSync(join(tmpdir(), 'webgpu-bnn-pack-'));
-  try {
-    mkdirSync(cache, { recursive: true });
-    const own = `${tarball}-${process.pid}`;
-    cpSync(await packIn(work), own);
-    for (const name of readdirSync(cache)) {
-      // One of other sources may be in use.
-      const isOld = () => Date.now() - statSync(join(cache, name)).mtimeMs > DAY;
-      if (/^webgpu-bnn-[0-9a-f]{16}\.tgz/.test(name) && isOld()) rmSync(join(cache, name));
+export function packed(): Promise<string> {
+  return madeOnce('webgpu-bnn-', '.tgz', SOURCES, async (tarball) => {
+    const work = mkdtempSync(join(tmpdir(), 'webgpu-bnn-pack-'));
+    try {
+      cpSync(await packIn(work), tarball);
+    } finally {
+      rmSync(work, { recursive: true, force: true, maxRetries: 5 });
     }
-    renameSync(own, tarball);
-  } finally {
-    rmSync(work, { recursive: true, force: true, maxRetries: 5 });
-  }
-  return tarball;
-}
-
-const DAY = 86_400_000;
-
-function digestOfSources(): string {
-  const hash = createHash('sha256');
-  for (const name of SOURCES) {
-    const path = join(ROOT, name);
-    const files = statSync(path).isDirectory()
-      ? readdirSync(path, { recursive: true, withFileTypes: true })
-          .filter((entry) => entry.isFile())
-          .map((entry) => join(entry.parentPath, entry.name))
-          .sort()
-      : [path];
-    for (const file of files) hash.update(file).update(readFileSync(file));
-  }
-  return hash.digest('hex').slice(0, 16);
+  });
 }
 
 /** A blank project in which packages are installed, from npm's cache where it has them. */
