@@ -7,9 +7,8 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { build, type Rolldown } from 'vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { wgsl } from '../shaders/link.ts';
+import { bundledPage } from './helpers/bundled-page.ts';
 import { type Compiled, type Dialect, readAmd, readIntel, readNvidia } from './helpers/compiled.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -114,22 +113,7 @@ describe.skipIf(SHIMS === undefined)('compilers', () => {
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'webgpu-bnn-compilers-'));
-    const [result] = [
-      (await build({
-        configFile: false,
-        root: ROOT,
-        logLevel: 'error',
-        plugins: [wgsl()],
-        build: {
-          target: 'es2023',
-          write: false,
-          minify: false,
-          lib: { entry: join(ROOT, 'test', 'pages', 'compilers.ts'), formats: ['es'] },
-          rolldownOptions: { external: [/^node:/, 'webgpu'], output: { codeSplitting: false } },
-        },
-      })) as Rolldown.RolldownOutput[],
-    ].flat();
-    writeFileSync(join(folder, 'compile.mjs'), result?.output[0].code ?? '');
+    writeFileSync(join(folder, 'compile.mjs'), await bundledPage('compilers', [/^node:/, 'webgpu']));
   });
   afterAll(() => {
     rmSync(folder, { recursive: true, force: true });

@@ -8,37 +8,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import puppeteer, { type Browser } from 'puppeteer-core';
-import { build, type Rolldown } from 'vite';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { wgsl } from '../shaders/link.ts';
 import { startChrome } from '../src/node/chrome.ts';
 import { requestGpu, softwareAdapterFolder } from '../src/node/gpu.ts';
+import { bundledPage } from './helpers/bundled-page.ts';
 import { runtimeProgram } from './helpers/runtimes.ts';
 import { serveFolder, withoutDispose } from './helpers/static.ts';
 import { type Work, work } from './pages/runtimes.ts';
 
-const ROOT = join(import.meta.dirname, '..');
 let folder = '';
 let inNode: Work;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'webgpu-bnn-runtimes-'));
-  const [result] = [
-    (await build({
-      configFile: false,
-      root: ROOT,
-      logLevel: 'error',
-      plugins: [wgsl()],
-      build: {
-        target: 'es2023',
-        write: false,
-        minify: false,
-        lib: { entry: join(ROOT, 'test', 'pages', 'runtimes.ts'), formats: ['es'] },
-        rolldownOptions: { output: { codeSplitting: false } },
-      },
-    })) as Rolldown.RolldownOutput[],
-  ].flat();
-  writeFileSync(join(folder, 'work.js'), result?.output[0].code ?? '');
+  writeFileSync(join(folder, 'work.js'), await bundledPage('runtimes'));
   writeFileSync(
     join(folder, 'index.html'),
     '<!doctype html><link rel="icon" href="data:," /><script type="module">import * as work from "./work.js"; window.work = work;</script>',
