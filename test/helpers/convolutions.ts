@@ -28,6 +28,16 @@ export function resolveCase(shape: ConvolutionCase): ResolvedConv2d {
   return resolveConv2d(shape.input, [o, kh, kw, shape.input[3] / (shape.groups ?? 1)], shape);
 }
 
+/** Whether the windows fit into the image: random cases that have no output are left away. */
+export function hasOutput(shape: ConvolutionCase): boolean {
+  try {
+    resolveCase(shape);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 const SMALL: readonly ConvolutionCase[] = [4, 64, 96, 128, 192, 256].flatMap((channels) =>
   (
     [
