@@ -7,14 +7,7 @@ import { decodeModel, encodeModel } from '../src/formats/model-file.ts';
 import { exportOnnx } from '../src/formats/onnx/write.ts';
 import { exportTflite } from '../src/formats/tflite/write.ts';
 import { runOnce } from '../src/gpu/index.ts';
-import {
-  floatValue,
-  foldForInference,
-  isPacked,
-  type Model,
-  Network,
-  sequential,
-} from '../src/graph/index.ts';
+import { floatValue, isPacked, type Model, Network, sequential } from '../src/graph/index.ts';
 import {
   batchNormalization,
   conv2d,
@@ -35,6 +28,7 @@ import {
 } from '../src/methods/index.ts';
 import { ROW_STATISTICS, rowStatistics } from '../src/ops/rows.ts';
 import { Trainer, type TrainerOptions } from '../src/train/index.ts';
+import { expectSameAfterTraining } from './helpers/after-training.ts';
 import { quadrants } from './helpers/data.ts';
 import { expectClose, expectSame, Scratch, useGpu } from './helpers/gpu.ts';
 
@@ -256,30 +250,8 @@ describe.for(quantizers.map((quantizer) => [quantizer.name, quantizer] as const)
     using whole = await Trainer.create(gpu(), source, data, options);
     await whole.fit();
     const samples = Float32Array.from({ length: 64 * 7 }, (_, i) => Math.sin(i * 3.7));
-    const expected = await whole.network.predict(samples);
-
-    using first = await Trainer.create(gpu(), source, data, options);
-    await first.runSteps(4);
-    using second = await Trainer.create(gpu(), source, data, options);
-    await second.restore(await first.checkpoint());
-    await second.fit();
-    expect(await second.network.hash()).toBe(await whole.network.hash());
-
-    const latents = await whole.network.values();
-    const packed = await whole.network.packedValues();
-    for (const values of [latents, packed]) {
-      for (const forInference of [false, true]) {
-        using network = await Network.create(gpu(), source, { values, forInference });
-        expectSame(await network.predict(samples), expected, `for inference: ${forInference}`);
-      }
-    }
-
-    const folded = foldForInference(source, packed);
-    using inference = await Network.create(gpu(), folded.model, {
-      values: folded.values,
-      forInference: true,
-    });
-    expectSame(await inference.predict(samples), expected, 'folded');
+    const compared = await expectSameAfterTraining(whole, data, options, 4, samples);
+    const { expected, latents, packed, folded } = compared;
     // Scales go into thresholds; offsets stay.
     const isFolded = quantizer.row?.hasOffset !== true;
     expect(folded.fused.map(({ name }) => name)).toEqual(isFolded ? ['second', 'third'] : []);

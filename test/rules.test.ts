@@ -6,7 +6,7 @@ import { exportOnnx } from '../src/formats/onnx/write.ts';
 import { saveTraining } from '../src/formats/save.ts';
 import { exportTflite } from '../src/formats/tflite/write.ts';
 import { ProgramBuilder, type Shape } from '../src/gpu/index.ts';
-import { foldForInference, type Model, Network, sequential } from '../src/graph/index.ts';
+import { type Model, Network, sequential } from '../src/graph/index.ts';
 import {
   batchNormalization,
   flatten,
@@ -32,6 +32,7 @@ import { encodeTrainState, STATE_WORDS } from '../src/ops/data.ts';
 import * as gradients from '../src/ops/gradients.ts';
 import { conv2d, conv2dGradInput, conv2dGradWeights } from '../src/reference/conv.ts';
 import { Trainer, type TrainerOptions } from '../src/train/index.ts';
+import { expectSameAfterTraining } from './helpers/after-training.ts';
 import { quadrants } from './helpers/data.ts';
 import { expectClose, expectSame, Scratch, useGpu } from './helpers/gpu.ts';
 
@@ -70,26 +71,11 @@ const learnedPair = defineQuantizer({
   },
 });
 
-/** Thresholds learned of each channel, where nothing else is made of the value. */
+/** Thresholds of each channel that start elsewhere than ours, under a name that no file knows. */
 const shifted = defineQuantizer({
+  ...QUANTIZERS.reActSign.definition,
   name: 'shifted',
-  formula: 'sign(x + b), with b learned of each channel',
-  source: 'Liu et al. 2020 (ReActNet), arXiv 2003.03488',
-  wgsl: 'fn gradient(x: f32) -> f32 { return max(0.0, 2.0 - 2.0 * abs(x)); }',
-  gradient: (x) => Math.max(0, 2 - 2 * Math.abs(x)),
   learned: { per: 'channel', numbers: { shift: { start: 0.05, says: 'b' } } },
-  row: {
-    wgsl: `
-      struct Learned { shift: f32 }
-      fn argument(x: f32, row: RowStatistics, own: Learned) -> f32 { return x + own.shift; }
-      fn slope(x: f32, row: RowStatistics, own: Learned) -> f32 { return 1.0; }
-      fn learning(x: f32, sign: f32, passed: f32, row: RowStatistics, own: Learned) -> vec4f {
-        return vec4f(passed, 0.0, 0.0, 0.0);
-      }`,
-    argument: (x, _, { learned: { shift = 0 } }) => x + shift,
-    slope: () => 1,
-    learning: ({ passed }) => [passed],
-  },
 });
 
 /** Scales of filters that are learned: they start from 1, whatever the weights are. */
@@ -450,38 +436,15 @@ describe.for(
   if (input === undefined || kernel === undefined) throw new Error('no quantizers');
 
   test('train, go on from a checkpoint to the same bits, are saved, loaded and folded', async () => {
-    const source = network(input, kernel);
-    using whole = await Trainer.create(gpu(), source, data, OPTIONS);
+    using whole = await Trainer.create(gpu(), network(input, kernel), data, OPTIONS);
     const before = await whole.network.values();
     const { epochs } = await whole.fit();
     expect(epochs.at(-1)?.testAccuracy).toBeGreaterThan(0.6);
-    const after = await whole.network.values();
+    const samples = Float32Array.from({ length: 64 * 5 }, (_, i) => Math.sin(i * 3.7));
+    const { expected, latents: after } = await expectSameAfterTraining(whole, data, OPTIONS, 8, samples);
     for (const key of after.keys()) {
       if (key.endsWith('Learned')) expect(after.get(key), key).not.toEqual(before.get(key));
     }
-
-    using first = await Trainer.create(gpu(), source, data, OPTIONS);
-    await first.runSteps(8);
-    using second = await Trainer.create(gpu(), source, data, OPTIONS);
-    await second.restore(await first.checkpoint());
-    await second.fit();
-    expect(await second.network.hash()).toBe(await whole.network.hash());
-
-    const samples = Float32Array.from({ length: 64 * 5 }, (_, i) => Math.sin(i * 3.7));
-    const expected = await whole.network.predict(samples);
-    const packed = await whole.network.packedValues();
-    for (const given of [after, packed]) {
-      for (const forInference of [false, true]) {
-        using again = await Network.create(gpu(), source, { values: given, forInference });
-        expectSame(await again.predict(samples), expected, `for inference: ${forInference}`);
-      }
-    }
-    const folded = foldForInference(source, packed);
-    using inference = await Network.create(gpu(), folded.model, {
-      values: folded.values,
-      forInference: true,
-    });
-    expectSame(await inference.predict(samples), expected, 'folded');
 
     const bytes = await saveTraining(whole, 'safetensors');
     const guest = [input, kernel].filter(({ name }) => !Object.hasOwn(QUANTIZERS, name));
