@@ -14,9 +14,8 @@ import {
   saveModel,
   sequential,
 } from '../src/index.ts';
-import { requestGpu } from '../src/node/gpu.ts';
 import { uniform01 } from '../src/numerics/random.ts';
-import { expectSame, useGpu } from './helpers/gpu.ts';
+import { expectSame, requestNarrowGpu, useGpu } from './helpers/gpu.ts';
 
 const binary = { inputQuantizer: 'steSign', kernelQuantizer: 'steSign' } as const;
 const SIDE = 12;
@@ -109,13 +108,7 @@ describe('a network that is asked for many counts of samples', () => {
   });
 
   test('runs fewer at once where a device holds no more', async () => {
-    using narrow = await requestGpu({ adapter: 'software' });
-    Object.defineProperty(narrow, 'limits', {
-      value: new Proxy(narrow.limits, {
-        get: (limits, name) =>
-          name === 'maxStorageBufferBindingSize' ? 2 ** 16 : Reflect.get(limits, name, limits),
-      }),
-    });
+    using narrow = await requestNarrowGpu({ maxStorageBufferBindingSize: 2 ** 16 });
     // 1,000 floats a sample: 16 of them fit.
     const wide = sequential([quantDense({ units: 1000, kernelQuantizer: 'steSign' })], { input: [8] });
     const samples = Float32Array.from({ length: 230 * 8 }, (_, i) => Math.sin(i));

@@ -9,7 +9,7 @@ import { requestGpu } from '../src/node/gpu.ts';
 import { encodePixels } from '../src/run/pixels.ts';
 import { type FitHooks, Trainer, type TrainerOptions } from '../src/train/index.ts';
 import { quadrants } from './helpers/data.ts';
-import { expectClose, useGpu } from './helpers/gpu.ts';
+import { expectClose, requestNarrowGpu, useGpu } from './helpers/gpu.ts';
 
 const gpu = useGpu();
 const data = quadrants(60, 20);
@@ -273,13 +273,7 @@ describe('a checkpoint of another training is refused', () => {
 });
 
 test('images that no binding holds as a whole are held in part, and train the same', async () => {
-  using narrow = await requestGpu({ adapter: 'software' });
-  Object.defineProperty(narrow, 'limits', {
-    value: new Proxy(narrow.limits, {
-      get: (limits, name) =>
-        name === 'maxStorageBufferBindingSize' ? 2 ** 16 : Reflect.get(limits, name, limits),
-    }),
-  });
+  using narrow = await requestNarrowGpu({ maxStorageBufferBindingSize: 2 ** 16 });
   const many = quadrants(2000, 1500);
   const hashes: string[] = [];
   const accuracies: number[] = [];

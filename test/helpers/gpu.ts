@@ -21,6 +21,17 @@ export function useGpu(): () => Gpu {
   };
 }
 
+/** A software adapter that says to have lower limits than it has. */
+export async function requestNarrowGpu(
+  lower: Readonly<Partial<Record<keyof GPUSupportedLimits, number>>>,
+): Promise<Gpu> {
+  const gpu = await requestGpu({ adapter: 'software' });
+  const limits = new Proxy(gpu.limits, {
+    get: (target, name) => Reflect.get(lower, name) ?? Reflect.get(target, name, target),
+  });
+  return Object.defineProperty(gpu, 'limits', { value: limits });
+}
+
 /** Tensors that are freed together. */
 export class Scratch {
   readonly #gpu: Gpu;
