@@ -435,6 +435,14 @@ describe('arrays, idx files and modules', () => {
     ]);
     for (const { name: _, ...other } of others) expect({ name: 'set', ...other }).toEqual(first);
     expect((await trained(at('idx'))).hash).toBe(npz.hash);
+    // Where labels lie is not kept, and is said again.
+    const place = ['--dataset', at('arrays', 'x.npy'), '--labels', at('arrays', 'y.npy')];
+    const pair = await trained(at('arrays', 'x.npy'), ...place.slice(2));
+    expect(pair.hash).toBe(npz.hash);
+    expect(await said('eval', at('run'), ...place)).toContain(`${pair.accuracy.toFixed(2)} %`);
+    expect((await refusal('eval', at('run'), ...place.slice(0, 2))).stderr).toMatch(/--labels/);
+    await said('train', '--resume', at('run'), '--epochs', '9', ...place);
+    expect(reportOf(at('run')).epochs.length).toBe(9);
   });
 
   test('rows of 0 and 1 are labels of which several hold, and a float column is a number', {

@@ -2,17 +2,23 @@
 import { Command } from 'commander';
 import { isStreamed } from '../data/index.ts';
 import { OptionError } from '../errors.ts';
-import { checkpointValues, foldForInference, hashOfValues, resolveLoss, Trainer } from '../index.ts';
+import {
+  checkpointValues,
+  foldForInference,
+  hashOfValues,
+  resolveLoss,
+  samplesOf,
+  Trainer,
+} from '../index.ts';
 import { evaluateRunner } from '../run/evaluate.ts';
-import { encodePixels } from '../run/index.ts';
 import { type EngineOptions, openEngine, withEngine } from './engine.ts';
 import { acquire, describeAdapter, jsonOption, withAdapter } from './options.ts';
 import { emit, jsonText } from './output.ts';
-import { loadRun, readRun, type SavedRun, trainerOptions } from './runs.ts';
+import { labelsOption } from './own-data.ts';
+import { type DataPlace, loadRun, readRun, type SavedRun, trainerOptions } from './runs.ts';
 
-interface Flags extends EngineOptions {
+interface Flags extends EngineOptions, DataPlace {
   readonly json?: string;
-  readonly dataset?: string;
 }
 
 export function evalCommand(): Command {
@@ -20,6 +26,7 @@ export function evalCommand(): Command {
     .description('evaluate a trained network on its test images')
     .argument('<run>', 'a run folder, or a checkpoint.safetensors')
     .option('--dataset <path>', 'where the data lie, of a run with data of your own')
+    .addOption(labelsOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',
@@ -57,7 +64,7 @@ Examples:
 /** As the trainer evaluates it, on the GPU. */
 async function asTrained({ run, checkpoint }: SavedRun, flags: Flags) {
   const gpu = await acquire(flags);
-  const { data, model } = await loadRun(run, flags.dataset);
+  const { data, model } = await loadRun(run, flags);
   const trainer = await Trainer.create(gpu, model, data, trainerOptions(run));
   await trainer.restore(checkpoint);
   const score = await trainer.evaluate();
@@ -77,7 +84,7 @@ async function asTrained({ run, checkpoint }: SavedRun, flags: Flags) {
 
 /** As it is used: folded, on any engine; of classes, and samples in memory. */
 async function folded({ run, checkpoint }: SavedRun, flags: Flags) {
-  const { data, model } = await loadRun(run, flags.dataset);
+  const { data, model } = await loadRun(run, flags);
   const { test, targets = 'classes' } = data;
   if (test === undefined || isStreamed(test) || targets !== 'classes') {
     throw new OptionError('Such data are evaluated as the training ran.', {
@@ -92,15 +99,9 @@ async function folded({ run, checkpoint }: SavedRun, flags: Flags) {
   const values = checkpointValues(checkpoint, model);
   const compiled = foldForInference(model, values);
   const runner = await opened.engine.create(compiled.model, compiled.values);
-  const size = data.image.reduce((product, extent) => product * extent, 1);
-  const { images, labels } = test;
-  const { scale = [1], shift = [0] } = data.normalise ?? {};
-  const samples = (first: number, end: number) => {
-    const part = images.subarray(first * size, end * size);
-    if (part instanceof Uint8Array) return encodePixels(part, data.image, { scale, shift });
-    return part.map((v, i) => v * (scale[i % scale.length] ?? 1) + (shift[i % shift.length] ?? 0));
-  };
-  const score = await evaluateRunner(runner, compiled.model, { samples, labels }, resolveLoss(run.loss));
+  const samples = (first: number, end: number) => samplesOf(data, 'test', { first, count: end - first });
+  const labelled = { samples, labels: test.labels };
+  const score = await evaluateRunner(runner, compiled.model, labelled, resolveLoss(run.loss));
   runner.dispose();
   opened.dispose();
   return { ...opened, score, weightsSha256: await hashOfValues(model, values), hasClasses: true };

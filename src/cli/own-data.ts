@@ -31,6 +31,8 @@ export const anyDatasetOption = (fallback?: string) => {
   return fallback === undefined ? option : option.default(fallback);
 };
 
+export const labelsOption = () => new Option('--labels <file>', 'arrays: the file of the labels');
+
 /** Adds the options that say how data of one's own are read. */
 export function withOwnData(command: Command): Command {
   return command
@@ -43,7 +45,7 @@ export function withOwnData(command: Command): Command {
     .option('--colour', 'pictures: keep colours, also where all are grey')
     .option('--split <share>', 'the share that is kept for tests (default: 0.2; of each class)', shareOf)
     .option('--label <column>', 'table: the column that is predicted, or several of a regression, as a,b')
-    .option('--labels <file>', 'arrays: the file of the labels')
+    .addOption(labelsOption())
     .option('--regression', 'predict numbers, and no classes')
     .option('--sample-weights <column>', 'table: the column of what each row weighs')
     .option('--skip-broken', 'pictures: leave out those that can not be read');

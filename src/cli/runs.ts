@@ -8,6 +8,7 @@ import {
   decodeCheckpoint,
   type Model,
   modelByName,
+  type Shape,
   type TrainerOptions,
   takeFirst,
 } from '../index.ts';
@@ -15,19 +16,29 @@ import { DATASET_NAMES, loadDataset, type OwnData, readFileChecked } from '../no
 import { type OwnRun, parseStory, type RunOptions, type RunStory } from '../reports/story.ts';
 import { isNamed, readOwnData } from './own-data.ts';
 
+/** Where data of a person's own lie: runs do not keep it. */
+export interface DataPlace {
+  readonly dataset?: string;
+  /** The file of the labels of arrays. */
+  readonly labels?: string;
+}
+
 /**
  * The data set and the model of a run.
- * @param path where data of a person's own lie; runs do not keep it
- * @throws OptionError for a run of such data without it
+ * @param own such data, or where they lie
+ * @throws OptionError for a run of such data where nobody says it
  */
-export async function loadRun(run: RunOptions, path?: string): Promise<{ data: OwnData; model: Model }> {
-  const data = await dataOf(run, path);
-  return { data, model: modelByName(run.model, { input: data.image, classes: data.classes.length }) };
+export async function loadRun(
+  run: RunOptions,
+  own: DataPlace | { readonly data: OwnData },
+): Promise<{ data: OwnData; model: Model }> {
+  const data = 'data' in own ? takeSamples(own.data, run) : await dataOf(run, own);
+  return { data, model: modelOf(run, data.image, data.classes) };
 }
 
 /** The same of a run of a data set that has a name. @throws OptionError for another one */
 export async function loadNamedRun(run: RunOptions): Promise<{ data: Dataset; model: Model }> {
-  const { dataset, own, trainSamples, testSamples } = run;
+  const { dataset, own } = run;
   if (own !== undefined) {
     throw new OptionError('This is about networks of the data sets that have names.', {
       given: `a run of data of your own, ${dataset}`,
@@ -35,13 +46,21 @@ export async function loadNamedRun(run: RunOptions): Promise<{ data: Dataset; mo
       where: 'paper',
     });
   }
-  const data = takeFirst(await loadDataset(dataset), trainSamples, testSamples);
-  return { data, model: modelByName(run.model, { input: data.image, classes: data.classes.length }) };
+  const data = takeSamples(await loadDataset(dataset), run);
+  return { data, model: modelOf(run, data.image, data.classes) };
 }
 
-async function dataOf(run: RunOptions, path: string | undefined): Promise<OwnData> {
-  const { trainSamples, testSamples, own, dataset, seed } = run;
-  if (own === undefined) return takeFirst(await loadDataset(dataset), trainSamples, testSamples);
+function takeSamples<D extends OwnData>(data: D, { trainSamples, testSamples }: RunOptions): D {
+  return takeFirst(data, trainSamples, testSamples);
+}
+
+function modelOf({ model }: RunOptions, input: Shape, classes: readonly string[]): Model {
+  return modelByName(model, { input, classes: classes.length });
+}
+
+async function dataOf(run: RunOptions, { dataset: path, labels }: DataPlace): Promise<OwnData> {
+  const { own, dataset, seed } = run;
+  if (own === undefined) return takeSamples(await loadDataset(dataset), run);
   if (path === undefined || isNamed(path)) {
     throw new OptionError('This run was trained with data of your own, and does not keep where they lie.', {
       given: `run of ${dataset}`,
@@ -50,8 +69,8 @@ async function dataOf(run: RunOptions, path: string | undefined): Promise<OwnDat
     });
   }
   // It may have been moved, or lie elsewhere on another machine.
-  const data = { ...(await readOwnData(path, own.read, seed)), name: dataset };
-  return takeFirst(data, trainSamples, testSamples);
+  const read = labels === undefined ? own.read : { ...own.read, labels };
+  return takeSamples({ ...(await readOwnData(path, read, seed)), name: dataset }, run);
 }
 
 /** What is needed to use the network of a run: its model, and what its data said. */
@@ -63,12 +82,11 @@ export async function loadNetwork(run: RunOptions): Promise<{
 }> {
   const { own } = run;
   if (own === undefined) {
-    const { data, model } = await loadRun(run);
-    const { scale = [1], shift = [0] } = data.normalise ?? {};
-    return { model, classes: data.classes, pixels: { scale, shift }, table: undefined };
+    const { data, model } = await loadNamedRun(run);
+    return { model, classes: data.classes, pixels: data.normalise, table: undefined };
   }
   const { input, classes, pixels, table } = own;
-  return { model: modelByName(run.model, { input, classes: classes.length }), classes, pixels, table };
+  return { model: modelOf(run, input, classes), classes, pixels, table };
 }
 
 /** A mirrored digit is another one, or none. */

@@ -13,10 +13,8 @@ import {
   initialValues,
   type LearningRate,
   measureGeometry,
-  modelByName,
   type StepsInfo,
   Trainer,
-  takeFirst,
 } from '../index.ts';
 import { type OwnData, writeFileAtomic } from '../node/index.ts';
 import { lockFolder } from '../node/lock.ts';
@@ -167,6 +165,11 @@ async function ownRun(
   return { run: { ...given, dataset: data.name, loss, own: keptOf(data, read) }, data };
 }
 
+/** Where data of one's own lie, as it is said again. */
+function placeOf({ dataset, labels }: TrainFlags): string {
+  return ` --dataset ${dataset}${labels === undefined ? '' : ` --labels ${labels}`}`;
+}
+
 /** What a training leaves in its folder. */
 const FILES = ['checkpoint.safetensors', 'report.json', 'report.html'];
 
@@ -207,9 +210,7 @@ async function trainInto(
 
   const gpu = await acquire(flags);
   say(`adapter   ${describeAdapter(gpu)}`);
-  const loaded = read === undefined ? await loadRun(run, flags.dataset) : undefined;
-  const data = loaded?.data ?? takeFirst(read as OwnData, run.trainSamples, run.testSamples);
-  const model = loaded?.model ?? modelByName(run.model, { input: data.image, classes: data.classes.length });
+  const { data, model } = await loadRun(run, read === undefined ? flags : { data: read });
   const about =
     run.own === undefined
       ? [`${data.name}: ${data.train.count} training and ${data.test?.count} test images, checked`]
@@ -289,7 +290,7 @@ async function trainInto(
 
   if (result.outcome === 'aborted') {
     say(
-      `\nStopped after step ${result.step}; everything is saved.\nGo on with:  webgpu-bnn train --resume ${out}${run.own === undefined ? '' : ` --dataset ${flags.dataset}`}`,
+      `\nStopped after step ${result.step}; everything is saved.\nGo on with:  webgpu-bnn train --resume ${out}${run.own === undefined ? '' : placeOf(flags)}`,
     );
     process.exitCode = EXIT.interrupted;
     return;
