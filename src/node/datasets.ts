@@ -11,7 +11,6 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
 import { decode } from 'fast-png';
 import { extract } from 'tar';
 import {
@@ -26,7 +25,7 @@ import {
 import { ChecksumError, DataUnavailableError, FormatError, OptionError, StorageError } from '../errors.ts';
 import { parseJson } from '../json.ts';
 import { cacheFolder } from './cache.ts';
-import { readFileChecked, writeFileAtomic } from './files.ts';
+import { gunzipChecked, readFileChecked, writeFileAtomic } from './files.ts';
 import { SETUP } from './headless.ts';
 
 export const DATASET_NAMES = ['mnist', 'fashion-mnist', 'cifar10'] as const;
@@ -315,7 +314,8 @@ async function importFolder(name: DatasetName, folder: string, store: Store, rep
     if (await isFile(plain)) {
       await store(file, await readFileChecked(plain), plain);
     } else if (await isFile(`${plain}.gz`)) {
-      await store(file, await unzip(`${plain}.gz`), `${plain}.gz`);
+      const zipped = `${plain}.gz`;
+      await store(file, await gunzipChecked(await readFileChecked(zipped), MAX_UNZIPPED, zipped), zipped);
     } else {
       throw new DataUnavailableError(`A file of ${name} was not found.`, {
         expected: `${file} or ${file}.gz`,
@@ -328,21 +328,6 @@ async function importFolder(name: DatasetName, folder: string, store: Store, rep
 
 /** Larger than any file here: what unpacks to more is no file of a data set. */
 const MAX_UNZIPPED = 256 * 2 ** 20;
-
-async function unzip(path: string): Promise<Bytes> {
-  const zipped = await readFileChecked(path);
-  try {
-    return new Uint8Array(await promisify(gunzip)(zipped, { maxOutputLength: MAX_UNZIPPED }));
-  } catch (cause) {
-    throw new FormatError('The file can not be unpacked.', {
-      given: String(cause),
-      expected: 'a gzip archive',
-      where: path,
-      remedy: 'get the file again, it is damaged or cut off',
-      cause,
-    });
-  }
-}
 
 async function scratchFolder(): Promise<string> {
   try {

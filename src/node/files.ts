@@ -13,8 +13,10 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
 import { plainBytes } from '../bytes.ts';
-import { BnnError, StorageError } from '../errors.ts';
+import { BnnError, FormatError, StorageError } from '../errors.ts';
 import { partialPath, sweepPartials } from './partial.ts';
 
 /** Puts content into an open, empty file; tests replace it by one that fails. */
@@ -106,6 +108,29 @@ export async function readFileChecked(path: string): Promise<Uint8Array<ArrayBuf
     return plainBytes(await readFile(path), path);
   } catch (cause) {
     throw storageError('The file could not be read.', path, cause);
+  }
+}
+
+/**
+ * What an archive of gzip holds.
+ * @param most bytes that it may unpack to
+ * @throws FormatError for one that is damaged, cut off, or holds more
+ */
+export async function gunzipChecked(
+  bytes: Uint8Array,
+  most: number,
+  where: string,
+): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    return new Uint8Array(await promisify(gunzip)(bytes, { maxOutputLength: most }));
+  } catch (cause) {
+    throw new FormatError('The file can not be unpacked.', {
+      given: String(cause),
+      expected: 'a gzip archive',
+      where,
+      remedy: 'get the file again, it is damaged or cut off',
+      cause,
+    });
   }
 }
 

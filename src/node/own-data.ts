@@ -1,8 +1,6 @@
 /** Data of a person's own, by path: a folder of pictures, a table, arrays, idx files, a module. What it is shows in what is there. */
 import { readdir, stat } from 'node:fs/promises';
 import { basename, extname, join, resolve } from 'node:path';
-import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
 import { toUnitRange } from '../data/dataset.ts';
 import {
   type Arrays,
@@ -15,7 +13,7 @@ import {
 } from '../data/index.ts';
 import { FormatError, OptionError, StorageError } from '../errors.ts';
 import { readZip } from '../formats/zip.ts';
-import { readFileChecked } from './files.ts';
+import { gunzipChecked, readFileChecked } from './files.ts';
 import { loadModule } from './modules.ts';
 import { type NpyArray, readNpy } from './npy.ts';
 import { type FolderOptions, imagesFromFolder } from './pictures.ts';
@@ -259,15 +257,5 @@ async function readUnpacked(path: string): Promise<Uint8Array<ArrayBuffer>> {
   const exact = await stat(path).catch(() => undefined);
   const bytes = await readFileChecked(exact === undefined ? `${path}.gz` : path);
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
-  try {
-    return new Uint8Array(await promisify(gunzip)(bytes, { maxOutputLength: MOST_UNPACKED }));
-  } catch (cause) {
-    throw new FormatError('The file can not be unpacked.', {
-      given: String(cause),
-      expected: 'a gzip archive',
-      where: path,
-      remedy: 'get the file again, it is damaged or cut off',
-      cause,
-    });
-  }
+  return gunzipChecked(bytes, MOST_UNPACKED, path);
 }
