@@ -7,12 +7,12 @@ import {
   arrays,
   type Labels,
   parseIdx,
-  type TableOptions,
   type TrainingData,
   tableFromCsv,
 } from '../data/index.ts';
 import { FormatError, OptionError, StorageError } from '../errors.ts';
 import { readZip } from '../formats/zip.ts';
+import { sizeOf } from '../gpu/index.ts';
 import { gunzipChecked, readFileChecked } from './files.ts';
 import { loadModule } from './modules.ts';
 import { type NpyArray, readNpy } from './npy.ts';
@@ -105,33 +105,18 @@ async function loadFolder(path: string, name: string, options: OwnDataOptions): 
     const test = tests === undefined ? undefined : await pair(tests);
     return dataOfArrays({ ...(await pair(images)), test }, name, path, options);
   }
-  if (files.some((file) => file.endsWith('.npy'))) {
-    const parts = await Promise.all(
-      files
-        .filter((file) => file.endsWith('.npy'))
-        .map(
-          async (file) =>
-            [file.slice(0, -4), readNpy(await readFileChecked(join(path, file)), file)] as const,
-        ),
-    );
-    return dataOfArrays(partsNamed(new Map(parts), path), name, path, options);
+  const arrayFiles = files.filter((file) => file.endsWith('.npy'));
+  if (arrayFiles.length > 0) {
+    const read = async (file: string) =>
+      [file.slice(0, -4), readNpy(await readFileChecked(join(path, file)), file)] as const;
+    const parts = new Map(await Promise.all(arrayFiles.map(read)));
+    return dataOfArrays(partsNamed(parts, path), name, path, options);
   }
-  return imagesFromFolder(path, { ...picked(options), name });
-}
-
-/** The options of folders of pictures. */
-function picked({ size, channels, split, seed, skipBroken }: OwnDataOptions): FolderOptions {
-  return {
-    ...(size === undefined ? {} : { size }),
-    ...(channels === undefined ? {} : { channels }),
-    ...(split === undefined ? {} : { split }),
-    ...(seed === undefined ? {} : { seed }),
-    ...(skipBroken === undefined ? {} : { skipBroken }),
-  };
+  return imagesFromFolder(path, { ...options, name });
 }
 
 async function loadTable(path: string, name: string, options: OwnDataOptions): Promise<OwnData> {
-  const { label, regression, split, seed, weights } = options;
+  const { label } = options;
   const text = new TextDecoder().decode(await readUnpacked(path));
   if (label === undefined) {
     throw new OptionError('Which column of the table is to be predicted is not said.', {
@@ -140,14 +125,7 @@ async function loadTable(path: string, name: string, options: OwnDataOptions): P
       remedy: 'name it: --label COLUMN, and --regression where it is a number and no class',
     });
   }
-  const given: TableOptions = {
-    ...{ label, name },
-    ...(regression === undefined ? {} : { regression }),
-    ...(split === undefined ? {} : { split }),
-    ...(seed === undefined ? {} : { seed }),
-    ...(weights === undefined ? {} : { weights }),
-  };
-  return tableFromCsv(text, given);
+  return tableFromCsv(text, { ...options, label, name });
 }
 
 async function loadSource(path: string, name: string, options: OwnDataOptions): Promise<OwnData> {
@@ -219,8 +197,8 @@ function dataOfArrays(
     y: targetsOf(part.y, regression, where),
   });
   const channels = shape.at(-1) ?? 1;
-  const targets = regression ? 'reals' : y.shape.length > 1 && (y.shape[1] ?? 1) > 1 ? 'bits' : 'classes';
-  const width = sizeOfRows(y);
+  const targets = regression ? 'reals' : isRows(y) ? 'bits' : 'classes';
+  const width = sizeOf(y.shape.slice(1));
   const outputs =
     targets === 'classes' ? {} : { classes: Array.from({ length: width }, (_, i) => `output ${i}`) };
   return arrays({
@@ -232,13 +210,15 @@ function dataOfArrays(
   });
 }
 
-function sizeOfRows({ shape }: NpyArray): number {
-  return shape.slice(1).reduce((product, extent) => product * extent, 1);
+/** Whether there are several numbers for each sample. */
+function isRows({ shape }: NpyArray): boolean {
+  return (shape[1] ?? 1) > 1;
 }
 
-function targetsOf({ dtype, data, shape }: NpyArray, regression: boolean, where: string): Labels {
+function targetsOf(y: NpyArray, regression: boolean, where: string): Labels {
+  const { dtype, data, shape } = y;
   if (regression) return Float32Array.from(data);
-  const isBits = shape.length > 1 && (shape[1] ?? 1) > 1;
+  const isBits = isRows(y);
   if (isBits && data.every((value) => value === 0 || value === 1)) return Uint8Array.from(data);
   if (!isBits && data.every((value) => Number.isInteger(value) && value >= 0)) return Uint32Array.from(data);
   throw new OptionError('These labels are no classes.', {
