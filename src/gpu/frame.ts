@@ -39,11 +39,16 @@ function inFrame(name: string, hole: string): string {
   return `${name}_of_${hole}`;
 }
 
+/** WGSL as compilers see it. */
+export function withoutComments(wgsl: string): string {
+  return wgsl.replace(/\/\/.*$/gm, '');
+}
+
 const DECLARATION = /^\s*(?:fn|const|override|struct|alias|var(?:<[^>]*>)?)\s+(\w+)/gm;
 
 /** A method's text with the names in it that nobody else knows made its own. */
 function renamed(wgsl: string, hole: string, provides: readonly string[]): string {
-  const bare = wgsl.replace(/\/\/.*$/gm, '').replaceAll(/[;}]/g, '$&\n');
+  const bare = withoutComments(wgsl).replaceAll(/[;}]/g, '$&\n');
   const own = [...bare.matchAll(DECLARATION)]
     .map((match) => match[1] ?? '')
     .filter((name) => !provides.includes(name));
@@ -123,7 +128,7 @@ export function assertSignature(wgsl: string, signature: string, where: string):
     return { name, shape: `${types.filter((type) => type !== '').join()} -> ${result.replace(/\s/g, '')}` };
   };
   const wanted = parse(signature);
-  const bare = wgsl.replace(/\/\/.*$/gm, '');
+  const bare = withoutComments(wgsl);
   const at = bare.search(new RegExp(`fn\\s+${wanted.name}\\s*\\(`));
   const found = at < 0 ? undefined : parse(bare.slice(at));
   if (found?.shape === wanted.shape) return;

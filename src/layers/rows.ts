@@ -10,7 +10,7 @@ import type { Quantizer } from '../methods/index.ts';
 import { affineColumns } from '../ops/columns.ts';
 import { packSigns } from '../ops/dense.ts';
 import { add, fill } from '../ops/elementwise.ts';
-import { quantizeRows } from '../ops/rows.ts';
+import { type Plane, quantizeRows } from '../ops/rows.ts';
 import { type ForwardContext, gradientsOf, type Parameter, type ParameterSpec, prepared } from './layer.ts';
 
 /** The kernel, and what goes with it: what its quantizer learns, and what is derived of its latent weights. */
@@ -68,11 +68,7 @@ function endingOf(what: 'Scale' | 'Offset', plane: number): string {
 }
 
 /** A plane of weights: signs, and what is derived with them. */
-export interface RowTensors {
-  readonly bits: Tensor;
-  readonly scale: Tensor | undefined;
-  readonly offset: Tensor | undefined;
-}
+export type RowTensors = Plane;
 
 /** The planes of a kernel. @param parameterOf by the name that `kernel` has, and an ending */
 export function rowTensors(

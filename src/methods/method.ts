@@ -3,6 +3,7 @@
  * method is an object; its factory checks the numbers. Files name methods by name and numbers, never by code.
  */
 import { FormatError, OptionError } from '../errors.ts';
+import { withoutComments } from '../gpu/frame.ts';
 import { assertSignature } from '../gpu/index.ts';
 import { assertKnownOptions, unknownName } from '../options.ts';
 import type { Schedule } from './schedules.ts';
@@ -241,10 +242,14 @@ export function resolverOf<M extends Method, L>(
   };
 }
 
+/** A name as WGSL has it: `meanDeviation` is `mean_deviation`. */
+export function snake(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
 /** Fields of a struct in WGSL, in order. */
 export function fieldsOf(wgsl: string, struct: string): readonly { name: string; type: string }[] {
-  const body =
-    new RegExp(`\\bstruct\\s+${struct}\\s*\\{([^}]*)\\}`).exec(wgsl.replace(/\/\/.*$/gm, ''))?.[1] ?? '';
+  const body = new RegExp(`\\bstruct\\s+${struct}\\s*\\{([^}]*)\\}`).exec(withoutComments(wgsl))?.[1] ?? '';
   return [...body.matchAll(/(\w+)\s*:\s*(\w+)/g)].map(([, name = '', type = '']) => ({ name, type }));
 }
 
@@ -260,12 +265,9 @@ export function overridesOf(
   where: string,
 ): Record<string, number> {
   const named = Object.fromEntries(
-    Object.entries(values).map(([key, value]) => [
-      key.replace(/[A-Z]/g, (c) => `_${c}`).toUpperCase(),
-      value,
-    ]),
+    Object.entries(values).map(([key, value]) => [snake(key).toUpperCase(), value]),
   );
-  const bare = wgsl.replace(/\/\/.*$/gm, '');
+  const bare = withoutComments(wgsl);
   const declared = [...bare.matchAll(/\boverride\s+(\w+)\s*(?::[^=;]+)?;/g)].map((match) => match[1] ?? '');
   return Object.fromEntries(
     declared.map((name) => {

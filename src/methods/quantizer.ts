@@ -22,9 +22,10 @@ import {
   type MethodFactory,
   overridesOf,
   type Parameters,
+  snake,
   type Values,
 } from './method.ts';
-import { assertRowRule, type RowRule, type RowRuleDefinition, rowRuleOf, snake } from './row.ts';
+import { assertRowRule, type RowRule, type RowRuleDefinition, rowRuleOf } from './row.ts';
 import { assertSchedule, type Schedule, type StepTime, scheduledValues } from './schedules.ts';
 
 /** The parameters at a moment: those that are schedules are numbers then. */

@@ -3,8 +3,11 @@
  * scale·sign(argument) + offset, or a sum of such planes, each of them from statistics of the row and learned numbers.
  */
 import { OptionError } from '../errors.ts';
-import { assertSignature, type Filling } from '../gpu/index.ts';
-import { fieldsOf, overridesOf, type Parameters, type Values } from './method.ts';
+import { withoutComments } from '../gpu/frame.ts';
+import { assertSignature } from '../gpu/index.ts';
+import { meanOf } from '../numerics/mean.ts';
+import type { RowFilling } from '../ops/rows.ts';
+import { fieldsOf, overridesOf, type Parameters, snake, type Values } from './method.ts';
 
 /** What is known of the values of a row. In WGSL the names are `mean_magnitude`, `mean_deviation` and so on. */
 export interface RowStatistics {
@@ -73,21 +76,9 @@ export interface RowRuleDefinition<P extends Parameters = Parameters> {
 }
 
 /** A rule with its numbers. */
-export interface RowRule {
-  /** What goes into the kernels for a plane: all functions. */
-  fillingOf(plane: number): Filling;
-  /** What of the statistics it reads: medians cost more than sums. */
-  readonly reads: 'nothing' | 'sums' | 'medians';
+export interface RowRule extends RowFilling {
   /** Whether the sign is taken of something else than the value itself. */
   readonly hasArgument: boolean;
-  readonly hasScale: boolean;
-  readonly hasOffset: boolean;
-  readonly isStraight: boolean;
-  /** Whether its argument is drawn by chance. */
-  readonly isRandom: boolean;
-  readonly planes: number;
-  /** Whether planes after the first are of what the former left over. */
-  readonly ofRemainder: boolean;
   argument(x: number, row: RowStatistics, at?: Partial<RuleMoment>): number;
   slope(x: number, row: RowStatistics, at?: Partial<RuleMoment>): number;
   scale(row: RowStatistics, at?: Partial<RuleMoment>): number;
@@ -115,7 +106,7 @@ const NAMES = Object.keys(FUNCTIONS) as readonly FunctionName[];
 
 /** @throws OptionError for a rule whose WGSL and twins aren't of the same functions, naming the one */
 export function assertRowRule(rule: RowRuleDefinition, learned: readonly string[], where: string): void {
-  const bare = rule.wgsl.replace(/\/\/.*$/gm, '');
+  const bare = withoutComments(rule.wgsl);
   const wrong = (what: string, given: string, expected: string) => {
     throw new OptionError(what, { given, expected, where });
   };
@@ -201,7 +192,7 @@ export function rowRuleOf<P extends Parameters>(
       return `fn rule_${one}(${takes}, own: Learned) -> ${gives} {\n  return ${call};\n}`;
     }),
   ].join('\n');
-  const bare = own.replace(/\/\/.*$/gm, '');
+  const bare = withoutComments(own);
   const at = (given: Partial<RuleMoment> = {}): RuleValues<P> => ({
     plane: 0,
     chance: 0.5,
@@ -244,16 +235,10 @@ function signatureOf(name: FunctionName, learns: boolean): string {
   return `fn ${name}(${takes}${learns ? ', own: Learned' : ''}) -> ${gives}`;
 }
 
-/** A name as WGSL has it: `meanDeviation` is `mean_deviation`. */
-export function snake(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-}
-
 /** Statistics of a row in float64. @throws OptionError for no values */
 export function statisticsOf(values: ArrayLike<number>): RowStatistics {
   const x = Array.from(values);
   if (x.length === 0) throw new OptionError('A row has values.', { given: 'none', where: 'statisticsOf' });
-  const meanOf = (list: readonly number[]) => list.reduce((sum, value) => sum + value, 0) / list.length;
   const middleOf = (list: readonly number[]) =>
     list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)] ?? Number.NaN;
   const mean = meanOf(x);

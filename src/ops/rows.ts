@@ -26,14 +26,17 @@ import { STATE_WORDS } from './data.ts';
 
 /** What these operations need of a quantizer's rule for rows; the objects of `methods` have it. */
 export interface RowFilling {
-  /** The functions of a plane. */
+  /** What goes into the kernels for a plane: all functions. */
   fillingOf(plane: number): Filling;
+  /** What of the statistics it reads: medians cost more than sums. */
   readonly reads: 'nothing' | 'sums' | 'medians';
   readonly hasScale: boolean;
   readonly hasOffset: boolean;
   readonly isStraight: boolean;
+  /** Whether its argument is drawn by chance. */
   readonly isRandom: boolean;
   readonly planes: number;
+  /** Whether planes after the first are of what the former left over. */
   readonly ofRemainder: boolean;
 }
 
