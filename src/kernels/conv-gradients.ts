@@ -1,9 +1,9 @@
 /**
  * Gradients of convolutions. The kernels without a suffix take any windows; those named `…Tile` and `…Narrow` compute several
- * results an invocation in registers, and take the geometries that their `canTile…` names.
+ * results an invocation in registers, and take the windows that their `canTile…` names.
  */
 import { defineKernel, linearWorkgroups, wordsFor } from '../gpu/index.ts';
-import { type ConvConstants, GEOMETRY, products, tiles } from './conv.ts';
+import { type ConvConstants, products, tiles, WINDOWS } from './conv.ts';
 import {
   type Abilities,
   bandGroups,
@@ -41,7 +41,7 @@ export const binaryGradInput = defineKernel({
   name: 'conv/binary_grad_input',
   source: gradientShaders,
   bindings: { g: 'read', w: 'read', gate: 'read', out: 'write' },
-  constants: [...GEOMETRY, 'GATED'],
+  constants: [...WINDOWS, 'GATED'],
   work: products,
   splits: 'line',
   workgroups: (c) => linearWorkgroups(inputs(c), 64),
@@ -52,7 +52,7 @@ export const realGradInput = defineKernel({
   name: 'conv/real_grad_input',
   source: gradientShaders,
   bindings: { g: 'read', w: 'read', out: 'write' },
-  constants: GEOMETRY,
+  constants: WINDOWS,
   work: products,
   splits: 'line',
   workgroups: (c) => linearWorkgroups(inputs(c), 64),
@@ -63,7 +63,7 @@ export const binaryGradWeights = defineKernel({
   name: 'conv/binary_grad_weights',
   source: gradientShaders,
   bindings: { g: 'read', a: 'read', out: 'write' },
-  constants: [...GEOMETRY, 'CHUNKS'],
+  constants: [...WINDOWS, 'CHUNKS'],
   work: products,
   splits: 'line',
   workgroups: (c) => linearWorkgroups(weights(c) * c.CHUNKS, 64),
@@ -74,7 +74,7 @@ export const realGradWeights = defineKernel({
   name: 'conv/real_grad_weights',
   source: gradientShaders,
   bindings: { g: 'read', x: 'read', out: 'write' },
-  constants: [...GEOMETRY, 'CHUNKS'],
+  constants: [...WINDOWS, 'CHUNKS'],
   work: products,
   splits: 'line',
   workgroups: (c) => linearWorkgroups(weights(c) * c.CHUNKS, 64),
@@ -116,7 +116,7 @@ const binaryGradInputTile = defineKernel({
   name: 'conv/binary_grad_input_tile',
   source: gradientShaders,
   bindings: { g: 'read', w: 'read', gate: 'read', out: 'write' },
-  constants: [...GEOMETRY, 'GATED'],
+  constants: [...WINDOWS, 'GATED'],
   work: products,
   splits: 'line',
   workgroups: (c) => tiles(inputs(c), c.CHANNELS, 8),
@@ -129,7 +129,7 @@ const binaryGradInputQuads = defineKernel({
   name: 'conv/binary_grad_input_quads',
   source: gradientShaders,
   bindings: { g: 'read', w: 'read', gate: 'read', out: 'write' },
-  constants: [...GEOMETRY, 'GATED'],
+  constants: [...WINDOWS, 'GATED'],
   work: products,
   splits: 'line',
   workgroups: (c) => tiles(wholeWords(inputs(c) / c.CHANNELS, c), wholeWords(1, c), 8),
@@ -142,7 +142,7 @@ const gradInputOnMatrices = (name: string, matrices: string) =>
       name: `conv/binary_grad_input_matrix_${name}`,
       source: matrixShaders,
       bindings: { g: 'read', w: 'read', gate: 'read', out: 'write' },
-      constants: [...GEOMETRY, 'GATED'],
+      constants: [...WINDOWS, 'GATED'],
       work: products,
       workgroups: (c) => bandGroups(inputs(c) / c.CHANNELS, c.CHANNELS),
     }),
@@ -183,7 +183,7 @@ const realGradInputTile = defineKernel({
   name: 'conv/real_grad_input_tile',
   source: gradientShaders,
   bindings: { g: 'read', w: 'read', out: 'write' },
-  constants: GEOMETRY,
+  constants: WINDOWS,
   work: products,
   splits: 'line',
   workgroups: (c) => tiles(inputs(c), c.CHANNELS, 8),
@@ -225,7 +225,7 @@ const binaryGradWeightsTile = defineKernel({
   name: 'conv/binary_grad_weights_tile',
   source: gradientShaders,
   bindings: { g: 'read', a: 'read', out: 'write' },
-  constants: [...GEOMETRY, 'CHUNKS'],
+  constants: [...WINDOWS, 'CHUNKS'],
   work: products,
   splits: 'line',
   workgroups: filterTiles,
@@ -236,7 +236,7 @@ const binaryGradWeightsQuads = defineKernel({
   name: 'conv/binary_grad_weights_quads',
   source: gradientShaders,
   bindings: { g: 'read', a: 'read', out: 'write' },
-  constants: [...GEOMETRY, 'CHUNKS'],
+  constants: [...WINDOWS, 'CHUNKS'],
   work: products,
   splits: 'line',
   workgroups: (c) => filterTiles({ ...c, CHANNELS: wholeWords(1, c) }),
@@ -249,7 +249,7 @@ const gradWeightsOnMatrices = (name: string, matrices: string) =>
       name: `conv/binary_grad_weights_matrix_${name}`,
       source: matrixShaders,
       bindings: { g: 'read', a: 'read', out: 'write' },
-      constants: [...GEOMETRY, 'CHUNKS'],
+      constants: [...WINDOWS, 'CHUNKS'],
       work: products,
       workgroups: (c) => {
         const columns = wholeWords(c.KERNEL_HEIGHT * c.KERNEL_WIDTH, c);
@@ -292,7 +292,7 @@ const realGradWeightsTile = defineKernel({
   name: 'conv/real_grad_weights_tile',
   source: gradientShaders,
   bindings: { g: 'read', x: 'read', out: 'write' },
-  constants: [...GEOMETRY, 'CHUNKS'],
+  constants: [...WINDOWS, 'CHUNKS'],
   work: products,
   splits: 'line',
   workgroups: filterTiles,
@@ -303,7 +303,7 @@ const realGradWeightsNarrow = defineKernel({
   name: 'conv/real_grad_weights_narrow',
   source: gradientShaders,
   bindings: { g: 'read', x: 'read', out: 'write' },
-  constants: [...GEOMETRY, 'CHUNKS'],
+  constants: [...WINDOWS, 'CHUNKS'],
   work: products,
   splits: 'line',
   workgroups: (c) =>

@@ -1,6 +1,6 @@
 /**
  * Convolutions; their gradients are in `conv-gradients.ts`. The kernels without a suffix take any windows; those named `…Tile`
- * compute several results an invocation in registers, and take the geometries that their `canTile…` names.
+ * compute several results an invocation in registers, and take the windows that their `canTile…` names.
  */
 import {
   defineKernel,
@@ -29,7 +29,7 @@ const variantShaders = () => import('../../shaders/variants.ts');
 const matrixShaders = () => import('../../shaders/matrix.ts');
 
 /** The override constants of `lib/conv.wgsl`. */
-export const GEOMETRY = [
+export const WINDOWS = [
   'BATCH',
   'HEIGHT',
   'WIDTH',
@@ -49,7 +49,7 @@ export const GEOMETRY = [
   'PAD_VALUE',
 ] as const;
 
-export type ConvConstants = Readonly<Record<(typeof GEOMETRY)[number], number>>;
+export type ConvConstants = Readonly<Record<(typeof WINDOWS)[number], number>>;
 
 export const outputs = (c: ConvConstants) => c.BATCH * c.OUT_HEIGHT * c.OUT_WIDTH * c.OUT_CHANNELS;
 
@@ -65,7 +65,7 @@ export const binaryForward = defineKernel({
   name: 'conv/binary_forward',
   source: shaders,
   bindings: { a: 'read', w: 'read', out: 'write' },
-  constants: [...GEOMETRY, 'INTEGER'],
+  constants: [...WINDOWS, 'INTEGER'],
   work: comparisons,
   splits: 'line',
   workgroups: (c) => linearWorkgroups(outputs(c), 64),
@@ -76,7 +76,7 @@ export const signForward = defineKernel({
   name: 'conv/sign_forward',
   source: shaders,
   bindings: { x: 'read', w: 'read', out: 'write' },
-  constants: GEOMETRY,
+  constants: WINDOWS,
   work: products,
   splits: 'line',
   workgroups: (c) => linearWorkgroups(outputs(c), 64),
@@ -87,7 +87,7 @@ export const realForward = defineKernel({
   name: 'conv/real_forward',
   source: shaders,
   bindings: { x: 'read', w: 'read', out: 'write' },
-  constants: GEOMETRY,
+  constants: WINDOWS,
   work: products,
   splits: 'line',
   workgroups: (c) => linearWorkgroups(outputs(c), 64),
@@ -125,7 +125,7 @@ export const pad = defineKernel({
   name: 'conv/pad',
   source: shaders,
   bindings: { a: 'read', out: 'write' },
-  constants: [...GEOMETRY, 'PADDED'],
+  constants: [...WINDOWS, 'PADDED'],
   workgroups: (c) => {
     const [height, width] = paddedSize(c);
     return linearWorkgroups(c.BATCH * height * width * wordsFor(c.CHANNELS), 64);
@@ -168,7 +168,7 @@ export const edgeSums = defineKernel({
   name: 'conv/edge_sums',
   source: shaders,
   bindings: { sums: 'read', out: 'write' },
-  constants: [...GEOMETRY, 'PADDED'],
+  constants: [...WINDOWS, 'PADDED'],
   workgroups: (c) => {
     const [rows, columns] = edgeClasses(c);
     return linearWorkgroups((rows * columns * c.OUT_CHANNELS) / 4, 64);
@@ -185,7 +185,7 @@ const forwardBySide = (
     name: `conv/${name}`,
     source,
     bindings: { a: 'read', w: 'read', edges: 'read', out: 'write' },
-    constants: [...GEOMETRY, 'PADDED', 'INTEGER'],
+    constants: [...WINDOWS, 'PADDED', 'INTEGER'],
     work: comparisons,
     workgroups: (c) => workgroups(outputs(c) / c.OUT_CHANNELS, c.OUT_CHANNELS),
   });
@@ -257,7 +257,7 @@ const realForwardTile = defineKernel({
   name: 'conv/real_forward_tile',
   source: shaders,
   bindings: { x: 'read', w: 'read', out: 'write' },
-  constants: GEOMETRY,
+  constants: WINDOWS,
   work: products,
   splits: 'line',
   workgroups: (c) => tiles(outputs(c), c.OUT_CHANNELS, 8),

@@ -3,7 +3,7 @@
  * numbers that lie across words, by carry-save addition. They take what `canCountChannels` says.
  */
 import { defineKernel, linearWorkgroups, wordsFor } from '../gpu/index.ts';
-import { type ConvConstants, GEOMETRY } from './conv.ts';
+import { type ConvConstants, WINDOWS } from './conv.ts';
 import { CLAMP, EPILOGUE, OPTIONAL } from './fused.ts';
 
 const shaders = () => import('../../shaders/others.ts');
@@ -25,7 +25,7 @@ export const depthwiseForward = defineKernel({
   name: 'conv/depthwise_forward',
   source: shaders,
   bindings: { a: 'read', w: 'read', out: 'write' },
-  constants: [...GEOMETRY, 'INTEGER'],
+  constants: [...WINDOWS, 'INTEGER'],
   workgroups: (c) => linearWorkgroups(outputWords(c), 64),
 });
 
@@ -39,7 +39,7 @@ export const depthwiseReal = defineKernel({
     ...EPILOGUE,
     out: 'write',
   },
-  constants: [...GEOMETRY, ...CLAMP, ...OPTIONAL],
+  constants: [...WINDOWS, ...CLAMP, ...OPTIONAL],
   workgroups: (c) => linearWorkgroups(outputWords(c), 64),
 });
 
@@ -48,7 +48,7 @@ export const depthwiseSigns = defineKernel({
   name: 'conv/depthwise_signs',
   source: shaders,
   bindings: { a: 'read', w: 'read', limits: 'read', bits: 'write' },
-  constants: GEOMETRY,
+  constants: WINDOWS,
   workgroups: (c) => linearWorkgroups(outputWords(c), 64),
 });
 

@@ -11,7 +11,7 @@ import {
   type Workgroups,
   wordsFor,
 } from '../gpu/index.ts';
-import { type ConvConstants, canTileForward, forwardOperands, GEOMETRY } from './conv.ts';
+import { type ConvConstants, canTileForward, forwardOperands, WINDOWS } from './conv.ts';
 import { type Family, plainQuadsPay, quadGroups, quadsCanApply, quadsPay, tileGroups } from './variants.ts';
 
 const fusedShaders = () => import('../../shaders/convolutions.ts');
@@ -37,7 +37,7 @@ export const fusedReal = defineKernel({
     ...EPILOGUE,
     out: 'write',
   },
-  constants: [...GEOMETRY, ...CLAMP, ...OPTIONAL],
+  constants: [...WINDOWS, ...CLAMP, ...OPTIONAL],
   work: comparisons,
   workgroups: (c) => linearWorkgroups(pixels(c) * c.OUT_CHANNELS, 64),
 });
@@ -58,7 +58,7 @@ const realTile = (
       edges: 'read',
       out: 'write',
     },
-    constants: [...GEOMETRY, 'PADDED', ...CLAMP, ...OPTIONAL],
+    constants: [...WINDOWS, 'PADDED', ...CLAMP, ...OPTIONAL],
     work: comparisons,
     workgroups: (c) => workgroups(pixels(c), c.OUT_CHANNELS),
   });
@@ -102,7 +102,7 @@ export const fusedSigns = defineKernel({
   name: 'conv/fused_signs',
   source: fusedShaders,
   bindings: { a: 'read', w: 'read', direction: 'read', threshold: 'read', bits: 'write' },
-  constants: [...GEOMETRY, ...CLAMP],
+  constants: [...WINDOWS, ...CLAMP],
   work: comparisons,
   workgroups: (c) => linearWorkgroups(pixels(c) * wordsFor(c.OUT_CHANNELS), 64),
 });
@@ -121,7 +121,7 @@ const signsTile = (
     name: `conv/${name}`,
     source,
     bindings: { a: 'read', w: 'read', direction: 'read', threshold: 'read', edges: 'read', bits: 'write' },
-    constants: [...GEOMETRY, 'PADDED', ...CLAMP],
+    constants: [...WINDOWS, 'PADDED', ...CLAMP],
     work: comparisons,
     workgroups: (c) => workgroups(pixels(c), c.OUT_CHANNELS),
   });
@@ -166,7 +166,7 @@ export const planesSplit = defineKernel({
   name: 'conv/planes_split',
   source: planeShaders,
   bindings: { x: 'read', planes: 'write' },
-  constants: [...GEOMETRY, 'REAL', 'SIGNED'],
+  constants: [...WINDOWS, 'REAL', 'SIGNED'],
   workgroups: (c) => linearWorkgroups(pixels(c), 64),
 });
 
@@ -190,7 +190,7 @@ export const planesReal = defineKernel({
     ...EPILOGUE,
     out: 'write',
   },
-  constants: [...GEOMETRY, 'SIGNED', ...CLAMP, ...OPTIONAL],
+  constants: [...WINDOWS, 'SIGNED', ...CLAMP, ...OPTIONAL],
   work: (c) => 8 * comparisons(c),
   workgroups: (c) => linearWorkgroups(Math.ceil(pixels(c) / 4) * Math.ceil(c.OUT_CHANNELS / 4), 64),
 });
@@ -200,7 +200,7 @@ export const planesSigns = defineKernel({
   name: 'conv/planes_signs',
   source: planeShaders,
   bindings: { planes: 'read', w: 'read', direction: 'read', threshold: 'read', bits: 'write' },
-  constants: [...GEOMETRY, 'SIGNED', ...CLAMP],
+  constants: [...WINDOWS, 'SIGNED', ...CLAMP],
   work: (c) => 8 * comparisons(c),
   workgroups: (c) => linearWorkgroups(Math.ceil(pixels(c) / 4) * wordsFor(c.OUT_CHANNELS), 64),
 });

@@ -5,7 +5,7 @@ const shaders = () => import('../../shaders/convolutions.ts');
 const gradientShaders = () => import('../../shaders/training.ts');
 
 /** The override constants of `lib/pool.wgsl`. */
-const GEOMETRY = [
+const WINDOWS = [
   'BATCH',
   'HEIGHT',
   'WIDTH',
@@ -20,7 +20,7 @@ const GEOMETRY = [
   'PAD_LEFT',
 ] as const;
 
-export type PoolConstants = Readonly<Record<(typeof GEOMETRY)[number], number>>;
+export type PoolConstants = Readonly<Record<(typeof WINDOWS)[number], number>>;
 
 const outputs = (c: PoolConstants) => c.BATCH * c.OUT_HEIGHT * c.OUT_WIDTH * c.CHANNELS;
 const inputs = (c: PoolConstants) => c.BATCH * c.HEIGHT * c.WIDTH * c.CHANNELS;
@@ -29,7 +29,7 @@ export const maxPool = defineKernel({
   name: 'pool/max',
   source: shaders,
   bindings: { x: 'read', out: 'write' },
-  constants: GEOMETRY,
+  constants: WINDOWS,
   workgroups: (c) => linearWorkgroups(outputs(c), 64),
 });
 
@@ -37,7 +37,7 @@ export const maxPoolGrad = defineKernel({
   name: 'pool/max_grad',
   source: gradientShaders,
   bindings: { g: 'read', x: 'read', out: 'write' },
-  constants: GEOMETRY,
+  constants: WINDOWS,
   workgroups: (c) => linearWorkgroups(inputs(c), 64),
 });
 
@@ -46,7 +46,7 @@ export const signPool = defineKernel({
   name: 'pool/signs',
   source: shaders,
   bindings: { x: 'read', direction: 'read', out: 'write' },
-  constants: [...GEOMETRY, 'DIRECTED'],
+  constants: [...WINDOWS, 'DIRECTED'],
   workgroups: (c) => linearWorkgroups(c.BATCH * c.OUT_HEIGHT * c.OUT_WIDTH * wordsFor(c.CHANNELS), 64),
 });
 
@@ -54,7 +54,7 @@ export const averagePool = defineKernel({
   name: 'pool/average',
   source: shaders,
   bindings: { x: 'read', out: 'write' },
-  constants: GEOMETRY,
+  constants: WINDOWS,
   workgroups: (c) => linearWorkgroups(outputs(c), 64),
 });
 
@@ -62,7 +62,7 @@ export const averagePoolGrad = defineKernel({
   name: 'pool/average_grad',
   source: gradientShaders,
   bindings: { g: 'read', out: 'write' },
-  constants: GEOMETRY,
+  constants: WINDOWS,
   workgroups: (c) => linearWorkgroups(inputs(c), 64),
 });
 

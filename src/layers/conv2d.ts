@@ -90,17 +90,12 @@ function makeConv2d(kind: string, options: QuantConv2dOptions): Layer {
   const { inputIntegers } = options;
   assertPadding(inputQuantizer, options.padValue ?? 0, where);
   if (inputIntegers !== undefined) assertInputIntegers(options, where);
-  const geometry: Conv2dOptions = {
-    ...(options.strides === undefined ? {} : { strides: options.strides }),
-    ...(options.dilations === undefined ? {} : { dilations: options.dilations }),
-    ...(options.groups === undefined ? {} : { groups: options.groups }),
-    ...(options.padding === undefined ? {} : { padding: options.padding }),
-    ...(options.padValue === undefined ? {} : { padValue: options.padValue }),
-  };
+  const { strides, dilations, groups, padding, padValue } = options;
+  const windows: Conv2dOptions = { strides, dilations, groups, padding, padValue };
   const filterShape = (input: Shape) =>
-    [filters, kernelHeight, kernelWidth, Math.floor((input[2] ?? 1) / (options.groups ?? 1))] as const;
+    [filters, kernelHeight, kernelWidth, Math.floor((input[2] ?? 1) / (groups ?? 1))] as const;
   const outputOf = (input: Shape, name: string): Shape =>
-    resolveConv2d([1, ...input], filterShape(input), geometry, name).outputShape.slice(1);
+    resolveConv2d([1, ...input], filterShape(input), windows, name).outputShape.slice(1);
 
   return {
     name: options.name,
@@ -153,7 +148,7 @@ function makeConv2d(kind: string, options: QuantConv2dOptions): Layer {
       const bits = input.kind === 'sign' ? input.tensor : undefined;
       const takesPlanes =
         inputIntegers !== undefined && !training && bits === undefined && packed !== undefined;
-      const rows = packed && rowProduct(context, packed, options.groups);
+      const rows = packed && rowProduct(context, packed, groups);
       const realsOf = realsOnce((signs) => unpackSigns(builder, signs));
       /** A product of signs that is all that there is of the output. */
       let plainProduct: Tensor | undefined;
@@ -164,14 +159,14 @@ function makeConv2d(kind: string, options: QuantConv2dOptions): Layer {
             builder,
             signs === undefined ? asReal(builder, input) : realsOf(signs),
             value,
-            geometry,
+            windows,
           );
         }
         const multiply = (weights: Tensor) => {
-          if (signs !== undefined) return binaryConv2d(builder, signs, weights, geometry);
-          if (!takesPlanes) return signConv2d(builder, asReal(builder, input), weights, geometry);
+          if (signs !== undefined) return binaryConv2d(builder, signs, weights, windows);
+          if (!takesPlanes) return signConv2d(builder, asReal(builder, input), weights, windows);
           return planeConv2d(builder, input.tensor, weights, {
-            ...geometry,
+            ...windows,
             signed: inputIntegers === 'int8',
           });
         };
@@ -189,7 +184,7 @@ function makeConv2d(kind: string, options: QuantConv2dOptions): Layer {
         output: { ...real(output, repeated && (() => builder.repeat(repeated))), integers },
         backward(gradOutput) {
           const ops = gradientsOf(context, where);
-          const weights = { ...geometry, filterShape: kernel.spec.shape };
+          const weights = { ...windows, filterShape: kernel.spec.shape };
           const ofSigns = (g: Tensor, signs: Tensor) =>
             packed === undefined
               ? ops.signConv2dGradWeights(builder, g, realsOf(signs), weights)
@@ -203,10 +198,10 @@ function makeConv2d(kind: string, options: QuantConv2dOptions): Layer {
           const gradInput = !(wantsInputGradient[0] || quantized?.learns)
             ? undefined
             : rows === undefined
-              ? ops.conv2dGradInput(builder, gradOutput, value, { ...geometry, inputShape })
+              ? ops.conv2dGradInput(builder, gradOutput, value, { ...windows, inputShape })
               : rows.gradInput(gradOutput, (g, signs) =>
                   ops.binaryConv2dGradInput(builder, g, signs, {
-                    ...geometry,
+                    ...windows,
                     inputShape,
                     ...(gate === undefined ? {} : { gate }),
                   }),

@@ -101,12 +101,16 @@ function makeDense(kind: string, options: QuantDenseOptions): Layer {
       const realsOf = realsOnce((bits) => unpackSigns(builder, bits));
       /** The product with the input as it is, or with signs of it. */
       const product = (bits: Tensor | undefined) => {
-        const x =
-          bits === undefined ? asReal(builder, input) : packed === undefined ? realsOf(bits) : undefined;
-        if (packed === undefined) return matMul(builder, x as Tensor, value, { transposeB: true });
-        const multiply = (signs: Tensor) =>
-          x === undefined ? binaryMatMul(builder, bits as Tensor, signs) : signMatMul(builder, x, signs);
-        return rows?.output(multiply(packed), multiply) as Tensor;
+        if (packed === undefined) {
+          const x = bits === undefined ? asReal(builder, input) : realsOf(bits);
+          return matMul(builder, x, value, { transposeB: true });
+        }
+        const multiply = (weights: Tensor) =>
+          bits === undefined
+            ? signMatMul(builder, asReal(builder, input), weights)
+            : binaryMatMul(builder, bits, weights);
+        const made = multiply(packed);
+        return rows?.output(made, multiply) ?? made;
       };
       const bits = input.kind === 'sign' ? input.tensor : undefined;
       const whole = quantized?.output(product) ?? product(bits);
