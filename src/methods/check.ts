@@ -241,7 +241,7 @@ async function checkRows(
   const ofRow = (i: number) => statistics[rowOf(i)] ?? statisticsOf([0]);
   const twins = statistics.map((_, row) => quantizedRow(rule, xOf(row), (i) => ownOf(row * length + i)));
   const what = `of ${rows} rows of ${length} values${channels === 'last' ? ', learned by channel' : ''}`;
-  const context = (): RowContext & { learned?: Tensor | undefined } => ({
+  const context = (): RowContext => ({
     channels,
     learned: names.length === 0 ? undefined : bench.tensor('learned', [groups, names.length], owned),
   });

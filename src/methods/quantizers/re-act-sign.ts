@@ -1,4 +1,5 @@
 import { defineQuantizer } from '../quantizer.ts';
+import { BI_REAL } from './bi-real.ts';
 
 /** Signs around a threshold that is learned of each channel. */
 export const reActSign = /* @__PURE__ */ defineQuantizer({
@@ -7,9 +8,7 @@ export const reActSign = /* @__PURE__ */ defineQuantizer({
     'sign(x + b), with b learned of each channel from 0; gradient: 2 - 2|x + b| where |x + b| <= 1, else 0',
   source:
     "Liu et al. 2020 (ReActNet), arXiv 2003.03488: RSign, with Bi-Real Net's gradient as in the authors' code",
-  wgsl: 'fn gradient(x: f32) -> f32 { return max(0.0, 2.0 - 2.0 * abs(x)); }',
-  gradient: (x) => Math.max(0, 2 - 2 * Math.abs(x)),
-  surrogate: (x) => (Math.abs(x) >= 1 ? Math.sign(x) : 2 * x - x * Math.abs(x)),
+  ...BI_REAL,
   unfit: { weights: 'its thresholds are of the channels of activations' },
   learned: { per: 'channel', numbers: { shift: { start: 0, says: 'b' } } },
   row: {
