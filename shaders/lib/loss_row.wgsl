@@ -1,7 +1,7 @@
 // What the frame of losses gives to the function of a loss: one row of outputs, what is wanted of it, and where its gradient
 // goes.
 //
-// needs  logits, targets, teacher, weights, grad (the frame's bindings)
+// needs  logits, targets, teacher, grad (the frame's bindings)
 // gives  Row, output, wanted, taught, set_gradient, OUTPUTS
 //!needs grad, HAS_TEACHER, logits, targets, teacher
 override OUTPUTS: u32; // of a row

@@ -97,7 +97,7 @@ export const sumSlices = sumSlicesOf('conv/sum_slices');
 export const sumSlices4 = sumSlicesOf('conv/sum_slices4');
 
 /** Whether the tiled input gradients take these windows: no groups, both kinds of channels in fours. */
-export function canTileGradInput(c: ConvConstants): boolean {
+function canTileGradInput(c: ConvConstants): boolean {
   return c.GROUPS === 1 && c.OUT_CHANNELS % 4 === 0 && c.CHANNELS % 4 === 0;
 }
 

@@ -49,7 +49,7 @@ export interface Sized<Extents> {
 }
 
 /** Whether a device takes a dispatch of a kernel: tiles in rows and columns may be more than it has along an axis. */
-export function fitsDevice<Extents>(
+function fitsDevice<Extents>(
   kernel: Sized<Extents>,
   extents: Extents,
   { limits }: Pick<Abilities, 'limits'>,
@@ -172,7 +172,7 @@ function wideGroups(rows: number, columns: number): Workgroups {
  * Whether an invocation has few registers: on GPUs with subgroups below 32, which run twice their smallest subgroup in one
  * set of registers, 64 are all that it has.
  */
-export function hasFewRegisters({ adapter }: Abilities): boolean {
+function hasFewRegisters({ adapter }: Abilities): boolean {
   return !adapter.software && adapter.lanes !== undefined && adapter.lanes < 32;
 }
 

@@ -1,7 +1,7 @@
 /** Straight lines through points. */
 
 /** Slope and intercept of the straight line through points, by least squares; NaN where they don't tell. */
-export function lineThrough(points: readonly (readonly [x: number, y: number])[]): {
+function lineThrough(points: readonly (readonly [x: number, y: number])[]): {
   slope: number;
   intercept: number;
 } {
