@@ -1,5 +1,5 @@
 /** What Bi-Real Net and ReActNet share: the slope of a piecewise polynomial in place of the sign's. */
-import wgsl from '../../../shaders/methods/quantizers/approx_sign.wgsl';
+import wgsl from '../../../shaders/methods/quantizers/bi_real.wgsl';
 
 /** 2x - x|x| where |x| <= 1, else the sign; and its derivative. */
 export const BI_REAL = {
