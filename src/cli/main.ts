@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * The command line: `webgpu-bnn train | eval | run | inspect | convert | geometry | paper | bench | tune | data | setup |
- * doctor`. Thin: it parses, calls the library, prints.
+ * The command line: `webgpu-bnn train | eval | run | inspect | convert | geometry | paper | bench | tune | methods |
+ * data | setup | doctor`. Thin: it parses, calls the library, prints.
  */
 import { Command } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
@@ -15,6 +15,7 @@ import { EXIT, exitCodeOf } from './exit.ts';
 import { geometryCommand } from './geometry.ts';
 import { inspectCommand } from './inspect.ts';
 import { kitCommand } from './kit.ts';
+import { methodsCommand } from './methods.ts';
 import { printPlainly, protectFiles } from './output.ts';
 import { paperCommand } from './paper.ts';
 import { runCommand } from './run.ts';
@@ -35,6 +36,7 @@ const program = new Command('webgpu-bnn')
   .addCommand(paperCommand())
   .addCommand(benchCommand())
   .addCommand(tuneCommand())
+  .addCommand(methodsCommand())
   .addCommand(kitCommand())
   .addCommand(dataCommand())
   .addCommand(setupCommand())

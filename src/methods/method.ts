@@ -41,6 +41,8 @@ export type Values<P extends Parameters> = {
 export interface Description<P extends Parameters> {
   /** camelCase, unique among methods of its kind. */
   readonly name: string;
+  /** What it does in a few words, for lists. Of methods that are shipped `about.ts` says it. Default: the formula. */
+  readonly about?: string;
   /** Its numbers by name. */
   readonly parameters?: P;
   /** What it does as a formula, for its page. */
