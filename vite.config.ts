@@ -25,8 +25,8 @@ const TOGETHER: readonly (readonly [RegExp, string])[] = [
 const IN_PARTS =
   /\/src\/((?:kernels|ops|methods|layers|graph|numerics|formats|run|zoo)\/.+|train\/trainer)(?<!\/index)\.ts$/;
 
-/** A method's WGSL is in the file of the method, so that it is there when the method is defined. */
-const OF_METHODS = /\/shaders\/(methods\/.+)\.wgsl$/;
+/** WGSL of methods. What one module imports is in its file, what several do is a file that imports nothing: no circles. */
+const OF_METHODS = /\/shaders\/methods\/.+\.wgsl$/;
 
 /**
  * Families of shaders whose files hold what others share with them: a page that has those has these, too. A piece that none of
@@ -52,9 +52,14 @@ function fileOf(id: string, graph: Graph): string | null {
   if (/\/shaders\/(?!methods\/).+\.(wgsl|ts)/.test(id)) {
     return SHARING.find((family) => isOf(family, id, graph)) ?? null;
   }
+  if (OF_METHODS.test(id)) {
+    const [first, second] = graph.getModuleInfo(id)?.importers ?? [];
+    if (first !== undefined && second === undefined) return fileOf(first, graph);
+    return `${/\/shaders\/(.+)\.wgsl$/.exec(id)?.[1]?.replaceAll(/[/_]/g, '-')}-wgsl`;
+  }
   const together = TOGETHER.find(([modules]) => modules.test(id));
   if (together !== undefined) return together[1];
-  const [, ...names] = WHOLE.exec(id) ?? IN_PARTS.exec(id) ?? OF_METHODS.exec(id) ?? PACKAGES.exec(id) ?? [];
+  const [, ...names] = WHOLE.exec(id) ?? IN_PARTS.exec(id) ?? PACKAGES.exec(id) ?? [];
   return names.find(Boolean)?.replaceAll(/[/_]/g, '-') ?? null;
 }
 
