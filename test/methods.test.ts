@@ -113,6 +113,34 @@ const prox = defineOptimizer({
   real: adam,
 });
 
+/** Slows down as fewer signs flip: a number of each tensor and step goes into the next one. */
+const settling = defineOptimizer({
+  name: 'settling',
+  formula:
+    'm <- m + (g - m) / 10; w <- w - rate (1 + 2 share) m; share: of the signs that flipped in the step before',
+  source: 'this test',
+  wgsl: `
+    struct Slots { m: Lane }
+    struct Scalars { rate: f32 }
+    fn update(w: Lane, g: Lane, slots: ptr<function, Slots>, scalars: Scalars) -> Lane {
+      (*slots).m += 0.1 * (g - (*slots).m);
+      return w - scalars.rate * STEP_SCALE * (1.0 + 2.0 * measured) * (*slots).m;
+    }`,
+  twin({ w, g, slots, scalars: { rate = 0 }, stepScale, measured }) {
+    const m = (slots.m ?? 0) + 0.1 * (g - (slots.m ?? 0));
+    slots.m = m;
+    return w - rate * stepScale * (1 + 2 * measured) * m;
+  },
+  measure: {
+    wgsl: `
+      fn measure(was: Lane, now: Lane, g: Lane, slots: Slots) -> Lane {
+        return select(Lane(0.0), Lane(1.0), sign_lanes(was) != sign_lanes(now));
+      }`,
+    start: 1,
+    twin: ({ was, now }) => (was < 0 === now < 0 ? 0 : 1),
+  },
+});
+
 const data = quadrants(600, 200);
 
 function network(given: Quantizer): Model {
@@ -192,6 +220,41 @@ describe("a guest's methods", () => {
 
     using plain = await Trainer.create(gpu(), network(binary), data);
     expect(await plain.finish()).toBe(false);
+  });
+
+  test('an optimizer that measures its steps goes on to the same bits with what it measured', async () => {
+    const measuring = { ...options, optimizer: settling(), learningRate: 0.3 };
+    using whole = await Trainer.create(gpu(), network(quantizer()), data, measuring);
+    const { epochs } = await whole.fit();
+    // Chance is 0.25.
+    expect(epochs.at(-1)?.testAccuracy).toBeGreaterThan(0.5);
+
+    using first = await Trainer.create(gpu(), network(quantizer()), data, measuring);
+    await first.runSteps(6);
+    const before = (await first.network.values()).get('hidden/kernel') ?? new Float32Array();
+    await first.runSteps(1);
+    const after = (await first.network.values()).get('hidden/kernel') ?? new Float32Array();
+    const checkpoint = await first.checkpoint();
+    const saved = checkpoint.tensors.get('hidden/kernel.measured');
+    const flipped = before.filter((w, i) => w < 0 !== (after[i] ?? 0) < 0).length;
+    expect(flipped).toBeGreaterThan(0);
+    expect(saved?.shape).toEqual([2]);
+    expectSame(saved?.data ?? [], [Math.fround(flipped / before.length), 1]);
+
+    using second = await Trainer.create(gpu(), network(quantizer()), data, measuring);
+    await second.restore(checkpoint);
+    await second.fit();
+    expect(await second.network.hash()).toBe(await whole.network.hash());
+    // Without it the bits are others: it does go into the step.
+    using forgetful = await Trainer.create(gpu(), network(quantizer()), data, measuring);
+    const forgotten = [...checkpoint.tensors].map(([name, tensor]) =>
+      name.endsWith('.measured')
+        ? ([name, { ...tensor, data: new Float32Array(2) }] as const)
+        : ([name, tensor] as const),
+    );
+    await forgetful.restore({ ...checkpoint, tensors: new Map(forgotten) });
+    await forgetful.fit();
+    expect(await forgetful.network.hash()).not.toBe(await whole.network.hash());
   });
 
   test('other optimizers for some parameters, and none', async () => {
@@ -299,6 +362,18 @@ describe('what is wrong with a method is said by its name', () => {
     ).toThrow(/penalty mine/);
   });
 
+  test('a measure that lacks something', () => {
+    const { measure = { wgsl: '', start: 0, twin: () => 0 }, ...definition } = settling.definition;
+    const withMeasure = (own: object) => () =>
+      defineOptimizer({ ...definition, measure: { ...measure, ...own } as typeof measure });
+    expect(withMeasure({ start: undefined })).toThrow(/measure\.start: undefined/);
+    expect(withMeasure({ twin: 1 })).toThrow(/measure\.twin: number/);
+    expect(withMeasure({ wgsl: undefined })).toThrow(/measure\.wgsl[\s\S]*fn measure\(was: Lane/);
+    expect(withMeasure({ wgsl: 'fn measure(was: Lane) -> Lane { return was; }' })).toThrow(
+      /fn measure\(was: Lane, now: Lane/,
+    );
+  });
+
   test('a constant that nothing gives a value', () => {
     const wgsl = `override WIDTH: f32;\n${right}`;
     expect(() => defineQuantizer({ ...about, wgsl, gradient: (x) => x })()).toThrow(/override WIDTH/);
@@ -357,7 +432,7 @@ describe('checkMethod', () => {
     Object.values(list).map((make) => (make as () => Parameters<typeof checkMethod>[1])()),
   );
 
-  for (const method of [...shipped, quantizer(), optimizer(), penalty(), loss(), prox()]) {
+  for (const method of [...shipped, quantizer(), optimizer(), penalty(), loss(), prox(), settling()]) {
     test(`${method.kind} ${method.name} agrees with its twin`, async () => {
       const { compared, worst } = await checkMethod(gpu(), method);
       expect(compared).toBeGreaterThan(100);
@@ -372,6 +447,13 @@ describe('checkMethod', () => {
       gradient: (x) => Math.max(0, 1 - x * x),
     });
     await expect(checkMethod(gpu(), wrong())).rejects.toThrow(/quantizer wrong: gradient, sample \d+/);
+    const { measure } = settling.definition;
+    const miscounted = defineOptimizer({
+      ...settling.definition,
+      name: 'miscounted',
+      measure: { start: 1, wgsl: measure?.wgsl ?? '', twin: () => 1 },
+    });
+    await expect(checkMethod(gpu(), miscounted())).rejects.toThrow(/miscounted: measure of rows of 33/);
     const slope = definePenalty({ ...penalty.definition, name: 'slope', value: (w) => w * w });
     await expect(checkMethod(gpu(), slope())).rejects.toThrow(
       /penalty slope: gradient and the slope of its value/,

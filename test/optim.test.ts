@@ -23,6 +23,7 @@ import { normal, uniform01 } from '../src/numerics/random.ts';
 import { encodeTrainState, STATE_WORDS } from '../src/ops/data.ts';
 import {
   laneWidth,
+  measuresOf,
   slotsShape,
   type UpdateBinaryOptions,
   updateBinary,
@@ -66,7 +67,66 @@ const signSgd = defineOptimizer({
   twin: ({ w, g, scalars: { rate = 0 }, stepScale }) => w - rate * stepScale * Math.sign(g),
 });
 
-const FACTORIES = [...Object.values(OPTIMIZERS), guest, signSgd];
+/** Flips as its averages say, which fade as fast as the share of weights that stayed does (after BOLD). */
+const settling = defineOptimizer({
+  name: 'settling',
+  formula:
+    'm <- share m + rate g; w <- -w where w m > 0.1; share: of the weights that did not flip in the step before',
+  source: 'this test, after Nguyen et al. 2024 (BOLD), arXiv 2405.16339',
+  wgsl: `
+    struct Slots { m: Lane }
+    struct Scalars { rate: f32 }
+    fn update(w: Lane, g: Lane, slots: ptr<function, Slots>, scalars: Scalars) -> Lane {
+      let m = measured * (*slots).m + scalars.rate * STEP_SCALE * g;
+      (*slots).m = m;
+      let sign = sign_lanes(w);
+      return select(sign, -sign, sign * m > Lane(0.1));
+    }`,
+  twin({ w, g, slots, scalars: { rate = 0 }, stepScale, measured }) {
+    const m = measured * (slots.m ?? 0) + rate * stepScale * g;
+    slots.m = m;
+    const sign = w < 0 ? -1 : 1;
+    return sign * m > 0.1 ? -sign : sign;
+  },
+  measure: {
+    wgsl: `
+      fn measure(was: Lane, now: Lane, g: Lane, slots: Slots) -> Lane {
+        return select(Lane(0.0), Lane(1.0), sign_lanes(was) == sign_lanes(now));
+      }`,
+    start: 0.5,
+    twin: ({ was, now }) => (was < 0 === now < 0 ? 1 : 0),
+  },
+  gradient: 'plain',
+  signsOnly: true,
+});
+
+/** Measures what no counter has: reals of the gradient and of what is kept, by a number of its own. */
+const tempered = defineOptimizer({
+  name: 'tempered',
+  formula: 'a <- a + g; w <- w - rate g / (1 + mean of weight (g² + |a|) of the step before)',
+  source: 'this test',
+  parameters: { weight: { default: 0.25, from: 0, says: 'of what is measured' } },
+  wgsl: `
+    struct Slots { a: Lane }
+    struct Scalars { rate: f32 }
+    fn update(w: Lane, g: Lane, slots: ptr<function, Slots>, scalars: Scalars) -> Lane {
+      (*slots).a += g;
+      return w - scalars.rate * STEP_SCALE * g / (1.0 + measured);
+    }`,
+  twin({ w, g, slots, scalars: { rate = 0 }, stepScale, measured }) {
+    slots.a = (slots.a ?? 0) + g;
+    return w - (rate * stepScale * g) / (1 + measured);
+  },
+  measure: {
+    wgsl: `
+      override WEIGHT: f32;
+      fn measure(was: Lane, now: Lane, g: Lane, slots: Slots) -> Lane { return WEIGHT * (g * g + abs(slots.a)); }`,
+    start: 2,
+    twin: ({ g, slots: { a = 0 } }, { weight }) => weight * (g * g + Math.abs(a)),
+  },
+});
+
+const FACTORIES = [...Object.values(OPTIMIZERS), guest, signSgd, settling, tempered];
 /** Large numbers, so that signs flip and weights reach the clip. */
 const optimizers = FACTORIES.map((make) =>
   make === OPTIMIZERS.bop ? OPTIMIZERS.bop({ gamma: 0.3, threshold: 0.05 }) : (make as () => Optimizer)(),
@@ -153,7 +213,14 @@ const tableOf = (optimizer: Optimizer) =>
   [0, 1].map((step) => optimizer.scalarsAt({ step, steps: 2, epochSteps: 2, rate: RATE }));
 
 /** One weight's step in float64, from f32 values. */
-function stepTwin(one: Case, w: number, grad: number, slots: readonly number[], batch: number) {
+function stepTwin(
+  one: Case,
+  w: number,
+  grad: number,
+  slots: readonly number[],
+  batch: number,
+  measured: number,
+) {
   const { optimizer, quantizer, penalty, stepScale = 1, clipLatent = true } = one;
   const { update, definition } = optimizer;
   const row = tableOf(optimizer)[batch] ?? [];
@@ -161,12 +228,28 @@ function stepTwin(one: Case, w: number, grad: number, slots: readonly number[], 
   const scalars = Object.fromEntries(update.scalars.map((name, i) => [name, Math.fround(row[i] ?? 0)]));
   const passed = quantizer === undefined ? grad : grad * quantizer.gradient(w);
   const g = penalty === undefined ? passed : penalty.twin(w, passed);
-  const stepped = definition.twin({ w, g, slots: kept, scalars, stepScale }, optimizer.parameters as never);
+  const stepped = definition.twin(
+    { w, g, slots: kept, scalars, stepScale, measured },
+    optimizer.parameters as never,
+  );
+  const now = clipLatent ? Math.max(-1, Math.min(1, stepped)) : stepped;
   return {
-    w: clipLatent ? Math.max(-1, Math.min(1, stepped)) : stepped,
+    w: now,
+    measure: definition.measure?.twin({ was: w, now, g, slots: kept }, optimizer.parameters as never) ?? 0,
     slots: update.slots.map((name) => kept[name] ?? 0),
   };
 }
+
+/** What is kept of a tensor whose steps are measured; nothing yet. */
+function measuresFor(scratch: Scratch, { update }: Optimizer, size: number, channels?: number) {
+  return update.measure && scratch.tensor('measures', [measuresOf(size, channels)], 'f32');
+}
+
+/** What the measures are before the first step. */
+const startOf = ({ definition }: Optimizer) => definition.measure?.start ?? 0;
+
+const meanOf = (steps: readonly { readonly measure: number }[]) =>
+  steps.reduce((sum, { measure }) => sum + measure, 0) / steps.length;
 
 describe('binary weights', () => {
   const gpu = useGpu();
@@ -203,6 +286,7 @@ describe('binary weights', () => {
       ),
       flips: scratch.tensor('flips', [filters], 'u32', startFlips),
       state: scratch.tensor('state', [STATE_WORDS], 'u32', encodeTrainState({ halted })),
+      measures: measuresFor(scratch, optimizer, sizeOf(shape), channels),
     };
     const { grad, latent, packed, slots, table, flips, state } = tensors;
     const options: UpdateBinaryOptions = {
@@ -214,6 +298,7 @@ describe('binary weights', () => {
       table,
       flips,
       state,
+      measures: tensors.measures,
       stepScale: one.stepScale ?? 1,
       gradient: one.quantizer?.filling,
       penalty: one.penalty?.filling,
@@ -255,7 +340,7 @@ describe('binary weights', () => {
       const checks = cases.map((one, i) => {
         const prepared = prepare(scratch, one, i);
         updateBinary(b, prepared.options);
-        return { name: nameOf(one), one, ...prepared };
+        return { name: nameOf(one), one, measured: [startOf(one.optimizer)], ...prepared };
       });
       using program = await b.compile();
       for (let step = 0; step < STEPS; step++) {
@@ -267,7 +352,12 @@ describe('binary weights', () => {
     });
   }
 
-  type Prepared = ReturnType<typeof prepare> & { readonly name: string; readonly one: Case };
+  interface Prepared extends ReturnType<typeof prepare> {
+    readonly name: string;
+    readonly one: Case;
+    /** What was measured, the last step's at the end. */
+    readonly measured: number[];
+  }
 
   /** Takes the step on the host, from where the GPU was before it, and compares; leaves the GPU's values in place. */
   async function follow(check: Prepared, step: number): Promise<void> {
@@ -280,8 +370,15 @@ describe('binary weights', () => {
         values.grad[i] ?? 0,
         values.slots.map((slot) => slot[i] ?? 0),
         Math.min(step, 1),
+        check.measured.at(-1) ?? Number.NaN,
       ),
     );
+    if (check.measures !== undefined) {
+      const [mean = Number.NaN, isThere] = await gpu().readFloats(check.measures);
+      expectClose([mean], [meanOf(expected)], 1e-5, where('measured'));
+      expect(isThere).toBe(1);
+      check.measured.push(mean);
+    }
     const got = await gpu().readFloats(check.latent);
     expectClose(
       got,
@@ -331,6 +428,8 @@ describe('binary weights', () => {
         expectSame(await gpu().readFloats(prepared.latent), values.latent);
         if (prepared.slots)
           expectSame(await gpu().readFloats(prepared.slots), joined(values.slots, channels));
+        if (prepared.measures)
+          expectSame(await gpu().readFloats(prepared.measures), new Float32Array(prepared.measures.size));
         expectSame(await gpu().readWords(prepared.packed), signs);
         expectSame(await gpu().readWords(prepared.flips), startFlips);
       });
@@ -396,6 +495,9 @@ describe('binary weights', () => {
     expect(() => updateBinary(b, { ...options, flips: latent })).toThrow(ShapeError);
     expect(() => updateBinary(b, { ...options, state: flips })).toThrow(ShapeError);
     expect(() => updateBinary(b, { ...options, grad: other })).toThrow(ShapeError);
+    expect(() => updateBinary(b, { ...options, measures: other })).toThrow(/no measures/);
+    const measuring = prepare(scratch, { optimizer: tempered(), shape: [2, 40] }, 0).options;
+    expect(() => updateBinary(b, { ...measuring, measures: undefined })).toThrow(/\[6\] f32/);
     expect(() => adam({ beta1: 1 })).toThrow(OptionError);
     expect(() => adam({ epsilon: 0 })).toThrow(OptionError);
     expect(() => adam({ beta: 0.9 } as never)).toThrow(/beta1/);
@@ -427,14 +529,22 @@ describe('real parameters', () => {
           const state = scratch.tensor('state', [STATE_WORDS], 'u32', encodeTrainState({ halted }));
           const gradient = scratch.tensor('grad', shape, 'f32', grad);
           const { update } = optimizer;
+          const measures = measuresFor(scratch, optimizer, size);
           using _ = await runOnce(gpu(), 'real', (b) =>
-            updateReal(b, { update, grad: gradient, parameter, slots: kept, table, state }),
+            updateReal(b, { update, grad: gradient, parameter, slots: kept, measures, table, state }),
           );
           const one: Case = { optimizer, shape, clipLatent: false };
           const expected = Array.from(start, (w, i) => {
             const own = slots.map((slot) => slot[i] ?? 0);
-            return halted ? { w, slots: own } : stepTwin(one, w, grad[i] ?? 0, own, 0);
+            return halted
+              ? { w, slots: own, measure: 0 }
+              : stepTwin(one, w, grad[i] ?? 0, own, 0, startOf(optimizer));
           });
+          if (measures !== undefined) {
+            const [mean, isThere] = await gpu().readFloats(measures);
+            expectClose([mean ?? Number.NaN], [meanOf(expected)], 1e-5, 'measured');
+            expect(isThere).toBe(halted ? 0 : 1);
+          }
           const tolerance = halted ? 0 : 1e-5;
           expectClose(
             await gpu().readFloats(parameter),

@@ -7,7 +7,7 @@ import { type Gpu, ProgramBuilder, type Shape, type Tensor } from '../gpu/index.
 import { encodeTrainState, STATE_WORDS } from '../ops/data.ts';
 import { unpackSigns } from '../ops/dense.ts';
 import { loss as recordLoss } from '../ops/loss.ts';
-import { joinSlots, slotsShape, updateBinary } from '../ops/optim.ts';
+import { joinSlots, measuresOf, slotsShape, updateBinary } from '../ops/optim.ts';
 import { binarizeGrad } from '../ops/quantize.ts';
 import {
   learnedGradient,
@@ -117,6 +117,10 @@ class Bench {
     } finally {
       program.dispose();
     }
+  }
+
+  read(tensor: Tensor): Promise<Float32Array<ArrayBuffer>> {
+    return this.#gpu.readFloats(tensor);
   }
 
   /** @throws OptionError where two numbers differ by more than f32 explains */
@@ -354,6 +358,10 @@ async function update(
   slots: Float32Array[];
   scalars: readonly number[];
   found: Float32Array;
+  /** What was measured before. */
+  measured: number;
+  /** What was measured in this step; undefined of an optimizer that measures nothing. */
+  measures: Float32Array | undefined;
 }> {
   const rows = 8;
   const size = rows * channels;
@@ -364,8 +372,14 @@ async function update(
   const slots = names.map((_, i) => numbers(size, 1, 17 * (i + 1)).map(Math.abs));
   const scalars = optimizer.scalarsAt({ step: 2, steps: 10, epochSteps: 10, rate: 0.1 });
   const latent = bench.tensor('latent', [rows, channels], w);
+  const measured = optimizer.update.measure === undefined ? 0 : 0.625;
+  const count = measuresOf(size, channels);
+  const measures =
+    optimizer.update.measure &&
+    bench.tensor('measures', [count], new Float32Array(count).fill(measured, 0, 1).fill(1, 1));
   const found = await bench.run((b) => {
     updateBinary(b, {
+      measures,
       update: optimizer.update,
       grad: bench.tensor('g', [rows, channels], g),
       latent,
@@ -382,26 +396,29 @@ async function update(
     });
     return latent;
   });
-  return { w, g, slots, scalars, found };
+  return {
+    ...{ w, g, slots, scalars, found, measured },
+    measures: measures && (await bench.read(measures)),
+  };
 }
 
 async function checkOptimizer(bench: Bench, optimizer: Optimizer): Promise<MethodCheck> {
   const { update: rule, definition } = optimizer;
   // Lanes of one and of four.
   for (const channels of [33, 64]) {
-    const { w, g, slots, scalars, found } = await update(bench, channels, optimizer);
-    bench.same(`update of rows of ${channels}`, found, (i) =>
-      definition.twin(
-        {
-          w: w[i] ?? 0,
-          g: g[i] ?? 0,
-          slots: Object.fromEntries(rule.slots.map((name, slot) => [name, slots[slot]?.[i] ?? 0])),
-          scalars: Object.fromEntries(rule.scalars.map((name, column) => [name, scalars[column] ?? 0])),
-          stepScale: 1,
-        },
-        optimizer.parameters as never,
-      ),
-    );
+    const { w, g, slots, scalars, found, measured, measures } = await update(bench, channels, optimizer);
+    const numbersNow = Object.fromEntries(rule.scalars.map((name, column) => [name, scalars[column] ?? 0]));
+    const steps = Array.from(w, (was, i) => {
+      const kept = Object.fromEntries(rule.slots.map((name, slot) => [name, slots[slot]?.[i] ?? 0]));
+      const step = { w: was, g: g[i] ?? 0, slots: kept, scalars: numbersNow, stepScale: 1, measured };
+      const now = definition.twin(step, optimizer.parameters as never);
+      return { was, now, g: step.g, slots: kept };
+    });
+    bench.same(`update of rows of ${channels}`, found, (i) => steps[i]?.now ?? Number.NaN);
+    if (measures === undefined) continue;
+    const twins = steps.map((step) => definition.measure?.twin(step, optimizer.parameters as never) ?? 0);
+    const mean = twins.reduce((sum, value) => sum + value, 0) / twins.length;
+    bench.same(`measure of rows of ${channels}`, measures.subarray(0, 1), () => mean);
   }
   return bench.result;
 }

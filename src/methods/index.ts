@@ -22,6 +22,7 @@ export type {
 export { notedConfig } from './method.ts';
 export {
   defineOptimizer,
+  type Measure,
   type Optimizer,
   type OptimizerDefinition,
   type OptimizerFactory,

@@ -17,6 +17,7 @@
  *   await Trainer.create(gpu, model, data, { optimizer: signSgd() });
  */
 import { OptionError } from '../errors.ts';
+import { assertSignature } from '../gpu/index.ts';
 import type { UpdateFunction } from '../ops/optim.ts';
 import {
   checkDefinition,
@@ -45,6 +46,29 @@ export interface TwinStep {
   /** By the fields of `Scalars`. */
   readonly scalars: Readonly<Record<string, number>>;
   readonly stepScale: number;
+  /** The mean of what was measured of the tensor in the step before; 0 of an optimizer that measures nothing. */
+  readonly measured: number;
+}
+
+/** What is measured of a tensor in each step. */
+export interface Measure<P extends Parameters = Parameters> {
+  /**
+   * `fn measure(was: Lane, now: Lane, g: Lane, slots: Slots) -> Lane`, of a weight before and after its step, the gradient and
+   * the slots as `update` left them. It may use `sign_lanes` and parameters as overrides in upper case.
+   */
+  readonly wgsl: string;
+  /** The mean before the first step. */
+  readonly start: number;
+  /** The same in float64, for one weight. */
+  readonly twin: (
+    step: {
+      readonly was: number;
+      readonly now: number;
+      readonly g: number;
+      readonly slots: Readonly<Record<string, number>>;
+    },
+    values: Values<P>,
+  ) => number;
 }
 
 export interface OptimizerDefinition<P extends Parameters = Parameters> extends Description<P> {
@@ -52,8 +76,8 @@ export interface OptimizerDefinition<P extends Parameters = Parameters> extends 
    * `struct Slots` (a `Lane` for each value kept of a weight; left away where there is none), `struct Scalars` (an f32 for
    * each number that changes from step to step) and
    * `fn update(w: Lane, g: Lane, slots: ptr<function, Slots>, scalars: Scalars) -> Lane`, which gives the new weight. A
-   * `Lane` is an f32 or a vec4f. Beside its arguments it may use STEP_SCALE, `sign_lanes`, `state`, and its parameters as
-   * overrides in upper case.
+   * `Lane` is an f32 or a vec4f. Beside its arguments it may use STEP_SCALE, `sign_lanes`, `state`, `measured` of an optimizer
+   * that measures, and its parameters as overrides in upper case.
    */
   readonly wgsl: string;
   /** The same in float64, for one weight. */
@@ -65,6 +89,11 @@ export interface OptimizerDefinition<P extends Parameters = Parameters> extends 
   readonly scalars?: (time: RatedTime, values: Values<P>) => Readonly<Record<string, number>>;
   /** Overrides of the WGSL that are no parameters. */
   readonly constants?: (values: Values<P>) => Readonly<Record<string, number>>;
+  /**
+   * One number of each tensor and step: the mean of a function of each weight's step, which the next step's `update` reads as
+   * `measured`. It stays on the GPU, and is added up in a fixed order. Default: nothing is measured.
+   */
+  readonly measure?: Measure<P>;
   /** What the update of a binary weight has for `g`: gated by the quantizer of the weights (default), or as it comes. */
   readonly gradient?: 'gated' | 'plain';
   /** What layers multiply by while training: `sign` (default) of the weight, or the weight itself. */
@@ -107,6 +136,7 @@ export type OptimizerFactory<P extends Parameters = Parameters> = MethodFactory<
 >;
 
 const SIGNATURE = 'fn update(w: Lane, g: Lane, slots: ptr<function, Slots>, scalars: Scalars) -> Lane';
+const MEASURE = 'fn measure(was: Lane, now: Lane, g: Lane, slots: Slots) -> Lane';
 
 /**
  * Makes an optimizer of its definition.
@@ -139,6 +169,8 @@ export function defineOptimizer<const P extends Parameters = Record<never, never
       where,
     });
   }
+  const { measure } = definition;
+  if (measure !== undefined) assertMeasure(measure, where);
   // The frame has slots in any case; see HAS_SLOTS.
   const wgsl = slots.length > 0 ? definition.wgsl : `${definition.wgsl}\nstruct Slots {\n  unused: Lane,\n}`;
   const make = (values: Values<P>): Omit<Optimizer, keyof Method> => ({
@@ -149,6 +181,15 @@ export function defineOptimizer<const P extends Parameters = Record<never, never
       slots: slots.map((field) => field.name),
       scalars: scalars.map((field) => field.name),
       constants: overridesOf(definition.wgsl, values, definition.constants?.(values) ?? {}, where),
+      ...(measure && {
+        measure: {
+          name: `${name}'s measure`,
+          wgsl: measure.wgsl,
+          provides: ['measure'],
+          constants: overridesOf(measure.wgsl, values, definition.constants?.(values) ?? {}, where),
+          start: measure.start,
+        },
+      }),
     },
     scalars: scalars.map((field) => field.name),
     scalarsAt(time) {
@@ -169,4 +210,19 @@ export function defineOptimizer<const P extends Parameters = Record<never, never
     real: definition.real?.(),
   });
   return factoryOf<Optimizer, P, OptimizerDefinition<P>>('optimizer', definition, make, assertSchedule);
+}
+
+/** @throws OptionError for a measure that lacks a member, naming it */
+function assertMeasure({ wgsl, start, twin }: Measure<never>, where: string): void {
+  const members = { wgsl: 'string', start: 'number', twin: 'function' } as const;
+  for (const [member, type] of Object.entries(members)) {
+    const given = { wgsl, start, twin }[member as keyof typeof members];
+    if (typeof given === type && !Number.isNaN(given)) continue;
+    throw new OptionError('What an optimizer measures lacks a member.', {
+      given: `measure.${member}: ${typeof given}`,
+      expected: member === 'wgsl' ? MEASURE : `a ${type}`,
+      where,
+    });
+  }
+  assertSignature(wgsl, MEASURE, where);
 }

@@ -11,12 +11,18 @@ import {
   fillFrame,
   type ProgramBuilder,
   type Tensor,
+  wordsFor,
 } from '../gpu/index.ts';
 import {
+  measuredMean,
   updateBinaryFrame,
   updateBinaryFrame4,
+  updateBinaryMeasuredFrame,
+  updateBinaryMeasuredFrame4,
   updateRealFrame,
   updateRealFrame4,
+  updateRealMeasuredFrame,
+  updateRealMeasuredFrame4,
 } from '../kernels/optim.ts';
 import { assertFloats } from './checks.ts';
 import { assertState } from './data.ts';
@@ -27,6 +33,11 @@ export interface UpdateFunction extends Filling {
   readonly slots: readonly string[];
   /** Fields of `Scalars`, in order: the columns of the table. */
   readonly scalars: readonly string[];
+  /**
+   * What is measured of each weight's step, where something is: `fn measure(was: Lane, now: Lane, g: Lane, slots: Slots) ->
+   * Lane`. The next step's `update` reads the mean of the tensor as `measured`.
+   */
+  readonly measure?: Filling & { /** `measured` before the first step. */ readonly start: number };
 }
 
 /** What every update takes. */
@@ -40,6 +51,8 @@ export interface UpdateOptions {
   readonly table: Tensor;
   /** f32 [size / width, slots, width], see `slotsShape`; absent for an optimizer that keeps nothing. */
   readonly slots?: Tensor | undefined;
+  /** f32 [`measuresOf`], 0 before the first step; absent for an optimizer that measures nothing. */
+  readonly measures?: Tensor | undefined;
   /** Multiplies the step (Courbariaux et al. 2016: 1 / √(1.5 / (fanIn + fanOut))). Default 1. */
   readonly stepScale?: number;
 }
@@ -69,6 +82,18 @@ export function slotsShape(size: number, rowLength: number, slots: number): read
   const width = laneWidth(rowLength);
   return [size / width, slots, width];
 }
+
+/**
+ * Numbers that are kept of a tensor whose updates are measured: the mean, 1 once there is one, and a sum an invocation.
+ * @param rowLength of binary parameters their channels, else undefined
+ */
+export function measuresOf(size: number, rowLength?: number): number {
+  const parts = rowLength === undefined ? size / laneWidth(size) : (size / rowLength) * wordsFor(rowLength);
+  return MEASURED + parts;
+}
+
+/** Of those, what outlives a step. */
+export const MEASURED = 2;
 
 /** Lays one array a slot out as `slotsShape` has it. @param rowLength as there */
 export function joinSlots(parts: readonly Float32Array[], rowLength: number): Float32Array<ArrayBuffer> {
@@ -120,26 +145,44 @@ export function updateBinary(b: ProgramBuilder, options: UpdateBinaryOptions): v
       where,
     });
   }
-  const common = commonOf(b, options, packed.size, channels, where);
+  const { slots, constants, measured } = commonOf(b, options, packed.size, { channels }, where);
   const fillings = {
     ...(gradient === undefined ? {} : { gradient }),
     ...(penalty === undefined ? {} : { penalty }),
     update,
   };
   const rows = packed.size / channels;
+  const bindings = { grad, state, table: options.table, latent: latent ?? placeholder(b), bits: packed };
+  const values = {
+    ...constants,
+    ROWS: rows,
+    CHANNELS: channels,
+    FILTER_ROWS: rows / filters,
+    HAS_LATENT: latent === undefined ? 0 : 1,
+    CLIP_LATENT: (options.clipLatent ?? true) ? 1 : 0,
+  };
+  const isWide = channels % 4 === 0;
+  if (measured === undefined) {
+    b.dispatch(
+      fillFrame(isWide ? updateBinaryFrame4 : updateBinaryFrame, fillings),
+      { ...bindings, slots, flips },
+      { ...values, ...constantsOf(fillings) },
+    );
+    return;
+  }
+  const { measure, measures } = measured;
+  const all = { ...fillings, measure };
   b.dispatch(
-    fillFrame(channels % 4 === 0 ? updateBinaryFrame4 : updateBinaryFrame, fillings),
-    { ...common.bindings, grad, state, latent: latent ?? placeholder(b), bits: packed, flips },
-    {
-      ...common.constants,
-      ...constantsOf(fillings),
-      ROWS: rows,
-      CHANNELS: channels,
-      FILTER_ROWS: rows / filters,
-      HAS_LATENT: latent === undefined ? 0 : 1,
-      CLIP_LATENT: (options.clipLatent ?? true) ? 1 : 0,
-    },
+    fillFrame(isWide ? updateBinaryMeasuredFrame4 : updateBinaryMeasuredFrame, all),
+    { ...bindings, slots, flips, measures },
+    { ...values, ...constantsOf(all), MEASURE_START: measure.start },
   );
+  addUp(b, measures, state, packed.size);
+}
+
+/** What was measured of a tensor's weights becomes its mean. */
+function addUp(b: ProgramBuilder, measures: Tensor, state: Tensor, weights: number): void {
+  b.dispatch(measuredMean, { state, measures }, { PARTS: measures.size - MEASURED, WEIGHTS: weights });
 }
 
 export interface UpdateRealOptions extends UpdateOptions {
@@ -152,21 +195,30 @@ export function updateReal(b: ProgramBuilder, options: UpdateRealOptions): void 
   const { grad, parameter, state, update } = options;
   const where = 'updateReal';
   for (const tensor of [grad, parameter]) assertFloats(tensor, parameter.shape, where);
-  const { bindings, constants } = commonOf(b, options, parameter.size, parameter.size, where);
+  const { slots, constants, measured } = commonOf(b, options, parameter.size, {}, where);
   const width = laneWidth(parameter.size);
+  const bindings = { grad, state, table: options.table, parameter, slots };
+  const values = { ...constants, LANES: parameter.size / width };
+  if (measured === undefined) {
+    const frame = fillFrame(width === 4 ? updateRealFrame4 : updateRealFrame, { update });
+    b.dispatch(frame, bindings, { ...values, ...constantsOf({ update }) });
+    return;
+  }
+  const { measure, measures } = measured;
   b.dispatch(
-    fillFrame(width === 4 ? updateRealFrame4 : updateRealFrame, { update }),
-    { ...bindings, grad, state, parameter },
-    { ...constants, ...constantsOf({ update }), LANES: parameter.size / width },
+    fillFrame(width === 4 ? updateRealMeasuredFrame4 : updateRealMeasuredFrame, { update, measure }),
+    { ...bindings, measures },
+    { ...values, ...constantsOf({ update, measure }), MEASURE_START: measure.start },
   );
+  addUp(b, measures, state, parameter.size);
 }
 
-/** Checks and binds what binary and real updates share. */
+/** Checks what binary and real updates share. @param row.channels of binary parameters */
 function commonOf(
   b: ProgramBuilder,
-  { update, state, table, slots, stepScale = 1 }: UpdateOptions,
+  { update, state, table, slots, measures, stepScale = 1 }: UpdateOptions,
   size: number,
-  rowLength: number,
+  { channels }: { readonly channels?: number },
   where: string,
 ) {
   assertState(state, where);
@@ -179,7 +231,7 @@ function commonOf(
     });
   }
   const count = update.slots.length;
-  const expected = slotsShape(size, rowLength, count);
+  const expected = slotsShape(size, channels ?? size, count);
   const given = slots === undefined ? 'no slots' : describe(slots.shape, slots.dtype);
   if (count === 0 ? slots !== undefined : slots?.dtype !== 'f32' || slots.shape.join() !== expected.join()) {
     throw new ShapeError('The optimizer keeps something else of each weight.', {
@@ -191,8 +243,18 @@ function commonOf(
   if (!Number.isFinite(stepScale)) {
     throw new OptionError('The scale of steps is finite.', { given: `stepScale = ${stepScale}`, where });
   }
+  const { measure } = update;
+  const wanted = measure && measuresOf(size, channels);
+  if (measures?.size !== wanted || (measures !== undefined && measures.dtype !== 'f32')) {
+    throw new ShapeError('What an optimizer measures has another shape.', {
+      given: measures === undefined ? 'no measures' : describe(measures.shape, measures.dtype),
+      expected: wanted === undefined ? 'no measures' : `[${wanted}] f32`,
+      where: `${where}: ${update.name}`,
+    });
+  }
   return {
-    bindings: { table, slots: slots ?? placeholder(b) },
+    slots: slots ?? placeholder(b),
+    measured: measure && measures && { measure, measures },
     constants: { HAS_SLOTS: count === 0 ? 0 : 1, STEP_SCALE: stepScale, TABLE_ROWS: table.shape[0] ?? 1 },
   };
 }

@@ -4,7 +4,7 @@ import { type DType, describe, type HostData, type Shape, type Tensor } from '..
 import { canonical } from './fingerprint.ts';
 import type { Checkpoint, CheckpointTensor, Progress } from './progress.ts';
 import type { Run, StepTap } from './run.ts';
-import { joinKept, partKept, slotNames } from './updates.ts';
+import { joinKept, MEASURED_SHAPE, partKept, slotNames, wholeMeasures } from './updates.ts';
 
 /** Something that keeps tensors with the checkpoints of a training: a tap, a hook. */
 export interface Keeper {
@@ -28,6 +28,11 @@ export async function checkpointOf(run: Run, keepers: readonly Keeper[] = []): P
     });
   }
   for (const slots of run.parts.slots) {
+    if (slots.measures !== undefined) {
+      const all = await run.gpu.readFloats(slots.measures);
+      const data = all.slice(0, MEASURED_SHAPE[0]);
+      tensors.set(slots.measures.label, { dtype: 'F32', shape: MEASURED_SHAPE, data });
+    }
     if (slots.kept === undefined) continue;
     const parted = partKept(slots, await run.gpu.readFloats(slots.kept));
     for (const [i, { name, shape }] of slotNames(slots).entries()) {
@@ -61,6 +66,11 @@ export async function restore(run: Run, { tensors, progress }: Checkpoint): Prom
     .stateTensors()
     .map((tensor) => [tensor, savedTensor(tensors, tensor.label, tensor.shape, tensor.dtype)]);
   for (const slots of run.parts.slots) {
+    const { measures } = slots;
+    if (measures !== undefined) {
+      const saved = savedTensor(tensors, measures.label, MEASURED_SHAPE, 'f32') as Float32Array;
+      writes.push([measures, wholeMeasures(measures, saved)]);
+    }
     if (slots.kept === undefined) continue;
     const parts = slotNames(slots).map(
       ({ name, shape }) => savedTensor(tensors, name, shape, 'f32') as Float32Array,

@@ -5,7 +5,15 @@
 import { type ProgramBuilder, type Shape, Tensor } from '../gpu/index.ts';
 import type { Parameter } from '../layers/index.ts';
 import { type Optimizer, type Penalty, type RatedTime, resolveQuantizer } from '../methods/index.ts';
-import { joinSlots, partSlots, slotsShape, updateBinary, updateReal } from '../ops/optim.ts';
+import {
+  joinSlots,
+  MEASURED,
+  measuresOf,
+  partSlots,
+  slotsShape,
+  updateBinary,
+  updateReal,
+} from '../ops/optim.ts';
 import { rowGradient, statisticsFor } from '../ops/rows.ts';
 
 /** What is kept of one parameter. */
@@ -14,6 +22,8 @@ export interface Slots {
   readonly optimizer: Optimizer;
   /** What the optimizer keeps, lane by lane (see `slotsShape`); undefined for one that keeps nothing. */
   readonly kept: Tensor | undefined;
+  /** What the optimizer measures of its steps, see `measuresOf`; undefined for one that measures nothing. */
+  readonly measures: Tensor | undefined;
   /** u32 [filters]: signs flipped since the counters were reset; binary parameters only. */
   readonly flips: Tensor | undefined;
   /** What its quantizer learns, of a binary parameter. */
@@ -22,7 +32,9 @@ export interface Slots {
 
 /** All tensors of some slots. */
 export function tensorsOf(slots: readonly Slots[]): Tensor[] {
-  return slots.flatMap(({ kept, flips }) => [...(kept ? [kept] : []), ...(flips ? [flips] : [])]);
+  return slots.flatMap(({ kept, measures, flips }) =>
+    [kept, measures, flips].filter((one) => one !== undefined),
+  );
 }
 
 /** Declares the slots of a parameter; they get memory later. @param parameters all that the network has */
@@ -35,11 +47,15 @@ export function declareSlots(
   const optimizer = binary ? given : (given.real ?? given);
   const { shape } = parameter.spec;
   const count = optimizer.update.slots.length;
-  const form = slotsShape(parameter.value.size, rowLengthOf(parameter), count);
+  const { size } = parameter.value;
+  const form = slotsShape(size, rowLengthOf(parameter), count);
+  const measured = optimizer.update.measure && measuresOf(size, binary ? shape.at(-1) : undefined);
   return {
     parameter,
     optimizer,
     kept: count === 0 ? undefined : new Tensor(`${parameter.name}.slots`, form, 'f32'),
+    measures:
+      measured === undefined ? undefined : new Tensor(`${parameter.name}.measured`, [measured], 'f32'),
     flips: binary ? new Tensor(`${parameter.name}.flips`, [shape[0] ?? 1], 'u32') : undefined,
     learned: parameters.get(`${parameter.name}Learned`)?.value,
   };
@@ -72,6 +88,16 @@ export function partKept({ parameter, optimizer }: Slots, kept: Float32Array): F
 /** The inverse of `partKept`. */
 export function joinKept({ parameter }: Slots, parts: readonly Float32Array[]): Float32Array<ArrayBuffer> {
   return joinSlots(parts, rowLengthOf(parameter));
+}
+
+/** What checkpoints have of what an optimizer measures, by its tensor's name: what outlives a step. */
+export const MEASURED_SHAPE: Shape = [MEASURED];
+
+/** What stands for the rest, which every step writes before it is read. */
+export function wholeMeasures({ size }: Tensor, kept: Float32Array): Float32Array<ArrayBuffer> {
+  const whole = new Float32Array(size);
+  whole.set(kept);
+  return whole;
 }
 
 /** Numbers that change from step to step: an optimizer's, or a quantizer's. */
@@ -132,7 +158,7 @@ export class Tables {
  */
 export function recordUpdate(
   builder: ProgramBuilder,
-  { parameter, optimizer, kept, flips, learned }: Slots,
+  { parameter, optimizer, kept, measures, flips, learned }: Slots,
   gradient: Tensor,
   options: {
     readonly state: Tensor;
@@ -147,6 +173,7 @@ export function recordUpdate(
     update: optimizer.update,
     grad: gradient,
     slots: kept,
+    measures,
     state,
     table: tables.of(optimizer),
   };

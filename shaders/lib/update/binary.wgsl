@@ -1,7 +1,7 @@
 // The frame of updates of binary weights: latent weights, their packed signs and the counters of flipped signs, in one
 // kernel. One invocation takes the up to 32 weights of one packed word. The holes are filled by methods: the gradient
 // that the quantizer of the weights passes, a penalty, and the optimizer's update.
-//!needs edited, Lane, negative_lanes, signs_of, WIDTH
+//!needs begin_measure, edited, end_measure, Lane, negative_lanes, signs_of, take_measure, WIDTH
 //!include "lib/update/weights.wgsl"
 //!hole gradient "methods/quantizers/ste_identity.wgsl"
 //!hole penalty "methods/penalties/none.wgsl"
@@ -36,6 +36,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let scalars = table[min(state.batch, TABLE_ROWS - 1u)];
   let old = bits[index];
   var word = 0u;
+  begin_measure();
   for (var i = 0u; i < count; i += WIDTH) {
     let at = origin + i / WIDTH;
     var w = signs_of(old >> i);
@@ -46,7 +47,9 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
     if (HAS_SLOTS == 1u) {
       kept = slots[at];
     }
-    let stepped = settle(update(w, edited(w, grad[at]), &kept, scalars));
+    let g = edited(w, grad[at]);
+    let stepped = settle(update(w, g, &kept, scalars));
+    take_measure(w, stepped, g, kept);
     if (HAS_SLOTS == 1u) {
       slots[at] = kept;
     }
@@ -55,6 +58,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
     }
     word |= negative_lanes(stepped) << i;
   }
+  end_measure(index);
   let flipped = countOneBits(word ^ old);
   if (flipped != 0u) {
     bits[index] = word;

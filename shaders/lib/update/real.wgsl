@@ -1,5 +1,5 @@
 // The frame of updates of real parameters. The hole is filled by the optimizer's update.
-//!needs Lane
+//!needs begin_measure, end_measure, Lane, take_measure
 //!include "lib/update/weights.wgsl"
 //!hole update "methods/optimizers/sgd.wgsl"
 
@@ -23,7 +23,12 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   if (HAS_SLOTS == 1u) {
     kept = slots[at];
   }
-  parameter[at] = update(w, grad[at], &kept, table[min(state.batch, TABLE_ROWS - 1u)]);
+  begin_measure();
+  let g = grad[at];
+  let stepped = update(w, g, &kept, table[min(state.batch, TABLE_ROWS - 1u)]);
+  parameter[at] = stepped;
+  take_measure(w, stepped, g, kept);
+  end_measure(at);
   if (HAS_SLOTS == 1u) {
     slots[at] = kept;
   }

@@ -1,0 +1,9 @@
+// Of optimizers that measure nothing: the frames of updates call these.
+//
+// needs  Slots (an optimizer's)
+//!needs Lane, Slots
+fn begin_measure() {}
+
+fn take_measure(was: Lane, now: Lane, g: Lane, kept: Slots) {}
+
+fn end_measure(index: u32) {}
