@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { builtinModules, createRequire } from 'node:module';
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import { esmExternalRequirePlugin, type Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 import manifest from './package.json' with { type: 'json' };
@@ -83,8 +83,25 @@ function decoders(): Plugin {
   };
 }
 
+/** What `export` lays beside a model: the entry for running networks, as one file. */
+function onePiece(): Plugin {
+  return {
+    name: 'one-piece',
+    apply: 'build',
+    async writeBundle({ dir = '' }) {
+      const { build } = await import('esbuild');
+      await build({
+        entryPoints: [join(dir, 'inference.js')],
+        outfile: join(dir, 'webgpu-bnn-inference.min.js'),
+        ...{ bundle: true, minify: true, format: 'esm', target: 'es2023' },
+        ...{ legalComments: 'none', logLevel: 'warning' },
+      });
+    },
+  };
+}
+
 /** Tests that install, build, serve, train and kill as a user would: too long for `npm test`. */
-export const OUTSIDE = ['cpu-browsers', 'examples', 'kills', 'own-data', 'setup'].map(
+export const OUTSIDE = ['cpu-browsers', 'examples', 'kills', 'own-data', 'own-page', 'setup'].map(
   (name) => `test/${name}.test.ts`,
 );
 
@@ -92,6 +109,7 @@ export default defineConfig(({ command }) => ({
   plugins: [
     wgsl({ share: command === 'build' }),
     decoders(),
+    onePiece(),
     esmExternalRequirePlugin({ external: builtins }),
   ],
   build: {

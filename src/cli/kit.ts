@@ -30,6 +30,7 @@ import { DECODERS, decoderFile } from '../node/decoders.ts';
 import { chromiumPackage, unpackOnce } from '../node/gpu.ts';
 import { folderOf, importHeadless, SETUP } from '../node/headless.ts';
 import { megabytes } from '../reports/words.ts';
+import { RUNTIME } from './export.ts';
 
 interface Flags {
   readonly out: string;
@@ -82,6 +83,7 @@ export async function writeKit(folder: string, options: { readonly data?: boolea
     const software = chromiumPackage();
     await bundle('cli.js', join(app, 'cli.mjs'));
     await bundle('kit-launch.js', join(kit, 'launch.mjs'));
+    copyFileSync(join(dirname(fileURLToPath(import.meta.url)), RUNTIME), join(app, RUNTIME));
     copyDawn(join(app, 'node_modules', 'webgpu'));
     for (const name of DECODERS) copyFileSync(decoderFile(name), join(app, basename(name)));
     copySoftwareAdapter(software, join(app, 'node_modules', '@sparticuz', 'chromium'));

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * The command line: `webgpu-bnn train | eval | run | inspect | convert | geometry | paper | bench | tune | methods |
- * data | setup | doctor`. Thin: it parses, calls the library, prints.
+ * The command line: `webgpu-bnn train | eval | run | inspect | convert | export | geometry | paper | bench | tune |
+ * methods | data | setup | doctor`. Thin: it parses, calls the library, prints.
  */
 import { Command } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
@@ -12,6 +12,7 @@ import { dataCommand } from './data.ts';
 import { doctorCommand } from './doctor.ts';
 import { evalCommand } from './eval.ts';
 import { EXIT, exitCodeOf } from './exit.ts';
+import { exportCommand } from './export.ts';
 import { geometryCommand } from './geometry.ts';
 import { inspectCommand } from './inspect.ts';
 import { kitCommand } from './kit.ts';
@@ -32,6 +33,7 @@ const program = new Command('webgpu-bnn')
   .addCommand(runCommand())
   .addCommand(inspectCommand())
   .addCommand(convertCommand())
+  .addCommand(exportCommand())
   .addCommand(geometryCommand())
   .addCommand(paperCommand())
   .addCommand(benchCommand())
@@ -50,6 +52,7 @@ Examples:
   $ webgpu-bnn eval runs/mnist-mlp            accuracy of a trained network
   $ webgpu-bnn run model.onnx --dataset mnist  run a network that others trained
   $ webgpu-bnn convert runs/mnist-mlp mlp.safetensors  one bit a weight
+  $ webgpu-bnn export runs/mnist-mlp page/    a page that classifies pictures, for any static host
   $ webgpu-bnn geometry model.safetensors     what binarizing a stored model would do
   $ webgpu-bnn paper                          why binary networks work: claims, measured and judged
   $ webgpu-bnn setup                          get WebGPU for Node, a software adapter and MNIST
