@@ -1,11 +1,8 @@
 /** A page in browsers without WebGPU: it classifies a drawn digit all the same. */
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { existsSync, readdirSync } from 'node:fs';
 import puppeteer, { type Browser } from 'puppeteer-core';
 import { describe, expect, test } from 'vitest';
-import { findChrome } from '../src/node/chrome.ts';
-import { servePages } from './helpers/chrome.ts';
+import { launchWithoutWebGpu, servePages } from './helpers/chrome.ts';
 import type { Answer } from './pages/processor.ts';
 
 const FOLDER = 'test/fixtures/bnn-pynq/mnist-lfcW1A1';
@@ -61,23 +58,8 @@ describe('a page without WebGPU', () => {
     ['alone with its memory: two threads', true, 2],
     ['among others: one thread', false, 1],
   ])('in Chrome, %s', { timeout: 300_000 }, async (_, isolated, threads) => {
-    const { executable, libraries } = await findChrome();
-    const profile = mkdtempSync(join(tmpdir(), 'webgpu-bnn-processor-'));
-    const browser = await puppeteer.launch({
-      executablePath: executable,
-      headless: 'shell',
-      userDataDir: profile,
-      // Without the flags that WebGPU needs here.
-      args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-dev-shm-usage'],
-      env: { ...process.env, ...(libraries === undefined ? {} : { LD_LIBRARY_PATH: libraries }) },
-      protocolTimeout: 0,
-    });
-    try {
-      expectDigits(await classify(browser, isolated), threads);
-    } finally {
-      await browser.close();
-      rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
-    }
+    await using browser = await launchWithoutWebGpu();
+    expectDigits(await classify(browser, isolated), threads);
   });
 
   test.skipIf(FIREFOX === undefined)('in Firefox', { timeout: 300_000 }, async () => {

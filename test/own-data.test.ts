@@ -4,15 +4,15 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { decode, encode } from 'fast-png';
+import { decode } from 'fast-png';
 import { zipSync } from 'fflate';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BnnError } from '../src/errors.ts';
 import { loadOwnData, type OwnDataOptions } from '../src/node/own-data.ts';
-import { pcg4d } from '../src/numerics/random.ts';
 import type { TrainReport } from '../src/reports/training.ts';
 import { checkData } from '../src/train/data.ts';
 import { buildCli, runCli } from './helpers/cli.ts';
+import { drawShapes, picture, uniform } from './helpers/drawn-shapes.ts';
 
 let cli = '';
 const folder = mkdtempSync(join(tmpdir(), 'my data '));
@@ -44,39 +44,6 @@ const refused = async (path: string, options: OwnDataOptions = {}): Promise<stri
   expect(error).toBeInstanceOf(BnnError);
   return String(error);
 };
-
-const uniform = (stream: number, i: number) => pcg4d(21, stream, i, 0)[0] / 2 ** 32;
-
-// Shapes in colour: bright on dark, anywhere near the middle.
-const SIZE = 16;
-const SHAPES: Readonly<Record<string, (x: number, y: number) => boolean>> = {
-  cross: (x, y) => (Math.abs(x) < 1.6 || Math.abs(y) < 1.6) && Math.abs(x) + Math.abs(y) < 7,
-  disc: (x, y) => x * x + y * y < 22,
-  'hollow square': (x, y) =>
-    Math.max(Math.abs(x), Math.abs(y)) < 6 && Math.max(Math.abs(x), Math.abs(y)) > 3.6,
-};
-
-function picture(shape: string, i: number, size = SIZE): Uint8Array {
-  const stream = Object.keys(SHAPES).indexOf(shape) * 1000 + i;
-  const data = new Uint8Array(size * size * 3);
-  const [cx, cy] = [size / 2 + 2 * uniform(stream, 0) - 1, size / 2 + 2 * uniform(stream, 1) - 1];
-  for (let p = 0; p < size * size; p++) {
-    const isOn = SHAPES[shape]?.((p % size) - cx, Math.floor(p / size) - cy) === true;
-    for (let c = 0; c < 3; c++) {
-      const colour = isOn ? 130 + 110 * uniform(stream, 2 + c) : 70 * uniform(stream, 5 + c);
-      data[3 * p + c] = colour + 15 * uniform(stream, 100 + 3 * p + c);
-    }
-  }
-  return encode({ width: size, height: size, data, channels: 3, depth: 8 });
-}
-
-function drawShapes(root: string, from: number, count: number, size = SIZE): void {
-  for (const shape of Object.keys(SHAPES)) {
-    mkdirSync(join(root, shape), { recursive: true });
-    for (let i = 0; i < count; i++)
-      writeFileSync(join(root, shape, `${from + i}.png`), picture(shape, from + i, size));
-  }
-}
 
 describe('a folder of pictures', () => {
   const shapes = at('shapes');

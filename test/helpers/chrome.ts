@@ -1,9 +1,11 @@
 /** A real Chrome for the tests, with SwiftShader for its GPU process, and the pages that they open in it. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Browser, Page } from 'puppeteer-core';
+import puppeteer, { type Browser, type Page } from 'puppeteer-core';
 import { createServer } from 'vite';
 import { wgsl } from '../../shaders/link.ts';
-import { startChrome } from '../../src/node/chrome.ts';
+import { findChrome, startChrome } from '../../src/node/chrome.ts';
 import { ENTRY_ALIASES } from './entries.ts';
 
 export interface Chrome extends AsyncDisposable {
@@ -37,6 +39,26 @@ export async function launchChrome(): Promise<Chrome> {
     },
     [Symbol.asyncDispose]: () => browser[Symbol.asyncDispose](),
   };
+}
+
+/** The same Chrome without the flags that WebGPU needs here, as on a machine that has none. */
+export async function launchWithoutWebGpu(): Promise<Browser & AsyncDisposable> {
+  const { executable, libraries } = await findChrome();
+  const profile = mkdtempSync(join(tmpdir(), 'webgpu-bnn-processor-'));
+  const browser = await puppeteer.launch({
+    executablePath: executable,
+    headless: 'shell',
+    userDataDir: profile,
+    args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-dev-shm-usage'],
+    env: { ...process.env, ...(libraries === undefined ? {} : { LD_LIBRARY_PATH: libraries }) },
+    protocolTimeout: 0,
+  });
+  return Object.assign(browser, {
+    async [Symbol.asyncDispose]() {
+      await browser.close();
+      rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+    },
+  });
 }
 
 /**
