@@ -13,10 +13,12 @@ const builtins = [...builtinModules, ...builtinModules.map((name) => `node:${nam
 const external = Object.keys(manifest.peerDependencies);
 
 /** Rooms that a page needs whole or not at all: a file each. */
-const WHOLE = /\/src\/(gpu|train|geometry|data|formats\/onnx|formats\/tflite)\/(?!index|trainer)/;
+const WHOLE = /\/src\/(gpu|train|geometry|data|formats\/onnx|formats\/tflite)\/(?!index|trainer|pictures)/;
 /** Modules that are needed together are one file, since bundlers cut where pages differ. */
 const TOGETHER: readonly (readonly [RegExp, string])[] = [
   [/\/src\/(bytes|errors)\.ts$/, 'errors'],
+  [/\/src\/pictures\.ts$/, 'pictures'],
+  [/\/src\/data\/pictures\.ts$/, 'data-pictures'],
   [/\/src\/(dispose|json|options|run\/pixels)\.ts$/, 'gpu'],
   // Networks that were trained have these, and folded ones have others.
   [/\/src\/layers\/(activations|conv2d|dense|normalization|reshaping)\.ts$/, 'layers-trained'],
@@ -130,6 +132,7 @@ export default defineConfig(({ command }) => ({
         onnxruntime: 'src/interop/onnxruntime/index.ts',
         cli: 'src/cli/main.ts',
         'kit-launch': 'src/cli/kit-launch.ts',
+        'picture-worker': 'src/node/picture-worker.ts',
       },
       formats: ['es'],
     },

@@ -2,15 +2,17 @@
  * The examples in `demo/examples/` and the demo, as they are built: pages in a real Chrome, from plain files in a folder of a static
  * server, where the engine has no `Symbol.dispose`, as Safari's hasn't; scripts in a project that installed the package.
  */
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Page } from 'puppeteer-core';
+import type { ElementHandle, Page } from 'puppeteer-core';
 import { build } from 'vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { encodeSafetensors } from '../src/formats/index.ts';
 import { softwareAdapterFolder } from '../src/node/gpu.ts';
+import { loadModel, readImage, requestGpu } from '../src/node/index.ts';
 import { type Chrome, launchChrome } from './helpers/chrome.ts';
+import { drawShapes } from './helpers/drawn-shapes.ts';
 import { linkedCache, makeProject, packed, run } from './helpers/package.ts';
 import { runtimeProgram } from './helpers/runtimes.ts';
 import { serveFolder, withoutDispose } from './helpers/static.ts';
@@ -79,6 +81,52 @@ test('a page classifies with a network that others trained', async () => {
   expect(text).toContain('ONNX');
   // 92.96 % of all 10,000.
   expect(Number(/right: (\d+) of 1000/.exec(text)?.[1])).toBeGreaterThan(900);
+});
+
+test('a page learns a folder of pictures, hands the model over, and names a picture', async () => {
+  const root = join(folder, 'my shapes');
+  drawShapes(root, 0, 60, 20);
+  writeFileSync(join(root, 'disc', 'notes.txt'), 'no picture');
+  drawShapes(join(folder, 'others'), 900, 10, 20);
+  const { page, errors } = await chrome.open(`${server.url}/examples/folder.html`);
+  opened.add('folder.html');
+  const downloads = join(folder, 'downloads');
+  const session = await page.createCDPSession();
+  await session.send('Browser.setDownloadBehavior', { behavior: 'allow', downloadPath: downloads });
+  const choose = async (input: string, ...paths: string[]) => {
+    const handle = (await page.$(input)) as ElementHandle<HTMLInputElement>;
+    await page.evaluate(() => {
+      document.body.dataset.state = 'running';
+    });
+    await handle.uploadFile(...paths);
+    await page.waitForFunction(() => document.body.dataset.state !== 'running', { polling: 100 });
+    return page.$eval('#log', (element) => element.textContent ?? '');
+  };
+  const text = await choose('#folder', root);
+  expect(text).toContain('my shapes: 144 pictures of cross, disc, hollow square; 36 for tests');
+  expect(Number(/epoch 6: .* held out ([\d.]+) %/.exec(text)?.[1]), text).toBeGreaterThanOrEqual(90);
+  await page.click('#model');
+  const file = join(downloads, 'my shapes.onnx');
+  while (!existsSync(file)) await new Promise((resolve) => setTimeout(resolve, 100));
+  // The file knows the names, and how it takes bytes; pictures of another size are brought to its own.
+  using gpu = await requestGpu({ adapter: 'software' });
+  using classifier = await (await loadModel(file)).createClassifier(gpu);
+  let right = 0;
+  for (const name of ['cross', 'disc', 'hollow square']) {
+    for (let i = 0; i < 10; i++) {
+      const path = join(folder, 'others', name, `${900 + i}.png`);
+      const { pixels } = await readImage(path, { height: 16, width: 16, channels: 3 });
+      const { results } = await classifier.classify(pixels, { top: 1 });
+      const named = results[0]?.[0]?.name ?? '';
+      if (named === name) right += 1;
+      // The page names it as Node does.
+      if (i === 0) expect(await choose('#picture', path)).toContain(`${900 + i}.png: ${named}\n`);
+    }
+  }
+  expect(right).toBeGreaterThanOrEqual(24);
+  expect(errors).toEqual([]);
+  expect(await page.evaluate(() => document.body.dataset.state)).toBe('done');
+  await page.close();
 });
 
 /** A camera before which someone holds a one: dark ink on white paper. */

@@ -114,6 +114,40 @@ describe('a folder of pictures', () => {
     expect(wrong.code).toBe(2);
   });
 
+  test('decoded while it trains, it gives the same weights as kept in memory', {
+    timeout: 300_000,
+  }, async () => {
+    const flags = ['--epochs', '2', '--batch', '20', '--class-weights', 'balanced', '--overwrite'];
+    const kept = await said('train', '--dataset', shapes, ...flags, '--out', at('run kept'));
+    const streamed = await said(
+      'train',
+      '--dataset',
+      shapes,
+      '--stream',
+      ...flags,
+      '--out',
+      at('run streamed'),
+    );
+    for (const pattern of [/sha256 \w{64}/, /test accuracy +[\d.]+ %/, /480 training and 120 test samples/]) {
+      expect(pattern.exec(kept)?.[0]).toBeDefined();
+      expect(pattern.exec(streamed)?.[0]).toBe(pattern.exec(kept)?.[0]);
+    }
+    // It goes on as it began, and a picture that changed meanwhile is missed.
+    await said('train', '--resume', at('run streamed'), '--epochs', '3', '--dataset', shapes);
+    const { stdout } = await runCli(cli, ['data', 'inspect', shapes, '--stream', '--skip-broken', '--json']);
+    expect(JSON.parse(stdout)).toMatchObject({ kind: 'bytes', train: { perClass: [160, 160, 160] } });
+    const changed = at('changed');
+    cpSync(shapes, changed, { recursive: true });
+    writeFileSync(join(changed, 'disc', '3.png'), picture('disc', 3).subarray(0, 90));
+    const place = ['--resume', at('run streamed'), '--epochs', '4', '--dataset', changed];
+    expect((await refusal('train', ...place)).stderr).toMatch(/images, labels and normalisation/);
+    const broken = await refusal('train', '--dataset', changed, '--stream', ...flags, '--out', at('never'));
+    expect(broken.stderr).toMatch(/can not be read[\s\S]*disc\/3\.png[\s\S]*--skip-broken/);
+    const skipping = ['--stream', '--skip-broken', ...flags, '--out', at('run skipping')];
+    expect(await said('train', '--dataset', changed, ...skipping)).toMatch(/1 pictures that can not be read/);
+    rmSync(at('never'), { recursive: true, force: true });
+  });
+
   test('with parts of its own for tests', async () => {
     const parted = at('parted');
     drawShapes(join(parted, 'train'), 0, 20);

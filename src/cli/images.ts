@@ -2,6 +2,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { glob } from 'tinyglobby';
+import { hasImageName } from '../data/pictures.ts';
 import { FormatError, listed, StorageError } from '../errors.ts';
 import {
   encodeRows,
@@ -12,7 +13,7 @@ import {
   sizeOf,
   type TableEncoding,
 } from '../index.ts';
-import { decodeImage, hasImageName, isImage } from '../node/images.ts';
+import { decodeImage, isImage } from '../node/images.ts';
 import { readFileChecked } from '../node/index.ts';
 import { readNpy, samplesOf } from '../node/npy.ts';
 

@@ -17,6 +17,7 @@ export interface OwnFlags {
   readonly regression?: boolean;
   readonly sampleWeights?: string;
   readonly skipBroken?: boolean;
+  readonly stream?: boolean;
 }
 
 /** What may be said of data sets that have no names, for help. */
@@ -48,7 +49,11 @@ export function withOwnData(command: Command): Command {
     .addOption(labelsOption())
     .option('--regression', 'predict numbers, and no classes')
     .option('--sample-weights <column>', 'table: the column of what each row weighs')
-    .option('--skip-broken', 'pictures: leave out those that can not be read');
+    .option('--skip-broken', 'pictures: leave out those that can not be read')
+    .option(
+      '--stream',
+      'pictures: decode them while training, and keep none (default: where they would take more than 256 MB)',
+    );
 }
 
 export function isNamed(dataset: string): boolean {
@@ -69,7 +74,7 @@ export async function readOwnData(path: string, read: OwnRun['read'], seed: numb
 
 /** How the flags say that data are read. */
 export function readingOf(flags: OwnFlags): OwnRun['read'] {
-  const { size, grey, colour, split, label, labels, regression, sampleWeights, skipBroken } = flags;
+  const { size, grey, colour, split, label, labels, regression, sampleWeights, skipBroken, stream } = flags;
   return {
     ...(size === undefined ? {} : { size }),
     ...(grey === true ? { channels: 1 as const } : colour === true ? { channels: 3 as const } : {}),
@@ -79,6 +84,7 @@ export function readingOf(flags: OwnFlags): OwnRun['read'] {
     ...(regression === undefined ? {} : { regression }),
     ...(sampleWeights === undefined ? {} : { weights: sampleWeights }),
     ...(skipBroken === undefined ? {} : { skipBroken }),
+    ...(stream === undefined ? {} : { stream }),
   };
 }
 

@@ -1,4 +1,6 @@
 /** Data sets as bytes, and the files they come in. */
+
+export type { PictureSource } from '../pictures.ts';
 export { type ArrayOptions, type Arrays, arrays, type Nested } from './arrays.ts';
 export { CIFAR10_CLASSES, cifar10FromRecords, type NamedBytes, packCifar10, parseCifar10 } from './cifar.ts';
 export { type Dataset, type Split, type TrainingData, takeFirst } from './dataset.ts';
@@ -12,6 +14,12 @@ export {
   mnistFromIdx,
   parseIdx,
 } from './idx.ts';
+export {
+  type FilesOptions,
+  imagesFromFiles,
+  type PictureData,
+  type PictureOptions,
+} from './pictures.ts';
 export { residentPart, samplesOf, testAccuracy } from './samples.ts';
 export {
   defineSource,

@@ -49,6 +49,8 @@ export interface StreamedSource {
   readonly identity: string;
   /** Whether `read` writes weights of samples. Default false. */
   readonly weighted?: boolean;
+  /** Samples of each class, where that is known: for weights that balance them. */
+  readonly perClass?: readonly number[];
   /**
    * Writes samples into a batch. Samples come in any order, and the same one always has the same content. It is called ahead
    * of need, and never before the call before has ended; within a call it may decode in workers.

@@ -27,7 +27,7 @@ export function pick(source: ResidentSource, samples: ArrayLike<number>): Reside
 }
 
 /** The numbers of so many samples, in an order that follows from a seed. */
-function orderOf(count: number, seed: number): number[] {
+export function orderOf(count: number, seed: number): number[] {
   return Array.from({ length: count }, (_, i) => permute(seed, ORDER, i, count));
 }
 

@@ -1,41 +1,20 @@
-/**
- * Pictures as a network takes them: PNG, JPEG and WebP of any size and colours, decoded, made grey or coloured, and resized.
- * What was done to a picture is said, since how a network's own training images were made decides whether it was right.
- */
-import { extname } from 'node:path';
+/** Pictures of files as a network takes them: PNG, JPEG and WebP of any size and colours. */
 import { BnnError, FormatError } from '../errors.ts';
+import {
+  assertPixels,
+  type Decoded,
+  fitted,
+  type ImageSize,
+  type Picture,
+  type ReadImage,
+  withoutAlpha,
+} from '../pictures.ts';
 import { type Decoder, decoderFile, LIBWEBP, MOZJPEG } from './decoders.ts';
 import { readFileChecked } from './files.ts';
-
-/** What a network takes. */
-export interface ImageSize {
-  readonly height: number;
-  readonly width: number;
-  /** 1 for grey, 3 for red, green, blue. */
-  readonly channels: number;
-}
-
-export interface ReadImage {
-  /** u8 [height, width, channels] of the size that was asked for. */
-  readonly pixels: Uint8Array<ArrayBuffer>;
-  /** What was done to the picture, in words: `resized from 640 x 480 (area)`, `made grey`. */
-  readonly changes: readonly string[];
-}
-
-/** Endings of the files that `readImage` reads; what a file is shows in its content. */
-export const IMAGE_ENDINGS = ['.png', '.jpg', '.jpeg', '.webp'] as const;
-
-/** More pixels than any camera has: a small file can claim many. */
-const MOST_PIXELS = 2 ** 27;
 
 /** Whether bytes are those of a picture that can be read here. */
 export function isImage(bytes: Uint8Array): boolean {
   return kindOf(bytes) !== undefined;
-}
-
-/** Whether a file's name is one of a picture that can be read here. */
-export function hasImageName(path: string): boolean {
-  return (IMAGE_ENDINGS as readonly string[]).includes(extname(path).toLowerCase());
 }
 
 /**
@@ -75,29 +54,6 @@ export async function decodePicture(bytes: Uint8Array<ArrayBuffer>, where = 'ima
   return decoded(kind, bytes, where);
 }
 
-/** A picture as a network takes it; see `readImage`. @throws FormatError for other channels than 1 and 3 */
-export function fitted(picture: Picture, size: ImageSize, where = 'image'): ReadImage {
-  if (size.channels !== 1 && size.channels !== 3) {
-    throw new FormatError('A picture is grey or coloured; the network takes something else.', {
-      given: `${size.channels} channels`,
-      expected: '1 or 3',
-      where,
-      remedy: 'give the numbers themselves: .npy',
-    });
-  }
-  const changes: string[] = [];
-  const coloured = withChannels(picture, size.channels, changes);
-  return { pixels: resized(coloured, size, changes), changes };
-}
-
-/** A decoded picture; u8, channels last, without alpha. */
-export interface Picture {
-  readonly height: number;
-  readonly width: number;
-  readonly channels: 1 | 3;
-  readonly data: Uint8Array;
-}
-
 type Kind = 'PNG' | 'JPEG' | 'WebP';
 
 function kindOf(bytes: Uint8Array): Kind | undefined {
@@ -135,10 +91,10 @@ async function decodePng(bytes: Uint8Array): Promise<Picture> {
   // The header comes first; what it claims is checked before anything is unpacked.
   if (bytes.length >= 24) {
     const header = new DataView(bytes.buffer, bytes.byteOffset);
-    assertSize(header.getUint32(16), header.getUint32(20));
+    assertPixels(header.getUint32(16), header.getUint32(20));
   }
   const { width, height, data, depth, channels, palette } = decode(bytes, { checkCrc: true });
-  assertSize(width, height);
+  assertPixels(width, height);
   const values = depth < 8 ? unpacked(data as Uint8Array, width * channels, height, depth) : data;
   if (palette !== undefined) {
     const colours = new Uint8Array(3 * width * height);
@@ -166,13 +122,6 @@ function unpacked(data: Uint8Array, perRow: number, rows: number, depth: number)
     }
   }
   return values;
-}
-
-/** RGBA. */
-interface Decoded {
-  readonly width: number;
-  readonly height: number;
-  readonly data: ArrayLike<number>;
 }
 
 const modules = new Map<string, Promise<WebAssembly.Module>>();
@@ -217,117 +166,4 @@ async function decodeWebp(bytes: Uint8Array<ArrayBuffer>): Promise<Decoded> {
 /** The packages' types leave out the module that their `init` takes. */
 async function start(init: unknown, module: WebAssembly.Module): Promise<void> {
   await (init as (module: WebAssembly.Module, options: object) => Promise<void>)(module, QUIET);
-}
-
-function assertSize(width: number, height: number): void {
-  if (width * height <= MOST_PIXELS) return;
-  throw new FormatError('This picture is too large.', {
-    given: `${width} x ${height}`,
-    expected: `at most ${MOST_PIXELS} pixels`,
-  });
-}
-
-/** Grey, grey with alpha, colour or colour with alpha, without the alpha. */
-function withoutAlpha(picture: Decoded & { readonly channels: number }): Picture {
-  const { width, height, data, channels } = picture;
-  assertSize(width, height);
-  const kept = channels <= 2 ? 1 : 3;
-  const pixels = new Uint8Array(width * height * kept);
-  for (let pixel = 0; pixel < width * height; pixel++) {
-    for (let c = 0; c < kept; c++) pixels[pixel * kept + c] = data[pixel * channels + c] ?? 0;
-  }
-  return { width, height, channels: kept, data: pixels };
-}
-
-function withChannels(picture: Picture, wanted: number, changes: string[]): Picture {
-  const { width, height, channels, data } = picture;
-  if (channels === wanted) return picture;
-  const count = width * height;
-  if (wanted === 3) {
-    changes.push('grey repeated for red, green and blue');
-    return {
-      width,
-      height,
-      channels: 3,
-      data: Uint8Array.from({ length: 3 * count }, (_, i) => data[Math.floor(i / 3)] ?? 0),
-    };
-  }
-  const grey = new Uint8Array(count);
-  let coloured = false;
-  for (let pixel = 0; pixel < count; pixel++) {
-    const [r = 0, g = 0, b = 0] = data.subarray(3 * pixel, 3 * pixel + 3);
-    coloured ||= r !== g || g !== b;
-    grey[pixel] = Math.round(0.299 * r + 0.587 * g + 0.114 * b);
-  }
-  // JPEG and WebP are decoded as colours, also where they are grey.
-  if (coloured) changes.push('colours made grey');
-  return { width, height, channels: 1, data: grey };
-}
-
-/** Weights of the old places that make up one new place along an axis. */
-interface Share {
-  readonly first: number;
-  readonly weights: readonly number[];
-}
-
-function resized(picture: Picture, size: ImageSize, changes: string[]): Uint8Array<ArrayBuffer> {
-  const { width, height, channels, data } = picture;
-  if (width === size.width && height === size.height) return new Uint8Array(data);
-  const how = [shareKind(height, size.height), shareKind(width, size.width)].filter(
-    (kind) => kind !== 'same',
-  );
-  changes.push(
-    `resized from ${width} x ${height} to ${size.width} x ${size.height} (${[...new Set(how)].join(' and ')})`,
-  );
-  const [rows, columns] = [shares(height, size.height), shares(width, size.width)];
-  // Rows first: what is in between has the old width.
-  const between = new Float64Array(size.height * width * channels);
-  for (const [row, { first, weights }] of rows.entries()) {
-    for (let i = 0; i < width * channels; i++) {
-      let sum = 0;
-      for (const [k, weight] of weights.entries())
-        sum += weight * (data[(first + k) * width * channels + i] ?? 0);
-      between[row * width * channels + i] = sum;
-    }
-  }
-  const result = new Uint8Array(size.height * size.width * channels);
-  for (let row = 0; row < size.height; row++) {
-    for (const [column, { first, weights }] of columns.entries()) {
-      for (let c = 0; c < channels; c++) {
-        let sum = 0;
-        for (const [k, weight] of weights.entries()) {
-          sum += weight * (between[(row * width + first + k) * channels + c] ?? 0);
-        }
-        result[(row * size.width + column) * channels + c] = Math.round(sum);
-      }
-    }
-  }
-  return result;
-}
-
-function shareKind(from: number, to: number): 'area' | 'bilinear' | 'same' {
-  if (from === to) return 'same';
-  return to < from ? 'area' : 'bilinear';
-}
-
-/** How much of the old places each of the new ones is: the area that it covers, or the two nearest where it grows. */
-function shares(from: number, to: number): Share[] {
-  const step = from / to;
-  return Array.from({ length: to }, (_, at) => {
-    if (to < from) {
-      const [begin, end] = [at * step, (at + 1) * step];
-      const first = Math.floor(begin);
-      const last = Math.min(from, Math.ceil(end - 1e-9));
-      const weights = Array.from({ length: last - first }, (_, k) => {
-        const covered = Math.min(end, first + k + 1) - Math.max(begin, first + k);
-        return covered / step;
-      });
-      return { first, weights };
-    }
-    // Centres of pixels lie at halves; beyond the outermost centres the edge goes on.
-    const centre = Math.min(from - 1, Math.max(0, (at + 0.5) * step - 0.5));
-    const first = Math.min(Math.floor(centre), Math.max(0, from - 2));
-    const share = centre - first;
-    return from === 1 ? { first, weights: [1] } : { first, weights: [1 - share, share] };
-  });
 }

@@ -1,5 +1,6 @@
 /** Headless entry: everything of `webgpu-bnn`, and how Node gets a GPU, files and data. */
 export * from '../index.ts';
+export type { ImageSize, ReadImage } from '../pictures.ts';
 export { cacheFolder } from './cache.ts';
 export {
   DATASET_NAMES,
@@ -13,8 +14,8 @@ export {
 } from './datasets.ts';
 export { readFileChecked, writeFileAtomic } from './files.ts';
 export { type NodeGpuOptions, requestGpu } from './gpu.ts';
-export { type ImageSize, type ReadImage, readImage } from './images.ts';
+export { readImage } from './images.ts';
 // By path as well: these hide those of the entry above.
 export { loadModel, saveTraining } from './models.ts';
 export { loadOwnData, type OwnData, type OwnDataOptions } from './own-data.ts';
-export { type FolderData, type FolderOptions, imagesFromFolder } from './pictures.ts';
+export { imagesFromFolder } from './pictures.ts';

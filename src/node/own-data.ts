@@ -6,6 +6,7 @@ import {
   type Arrays,
   arrays,
   type Labels,
+  type PictureOptions,
   parseIdx,
   type TrainingData,
   tableFromCsv,
@@ -16,9 +17,9 @@ import { sizeOf } from '../gpu/index.ts';
 import { gunzipChecked, readFileChecked } from './files.ts';
 import { loadModule } from './modules.ts';
 import { type NpyArray, readNpy } from './npy.ts';
-import { type FolderOptions, imagesFromFolder } from './pictures.ts';
+import { imagesFromFolder } from './pictures.ts';
 
-export interface OwnDataOptions extends Omit<FolderOptions, 'name'> {
+export interface OwnDataOptions extends Omit<PictureOptions, 'name'> {
   /** Of a table: the column that is predicted, or several of a regression. */
   readonly label?: string | readonly string[];
   /** The label is a number. */

@@ -6,7 +6,7 @@ import { isStreamed, type ResidentSource, sizeOf, type TrainingData } from '../i
 /** What one part of a data set holds. */
 export interface PartContents {
   readonly count: number;
-  /** Samples of each class; of bits, samples for which each holds. Absent of numbers, and of streams. */
+  /** Samples of each class; of bits, samples for which each holds. Absent of numbers, and of streams that do not say it. */
   readonly perClass?: readonly number[];
   /** Of the targets that are numbers. */
   readonly targets?: readonly { readonly mean: number; readonly sd: number }[];
@@ -43,7 +43,8 @@ function partOf(
   source: TrainingData['train'],
 ): PartContents {
   const { count } = source;
-  if (isStreamed(source)) return { count };
+  if (isStreamed(source))
+    return { count, ...(source.perClass === undefined ? {} : { perClass: source.perClass }) };
   const { images, labels } = source;
   const channels = columnsOf(images, image.at(-1) ?? 1);
   if (targets === 'reals') return { count, channels, targets: columnsOf(labels, classes.length) };

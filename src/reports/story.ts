@@ -60,6 +60,7 @@ export interface OwnRun {
     readonly regression?: boolean;
     readonly weights?: string;
     readonly skipBroken?: boolean;
+    readonly stream?: boolean;
   };
 }
 
@@ -117,6 +118,7 @@ const ownSchema = v.object({
     weights: v.exactOptional(text),
     regression: flag,
     skipBroken: flag,
+    stream: flag,
   }),
 });
 

@@ -1,8 +1,10 @@
 /** A loaded model on a GPU or another engine, asked for classes. */
 import { plainBytes } from '../bytes.ts';
 import { Owner } from '../dispose.ts';
-import { sizeOf } from '../gpu/index.ts';
+import { ShapeError } from '../errors.ts';
+import { describe, type Shape, sizeOf } from '../gpu/index.ts';
 import type { Model, ParameterValues } from '../graph/index.ts';
+import type { PictureSource } from '../pictures.ts';
 import { type RankedClass, rankClasses } from './classes.ts';
 import { engineOf, type Runner, type RunsOn } from './engine.ts';
 import {
@@ -98,15 +100,20 @@ export class Classifier extends Owner {
   /**
    * The best classes of images. A network with one output tells two classes apart, if it ends in a sigmoid or has two names:
    * class 1 from a half up, or from 0 where no sigmoid is at its end.
-   * @param images u8 [count, height, width, channels], or f32 of that shape as the network takes it
-   * @throws ShapeError unless the images are whole; OptionError for bytes where nobody says how the network takes them
+   * @param images u8 [count, height, width, channels], or f32 of that shape as the network takes it; or pictures of a page, which
+   *   are brought to its size and colours
+   * @throws ShapeError unless the images are whole; OptionError for bytes where nobody says how the network takes them, and for
+   *   pictures whose pixels can't be read; FormatError for files that are no pictures
    */
-  async classify(images: Uint8Array | Float32Array, options: ClassifyOptions = {}): Promise<Classification> {
+  async classify(
+    images: Uint8Array | Float32Array | PictureSource | readonly PictureSource[],
+    options: ClassifyOptions = {},
+  ): Promise<Classification> {
     const start = performance.now();
     const { model, classes } = this.loaded;
     const pixels = options.pixels ?? this.#pixels;
     const isReal = images instanceof Float32Array;
-    const samples = isReal ? images : this.loaded.prepare(plainBytes(images, 'classify'), pixels);
+    const samples = isReal ? images : this.loaded.prepare(await bytesOf(images, model.inputShape), pixels);
     const scores = await this.network.predict(samples);
     const width = sizeOf(model.outputShape);
     const ending = model.layers.at(-1)?.layer.kind;
@@ -128,6 +135,28 @@ export class Classifier extends Owner {
   override get disposed(): boolean {
     return this.network.disposed;
   }
+}
+
+/** Bytes of images. What pictures need is loaded where there are some. */
+async function bytesOf(
+  images: Uint8Array | PictureSource | readonly PictureSource[],
+  shape: Shape,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const where = 'classify';
+  if (images instanceof Uint8Array) return plainBytes(images, where);
+  const { imagesOf, isPicture } = await import('../pictures.ts');
+  const all: readonly unknown[] = Array.isArray(images) ? images : [images];
+  if (!all.every(isPicture)) return plainBytes(images as never, where);
+  if (shape.length !== 3) {
+    throw new ShapeError('This network takes no pictures.', {
+      given: 'a picture',
+      expected: describe(shape),
+      where,
+      remedy: 'give the numbers themselves: a Float32Array',
+    });
+  }
+  const [height = 1, width = 1, channels = 1] = shape;
+  return imagesOf(all, { height, width, channels }, where);
 }
 
 /** What to say where the caller takes bytes otherwise than the file says. */

@@ -1,5 +1,5 @@
 /** The options of a training: their defaults, and what fits the model and the data. */
-import { isStreamed } from '../data/index.ts';
+import { isStreamed, type Source } from '../data/index.ts';
 import { listed, OptionError, ShapeError } from '../errors.ts';
 import { describe } from '../gpu/index.ts';
 import { initialValues, type Model, type Network } from '../graph/index.ts';
@@ -140,14 +140,13 @@ function resolveClassWeights(
     });
   }
   if (given === 'balanced') {
-    if (isStreamed(train)) {
+    const counts = samplesOfClasses(train, classes.length);
+    if (counts === undefined) {
       throw refused('How many samples a class has is not known of a stream.', {
         given: 'balanced',
-        remedy: 'give a number for each class',
+        remedy: 'give a number for each class, or let the stream say perClass',
       });
     }
-    const counts = new Array<number>(classes.length).fill(0);
-    for (const label of train.labels) counts[label] = (counts[label] ?? 0) + 1;
     return counts.map((count) => (count === 0 ? 0 : train.count / (classes.length * count)));
   }
   if (
@@ -160,6 +159,14 @@ function resolveClassWeights(
     given: Array.isArray(given) ? `[${listed(given)}]` : String(given),
     expected: `${classes.length} numbers, or balanced`,
   });
+}
+
+/** How many samples each class has, where that is known. */
+function samplesOfClasses(source: Source, classes: number): readonly number[] | undefined {
+  if (isStreamed(source)) return source.perClass;
+  const counts = new Array<number>(classes).fill(0);
+  for (const label of source.labels) counts[label] = (counts[label] ?? 0) + 1;
+  return counts;
 }
 
 /**
