@@ -1,34 +1,10 @@
-/** Factories of the layers that most networks are made of, and how a layer is made by its kind. */
+/** How a layer is made by its kind: of this library, or of a guest. */
 import { FormatError, listed, OptionError } from '../errors.ts';
 import { type AnyQuantizerFactory, QUANTIZER_NAMES } from '../methods/index.ts';
 import { isQuantizerFactory } from '../methods/quantizer.ts';
 import { nearest } from '../options.ts';
-import { sign } from './activations.ts';
-import { binaryConv2d, binaryDense } from './binary-products.ts';
-import { conv2d, quantConv2d } from './conv2d.ts';
-import { dense, quantDense } from './dense.ts';
-import { affine, threshold } from './inference.ts';
 import type { Layer } from './layer.ts';
-import { batchNormalization } from './normalization.ts';
-import { maxPool2d, signPool2d } from './pooling.ts';
-import { flatten } from './reshaping.ts';
-
-/** By the `kind` of the layers that they make, which is their own name. */
-export const COMMON = {
-  affine,
-  batchNormalization,
-  binaryConv2d,
-  binaryDense,
-  conv2d,
-  dense,
-  flatten,
-  maxPool2d,
-  quantConv2d,
-  quantDense,
-  sign,
-  signPool2d,
-  threshold,
-};
+import * as USUAL from './usual.ts';
 
 /**
  * Makes a layer from its `kind` and its `config`.
@@ -179,7 +155,6 @@ function layerOf(guest: LayerFactory, config: Readonly<Record<string, unknown>>)
 
 /** `makeLayer` for some kinds; the factories of rarer ones are loaded if they are among them. */
 export async function loadMaker(kinds: readonly string[]): Promise<MakeLayer> {
-  if (kinds.every((kind) => Object.hasOwn(COMMON, kind))) return makerOf(COMMON);
-  const { OTHERS } = await import('./others.ts');
-  return makerOf({ ...COMMON, ...OTHERS });
+  if (kinds.every((kind) => Object.hasOwn(USUAL, kind))) return makerOf(USUAL);
+  return makerOf({ ...USUAL, ...(await import('./others.ts')) });
 }

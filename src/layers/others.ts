@@ -1,41 +1,11 @@
-/** Factories of the layers that few networks have, by the `kind` of the layers that they make. */
-import { quantDepthwiseConv2d, quantSeparableConv2d } from './depthwise.ts';
-import { elementwiseAffine } from './inference.ts';
-import { add, concat, divide, maximum, minimum, multiply, subtract } from './merging.ts';
-import { pad2d, slice, transpose } from './moving.ts';
-import { leakyRelu, prelu, relu, selu, sigmoid, softmax, tanh } from './nonlinearities.ts';
-import { averagePool2d, globalAveragePool2d } from './pooling.ts';
-import { multiThreshold, quantize } from './quantization.ts';
-import { dropout } from './regularization.ts';
-import { requantize } from './requantize.ts';
-import { reshape } from './reshaping.ts';
-
-export const OTHERS = {
-  add,
-  averagePool2d,
-  concat,
-  divide,
-  dropout,
-  elementwiseAffine,
-  globalAveragePool2d,
-  leakyRelu,
-  maximum,
-  minimum,
-  multiThreshold,
-  multiply,
-  pad2d,
-  prelu,
-  quantDepthwiseConv2d,
-  quantSeparableConv2d,
-  quantize,
-  relu,
-  requantize,
-  reshape,
-  selu,
-  sigmoid,
-  slice,
-  softmax,
-  subtract,
-  tanh,
-  transpose,
-};
+/** The layers that few networks have: what stands here is loaded when a file names one of them. Files name layers as below. */
+export { quantDepthwiseConv2d, quantSeparableConv2d } from './depthwise.ts';
+export { elementwiseAffine } from './inference.ts';
+export { add, concat, divide, maximum, minimum, multiply, subtract } from './merging.ts';
+export { pad2d, slice, transpose } from './moving.ts';
+export { leakyRelu, prelu, relu, selu, sigmoid, softmax, tanh } from './nonlinearities.ts';
+export { averagePool2d, globalAveragePool2d } from './pooling.ts';
+export { multiThreshold, quantize } from './quantization.ts';
+export { dropout } from './regularization.ts';
+export { requantize } from './requantize.ts';
+export { reshape } from './reshaping.ts';

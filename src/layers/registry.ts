@@ -1,10 +1,11 @@
 /** Layers by kind: how a layer that a file describes is made again. */
-import { COMMON, makerOf } from './common.ts';
+import { makerOf } from './common.ts';
 import type { Layer } from './layer.ts';
-import { OTHERS } from './others.ts';
+import * as OTHERS from './others.ts';
+import * as USUAL from './usual.ts';
 
 /** Every factory by the `kind` of the layers that it makes, which is its own name. */
-const FACTORIES = { ...COMMON, ...OTHERS };
+const FACTORIES = { ...USUAL, ...OTHERS };
 
 export type LayerKind = keyof typeof FACTORIES;
 
