@@ -3,6 +3,7 @@
  * same bits as the model it came from, but for what `reals` asks for.
  */
 import type { Model } from './model.ts';
+import { inParts } from './passes/expand.ts';
 import { FOLDING, FUSING } from './passes/index.ts';
 import { type FusedLayer, type Pass, type PassOptions, type Rewrite, rebuild } from './passes/pass.ts';
 import type { ParameterValue, ParameterValues } from './values.ts';
@@ -49,7 +50,8 @@ function rewritten(
   passes: readonly Pass[],
   options: PassOptions,
 ): FoldedModel {
-  let network = rebuild(source, values, new Map());
+  const whole = inParts(source, values);
+  let network = rebuild(whole.model, whole.values, new Map());
   const done: Rewrite[] = [];
   for (const pass of passes) {
     const rewrite = pass(network.model, network.values, options);

@@ -13,6 +13,7 @@ export {
   type NetworkOptions,
   type Predictor,
 } from './network.ts';
+export { inParts } from './passes/expand.ts';
 export type { FusedLayer, PassOptions } from './passes/pass.ts';
 export { foldBatchNorm, type Thresholds } from './passes/thresholds.ts';
 export { type RecordedPass, recordForward } from './record.ts';

@@ -44,7 +44,7 @@ export interface QuantConv2dOptions extends Conv2dLayerOptions, RotationOptions 
   readonly inputIntegers?: 'uint8' | 'int8';
 }
 
-const QUANT_CONV2D_OPTIONS = namesOf<QuantConv2dOptions>({
+export const QUANT_CONV2D_OPTIONS = namesOf<QuantConv2dOptions>({
   name: true,
   filters: true,
   kernelSize: true,

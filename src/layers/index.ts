@@ -33,6 +33,7 @@ export {
   type ForwardContext,
   type Initializer,
   type Layer,
+  type LayerPart,
   type Operations,
   type Parameter,
   type ParameterRole,
@@ -43,6 +44,7 @@ export {
 export type { Pad2dOptions, SliceOptions, TransposeOptions } from './moving.ts';
 export { DEFAULT_SLOPE, type LeakyReluOptions, type ReluOptions } from './nonlinearities.ts';
 export { type BatchNormalizationOptions, DEFAULT_EPSILON } from './normalization.ts';
+export type { Conv1dOptions, Padding1d, Pool1dOptions, QuantConv1dOptions } from './one-axis.ts';
 export * from './others.ts';
 export type { Pool2dLayerOptions } from './pooling.ts';
 export type { MultiThresholdOptions, QuantizeOptions } from './quantization.ts';

@@ -190,6 +190,17 @@ export type ChannelTraits =
   | { readonly do: 'normalize'; readonly epsilon: number }
   | { readonly do: 'scale' | 'compare' };
 
+/** One of the layers that a layer can be run as. */
+export interface LayerPart {
+  readonly layer: Layer;
+  /** It is called as the whole layer is, with a dot and this behind. Default: as the whole layer is, which one part may be. */
+  readonly name?: string;
+  /** What it reads: places of parts, or -1 for the first input, -2 for the second. Default: the part before it. */
+  readonly from?: readonly number[];
+  /** Which parameter of the whole layer each of its own is, or the number that it is filled with. Default: the one of its name. */
+  readonly parameters?: Readonly<Record<string, string | number>>;
+}
+
 /**
  * What other rooms need to know of a layer, so that they don't ask for its kind. Everything may be left away: a layer without
  * traits takes reals and gives reals, and nothing folds into it.
@@ -203,6 +214,11 @@ export interface Traits {
   readonly output?: 'signs' | 'integers' | 'reals' | 'selection';
   /** Whether all values go out as they came, in their order, under another shape. */
   readonly reshapes?: boolean;
+  /**
+   * The layers that give the same when the network is run, one after the other; the last one gives the output. They take its
+   * place where it is folded, written to other formats, or run by an engine that doesn't know it.
+   */
+  readonly parts?: (inputs: readonly Shape[]) => readonly LayerPart[];
   /** Whether it hands on its input as it is when the network is only run, as `dropout` does. */
   readonly idle?: boolean;
   /** Whether values that are larger stay larger, as `softmax` keeps them: which one is the largest doesn't change. */

@@ -4,6 +4,13 @@ export { elementwiseAffine } from './inference.ts';
 export { add, concat, divide, maximum, minimum, multiply, subtract } from './merging.ts';
 export { pad2d, slice, transpose } from './moving.ts';
 export { leakyRelu, prelu, relu, selu, sigmoid, softmax, tanh } from './nonlinearities.ts';
+export {
+  averagePool1d,
+  conv1d,
+  globalAveragePool1d,
+  maxPool1d,
+  quantConv1d,
+} from './one-axis.ts';
 export { averagePool2d, globalAveragePool2d } from './pooling.ts';
 export { multiThreshold, quantize } from './quantization.ts';
 export { dropout } from './regularization.ts';

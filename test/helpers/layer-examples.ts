@@ -3,10 +3,12 @@
 import type { Layer, LayerKind } from '../../src/layers/index.ts';
 import * as layers from '../../src/layers/index.ts';
 
-/** A layer of each kind with its options, and the shapes of what it takes. */
-export const EXAMPLES: Readonly<Record<LayerKind, readonly [Layer, ...(readonly number[])[]]>> = {
+/** A layer, and the shapes of what it takes. */
+type Example = readonly [Layer, ...(readonly number[])[]];
+
+/** Layers that need options, or take several inputs, and those whose options have more to tell than their defaults. */
+const OWN: Partial<Readonly<Record<LayerKind, Example>>> = {
   add: [layers.add(), [3, 4], [3, 4]],
-  affine: [layers.affine(), [5]],
   averagePool2d: [layers.averagePool2d({ poolSize: 2, strides: [1, 2], padding: 'same' }), [4, 5, 3]],
   batchNormalization: [layers.batchNormalization({ momentum: 0.5, epsilon: 1e-3, scale: false }), [2, 3]],
   binaryConv2d: [
@@ -23,6 +25,22 @@ export const EXAMPLES: Readonly<Record<LayerKind, readonly [Layer, ...(readonly 
   ],
   binaryDense: [layers.binaryDense({ units: 33, output: 'signs', activation: 'relu6' }), [70]],
   concat: [layers.concat(), [3, 4], [3, 4]],
+  averagePool1d: [layers.averagePool1d({ poolSize: 3, strides: 2, padding: 'same' }), [8, 3]],
+  conv1d: [
+    layers.conv1d({ filters: 4, kernelSize: 3, padding: 'causal', dilations: 2, groups: 2, useBias: true }),
+    [9, 4],
+  ],
+  maxPool1d: [layers.maxPool1d({ poolSize: 2, padding: [1, 0] }), [7, 33]],
+  quantConv1d: [
+    layers.quantConv1d({
+      filters: 5,
+      kernelSize: 4,
+      strides: 2,
+      inputQuantizer: 'steSign',
+      kernelQuantizer: 'steSign',
+    }),
+    [11, 35],
+  ],
   conv2d: [
     layers.conv2d({ filters: 4, kernelSize: [2, 3], strides: 2, groups: 2, useBias: true }),
     [5, 6, 4],
@@ -30,9 +48,6 @@ export const EXAMPLES: Readonly<Record<LayerKind, readonly [Layer, ...(readonly 
   dense: [layers.dense({ units: 3, kernelInitializer: { kind: 'normal', deviation: 2 } }), [7]],
   divide: [layers.divide(), [3, 4], [3, 4]],
   dropout: [layers.dropout({ rate: 0.25 }), [6]],
-  elementwiseAffine: [layers.elementwiseAffine(), [2, 3]],
-  flatten: [layers.flatten(), [2, 3, 4]],
-  globalAveragePool2d: [layers.globalAveragePool2d(), [2, 3, 4]],
   leakyRelu: [layers.leakyRelu({ alpha: 0.125 }), [3]],
   maximum: [layers.maximum(), [3, 4], [3, 4]],
   maxPool2d: [layers.maxPool2d({ poolSize: [2, 1] }), [4, 3, 33]],
@@ -48,7 +63,6 @@ export const EXAMPLES: Readonly<Record<LayerKind, readonly [Layer, ...(readonly 
     }),
     [3, 4, 2],
   ],
-  prelu: [layers.prelu(), [2, 3]],
   quantConv2d: [
     layers.quantConv2d({
       filters: 4,
@@ -78,14 +92,33 @@ export const EXAMPLES: Readonly<Record<LayerKind, readonly [Layer, ...(readonly 
   ],
   requantize: [layers.requantize({ minimum: -128, maximum: 127, zeroPoint: 3 }), [4]],
   reshape: [layers.reshape({ shape: [6, 2] }), [3, 4]],
-  selu: [layers.selu(), [4]],
-  sigmoid: [layers.sigmoid(), [4]],
   sign: [layers.sign({ quantizer: 'steIdentity' }), [4]],
   signPool2d: [layers.signPool2d({ poolSize: [2, 1] }), [4, 3, 33]],
   slice: [layers.slice({ begin: [1, 3], size: [2, 2], strides: [1, -3] }), [3, 5]],
-  softmax: [layers.softmax(), [4]],
   subtract: [layers.subtract(), [3, 4], [3, 4]],
-  tanh: [layers.tanh(), [4]],
-  threshold: [layers.threshold(), [3, 3, 2]],
   transpose: [layers.transpose({ permutation: [2, 0, 1] }), [2, 3, 4]],
 };
+
+/** What layers may take, until one fits. */
+const SHAPES = [[4, 5, 6], [5, 6], [7]];
+
+function withDefaults(kind: LayerKind): Example {
+  const layer = layers.makeLayer(kind, {}, 'example');
+  const fitting = SHAPES.find((shape) => {
+    try {
+      return layer.outputShape([shape], kind).length > 0;
+    } catch {
+      return false;
+    }
+  });
+  if (fitting === undefined) throw new Error(`${kind} needs an example`);
+  return [layer, fitting];
+}
+
+/** Of every kind that there is. */
+export const EXAMPLES = Object.fromEntries(
+  layers.LAYER_KINDS.map((kind) => [kind, OWN[kind] ?? withDefaults(kind)]),
+) as Readonly<Record<LayerKind, Example>>;
+
+/** Those that are made of others when a network is run. */
+export const IN_PARTS = layers.LAYER_KINDS.filter((kind) => EXAMPLES[kind][0].traits?.parts !== undefined);

@@ -1,6 +1,6 @@
 /** The layers that the engine runs, by their kinds. Rare ones are loaded when a network has them. */
 import { type FormatError, LayerNotRunError, listed, OptionError } from '../../errors.ts';
-import type { Model, ParameterValues } from '../../graph/index.ts';
+import { inParts, type Model, type ParameterValues } from '../../graph/index.ts';
 import { assertSaysQuantizers } from '../../graph/rules.ts';
 import { type Program, Recorder, type Value } from '../program.ts';
 import { type Lower, Lowering } from './lowering.ts';
@@ -41,7 +41,7 @@ async function layersFor(kinds: readonly string[]): Promise<Readonly<Record<stri
   return { ...LAYERS, ...OTHERS };
 }
 
-/** Kinds of layers that the engine runs. */
+/** Kinds of layers that the engine runs, beside those that are made of them. */
 export async function kindsOfLayers(): Promise<string[]> {
   return Object.keys(await layersFor(['']));
 }
@@ -50,8 +50,9 @@ export async function kindsOfLayers(): Promise<string[]> {
  * A model as steps.
  * @throws LayerNotRunError naming a layer that the engine doesn't run; FormatError where a value is missing
  */
-export async function programOf(model: Model, values: ParameterValues): Promise<Program> {
-  const known = await layersFor(model.layers.map(({ layer }) => layer.kind));
+export async function programOf(source: Model, given: ParameterValues): Promise<Program> {
+  const known = await layersFor(source.layers.map(({ layer }) => layer.kind));
+  const { model, values } = inParts(source, given, (kind) => Object.hasOwn(known, kind));
   try {
     assertSaysQuantizers(model, 'The WebAssembly engine');
   } catch (cause) {

@@ -3,7 +3,7 @@
 import { FormatError, listed, OptionError } from '../../errors.ts';
 import type { Shape } from '../../gpu/index.ts';
 import type { Model, ModelLayer, ParameterValues } from '../../graph/index.ts';
-import { assertSaysQuantizers } from '../../graph/index.ts';
+import { assertSaysQuantizers, inParts } from '../../graph/index.ts';
 import { DEFAULT_EPSILON, type SliceOptions } from '../../layers/index.ts';
 import { permuteAxes } from '../../numerics/axes.ts';
 import type { FusedActivation } from '../../numerics/epilogue.ts';
@@ -46,12 +46,12 @@ const QONNX_VERSION = 1;
  * @throws FormatError listing every layer that can't be written, before anything else; or when a value is missing
  */
 export function exportOnnx(
-  model: Model,
-  values: ParameterValues,
+  source: Model,
+  given: ParameterValues,
   options: OnnxExportOptions = {},
 ): Uint8Array<ArrayBuffer> {
   assertKnownOptions(options, ['name', 'operators', 'metadata'], 'exportOnnx');
-  const { name = model.name, operators = 'qonnx', metadata = {} } = options;
+  const { name = source.name, operators = 'qonnx', metadata = {} } = options;
   if (operators !== 'qonnx' && operators !== 'standard') {
     throw new OptionError('There is no such set of operators.', {
       given: String(operators),
@@ -59,6 +59,7 @@ export function exportOnnx(
       where: 'exportOnnx',
     });
   }
+  const { model, values } = inParts(source, given, (kind) => Object.hasOwn(WRITERS, kind));
   const unknown = model.layers.filter(({ layer }) => !Object.hasOwn(WRITERS, layer.kind));
   if (unknown.length > 0) {
     throw new FormatError('ONNX files have no operators for these layers.', {

@@ -13,7 +13,7 @@
 import { listed, OptionError } from '../../errors.ts';
 import type { Shape } from '../../gpu/index.ts';
 import type { Model, ModelLayer, ParameterValues } from '../../graph/index.ts';
-import { assertSaysQuantizers } from '../../graph/index.ts';
+import { assertSaysQuantizers, inParts } from '../../graph/index.ts';
 import {
   type BinaryOutputOptions,
   DEFAULT_EPSILON,
@@ -66,11 +66,12 @@ export interface TfliteExportOptions {
  * @throws OptionError listing all layers that the format has no operator for; FormatError for values that don't fit
  */
 export function exportTflite(
-  model: Model,
-  values: ParameterValues,
+  source: Model,
+  given: ParameterValues,
   options: TfliteExportOptions = {},
 ): Uint8Array<ArrayBuffer> {
   assertKnownOptions(options, ['metadata'], 'exportTflite');
+  const { model, values } = inParts(source, given, (kind) => Object.hasOwn(WRITERS, kind));
   const missing = model.layers.filter(({ layer }) => !Object.hasOwn(WRITERS, layer.kind));
   if (missing.length > 0) {
     throw new OptionError('These layers have no operator in TensorFlow Lite that this library writes.', {

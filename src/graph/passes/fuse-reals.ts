@@ -4,7 +4,7 @@
  * `affine` and normalisation.
  */
 import { affineOf } from '../channels.ts';
-import type { Model } from '../model.ts';
+import type { Model, ModelLayer } from '../model.ts';
 import type { ParameterValues } from '../values.ts';
 import {
   countReaders,
@@ -14,7 +14,7 @@ import {
   type Rewrite,
   reader,
 } from './pass.ts';
-import { chainBefore, finished } from './products.ts';
+import { chainBefore, finished, isMaximum } from './products.ts';
 
 export function fuseReals(source: Model, values: ParameterValues, { reals = false }: PassOptions): Rewrite {
   const readers = countReaders(source);
@@ -22,10 +22,10 @@ export function fuseReals(source: Model, values: ParameterValues, { reals = fals
   const replacements = new Map<number, Replacement>();
   const fused: FusedLayer[] = [];
   source.layers.forEach((last, index) => {
-    const [at = -1, ...pools] = chainBefore(source, readers, index);
+    const [at = -1, ...between] = chainBefore(source, readers, index);
     const first = source.layers[at];
-    if (first === undefined || pools.length > 0 || first.outputShape.at(-1) !== last.outputShape.at(-1))
-      return;
+    const isPooled = between.some((index) => isMaximum(source.layers[index] as ModelLayer));
+    if (first === undefined || isPooled || first.outputShape.at(-1) !== last.outputShape.at(-1)) return;
     const { channels } = last.layer.traits ?? {};
     if (channels?.do === 'normalize' && !reals) return;
     const affine = affineOf(last, read);

@@ -6,7 +6,7 @@ import { maxPool2d, signPool2d } from '../../layers/index.ts';
 import type { Model, ModelLayer } from '../model.ts';
 import type { ParameterValues } from '../values.ts';
 import { countReaders, type FusedLayer, type Replacement, type Rewrite, reader } from './pass.ts';
-import { chainBefore, finished } from './products.ts';
+import { chainBefore, finished, isMaximum } from './products.ts';
 
 export function fuseSigns(source: Model, values: ParameterValues): Rewrite {
   const readers = countReaders(source);
@@ -15,16 +15,18 @@ export function fuseSigns(source: Model, values: ParameterValues): Rewrite {
   const fused: FusedLayer[] = [];
   source.layers.forEach((last, index) => {
     if (last.layer.traits?.channels?.do !== 'compare') return;
-    const [at = -1, ...pools] = chainBefore(source, readers, index);
+    const [at = -1, ...between] = chainBefore(source, readers, index);
     const first = source.layers[at];
     if (first === undefined || first.outputShape.at(-1) !== last.outputShape.at(-1)) return;
     const direction = read(last, 'direction');
     replacements.set(at, finished(first, values, 'signs', { direction, threshold: read(last, 'threshold') }));
-    const took = pools.flatMap((pool) => source.layers[pool] ?? []);
-    pools.forEach((pool, i) => {
-      const entry = took[i];
-      if (entry !== undefined) replacements.set(pool, poolOfSigns(entry, direction));
-    });
+    const took: ModelLayer[] = [];
+    for (const pool of between) {
+      const entry = source.layers[pool];
+      if (entry === undefined || !isMaximum(entry)) continue;
+      replacements.set(pool, poolOfSigns(entry, direction));
+      took.push(entry);
+    }
     replacements.set(index, 'nothing');
     fused.push({ name: first.name, took: [...took, last].map(({ name }) => name) });
   });

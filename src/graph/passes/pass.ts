@@ -18,10 +18,19 @@ export interface PassOptions {
   readonly reals?: boolean | undefined;
 }
 
-/** What takes a layer's place: another layer with values of its own, or nothing. */
-export type Replacement =
-  | { readonly layer: Layer; readonly values: ReadonlyMap<string, ParameterValue> }
-  | 'nothing';
+/** A layer with values of its own. */
+interface Valued {
+  readonly layer: Layer;
+  readonly values: ReadonlyMap<string, ParameterValue>;
+}
+
+/** A layer of several: `from` as `LayerPart` has it. */
+export interface ValuedPart extends Valued {
+  readonly from: readonly number[];
+}
+
+/** What takes a layer's place: another one, several, or nothing. */
+export type Replacement = Valued | readonly ValuedPart[] | 'nothing';
 
 /** Layers that became one. */
 export interface FusedLayer {
@@ -62,18 +71,29 @@ export function rebuild(
     if (node === undefined) throw new FormatError('A layer reads what there is not.', { where: source.name });
     return node;
   };
+  const place = ({ layer, values: own }: Valued, from: readonly GraphNode[]): GraphNode => {
+    for (const [parameter, value] of own) result.set(`${layer.name}/${parameter}`, value);
+    return apply(layer, ...from);
+  };
   source.layers.forEach(({ name, layer, parameters, inputs }, index) => {
-    const from = inputs.map(nodeAt);
     const replacement = replacements.get(index);
     if (replacement === 'nothing') {
       nodes.push(nodeAt(inputs[0] ?? -1));
       return;
     }
-    nodes.push(apply(replacement?.layer ?? renamed(layer, name), ...from));
-    const own =
-      replacement?.values ??
-      new Map(parameters.map((spec) => [spec.name, needed(values, `${name}/${spec.name}`)]));
-    for (const [parameter, value] of own) result.set(`${name}/${parameter}`, value);
+    const from = inputs.map(nodeAt);
+    if (replacement !== undefined && !('layer' in replacement)) {
+      const made: GraphNode[] = [];
+      for (const part of replacement) {
+        const reads = part.from.map((at) => (at < 0 ? from[-1 - at] : made[at]) ?? nodeAt(inputs[0] ?? -1));
+        made.push(place(part, reads));
+      }
+      nodes.push(made.at(-1) ?? nodeAt(inputs[0] ?? -1));
+      return;
+    }
+    const kept = () => new Map(parameters.map((spec) => [spec.name, needed(values, `${name}/${spec.name}`)]));
+    const own = replacement ?? { layer, values: kept() };
+    nodes.push(place({ ...own, layer: renamed(own.layer, name) }, from));
   });
   const output = source.outputs.map(({ name, from }) => [name, nodeAt(from)] as const);
   const built = model({
@@ -110,7 +130,7 @@ export function reader(values: ParameterValues): (entry: ModelLayer, parameter: 
 }
 
 /** @throws FormatError when the value is missing */
-function needed(values: ParameterValues, name: string): ParameterValue {
+export function needed(values: ParameterValues, name: string): ParameterValue {
   const value = values.get(name);
   if (value === undefined) throw new FormatError('A parameter is missing.', { given: name });
   return value;

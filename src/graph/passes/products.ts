@@ -36,7 +36,7 @@ function fusedLayer({ name, layer, inputShapes }: ModelLayer, output: 'real' | '
   return binaryConv2d({ ...options, groups, filters } as Parameters<typeof binaryConv2d>[0]);
 }
 
-/** The product before a layer and the pooling in between, in their order; empty where there is no such chain. */
+/** The product before a layer, with the pooling and the reshaping of pixels in between, in their order; empty where there is no such chain. */
 export function chainBefore(source: Model, readers: readonly number[], index: number): number[] {
   const chain: number[] = [];
   let at = source.layers[index]?.inputs[0] ?? -1;
@@ -44,14 +44,19 @@ export function chainBefore(source: Model, readers: readonly number[], index: nu
     chain.unshift(at);
     const entry = source.layers[at];
     if (isIntegerProduct(source, at)) return chain;
-    if (entry === undefined || !isMaximum(entry)) return [];
+    if (entry === undefined || !(isMaximum(entry) || keepsChannels(entry))) return [];
     at = entry.inputs[0] ?? -1;
   }
   return [];
 }
 
+/** Whether a layer gives the same pixels under another shape. */
+function keepsChannels({ layer, inputShapes, outputShape }: ModelLayer): boolean {
+  return layer.traits?.reshapes === true && inputShapes[0]?.at(-1) === outputShape.at(-1);
+}
+
 /** Whether a layer gives the largest value of each window. */
-function isMaximum({ layer }: ModelLayer): boolean {
+export function isMaximum({ layer }: ModelLayer): boolean {
   const { pooling, output } = layer.traits ?? {};
   return pooling !== undefined && output === 'selection';
 }
