@@ -41,6 +41,27 @@ export const preluGrad = defineKernel({
   workgroups: each,
 });
 
+/** x, times one of two slopes of its channel. */
+export const slopes = defineKernel({
+  name: 'pointwise/slopes',
+  source: shaders,
+  bindings: { x: 'read', above: 'read', below: 'read', y: 'write' },
+  constants: ['SIZE', 'CHANNELS'],
+  workgroups: each,
+});
+
+/** Gradient of `slopes`, and the terms of its slopes' gradients. */
+export const slopesGrad = defineKernel({
+  name: 'pointwise/slopes_grad',
+  source: shaders,
+  bindings: {
+    ...({ g: 'read', x: 'read', above: 'read', below: 'read' } as const),
+    ...({ grad_x: 'write', terms_above: 'write', terms_below: 'write' } as const),
+  },
+  constants: ['SIZE', 'CHANNELS'],
+  workgroups: each,
+});
+
 /** A function of single values: one of the curves of `src/numerics/curves.ts`. */
 export const curve = defineKernel({
   name: 'pointwise/curve',

@@ -12,6 +12,7 @@ export {
   quantConv1d,
 } from './one-axis.ts';
 export { averagePool2d, globalAveragePool2d } from './pooling.ts';
+export { maxout } from './maxout.ts';
 export { multiThreshold, quantize } from './quantization.ts';
 export { dropout } from './regularization.ts';
 export { requantize } from './requantize.ts';

@@ -19,7 +19,7 @@ export {
   normalizedSigns,
   updateRunningStatistics,
 } from './norm.ts';
-export { clampGrad, curveGrad, preluGrad } from './pointwise.ts';
+export { clampGrad, curveGrad, preluGrad, slopesGrad } from './pointwise.ts';
 export { averagePool2dGrad, globalAveragePool2dGrad, maxPool2dGrad } from './pool.ts';
 export { binarize, binarizeGrad } from './quantize.ts';
 export { learnedGradient, rowGradient, statisticsFor } from './rows.ts';

@@ -31,6 +31,9 @@ export {
   quantize,
   ROUNDING_MODES,
   type RoundingMode,
+  type Slopes,
+  slopes,
+  slopesGrad,
   softmax,
 } from './pointwise.ts';
 export * from './pool.ts';

@@ -11,6 +11,8 @@ import {
   preluGrad as preluGradKernel,
   prelu as preluKernel,
   quantize as quantizeKernel,
+  slopesGrad as slopesGradKernel,
+  slopes as slopesKernel,
   softmax as softmaxKernel,
 } from '../kernels/pointwise.ts';
 import { broadcastShape, stridesOf } from '../numerics/axes.ts';
@@ -95,6 +97,44 @@ export function preluGrad(
     { SIZE: x.size, CHANNELS },
   );
   return { gradInput, gradAlpha: biasGrad(b, terms) };
+}
+
+/** Slopes of channels on either side of zero, f32 [C] each. */
+export interface Slopes {
+  readonly above: Tensor;
+  readonly below: Tensor;
+}
+
+/** x f32 [..., C], times the slope `below` of its channel where it is negative, else times `above`. @throws ShapeError */
+export function slopes(b: ProgramBuilder, x: Tensor, { above, below }: Slopes): Tensor {
+  assertDType(x, 'f32', 'slopes');
+  const CHANNELS = x.shape.at(-1) ?? 1;
+  for (const slope of [above, below]) assertFloats(slope, [CHANNELS], 'slopes');
+  const y = b.transient('sloped', x.shape, 'f32');
+  b.dispatch(slopesKernel, { x, above, below, y }, { SIZE: x.size, CHANNELS });
+  return y;
+}
+
+/** Gradients of `slopes`: f32 [..., C], and f32 [C] of each slope. @throws ShapeError */
+export function slopesGrad(
+  b: ProgramBuilder,
+  gradOutput: Tensor,
+  x: Tensor,
+  { above, below }: Slopes,
+): Slopes & { readonly gradInput: Tensor } {
+  assertDType(x, 'f32', 'slopesGrad');
+  const CHANNELS = x.shape.at(-1) ?? 1;
+  assertFloats(gradOutput, x.shape, 'slopesGrad');
+  for (const slope of [above, below]) assertFloats(slope, [CHANNELS], 'slopesGrad');
+  const made = (label: string) => b.transient(label, x.shape, 'f32');
+  const gradInput = made('gradient of sloped');
+  const [ofAbove, ofBelow] = [made('terms of the slope above'), made('terms of the slope below')];
+  b.dispatch(
+    slopesGradKernel,
+    { g: gradOutput, x, above, below, grad_x: gradInput, terms_above: ofAbove, terms_below: ofBelow },
+    { SIZE: x.size, CHANNELS },
+  );
+  return { gradInput, above: biasGrad(b, ofAbove), below: biasGrad(b, ofBelow) };
 }
 
 /**

@@ -40,6 +40,15 @@ export function preluGrad(
   return { gradInput, gradAlpha };
 }
 
+/** x, times the slope `below` of its channel where it is negative, else times `above`. */
+export function slopes(
+  x: ArrayLike<number>,
+  above: ArrayLike<number>,
+  below: ArrayLike<number>,
+): Float64Array<ArrayBuffer> {
+  return Float64Array.from(x, (value, i) => value * ((value < 0 ? below : above)[i % above.length] ?? 0));
+}
+
 /** Klambauer et al. 2017, arXiv 1706.02515. */
 const SELU = { alpha: 1.6732632423543772, scale: 1.0507009873554805 };
 
