@@ -1,6 +1,7 @@
 /** The layers that few networks have: what stands here is loaded when a file names one of them. Files name layers as below. */
 export { quantDepthwiseConv2d, quantSeparableConv2d } from './depthwise.ts';
 export { elementwiseAffine } from './inference.ts';
+export { maxout } from './maxout.ts';
 export { add, concat, divide, maximum, minimum, multiply, subtract } from './merging.ts';
 export { pad2d, slice, transpose } from './moving.ts';
 export { leakyRelu, prelu, relu, selu, sigmoid, softmax, tanh } from './nonlinearities.ts';
@@ -12,8 +13,8 @@ export {
   quantConv1d,
 } from './one-axis.ts';
 export { averagePool2d, globalAveragePool2d } from './pooling.ts';
-export { maxout } from './maxout.ts';
 export { multiThreshold, quantize } from './quantization.ts';
 export { dropout } from './regularization.ts';
 export { requantize } from './requantize.ts';
 export { reshape } from './reshaping.ts';
+export { rPReLU } from './rprelu.ts';
