@@ -68,6 +68,7 @@ import {
 import { normal, uniform01 } from '../src/numerics/random.ts';
 import { cnn, mlp } from '../src/zoo/index.ts';
 import { expectClose, useGpu } from './helpers/gpu.ts';
+import { EXAMPLES, IN_PARTS } from './helpers/layer-examples.ts';
 import { channelsLast, evaluateOnnx } from './helpers/onnx-evaluator.ts';
 
 const BINARY = { inputQuantizer: 'steSign', kernelQuantizer: 'steSign' } as const;
@@ -304,6 +305,13 @@ describe('written and read again', () => {
     ],
     ['binaryDense', [binaryDense({ units: 4, activation: 'reluN1To1', output: 'real' })], 1e-5, [7]],
     ['binaryDense to signs', [binaryDense({ units: 40, output: 'signs' })], 0, [7]],
+    ...IN_PARTS.map((kind) => {
+      const [layer, shape = []] = EXAMPLES[kind];
+      // What has steps and channels is read as an image of one row.
+      const isLine = shape.length === 2;
+      const taken = isLine ? [reshape({ shape }), layer] : [layer];
+      return [kind, taken, 1e-5, isLine ? [1, ...shape] : [...shape]] as [string, Layer[], number, number[]];
+    }),
   ];
 
   for (const [name, layers, tolerance, shape = IMAGE] of cases) {

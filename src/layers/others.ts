@@ -18,3 +18,4 @@ export { dropout } from './regularization.ts';
 export { requantize } from './requantize.ts';
 export { reshape } from './reshaping.ts';
 export { rPReLU } from './rprelu.ts';
+export { upsample2d } from './upsample.ts';
