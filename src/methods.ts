@@ -10,3 +10,7 @@ export {
 } from './data/index.ts';
 export { checkMethod, type MethodCheck } from './methods/check.ts';
 export * from './methods/index.ts';
+export * from './methods/optimizers/others.ts';
+export * from './methods/penalties/others.ts';
+export * from './methods/quantizers/others.ts';
+export { EVERY, METHODS, methodByName } from './methods/table.ts';

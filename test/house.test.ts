@@ -271,6 +271,7 @@ describe('the house', () => {
       ...rare,
       'src/cpu/index.ts',
       'src/layers/others.ts',
+      'src/methods/quantizers/others.ts',
       'src/pictures.ts',
       'src/train/engine.ts',
     ];

@@ -28,7 +28,7 @@ describe('pages of methods', () => {
     '%s says its formula, its source, its numbers, and draws its functions',
     (name, method) => {
       const page = describeMethod(method);
-      expect(page).toMatchObject({ name, kind: method.kind, about: ABOUT[name] });
+      expect(page).toMatchObject({ name, kind: method.kind, about: ABOUT[name] ?? method.definition.about });
       expect(page.formula.length).toBeGreaterThan(0);
       // A paper has a year; what is the field's own way has whose semantics it is.
       expect(page.source).toMatch(/\b(19|20)\d\d\b|Keras|Larq|inferred|Boolean/);

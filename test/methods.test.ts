@@ -20,6 +20,7 @@ import {
   type Quantizer,
   sgd,
 } from '../src/methods/index.ts';
+import { EVERY, METHODS, methodByName } from '../src/methods/table.ts';
 import { Trainer, type TrainerOptions } from '../src/train/index.ts';
 import { quadrants } from './helpers/data.ts';
 import { expectSame, useGpu } from './helpers/gpu.ts';
@@ -310,9 +311,11 @@ describe("a guest's methods", () => {
   });
 });
 
+/** What pages know by name. */
+const NAMED = { quantizer: QUANTIZERS, optimizer: OPTIMIZERS, penalty: PENALTIES, loss: LOSSES };
+
 describe('every method', () => {
-  const factories = { QUANTIZERS, OPTIMIZERS, PENALTIES, LOSSES };
-  for (const [kind, list] of Object.entries(factories)) {
+  for (const [kind, list] of Object.entries(EVERY)) {
     for (const [name, make] of Object.entries(list)) {
       test(`${kind}.${name} says what it is, and comes back from JSON`, () => {
         const method = (make as () => Method)();
@@ -321,6 +324,9 @@ describe('every method', () => {
         expect(formula.length).toBeGreaterThan(0);
         expect(source.length).toBeGreaterThan(5);
         for (const parameter of Object.values(parameters)) expect(parameter.says.length).toBeGreaterThan(0);
+        if (!Object.hasOwn(NAMED[method.kind as keyof typeof NAMED], name)) {
+          expect(method.definition.provenance, 'provenance').toBeDefined();
+        }
         expect(JSON.parse(JSON.stringify(method))).toBe(name);
       });
     }
@@ -428,9 +434,7 @@ fn gradient(x: f32) -> f32 { return select(0.5, 1.0, (pcg4d(vec4u(bitcast<u32>(x
 
 describe('checkMethod', () => {
   const gpu = useGpu();
-  const shipped = [QUANTIZERS, OPTIMIZERS, PENALTIES, LOSSES].flatMap((list) =>
-    Object.values(list).map((make) => (make as () => Parameters<typeof checkMethod>[1])()),
-  );
+  const shipped = Object.keys(METHODS).map((name) => methodByName(name));
 
   for (const method of [...shipped, quantizer(), optimizer(), penalty(), loss(), prox(), settling()]) {
     test(`${method.kind} ${method.name} agrees with its twin`, async () => {

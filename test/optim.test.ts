@@ -11,13 +11,13 @@ import {
   defineOptimizer,
   OPTIMIZERS,
   type Optimizer,
-  PENALTIES,
   type Penalty,
   QUANTIZERS,
   type Quantizer,
   sgd,
   steSign,
 } from '../src/methods/index.ts';
+import { EVERY } from '../src/methods/table.ts';
 import { packSigns, unpackSigns } from '../src/numerics/pack.ts';
 import { normal, uniform01 } from '../src/numerics/random.ts';
 import { encodeTrainState, STATE_WORDS } from '../src/ops/data.ts';
@@ -126,7 +126,7 @@ const tempered = defineOptimizer({
   },
 });
 
-const FACTORIES = [...Object.values(OPTIMIZERS), guest, signSgd, settling, tempered];
+const FACTORIES = [...Object.values(EVERY.optimizer), guest, signSgd, settling, tempered];
 /** Large numbers, so that signs flip and weights reach the clip. */
 const optimizers = FACTORIES.map((make) =>
   make === OPTIMIZERS.bop ? OPTIMIZERS.bop({ gamma: 0.3, threshold: 0.05 }) : (make as () => Optimizer)(),
@@ -141,7 +141,7 @@ const quantizers: readonly (Quantizer | undefined)[] = [
 ];
 const penalties: readonly (Penalty | undefined)[] = [
   undefined,
-  ...Object.values(PENALTIES).map((make) =>
+  ...Object.values(EVERY.penalty).map((make) =>
     (make as (values: { strength: number }) => Penalty)({ strength: 0.5 }),
   ),
 ];

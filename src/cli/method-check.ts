@@ -2,19 +2,15 @@
 import {
   type Gpu,
   isStreamed,
-  LOSS_NAMES,
   type Loss,
   type Method,
-  OPTIMIZER_NAMES,
   type Optimizer,
   OptionError,
-  PENALTY_NAMES,
   type Penalty,
-  QUANTIZER_NAMES,
   type Quantizer,
   type StreamedSource,
 } from '../index.ts';
-import { checkMethod } from '../methods.ts';
+import { checkMethod, EVERY } from '../methods.ts';
 import { isLibraryError, loadModule } from '../node/modules.ts';
 import type { Finding } from './finding.ts';
 
@@ -22,10 +18,10 @@ type Checkable = Quantizer | Optimizer | Penalty | Loss;
 
 /** Names that are taken, by kind. */
 const TAKEN: Readonly<Record<Checkable['kind'], readonly string[]>> = {
-  quantizer: QUANTIZER_NAMES,
-  optimizer: OPTIMIZER_NAMES,
-  penalty: PENALTY_NAMES,
-  loss: LOSS_NAMES,
+  quantizer: Object.keys(EVERY.quantizer),
+  optimizer: Object.keys(EVERY.optimizer),
+  penalty: Object.keys(EVERY.penalty),
+  loss: Object.keys(EVERY.loss),
 };
 
 /**

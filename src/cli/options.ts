@@ -1,7 +1,8 @@
 /** Options that several commands share, and how their text becomes values. */
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type Gpu, type LearningRate, LOSS_NAMES, MODEL_NAMES, OPTIMIZER_NAMES } from '../index.ts';
+import { type Gpu, type LearningRate, LOSS_NAMES, MODEL_NAMES } from '../index.ts';
+import { EVERY } from '../methods/table.ts';
 import { DATASET_NAMES, requestGpu } from '../node/index.ts';
 import { OutputOption } from './output.ts';
 
@@ -56,7 +57,9 @@ export const datasetOption = () =>
 export const modelOption = () =>
   new Option('--model <name>', 'network').choices([...MODEL_NAMES]).default('mlp');
 export const optimizerOption = () =>
-  new Option('--optimizer <name>', 'how weights are updated').choices([...OPTIMIZER_NAMES]).default('adam');
+  new Option('--optimizer <name>', 'how weights are updated')
+    .choices(Object.keys(EVERY.optimizer))
+    .default('adam');
 export const lossOption = () =>
   new Option('--loss <name>', 'what is minimised').choices([...LOSS_NAMES]).default('squaredHinge');
 

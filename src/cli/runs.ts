@@ -12,6 +12,7 @@ import {
   type TrainerOptions,
   takeFirst,
 } from '../index.ts';
+import { EVERY } from '../methods/table.ts';
 import { DATASET_NAMES, loadDataset, type OwnData, readFileChecked } from '../node/index.ts';
 import { type OwnRun, parseStory, type RunOptions, type RunStory } from '../reports/story.ts';
 import { isNamed, readOwnData } from './own-data.ts';
@@ -97,7 +98,7 @@ export function trainerOptions(run: RunOptions): TrainerOptions {
   return {
     batch: run.batch,
     epochs: run.epochs,
-    optimizer: run.optimizer,
+    optimizer: EVERY.optimizer[run.optimizer](),
     learningRate: run.lr,
     loss: run.loss,
     seed: run.seed,

@@ -21,7 +21,14 @@ import {
   packedValue,
 } from '../graph/index.ts';
 import { parseJson } from '../json.ts';
-import { type Guest, layerFactories, loadMaker, type MakeLayer, makerWith } from '../layers/common.ts';
+import {
+  type Guest,
+  layerFactories,
+  loadMaker,
+  type MakeLayer,
+  makerWith,
+  withOthers,
+} from '../layers/common.ts';
 import { makeLayer, type ParameterSpec } from '../layers/index.ts';
 import { renamed } from '../layers/layer.ts';
 import { notedConfig } from '../methods/index.ts';
@@ -136,16 +143,20 @@ export function decodeModel(bytes: BytesLike, where = 'model file', options: Rea
   return buildStored(parsed, makerWith(options.with ?? [], makeLayer), where);
 }
 
-/** `decodeModel` that loads the layers which most networks don't have only if the file has them. */
+/** `decodeModel` that loads the layers and quantizers which most networks don't have only if the file has them. */
 export async function readModelFile(
   bytes: Bytes,
   where: string,
   options: ReadOptions = {},
 ): Promise<StoredModel> {
   const parsed = parseFile(bytes, where);
-  const guests = options.with ?? [];
+  const { layers } = parsed.description;
+  const guests = await withOthers(
+    options.with ?? [],
+    layers.map(({ config }) => config),
+  );
   const known = new Set(layerFactories(guests).map(({ kind }) => kind));
-  const kinds = parsed.description.layers.map(({ kind }) => kind).filter((kind) => !known.has(kind));
+  const kinds = layers.map(({ kind }) => kind).filter((kind) => !known.has(kind));
   return buildStored(parsed, makerWith(guests, await loadMaker(kinds)), where);
 }
 

@@ -153,6 +153,26 @@ function layerOf(guest: LayerFactory, config: Readonly<Record<string, unknown>>)
   return isClass ? new (guest as unknown as Class)(config) : (guest as unknown as Maker)(config);
 }
 
+/**
+ * Guests, and quantizers of this library that pages don't carry, loaded if layers' options name some of them.
+ * @param configs what layers are made with, as a file has it
+ */
+export async function withOthers(
+  guests: readonly Guest[],
+  configs: readonly Readonly<Record<string, unknown>>[],
+): Promise<readonly Guest[]> {
+  const known = [...QUANTIZER_NAMES, ...quantizerFactories(guests).keys()] as readonly string[];
+  const missing = configs
+    .flatMap((config) => Object.entries(config))
+    .flatMap(([option, value]) => (/quantizer$/i.test(option) ? [quantizerName(value)] : []))
+    .filter((name) => name !== undefined && !known.includes(name));
+  if (missing.length === 0) return guests;
+  const others: readonly AnyQuantizerFactory[] = Object.values(
+    await import('../methods/quantizers/others.ts'),
+  );
+  return [...guests, ...others.filter(({ definition }) => missing.includes(definition.name))];
+}
+
 /** `makeLayer` for some kinds; the factories of rarer ones are loaded if they are among them. */
 export async function loadMaker(kinds: readonly string[]): Promise<MakeLayer> {
   if (kinds.every((kind) => Object.hasOwn(USUAL, kind))) return makerOf(USUAL);

@@ -1,6 +1,6 @@
 /**
- * What each method that is shipped does, in a few words. It stands apart from the methods so that pages which train don't
- * carry it: lists and pages of methods import it. A guest's method says `about` in its definition.
+ * What each method that pages know by name does, in a few words. It stands apart from them so that pages which train don't
+ * carry it: lists and pages of methods import it. Other methods and those of guests say `about` in their definitions.
  */
 import type { Method } from './method.ts';
 

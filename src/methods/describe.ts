@@ -1,7 +1,7 @@
 /** The page of a method as data: what it says of itself, its numbers, and its functions drawn from its float64 twins. */
 import { aboutOf } from './about.ts';
 import type { Loss } from './loss.ts';
-import type { Method, NumberParameter, ScheduleParameter } from './method.ts';
+import type { Method, NumberParameter, Provenance, ScheduleParameter } from './method.ts';
 import type { Optimizer } from './optimizer.ts';
 import type { Penalty } from './penalty.ts';
 import { isPlainSign, type Quantizer } from './quantizer.ts';
@@ -69,7 +69,7 @@ export function describeMethod(method: DescribedMethod): MethodDescription {
       says: parameter.says,
     })),
     learned: learned.map(([key, { start, says }]) => ({ name: key, start, says })),
-    notes: notesOf(method),
+    notes: [...notesOf(method), ...knownOf(definition)],
     figures: figuresOf(method),
   };
 }
@@ -92,6 +92,22 @@ function boundsText(parameter: NumberParameter | ScheduleParameter): string {
     to === undefined ? '' : `${to} or less`,
   ];
   return parts.filter((part) => part !== '').join(' and ');
+}
+
+const PROVENANCE: Readonly<Record<Provenance, string>> = {
+  authors: "The formula was read in its authors' code or text.",
+  replication: 'The formula was read in a replication, not in what its authors wrote.',
+  abstract: 'Only the abstract was at hand: the formula is a reading of it, and no replication.',
+  inferred: 'The formula is inferred, and no replication.',
+};
+
+/** How a method is known, how its authors train with it, and what was found of it. */
+function knownOf({ provenance, recipe, remarks }: Method['definition']): string[] {
+  return [
+    ...(provenance === undefined ? [] : [PROVENANCE[provenance]]),
+    ...(recipe === undefined ? [] : [`Its authors: ${recipe}`]),
+    ...(remarks === undefined ? [] : [remarks]),
+  ];
 }
 
 function notesOf(method: DescribedMethod): string[] {
@@ -209,6 +225,8 @@ const GRADIENT = 0.1;
 function ofOptimizer(optimizer: Optimizer): MethodFigure {
   const slots: Record<string, number> = {};
   let w = optimizer.definition.signsOnly === true ? 1 : 0.5;
+  // Of one weight alone nothing is measured that would change from step to step.
+  const measured = optimizer.update.measure?.start ?? 0;
   const path: Point[] = [[0, w]];
   for (let step = 0; step < STEPS; step++) {
     const time = { step, steps: STEPS, epochSteps: EPOCH_STEPS, rate: RATE };
@@ -217,7 +235,10 @@ function ofOptimizer(optimizer: Optimizer): MethodFigure {
     const g = step < STEPS / 2 ? GRADIENT : -GRADIENT;
     const twin = optimizer.definition.twin as (step: object, values: object) => number;
     // Binary weights are clipped after every step.
-    w = Math.max(-1, Math.min(1, twin({ w, g, slots, scalars, stepScale: 1 }, optimizer.parameters)));
+    w = Math.max(
+      -1,
+      Math.min(1, twin({ w, g, slots, scalars, stepScale: 1, measured }, optimizer.parameters)),
+    );
     path.push([step + 1, w]);
   }
   return {

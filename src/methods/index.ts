@@ -16,6 +16,7 @@ export type {
   MethodNote,
   NumberParameter,
   Parameters,
+  Provenance,
   ScheduleParameter,
   Values,
 } from './method.ts';

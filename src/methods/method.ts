@@ -41,7 +41,7 @@ export type Values<P extends Parameters> = {
 export interface Description<P extends Parameters> {
   /** camelCase, unique among methods of its kind. */
   readonly name: string;
-  /** What it does in a few words, for lists. Of methods that are shipped `about.ts` says it. Default: the formula. */
+  /** What it does in a few words, for lists. Of methods that pages know by name `about.ts` says it. Default: the formula. */
   readonly about?: string;
   /** Its numbers by name. */
   readonly parameters?: P;
@@ -49,7 +49,19 @@ export interface Description<P extends Parameters> {
   readonly formula: string;
   /** Paper and equation, or whose semantics. */
   readonly source: string;
+  /** How its formula came to be known here. Default: as `source` says. */
+  readonly provenance?: Provenance;
+  /** How its authors train with it, and what they report of that: their numbers, not ours. */
+  readonly recipe?: string;
+  /** Where it differs from what its authors do, and what was found of it here. */
+  readonly remarks?: string;
 }
+
+/**
+ * How a formula is known. `authors`: read in their code or text; `replication`: in code of others that replicates it;
+ * `abstract`: only what its abstract says was at hand, and the rest is a reading of that; `inferred`: not given anywhere.
+ */
+export type Provenance = 'authors' | 'replication' | 'abstract' | 'inferred';
 
 /** A method by its name and the numbers that aren't its defaults: how files and configurations say it. */
 export type MethodNote = string | Readonly<{ name: string } & Record<string, unknown>>;

@@ -85,8 +85,13 @@ export interface OptimizerDefinition<P extends Parameters = Parameters> extends 
   /**
    * Numbers of a step by the fields of `Scalars`, beside `rate`, the learning rate, and the parameters, which have their
    * names there.
+   * @param now the parameters at this step: those that are schedules are numbers
    */
-  readonly scalars?: (time: RatedTime, values: Values<P>) => Readonly<Record<string, number>>;
+  readonly scalars?: (
+    time: RatedTime,
+    values: Values<P>,
+    now: { readonly [K in keyof P]: number },
+  ) => Readonly<Record<string, number>>;
   /** Overrides of the WGSL that are no parameters. */
   readonly constants?: (values: Values<P>) => Readonly<Record<string, number>>;
   /**
@@ -193,10 +198,11 @@ export function defineOptimizer<const P extends Parameters = Record<never, never
     },
     scalars: scalars.map((field) => field.name),
     scalarsAt(time) {
+      const now = scheduledValues(values, time);
       const row: Readonly<Record<string, number>> = {
         rate: time.rate,
-        ...scheduledValues(values, time),
-        ...definition.scalars?.(time, values),
+        ...now,
+        ...definition.scalars?.(time, values, now as { readonly [K in keyof P]: number }),
       };
       return scalars.map((field) => {
         const value = row[field.name];

@@ -1,19 +1,33 @@
-/** All methods that come with the library, of every kind. */
+/**
+ * All methods that come with the library. Pages know by name those in `all.ts` of each kind; the others are objects, which a page
+ * imports from `webgpu-bnn/methods`, or which are loaded with a file that names them.
+ */
 import { unknownName } from '../options.ts';
 import type { DescribedMethod } from './describe.ts';
 import { LOSSES } from './losses/index.ts';
 import { OPTIMIZERS } from './optimizers/index.ts';
+import * as OTHER_OPTIMIZERS from './optimizers/others.ts';
 import { PENALTIES } from './penalties/index.ts';
+import * as OTHER_PENALTIES from './penalties/others.ts';
 import { QUANTIZERS } from './quantizers/index.ts';
+import * as OTHER_QUANTIZERS from './quantizers/others.ts';
 
 type AnyFactory = (values?: never) => DescribedMethod;
 
+/** Factories by name, of each kind. */
+export const EVERY = {
+  quantizer: { ...QUANTIZERS, ...OTHER_QUANTIZERS },
+  optimizer: { ...OPTIMIZERS, ...OTHER_OPTIMIZERS },
+  penalty: { ...PENALTIES, ...OTHER_PENALTIES },
+  loss: LOSSES,
+} as const;
+
 /** Factories by name, kind after kind: quantizers, optimizers, penalties, losses. */
 export const METHODS: Readonly<Record<string, AnyFactory>> = {
-  ...QUANTIZERS,
-  ...OPTIMIZERS,
-  ...PENALTIES,
-  ...LOSSES,
+  ...EVERY.quantizer,
+  ...EVERY.optimizer,
+  ...EVERY.penalty,
+  ...EVERY.loss,
 };
 
 /**

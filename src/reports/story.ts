@@ -8,13 +8,12 @@ import {
   type LearningRate,
   LOSS_NAMES,
   type LossName,
-  OPTIMIZER_NAMES,
-  type OptimizerName,
   parseTable,
   type TableEncoding,
   type TargetKind,
 } from '../index.ts';
 import { parseJson } from '../json.ts';
+import { EVERY } from '../methods/table.ts';
 import type { TrainReport } from './training.ts';
 
 export type EpochRecord = TrainReport['epochs'][number];
@@ -27,7 +26,7 @@ export interface RunOptions {
   readonly model: string;
   readonly epochs: number;
   readonly batch: number;
-  readonly optimizer: OptimizerName;
+  readonly optimizer: keyof typeof EVERY.optimizer;
   readonly lr: LearningRate;
   readonly loss: LossName;
   readonly seed: number;
@@ -127,7 +126,7 @@ const runSchema = v.object({
   model: plainName,
   epochs: wholeTo(1e6),
   batch: wholeTo(2 ** 24),
-  optimizer: v.picklist(OPTIMIZER_NAMES),
+  optimizer: v.picklist(Object.keys(EVERY.optimizer) as (keyof typeof EVERY.optimizer)[]),
   lr: v.union([
     rate,
     v.object({

@@ -1,0 +1,6 @@
+/** Optimizers of the field that no page carries unless it imports them: one line each. */
+export { askewSgd } from './askew-sgd.ts';
+export { boolean } from './boolean.ts';
+export { bop2ndOrder } from './bop-2nd-order.ts';
+export { parq } from './parq.ts';
+export { shiftAdaMax } from './shift-ada-max.ts';
