@@ -36,6 +36,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   'src/run': 6.9,
   'src/formats': 7,
   'src/interop': 7,
+  'src/compare': 7.1,
   'src/bench': 7.2,
   'src/index.ts': 7.5,
   'src/inference.ts': 7.5,

@@ -1,12 +1,13 @@
 #!/usr/bin/env node
 /**
- * The command line: `webgpu-bnn train | eval | run | inspect | convert | export | geometry | paper | bench | tune |
+ * The command line: `webgpu-bnn train | compare | eval | run | inspect | convert | export | geometry | paper | bench | tune |
  * methods | data | setup | doctor`. Thin: it parses, calls the library, prints.
  */
 import { Command } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { BnnError } from '../errors.ts';
 import { benchCommand } from './bench.ts';
+import { compareCommand } from './compare.ts';
 import { convertCommand } from './convert.ts';
 import { dataCommand } from './data.ts';
 import { doctorCommand } from './doctor.ts';
@@ -29,6 +30,7 @@ const program = new Command('webgpu-bnn')
   .version(manifest.version)
   .showHelpAfterError('(webgpu-bnn <command> --help shows what there is)')
   .addCommand(trainCommand())
+  .addCommand(compareCommand())
   .addCommand(evalCommand())
   .addCommand(runCommand())
   .addCommand(inspectCommand())
@@ -49,6 +51,7 @@ const program = new Command('webgpu-bnn')
 Examples:
   $ webgpu-bnn train                          MNIST with the default network
   $ webgpu-bnn train --resume runs/mnist-mlp  go on where a run stopped
+  $ webgpu-bnn compare --methods steSign,irNet,bop  methods side by side
   $ webgpu-bnn eval runs/mnist-mlp            accuracy of a trained network
   $ webgpu-bnn run model.onnx --dataset mnist  run a network that others trained
   $ webgpu-bnn convert runs/mnist-mlp mlp.safetensors  one bit a weight

@@ -442,7 +442,7 @@ class ProgressLine {
 }
 
 /** Ctrl-C asks for a stop after the step; a second one ends at once. */
-function interruption(say: (text: string) => void): { signal: AbortSignal; release: () => void } {
+export function interruption(say: (text: string) => void): { signal: AbortSignal; release: () => void } {
   const controller = new AbortController();
   const onSignal = () => {
     if (controller.signal.aborted) process.exit(EXIT.interrupted);

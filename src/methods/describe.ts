@@ -225,20 +225,21 @@ const GRADIENT = 0.1;
 function ofOptimizer(optimizer: Optimizer): MethodFigure {
   const slots: Record<string, number> = {};
   let w = optimizer.definition.signsOnly === true ? 1 : 0.5;
-  // Of one weight alone nothing is measured that would change from step to step.
-  const measured = optimizer.update.measure?.start ?? 0;
+  let measured = optimizer.definition.measure?.start ?? 0;
   const path: Point[] = [[0, w]];
   for (let step = 0; step < STEPS; step++) {
     const time = { step, steps: STEPS, epochSteps: EPOCH_STEPS, rate: RATE };
     const row = optimizer.scalarsAt(time);
     const scalars = Object.fromEntries(optimizer.scalars.map((name, i) => [name, row[i] ?? 0]));
     const g = step < STEPS / 2 ? GRADIENT : -GRADIENT;
-    const twin = optimizer.definition.twin as (step: object, values: object) => number;
+    const was = w;
+    const { twin, measure } = optimizer.definition;
+    const next = twin({ w, g, slots, scalars, stepScale: 1, measured }, optimizer.parameters as never);
     // Binary weights are clipped after every step.
-    w = Math.max(
-      -1,
-      Math.min(1, twin({ w, g, slots, scalars, stepScale: 1, measured }, optimizer.parameters)),
-    );
+    w = Math.max(-1, Math.min(1, next));
+    // The mean over a tensor of one weight.
+    if (measure !== undefined)
+      measured = measure.twin({ was, now: w, g, slots }, optimizer.parameters as never);
     path.push([step + 1, w]);
   }
   return {

@@ -1,5 +1,6 @@
 /** What a training's report holds, measured on the trainer: after epochs, within them, and at the end. */
 import { encode } from 'fast-png';
+import { flipRatios } from '../compare/measure.ts';
 import { NonFiniteError, OptionError } from '../errors.ts';
 import {
   type EpochInfo,
@@ -9,7 +10,6 @@ import {
   measureGeometry,
   residentPart,
   samplesOf,
-  sizeOf,
   type Trainer,
   type TrainingData,
 } from '../index.ts';
@@ -68,17 +68,6 @@ export function sampleRecord({ step, layers }: GeometrySample): SampleRecord {
       age: layer.meanAge,
     })),
   };
-}
-
-/** Mean share of a layer's weights that changed sign in a step (Larq's FlipRatio), over the epoch so far. */
-async function flipRatios(trainer: Trainer): Promise<Map<string, number>> {
-  const { steps, counts } = await trainer.flips();
-  const ratios = new Map<string, number>();
-  for (const [name, flips] of counts) {
-    const weights = sizeOf(trainer.network.parameters.get(name)?.spec.shape ?? []);
-    ratios.set(name, flips.reduce((sum, count) => sum + count, 0) / (weights * Math.max(1, steps)));
-  }
-  return ratios;
 }
 
 /** The report of a training that is over. */

@@ -1,0 +1,358 @@
+/** `webgpu-bnn compare`: methods side by side on the same data, network, seeds and budget. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Presets, SingleBar } from 'cli-progress';
+import Table from 'cli-table3';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import {
+  type ComparedMethod,
+  type ComparisonJob,
+  comparedMethods,
+  comparisonJobs,
+  entryTexts,
+  type Guests,
+  type JobResult,
+  modulesOf,
+  planComparison,
+  runComparison,
+} from '../compare/index.ts';
+import { OptionError, printable } from '../errors.ts';
+import { type LearningRate, modelByName, takeFirst } from '../index.ts';
+import { comparisonFolder } from '../node/comparison.ts';
+import { loadDataset, readFileChecked, writeFileAtomic } from '../node/index.ts';
+import { lockFolder } from '../node/lock.ts';
+import { loadModule } from '../node/modules.ts';
+import { isOf, type KeptComparison, parseComparison } from '../reports/compared.ts';
+import { bytesText, duration, megabytes, whole } from '../reports/words.ts';
+import { EXIT } from './exit.ts';
+import {
+  type AdapterOptions,
+  acquire,
+  type ByteLimit,
+  byteLimit,
+  datasetOption,
+  describeAdapter,
+  jsonOption,
+  learningRate,
+  lossOption,
+  modelOption,
+  positiveInteger,
+  rateText,
+  seedNumber,
+  withAdapter,
+} from './options.ts';
+import { emit, jsonText } from './output.ts';
+import { interruption } from './train.ts';
+
+interface Flags extends AdapterOptions {
+  readonly methods?: readonly string[];
+  readonly dataset: string;
+  readonly model: string;
+  readonly seeds: readonly number[];
+  readonly epochs: number;
+  readonly batch: number;
+  readonly lr: KeptComparison['learningRate'] & LearningRate;
+  readonly loss: NonNullable<KeptComparison['loss']>;
+  readonly float?: boolean;
+  readonly trainSamples?: number;
+  readonly testSamples?: number;
+  readonly out?: string;
+  readonly resume?: string;
+  readonly memoryLimit?: ByteLimit;
+  readonly json?: string;
+  readonly quiet?: boolean;
+}
+
+const DEFAULT_RATE: LearningRate = { from: 0.02, to: 0.001, decay: 'exponential' };
+/** What a comparison is of, in its folder. */
+const DESCRIPTION = 'comparison.json';
+
+export function compareCommand(): Command {
+  return withAdapter(new Command('compare'))
+    .description('train with several methods on equal terms, and compare what comes out')
+    .option(
+      '--methods <list>',
+      'what is compared, between commas: names, files of your own, and combinations with +',
+      methodList,
+    )
+    .addOption(datasetOption())
+    .addOption(modelOption())
+    .option('--seeds <list>', 'each method is trained once with each of them', seedList, [1, 2, 3])
+    .option('--epochs <n>', 'passes over the training images', positiveInteger, 3)
+    .option('--batch <n>', 'images a step', positiveInteger, 100)
+    .addOption(
+      new Option('--lr <rate>', 'learning rate of methods that do not say theirs')
+        .argParser(learningRate)
+        .default(DEFAULT_RATE, rateText(DEFAULT_RATE)),
+    )
+    .addOption(lossOption())
+    .option('--float', 'train the network with real weights and activations, too')
+    .option('--train-samples <n>', 'use the first n training images only', positiveInteger)
+    .option('--test-samples <n>', 'use the first n test images only', positiveInteger)
+    .option('--out <folder>', 'where results are kept (default: runs/compare-<dataset>-<model>)')
+    .option('--resume <folder>', 'go on with a comparison that was stopped')
+    .option(
+      '--memory-limit <bytes>',
+      'refuse to start if a training needs more GPU memory, e.g. 2GB',
+      byteLimit,
+    )
+    .addOption(jsonOption())
+    .option('--quiet', 'print the table and nothing else')
+    .addHelpText(
+      'after',
+      `
+Methods: \`webgpu-bnn methods\` lists them. A quantizer changes weights and inputs, or one of them with weights: or inputs: before
+it. A combination changes all that its parts change; lr=RATE is a part, too. Numbers stand in brackets.
+
+Examples:
+  $ webgpu-bnn compare --methods steSign,irNet,bop --epochs 5 --float
+  $ webgpu-bnn compare --methods 'approxSign,weights:irNet+inputs:approxSign+sgd+lr=0.1:0.001,steSign(clip=1.3)'
+  $ webgpu-bnn compare --methods steSign,./mine.js,./mine.js#other --seeds 1,2 --html methods.html
+  $ webgpu-bnn compare --resume runs/compare-mnist-mlp`,
+    )
+    .action(async (flags: Flags, command: Command) => {
+      await compare(flags, command);
+    });
+}
+
+async function compare(flags: Flags, command: Command): Promise<void> {
+  const resumed = flags.resume === undefined ? undefined : await readComparison(flags.resume);
+  const kept = resumed === undefined ? describe(flags) : merged(resumed, flags, command);
+  const folder = flags.resume ?? flags.out ?? join('runs', `compare-${kept.dataset}-${kept.model}`);
+  if (resumed === undefined && existsSync(join(folder, DESCRIPTION))) {
+    throw new OptionError('There is a comparison in this folder already.', {
+      given: folder,
+      where: '--out',
+      remedy: `go on with it: --resume ${folder}; or name another folder: --out`,
+    });
+  }
+  const quiet = flags.quiet === true || flags.json === '-';
+  const say = (text: string) => {
+    if (!quiet) console.log(text);
+  };
+  const guests: Guests = new Map(
+    await Promise.all(
+      modulesOf(kept.methods).map(async (path) => [path, await loadModule(path, '--methods')] as const),
+    ),
+  );
+  const { dataset, model: name, trainSamples, testSamples, ...options } = kept;
+  const jobs = comparisonJobs(options, guests);
+  const gpu = await acquire(flags);
+  say(`adapter   ${describeAdapter(gpu)}`);
+  const data = takeFirst(await loadDataset(dataset), trainSamples, testSamples);
+  say(`data      ${data.name}: ${data.train.count} training and ${data.test.count} test images, checked`);
+  const model = modelByName(name, { input: data.image, classes: data.classes.length });
+  const limit = flags.memoryLimit?.bytes;
+  const planned = await planComparison(gpu, model, data, jobs, {
+    guests,
+    ...(limit === undefined ? {} : { most: limit }),
+  });
+  const largest = planned.reduce((most, one) => (one.plan.peakBytes > most.plan.peakBytes ? one : most));
+  say(
+    `memory    ${megabytes(largest.plan.peakBytes)} at most on the GPU, with ${largest.method}; one training at a time`,
+  );
+  say(
+    `matrix    ${planned.length} methods x ${jobs.length / planned.length} seeds x ${kept.epochs ?? 3} epochs\n`,
+  );
+
+  const lock = await lockFolder(folder, [DESCRIPTION]);
+  const interrupt = interruption(say);
+  const progress = new MatrixLine(quiet, jobs);
+  let results: JobResult[];
+  try {
+    if (resumed === undefined) await writeFileAtomic(join(folder, DESCRIPTION), jsonText(kept, 2));
+    const store = comparisonFolder(folder);
+    results = await runComparison(
+      { gpu, model, data },
+      jobs,
+      {
+        ...store,
+        // A result of other options is none of this comparison.
+        async result(id) {
+          const found = await store.result(id);
+          const job = jobs.find((one) => one.id === id);
+          return found !== undefined && job !== undefined && isOf(found, job) ? found : undefined;
+        },
+      },
+      {
+        guests,
+        signal: interrupt.signal,
+        onJob: () => progress.begin(),
+        onSteps: (job, { step, epochs, batches }) => progress.update(job, step / (epochs * batches)),
+        onResult: (result, index) => progress.end(result, index),
+      },
+    );
+  } finally {
+    progress.stop();
+    interrupt.release();
+    await lock.release();
+  }
+  const methods = comparedMethods(results);
+  const isWhole = results.length === jobs.length;
+  await emit(jsonText({ version: 1, ...kept, adapter: gpu.adapter, methods, results }, 2), flags.json);
+  if (flags.json !== '-') console.log(`${quiet ? '' : '\n'}${methodTable(methods)}\n${failures(methods)}`);
+  if (!isWhole) {
+    say(
+      `\nStopped after ${results.length} of ${jobs.length} trainings; everything is saved.\nGo on with:  webgpu-bnn compare --resume ${folder}`,
+    );
+    process.exitCode = EXIT.interrupted;
+  } else if (methods.some(({ failed }) => failed > 0)) process.exitCode = EXIT.failed;
+  gpu.dispose();
+}
+
+/** What the flags say that is compared. */
+function describe(flags: Flags): KeptComparison {
+  const { methods, dataset, model, seeds, epochs, batch, lr, loss, float = false } = flags;
+  if (methods === undefined) {
+    throw new OptionError('A comparison needs to be told what is compared.', {
+      given: 'no --methods',
+      where: 'compare',
+      remedy: '--methods steSign,irNet,bop for example; webgpu-bnn methods lists what there is',
+    });
+  }
+  return {
+    ...{ dataset, model, methods, seeds, epochs, batch, learningRate: lr, loss, float },
+    ...(flags.trainSamples === undefined ? {} : { trainSamples: flags.trainSamples }),
+    ...(flags.testSamples === undefined ? {} : { testSamples: flags.testSamples }),
+  };
+}
+
+async function readComparison(folder: string): Promise<KeptComparison> {
+  const file = join(folder, DESCRIPTION);
+  return parseComparison(new TextDecoder().decode(await readFileChecked(file)), file);
+}
+
+/** @throws OptionError for an option that says something else than the comparison which is gone on with */
+function merged(kept: KeptComparison, flags: Flags, command: Command): KeptComparison {
+  const given: Readonly<Record<string, unknown>> = { ...flags, learningRate: flags.lr };
+  for (const [name, value] of Object.entries(kept)) {
+    const flag = name === 'learningRate' ? 'lr' : name;
+    if (command.getOptionValueSource(flag) !== 'cli') continue;
+    if (JSON.stringify(given[name]) === JSON.stringify(value)) continue;
+    throw new OptionError('A comparison goes on with the options that it was started with.', {
+      given: `--${flag} ${JSON.stringify(given[name])}`,
+      expected: JSON.stringify(value),
+      where: '--resume',
+      remedy: `leave --${flag} away, or start another comparison: --out`,
+    });
+  }
+  return kept;
+}
+
+function methodList(text: string): readonly string[] {
+  const list = entryTexts(text);
+  if (list.length > 0) return list;
+  throw new InvalidArgumentError('Methods are expected, between commas.');
+}
+
+function seedList(text: string): number[] {
+  return text.split(',').map(seedNumber);
+}
+
+/** The table at the end, best first as far as it is known. */
+function methodTable(methods: readonly ComparedMethod[]): string {
+  const table = new Table({
+    head: [
+      ...['method', 'test accuracy', 'bits/weight', 'size', 'MACs 1-bit', 'MACs float'],
+      ...['images/s', 'flips/weight', 'angle by layer', 'r by layer'],
+    ],
+    colAligns: ['left', ...new Array<'right'>(9).fill('right')],
+    style: { head: [], border: [] },
+  });
+  for (const method of methods) {
+    const { accuracy, operations, layers } = method;
+    if (method.done === 0) {
+      table.push([printable(method.method), 'failed', ...new Array<string>(8).fill('-')]);
+      continue;
+    }
+    const spread = Number.isNaN(accuracy.sd) ? '' : ` ± ${(100 * accuracy.sd).toFixed(2)}`;
+    table.push([
+      printable(method.method),
+      `${(100 * accuracy.mean).toFixed(2)}${spread} %${method.failed > 0 ? ` (${method.failed} failed)` : ''}`,
+      numberText(method.bitsPerWeight, 2),
+      bytesText(method.bytes),
+      whole(operations.binary),
+      whole(operations.float),
+      whole(method.imagesPerSecond),
+      layers.length === 0 ? '-' : numberText(method.flips, 3),
+      layers.length === 0 ? '-' : layers.map(({ angle }) => angle.toFixed(1)).join(' '),
+      layers.length === 0 ? '-' : layers.map(({ r }) => r.toFixed(3)).join(' '),
+    ]);
+  }
+  return table.toString();
+}
+
+/** `1`, `31.8`: without zeros at the end. */
+function numberText(value: number, digits: number): string {
+  return Number.isFinite(value) ? String(Number(value.toFixed(digits))) : '-';
+}
+
+function failures(methods: readonly ComparedMethod[]): string {
+  return methods
+    .flatMap(({ method, error, failed }) =>
+      error === undefined
+        ? []
+        : [
+            `\n${printable(method)} failed ${failed === 1 ? 'once' : `${failed} times`}: ${printable(error.name)}: ${printable(error.message)}`,
+          ],
+    )
+    .join('\n');
+}
+
+/** A bar over the whole matrix where there is a terminal, and a line for each training that is over. */
+class MatrixLine {
+  readonly #quiet: boolean;
+  readonly #jobs: readonly ComparisonJob[];
+  readonly #bar: SingleBar | undefined;
+  #start: number | undefined;
+  /** Jobs that were over before this call. */
+  #before = 0;
+  #done = 0;
+
+  constructor(quiet: boolean, jobs: readonly ComparisonJob[]) {
+    this.#quiet = quiet;
+    this.#jobs = jobs;
+    if (quiet || !process.stdout.isTTY) return;
+    this.#bar = new SingleBar(
+      { format: '{bar} {done}/{total} trainings  {job}  {left} left', hideCursor: true },
+      Presets.shades_classic,
+    );
+    this.#bar.start(jobs.length, 0, { done: 0, job: '', left: '-' });
+  }
+
+  begin(): void {
+    if (this.#start !== undefined) return;
+    this.#start = performance.now();
+    this.#before = this.#done;
+  }
+
+  /** @param share of the job that is done */
+  update(job: ComparisonJob, share: number): void {
+    const done = this.#done + share;
+    const now = performance.now();
+    const seconds = (now - (this.#start ?? now)) / 1000;
+    const left = (seconds / Math.max(1e-9, done - this.#before)) * (this.#jobs.length - done);
+    this.#bar?.update(done, {
+      done: this.#done,
+      job: printable(`${job.method}, seed ${job.seed}`),
+      left: duration(left),
+    });
+  }
+
+  end(result: JobResult, index: number): void {
+    this.#done += 1;
+    if (this.#quiet) return;
+    const { job } = result;
+    const came =
+      result.state === 'done'
+        ? `${(100 * result.testAccuracy).toFixed(2)} %  ${whole(result.imagesPerSecond)} images/s`
+        : `failed: ${result.error.message.split('\n')[0]}`;
+    const text = printable(`${index + 1}/${this.#jobs.length}  ${job.method}, seed ${job.seed}  ${came}`);
+    if (this.#bar === undefined) console.log(text);
+    else process.stdout.write(`\r\x1b[K${text}\n`);
+  }
+
+  stop(): void {
+    this.#bar?.stop();
+  }
+}

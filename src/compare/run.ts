@@ -1,0 +1,162 @@
+/**
+ * Running a comparison: job after job, each by itself, so that one whose method fails costs nothing but itself. What is kept
+ * between two jobs, and within one, is a store's: a folder, a page's storage, a queue.
+ */
+import type { TrainingData } from '../data/index.ts';
+import { BnnError, DeviceLostError, StorageError } from '../errors.ts';
+import type { Gpu } from '../gpu/index.ts';
+import type { Model } from '../graph/index.ts';
+import { type Checkpoint, type StepsInfo, Trainer } from '../train/index.ts';
+import { type Guests, parseEntry } from './entry.ts';
+import { type ComparedEpoch, measureEpoch, measureTrained, type Trained } from './measure.ts';
+import { networkFor } from './network.ts';
+import { type ComparisonJob, jobOptions } from './plan.ts';
+
+/** What a job came to; plain JSON. */
+export type JobResult = JobDone | JobFailed;
+
+export interface JobDone extends Trained {
+  readonly job: ComparisonJob;
+  readonly state: 'done';
+  readonly epochs: readonly ComparedEpoch[];
+  /** Share of the test samples that are right after the last epoch. */
+  readonly testAccuracy: number;
+  /** Of training; evaluations apart. */
+  readonly imagesPerSecond: number;
+  /** Steps of the whole training. */
+  readonly steps: number;
+}
+
+export interface JobFailed {
+  readonly job: ComparisonJob;
+  readonly state: 'failed';
+  /** What was measured before. */
+  readonly epochs: readonly ComparedEpoch[];
+  readonly error: { readonly name: string; readonly message: string };
+}
+
+/** A job that was stopped, to be gone on with. */
+export interface JobProgress {
+  readonly checkpoint: Checkpoint;
+  readonly epochs: readonly ComparedEpoch[];
+}
+
+/** Where a comparison keeps what is done. */
+export interface ComparisonStore {
+  result(id: string): Promise<JobResult | undefined>;
+  keepResult(result: JobResult): Promise<void>;
+  /** Of a job that was begun. */
+  progress(id: string): Promise<JobProgress | undefined>;
+  /** Called after every epoch, and where a job is stopped; replaces what was kept. */
+  keepProgress(id: string, progress: JobProgress): Promise<void>;
+  /** The job is over. */
+  dropProgress(id: string): Promise<void>;
+}
+
+export interface RunOptions {
+  readonly guests?: Guests | undefined;
+  /** Stops after the steps that are under way; the job is kept. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called before a job begins or goes on. */
+  readonly onJob?: (job: ComparisonJob, index: number) => void;
+  readonly onSteps?: (job: ComparisonJob, info: StepsInfo) => void;
+  /** Called for every job that is over, also for those that were before. */
+  readonly onResult?: (result: JobResult, index: number) => void;
+}
+
+/** All that a job is trained with. */
+export interface Workplace {
+  readonly gpu: Gpu;
+  /** The network that entries change. */
+  readonly model: Model;
+  readonly data: TrainingData;
+}
+
+/**
+ * Runs the jobs that aren't done; those that failed before are tried again.
+ * @returns the results in the order of the jobs; of a comparison that was stopped, those that there are
+ * @throws DeviceLostError, and what the store throws; the comparison goes on from there when it is run again
+ */
+export async function runComparison(
+  place: Workplace,
+  jobs: readonly ComparisonJob[],
+  store: ComparisonStore,
+  options: RunOptions = {},
+): Promise<JobResult[]> {
+  const results: JobResult[] = [];
+  for (const [index, job] of jobs.entries()) {
+    if (options.signal?.aborted) break;
+    const before = await store.result(job.id);
+    const result = before?.state === 'done' ? before : await runJob(place, job, index, store, options);
+    if (result === undefined) break;
+    results.push(result);
+    options.onResult?.(result, index);
+  }
+  return results;
+}
+
+/** @returns nothing where it was stopped */
+async function runJob(
+  place: Workplace,
+  job: ComparisonJob,
+  index: number,
+  store: ComparisonStore,
+  options: RunOptions,
+): Promise<JobResult | undefined> {
+  options.onJob?.(job, index);
+  const progress = await store.progress(job.id);
+  const epochs: ComparedEpoch[] = [...(progress?.epochs ?? [])];
+  let result: JobResult | undefined;
+  try {
+    result = await trainJob(place, job, progress?.checkpoint, epochs, store, options);
+  } catch (error) {
+    // These are of the machine, and no method's: nothing else would come to an end either.
+    if (error instanceof DeviceLostError || error instanceof StorageError) throw error;
+    result = { job, state: 'failed', epochs, error: errorOf(error) };
+  }
+  if (result === undefined) return undefined;
+  await store.keepResult(result);
+  await store.dropProgress(job.id);
+  return result;
+}
+
+async function trainJob(
+  { gpu, model, data }: Workplace,
+  job: ComparisonJob,
+  checkpoint: Checkpoint | undefined,
+  epochs: ComparedEpoch[],
+  store: ComparisonStore,
+  { guests, signal, onSteps }: RunOptions,
+): Promise<JobDone | undefined> {
+  const entry = parseEntry(job.method, guests);
+  const network = await networkFor(model, entry);
+  const trainer = await Trainer.create(gpu, network, data, jobOptions(job, entry));
+  try {
+    if (checkpoint !== undefined) await trainer.restore(checkpoint);
+    const { outcome, step } = await trainer.fit({
+      ...(signal === undefined ? {} : { signal }),
+      onSteps: (info) => onSteps?.(job, info),
+      onEpoch: async (info) => {
+        epochs.push(await measureEpoch(trainer, info));
+      },
+      checkpoint: { save: (saved) => store.keepProgress(job.id, { checkpoint: saved, epochs }) },
+    });
+    if (outcome === 'aborted') return undefined;
+    const seconds = epochs.reduce((sum, epoch) => sum + epoch.seconds, 0);
+    return {
+      ...{ job, state: 'done', epochs: [...epochs] },
+      testAccuracy: epochs.at(-1)?.testAccuracy ?? Number.NaN,
+      imagesPerSecond: (step * job.batch) / seconds,
+      steps: step,
+      ...(await measureTrained(trainer, data)),
+    };
+  } finally {
+    trainer.dispose();
+  }
+}
+
+function errorOf(error: unknown): JobFailed['error'] {
+  if (error instanceof BnnError) return { name: error.name, message: error.message };
+  const { name, message } = error instanceof Error ? error : { name: 'thrown', message: String(error) };
+  return { name, message };
+}

@@ -1,0 +1,49 @@
+/** A comparison's folder: what it is of, a result for each job that is over, and a checkpoint of the one under way. */
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ComparisonStore, JobResult } from '../compare/index.ts';
+import { decodeCheckpoint, encodeCheckpoint } from '../formats/index.ts';
+import { parseEpochs, parseResult } from '../reports/compared.ts';
+import { storageError, writeFileAtomic } from './files.ts';
+
+/** Keeps a comparison in a folder: `results/<job>.json`, and `<job>.safetensors` while the job is under way. */
+export function comparisonFolder(folder: string): ComparisonStore {
+  const results = join(folder, 'results');
+  const resultFile = (id: string) => join(results, `${id}.json`);
+  const checkpointFile = (id: string) => join(folder, `${id}.safetensors`);
+  return {
+    async result(id) {
+      const content = await readIfThere(resultFile(id));
+      return content === undefined ? undefined : parseResult(content.toString('utf8'), resultFile(id));
+    },
+    async keepResult(result: JobResult) {
+      await mkdir(results, { recursive: true });
+      await writeFileAtomic(resultFile(result.job.id), `${JSON.stringify(result, null, 2)}\n`);
+    },
+    async progress(id) {
+      const file = checkpointFile(id);
+      const bytes = await readIfThere(file);
+      if (bytes === undefined) return undefined;
+      const { checkpoint, metadata } = decodeCheckpoint(bytes, file);
+      return { checkpoint, epochs: parseEpochs(metadata.epochs ?? '', file) };
+    },
+    async keepProgress(id, { checkpoint, epochs }) {
+      await writeFileAtomic(
+        checkpointFile(id),
+        encodeCheckpoint(checkpoint, { epochs: JSON.stringify(epochs) }),
+      );
+    },
+    async dropProgress(id) {
+      await rm(checkpointFile(id), { force: true });
+    },
+  };
+}
+
+async function readIfThere(file: string): Promise<Buffer | undefined> {
+  try {
+    return await readFile(file);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw storageError('A file of the comparison cannot be read.', file, cause);
+  }
+}

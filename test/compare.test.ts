@@ -1,0 +1,400 @@
+/** Comparisons: entries, the matrix, networks with other quantizers, jobs that fail or are stopped, and the command. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  type ComparisonStore,
+  comparedMethods,
+  comparisonJobs,
+  entryTexts,
+  floatTwin,
+  type JobProgress,
+  type JobResult,
+  modulesOf,
+  networkFor,
+  overSeeds,
+  parseEntry,
+  planComparison,
+  runComparison,
+} from '../src/compare/index.ts';
+import { MemoryPlanError, OptionError } from '../src/errors.ts';
+import { type Model, sequential } from '../src/graph/index.ts';
+import { flatten, quantDense, sign } from '../src/layers/index.ts';
+import { defineOptimizer } from '../src/methods/index.ts';
+import { mlp } from '../src/zoo/index.ts';
+import { bump, pull } from './guest/methods.ts';
+import { buildCli, runCli } from './helpers/cli.ts';
+import { quadrants } from './helpers/data.ts';
+import { useGpu } from './helpers/gpu.ts';
+
+/** It trains, and fails when it is to round the weights at the end. */
+const stumbling = defineOptimizer({
+  name: 'stumbling',
+  formula: 'w <- w - rate g',
+  source: 'this test',
+  wgsl: `
+    struct Scalars { rate: f32 }
+    fn update(w: Lane, g: Lane, slots: ptr<function, Slots>, scalars: Scalars) -> Lane { return w - scalars.rate * g; }`,
+  twin: ({ w, g, scalars: { rate = 0 } }) => w - rate * g,
+  forward: 'value',
+  finish: () => {
+    throw new RangeError('I can not round these');
+  },
+});
+
+describe('entries', () => {
+  test('a list is parted at commas, but not in brackets', () => {
+    expect(entryTexts('steSign, irNet+sgd(momentum=0.5) ,,reActSign')).toEqual([
+      'steSign',
+      'irNet+sgd(momentum=0.5)',
+      'reActSign',
+    ]);
+    expect(modulesOf(['steSign', './my files/a.js#x+sgd', 'weights:./my files/a.js', 'b.mjs'])).toEqual([
+      './my files/a.js',
+      'b.mjs',
+    ]);
+  });
+
+  test('a quantizer changes what it is for, and what its place says', () => {
+    const roles = (text: string) => {
+      const { weights, inputs, optimizer, penalty, loss } = parseEntry(text);
+      return [weights, inputs, optimizer, penalty, loss].map((method) => method?.name);
+    };
+    expect(roles('approxSign')).toEqual(['approxSign', 'approxSign', undefined, undefined, undefined]);
+    expect(roles('irNet')).toEqual(['irNet', undefined, undefined, undefined, undefined]);
+    expect(roles('doReFa')).toEqual([undefined, 'doReFa', undefined, undefined, undefined]);
+    expect(roles('stochasticSign')[1]).toBe('stochasticSign');
+    expect(roles('weights:approxSign')).toEqual(['approxSign', undefined, undefined, undefined, undefined]);
+    expect(roles('approxSign+irNet+sgd+towardsSigns+crossEntropy')).toEqual([
+      ...['irNet', 'approxSign', 'sgd', 'towardsSigns', 'crossEntropy'],
+    ]);
+    expect(parseEntry('steSign(clip=1.3)').weights?.parameters).toEqual({ clip: 1.3 });
+    expect(parseEntry('irNet(steepness=0.1:10)').weights?.parameters.steepness).toEqual({
+      ...{ from: 0.1, to: 10, decay: 'exponential' },
+    });
+    expect(parseEntry('sgd+lr=0.1:0.01').learningRate).toEqual({ from: 0.1, to: 0.01, decay: 'exponential' });
+    expect(parseEntry('float')).toEqual({ text: 'float', float: true });
+  });
+
+  test('a module gives one method of each kind, or the one that is named', () => {
+    const guests = new Map([
+      ['./mine.js', { bump, again: bump, pull, other: 1 }],
+      ['./two.js', { bump, wide: bump({ width: 2 }) }],
+      ['./none.js', { other: 1 }],
+    ]);
+    const mine = parseEntry('./mine.js+sgd', guests);
+    expect([mine.weights?.name, mine.inputs?.name, mine.penalty?.name, mine.optimizer?.name]).toEqual([
+      ...['acmeBump', 'acmeBump', 'acmePull', 'sgd'],
+    ]);
+    expect(parseEntry('inputs:./two.js#wide', guests).inputs?.parameters).toEqual({ width: 2 });
+    expect(() => parseEntry('./two.js', guests)).toThrow(/more than one quantizer[\s\S]*\.\/two\.js#bump/);
+    expect(() => parseEntry('./two.js#narrow', guests)).toThrow(/no method of this name[\s\S]*bump, wide/);
+    expect(() => parseEntry('./none.js', guests)).toThrow(/exports no method/);
+    expect(() => parseEntry('./absent.js', guests)).toThrow(/not handed in/);
+  });
+
+  test.each([
+    ['bop+adam', /change the same thing[\s\S]*bop and adam, for optimizer/],
+    ['irNet+adaBin', /irNet and adaBin, for weights/],
+    ['bop+weightDecay', /pulls at latent weights, and this optimizer has none/],
+    ['irNett', /no method of this name[\s\S]*did you mean irNet\?/],
+    ['steSign(clp=1)', /no option of this name[\s\S]*did you mean clip\?/],
+    ['steSign(clip=0)', /more than 0/],
+    ['steSign(clip=wide)', /is a number/],
+    ['weights:sgd', /have quantizers[\s\S]*leave weights: away/],
+    ['weights:reActSign', /isn't for weights/],
+    ['distillation', /a comparison has none/],
+    ['lr=1:2:3', /two as in/],
+    ['lr=fast', /is a number/],
+  ])('%s is refused', (text, expected) => {
+    expect(() => parseEntry(text)).toThrow(OptionError);
+    expect(() => parseEntry(text)).toThrow(expected);
+  });
+});
+
+describe('networks', () => {
+  const model = mlp({ input: [8, 8, 1], classes: 4, units: 16 });
+  const configs = ({ layers }: Model): Readonly<Record<string, unknown>>[] =>
+    layers.map(({ name, layer: { config } }) => ({ ...config, name }));
+
+  test('other quantizers stand where the network has quantizers, and nowhere else', async () => {
+    const changed = await networkFor(model, parseEntry('irNet+approxSign'));
+    expect(configs(changed).map(({ kernelQuantizer }) => kernelQuantizer)).toEqual([
+      ...[undefined, 'irNet', undefined, 'irNet', undefined, 'irNet', undefined],
+    ]);
+    expect(configs(changed).map(({ inputQuantizer }) => inputQuantizer)).toEqual([
+      ...[undefined, undefined, undefined, 'approxSign', undefined, 'approxSign', undefined],
+    ]);
+    expect(configs(changed).map(({ name }) => name)).toEqual(configs(model).map(({ name }) => name));
+    expect(await networkFor(model, parseEntry('sgd'))).toBe(model);
+    const signs = sequential([flatten(), quantDense({ units: 4, kernelQuantizer: 'steSign' }), sign()], {
+      input: [4, 4],
+    });
+    const own = await networkFor(signs, parseEntry('swishSign'));
+    expect(own.layers.at(-1)?.layer.config.quantizer).toBe('swishSign');
+  });
+
+  test('the float twin has real weights, and a relu in place of every sign', async () => {
+    const twin = await floatTwin(model);
+    expect(twin.layers.map(({ layer }) => layer.kind)).toEqual([
+      ...['flatten', 'quantDense', 'batchNormalization', 'relu', 'quantDense', 'batchNormalization', 'relu'],
+      ...['quantDense', 'batchNormalization'],
+    ]);
+    const roles = twin.layers.flatMap(({ parameters }) => parameters.map(({ role }) => role));
+    expect(roles).not.toContain('binary');
+    const kernels = (of: Model) =>
+      of.layers.flatMap(({ parameters }) =>
+        parameters.filter(({ name }) => name === 'kernel').map(({ shape }) => shape),
+      );
+    expect(kernels(twin)).toEqual(kernels(model));
+    await expect(floatTwin(twin)).rejects.toThrow(/it quantizes nothing/);
+  });
+
+  test('a quantizer on a network without such layers is refused', async () => {
+    const real = sequential([flatten(), quantDense({ units: 4, kernelQuantizer: 'steSign' })], {
+      input: [4, 4],
+    });
+    await expect(networkFor(real, parseEntry('inputs:approxSign'))).rejects.toThrow(
+      /No layer of this network quantizes its inputs/,
+    );
+  });
+});
+
+describe('the matrix', () => {
+  const gpu = useGpu();
+  const data = quadrants(400, 100);
+  const model = mlp({ input: data.image, classes: 4, units: 32 });
+  const options = { seeds: [1, 2], epochs: 2, batch: 50 };
+  const place = () => ({ gpu: gpu(), model, data });
+
+  /** A store in memory; what it keeps is JSON, as in a file. */
+  function memory(): ComparisonStore & {
+    results: Map<string, string>;
+    progressed: Map<string, JobProgress>;
+  } {
+    const results = new Map<string, string>();
+    const progressed = new Map<string, JobProgress>();
+    return {
+      ...{ results, progressed },
+      result: async (id) => JSON.parse(results.get(id) ?? 'null') ?? undefined,
+      keepResult: async (result) => void results.set(result.job.id, JSON.stringify(result)),
+      progress: async (id) => progressed.get(id),
+      keepProgress: async (id, progress) =>
+        void progressed.set(id, { ...progress, epochs: [...progress.epochs] }),
+      dropProgress: async (id) => void progressed.delete(id),
+    };
+  }
+
+  /** What follows from the seed, without times. */
+  const facts = (results: readonly JobResult[]) =>
+    results.map((result) =>
+      result.state === 'failed'
+        ? { id: result.job.id, error: result.error.name }
+        : {
+            id: result.job.id,
+            weights: result.weightsSha256,
+            epochs: result.epochs.map(({ seconds: _, ...epoch }) => epoch),
+            r: result.r,
+          },
+    );
+
+  test('jobs are plain JSON, seed after seed, with names that files can have', () => {
+    const jobs = comparisonJobs(
+      { methods: ['steSign', './a b.js#c+sgd'], seeds: [3, 4], float: true },
+      new Map([['./a b.js', { c: bump }]]),
+    );
+    expect(JSON.parse(JSON.stringify(jobs))).toEqual(jobs);
+    expect(jobs.map(({ id }) => id)).toEqual([
+      ...['01-steSign-seed3', '02-a-b-js-c-sgd-seed3', '03-float-seed3'],
+      ...['01-steSign-seed4', '02-a-b-js-c-sgd-seed4', '03-float-seed4'],
+    ]);
+    expect(() => comparisonJobs({ methods: ['sgd', 'bop', 'sgd'] })).toThrow(
+      /A method is compared once[\s\S]*sgd/,
+    );
+    expect(() => comparisonJobs({ methods: ['sgd'], seeds: [1, 1] })).toThrow(/A seed is compared once/);
+    expect(() => comparisonJobs({ methods: [] })).toThrow(/at least one method/);
+    expect(() => comparisonJobs({ methods: ['sgd'], epoch: 3 } as never)).toThrow(/did you mean epochs\?/);
+  });
+
+  test('its memory is counted before anything runs, and a limit refuses it', async () => {
+    const before = gpu().memory.bytes;
+    const jobs = comparisonJobs({ ...options, methods: ['sgd', 'adam'], float: true });
+    const planned = await planComparison(gpu(), model, data, jobs);
+    expect(planned.map(({ method }) => method)).toEqual(['sgd', 'adam', 'float']);
+    const [sgd, adam] = planned;
+    expect(adam?.plan.optimizer).toBeGreaterThan(sgd?.plan.optimizer ?? 0);
+    const most = (sgd?.plan.peakBytes ?? 0) + 1;
+    await expect(planComparison(gpu(), model, data, jobs, { most })).rejects.toThrow(MemoryPlanError);
+    await expect(planComparison(gpu(), model, data, jobs, { most })).rejects.toThrow(/method adam/);
+    expect(gpu().memory.bytes).toBe(before);
+  });
+
+  test('a method that fails in the middle costs nothing but itself, and what is measured is complete', async () => {
+    const guests = new Map([['./bad.js', { stumbling }]]);
+    const jobs = comparisonJobs({ ...options, methods: ['steSign', './bad.js', 'bop'], float: true }, guests);
+    await planComparison(gpu(), model, data, jobs, { guests });
+    const store = memory();
+    const results = await runComparison(place(), jobs, store, { guests });
+    expect(results.map(({ state }) => state)).toEqual([
+      ...['done', 'failed', 'done', 'done', 'done', 'failed', 'done', 'done'],
+    ]);
+    expect(results[1]).toMatchObject({
+      error: { name: 'RangeError', message: 'I can not round these' },
+    });
+    // One epoch had come to its end.
+    expect(results[1]?.epochs).toHaveLength(1);
+    expect(store.progressed.size).toBe(0);
+
+    const [steSign, bad, bop, float] = comparedMethods(results);
+    expect(bad).toMatchObject({ method: './bad.js', done: 0, failed: 2, error: { name: 'RangeError' } });
+    for (const method of [steSign, bop]) {
+      expect(method).toMatchObject({ done: 2, failed: 0, bitsPerWeight: 1 });
+      expect(method?.layers.map(({ name }) => name)).toEqual(['dense1', 'dense2', 'dense3']);
+      for (const { angle, r } of method?.layers ?? []) {
+        expect(angle).toBeGreaterThanOrEqual(0);
+        expect(r).toBeGreaterThan(0.5);
+      }
+      expect(method?.flips).toBeGreaterThan(0);
+      expect(method?.accuracy.mean).toBeGreaterThan(0.5);
+      expect(method?.curve).toHaveLength(2);
+      expect(method?.curve.at(-1)).toEqual(method?.accuracy);
+    }
+    // Bop has no latent weights but signs: they are their own.
+    expect(bop?.layers.every(({ angle }) => Math.abs(angle) < 0.1)).toBe(true);
+    expect(float).toMatchObject({ bitsPerWeight: 32, layers: [], operations: { binary: 0 } });
+    expect(float?.bytes).toBeGreaterThan(4 * (64 * 32 + 32 * 32 + 32 * 4));
+    expect(steSign?.bytes).toBeLessThan(float?.bytes ?? 0);
+    // Seeds differ, and the order of the data is the same for all methods: so is a run of one's own.
+    const alone = await runComparison(place(), jobs.slice(0, 1), memory());
+    expect(facts(alone)).toEqual(facts(results).slice(0, 1));
+  });
+
+  test('stopped anywhere and gone on with, it comes to the same bits; what failed is tried again', async () => {
+    const jobs = comparisonJobs({ ...options, seeds: [5], methods: ['steSign', 'bop'] });
+    const whole = facts(await runComparison(place(), jobs, memory()));
+    const store = memory();
+    const controller = new AbortController();
+    const first = await runComparison(place(), jobs, store, {
+      signal: controller.signal,
+      onSteps: ({ method }, { step }) => {
+        if (method === 'bop' && step >= 3) controller.abort();
+      },
+    });
+    expect(first).toHaveLength(1);
+    const stopped = store.progressed.get(jobs[1]?.id ?? '');
+    expect(stopped?.checkpoint.progress.step).toBeGreaterThan(0);
+    expect(stopped?.checkpoint.progress.step).toBeLessThan(16);
+    const begun: string[] = [];
+    const rest = await runComparison(place(), jobs, store, {
+      onJob: ({ method }) => void begun.push(method),
+    });
+    expect(begun).toEqual(['bop']);
+    expect(facts(rest)).toEqual(whole);
+    // A result that failed before is none.
+    const [one] = rest;
+    if (one === undefined) throw new Error('no result');
+    await store.keepResult({ job: one.job, state: 'failed', epochs: [], error: { name: 'x', message: 'y' } });
+    expect(facts(await runComparison(place(), jobs, store))).toEqual(whole);
+  });
+
+  test('mean and deviation over seeds', () => {
+    expect(overSeeds([1, 2, 6])).toEqual({ mean: 3, sd: Math.sqrt(7) });
+    expect(overSeeds([2]).sd).toBeNaN();
+  });
+});
+
+describe('webgpu-bnn compare', () => {
+  let cli = '';
+  const folder = mkdtempSync(join(tmpdir(), 'compare of mine '));
+  beforeAll(async () => {
+    cli = await buildCli();
+  }, 240_000);
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  const SMALL = ['--train-samples', '200', '--test-samples', '100', '--model', 'tfc', '--batch', '50'];
+
+  test('compares, is stopped by Ctrl-C, goes on to the same weights, and says what failed', async () => {
+    const module = join(folder, 'mine.mjs');
+    const entry = pathToFileURL(join(dirname(cli), 'methods.js')).href;
+    writeFileSync(
+      module,
+      `import { defineLoss } from ${JSON.stringify(entry)};
+      export const wrong = defineLoss({ name: 'wrong', formula: '0', source: 'this test',
+        wgsl: 'fn row_loss(row: Row) -> f32 { return nothing; }', twin: () => ({ loss: 0, gradient: [] }) });`,
+    );
+    const run = (out: string, ...more: string[]) => [
+      ...[
+        'compare',
+        '--methods',
+        `steSign,approxSign,${module}`,
+        '--seeds',
+        '1,2',
+        '--epochs',
+        '2',
+        ...SMALL,
+      ],
+      ...['--out', join(folder, out), ...more],
+    ];
+    const whole = await runCli(cli, run('whole', '--json', join(folder, 'whole.json')));
+    expect(whole.stderr).toBe('');
+    expect(whole.code).toBe(1);
+    expect(whole.stdout).toMatch(/matrix {4}3 methods x 2 seeds x 2 epochs/);
+    expect(whole.stdout).toMatch(/│ steSign +│ +\d+\.\d\d ± \d+\.\d\d %/);
+    expect(whole.stdout).toMatch(/mine\.mjs failed 2 times/);
+    const json = JSON.parse(readFileSync(join(folder, 'whole.json'), 'utf8'));
+    expect(json.methods.map(({ done, failed }: { done: number; failed: number }) => [done, failed])).toEqual([
+      ...[
+        [2, 0],
+        [2, 0],
+        [0, 2],
+      ],
+    ]);
+
+    let kills = 0;
+    const stopped = await runCli(cli, run('parts'), {
+      onOutput: (kill, printed) => {
+        if (/1\/6 /.test(printed) && kills++ === 0) kill('SIGINT');
+      },
+    });
+    expect(stopped.code).toBe(130);
+    expect(stopped.stdout).toContain(`webgpu-bnn compare --resume ${join(folder, 'parts')}`);
+    const rest = await runCli(cli, ['compare', '--resume', join(folder, 'parts'), '--json', '-']);
+    expect(rest.code).toBe(1);
+    const hashes = ({ results }: { results: readonly { weightsSha256?: string }[] }) =>
+      results.map(({ weightsSha256 }) => weightsSha256);
+    expect(hashes(JSON.parse(rest.stdout))).toEqual(hashes(json));
+    expect(hashes(json).filter((hash) => hash !== undefined)).toHaveLength(4);
+    expect(readdirSync(join(folder, 'parts')).sort()).toEqual(['comparison.json', 'results']);
+
+    // Nothing is written over, and other options are refused.
+    const again = await runCli(cli, run('whole'));
+    expect(again.code).toBe(2);
+    expect(again.stderr).toContain('--resume');
+    const other = await runCli(cli, ['compare', '--resume', join(folder, 'parts'), '--epochs', '3']);
+    expect(other.code).toBe(2);
+    expect(other.stderr).toMatch(/leave --epochs away/);
+  }, 240_000);
+
+  test.each([
+    ['nothing to compare', [], /--methods steSign,irNet,bop/],
+    ['an unknown method', ['--methods', 'steSign,bopp'], /did you mean bop\?/],
+    ['a module that is not there', ['--methods', './absent.js'], /no such module/],
+    ['too little memory', ['--methods', 'steSign', '--memory-limit', '1MB', ...SMALL], /nothing was run/],
+    ['a matrix that is malformed', ['--resume', 'bad'], /description of the comparison is malformed/],
+  ])('%s is refused before anything runs', (_, args, expected) => {
+    const bad = join(folder, 'bad');
+    spawnSync('mkdir', ['-p', bad]);
+    writeFileSync(join(bad, 'comparison.json'), '{"dataset": "mnist", "model": 1}');
+    const given = args.map((arg) => (arg === 'bad' ? bad : arg));
+    const out = args.includes('--resume') ? [] : ['--out', join(folder, 'none')];
+    const { status, stderr } = spawnSync(process.execPath, [cli, 'compare', ...given, ...out], {
+      encoding: 'utf8',
+    });
+    expect(status).not.toBe(0);
+    expect(stderr).toMatch(expected);
+    expect(readdirSync(folder)).not.toContain('none');
+  });
+});
