@@ -82,45 +82,6 @@ describe('the GPU host', () => {
     );
   });
 
-  test('what is optional is left out, unless something reads it or it is kept', async () => {
-    using scratch = new Scratch(gpu());
-    const x = scratch.tensor('x', [4], 'u32', Uint32Array.of(1, 2, 3, 4));
-    const count = async (use: 'nowhere' | 'kept' | 'read') => {
-      const builder = new ProgramBuilder(gpu(), use);
-      const y = builder.transient('y', [4], 'u32');
-      const z = builder.transient('z', [4], 'u32');
-      const out = builder.keep(builder.transient('out', [4], 'u32'));
-      builder.ifRead(() => {
-        builder.dispatch(increment, { x, y }, { COUNT: 4 });
-        builder.dispatch(increment, { x: y, y: z }, { COUNT: 4 });
-      });
-      if (use === 'kept') builder.keep(y);
-      builder.dispatch(increment, { x: use === 'read' ? z : x, y: out }, { COUNT: 4 });
-      using program = await builder.compile();
-      expect(program.plan.tensors.length).toBe(program.dispatches);
-      program.run();
-      return [program.dispatches, ...(await gpu().readWords(out))];
-    };
-    expect(await count('nowhere')).toEqual([1, 2, 3, 4, 5]);
-    expect(await count('kept')).toEqual([2, 2, 3, 4, 5]);
-    expect(await count('read')).toEqual([3, 4, 5, 6, 7]);
-  });
-
-  test('a dispatch is repeated into a tensor of its own', async () => {
-    using scratch = new Scratch(gpu());
-    const x = scratch.tensor('x', [4], 'u32', Uint32Array.of(1, 2, 3, 4));
-    const builder = new ProgramBuilder(gpu(), 'repeat');
-    const y = builder.transient('y', [4], 'u32');
-    builder.dispatch(increment, { x, y }, { COUNT: 4 });
-    const again = builder.keep(builder.repeat(y));
-    expect(() => builder.repeat(x)).toThrow(OptionError);
-    builder.dispatch(increment, { x, y }, { COUNT: 4 });
-    expect(() => builder.repeat(y)).toThrow(OptionError);
-    using program = await builder.compile();
-    program.run();
-    expectSame(await gpu().readWords(again), [2, 3, 4, 5]);
-  });
-
   test('the plan equals what is allocated, and nothing is left after dispose', async () => {
     const { bytes, buffers } = gpu().memory;
     const builder = new ProgramBuilder(gpu(), 'counted');

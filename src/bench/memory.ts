@@ -41,7 +41,6 @@ export function keptActivations(gpu: Gpu, name: ModelName, batch: number): KeptA
   const { train, state, network, metrics } = parts;
   const { x, targets } = gatherBatch(builder, parts.gather(train, state, true));
   const pass = recordForward(builder, model, network.parameters, x, { training: true, state });
-  const forward = builder.dispatches;
   const logits = pass.output.tensor;
   const gradient = loss(builder, {
     loss: squaredHinge(),
@@ -51,10 +50,10 @@ export function keptActivations(gpu: Gpu, name: ModelName, batch: number): KeptA
     metrics: metrics.ring,
   });
   pass.backward(gradient, () => {});
-  const { tensors, lifetimes } = builder.plan();
+  const { tensors, lifetimes, turn } = builder.plan();
   const kept = tensors.flatMap(({ label, byteLength }, i) => {
     const { first = 0, last = 0 } = lifetimes[i] ?? {};
-    return first < forward && last >= forward ? [{ name: label, bytes: byteLength }] : [];
+    return first < turn && last >= turn ? [{ name: label, bytes: byteLength }] : [];
   });
   const bytes = kept.reduce((sum, tensor) => sum + tensor.bytes, 0);
   const floats = model.layers.reduce((sum, { layer, outputShape, inputShapes }) => {

@@ -33,5 +33,6 @@ export { MemoryLedger } from './memory.ts';
 export { planSlots, type SlotPlan, sharedSlots } from './plan.ts';
 export { type DispatchTiming, profile } from './profile.ts';
 export { Arena, type MemoryPlan, Program, ProgramBuilder, runOnce } from './program.ts';
+export { type Dispatch, matched, operandsOf, type Recording, type RecordingPass } from './recording.ts';
 export { BoundRoutine, type Operand, Routine } from './routine.ts';
 export { byteLengthOf, type DType, describe, type Shape, sizeOf, Tensor, wordsFor } from './tensor.ts';

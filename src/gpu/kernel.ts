@@ -75,6 +75,11 @@ export interface KernelSpec<
    * of rows; by `tile_row` they have the rows that `workgroups` says. Absent where it can't be parted.
    */
   readonly splits?: 'line' | 'rows';
+  /**
+   * Whether its result costs less to make anew on the way back than to keep until then: products of signs, whose operands are
+   * bits, which are kept anyway.
+   */
+  readonly repeats?: boolean;
   /** Frames only: what is in their holes; absent for a frame as it is on disk. See `fillFrame`. */
   readonly filled?: Filled;
   /** Frames only: the pieces of `shaders/lib` that a method's WGSL may include. */

@@ -11,27 +11,20 @@
 import { DISPOSE, Owner } from '../dispose.ts';
 import { DisposedError, GpuValidationError, MemoryPlanError, OptionError } from '../errors.ts';
 import { BUFFER_USAGE, Gpu } from './context.ts';
-import { type Access, type KernelSpec, partsOf, type Workgroups } from './kernel.ts';
+import { type Access, type KernelSpec, partsOf } from './kernel.ts';
 import type { Pace } from './pace.ts';
 import { growSlots, type Lifetime, planSlots, type SlotPlan, sharedSlots } from './plan.ts';
+import { type Dispatch, type MakeDispatch, Recording, type RecordingPass } from './recording.ts';
 import { cut, type Part, type Step } from './steps.ts';
 import { type DType, type Placement, type Shape, Tensor } from './tensor.ts';
-
-interface Dispatch {
-  readonly kernel: KernelSpec;
-  readonly label: string;
-  readonly tensors: readonly Tensor[];
-  readonly constants: Readonly<Record<string, number>>;
-  readonly workgroups: Workgroups;
-  /** Left out unless something reads what it writes. */
-  readonly optional: boolean;
-}
 
 export interface MemoryPlan extends SlotPlan {
   /** The transient tensors, in the order of `assignment`. */
   readonly tensors: readonly Tensor[];
-  /** When each of them is in use. */
+  /** When each of them is in use: places among the dispatches that run. */
   readonly lifetimes: readonly Lifetime[];
+  /** The place of the first dispatch of the way back; how many there are, where there is none. */
+  readonly turn: number;
 }
 
 /** What works in an arena: a program, or a routine. */
@@ -160,8 +153,11 @@ export class ProgramBuilder {
   readonly #transients: Tensor[] = [];
   readonly #kept = new Set<Tensor>();
   readonly #inputs = new Set<Tensor>();
+  readonly #passes = new Set<RecordingPass>();
+  /** What the passes made of the dispatches, when there were so many. */
+  #rewritten: { readonly of: number; readonly dispatches: readonly Dispatch[] } | undefined;
   #scope = '';
-  #optional = false;
+  #isBackward = false;
 
   constructor(gpu: Gpu, label: string) {
     this.gpu = gpu;
@@ -184,39 +180,16 @@ export class ProgramBuilder {
     }
   }
 
-  /**
-   * Runs `body`; what it records is left out of the program, unless something else in it reads a result or `keep` asks for
-   * one. For values that consumers may have made in a cheaper way.
-   */
-  ifRead<T>(body: () => T): T {
-    const outer = this.#optional;
-    this.#optional = true;
-    try {
-      return body();
-    } finally {
-      this.#optional = outer;
-    }
+  /** Runs `body`, which records the way back: passes may make anew what is read there only. */
+  backwards(body: () => void): void {
+    this.#isBackward = true;
+    body();
+    this.#isBackward = false;
   }
 
-  /**
-   * Records once more the one dispatch that wrote a tensor, whose operands must hold what they held then.
-   * @returns a transient tensor with the same values
-   * @throws OptionError unless one dispatch wrote the tensor, and nothing else
-   */
-  repeat(tensor: Tensor): Tensor {
-    const [writer, ...others] = this.#dispatches.filter((dispatch) => written(dispatch).includes(tensor));
-    if (writer === undefined || others.length > 0 || written(writer).length > 1) {
-      throw new OptionError('Only what one dispatch wrote, and nothing else, can be repeated.', {
-        given: tensor.label,
-        where: this.label,
-      });
-    }
-    const out = this.transient(tensor.label.split('/').at(-1) ?? '', tensor.shape, tensor.dtype);
-    const names = Object.keys(writer.kernel.bindings);
-    const operands = writer.tensors.map((operand) => (operand === tensor ? out : operand));
-    const bindings = Object.fromEntries(operands.map((operand, i) => [names[i] ?? '', operand]));
-    this.dispatch(writer.kernel, bindings, writer.constants);
-    return out;
+  /** Has a pass look through all that is recorded when it is planned; once, however often it is asked for. */
+  rewrite(pass: RecordingPass): void {
+    this.#passes.add(pass);
   }
 
   /** A tensor that lives inside the program only; its first use must write all of it. */
@@ -236,6 +209,7 @@ export class ProgramBuilder {
   /** Keeps a transient tensor intact to the end of the program, so that it can be read after a run. */
   keep(tensor: Tensor): Tensor {
     this.#kept.add(tensor.base);
+    this.#rewritten = undefined;
     return tensor;
   }
 
@@ -245,7 +219,17 @@ export class ProgramBuilder {
     bindings: { readonly [K in keyof B]: Tensor },
     constants: Readonly<Record<C, number>>,
   ): void {
-    const where = this.#scope === '' ? kernel.name : `${this.#scope} (${kernel.name})`;
+    this.#dispatches.push(this.#made(this.#scope, this.#isBackward, kernel, bindings, constants));
+  }
+
+  #made<B extends Readonly<Record<string, Access>>, C extends string>(
+    scope: string,
+    isBackward: boolean,
+    kernel: KernelSpec<B, C>,
+    bindings: { readonly [K in keyof B]: Tensor },
+    constants: Readonly<Record<C, number>>,
+  ): Dispatch {
+    const where = scope === '' ? kernel.name : `${scope} (${kernel.name})`;
     for (const name of kernel.constants) {
       if (!Number.isFinite(constants[name])) {
         throw new OptionError('A constant of a kernel is missing or not a number.', {
@@ -277,44 +261,43 @@ export class ProgramBuilder {
         where,
       });
     }
-    this.#dispatches.push({
-      kernel: kernel as unknown as KernelSpec,
-      label: where,
-      tensors,
-      constants,
-      workgroups,
-      optional: this.#optional,
-    });
+    const spec = kernel as unknown as KernelSpec;
+    return { kernel: spec, scope, label: where, tensors, constants, workgroups, isBackward };
   }
 
-  /** What runs: all dispatches but the optional ones whose results nobody reads. */
-  #needed(): Dispatch[] {
-    const read = new Set(this.#kept);
-    const transients = new Set(this.#transients);
-    return this.#dispatches
-      .toReversed()
-      .filter((dispatch) => {
-        const unread = written(dispatch).every(({ base }) => transients.has(base) && !read.has(base));
-        if (dispatch.optional && unread) return false;
-        for (const { base } of dispatch.tensors) read.add(base);
-        return true;
-      })
-      .reverse();
+  /** What runs: what the passes make of what was recorded. */
+  #needed(): readonly Dispatch[] {
+    const of = this.#dispatches.length;
+    if (this.#passes.size === 0) return this.#dispatches;
+    if (this.#rewritten?.of !== of) {
+      const transients = new Set(this.#transients);
+      const make: MakeDispatch = ({ scope, isBackward }, ...given) => this.#made(scope, isBackward, ...given);
+      const recording = new Recording(this.#dispatches, {
+        make,
+        another: ({ label, shape, dtype }) => {
+          const tensor = new Tensor(label, shape, dtype);
+          this.#transients.push(tensor);
+          transients.add(tensor);
+          return tensor;
+        },
+        isKept: ({ base }) => this.#kept.has(base) || !transients.has(base),
+      });
+      for (const pass of this.#passes) pass(recording);
+      this.#rewritten = { of, dispatches: recording.dispatches };
+    }
+    return this.#rewritten.dispatches;
   }
 
   /** Memory the program will need, before any is allocated. */
   plan(): MemoryPlan {
     const first = new Map<Tensor, number>();
     const last = new Map<Tensor, number>();
-    const needed = new Set(this.#needed());
+    const needed = this.#needed();
     for (const tensor of this.#inputs) {
       first.set(tensor, -1);
       last.set(tensor, -1);
     }
-    // Times are places among all dispatches, so that they can be compared with `dispatches`.
-    this.#dispatches.forEach((dispatch, index) => {
-      if (!needed.has(dispatch)) return;
-      const { tensors } = dispatch;
+    needed.forEach(({ tensors }, index) => {
       for (const { base: tensor } of tensors) {
         if (!first.has(tensor)) first.set(tensor, index);
         last.set(tensor, index);
@@ -325,10 +308,11 @@ export class ProgramBuilder {
       (tensor): Lifetime => ({
         bytes: tensor.byteLength,
         first: first.get(tensor) ?? 0,
-        last: this.#kept.has(tensor) ? this.#dispatches.length : (last.get(tensor) ?? 0),
+        last: this.#kept.has(tensor) ? needed.length : (last.get(tensor) ?? 0),
       }),
     );
-    return { ...planSlots(lifetimes), tensors: used, lifetimes };
+    const turn = needed.findIndex(({ isBackward }) => isBackward);
+    return { ...planSlots(lifetimes), tensors: used, lifetimes, turn: turn < 0 ? needed.length : turn };
   }
 
   /**
@@ -381,12 +365,6 @@ function inParts(dispatch: Dispatch, pace: Pace): Weighed[] {
     constants: firstRow === 0 ? dispatch.constants : { ...dispatch.constants, FIRST_ROW: firstRow },
     work: work / parts.length,
   }));
-}
-
-/** The tensors that a dispatch writes. */
-function written({ kernel, tensors }: Dispatch): Tensor[] {
-  const access = Object.values(kernel.bindings);
-  return tensors.filter((_, i) => access[i] === 'write');
 }
 
 /** The steps of a program in the buffers of an arena. */

@@ -62,6 +62,7 @@ export function recordPass(
   inputs: readonly Tensor[],
   options: RecordOptions & { readonly gradients?: typeof operations },
 ): RecordedPass {
+  if (options.training) for (const pass of options.gradients?.TRAINING_PASSES ?? []) builder.rewrite(pass);
   const forwards: Forward[] = [];
   const activations: Activation[] = [];
   const activationOf = (from: number): Activation => {
@@ -118,7 +119,9 @@ export function recordPass(
     backward(gradOutput, onGradient) {
       const add = options.gradients?.add;
       if (add === undefined) throw irreversible(model.name);
-      recordBackward(builder, model.layers, forwards, trained, parameters, gradOutput, onGradient, add);
+      builder.backwards(() => {
+        recordBackward(builder, model.layers, forwards, trained, parameters, gradOutput, onGradient, add);
+      });
     },
   };
 }

@@ -68,6 +68,7 @@ export const binaryForward = defineKernel({
   constants: [...WINDOWS, 'INTEGER'],
   work: comparisons,
   splits: 'line',
+  repeats: true,
   workgroups: (c) => linearWorkgroups(outputs(c), 64),
 });
 
@@ -187,6 +188,7 @@ const forwardBySide = (
     bindings: { a: 'read', w: 'read', edges: 'read', out: 'write' },
     constants: [...WINDOWS, 'PADDED', 'INTEGER'],
     work: comparisons,
+    repeats: true,
     workgroups: (c) => workgroups(outputs(c) / c.OUT_CHANNELS, c.OUT_CHANNELS),
   });
 

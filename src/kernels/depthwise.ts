@@ -26,6 +26,7 @@ export const depthwiseForward = defineKernel({
   source: shaders,
   bindings: { a: 'read', w: 'read', out: 'write' },
   constants: [...WINDOWS, 'INTEGER'],
+  repeats: true,
   workgroups: (c) => linearWorkgroups(outputWords(c), 64),
 });
 

@@ -176,12 +176,10 @@ function makeConv2d(kind: string, options: QuantConv2dOptions): Layer {
       };
       const whole = quantized?.output(product) ?? product(bits);
       const output = options.useBias ? addBias(builder, whole, parameter('bias').value) : whole;
-      // A product of signs costs less than the memory that its result takes until the backward pass.
       const isPlain = rows?.isPlain === true && options.useBias !== true;
-      const repeated = isPlain && whole === plainProduct ? plainProduct : undefined;
-      const integers = isPlain && (repeated !== undefined || inputIntegers !== undefined);
+      const integers = isPlain && (whole === plainProduct || inputIntegers !== undefined);
       return {
-        output: { ...real(output, repeated && (() => builder.repeat(repeated))), integers },
+        output: { ...real(output), integers },
         backward(gradOutput) {
           const ops = gradientsOf(context, where);
           const weights = { ...windows, filterShape: kernel.spec.shape };

@@ -58,41 +58,10 @@ export interface Activation {
   readonly kind: 'real' | 'sign';
   readonly tensor: Tensor;
   /**
-   * Records the same values once more, where that costs little and needs only what is kept anyway: a backward pass that
-   * asks for them doesn't hold the tensor in memory from the forward pass on. To the bit the same; see `valuesAgain`.
-   */
-  readonly again?: () => Tensor;
-  /**
-   * Records the signs of the values and the gate of a window, as `binarize` does, in the kernel that computes them. Where
-   * every layer asks for those alone, the values themselves are never written; see `ProgramBuilder.ifRead`.
-   * @param window half width of the gate's window
-   */
-  readonly binarized?: (window: number) => Binarized;
-  /**
    * Whether these reals are whole numbers of at most 2²⁴ in size, as sums of signs are. A normalisation then treats ties as
    * exact arithmetic does: what equals the mean of its channel becomes +1.
    */
   readonly integers?: boolean;
-  /** How these reals were pooled, for a layer whose gradient can go through the pooling in the same kernel. */
-  readonly maxPooled?: MaxPooled;
-}
-
-export interface MaxPooled {
-  readonly pooling: Pool2dOptions;
-  /** What was pooled, in the backward pass; see `valuesAgain`. */
-  values(): Tensor;
-  /**
-   * Says what the gradient with respect to what was pooled is, should `gradient` be all that comes back with respect to the
-   * pooled values. Both are recorded by `ProgramBuilder.ifRead`: the one that isn't used costs nothing.
-   */
-  offer(gradient: Tensor, through: Tensor): void;
-}
-
-/** Signs of an activation, and what a gradient passes; bits of the activation's shape both. */
-export interface Binarized {
-  readonly bits: Tensor;
-  /** 1 where the gradient passes. */
-  readonly gate?: Tensor;
 }
 
 /** Everything a layer may use while it records its forward pass. */
@@ -316,23 +285,8 @@ export function holdsIntegers({ kind, integers }: Activation): boolean {
   return kind === 'sign' || integers === true;
 }
 
-/** @param again how to record the values once more; called once at most, however many ask */
-export function real(tensor: Tensor, again?: () => Tensor): Activation {
-  if (again === undefined) return { kind: 'real', tensor };
-  let recorded: Tensor | undefined;
-  return {
-    kind: 'real',
-    tensor,
-    again: () => {
-      recorded ??= again();
-      return recorded;
-    },
-  };
-}
-
-/** The reals of an input in the backward pass: recorded once more where they can be, so that they aren't kept. */
-export function valuesAgain(input: Activation, kept: Tensor): Tensor {
-  return input.again?.() ?? kept;
+export function real(tensor: Tensor): Activation {
+  return { kind: 'real', tensor };
 }
 
 /** A declared parameter without memory yet. */

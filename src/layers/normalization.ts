@@ -1,7 +1,7 @@
 /** Batch normalisation. */
 
 import { OptionError } from '../errors.ts';
-import { type BatchNormGradOptions, normalize } from '../ops/norm.ts';
+import { normalize } from '../ops/norm.ts';
 import { assertKnownOptions, namesOf } from '../options.ts';
 import {
   asReal,
@@ -13,7 +13,6 @@ import {
   onlyInput,
   type ParameterSpec,
   real,
-  valuesAgain,
 } from './layer.ts';
 
 /** ε when none is given (Hubara et al. 2016). */
@@ -92,32 +91,20 @@ export function batchNormalization(options: BatchNormalizationOptions = {}): Lay
       const running = { runningMean: mean, runningVariance: variance, momentum };
       const gradients = gradientsOf(context, where);
       const saved = gradients.batchStatistics(builder, { x, epsilon, integers: holdsIntegers(input) });
-      const y = builder.ifRead(() => normalize(builder, { ...affine, ...saved }));
       return {
-        output: {
-          ...real(y),
-          binarized: (clip) => gradients.normalizedSigns(builder, { ...affine, ...saved, clip }),
-        },
+        output: real(normalize(builder, { ...affine, ...saved })),
         backward(gradOutput) {
           if (state === undefined) throw irreversible(where);
           // Here and not in the forward pass: a batch whose loss isn't finite must leave no trace.
           gradients.updateRunningStatistics(builder, { saved, ...running, state });
-          const { maxPooled } = input;
-          const given = { gradOutput, saved, ...(gamma && { gamma }) };
-          const plain = () => ({ ...given, x: valuesAgain(input, x) });
-          const pooled = maxPooled && { ...given, x: maxPooled.values(), pooling: maxPooled.pooling };
-          const sums = gradients.batchNormGradSums(builder, pooled ?? plain());
-          // What is pooled by `plain` and not read is left out with what reads it.
-          const gradInput = (options: () => BatchNormGradOptions) =>
-            builder.ifRead(() => gradients.batchNormGradInput(builder, { ...options(), ...sums }));
-          const input0 = wantsInputGradient[0] ? gradInput(plain) : undefined;
-          if (input0 !== undefined && pooled !== undefined)
-            maxPooled?.offer(
-              input0,
-              gradInput(() => pooled),
-            );
+          const given = { gradOutput, x, saved, ...(gamma && { gamma }) };
+          const sums = gradients.batchNormGradSums(builder, given);
           return {
-            inputs: [input0],
+            inputs: [
+              wantsInputGradient[0]
+                ? gradients.batchNormGradInput(builder, { ...given, ...sums })
+                : undefined,
+            ],
             parameters: {
               ...(scale && { gamma: sums.gradGamma }),
               ...(center && { beta: sums.gradBeta }),

@@ -19,11 +19,9 @@ import {
   gradientsOf,
   holdsIntegers,
   type Layer,
-  type MaxPooled,
   onlyInput,
   prepared,
   real,
-  valuesAgain,
 } from './layer.ts';
 
 export interface Pool2dLayerOptions extends Pool2dOptions {
@@ -148,30 +146,18 @@ function makePool(
       const { builder, wantsInputGradient } = context;
       const input = onlyInput(inputs, where);
       const x = asReal(builder, input);
-      const { again } = input;
-      const values = () => valuesAgain(input, x);
-      const offers = new Map<Tensor, Tensor>();
-      const maxPooled: MaxPooled = {
-        pooling: window,
-        values,
-        offer: (offered, through) => offers.set(offered, through),
-      };
-      const passes =
-        gradient === 'maxPool2dGrad' &&
-        wantsInputGradient[0] &&
-        context.gradients?.canPoolInGradient(x.shape, window);
       return {
         output: {
-          ...real(pool(builder, x, window), again && (() => pool(builder, again(), window))),
-          ...(passes && { maxPooled }),
+          ...real(pool(builder, x, window)),
           integers: gradient === 'maxPool2dGrad' && holdsIntegers(input),
         },
-        backward(gradOutput) {
-          if (!wantsInputGradient[0]) return { inputs: [undefined] };
-          const through = offers.get(gradOutput);
-          if (through !== undefined) return { inputs: [through] };
-          return { inputs: [gradientsOf(context, where)[gradient](builder, gradOutput, values(), window)] };
-        },
+        backward: (gradOutput) => ({
+          inputs: [
+            wantsInputGradient[0]
+              ? gradientsOf(context, where)[gradient](builder, gradOutput, x, window)
+              : undefined,
+          ],
+        }),
       };
     },
   };

@@ -114,10 +114,8 @@ export function quantizeInput(
     const statistics = statisticsFor(builder, x, quantizer.row);
     return { ...plain(packSigns(builder, x)), ...ruledGradients(context, x, quantizer, statistics) };
   }
-  const { window } = quantizer;
   const { binarize, binarizeGrad } = gradientsOf(context, 'binarize');
-  const isGate = window !== undefined && Number.isFinite(window);
-  const { bits, gate } = (isGate ? input.binarized?.(window) : undefined) ?? binarize(builder, x, quantizer);
+  const { bits, gate } = binarize(builder, x, quantizer);
   return {
     ...plain(bits, gate),
     gradient(gradient, { gated } = { gated: false }) {

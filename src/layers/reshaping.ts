@@ -73,23 +73,13 @@ function reshaped(
   const [batch = 1] = before;
   // Packed rows stay aligned to words only if the channels fill them, or are the same.
   const [from, to] = [before.at(-1) ?? 1, shape.at(-1) ?? 1];
-  const sameWords = from === to || (from % 32 === 0 && to % 32 === 0);
-  const staysPacked = input.kind === 'sign' && sameWords;
+  const staysPacked = input.kind === 'sign' && (from === to || (from % 32 === 0 && to % 32 === 0));
   const source = staysPacked ? input.tensor : asReal(builder, input);
-  const after = [batch, ...shape];
-  const { binarized } = input;
   return {
     output: {
       kind: staysPacked ? 'sign' : 'real',
-      tensor: source.reshape(after),
+      tensor: source.reshape([batch, ...shape]),
       integers: holdsIntegers(input),
-      ...(binarized &&
-        sameWords && {
-          binarized(window) {
-            const { bits, gate } = binarized(window);
-            return { bits: bits.reshape(after), ...(gate && { gate: gate.reshape(after) }) };
-          },
-        }),
     },
     backward: (gradOutput) => ({ inputs: [wantsGradient ? gradOutput.reshape(before) : undefined] }),
   };

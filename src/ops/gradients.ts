@@ -15,10 +15,9 @@ export {
   batchNormGradInput,
   batchNormGradSums,
   batchStatistics,
-  canPoolInGradient,
-  normalizedSigns,
   updateRunningStatistics,
 } from './norm.ts';
+export { TRAINING_PASSES } from './passes/index.ts';
 export { clampGrad, curveGrad, preluGrad, slopesGrad } from './pointwise.ts';
 export { averagePool2dGrad, globalAveragePool2dGrad, maxPool2dGrad } from './pool.ts';
 export { binarize, binarizeGrad } from './quantize.ts';
