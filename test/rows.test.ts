@@ -6,8 +6,9 @@ import { loadModel } from '../src/formats/load.ts';
 import { decodeModel, encodeModel } from '../src/formats/model-file.ts';
 import { exportOnnx } from '../src/formats/onnx/write.ts';
 import { exportTflite } from '../src/formats/tflite/write.ts';
-import { runOnce } from '../src/gpu/index.ts';
+import { type ProgramBuilder, runOnce } from '../src/gpu/index.ts';
 import { floatValue, isPacked, type Model, Network, sequential } from '../src/graph/index.ts';
+import { rowStatisticsAloneKernel, rowStatisticsKernel } from '../src/kernels/rows.ts';
 import {
   batchNormalization,
   conv2d,
@@ -59,12 +60,14 @@ describe('row statistics', () => {
       const values = weights(rows * length, length);
       const x = scratch.tensor('x', [rows, length], 'f32', values);
       const out = scratch.tensor('out', [rows, ROW_STATISTICS.length], 'f32');
-      const read = async () => {
-        using _program = await runOnce(gpu(), 'statistics', (b) => {
-          rowStatistics(b, x, { medians: true, out });
-        });
+      const run = async (record: (builder: ProgramBuilder) => void) => {
+        using _program = await runOnce(gpu(), 'statistics', record);
         return gpu().readFloats(out);
       };
+      const read = () =>
+        run((b) => {
+          rowStatistics(b, x, { medians: true, out });
+        });
       const found = await read();
       for (let row = 0; row < rows; row++) {
         const own = values.subarray(row * length, (row + 1) * length);
@@ -80,6 +83,12 @@ describe('row statistics', () => {
         expect(here[4] === twin.median).toBe(true);
       }
       expectSame(await read(), found, 'again');
+      // Which of the two an adapter has changes no bit.
+      for (const kernel of [rowStatisticsKernel, rowStatisticsAloneKernel]) {
+        const constants = { ROWS: rows, LENGTH: length, MEDIANS: 1 };
+        const own = await run((b) => b.dispatch(kernel, { x, statistics: out }, constants));
+        expectSame(own, found, kernel.name);
+      }
     });
   }
 });

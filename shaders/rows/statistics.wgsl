@@ -2,6 +2,7 @@
 // pairs, so that the order of all sums is fixed. Medians are found by their digits, the highest first.
 //!include "lib/index.wgsl"
 //!include "lib/rows.wgsl"
+//!include "lib/float_keys.wgsl"
 
 override ROWS: u32;
 override LENGTH: u32;
@@ -27,16 +28,6 @@ fn added(lane: u32, part: vec2f) -> vec2f {
     workgroupBarrier();
   }
   return workgroupUniformLoad(&parts[0]);
-}
-
-// A number that is in the order of the floats: those below zero count backwards.
-fn key_of(value: f32) -> u32 {
-  let bits = bitcast<u32>(value);
-  return select(bits | 0x80000000u, ~bits, bits >= 0x80000000u);
-}
-
-fn value_of(key: u32) -> f32 {
-  return bitcast<f32>(select(~key, key & 0x7fffffffu, key >= 0x80000000u));
 }
 
 // The value in the middle of the row's, or of their distances from the mean.

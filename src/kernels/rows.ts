@@ -13,6 +13,15 @@ export const rowStatisticsKernel = defineKernel({
   workgroups: ({ ROWS }) => linearWorkgroups(ROWS, 1),
 });
 
+/** The same, to the bit, for software adapters: without workgroups whose invocations wait for each other. */
+export const rowStatisticsAloneKernel = defineKernel({
+  name: 'rows/statistics_alone',
+  source,
+  bindings: { x: 'read', statistics: 'write' },
+  constants: ['ROWS', 'LENGTH', 'MEDIANS'],
+  workgroups: ({ ROWS }) => linearWorkgroups(ROWS, 64),
+});
+
 /** Statistics to scales and offsets, f32 [ROWS] each. */
 export const rowAffineFrame = defineKernel({
   name: 'rows/affine',

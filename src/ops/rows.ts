@@ -19,6 +19,7 @@ import {
   rowLearningFrame,
   rowPackFrame,
   rowRemainder,
+  rowStatisticsAloneKernel,
   rowStatisticsKernel,
 } from '../kernels/rows.ts';
 import { assertDType, assertFloats, assertShapeIs, type OutOption, resultTensor } from './checks.ts';
@@ -82,7 +83,7 @@ export function rowStatistics(
   const [ROWS = 1] = x.shape;
   const statistics = resultTensor(b, 'row statistics', [ROWS, ROW_STATISTICS.length], 'f32', out);
   b.dispatch(
-    rowStatisticsKernel,
+    b.gpu.adapter.software ? rowStatisticsAloneKernel : rowStatisticsKernel,
     { x, statistics },
     { ROWS, LENGTH: x.size / ROWS, MEDIANS: medians ? 1 : 0 },
   );
