@@ -13,18 +13,22 @@ import {
   type Guests,
   type JobResult,
   modulesOf,
+  parseEntry,
   planComparison,
   runComparison,
 } from '../compare/index.ts';
 import { OptionError, printable } from '../errors.ts';
 import { type LearningRate, modelByName, takeFirst } from '../index.ts';
+import { describeMethod, type MethodDescription } from '../methods/describe.ts';
 import { comparisonFolder } from '../node/comparison.ts';
 import { loadDataset, readFileChecked, writeFileAtomic } from '../node/index.ts';
 import { lockFolder } from '../node/lock.ts';
 import { loadModule } from '../node/modules.ts';
 import { isOf, type KeptComparison, parseComparison } from '../reports/compared.ts';
+import { type ComparisonReport, comparisonMarkdown, renderComparison } from '../reports/comparison.ts';
 import { bytesText, duration, megabytes, whole } from '../reports/words.ts';
 import { EXIT } from './exit.ts';
+import { madeNow } from './made.ts';
 import {
   type AdapterOptions,
   acquire,
@@ -41,7 +45,7 @@ import {
   seedNumber,
   withAdapter,
 } from './options.ts';
-import { emit, jsonText } from './output.ts';
+import { emit, jsonText, OutputOption } from './output.ts';
 import { interruption } from './train.ts';
 
 interface Flags extends AdapterOptions {
@@ -60,6 +64,8 @@ interface Flags extends AdapterOptions {
   readonly resume?: string;
   readonly memoryLimit?: ByteLimit;
   readonly json?: string;
+  readonly html?: string;
+  readonly markdown?: string;
   readonly quiet?: boolean;
 }
 
@@ -97,6 +103,8 @@ export function compareCommand(): Command {
       byteLimit,
     )
     .addOption(jsonOption())
+    .addOption(new OutputOption('--html <file>', 'write a report with plots'))
+    .addOption(new OutputOption('--markdown <file>', 'write the table'))
     .option('--quiet', 'print the table and nothing else')
     .addHelpText(
       'after',
@@ -189,7 +197,17 @@ async function compare(flags: Flags, command: Command): Promise<void> {
   }
   const methods = comparedMethods(results);
   const isWhole = results.length === jobs.length;
-  await emit(jsonText({ version: 1, ...kept, adapter: gpu.adapter, methods, results }, 2), flags.json);
+  const report: ComparisonReport = {
+    version: 1,
+    made: madeNow(),
+    adapter: { ...gpu.adapter, name: describeAdapter(gpu) },
+    ...{ comparison: kept, methods, results },
+  };
+  await emit(jsonText(report, 2), flags.json);
+  if (flags.html !== undefined) {
+    await writeFileAtomic(flags.html, renderComparison(report, pagesOf(kept.methods, guests)));
+  }
+  if (flags.markdown !== undefined) await writeFileAtomic(flags.markdown, comparisonMarkdown(methods));
   if (flags.json !== '-') console.log(`${quiet ? '' : '\n'}${methodTable(methods)}\n${failures(methods)}`);
   if (!isWhole) {
     say(
@@ -198,6 +216,17 @@ async function compare(flags: Flags, command: Command): Promise<void> {
     process.exitCode = EXIT.interrupted;
   } else if (methods.some(({ failed }) => failed > 0)) process.exitCode = EXIT.failed;
   gpu.dispose();
+}
+
+/** What each entry is made of. */
+function pagesOf(texts: readonly string[], guests: Guests): Map<string, MethodDescription[]> {
+  return new Map(
+    texts.map((text) => {
+      const { weights, inputs, optimizer, penalty, loss } = parseEntry(text, guests);
+      const parts = [weights, inputs, optimizer, penalty, loss].filter((part) => part !== undefined);
+      return [text, parts.map((part) => describeMethod(part))];
+    }),
+  );
 }
 
 /** What the flags say that is compared. */

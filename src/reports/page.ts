@@ -162,7 +162,7 @@ th[aria-sort=descending] button::after { content: ' ↓'; }
   main { padding-inline: .75rem; }
   figure { padding: .5rem; }
   .facts th { white-space: normal; width: 38%; padding-right: .75rem; }
-  .dense tr > :first-child { position: sticky; left: 0; min-width: 7.5rem; max-width: 9rem; background: var(--page); white-space: normal; }
+  .dense tr > :first-child { position: sticky; left: 0; min-width: 7.5rem; max-width: 9rem; background: var(--page); white-space: normal; overflow-wrap: anywhere; }
 }
 `;
 

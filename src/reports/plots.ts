@@ -2,7 +2,7 @@
  * Plots of the reports: rendered to SVG here, so that a page needs no network. Colours are CSS variables, so they follow the
  * reader's light or dark scheme, with those of the light one as what a picture on its own falls back to.
  */
-import { BarChart, LineChart } from 'echarts/charts';
+import { BarChart, LineChart, ScatterChart } from 'echarts/charts';
 import { GridComponent, MarkLineComponent } from 'echarts/components';
 import { type EChartsCoreOption, type EChartsType, init, use } from 'echarts/core';
 import { SVGRenderer } from 'echarts/renderers';
@@ -71,7 +71,7 @@ const COLOURS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] as const;
 /** What uniform weights, and random directions in many dimensions, turn by. */
 export const LANDMARKS = [30, 37.0714];
 
-use([BarChart, LineChart, GridComponent, MarkLineComponent, SVGRenderer]);
+use([BarChart, LineChart, ScatterChart, GridComponent, MarkLineComponent, SVGRenderer]);
 
 /**
  * The colour of a layer, by its place among all layers of the report, in every figure. After ten they come again, but for
