@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { CpuNetwork } from '../src/cpu/index.ts';
+import { tileOf } from '../src/cpu/plan.ts';
 import { DisposedError } from '../src/errors.ts';
 import { sizeOf } from '../src/gpu/index.ts';
 import { foldForInference, initialValues } from '../src/graph/index.ts';
@@ -41,6 +42,18 @@ describe('threads', () => {
       several.dispose();
     },
   );
+
+  // A product counts four rows at once, and one that it has not it counts again: parts of other sizes cost twice as much.
+  test.each([
+    [8.2, 0.3, 8],
+    [32.7, 1.4, 16],
+    [130, 5.4, 16],
+    [522, 21.7, 16],
+    [522, 400, 400],
+    [1 / 3, 30, 4],
+  ])('of a share of %d units, of which %d are worth a claim, a thread takes %d', (share, wanted, units) => {
+    expect(tileOf(share, wanted)).toBe(units);
+  });
 
   test('a network may be freed while it works', async () => {
     const network = await CpuNetwork.create(folded.model, folded.values, { threads: 3 });

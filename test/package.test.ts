@@ -404,10 +404,15 @@ describe('what a page downloads', () => {
     app = await project('sizes', Object.fromEntries([...tasks, ...pages]));
   });
 
+  const without = (names: ReadonlySet<string>, others: ReadonlySet<string>) =>
+    new Set([...names].filter((name) => !others.has(name)));
   const kilobytes = (code: string) => Math.round(gzipSync(code, { level: 9 }).length / 100) / 10;
 
-  /** Size of the chunks that a page loads at once: the entry and what it imports, without what it imports on demand. */
-  async function withVite(file: string): Promise<number> {
+  /**
+   * Size of the chunks that a page loads at once: the entry and what it imports, without what it imports on demand.
+   * @param onDemand a built file: what the page loads when it asks for it, and has not loaded before
+   */
+  async function withVite(file: string, onDemand?: RegExp): Promise<number> {
     const result = await build({
       configFile: false,
       root: app,
@@ -423,12 +428,18 @@ describe('what a page downloads', () => {
       .flatMap((bundle) => ('output' in bundle ? bundle.output : []))
       .flatMap((output) => (output.type === 'chunk' ? [output] : []));
     const byName = new Map(chunks.map((chunk) => [chunk.fileName, chunk]));
-    const loaded = new Set(chunks.filter(({ isEntry }) => isEntry).map(({ fileName }) => fileName));
-    for (const name of loaded) for (const needed of byName.get(name)?.imports ?? []) loaded.add(needed);
+    const loadedBy = (roots: typeof chunks) => {
+      const loaded = new Set(roots.map(({ fileName }) => fileName));
+      for (const name of loaded) for (const needed of byName.get(name)?.imports ?? []) loaded.add(needed);
+      return loaded;
+    };
+    const atOnce = loadedBy(chunks.filter(({ isEntry }) => isEntry));
+    const asked = chunks.filter(({ facadeModuleId }) => onDemand?.test(facadeModuleId ?? ''));
+    const loaded = onDemand === undefined ? atOnce : without(loadedBy(asked), atOnce);
     return [...loaded].reduce((sum, name) => sum + kilobytes(byName.get(name)?.code ?? ''), 0);
   }
 
-  async function withEsbuild(file: string): Promise<number> {
+  async function withEsbuild(file: string, onDemand?: RegExp): Promise<number> {
     const { outputFiles, metafile } = await esbuild({
       absWorkingDir: app,
       entryPoints: [file],
@@ -444,16 +455,27 @@ describe('what a page downloads', () => {
       external: PEERS,
     });
     const byName = new Map(outputFiles.map(({ path, text }) => [relative(app, path), text]));
-    const loaded = new Set(
-      Object.entries(metafile.outputs).flatMap(([name, { entryPoint }]) =>
-        entryPoint === file ? [name] : [],
-      ),
-    );
-    for (const name of loaded) {
-      for (const { path, kind } of metafile.outputs[name]?.imports ?? []) {
-        if (kind === 'import-statement') loaded.add(path);
+    const loadedBy = (isRoot: (entryPoint: string) => boolean) => {
+      const loaded = new Set(
+        Object.entries(metafile.outputs).flatMap(([name, { entryPoint = '' }]) =>
+          isRoot(entryPoint) ? [name] : [],
+        ),
+      );
+      for (const name of loaded) {
+        for (const { path, kind } of metafile.outputs[name]?.imports ?? []) {
+          if (kind === 'import-statement') loaded.add(path);
+        }
       }
-    }
+      return loaded;
+    };
+    const atOnce = loadedBy((entryPoint) => entryPoint === file);
+    const loaded =
+      onDemand === undefined
+        ? atOnce
+        : without(
+            loadedBy((entryPoint) => onDemand.test(entryPoint)),
+            atOnce,
+          );
     return [...loaded].reduce((sum, name) => sum + kilobytes(byName.get(name) ?? ''), 0);
   }
 
@@ -465,6 +487,22 @@ describe('what a page downloads', () => {
     expect(vite).toBeGreaterThan(1);
     expect(vite).toBeLessThanOrEqual(limits.vite);
     expect(other).toBeLessThanOrEqual(limits.esbuild);
+  });
+
+  /** What `webgpu-bnn/inference` loads where there is no GPU, and what it loads beside that where there are several threads. */
+  test.each([
+    ['the engine of the processor', /\/dist\/cpu-[^/]+$/, 14],
+    ['its threads', /\/dist\/team-[^/]+$/, 2.5],
+  ] as const)('%s is loaded when it is asked for, and is small', async (what, built, limit) => {
+    const file = `task${Object.keys(TASKS).indexOf('run models, and nothing else')}.js`;
+    const [vite, other] = [await withVite(file, built), await withEsbuild(file, built)];
+    console.log(
+      `${what}: ${vite.toFixed(1)} KB with Vite, ${other.toFixed(1)} KB with esbuild (${limit} KB allowed)`,
+    );
+    for (const size of [vite, other]) {
+      expect(size).toBeGreaterThan(1);
+      expect(size).toBeLessThanOrEqual(limit);
+    }
   });
 
   test('until it has done something, is small altogether in Chrome', async () => {

@@ -62,8 +62,15 @@ async function compile(shared: boolean): Promise<WebAssembly.Module> {
 /** The bytes of the carried module. */
 export async function inflated(module: string): Promise<Uint8Array<ArrayBuffer>> {
   const packed = Uint8Array.from(atob(module), (character) => character.charCodeAt(0));
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream('deflate'));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
+  const { readable, writable } = new DecompressionStream('deflate');
+  const writer = writable.getWriter();
+  const written = writer.write(packed).then(() => writer.close());
+  const reader = readable.getReader();
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  // Not by a Response, for which Node would load all of its fetch; nor by `for await`, which Safari's streams don't know.
+  for (let part = await reader.read(); !part.done; part = await reader.read()) parts.push(part.value);
+  await written;
+  return new Uint8Array(await new Blob(parts).arrayBuffer());
 }
 
 /** Where the module says what memory it imports: 1 for one of its own, 3 for a shared one. */

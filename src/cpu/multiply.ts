@@ -1,6 +1,7 @@
 /** A product of weights as steps: which kernel, how the filters lie in memory, what becomes of the sums. */
 import type { Shape } from '../gpu/index.ts';
 import { clampRange, type FusedActivation, type SignEpilogue } from '../numerics/epilogue.ts';
+import type { Conv2dWindows } from '../numerics/windows.ts';
 import { type Conv2dOptions, resolveConv2d } from '../ops/conv.ts';
 import { byteFilters, pairedFilters, panels, tapMajorReals, tapMajorSigns } from './filters.ts';
 import { type Constant, pixelsOf, type Recorder, type Value } from './program.ts';
@@ -99,22 +100,11 @@ function countedFinish(options: Multiplication, input: Value, counted: boolean) 
   const channels = each * groups;
   const isSigns = input.kind === 'sign';
   const pixel = isSigns ? Math.ceil(channels / 32) : channels;
+  // Its numbers: a record takes those that it has fields for.
+  const places: Conv2dWindows = windows;
   const geometry = {
-    height: windows.height,
-    width: windows.width,
+    ...places,
     pixel,
-    outHeight: windows.outHeight,
-    outWidth: windows.outWidth,
-    outChannels: filters,
-    kernelHeight: windows.kernelHeight,
-    kernelWidth: windows.kernelWidth,
-    strideY: windows.strideY,
-    strideX: windows.strideX,
-    dilationY: windows.dilationY,
-    dilationX: windows.dilationX,
-    padTop: windows.padTop,
-    padLeft: windows.padLeft,
-    groups,
     channels: each,
     outside: outsidePixel(isSigns, channels, pixel, windows.padValue),
   };

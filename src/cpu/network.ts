@@ -13,10 +13,11 @@ import { assertKnownOptions } from '../options.ts';
 import { programOf } from './layers/index.ts';
 import { areLoopsMeasured, loopFor, measureLoops } from './loops.ts';
 import { grow, kernelModule, kernelsOn, memoryOf } from './machine.ts';
-import { CONTROL_BYTES, isKernel, type Layout, layOut, placeValues, type ValuePlan } from './plan.ts';
+import { CONTROL_BYTES, isKernel, type Layout, layOut, placeValues, tileOf, type ValuePlan } from './plan.ts';
 import type { Program, Value } from './program.ts';
 import { fieldsOf, KERNELS, REAL_FIELDS, RECORD_BYTES, TILE_FIELD } from './records.ts';
-import { Team, threadsFor } from './threads.ts';
+import { threadsFor, workersFor } from './threads.ts';
+import type { Workers } from './workers.ts';
 
 export interface CpuOptions {
   /**
@@ -39,7 +40,7 @@ export class CpuNetwork extends Owner {
   readonly #program: Program;
   readonly #layout: Layout;
   readonly #memory: WebAssembly.Memory;
-  readonly #team: Team;
+  readonly #team: Workers;
   #plan: ValuePlan;
   #capacity: number;
   readonly #most: number;
@@ -54,7 +55,7 @@ export class CpuNetwork extends Owner {
       readonly program: Program;
       readonly layout: Layout;
       readonly memory: WebAssembly.Memory;
-      readonly team: Team;
+      readonly team: Workers;
       readonly plan: ValuePlan;
       readonly most: number;
     },
@@ -90,7 +91,8 @@ export class CpuNetwork extends Owner {
     const most = Math.max(1, Math.min(MOST_SAMPLES, fitting));
     const memory = memoryOf(one.end, placeValues(program, most, layout.values).end, shared);
     const kernels = await kernelsOn(module, memory);
-    const team = new Team({ module, memory, kernels, records: CONTROL_BYTES, scratch: layout.scratch });
+    const { scratch } = layout;
+    const team = await workersFor({ module, memory, kernels, records: CONTROL_BYTES, scratch });
     const network = new CpuNetwork(model, { program, layout, memory, team, plan: one, most });
     network.#writeConstants();
     network.#writeRecords();
@@ -230,10 +232,8 @@ export class CpuNetwork extends Owner {
       });
       integers[0] = KERNELS.indexOf(step.kernel);
       if (step.kernel === 'signProduct') integers[LOOP_FIELD] = loopFor(integers[LENGTH_FIELD] ?? 0);
-      // Tiles are whole blocks of rows of a product, while there are enough for every thread.
-      const wanted = Math.max(1, Math.round(TILE_WORK / step.cost));
-      const share = Math.ceil(step.units / (3 * this.#layout.scratch.length));
-      integers[TILE_FIELD] = Math.max(1, Math.min(wanted, Math.max(4, Math.ceil(share / 4) * 4)));
+      const share = step.units / (3 * this.#layout.scratch.length);
+      integers[TILE_FIELD] = tileOf(share, TILE_WORK / step.cost);
     });
   }
 

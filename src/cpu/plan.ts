@@ -2,7 +2,7 @@
 import type { Constant, KernelStep, Memory, Program, Step, Value } from './program.ts';
 import { RECORD_BYTES } from './records.ts';
 
-/** What threads agree on: `threads.ts`. */
+/** What threads agree on: `team.ts`. */
 export const CONTROL_BYTES = 64;
 
 /** A kernel reads whole vectors: what lies behind a row's end is read too, and left out. */
@@ -23,6 +23,10 @@ export interface ValuePlan {
   readonly places: ReadonlyMap<Memory, number>;
   readonly end: number;
 }
+
+/** Rows that a product counts together, and the fewest that it counts without doing any twice: `wasm/product.as`. */
+const ROWS = 16;
+const FEWEST_ROWS = 4;
 
 const aligned = (bytes: number) => Math.ceil((bytes + SLACK) / 64) * 64;
 
@@ -88,4 +92,16 @@ export function placeValues(program: Program, samples: number, first: number): V
     place(writes, index);
   });
   return { places, end };
+}
+
+/**
+ * Units that a thread takes at once: whole blocks of rows where there are enough of them for every thread, since a product
+ * fetches its filters again for every block.
+ * @param share of a thread, with some to spare so that a slow one takes fewer
+ * @param wanted units that are worth a claim
+ */
+export function tileOf(share: number, wanted: number): number {
+  const units = Math.min(share, Math.max(wanted, ROWS));
+  const step = units >= ROWS ? ROWS : FEWEST_ROWS;
+  return Math.max(step, Math.round(units / step) * step);
 }

@@ -54,12 +54,6 @@ require('node:worker_threads').parentPort.once('message', serve);`;
 const IN_BROWSER = `${SERVE}
 onmessage = ({ data }) => serve(data);`;
 
-/** Processors that may be used. */
-export function processors(): number {
-  const os = globalThis.process?.getBuiltinModule?.('node:os');
-  return os?.availableParallelism() ?? globalThis.navigator?.hardwareConcurrency ?? 1;
-}
-
 /** What of Node is used; it is asked for by name where it runs, so that no page's bundler looks for it. */
 interface NodeWorkers {
   readonly Worker: new (

@@ -42,7 +42,7 @@ export {
   type Traits,
 } from './layer.ts';
 export type { Pad2dOptions, SliceOptions, TransposeOptions } from './moving.ts';
-export { DEFAULT_SLOPE, type LeakyReluOptions, type ReluOptions } from './nonlinearities.ts';
+export type { LeakyReluOptions, ReluOptions } from './nonlinearities.ts';
 export { type BatchNormalizationOptions, DEFAULT_EPSILON } from './normalization.ts';
 export type { Conv1dOptions, Padding1d, Pool1dOptions, QuantConv1dOptions } from './one-axis.ts';
 export * from './others.ts';

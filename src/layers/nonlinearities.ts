@@ -112,9 +112,6 @@ export function tanh(options: { readonly name?: string } = {}): Layer {
   return makeCurve('tanh', options);
 }
 
-/** Of `leakyRelu`, as in Keras. */
-export const DEFAULT_SLOPE = 0.3;
-
 export interface LeakyReluOptions {
   readonly name?: string;
   /** Slope below zero. Default 0.3, as in Keras; ONNX' default is 0.01, TensorFlow's 0.2. */

@@ -20,7 +20,6 @@ const LAYERS: Readonly<Record<string, Lower>> = {
   elementwiseAffine: pointwise.elementwiseAffine,
   flatten: pointwise.reshaped,
   globalAveragePool2d: pools.globalAveragePool2d,
-  leakyRelu: pointwise.leakyRelu,
   maxPool2d: pools.maxPool2d,
   prelu: pointwise.prelu,
   quantConv2d: trained,

@@ -1,8 +1,9 @@
-/** What takes no time worth a kernel: plain loops, in f32 as the shaders have it. */
+/** Layers that are rare. Most take no time worth a kernel: plain loops, in f32 as the shaders have it. */
 
 import { sizeOf } from '../../gpu/index.ts';
 import { broadcastShape, permuteAxes, slicePlaces } from '../../numerics/axes.ts';
 import { type Combination, combine } from '../../numerics/combine.ts';
+import { DEFAULT_SLOPE } from '../../numerics/curves.ts';
 import { type Grid, gridRange, type IntegerRange } from '../../numerics/integers.ts';
 import { type RoundingMode, roundBy } from '../../numerics/rounding.ts';
 import { channelsOf, type Recorder, type Value } from '../program.ts';
@@ -28,6 +29,13 @@ const selu: Lower = ({ recorder }, [input]) =>
     input as Value,
     (x) => 1.0507009873554805 * (x < 0 ? 1.6732632423543772 * Math.expm1(x) : x),
   );
+
+const leakyRelu: Lower = ({ recorder, config }, [input]) => {
+  const x = recorder.reals(input as Value);
+  const { alpha = DEFAULT_SLOPE } = config as { alpha?: number };
+  const slopes = { data: new Float32Array(channelsOf(x)).fill(alpha) };
+  return recorder.pointwise('prelu', x, { first: slopes });
+};
 
 const softmax: Lower = ({ recorder }, [input]) => {
   const x = recorder.reals(input as Value);
@@ -182,6 +190,7 @@ export const OTHERS: Readonly<Record<string, Lower>> = {
   add: combination('add'),
   concat,
   divide: combination('divide'),
+  leakyRelu,
   maximum: combination('maximum'),
   minimum: combination('minimum'),
   multiThreshold,

@@ -1,7 +1,6 @@
 /** Values one by one, by kernels. Arithmetic is that of the shaders, operation by operation in f32. */
 import { DEFAULT_EPSILON } from '../../layers/index.ts';
-import { DEFAULT_SLOPE } from '../../layers/nonlinearities.ts';
-import { type Constant, channelsOf, type Value } from '../program.ts';
+import type { Value } from '../program.ts';
 import type { Lower } from './lowering.ts';
 
 export const batchNormalization: Lower = (layer, [input]) => {
@@ -51,13 +50,6 @@ export const prelu: Lower = (layer, [input]) =>
   layer.recorder.pointwise('prelu', layer.recorder.reals(input as Value), {
     first: { data: layer.reals('alpha') },
   });
-
-export const leakyRelu: Lower = ({ recorder, config }, [input]) => {
-  const x = recorder.reals(input as Value);
-  const { alpha = DEFAULT_SLOPE } = config as { alpha?: number };
-  const slopes: Constant = { data: new Float32Array(channelsOf(x)).fill(alpha) };
-  return recorder.pointwise('prelu', x, { first: slopes });
-};
 
 export const sign: Lower = ({ recorder }, [input]) => recorder.signs(input as Value);
 

@@ -1,5 +1,6 @@
 /** Pooling, of signs and of reals. */
 import { packSigns } from '../../numerics/pack.ts';
+import type { Pool2dWindows } from '../../numerics/windows.ts';
 import { type Pool2dOptions, resolvePool2d } from '../../ops/pool.ts';
 import { type Constant, channelsOf, pixelsOf, type Recorder, type Value } from '../program.ts';
 import type { Lower } from './lowering.ts';
@@ -30,8 +31,10 @@ function pooled(
   options: Pool2dOptions,
   { smallest, isMean = false }: { readonly smallest?: Constant; readonly isMean?: boolean },
 ): Value {
-  const windows = resolvePool2d([1, ...input.shape], options);
-  const output = recorder.value(input.kind, windows.outputShape.slice(1));
+  const resolved = resolvePool2d([1, ...input.shape], options);
+  // Its numbers: a record takes those that it has fields for.
+  const windows: Pool2dWindows = resolved;
+  const output = recorder.value(input.kind, resolved.outputShape.slice(1));
   const channels = channelsOf(input);
   const isSigns = input.kind === 'sign';
   return recorder.step({
@@ -39,19 +42,10 @@ function pooled(
     units: pixelsOf(output),
     cost: (windows.poolHeight * windows.poolWidth * channels) / (isSigns ? 20 : 3),
     fields: {
+      ...windows,
       input,
       output,
-      height: windows.height,
-      width: windows.width,
       channels: isSigns ? Math.ceil(channels / 32) : channels,
-      outHeight: windows.outHeight,
-      outWidth: windows.outWidth,
-      poolHeight: windows.poolHeight,
-      poolWidth: windows.poolWidth,
-      strideY: windows.strideY,
-      strideX: windows.strideX,
-      padTop: windows.padTop,
-      padLeft: windows.padLeft,
       smallest,
       mean: isMean ? 1 : 0,
     },

@@ -17,7 +17,6 @@ import { assertSaysQuantizers, inParts } from '../../graph/index.ts';
 import {
   type BinaryOutputOptions,
   DEFAULT_EPSILON,
-  DEFAULT_SLOPE,
   type LeakyReluOptions,
   type Pad2dOptions,
   type Pool2dLayerOptions,
@@ -25,6 +24,7 @@ import {
   type SliceOptions,
   type TransposeOptions,
 } from '../../layers/index.ts';
+import { DEFAULT_SLOPE } from '../../numerics/curves.ts';
 import { type Conv2dOptions, type ResolvedConv2d, resolveConv2d, resolvePool2d } from '../../ops/index.ts';
 import { LARGEST_F32 } from '../../ops/pointwise.ts';
 import { assertKnownOptions } from '../../options.ts';
