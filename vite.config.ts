@@ -22,8 +22,11 @@ const TOGETHER: readonly (readonly [RegExp, string])[] = [
   [/\/src\/(dispose|json|options|run\/pixels)\.ts$/, 'gpu'],
   // Networks that were trained have these, and folded ones have others.
   // The engine of the processor is one file, but for what is loaded when a network needs it.
-  [/\/src\/cpu\/(?!team|worker|layers\/others).+\.ts$/, 'cpu'],
-  [/\/src\/layers\/(activations|conv2d|dense|inference|normalization|pooling|reshaping)\.ts$/, 'layers-trained'],
+  [/\/src\/cpu\/(?!team|worker|workspace|layers\/others).+\.ts$/, 'cpu'],
+  [
+    /\/src\/layers\/(activations|conv2d|dense|inference|normalization|pooling|reshaping)\.ts$/,
+    'layers-trained',
+  ],
 ];
 /** Rooms of which a page may need a part: a file for each module, so that bundlers can leave the others away. */
 const IN_PARTS =

@@ -4,6 +4,7 @@ import { layers } from '@tensorflow/tfjs-layers';
 import { describe, expect, test } from 'vitest';
 import {
   ApproxSign,
+  loadEngine,
   type QuantConvArgs,
   quantConv1d,
   quantConv2d,
@@ -24,6 +25,8 @@ interface Case {
   readonly input: readonly number[];
   /** Whether outputs are sums of products of ±1, and so exact. */
   readonly exact: boolean;
+  /** Whether a product of it takes something that isn't signs. */
+  readonly reals?: true;
 }
 
 const binary = { inputQuantizer: 'ste_sign', kernelQuantizer: 'ste_sign' } as const;
@@ -59,6 +62,7 @@ const CASES: readonly Case[] = [
     make: () => quantDense({ units: 8, useBias: false, kernelQuantizer: 'ste_sign' }),
     input: [4, 20],
     exact: false,
+    reals: true,
   },
   {
     name: 'dense, approx_sign and swish_sign',
@@ -107,6 +111,7 @@ const CASES: readonly Case[] = [
       }),
     input: [4, 36],
     exact: false,
+    reals: true,
   },
   {
     name: 'dense, ste_tern and ste_heaviside',
@@ -114,6 +119,7 @@ const CASES: readonly Case[] = [
       quantDense({ units: 6, useBias: false, inputQuantizer: 'ste_heaviside', kernelQuantizer: 'ste_tern' }),
     input: [4, 36],
     exact: true,
+    reals: true,
   },
   {
     name: 'dense, dorefa_quantizer',
@@ -126,6 +132,7 @@ const CASES: readonly Case[] = [
       }),
     input: [4, 36],
     exact: false,
+    reals: true,
   },
   { name: 'conv 3x3 valid', make: () => quantConv2d(conv({})), input: [2, 6, 5, 32], exact: true },
   {
@@ -151,6 +158,7 @@ const CASES: readonly Case[] = [
     make: () => quantConv2d(conv({ kernelSize: [2, 3], padding: 'same', padValues: 0.5 })),
     input: [1, 5, 5, 4],
     exact: true,
+    reals: true,
   },
   {
     name: 'conv 3x3 same, dilation 2',
@@ -182,6 +190,7 @@ const CASES: readonly Case[] = [
       }),
     input: [2, 6, 6, 3],
     exact: false,
+    reals: true,
   },
   {
     name: 'conv 3x3, magnitude_aware_sign',
@@ -240,6 +249,7 @@ const CASES: readonly Case[] = [
       }),
     input: [1, 7, 7, 3],
     exact: false,
+    reals: true,
   },
   {
     name: 'separable 3x3 same',
@@ -254,12 +264,17 @@ const CASES: readonly Case[] = [
       }),
     input: [2, 5, 5, 6],
     exact: true,
+    reals: true,
   },
 ];
 
-/** Output, and the gradients with respect to the input and every weight, of a loss that weighs all outputs. */
-async function measure(backend: BackendName, { make, input }: Case) {
+/**
+ * Output, and the gradients with respect to the input and every weight, of a loss that weighs all outputs.
+ * @param ours whether products run in this library's kernels; else they are TensorFlow.js' own operations
+ */
+async function measure(backend: BackendName, { make, input }: Case, ours: boolean) {
   return on(backend, async () => {
+    tf.env().set('WEBGPU_BNN_KERNELS', ours);
     const before = tf.memory().numTensors;
     const layer = make();
     layer.build([...input]);
@@ -273,7 +288,11 @@ async function measure(backend: BackendName, { make, input }: Case) {
     const x = tf.tidy(() =>
       tf.variable(tf.tensor(values(tf.util.sizeFromShape([...input]), 7, 1.5), [...input])),
     );
-    const y = layer.apply(x) as tf.Tensor;
+    let y = x as tf.Tensor;
+    const { kernelNames } = await tf.profile(() => {
+      y = layer.apply(x) as tf.Tensor;
+      return y;
+    });
     const factors = tf.tensor(values(y.size, 11), y.shape);
     const { grads, value } = tf.variableGrads(
       () => tf.sum(tf.mul(layer.apply(x) as tf.Tensor, factors)) as tf.Scalar,
@@ -284,6 +303,7 @@ async function measure(backend: BackendName, { make, input }: Case) {
       shape: y.shape,
       computed: layer.computeOutputShape([...input]),
       y: await read(y),
+      kernelNames,
       dx: await read(grads[x.name] as tf.Tensor),
       dw: await Promise.all(weights.map((weight) => read(grads[weight.name] as tf.Tensor))),
     };
@@ -299,7 +319,8 @@ useTensorFlow();
 describe('layers on WebGPU against plain operations on the cpu', () => {
   for (const entry of CASES) {
     test(entry.name, async () => {
-      const [expected, actual] = [await measure('cpu', entry), await measure('webgpu', entry)];
+      const expected = await measure('cpu', entry, false);
+      const actual = await measure('webgpu', entry, true);
       expect(actual.shape).toEqual(expected.shape);
       expect(actual.shape).toEqual(actual.computed);
       if (entry.exact) expectSame(actual.y, expected.y, 'output');
@@ -310,6 +331,47 @@ describe('layers on WebGPU against plain operations on the cpu', () => {
       }
     });
   }
+});
+
+describe("layers on TensorFlow.js' cpu backend in the WebAssembly engine against its own operations", () => {
+  const PRODUCTS = ['BatchMatMul', 'Conv2D'];
+  for (const entry of CASES) {
+    test(entry.name, async () => {
+      expect(await loadEngine()).toBe(true);
+      const expected = await measure('cpu', entry, false);
+      const actual = await measure('cpu', entry, true);
+      expect(actual.shape).toEqual(expected.shape);
+      // To the bit, scaled ones too: what is added is signs, and what isn't signs stays with TensorFlow.js.
+      expectSame(actual.y, expected.y, 'output');
+      expectSame(actual.dx, expected.dx, 'gradient of the input');
+      for (const [i, dw] of expected.dw.entries()) {
+        expectSame(actual.dw[i] ?? [], dw, `gradient of weight ${i}`);
+      }
+      const multiplies = (names: readonly string[]) => names.filter((name) => PRODUCTS.includes(name)).length;
+      expect(multiplies(expected.kernelNames)).toBeGreaterThan(0);
+      expect(multiplies(actual.kernelNames) > 0).toBe(entry.reals === true);
+    });
+  }
+
+  test('weights that are assigned are others, and nothing stays', async () => {
+    await on('cpu', async () => {
+      tf.env().set('WEBGPU_BNN_KERNELS', true);
+      await loadEngine();
+      const layer = quantDense({ units: 3, useBias: false, ...binary });
+      layer.build([null, 40]);
+      const x = tf.tensor(values(80, 1), [2, 40]);
+      const kernel = tf.tensor(values(120, 2), [40, 3]);
+      const outputs = [kernel, tf.neg(kernel), kernel].map((value) => {
+        layer.setWeights([value]);
+        return (layer.apply(x) as tf.Tensor).dataSync();
+      });
+      expectSame(outputs[2] ?? [], outputs[0] ?? [], 'the same weights again');
+      expect([...(outputs[1] ?? [])]).not.toEqual([...(outputs[0] ?? [])]);
+      const { numTensors } = tf.memory();
+      for (let call = 0; call < 20; call++) (layer.apply(x) as tf.Tensor).dispose();
+      expect(tf.memory().numTensors).toBe(numTensors);
+    });
+  });
 });
 
 /** A layer of Larq and that of Keras which it is where inputs and weights are signs already. */

@@ -11,13 +11,22 @@ import {
 } from '../graph/index.ts';
 import { assertKnownOptions } from '../options.ts';
 import { programOf } from './layers/index.ts';
-import { areLoopsMeasured, loopFor, measureLoops } from './loops.ts';
+import { areLoopsMeasured, measureLoops } from './loops.ts';
 import { grow, kernelModule, kernelsOn, memoryOf } from './machine.ts';
-import { CONTROL_BYTES, isKernel, type Layout, layOut, placeValues, tileOf, type ValuePlan } from './plan.ts';
+import {
+  CONTROL_BYTES,
+  isKernel,
+  type Layout,
+  layOut,
+  placeValues,
+  samplesAtOnce,
+  type ValuePlan,
+} from './plan.ts';
 import type { Program, Value } from './program.ts';
-import { fieldsOf, KERNELS, REAL_FIELDS, RECORD_BYTES, TILE_FIELD } from './records.ts';
+import { RECORD_BYTES } from './records.ts';
 import { threadsFor, workersFor } from './threads.ts';
 import type { Workers } from './workers.ts';
+import { writeConstants, writeRecords } from './writing.ts';
 
 export interface CpuOptions {
   /**
@@ -27,11 +36,6 @@ export interface CpuOptions {
   readonly threads?: number | undefined;
 }
 
-/** Samples that run at once, where their values take no more than this many bytes. */
-const MOST_SAMPLES = 16;
-const MOST_BYTES = 32 * 2 ** 20;
-/** Work of a tile, in the order of nanoseconds: enough that claiming it costs nothing. */
-const TILE_WORK = 10_000;
 /** Milliseconds that a page may wait for its turn. */
 const PATIENCE = 40;
 
@@ -87,14 +91,13 @@ export class CpuNetwork extends Owner {
     const module = await compiling;
     const layout = layOut(program, threads);
     const one = placeValues(program, 1, layout.values);
-    const fitting = Math.floor(MOST_BYTES / Math.max(1, one.end - layout.values));
-    const most = Math.max(1, Math.min(MOST_SAMPLES, fitting));
+    const most = samplesAtOnce(one.end - layout.values);
     const memory = memoryOf(one.end, placeValues(program, most, layout.values).end, shared);
     const kernels = await kernelsOn(module, memory);
     const { scratch } = layout;
     const team = await workersFor({ module, memory, kernels, records: CONTROL_BYTES, scratch });
     const network = new CpuNetwork(model, { program, layout, memory, team, plan: one, most });
-    network.#writeConstants();
+    writeConstants(memory, layout);
     network.#writeRecords();
     return network;
   }
@@ -210,31 +213,8 @@ export class CpuNetwork extends Owner {
     }
   }
 
-  #writeConstants(): void {
-    for (const [data, at] of this.#layout.constants) {
-      const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-      new Uint8Array(this.#memory.buffer, at, data.byteLength).set(bytes);
-    }
-  }
-
   #writeRecords(): void {
-    const { steps } = this.#program;
-    steps.forEach((step, index) => {
-      const record = this.#layout.records[index];
-      if (record === undefined || !isKernel(step)) return;
-      const integers = new Int32Array(this.#memory.buffer, record, TILE_FIELD + 1);
-      const reals = new Float32Array(this.#memory.buffer, record, TILE_FIELD + 1);
-      fieldsOf(step.kernel).forEach((name, i) => {
-        const field = step.fields[name] ?? 0;
-        if (typeof field === 'number') (REAL_FIELDS.includes(name) ? reals : integers)[i] = field;
-        else if ('data' in field) integers[i] = this.#layout.constants.get(field.data) ?? 0;
-        else integers[i] = this.#plan.places.get(field.memory) ?? 0;
-      });
-      integers[0] = KERNELS.indexOf(step.kernel);
-      if (step.kernel === 'signProduct') integers[LOOP_FIELD] = loopFor(integers[LENGTH_FIELD] ?? 0);
-      const share = step.units / (3 * this.#layout.scratch.length);
-      integers[TILE_FIELD] = tileOf(share, TILE_WORK / step.cost);
-    });
+    writeRecords(this.#memory, this.#program, this.#layout, this.#plan);
   }
 
   /** Measures the loops when the kernels had time to be optimised, and takes the fastest from then on. */
@@ -246,7 +226,3 @@ export class CpuNetwork extends Owner {
     this.#writeRecords();
   }
 }
-
-const [LOOP_FIELD, LENGTH_FIELD] = ['loop', 'length'].map((name) =>
-  fieldsOf('signProduct').indexOf(name),
-) as [number, number];

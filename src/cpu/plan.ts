@@ -28,6 +28,10 @@ export interface ValuePlan {
 const ROWS = 16;
 const FEWEST_ROWS = 4;
 
+/** Samples that run at once, where their values take no more than this many bytes. */
+const MOST_SAMPLES = 16;
+const MOST_BYTES = 32 * 2 ** 20;
+
 const aligned = (bytes: number) => Math.ceil((bytes + SLACK) / 64) * 64;
 
 /** Whether a kernel runs the step. */
@@ -104,4 +108,9 @@ export function tileOf(share: number, wanted: number): number {
   const units = Math.min(share, Math.max(wanted, ROWS));
   const step = units >= ROWS ? ROWS : FEWEST_ROWS;
   return Math.max(step, Math.round(units / step) * step);
+}
+
+/** @param bytes of the values of one */
+export function samplesAtOnce(bytes: number): number {
+  return Math.max(1, Math.min(MOST_SAMPLES, Math.floor(MOST_BYTES / Math.max(1, bytes))));
 }

@@ -42,8 +42,8 @@ const sessions = new WeakMap<WebGpuBackend, Session>();
 export const WEBGPU = 'webgpu';
 
 /**
- * The flag of TensorFlow.js that says whether products on its WebGPU backend run in this library's kernels. With
- * `tf.env().set('WEBGPU_BNN_KERNELS', false)` they are its own operations there too: to compare the two.
+ * The flag of TensorFlow.js that says whether products run in this library's kernels, on its WebGPU backend and on the processor.
+ * With `tf.env().set('WEBGPU_BNN_KERNELS', false)` they are its own operations there too: to compare the two.
  */
 export const KERNELS_FLAG = 'WEBGPU_BNN_KERNELS';
 

@@ -2,7 +2,7 @@
  * Larq for TensorFlow.js. Importing this once makes TensorFlow.js know Larq's layers, quantizers, constraint and
  * optimizer by the names that Larq gives them, so that `tf.loadLayersModel` reads a converted Larq model, and
  * `tf.sequential` takes the layers made here. On its WebGPU backend their binary work runs in this library's kernels, on
- * TensorFlow.js' own device and buffers.
+ * TensorFlow.js' own device and buffers; on its cpu and wasm backends inference runs in the WebAssembly engine (`loadEngine`).
  *
  *   import * as tf from '@tensorflow/tfjs';
  *   import '@tensorflow/tfjs-backend-webgpu';
@@ -59,6 +59,7 @@ export {
   registerOperators,
 } from './operators.ts';
 export { Bop, type BopOptions, type Case, CaseOptimizer, type Hyper } from './optimizers.ts';
+export { loadEngine } from './processor.ts';
 export {
   ApproxSign,
   type ClippedOptions,

@@ -1,7 +1,8 @@
 /**
  * Products of quantized operands. On TensorFlow.js' WebGPU backend those with binary weights are kernels of this
- * library, forward and backward, registered with TensorFlow.js; everywhere else, and for other weights, they are its own
- * operations on quantized floats. The numbers are the same: sums of signs are exact either way.
+ * library, forward and backward, registered with TensorFlow.js; on its cpu and wasm backends those of signs with signs run in the
+ * WebAssembly engine while no gradients are recorded. Everywhere else, and for other weights, they are its own operations on
+ * quantized floats. The numbers are the same: sums of signs are exact either way.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { type ProgramBuilder, Routine, Tensor } from '../../gpu/index.ts';
@@ -30,6 +31,7 @@ import {
   type WebGpuBackend,
   webgpuBackend,
 } from './backend.ts';
+import { productOnProcessor } from './processor.ts';
 import { MagnitudeAwareSign, meanMagnitude, type Quantizer, type Surrogate } from './quantizers.ts';
 
 type Pair = readonly [y: number, x: number];
@@ -84,11 +86,16 @@ export function quantizedProduct(x: tf.Tensor, w: tf.Tensor, options: ProductOpt
   const input = inputQuantizer?.surrogate;
   const known = inputQuantizer === undefined || (input !== undefined && !input.scaled);
   const padding = windows === undefined || [-1, 0, 1].includes(windows.padValue);
-  if (kernel !== undefined && !kernel.scaled && known && padding && x.size > 0 && usesKernels()) {
-    inputQuantizer?.track(reals);
-    kernelQuantizer?.track(w);
+  if (kernel !== undefined && !kernel.scaled && known && padding && x.size > 0) {
     const attrs: ProductAttrs = { input: input ?? null, kernel, windows: windows ?? null };
-    return tf.engine().runKernel(FORWARD, { x: reals, w }, attrs as unknown as tf.NamedAttrMap);
+    const product = usesKernels()
+      ? tf.engine().runKernel<tf.Tensor>(FORWARD, { x: reals, w }, attrs as unknown as tf.NamedAttrMap)
+      : onProcessor(reals, w, attrs);
+    if (product !== undefined) {
+      inputQuantizer?.track(reals);
+      kernelQuantizer?.track(w);
+      return product;
+    }
   }
   const [a, b] = [inputQuantizer?.apply(reals) ?? reals, kernelQuantizer?.apply(w) ?? w];
   return windows === undefined
@@ -98,6 +105,13 @@ export function quantizedProduct(x: tf.Tensor, w: tf.Tensor, options: ProductOpt
 
 function usesKernels(): boolean {
   return tf.env().getBool(KERNELS_FLAG) && webgpuBackend() !== undefined;
+}
+
+/** Of signs with signs: sums of reals would depend on who adds them. */
+function onProcessor(x: tf.Tensor, w: tf.Tensor, { input, windows }: ProductAttrs): tf.Tensor | undefined {
+  if (input === null) return undefined;
+  const options = windows === null ? undefined : conv2dOptions(windows);
+  return productOnProcessor(x, w, options, outputShape(x, w, windows));
 }
 
 /** A convolution as operations of TensorFlow.js that have gradients on every backend. */
