@@ -20,9 +20,9 @@ const TOGETHER: readonly (readonly [RegExp, string])[] = [
   [/\/src\/pictures\.ts$/, 'pictures'],
   [/\/src\/data\/pictures\.ts$/, 'data-pictures'],
   [/\/src\/(dispose|json|options|run\/pixels)\.ts$/, 'gpu'],
-  // Networks that were trained have these, and folded ones have others.
   // The engine of the processor is one file, but for what is loaded when a network needs it.
   [/\/src\/cpu\/(?!team|worker|workspace|layers\/others).+\.ts$/, 'cpu'],
+  // Networks that were trained have these, and folded ones have others.
   [
     /\/src\/layers\/(activations|conv2d|dense|inference|normalization|pooling|reshaping)\.ts$/,
     'layers-trained',

@@ -1,6 +1,7 @@
 /** Every layer in WebAssembly against the GPU, and with parameters of every kind. */
 import { describe, expect, test, vi } from 'vitest';
-import { CpuNetwork, kindsOfLayers } from '../src/cpu/index.ts';
+import { CpuNetwork } from '../src/cpu/index.ts';
+import { kindsOfLayers } from '../src/cpu/layers/index.ts';
 import { DisposedError, FormatError, OptionError, OutOfMemoryError, ShapeError } from '../src/errors.ts';
 import { sizeOf } from '../src/gpu/index.ts';
 import {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { inflated } from '../src/cpu/machine.ts';
-import { MODULE } from '../src/cpu/module.ts';
+import { LIMITS, MODULE } from '../src/cpu/module.ts';
 import {
   KERNELS,
   OPERATIONS,
@@ -18,9 +18,15 @@ const FOLDER = join(import.meta.dirname, '..', 'src', 'cpu', 'wasm');
 const source = (name: string) => readFileSync(join(FOLDER, name), 'utf8');
 
 test('the module is what the sources compile to: npm run wasm', async () => {
-  const { compile } = (await import(join(FOLDER, 'build.js'))) as { compile(): Promise<Uint8Array> };
+  const { compile, limitsOf } = (await import(join(FOLDER, 'build.js'))) as {
+    compile(): Promise<Uint8Array>;
+    limitsOf(binary: Uint8Array): number;
+  };
   const binary = await compile();
   expect(Buffer.from(binary).equals(await inflated(MODULE)), 'run npm run wasm').toBe(true);
+  expect(limitsOf(binary)).toBe(LIMITS);
+  // A memory of its own, with a limit.
+  expect(binary[LIMITS]).toBe(1);
   expect(binary.length).toBeLessThanOrEqual(8192);
 });
 

@@ -406,7 +406,8 @@ describe('what a page downloads', () => {
 
   const without = (names: ReadonlySet<string>, others: ReadonlySet<string>) =>
     new Set([...names].filter((name) => !others.has(name)));
-  const kilobytes = (code: string) => Math.round(gzipSync(code, { level: 9 }).length / 100) / 10;
+  const kilobytes = (...files: readonly string[]) =>
+    Math.round(files.reduce((sum, code) => sum + gzipSync(code, { level: 9 }).length, 0) / 100) / 10;
 
   /**
    * Size of the chunks that a page loads at once: the entry and what it imports, without what it imports on demand.
@@ -436,7 +437,7 @@ describe('what a page downloads', () => {
     const atOnce = loadedBy(chunks.filter(({ isEntry }) => isEntry));
     const asked = chunks.filter(({ facadeModuleId }) => onDemand?.test(facadeModuleId ?? ''));
     const loaded = onDemand === undefined ? atOnce : without(loadedBy(asked), atOnce);
-    return [...loaded].reduce((sum, name) => sum + kilobytes(byName.get(name)?.code ?? ''), 0);
+    return kilobytes(...[...loaded].map((name) => byName.get(name)?.code ?? ''));
   }
 
   async function withEsbuild(file: string, onDemand?: RegExp): Promise<number> {
@@ -476,7 +477,7 @@ describe('what a page downloads', () => {
             loadedBy((entryPoint) => onDemand.test(entryPoint)),
             atOnce,
           );
-    return [...loaded].reduce((sum, name) => sum + kilobytes(byName.get(name) ?? ''), 0);
+    return kilobytes(...[...loaded].map((name) => byName.get(name) ?? ''));
   }
 
   test.each(Object.entries(TASKS))('to %s, is small in Vite and in esbuild', async (task, limits) => {

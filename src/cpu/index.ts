@@ -1,3 +1,2 @@
 /** Networks in WebAssembly, where there is no GPU: loaded when it is asked for. */
-export { kindsOfLayers } from './layers/index.ts';
 export { CpuNetwork, type CpuOptions } from './network.ts';

@@ -1,6 +1,6 @@
 /** The compiled kernels, and a memory for a network. */
 import { OutOfMemoryError, WebAssemblyUnavailableError } from '../errors.ts';
-import { MODULE } from './module.ts';
+import { LIMITS, MODULE } from './module.ts';
 
 /** What the module exports. */
 export interface Kernels {
@@ -40,7 +40,7 @@ export function kernelModule(shared: boolean): Promise<WebAssembly.Module> {
 async function compile(shared: boolean): Promise<WebAssembly.Module> {
   const isHere = typeof WebAssembly === 'object' && typeof DecompressionStream === 'function';
   const bytes = isHere ? await inflated(MODULE) : new Uint8Array();
-  if (shared) bytes[limitsOfMemory(bytes)] = 3;
+  if (shared) bytes[LIMITS] = 3;
   if (!isHere || !WebAssembly.validate(bytes)) {
     throw new WebAssemblyUnavailableError('There is no WebAssembly with vectors of 128 bits here.', {
       expected: 'Chrome 91, Firefox 113, Safari 16.4, Node 18 or newer',
@@ -71,14 +71,6 @@ export async function inflated(module: string): Promise<Uint8Array<ArrayBuffer>>
   for (let part = await reader.read(); !part.done; part = await reader.read()) parts.push(part.value);
   await written;
   return new Uint8Array(await new Blob(parts).arrayBuffer());
-}
-
-/** Where the module says what memory it imports: 1 for one of its own, 3 for a shared one. */
-function limitsOfMemory(bytes: Uint8Array): number {
-  const name = [...'memory'].map((character) => character.charCodeAt(0));
-  const at = bytes.findIndex((_, i) => name.every((code, k) => bytes[i + k] === code));
-  // The kind of the import stands in between: 2, a memory.
-  return at + name.length + 1;
 }
 
 /** @throws OutOfMemoryError */

@@ -4,5 +4,7 @@
 export const CURVES = ['sigmoid', 'tanh', 'leakyRelu', 'selu'] as const;
 export type Curve = (typeof CURVES)[number];
 
-/** Of `leakyRelu`, as in Keras. */
-export const DEFAULT_SLOPE = 0.3;
+/** The slope of a `leakyRelu` below zero: 0.3 where its configuration doesn't say, as in Keras. */
+export function slopeOf({ alpha = 0.3 }: { readonly alpha?: number | undefined }): number {
+  return alpha;
+}

@@ -6,7 +6,7 @@ import { type Program, Recorder, type Value } from '../program.ts';
 import { type Lower, Lowering } from './lowering.ts';
 import * as pointwise from './pointwise.ts';
 import * as pools from './pools.ts';
-import { depthwise, fused, separable, trained } from './products.ts';
+import { depthwise, fused, trained } from './products.ts';
 
 const LAYERS: Readonly<Record<string, Lower>> = {
   affine: pointwise.affine,
@@ -25,7 +25,6 @@ const LAYERS: Readonly<Record<string, Lower>> = {
   quantConv2d: trained,
   quantDense: trained,
   quantDepthwiseConv2d: depthwise,
-  quantSeparableConv2d: separable,
   relu: pointwise.relu,
   reshape: pointwise.reshaped,
   sign: pointwise.sign,

@@ -3,11 +3,12 @@
 import { sizeOf } from '../../gpu/index.ts';
 import { broadcastShape, permuteAxes, slicePlaces } from '../../numerics/axes.ts';
 import { type Combination, combine } from '../../numerics/combine.ts';
-import { DEFAULT_SLOPE } from '../../numerics/curves.ts';
+import { slopeOf } from '../../numerics/curves.ts';
 import { type Grid, gridRange, type IntegerRange } from '../../numerics/integers.ts';
 import { type RoundingMode, roundBy } from '../../numerics/rounding.ts';
 import { channelsOf, type Recorder, type Value } from '../program.ts';
 import type { Lower } from './lowering.ts';
+import { type ProductConfig, product } from './products.ts';
 
 /** A function of single values. @param channel of the value */
 function each(recorder: Recorder, input: Value, of: (x: number, channel: number) => number): Value {
@@ -32,9 +33,32 @@ const selu: Lower = ({ recorder }, [input]) =>
 
 const leakyRelu: Lower = ({ recorder, config }, [input]) => {
   const x = recorder.reals(input as Value);
-  const { alpha = DEFAULT_SLOPE } = config as { alpha?: number };
-  const slopes = { data: new Float32Array(channelsOf(x)).fill(alpha) };
+  const slopes = { data: new Float32Array(channelsOf(x)).fill(slopeOf(config)) };
   return recorder.pointwise('prelu', x, { first: slopes });
+};
+
+/** A depthwise convolution and one of single pixels. */
+const separable: Lower = (layer, inputs) => {
+  const config = layer.config as ProductConfig;
+  const [input] = inputs as [Value];
+  const { shape } = layer.specOf('depthwiseKernel');
+  const [height = 1, width = 1] = layer.outputShape;
+  const between = product(layer, input, {
+    kernel: 'depthwiseKernel',
+    shape,
+    windows: { ...config, groups: input.shape[2] ?? 1 },
+    readsSigns: config.inputQuantizer !== undefined,
+    outputShape: [height, width, shape[0] ?? 1],
+    bias: false,
+  });
+  return product(layer, between, {
+    kernel: 'pointwiseKernel',
+    shape: layer.specOf('pointwiseKernel').shape,
+    windows: {},
+    readsSigns: false,
+    outputShape: layer.outputShape,
+    bias: config.useBias === true,
+  });
 };
 
 const softmax: Lower = ({ recorder }, [input]) => {
@@ -197,6 +221,7 @@ export const OTHERS: Readonly<Record<string, Lower>> = {
   multiply: combination('multiply'),
   pad2d,
   quantize,
+  quantSeparableConv2d: separable,
   requantize,
   selu,
   sigmoid,

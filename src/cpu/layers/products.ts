@@ -7,7 +7,7 @@ import type { Value } from '../program.ts';
 import type { Lower, Lowering } from './lowering.ts';
 
 /** A layer's options, as far as products have them. */
-interface ProductConfig extends Conv2dOptions {
+export interface ProductConfig extends Conv2dOptions {
   readonly inputQuantizer?: unknown;
   readonly kernelQuantizer?: unknown;
   readonly depthwiseQuantizer?: unknown;
@@ -18,9 +18,16 @@ interface ProductConfig extends Conv2dOptions {
 }
 
 /** `dense`, `quantDense`, `conv2d`, `quantConv2d`: a product and a bias. */
-export const trained: Lower = (layer, inputs) => {
-  const config = layer.config as ProductConfig;
-  return product(layer, inputs[0] as Value, {
+export const trained: Lower = (layer, inputs) => whole(layer, inputs[0] as Value, layer.config);
+
+/** A grouped convolution with as many groups as channels. */
+export const depthwise: Lower = (layer, inputs) => {
+  const [input] = inputs as [Value];
+  return whole(layer, input, { ...layer.config, groups: input.shape[2] ?? 1 });
+};
+
+function whole(layer: Lowering, input: Value, config: ProductConfig): Value {
+  return product(layer, input, {
     kernel: 'kernel',
     shape: layer.specOf('kernel').shape,
     windows: config,
@@ -29,45 +36,7 @@ export const trained: Lower = (layer, inputs) => {
     outputShape: layer.outputShape,
     bias: config.useBias === true,
   });
-};
-
-/** A grouped convolution with as many groups as channels. */
-export const depthwise: Lower = (layer, inputs) => {
-  const config = layer.config as ProductConfig;
-  const [input] = inputs as [Value];
-  return product(layer, input, {
-    kernel: 'kernel',
-    shape: layer.specOf('kernel').shape,
-    windows: { ...config, groups: input.shape[2] ?? 1 },
-    readsSigns: config.inputQuantizer !== undefined,
-    outputShape: layer.outputShape,
-    bias: config.useBias === true,
-  });
-};
-
-/** A depthwise convolution and one of single pixels. */
-export const separable: Lower = (layer, inputs) => {
-  const config = layer.config as ProductConfig;
-  const [input] = inputs as [Value];
-  const { shape } = layer.specOf('depthwiseKernel');
-  const [height = 1, width = 1] = layer.outputShape;
-  const between = product(layer, input, {
-    kernel: 'depthwiseKernel',
-    shape,
-    windows: { ...config, groups: input.shape[2] ?? 1 },
-    readsSigns: config.inputQuantizer !== undefined,
-    outputShape: [height, width, shape[0] ?? 1],
-    bias: false,
-  });
-  return product(layer, between, {
-    kernel: 'pointwiseKernel',
-    shape: layer.specOf('pointwiseKernel').shape,
-    windows: {},
-    readsSigns: false,
-    outputShape: layer.outputShape,
-    bias: config.useBias === true,
-  });
-};
+}
 
 /** `binaryConv2d` and `binaryDense`: a product of signs or integers with all that follows it. */
 export const fused: Lower = (layer, inputs) => {
@@ -111,7 +80,7 @@ interface Plain {
   readonly bias: boolean;
 }
 
-function product(layer: Lowering, given: Value, options: Plain): Value {
+export function product(layer: Lowering, given: Value, options: Plain): Value {
   const { recorder } = layer;
   const { kernel, windows, outputShape } = options;
   const shape = filterShape(options.shape);

@@ -40,9 +40,18 @@ export async function compile() {
   return binary;
 }
 
+/** Where a module says what memory it imports: 1 for one of its own, 3 for a shared one. @param {Uint8Array} binary */
+export function limitsOf(binary) {
+  // The kind of the import stands in between: 2, a memory.
+  return Buffer.from(binary).indexOf('memory') + 'memory'.length + 1;
+}
+
 /** The file that carries a module. @param {Uint8Array} binary */
 function carrier(binary) {
-  return `/** Made by \`npm run wasm\` from \`src/cpu/wasm/\`: ${binary.length} bytes of WebAssembly, deflated (RFC 1950), in base64. */
+  return `/** Where it says what memory it imports: 1 for one of its own, 3 for a shared one. */
+export const LIMITS = ${limitsOf(binary)};
+
+/** Made by \`npm run wasm\` from \`src/cpu/wasm/\`: ${binary.length} bytes of WebAssembly, deflated (RFC 1950), in base64. */
 export const MODULE =
   '${deflateSync(binary, { level: 9 }).toString('base64')}';
 `;

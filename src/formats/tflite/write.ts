@@ -24,7 +24,7 @@ import {
   type SliceOptions,
   type TransposeOptions,
 } from '../../layers/index.ts';
-import { DEFAULT_SLOPE } from '../../numerics/curves.ts';
+import { slopeOf } from '../../numerics/curves.ts';
 import { type Conv2dOptions, type ResolvedConv2d, resolveConv2d, resolvePool2d } from '../../ops/index.ts';
 import { LARGEST_F32 } from '../../ops/pointwise.ts';
 import { assertKnownOptions } from '../../options.ts';
@@ -580,7 +580,7 @@ const WRITERS: Readonly<Record<string, LayerWriter>> = {
     return exporter.builtin('MEAN', [image.tensor, axes], entry.outputShape, 'Reducer', fields);
   },
   leakyRelu: curve('LEAKY_RELU', ({ layer }) => [
-    { slot: LEAKY_RELU.alpha, float32: (layer.config as LeakyReluOptions).alpha ?? DEFAULT_SLOPE },
+    { slot: LEAKY_RELU.alpha, float32: slopeOf(layer.config as LeakyReluOptions) },
   ]),
   maxPool2d: maxPooling,
   maximum: merging('MAXIMUM', 'MaximumMinimum'),
