@@ -8,7 +8,17 @@ import {
   sizeOf,
   type Tensor,
 } from '../src/gpu/index.ts';
-import { apply, input, type Model, model, Network, recordForward, sequential } from '../src/graph/index.ts';
+import {
+  apply,
+  foldForInference,
+  initialValues,
+  input,
+  type Model,
+  model,
+  Network,
+  recordForward,
+  sequential,
+} from '../src/graph/index.ts';
 import {
   add,
   batchNormalization,
@@ -22,7 +32,7 @@ import {
 import { uniform01 } from '../src/numerics/random.ts';
 import { encodeTrainState, STATE_WORDS } from '../src/ops/data.ts';
 import { TRAINING_PASSES } from '../src/ops/passes/index.ts';
-import { Scratch, useGpu } from './helpers/gpu.ts';
+import { expectSame, Scratch, useGpu } from './helpers/gpu.ts';
 
 const gpu = useGpu();
 const binary = { inputQuantizer: 'steSign', kernelQuantizer: 'steSign' } as const;
@@ -162,6 +172,40 @@ describe('gradients through pooling', () => {
     const made = await both(model({ input: x, output: scores }));
     expect([count(made.with, /max_grad/), count(made.with, /grad-apply-pooled/)]).toEqual([1, 0]);
     expect(count(made.with, /grad-sums-pooled/)).toBe(1);
+  });
+});
+
+describe('what depends on parameters alone', () => {
+  const trained = between(convolution(32), batchNormalization(), convolution(), batchNormalization());
+  const { model: source } = foldForInference(trained, initialValues(trained, 1));
+  const layOut = /transpose|channel_words|edge|tap_sums|patches/;
+
+  test('is recorded into no predictor, of whatever batch, and is there once', async () => {
+    using network = await Network.create(gpu(), source, { seed: 3 });
+    const before = gpu().memory.buffers;
+    const first = await network.predictor(BATCH);
+    const afterFirst = gpu().memory.buffers;
+    const second = await network.predictor(BATCH + 1);
+    for (const { program } of [first, second]) {
+      expect(program.kernels.filter((kernel) => layOut.test(kernel))).toEqual([]);
+      expect(program.kernels.length).toBeGreaterThan(3);
+    }
+    expect(afterFirst).toBeGreaterThan(before);
+    // Activations move into larger buffers; filters are those of the first.
+    expect(gpu().memory.buffers).toBe(afterFirst);
+  });
+
+  test('is made anew when parameters are loaded', async () => {
+    const samples = Float32Array.from({ length: BATCH * 300 }, (_, i) => 2 * uniform01(1, 5, i) - 1);
+    using network = await Network.create(gpu(), source, { seed: 3 });
+    const scores = await network.predict(samples);
+    for (const seed of [4, 3]) {
+      const values = initialValues(source, seed);
+      await network.load(values);
+      using fresh = await Network.create(gpu(), source, { values });
+      expectSame(await network.predict(samples), await fresh.predict(samples));
+    }
+    expectSame(await network.predict(samples), scores);
   });
 });
 

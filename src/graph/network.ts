@@ -29,6 +29,7 @@ import { normal, STREAMS, uniform01 } from '../numerics/random.ts';
 import { packSigns, unpackSigns } from '../ops/dense.ts';
 import { assertKnownOptions, assertPresent, unknownName } from '../options.ts';
 import type { Model } from './model.ts';
+import { takeOutParametersOnly } from './parameters-only.ts';
 import { recordPass } from './record.ts';
 import { type NamedSamples, resultsFor, wholeSamples } from './samples.ts';
 import {
@@ -91,7 +92,7 @@ export class Network extends Owner {
   readonly #compiled: Program[] = [];
   /** Samples that `predict` runs at once, at most. */
   #mostAtOnce: number = CHUNKS[0];
-  /** What predictors read that depends on parameters alone, by layer and label: the same for every batch. */
+  /** What predictors read that depends on parameters alone: the same for every batch. */
   readonly #prepared = new Map<string, Tensor>();
   /** Make it; they run when parameters are loaded. */
   readonly #preparations: Program[] = [];
@@ -457,16 +458,8 @@ export class Network extends Owner {
     // What depends on parameters alone has memory of its own, and runs when they are loaded.
     const preparing = new ProgramBuilder(this.gpu, `prepare ${this.model.name}`);
     const prepared = new Map<string, Tensor>();
-    const pass = recordPass(builder, this.model, this.parameters, inputs, {
-      training: false,
-      prepare: (label, record) => {
-        const known = this.#prepared.get(label) ?? prepared.get(label);
-        if (known !== undefined) return known;
-        const made = preparing.keep(preparing.within(label, () => record(preparing)));
-        prepared.set(label, made);
-        return made;
-      },
-    });
+    builder.rewrite(takeOutParametersOnly(this.parameters.values(), this.#prepared, preparing, prepared));
+    const pass = recordPass(builder, this.model, this.parameters, inputs, { training: false });
     const outputs = pass.outputs.map(({ kind, tensor }) =>
       builder.keep(kind === 'real' ? tensor : unpackSigns(builder, tensor)),
     );
@@ -474,6 +467,7 @@ export class Network extends Owner {
     if (input === undefined || output === undefined) {
       throw new OptionError('A network has an input and an output.', { where: this.model.name });
     }
+    builder.plan();
     if (prepared.size > 0) {
       const preparation = await preparing.compile();
       this.#disposeIfLate(preparation);

@@ -31,8 +31,6 @@ export interface RecordOptions {
   readonly numbersOf?: (quantizer: Quantizer) => Tensor;
   /** Called when a layer's output was recorded, to record on the spot what reads it. */
   readonly onOutput?: (entry: ModelLayer, output: Activation) => void;
-  /** Keeps what depends on parameters alone, by layer and label; it goes into this pass when absent. */
-  readonly prepare?: (label: string, record: (builder: ProgramBuilder) => Tensor) => Tensor;
 }
 
 /**
@@ -77,7 +75,6 @@ export function recordPass(
     });
   };
   const trained = reachesParameters(model);
-  const { prepare } = options;
 
   model.layers.forEach((entry, index) => {
     const { layer, name } = entry;
@@ -90,7 +87,6 @@ export function recordPass(
           stream: index,
           gradients: options.gradients,
           ...(options.numbersOf && { numbersOf: options.numbersOf }),
-          ...(prepare && { prepare: (label, record) => prepare(`${name}/${label}`, record) }),
           wantsInputGradient: entry.inputs.map((from) => from >= 0 && trained[from] === true),
           parameter(parameterName) {
             const parameter = parameters.get(`${name}/${parameterName}`);

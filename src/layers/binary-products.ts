@@ -28,7 +28,6 @@ import {
   type Layer,
   onlyInput,
   type ParameterSpec,
-  prepared,
   real,
 } from './layer.ts';
 
@@ -232,7 +231,6 @@ function binaryProduct(options: BinaryOutputOptions, product: Product): Layer {
                 slope: prelu ? value('slope') : undefined,
                 residual: added && asReal(builder, added),
               },
-        prepare: (label, record) => prepared(context, label, record),
       });
       return {
         output: output === 'signs' ? { kind: 'sign', tensor } : real(tensor),

@@ -80,20 +80,6 @@ export interface ForwardContext {
   readonly gradients?: typeof Gradients | undefined;
   /** @throws OptionError when the layer declared no such parameter */
   parameter(name: string): Parameter;
-  /**
-   * For layers that don't train: keeps what depends on parameters alone (filters laid out for a kernel) from pass to pass.
-   * `record` goes into a program that runs when parameters are loaded. May be absent; see `prepared`.
-   */
-  prepare?(label: string, record: (builder: ProgramBuilder) => Tensor): Tensor;
-}
-
-/** What depends on parameters alone: kept where the context keeps such things, else recorded into the pass. */
-export function prepared(
-  context: ForwardContext,
-  label: string,
-  record: (builder: ProgramBuilder) => Tensor,
-): Tensor {
-  return context.prepare?.(label, record) ?? record(context.builder);
 }
 
 /** Operations that only training needs. @throws OptionError where a pass is recorded to be run only */

@@ -20,7 +20,6 @@ import {
   holdsIntegers,
   type Layer,
   onlyInput,
-  prepared,
   real,
 } from './layer.ts';
 
@@ -77,7 +76,7 @@ export function signPool2d(options: Pool2dLayerOptions): Layer {
       assertInference(training, where);
       const input = onlyInput(inputs, where);
       const bits = asSigns(builder, input);
-      const direction = prepared(context, 'direction', (b) => packSigns(b, parameter('direction').value));
+      const direction = packSigns(builder, parameter('direction').value);
       return {
         output: { kind: 'sign', tensor: signPool2dOp(builder, bits, { ...window, direction }) },
         backward: () => noGradient(where),

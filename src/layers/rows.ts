@@ -11,7 +11,7 @@ import { affineColumns } from '../ops/columns.ts';
 import { packSigns } from '../ops/dense.ts';
 import { add, fill } from '../ops/elementwise.ts';
 import { type Plane, quantizeRows } from '../ops/rows.ts';
-import { type ForwardContext, gradientsOf, type Parameter, type ParameterSpec, prepared } from './layer.ts';
+import { type ForwardContext, gradientsOf, type Parameter, type ParameterSpec } from './layer.ts';
 
 /** The kernel, and what goes with it: what its quantizer learns, and what is derived of its latent weights. */
 export function withRows(kernel: ParameterSpec): ParameterSpec[] {
@@ -153,7 +153,7 @@ export function rowProduct(context: ForwardContext, packed: Tensor, groups = 1):
     output(product, multiply) {
       let sums: Tensor | undefined;
       const sumsOnce = () => {
-        sums ??= multiply(prepared(context, `ones of ${groups}`, (b) => ones(b, groups)));
+        sums ??= multiply(ones(builder, groups));
         return sums;
       };
       return summed(({ bits, scale, offset }, index) =>

@@ -254,7 +254,8 @@ export function sumsOfEdges(b: ProgramBuilder, filters: Tensor, windows: Resolve
   const sums = b.transient('sums of taps', [TAPS, outChannels], 'i32');
   b.dispatch(tapSums, { w: filters, out: sums }, { OUT_CHANNELS: outChannels, TAPS, CHANNELS: channels });
   const out = b.transient('sums of edges', [...edgeClasses(constants), outChannels], 'i32');
-  b.dispatch(edgeSums, { sums, out }, { ...constants, PADDED: 1 });
+  // The same for every batch, and known by these numbers.
+  b.dispatch(edgeSums, { sums, out }, { ...constants, BATCH: 1, PADDED: 1 });
   return out;
 }
 

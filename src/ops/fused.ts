@@ -66,11 +66,6 @@ export interface FusedOptions extends OutOption {
   /** Clamps the sum before everything else. */
   readonly activation?: FusedActivation | undefined;
   readonly epilogue: RealOutput | SignOutput;
-  /**
-   * Records what depends on parameters alone, their layout for the kernel, and gives it back. By default it goes into the
-   * program; who runs the program again and again may keep it instead.
-   */
-  readonly prepare?: ((label: string, record: (builder: ProgramBuilder) => Tensor) => Tensor) | undefined;
   /** A kernel by name, or `general` for the one for any windows; for tests and measurements. */
   readonly variant?: string | undefined;
 }
@@ -129,23 +124,20 @@ function record(
   options: FusedOptions,
   where: string,
 ): Tensor {
-  const { epilogue, prepare = (_, now) => now(b) } = options;
+  const { epilogue } = options;
   const { outChannels, padValue } = windows;
   const extents = conv2dConstants(windows);
   const constants = { ...extents, ...clampOf(options, where) };
   const bindings = epilogueOf(epilogue, outChannels, outputShape, w, where);
   const out = resultTensor(b, where, outputShape, epilogue.output === 'signs' ? 'bits' : 'f32', options.out);
   if (options.variant === undefined && canCountChannels(extents)) {
-    const filters = prepare('filters', (builder) => channelFilters(builder, w, windows));
+    const filters = channelFilters(b, w, windows);
     if (bindings.output === 'signs') {
-      const limits = prepare('limits', (builder) => {
-        const words = builder.transient('limits', [8, wordsFor(outChannels)], 'u32');
-        const { LOWEST, HIGHEST } = constants;
-        const TAPS = windows.kernelHeight * windows.kernelWidth;
-        const channels = { CHANNELS: outChannels, TAPS, LOWEST, HIGHEST };
-        builder.dispatch(depthwiseLimits, { ...bindings.tensors, out: words }, channels);
-        return words;
-      });
+      const limits = b.transient('limits', [8, wordsFor(outChannels)], 'u32');
+      const { LOWEST, HIGHEST } = constants;
+      const TAPS = windows.kernelHeight * windows.kernelWidth;
+      const channels = { CHANNELS: outChannels, TAPS, LOWEST, HIGHEST };
+      b.dispatch(depthwiseLimits, { ...bindings.tensors, out: limits }, channels);
       b.dispatch(depthwiseSigns, { a, w: filters, limits, bits: out }, extents);
     } else {
       const all = { ...constants, ...bindings.flags };
@@ -157,15 +149,12 @@ function record(
   // What the families of kernels share is laid out when one of them takes the windows.
   const operands = () => {
     const words = windows.kernelHeight * windows.kernelWidth * wordsFor(windows.channels);
-    const filters = prepare('filters', (builder) => transposedFilters(builder, w, outChannels, words, 'u32'));
+    const filters = transposedFilters(b, w, outChannels, words, 'u32');
     return {
       a: PADDED === 1 ? paddedInput(b, a, extents) : a,
       w: filters,
       // Something has to be bound; where padding counts as what it is, or there is none, it isn't read.
-      edges:
-        PADDED === 1 && padValue === 0
-          ? prepare('edges', (builder) => sumsOfEdges(builder, filters, windows))
-          : filters,
+      edges: PADDED === 1 && padValue === 0 ? sumsOfEdges(b, filters, windows) : filters,
     };
   };
   if (bindings.output === 'signs') {
@@ -214,7 +203,7 @@ export function planeConv2d(
       remedy: 'use signConv2d',
     });
   }
-  const { epilogue = { output: 'real' } as const, prepare = (_, now) => now(b) } = options;
+  const { epilogue = { output: 'real' } as const } = options;
   const SIGNED = options.signed === true ? 1 : 0;
   const TAPS = kernelHeight * kernelWidth;
   const patchWords = wordsFor(TAPS * CHANNELS);
@@ -223,15 +212,8 @@ export function planeConv2d(
   const constants = { ...extents, ...clampOf(options, where), SIGNED };
   const bindings = epilogueOf(epilogue, OUT_CHANNELS, outputShape, w, where);
   const out = resultTensor(b, where, outputShape, epilogue.output === 'signs' ? 'bits' : 'f32', options.out);
-  const filters = prepare('patches', (builder) => {
-    const words = builder.transient(
-      'filters as patches',
-      [patchWords, 4 * Math.ceil(OUT_CHANNELS / 4)],
-      'u32',
-    );
-    builder.dispatch(planesFilters, { w, out: words }, { OUT_CHANNELS, TAPS, CHANNELS });
-    return words;
-  });
+  const filters = b.transient('filters as patches', [patchWords, 4 * Math.ceil(OUT_CHANNELS / 4)], 'u32');
+  b.dispatch(planesFilters, { w, out: filters }, { OUT_CHANNELS, TAPS, CHANNELS });
   const planes = b.transient('bit planes', [pixels, 4 * (2 * patchWords + 1)], 'u32');
   b.dispatch(planesSplit, { x, planes }, { ...extents, SIGNED, REAL: x.dtype === 'f32' ? 1 : 0 });
   if (bindings.output === 'signs') {
