@@ -129,6 +129,7 @@ export default defineConfig(({ command }) => ({
         inference: 'src/inference.ts',
         training: 'src/training.ts',
         methods: 'src/methods.ts',
+        compare: 'src/compare.ts',
         node: 'src/node/index.ts',
         onnx: 'src/formats/onnx.ts',
         tflite: 'src/formats/tflite/index.ts',

@@ -5,6 +5,7 @@ const SOURCES = join(import.meta.dirname, '..', '..', 'src');
 
 export const ENTRIES: Readonly<Record<string, string>> = {
   'webgpu-bnn': join(SOURCES, 'index.ts'),
+  'webgpu-bnn/compare': join(SOURCES, 'compare.ts'),
   'webgpu-bnn/inference': join(SOURCES, 'inference.ts'),
   'webgpu-bnn/methods': join(SOURCES, 'methods.ts'),
   'webgpu-bnn/node': join(SOURCES, 'node', 'index.ts'),

@@ -1,0 +1,14 @@
+/** Training regimes of the field: a file each, made of trainers and hooks alone. */
+export {
+  type Boosted,
+  boost,
+  bootstrap,
+  type Ensemble,
+  type EnsembleOptions,
+  type EnsembleRule,
+  trainEnsemble,
+  voted,
+} from './ensemble.ts';
+export { majoritySigns, trainByVotes, type VoteOptions } from './sign-votes.ts';
+export { type Spela, type SpelaOptions, spela, spelaLoss } from './spela.ts';
+export { keepSigns, type StableSigns, type StableSignsOptions, stableSigns } from './stable-signs.ts';
