@@ -3,7 +3,8 @@
  * A file is included once, however often it is named. A line `//!hole name "methods/x.wgsl"` is where a method's own
  * function goes: the file that it names stands there, between marks, until `src/gpu/frame.ts` puts another in its place.
  *
- * A piece says in lines `//!needs name, name` what it needs of the shader that takes it in; what it gives it declares.
+ * A piece says in lines `//!needs name, name` what it needs of the shader that takes it in, and in lines `//!gives name, name`
+ * which of the names that it declares are for others: what is needed must be declared by the shader, or given by a piece.
  */
 import { readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -12,39 +13,47 @@ import type { Plugin } from 'vite';
 
 const INCLUDE = /^\s*\/\/!include\s+"([^"]+)"\s*$/;
 const NEEDS = /^\s*\/\/!needs\s+(.+?)\s*$/gm;
+const GIVES = /^\s*\/\/!gives\s+(.+?)\s*$/gm;
 const DECLARED = /\b(?:fn|const|override|struct|alias|var(?:<[^>]*>)?)\s+(\w+)/g;
 const HOLE = /^\s*\/\/!hole\s+(\w+)\s+"([^"]+)"\s*$/;
 
-/** A piece was taken into a shader that lacks what it needs. */
+/** A piece was taken into a shader that lacks what it needs, or gives what it doesn't declare. */
 export class ShaderLinkError extends Error {
   override readonly name = 'ShaderLinkError';
   /** The piece's path. */
   readonly piece: string;
-  /** What nothing in the shader declares. */
+  /** What nothing declares. */
   readonly need: string;
 
-  constructor(piece: string, need: string, shader: string) {
-    super(`shader piece ${piece} needs ${need}, which nothing in ${shader} declares`);
+  constructor(piece: string, need: string, what: string) {
+    super(`shader piece ${piece} ${what}`);
     this.piece = piece;
     this.need = need;
   }
 }
 
-/** @throws ShaderLinkError unless all that the parts' files need is declared in them */
+const namesIn = (text: string, lines: RegExp) =>
+  [...text.matchAll(lines)].flatMap(([, names = '']) => names.split(/,\s*/));
+
+/** @throws ShaderLinkError unless all that the parts' files need is declared for them, and all that they give is declared */
 function assertNeeds(parts: readonly Part[], shader: string): void {
-  const needed = parts.flatMap(({ file = '', text }) =>
-    [...text.matchAll(NEEDS)].flatMap(([, names = '']) =>
-      names.split(/,\s*/).map((need) => ({ file, need })),
-    ),
-  );
-  if (needed.length === 0) return;
-  const declared = new Set(
-    parts.flatMap(({ text }) =>
-      [...text.replace(/\/\/.*$/gm, '').matchAll(DECLARED)].map(([, name]) => name),
-    ),
-  );
-  const missing = needed.find(({ need }) => !declared.has(need));
-  if (missing !== undefined) throw new ShaderLinkError(missing.file, missing.need, shader);
+  const texts = new Map<string, string>();
+  for (const { file = '', text } of parts) texts.set(file, `${texts.get(file) ?? ''}\n${text}`);
+  const open = new Set<string>();
+  for (const [file, text] of texts) {
+    const declared = [...text.replace(/\/\/.*$/gm, '').matchAll(DECLARED)].map(([, name = '']) => name);
+    const given = namesIn(text, GIVES);
+    const missing = given.find((name) => !declared.includes(name));
+    if (missing !== undefined) {
+      throw new ShaderLinkError(file, missing, `gives ${missing}, which it does not declare`);
+    }
+    for (const name of given.length > 0 ? given : declared) open.add(name);
+  }
+  for (const [file, text] of texts) {
+    const missing = namesIn(text, NEEDS).find((need) => !open.has(need));
+    if (missing === undefined) continue;
+    throw new ShaderLinkError(file, missing, `needs ${missing}, which nothing in ${shader} declares`);
+  }
 }
 
 /** Lines of a file that stand together in everything that takes it in. */
@@ -135,7 +144,7 @@ export function stripShader(text: string): string {
   return text
     .replace(/\/\*[\s\S]*?\*\//g, '')
     .split('\n')
-    .map((line) => (/^\/\/!(?!needs)/.test(line) ? line : line.replace(/\/\/.*$/, '')).trim())
+    .map((line) => (/^\/\/!(?!needs|gives)/.test(line) ? line : line.replace(/\/\/.*$/, '')).trim())
     .filter((line) => line !== '')
     .join('\n');
 }

@@ -45,7 +45,7 @@ const MATRICES = [
 
 const fileOf = (path: string) => readFileSync(resolve(import.meta.dirname, '..', 'shaders', path), 'utf8');
 
-/** `lib/matrix_bytes.wgsl` without matrix units: an invocation computes eight neighbours of the sums of its subgroup. */
+/** `lib/matrix/bytes.wgsl` without matrix units: an invocation computes eight neighbours of the sums of its subgroup. */
 const PLAIN_BYTES = `
 const LINE_WORDS = MATRIX_DEPTH / 4u;
 alias Left = u32;
@@ -97,7 +97,7 @@ fn own_subgroup(local: u32, subgroup: u32) -> u32 {
 }
 `;
 
-/** `lib/matrix_halves.wgsl` likewise. */
+/** `lib/matrix/halves.wgsl` likewise. */
 const PLAIN_HALVES = `
 alias Left = u32;
 alias Right = u32;
@@ -146,8 +146,8 @@ fn own_subgroup(local: u32, subgroup: u32) -> u32 {
 async function withoutUnits<Kernel extends KernelSpec>(kernel: Kernel): Promise<Kernel> {
   const text = await loadShader(kernel);
   const source = text
-    .replace(fileOf('lib/matrix_bytes.wgsl'), () => PLAIN_BYTES)
-    .replace(fileOf('lib/matrix_halves.wgsl'), () => PLAIN_HALVES)
+    .replace(fileOf('lib/matrix/bytes.wgsl'), () => PLAIN_BYTES)
+    .replace(fileOf('lib/matrix/halves.wgsl'), () => PLAIN_HALVES)
     .replace('enable chromium_experimental_subgroup_matrix;\n', '')
     .replace(/^alias \w+ = subgroup_matrix_.*$/gm, '')
     .replace(/^diagnostic\(off, chromium.*$/gm, '')

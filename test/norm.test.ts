@@ -379,7 +379,7 @@ describe('batch normalisation', () => {
     expect(fused?.gradients.size).toBe(4);
     expect(plain?.kernels).toContain('pool/max_grad');
     expect(fused?.kernels.includes('pool/max_grad')).toBe(branch || 'strides' in pooling);
-    expect(fused?.kernels.includes('norm/grad-apply-pooled4')).toBe(!branch && !('strides' in pooling));
+    expect(fused?.kernels.includes('norm/grad_apply_pooled4')).toBe(!branch && !('strides' in pooling));
   });
 
   /** Sums of signs of which some equal their channel's mean exactly, and others lie as near as the number of rows allows. */

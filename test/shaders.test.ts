@@ -228,6 +228,47 @@ describe('the linker', () => {
     expect(stripShader(link(whole).text)).not.toContain('needs');
   });
 
+  test('refuses a piece that gives what it does not declare, and whoever needs what a piece keeps to itself', () => {
+    const main = '//!include "lib/x.wgsl"\n//!include "lib/y.wgsl"';
+    const piece = '//!gives f, g\nfn f() -> u32 { return own(); }\nfn own() -> u32 { return 1u; }';
+    const tree = { 'main.wgsl': main, 'lib/x.wgsl': piece, 'lib/y.wgsl': '//!needs f' };
+    expect(() => link(tree)).toThrow('shader piece /s/lib/x.wgsl gives g, which it does not declare');
+    const whole = { ...tree, 'lib/x.wgsl': piece.replace(', g', '') };
+    expect(stripShader(link(whole).text)).not.toContain('gives');
+    expect(() => link({ ...whole, 'lib/y.wgsl': '//!needs own' })).toThrow(ShaderLinkError);
+  });
+
+  test('names of pieces that others use are given by them', () => {
+    const top = /^(?:@\w+(?:\([^)]*\))?\s*)*(?:fn|const|override|struct|alias|var(?:<[^>]*>)?)\s+(\w+)/gm;
+    const codeOf = (path: string) => textOf(path).replace(/\/\/.*$/gm, '');
+    const secretOf = (path: string) => {
+      const given = [...textOf(path).matchAll(/^\/\/!gives (.+)$/gm)].flatMap(([, names = '']) =>
+        names.split(', '),
+      );
+      const names = [...codeOf(path).matchAll(top)].map(([, name = '']) => name);
+      return names.filter((name) => name !== 'main' && !given.includes(name));
+    };
+    const secrets = new Map(libraries.map((path) => [path, secretOf(path)]));
+    const told: string[] = [];
+    for (const shader of shaders) {
+      const reached = new Set([shader]);
+      for (const file of reached) for (const next of includesOf(file)) reached.add(next);
+      for (const piece of reached) {
+        for (const name of secrets.get(piece) ?? []) {
+          const used = new RegExp(`(?<![.\\w])${name}\\b`);
+          const user = [...reached].find((file) => file !== piece && used.test(codeOf(file)));
+          if (user !== undefined) told.push(`${user} uses ${name} of ${piece}`);
+        }
+      }
+    }
+    expect([...secrets.values()].flat().length).toBeGreaterThan(50);
+    expect(told).toEqual([]);
+  });
+
+  test('files are named in one way', () => {
+    expect(files.filter((path) => !/^[a-z0-9_/]+\.wgsl$/.test(path))).toEqual([]);
+  });
+
   test('pieces say all that they need of who takes them in, and nothing else', () => {
     const needsOf = (path: string) =>
       [...textOf(path).matchAll(/^\/\/!needs (.+)$/gm)].flatMap(([, names = '']) => names.split(', '));

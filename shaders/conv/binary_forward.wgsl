@@ -1,8 +1,8 @@
 // Binary convolution, any geometry: XOR and popcount on packed NHWC activations and packed OHWI filters. One invocation
 // makes one output.
 //!include "lib/index.wgsl"
-//!include "lib/conv.wgsl"
-//!include "lib/conv_dot.wgsl"
+//!include "lib/conv/extents.wgsl"
+//!include "lib/conv/dot.wgsl"
 
 override INTEGER: u32; // 1: out is i32; 0: out is f32
 

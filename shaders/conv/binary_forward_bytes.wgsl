@@ -1,11 +1,11 @@
 // Binary convolution without groups, by dot products of packed bytes: signs as bytes of +1 and -1.
 //!include "lib/index.wgsl"
-//!include "lib/conv.wgsl"
-//!include "lib/conv_words.wgsl"
-//!include "lib/conv_dots.wgsl"
-//!include "lib/store_dots.wgsl"
-//!include "lib/binary_bytes.wgsl"
-//!include "lib/tile_main.wgsl"
+//!include "lib/conv/extents.wgsl"
+//!include "lib/words/conv.wgsl"
+//!include "lib/epilogue/conv_dots.wgsl"
+//!include "lib/epilogue/store_dots.wgsl"
+//!include "lib/tile/binary_bytes.wgsl"
+//!include "lib/tile/main.wgsl"
 
 @group(0) @binding(0) var<storage, read> a: array<u32>; // bits [BATCH, HEIGHT, WIDTH, CHANNELS] with its padding
 @group(0) @binding(1) var<storage, read> w: array<vec4u>; // words [KERNEL_HEIGHT * KERNEL_WIDTH * ceil(CHANNELS / 32), OUT_CHANNELS]

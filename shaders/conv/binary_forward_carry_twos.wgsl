@@ -1,12 +1,12 @@
 // Binary convolution without groups, by XOR and popcount, counting the fours that go out of carry-save adders.
 //!include "lib/index.wgsl"
-//!include "lib/conv.wgsl"
-//!include "lib/conv_words.wgsl"
-//!include "lib/conv_dots.wgsl"
-//!include "lib/store_dots.wgsl"
-//!include "lib/count_twos.wgsl"
-//!include "lib/count_halves.wgsl"
-//!include "lib/binary_carry.wgsl"
+//!include "lib/conv/extents.wgsl"
+//!include "lib/words/conv.wgsl"
+//!include "lib/epilogue/conv_dots.wgsl"
+//!include "lib/epilogue/store_dots.wgsl"
+//!include "lib/count/twos.wgsl"
+//!include "lib/count/halves.wgsl"
+//!include "lib/tile/binary_carry.wgsl"
 
 @group(0) @binding(0) var<storage, read> a: array<u32>; // bits [BATCH, HEIGHT, WIDTH, CHANNELS] with its padding
 @group(0) @binding(1) var<storage, read> w: array<vec4u>; // words [KERNEL_HEIGHT * KERNEL_WIDTH * ceil(CHANNELS / 32), OUT_CHANNELS]

@@ -1,12 +1,12 @@
-//!include "lib/matrix_i8_16x16x16.wgsl"
+//!include "lib/matrix/i8_16x16x16.wgsl"
 // Binary convolution without groups on matrix units, 64 pixels of 64 outputs a workgroup.
-//!include "lib/conv.wgsl"
-//!include "lib/conv_words.wgsl"
-//!include "lib/conv_dots.wgsl"
-//!include "lib/store_dots.wgsl"
+//!include "lib/conv/extents.wgsl"
+//!include "lib/words/conv.wgsl"
+//!include "lib/epilogue/conv_dots.wgsl"
+//!include "lib/epilogue/store_dots.wgsl"
 
 const TILE = 64u;
-//!include "lib/binary_matrix.wgsl"
+//!include "lib/tile/binary_matrix.wgsl"
 
 @group(0) @binding(0) var<storage, read> a: array<u32>; // bits [BATCH, HEIGHT, WIDTH, CHANNELS] with its padding
 @group(0) @binding(1) var<storage, read> w: array<u32>; // words [KERNEL_HEIGHT * KERNEL_WIDTH * ceil(CHANNELS / 32), OUT_CHANNELS]

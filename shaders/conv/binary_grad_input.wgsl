@@ -1,7 +1,7 @@
 // Gradient with respect to the input through binary filters, any geometry; a gate of the straight-through estimator closes
 // some inputs.
-//!include "lib/conv_grad_input.wgsl"
-//!include "lib/expand.wgsl"
+//!include "lib/conv/grad_input.wgsl"
+//!include "lib/words/expand.wgsl"
 
 override GATED: u32; // 1: gate decides what passes; 0: everything passes, gate is not read
 

@@ -1,8 +1,8 @@
-//!include "lib/matrix_f16_16x16x16.wgsl"
+//!include "lib/matrix/f16_16x16x16.wgsl"
 // Gradient of a convolution with binary filters with respect to its input, on matrix units: a row is an input pixel, and its
 // terms are the outputs of the windows that it is in, tap by tap. No groups; CHANNELS and OUT_CHANNELS are multiples of 4.
-//!include "lib/conv.wgsl"
-//!include "lib/sign_matrix.wgsl"
+//!include "lib/conv/extents.wgsl"
+//!include "lib/tile/sign_matrix.wgsl"
 
 override M = BATCH * HEIGHT * WIDTH;
 override K = CHANNELS;
@@ -18,7 +18,7 @@ const CHUNKS = 1u;
 @group(0) @binding(2) var<storage, read> gate: array<u32>; // bits [BATCH, HEIGHT, WIDTH, CHANNELS], 1 = passes
 @group(0) @binding(3) var<storage, read_write> out: array<vec4f>; // [BATCH, HEIGHT, WIDTH, CHANNELS]
 
-//!include "lib/sign_gate.wgsl"
+//!include "lib/epilogue/store_gated.wgsl"
 
 fn reals_at(row: u32, term: u32) -> vec4f {
   let line = row / WIDTH;

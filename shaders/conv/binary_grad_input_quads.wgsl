@@ -6,9 +6,9 @@ enable subgroups;
 diagnostic(off, subgroup_uniformity); // whole quads leave together
 
 //!include "lib/index.wgsl"
-//!include "lib/conv.wgsl"
-//!include "lib/conv_readers.wgsl"
-//!include "lib/sign_bytes.wgsl"
+//!include "lib/conv/extents.wgsl"
+//!include "lib/conv/readers.wgsl"
+//!include "lib/words/sign_bytes.wgsl"
 
 override M = BATCH * HEIGHT * WIDTH;
 override K = CHANNELS;
@@ -19,7 +19,7 @@ override WORDS = (K + 31u) / 32u; // of a pixel
 @group(0) @binding(2) var<storage, read> gate: array<u32>; // bits [BATCH, HEIGHT, WIDTH, CHANNELS], 1 = passes
 @group(0) @binding(3) var<storage, read_write> out: array<vec4f>; // [BATCH, HEIGHT, WIDTH, CHANNELS]
 
-//!include "lib/sign_gate.wgsl"
+//!include "lib/epilogue/store_gated.wgsl"
 
 const PIXELS = 8u;
 

@@ -1,9 +1,9 @@
 // Gradient of a convolution with binary filters with respect to its input, without groups, through a tile of eight
 // pixels and eight channels; the signs of the filters are expanded from their words as they are needed.
 //!include "lib/index.wgsl"
-//!include "lib/conv.wgsl"
-//!include "lib/sign_bytes.wgsl"
-//!include "lib/conv_grad_input_tile.wgsl"
+//!include "lib/conv/extents.wgsl"
+//!include "lib/words/sign_bytes.wgsl"
+//!include "lib/tile/grad_input.wgsl"
 
 override M = BATCH * HEIGHT * WIDTH;
 override K = CHANNELS;
@@ -14,7 +14,7 @@ override WORDS = (K + 31u) / 32u; // of a pixel
 @group(0) @binding(2) var<storage, read> gate: array<u32>; // bits [BATCH, HEIGHT, WIDTH, CHANNELS], 1 = passes
 @group(0) @binding(3) var<storage, read_write> out: array<vec4f>; // [BATCH, HEIGHT, WIDTH, CHANNELS]
 
-//!include "lib/sign_gate.wgsl"
+//!include "lib/epilogue/store_gated.wgsl"
 
 fn filters_at(o: u32, tap: u32, quad: u32, second: u32) -> Filters {
   let step = KERNEL_HEIGHT * KERNEL_WIDTH * WORDS; // from an output to the next

@@ -1,6 +1,6 @@
 // Gradient with respect to the filters from packed activations, any geometry.
-//!include "lib/conv_grad_weights.wgsl"
-//!include "lib/expand.wgsl"
+//!include "lib/conv/grad_weights.wgsl"
+//!include "lib/words/expand.wgsl"
 
 @group(0) @binding(1) var<storage, read> a: array<u32>; // bits [BATCH, HEIGHT, WIDTH, CHANNELS]
 

@@ -1,9 +1,9 @@
-//!include "lib/matrix_f16_16x16x16.wgsl"
+//!include "lib/matrix/f16_16x16x16.wgsl"
 // Gradient of a binary convolution with respect to its (sign) filters, on matrix units: a row is an output channel, its
 // columns are what its filter's taps read, and its terms the output pixels. No groups; CHANNELS and OUT_CHANNELS are multiples
 // of 4. Where padding is zero and a gradient isn't finite, taps that read the padding become NaN.
-//!include "lib/conv.wgsl"
-//!include "lib/sign_matrix.wgsl"
+//!include "lib/conv/extents.wgsl"
+//!include "lib/tile/sign_matrix.wgsl"
 
 override CHUNKS: u32; // slices of the sum over output pixels
 

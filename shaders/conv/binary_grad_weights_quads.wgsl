@@ -5,10 +5,10 @@ enable subgroups;
 diagnostic(off, subgroup_uniformity); // whole quads leave together
 
 //!include "lib/index.wgsl"
-//!include "lib/conv.wgsl"
-//!include "lib/conv_grad_weights_tile.wgsl"
-//!include "lib/sign_pixels.wgsl"
-//!include "lib/store_filters.wgsl"
+//!include "lib/conv/extents.wgsl"
+//!include "lib/tile/grad_weights.wgsl"
+//!include "lib/tile/sign_pixels.wgsl"
+//!include "lib/epilogue/store_filters.wgsl"
 
 @group(0) @binding(0) var<storage, read> g: array<vec4f>; // [BATCH, OUT_HEIGHT, OUT_WIDTH, OUT_CHANNELS]
 @group(0) @binding(1) var<storage, read> a: array<u32>; // bits [BATCH, HEIGHT, WIDTH, CHANNELS]

@@ -1,9 +1,9 @@
 // Gradient of a binary convolution with respect to its (sign) filters, without groups, from packed activations, through a
 // tile of eight outputs and eight channels.
 //!include "lib/index.wgsl"
-//!include "lib/conv.wgsl"
-//!include "lib/conv_grad_weights_tile.wgsl"
-//!include "lib/sign_pixels.wgsl"
+//!include "lib/conv/extents.wgsl"
+//!include "lib/tile/grad_weights.wgsl"
+//!include "lib/tile/sign_pixels.wgsl"
 
 @group(0) @binding(0) var<storage, read> g: array<vec4f>; // [BATCH, OUT_HEIGHT, OUT_WIDTH, OUT_CHANNELS]
 @group(0) @binding(1) var<storage, read> a: array<u32>; // bits [BATCH, HEIGHT, WIDTH, CHANNELS]

@@ -1,9 +1,9 @@
 // Binary convolution of each channel with a filter of its own, to the sums. One invocation makes 32 channels of a pixel.
 //!include "lib/index.wgsl"
-//!include "lib/conv.wgsl"
-//!include "lib/carry.wgsl"
-//!include "lib/depthwise.wgsl"
-//!include "lib/depthwise_dots.wgsl"
+//!include "lib/conv/extents.wgsl"
+//!include "lib/count/carry.wgsl"
+//!include "lib/conv/depthwise.wgsl"
+//!include "lib/epilogue/depthwise_dots.wgsl"
 
 override INTEGER: u32; // 1: out is i32; 0: out is f32
 

@@ -1,12 +1,12 @@
 // Binary convolution of each channel with a filter of its own, with its epilogue, to reals. One invocation makes 32 channels
 // of a pixel.
 //!include "lib/index.wgsl"
-//!include "lib/conv.wgsl"
-//!include "lib/carry.wgsl"
-//!include "lib/depthwise.wgsl"
-//!include "lib/depthwise_dots.wgsl"
+//!include "lib/conv/extents.wgsl"
+//!include "lib/count/carry.wgsl"
+//!include "lib/conv/depthwise.wgsl"
+//!include "lib/epilogue/depthwise_dots.wgsl"
 alias Lane = f32;
-//!include "lib/epilogue_real.wgsl"
+//!include "lib/epilogue/real.wgsl"
 
 @group(0) @binding(0) var<storage, read> a: array<u32>; // bits [BATCH, HEIGHT, WIDTH, CHANNELS]
 @group(0) @binding(1) var<storage, read> w: array<u32>; // words [KERNEL_HEIGHT * KERNEL_WIDTH, WORDS]

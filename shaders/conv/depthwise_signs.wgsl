@@ -1,9 +1,9 @@
 // Binary convolution of each channel with a filter of its own, with its threshold, to packed signs. One invocation makes 32
 // channels of a pixel, and compares them all at once.
 //!include "lib/index.wgsl"
-//!include "lib/conv.wgsl"
-//!include "lib/carry.wgsl"
-//!include "lib/depthwise.wgsl"
+//!include "lib/conv/extents.wgsl"
+//!include "lib/count/carry.wgsl"
+//!include "lib/conv/depthwise.wgsl"
 
 @group(0) @binding(0) var<storage, read> a: array<u32>; // bits [BATCH, HEIGHT, WIDTH, CHANNELS]
 @group(0) @binding(1) var<storage, read> w: array<u32>; // words [KERNEL_HEIGHT * KERNEL_WIDTH, WORDS]

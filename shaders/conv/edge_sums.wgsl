@@ -1,8 +1,8 @@
 // What the taps outside the image add to the outputs of each class of edge pixels, where the padding reads +1.
 //!include "lib/index.wgsl"
-//!include "lib/conv.wgsl"
-//!include "lib/conv_words.wgsl"
-//!include "lib/conv_edges.wgsl"
+//!include "lib/conv/extents.wgsl"
+//!include "lib/words/conv.wgsl"
+//!include "lib/conv/edges.wgsl"
 
 @group(0) @binding(0) var<storage, read> sums: array<vec4i>; // [KERNEL_HEIGHT * KERNEL_WIDTH, OUT_CHANNELS], of each tap's signs
 @group(0) @binding(1) var<storage, read_write> out: array<vec4i>; // [EDGE_ROWS, EDGE_COLUMNS, OUT_CHANNELS]

@@ -1,6 +1,6 @@
 // Binary filters as reals with the outputs side by side, for the tiled kernel that reads four of them at once.
 //!include "lib/index.wgsl"
-//!include "lib/expand.wgsl"
+//!include "lib/words/expand.wgsl"
 
 override OUT_CHANNELS: u32;
 override TAPS: u32;

@@ -1,9 +1,9 @@
 // Binary convolution with its epilogue, any geometry, to reals. One invocation makes one output.
 //!include "lib/index.wgsl"
-//!include "lib/conv.wgsl"
-//!include "lib/conv_dot.wgsl"
+//!include "lib/conv/extents.wgsl"
+//!include "lib/conv/dot.wgsl"
 alias Lane = f32;
-//!include "lib/epilogue_real.wgsl"
+//!include "lib/epilogue/real.wgsl"
 
 @group(0) @binding(0) var<storage, read> a: array<u32>; // bits [BATCH, HEIGHT, WIDTH, CHANNELS]
 @group(0) @binding(1) var<storage, read> w: array<u32>; // bits [OUT_CHANNELS, KERNEL_HEIGHT, KERNEL_WIDTH, CHANNELS / GROUPS]

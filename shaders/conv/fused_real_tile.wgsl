@@ -1,13 +1,13 @@
 // Binary convolution without groups with its epilogue, to reals, in register tiles.
 //!include "lib/index.wgsl"
-//!include "lib/conv.wgsl"
-//!include "lib/conv_words.wgsl"
-//!include "lib/conv_dots.wgsl"
-//!include "lib/binary_tile.wgsl"
-//!include "lib/tile_main.wgsl"
+//!include "lib/conv/extents.wgsl"
+//!include "lib/words/conv.wgsl"
+//!include "lib/epilogue/conv_dots.wgsl"
+//!include "lib/tile/binary.wgsl"
+//!include "lib/tile/main.wgsl"
 alias Lane = vec4f;
-//!include "lib/epilogue_real.wgsl"
-//!include "lib/store_real.wgsl"
+//!include "lib/epilogue/real.wgsl"
+//!include "lib/epilogue/store_real.wgsl"
 
 @group(0) @binding(0) var<storage, read> a: array<u32>; // bits [BATCH, HEIGHT, WIDTH, CHANNELS] with its padding
 @group(0) @binding(1) var<storage, read> w: array<vec4u>; // words [KERNEL_HEIGHT * KERNEL_WIDTH * ceil(CHANNELS / 32), OUT_CHANNELS]

@@ -1,10 +1,10 @@
 // Binary convolution with its threshold, any geometry, to packed signs. One invocation makes one word: 32 outputs of a
 // pixel; the tail bits of a pixel's last word are 0.
 //!include "lib/index.wgsl"
-//!include "lib/conv.wgsl"
-//!include "lib/conv_dot.wgsl"
+//!include "lib/conv/extents.wgsl"
+//!include "lib/conv/dot.wgsl"
 alias Lane = f32;
-//!include "lib/epilogue_signs.wgsl"
+//!include "lib/epilogue/signs.wgsl"
 
 @group(0) @binding(0) var<storage, read> a: array<u32>; // bits [BATCH, HEIGHT, WIDTH, CHANNELS]
 @group(0) @binding(1) var<storage, read> w: array<u32>; // bits [OUT_CHANNELS, KERNEL_HEIGHT, KERNEL_WIDTH, CHANNELS / GROUPS]

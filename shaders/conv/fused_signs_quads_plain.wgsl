@@ -3,15 +3,15 @@
 enable subgroups;
 diagnostic(off, subgroup_uniformity); // whole quads leave together
 
-//!include "lib/conv.wgsl"
-//!include "lib/conv_words.wgsl"
-//!include "lib/conv_dots.wgsl"
-//!include "lib/count_plain.wgsl"
-//!include "lib/binary_quads.wgsl"
+//!include "lib/conv/extents.wgsl"
+//!include "lib/words/conv.wgsl"
+//!include "lib/epilogue/conv_dots.wgsl"
+//!include "lib/count/plain.wgsl"
+//!include "lib/tile/binary_quads.wgsl"
 alias Lane = vec4f;
-//!include "lib/epilogue_signs.wgsl"
-//!include "lib/minus_bits.wgsl"
-//!include "lib/quads_signs.wgsl"
+//!include "lib/epilogue/signs.wgsl"
+//!include "lib/epilogue/minus_bits.wgsl"
+//!include "lib/tile/quads_signs.wgsl"
 
 @group(0) @binding(0) var<storage, read> a: array<u32>; // bits [BATCH, HEIGHT, WIDTH, CHANNELS] with its padding
 @group(0) @binding(1) var<storage, read> w: array<vec4u>; // words [KERNEL_HEIGHT * KERNEL_WIDTH * ceil(CHANNELS / 32), OUT_CHANNELS]

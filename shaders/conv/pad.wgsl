@@ -1,7 +1,7 @@
 // Puts the padding around packed activations, as far as windows reach: +1, or -1 where PAD_VALUE is negative.
 //!include "lib/index.wgsl"
-//!include "lib/conv.wgsl"
-//!include "lib/conv_words.wgsl"
+//!include "lib/conv/extents.wgsl"
+//!include "lib/words/conv.wgsl"
 
 @group(0) @binding(0) var<storage, read> a: array<u32>; // bits [BATCH, HEIGHT, WIDTH, CHANNELS]
 @group(0) @binding(1) var<storage, read_write> out: array<u32>; // bits [BATCH, PADDED_HEIGHT, PITCH, CHANNELS]

@@ -1,10 +1,10 @@
 // First convolution by bit planes with its epilogue, to reals. One invocation makes four outputs of four pixels.
 //!include "lib/index.wgsl"
-//!include "lib/conv.wgsl"
-//!include "lib/planes.wgsl"
-//!include "lib/planes_tile.wgsl"
+//!include "lib/conv/extents.wgsl"
+//!include "lib/words/planes.wgsl"
+//!include "lib/tile/planes.wgsl"
 alias Lane = f32;
-//!include "lib/epilogue_real.wgsl"
+//!include "lib/epilogue/real.wgsl"
 
 @group(0) @binding(0) var<storage, read> planes: array<vec4u>; // [BATCH * OUT_HEIGHT * OUT_WIDTH, PIXEL_VECTORS]
 @group(0) @binding(1) var<storage, read> w: array<vec4u>; // [PATCH_WORDS, ceil(OUT_CHANNELS / 4) * 4]

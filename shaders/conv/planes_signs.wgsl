@@ -1,11 +1,11 @@
 // First convolution by bit planes with its threshold, to packed signs. One invocation makes 32 outputs of four pixels, four at
 // a time; the tail bits of a pixel's last word are 0.
 //!include "lib/index.wgsl"
-//!include "lib/conv.wgsl"
-//!include "lib/planes.wgsl"
-//!include "lib/planes_tile.wgsl"
+//!include "lib/conv/extents.wgsl"
+//!include "lib/words/planes.wgsl"
+//!include "lib/tile/planes.wgsl"
 alias Lane = vec4f;
-//!include "lib/epilogue_signs.wgsl"
+//!include "lib/epilogue/signs.wgsl"
 
 @group(0) @binding(0) var<storage, read> planes: array<vec4u>; // [BATCH * OUT_HEIGHT * OUT_WIDTH, PIXEL_VECTORS]
 @group(0) @binding(1) var<storage, read> w: array<vec4u>; // [PATCH_WORDS, ceil(OUT_CHANNELS / 4) * 4]

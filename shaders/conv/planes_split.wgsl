@@ -1,7 +1,7 @@
 // Splits the patches of an 8-bit image into bit planes; taps outside the image are 0. One invocation makes one output pixel.
 //!include "lib/index.wgsl"
-//!include "lib/conv.wgsl"
-//!include "lib/planes.wgsl"
+//!include "lib/conv/extents.wgsl"
+//!include "lib/words/planes.wgsl"
 
 override REAL: u32; // 1: x holds f32 that are 8-bit integers, one a word; 0: bytes, four a word
 override SIGNED: u32; // 1: the integers are -128 to 127; 0: 0 to 255

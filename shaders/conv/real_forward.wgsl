@@ -1,5 +1,5 @@
 // Convolution of reals, any geometry.
-//!include "lib/conv_forward.wgsl"
+//!include "lib/conv/forward.wgsl"
 
 @group(0) @binding(1) var<storage, read> w: array<f32>; // [OUT_CHANNELS, KERNEL_HEIGHT, KERNEL_WIDTH, CHANNELS / GROUPS]
 

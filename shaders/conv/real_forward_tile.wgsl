@@ -1,9 +1,9 @@
 // Convolution of reals without groups: one invocation makes eight neighbouring pixels (along the flat index; four in the
 // smaller tile) of eight outputs. The input is read a value at a time, so any number of channels will do, one or three above all.
 //!include "lib/index.wgsl"
-//!include "lib/tile_sums.wgsl"
-//!include "lib/conv.wgsl"
-//!include "lib/conv_pixel.wgsl"
+//!include "lib/tile/sums.wgsl"
+//!include "lib/conv/extents.wgsl"
+//!include "lib/conv/pixel.wgsl"
 
 @group(0) @binding(0) var<storage, read> x: array<f32>; // [BATCH, HEIGHT, WIDTH, CHANNELS]
 @group(0) @binding(1) var<storage, read> w: array<vec4f>; // [KERNEL_HEIGHT, KERNEL_WIDTH, CHANNELS, OUT_CHANNELS]

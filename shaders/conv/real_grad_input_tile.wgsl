@@ -1,8 +1,8 @@
 // Gradient of a convolution of reals with respect to its input, without groups, through a tile of eight pixels and eight
 // channels.
 //!include "lib/index.wgsl"
-//!include "lib/conv.wgsl"
-//!include "lib/conv_grad_input_tile.wgsl"
+//!include "lib/conv/extents.wgsl"
+//!include "lib/tile/grad_input.wgsl"
 
 @group(0) @binding(0) var<storage, read> g: array<vec4f>; // [BATCH, OUT_HEIGHT, OUT_WIDTH, OUT_CHANNELS]
 @group(0) @binding(1) var<storage, read> w: array<vec4f>; // [OUT_CHANNELS, KERNEL_HEIGHT, KERNEL_WIDTH, CHANNELS]

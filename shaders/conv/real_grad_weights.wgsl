@@ -1,5 +1,5 @@
 // Gradient with respect to the filters from real inputs, any geometry.
-//!include "lib/conv_grad_weights.wgsl"
+//!include "lib/conv/grad_weights.wgsl"
 
 @group(0) @binding(1) var<storage, read> x: array<f32>; // [BATCH, HEIGHT, WIDTH, CHANNELS]
 

@@ -2,7 +2,7 @@
 // one invocation sums eight outputs times four neighbours along the row of (kx, channel) pairs over one slice of the
 // output rows; `sum_slices` adds the slices.
 //!include "lib/index.wgsl"
-//!include "lib/conv.wgsl"
+//!include "lib/conv/extents.wgsl"
 
 override CHUNKS: u32; // slices of the sum over BATCH * OUT_HEIGHT rows
 

@@ -1,9 +1,9 @@
 // Gradient of a convolution of real inputs with respect to its filters, without groups, for channels in fours, through a
 // tile of eight outputs and eight channels.
 //!include "lib/index.wgsl"
-//!include "lib/conv.wgsl"
-//!include "lib/conv_grad_weights_tile.wgsl"
-//!include "lib/store_filters.wgsl"
+//!include "lib/conv/extents.wgsl"
+//!include "lib/tile/grad_weights.wgsl"
+//!include "lib/epilogue/store_filters.wgsl"
 
 @group(0) @binding(0) var<storage, read> g: array<vec4f>; // [BATCH, OUT_HEIGHT, OUT_WIDTH, OUT_CHANNELS]
 @group(0) @binding(1) var<storage, read> x: array<vec4f>; // [BATCH, HEIGHT, WIDTH, CHANNELS]

@@ -1,6 +1,6 @@
 // Convolution of real inputs with binary filters, any geometry.
-//!include "lib/conv_forward.wgsl"
-//!include "lib/expand.wgsl"
+//!include "lib/conv/forward.wgsl"
+//!include "lib/words/expand.wgsl"
 
 @group(0) @binding(1) var<storage, read> w: array<u32>; // bits [OUT_CHANNELS, KERNEL_HEIGHT, KERNEL_WIDTH, CHANNELS / GROUPS]
 

@@ -1,3 +1,3 @@
 // Sum of two tensors; one element an invocation.
-//!include "lib/lanes1.wgsl"
+//!include "lib/words/lanes1.wgsl"
 //!include "lib/elementwise/add.wgsl"

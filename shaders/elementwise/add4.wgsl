@@ -1,3 +1,3 @@
 // Sum of two tensors; four elements an invocation.
-//!include "lib/lanes4.wgsl"
+//!include "lib/words/lanes4.wgsl"
 //!include "lib/elementwise/add.wgsl"

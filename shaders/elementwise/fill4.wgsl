@@ -1,3 +1,3 @@
 // Sets every element to one value; four elements an invocation.
-//!include "lib/lanes4.wgsl"
+//!include "lib/words/lanes4.wgsl"
 //!include "lib/elementwise/fill.wgsl"

@@ -1,10 +1,10 @@
 // Product of packed signs in register tiles: out = a * transpose(w) = K - 2 * popcount(a XOR w). N is a multiple of 4;
 // the words of w lie with those of its rows side by side.
 //!include "lib/index.wgsl"
-//!include "lib/gemm_words.wgsl"
-//!include "lib/store_dots.wgsl"
-//!include "lib/binary_tile.wgsl"
-//!include "lib/tile_main.wgsl"
+//!include "lib/words/gemm.wgsl"
+//!include "lib/epilogue/store_dots.wgsl"
+//!include "lib/tile/binary.wgsl"
+//!include "lib/tile/main.wgsl"
 
 @group(0) @binding(0) var<storage, read> a: array<u32>; // bits [M, K]
 @group(0) @binding(1) var<storage, read> w: array<vec4u>; // words [ceil(K / 32), N]

@@ -1,11 +1,11 @@
-//!include "lib/matrix_i8_8x8x8.wgsl"
+//!include "lib/matrix/i8_8x8x8.wgsl"
 // Product of packed signs on matrix units: out = a * transpose(w), 64 rows of 64 columns a workgroup. N is a multiple of 4; the
 // words of w lie with those of its rows side by side.
-//!include "lib/gemm_words.wgsl"
-//!include "lib/store_dots.wgsl"
+//!include "lib/words/gemm.wgsl"
+//!include "lib/epilogue/store_dots.wgsl"
 
 const TILE = 64u;
-//!include "lib/binary_matrix.wgsl"
+//!include "lib/tile/binary_matrix.wgsl"
 
 @group(0) @binding(0) var<storage, read> a: array<u32>; // bits [M, K]
 @group(0) @binding(1) var<storage, read> w: array<u32>; // words [ceil(K / 32), N]

@@ -3,11 +3,11 @@
 enable subgroups;
 diagnostic(off, subgroup_uniformity); // whole quads leave together
 
-//!include "lib/gemm_words.wgsl"
-//!include "lib/store_dots.wgsl"
-//!include "lib/count_twos.wgsl"
-//!include "lib/binary_quads.wgsl"
-//!include "lib/quads_main.wgsl"
+//!include "lib/words/gemm.wgsl"
+//!include "lib/epilogue/store_dots.wgsl"
+//!include "lib/count/twos.wgsl"
+//!include "lib/tile/binary_quads.wgsl"
+//!include "lib/tile/quads_main.wgsl"
 
 @group(0) @binding(0) var<storage, read> a: array<u32>; // bits [M, K]
 @group(0) @binding(1) var<storage, read> w: array<vec4u>; // words [ceil(K / 32), N]

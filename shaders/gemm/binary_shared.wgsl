@@ -1,8 +1,8 @@
 // Product of packed signs through workgroup memory: out = a * transpose(w). N is a multiple of 4; the words of w lie
 // with those of its rows side by side.
-//!include "lib/gemm_words.wgsl"
-//!include "lib/store_dots.wgsl"
-//!include "lib/binary_shared.wgsl"
+//!include "lib/words/gemm.wgsl"
+//!include "lib/epilogue/store_dots.wgsl"
+//!include "lib/tile/binary_shared.wgsl"
 
 @group(0) @binding(0) var<storage, read> a: array<u32>; // bits [M, K]
 @group(0) @binding(1) var<storage, read> w: array<vec4u>; // words [ceil(K / 32), N]

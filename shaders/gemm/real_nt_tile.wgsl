@@ -1,7 +1,7 @@
 // Product of reals: out = a * transpose(c). One invocation makes 8 rows x 8 columns in registers (4 columns in the smaller
 // tile): each value it loads is used 8 times. N and K are multiples of 4; M is any.
-//!include "lib/tile_row.wgsl"
-//!include "lib/tile_sums.wgsl"
+//!include "lib/tile/row.wgsl"
+//!include "lib/tile/sums.wgsl"
 
 override M: u32;
 override N: u32;

@@ -1,8 +1,8 @@
 // Product of reals: out = transpose(a) * c. One invocation makes 8 rows x 8 columns in registers (4 rows in the smaller
 // tile), adding the outer products of two rows of the operands at a time: each value it loads is used 8 times. M and N are
 // multiples of 4; K is any.
-//!include "lib/tile_row.wgsl"
-//!include "lib/tile_sums.wgsl"
+//!include "lib/tile/row.wgsl"
+//!include "lib/tile/sums.wgsl"
 
 override M: u32;
 override N: u32;

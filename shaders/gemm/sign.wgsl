@@ -1,6 +1,6 @@
 // Product of reals with packed signs, any shape: out = x * transpose(sign(w)). One invocation makes one output.
 //!include "lib/index.wgsl"
-//!include "lib/expand.wgsl"
+//!include "lib/words/expand.wgsl"
 
 override M: u32;
 override N: u32;

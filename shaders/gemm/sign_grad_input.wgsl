@@ -1,7 +1,7 @@
 // Gradient of a product with packed signs with respect to its input, any shape: out = g * sign(w). One invocation makes
 // one output; a gate of the straight-through estimator closes some of them.
 //!include "lib/index.wgsl"
-//!include "lib/expand.wgsl"
+//!include "lib/words/expand.wgsl"
 
 override M: u32;
 override N: u32;

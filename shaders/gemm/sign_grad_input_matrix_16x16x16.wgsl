@@ -1,7 +1,7 @@
-//!include "lib/matrix_f16_16x16x16.wgsl"
+//!include "lib/matrix/f16_16x16x16.wgsl"
 // Gradient of a product with packed signs with respect to its input, on matrix units: out = g * sign(w), gated.
 // N and K are multiples of 4; M is any.
-//!include "lib/sign_matrix.wgsl"
+//!include "lib/tile/sign_matrix.wgsl"
 
 override M: u32;
 override N: u32;
@@ -18,7 +18,7 @@ const CHUNKS = 1u;
 @group(0) @binding(2) var<storage, read> gate: array<u32>; // bits [M, K], 1 = passes
 @group(0) @binding(3) var<storage, read_write> out: array<vec4f>; // [M, K]
 
-//!include "lib/sign_gate.wgsl"
+//!include "lib/epilogue/store_gated.wgsl"
 
 fn reals_at(row: u32, term: u32) -> vec4f {
   return g[(row * N + term) / 4u];

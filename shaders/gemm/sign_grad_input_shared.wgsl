@@ -1,6 +1,6 @@
 // Gradient of a product with packed signs with respect to its input, through workgroup memory: out = g * sign(w), gated.
 // N and K are multiples of 4; M is any.
-//!include "lib/sign_shared.wgsl"
+//!include "lib/tile/sign_shared.wgsl"
 
 override M: u32;
 override N: u32;
@@ -16,7 +16,7 @@ override WORDS = (K + 31u) / 32u; // of a packed row
 @group(0) @binding(2) var<storage, read> gate: array<u32>; // bits [M, K], 1 = passes
 @group(0) @binding(3) var<storage, read_write> out: array<vec4f>; // [M, K]
 
-//!include "lib/sign_gate.wgsl"
+//!include "lib/epilogue/store_gated.wgsl"
 
 fn reals_at(row: u32, term: u32) -> vec4f {
   return g[(row * N + term) / 4u];

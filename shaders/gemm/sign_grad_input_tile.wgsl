@@ -1,9 +1,9 @@
 // Gradient of a product with packed signs with respect to its input: out = g * sign(w), gated. One invocation makes 4 rows x
 // 16 columns in registers, the signs of which are one half of a word; in the smaller tile, 8 rows x 4 columns. N and K are
 // multiples of 4; M is any.
-//!include "lib/tile_row.wgsl"
-//!include "lib/tile_sums.wgsl"
-//!include "lib/sign_tile.wgsl"
+//!include "lib/tile/row.wgsl"
+//!include "lib/tile/sums.wgsl"
+//!include "lib/tile/signs.wgsl"
 
 override M: u32;
 override N: u32;
@@ -16,7 +16,7 @@ override K: u32;
 
 override WORDS = (K + 31u) / 32u; // of a packed row
 
-//!include "lib/sign_gate.wgsl"
+//!include "lib/epilogue/store_gated.wgsl"
 
 @compute @workgroup_size(8, 8)
 fn main(@builtin(global_invocation_id) id: vec3u) {

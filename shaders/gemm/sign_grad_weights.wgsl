@@ -1,7 +1,7 @@
 // Gradient of a product of packed signs with respect to its (sign) weights, any shape: out = transpose(g) * sign(a). One
 // invocation makes one output.
 //!include "lib/index.wgsl"
-//!include "lib/expand.wgsl"
+//!include "lib/words/expand.wgsl"
 
 override M: u32;
 override N: u32;

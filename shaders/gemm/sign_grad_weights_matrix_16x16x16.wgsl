@@ -1,7 +1,7 @@
-//!include "lib/matrix_f16_16x16x16.wgsl"
+//!include "lib/matrix/f16_16x16x16.wgsl"
 // Gradient of a product of packed signs with respect to its (sign) weights, on matrix units: out = transpose(g) *
 // sign(a). M and K are multiples of 4; N is any.
-//!include "lib/sign_matrix.wgsl"
+//!include "lib/tile/sign_matrix.wgsl"
 
 override M: u32;
 override N: u32;

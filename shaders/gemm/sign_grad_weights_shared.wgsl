@@ -1,6 +1,6 @@
 // Gradient of a product of packed signs with respect to its (sign) weights, through workgroup memory: out = transpose(g) *
 // sign(a). M and K are multiples of 4; N is any.
-//!include "lib/sign_shared.wgsl"
+//!include "lib/tile/sign_shared.wgsl"
 
 override M: u32;
 override N: u32;

@@ -1,9 +1,9 @@
 // Gradient of a product of packed signs with respect to its (sign) weights: out = transpose(g) * sign(a). One invocation
 // makes 4 rows x 16 columns in registers, adding the outer products of four samples at a time; the signs of the columns
 // are one half of a word. The smaller tile has 8 rows x 4 columns. K is a multiple of 4; M and N are any.
-//!include "lib/tile_row.wgsl"
-//!include "lib/tile_sums.wgsl"
-//!include "lib/sign_tile.wgsl"
+//!include "lib/tile/row.wgsl"
+//!include "lib/tile/sums.wgsl"
+//!include "lib/tile/signs.wgsl"
 
 override M: u32;
 override N: u32;

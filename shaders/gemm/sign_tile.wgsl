@@ -1,9 +1,9 @@
 // Product of reals with packed signs: out = x * transpose(sign(w)). One invocation makes 4 rows x 16 columns in registers
 // (8 rows x 4 columns in the smaller tile): each real it loads is used 16 times and each sign it expands 4 times. N and K are
 // multiples of 4; M is any.
-//!include "lib/tile_row.wgsl"
-//!include "lib/tile_sums.wgsl"
-//!include "lib/sign_tile.wgsl"
+//!include "lib/tile/row.wgsl"
+//!include "lib/tile/sums.wgsl"
+//!include "lib/tile/signs.wgsl"
 
 override M: u32;
 override N: u32;

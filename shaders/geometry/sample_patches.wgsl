@@ -1,7 +1,7 @@
 // Input patches of PATCHES different places of a convolution's output, chosen by the seed: place permute(SEED, 0, s) of
 // them all in row s. One invocation a tap of a patch.
 //!include "lib/index.wgsl"
-//!include "lib/conv.wgsl"
+//!include "lib/conv/extents.wgsl"
 //!include "lib/random.wgsl"
 
 override PATCHES: u32;

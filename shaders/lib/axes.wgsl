@@ -1,4 +1,5 @@
 // Places along the axes of a tensor of up to five axes, the first of them outermost.
+//!gives place_of, SIZE
 override SIZE: u32; // elements of the result
 override EXTENT_1: u32;
 override EXTENT_2: u32;

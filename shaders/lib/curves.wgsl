@@ -1,4 +1,5 @@
 // Functions of single values and their slopes. They never overflow: exp is taken of what is not positive.
+//!gives curve, slope
 override KIND: u32; // 0 sigmoid, 1 tanh, 2 leaky relu, 3 selu
 override ALPHA: f32; // slope below zero of leaky relu
 

@@ -1,4 +1,5 @@
 // Floats as whole numbers in the same order, so that one can be found digit by digit.
+//!gives key_of, value_of
 
 // A number that is in the order of the floats: those below zero count backwards.
 fn key_of(value: f32) -> u32 {

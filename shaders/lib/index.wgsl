@@ -1,4 +1,5 @@
 // Where an invocation is in a dispatch, which may be a part of a larger one: some of its rows of workgroups.
+//!gives FIRST_ROW, linear_index
 override FIRST_ROW: u32 = 0u; // of the part
 
 // Its index where `linearWorkgroups` (src/gpu/kernel.ts) laid out the dispatch: along x, wrapped into y.

@@ -1,4 +1,5 @@
 // Counter-based random numbers, bit for bit those of src/numerics/random.ts (sources are named there).
+//!gives FEISTEL_ROUNDS, pcg4d, pcg_stir, permute, STREAM_AUGMENT, STREAM_SHUFFLE, to_uniform, uniform01
 const STREAM_AUGMENT = 0x6175676du;
 const STREAM_SHUFFLE = 0x73687566u;
 const FEISTEL_ROUNDS = 6u;

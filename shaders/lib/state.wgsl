@@ -1,4 +1,5 @@
 // Where a training run stands; src/ops/data.ts encodes it (STATE_WORDS words).
+//!gives TrainState
 struct TrainState {
   step: u32, // optimizer steps done
   epoch: u32,

@@ -1,5 +1,5 @@
 // Adds up the rows of a batch in a fixed order, writes the step's metrics, and halts the run when the loss isn't finite.
-//!include "lib/loss.wgsl"
+//!include "lib/loss/targets.wgsl"
 //!include "lib/state.wgsl"
 
 override BATCH: u32;

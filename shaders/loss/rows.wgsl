@@ -1,7 +1,7 @@
 // The frame of losses: loss, hit and gradient of each row of outputs; one invocation a row. The mean is over the rows that
 // have a target, so every workgroup counts them first. The hole is filled by the loss.
-//!include "lib/loss.wgsl"
-//!include "lib/loss_row.wgsl"
+//!include "lib/loss/targets.wgsl"
+//!include "lib/loss/row.wgsl"
 //!hole loss "methods/losses/squared_hinge.wgsl"
 
 override BATCH: u32;

@@ -1,3 +1,3 @@
 // Normalises, scales and shifts; four channels an invocation.
-//!include "lib/lanes4.wgsl"
+//!include "lib/words/lanes4.wgsl"
 //!include "lib/norm/apply.wgsl"

@@ -1,3 +1,3 @@
 // Mean and variance of each channel, second stage; one channel an invocation, for any number of channels.
-//!include "lib/lanes1.wgsl"
+//!include "lib/words/lanes1.wgsl"
 //!include "lib/norm/combine.wgsl"

@@ -1,3 +1,3 @@
 // Normalises and binarizes; any number of channels.
-//!include "lib/lanes1.wgsl"
+//!include "lib/words/lanes1.wgsl"
 //!include "lib/norm/signs.wgsl"

@@ -1,3 +1,3 @@
 // Normalises and binarizes; rows of whole vec4s.
-//!include "lib/lanes4.wgsl"
+//!include "lib/words/lanes4.wgsl"
 //!include "lib/norm/signs.wgsl"

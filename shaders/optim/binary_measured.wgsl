@@ -1,5 +1,5 @@
 // Updates of binary weights, by an optimizer that measures them; any number of channels.
-//!include "lib/lanes1.wgsl"
+//!include "lib/words/lanes1.wgsl"
 //!include "lib/update/edit1.wgsl"
 //!include "lib/update/measured.wgsl"
 //!include "lib/update/binary.wgsl"

@@ -1,5 +1,5 @@
 // Updates of real parameters, by an optimizer that measures them; rows of whole vec4s.
-//!include "lib/lanes4.wgsl"
+//!include "lib/words/lanes4.wgsl"
 //!include "lib/update/measured.wgsl"
 //!include "lib/update/real.wgsl"
 

@@ -1,6 +1,6 @@
 // Unpacks signs: bit 1 to -1, bit 0 to +1. One invocation makes one value, so that neighbours write neighbours.
 //!include "lib/index.wgsl"
-//!include "lib/expand.wgsl"
+//!include "lib/words/expand.wgsl"
 
 override ROWS: u32;
 override CHANNELS: u32;

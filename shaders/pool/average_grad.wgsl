@@ -1,7 +1,7 @@
 // Gradient of average pooling: each window spreads its gradient evenly over its pixels inside the image. One invocation
 // gathers one input's share from the windows that contain it.
 //!include "lib/index.wgsl"
-//!include "lib/pool.wgsl"
+//!include "lib/window/pool.wgsl"
 
 @group(0) @binding(0) var<storage, read> g: array<f32>; // [BATCH, OUT_HEIGHT, OUT_WIDTH, CHANNELS]
 @group(0) @binding(1) var<storage, read_write> out: array<f32>; // [BATCH, HEIGHT, WIDTH, CHANNELS]

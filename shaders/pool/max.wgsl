@@ -1,6 +1,6 @@
 // The largest value of each window; padding never wins. One invocation makes one output.
 //!include "lib/index.wgsl"
-//!include "lib/pool.wgsl"
+//!include "lib/window/pool.wgsl"
 
 @group(0) @binding(0) var<storage, read> x: array<f32>; // [BATCH, HEIGHT, WIDTH, CHANNELS]
 @group(0) @binding(1) var<storage, read_write> out: array<f32>; // [BATCH, OUT_HEIGHT, OUT_WIDTH, CHANNELS]

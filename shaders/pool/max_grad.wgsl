@@ -1,7 +1,7 @@
 // Gradient of max pooling: each window hands its gradient to its first maximum in row-major order. One invocation
 // gathers one input's share by looking at the windows that contain it, so overlapping windows need no atomics.
 //!include "lib/index.wgsl"
-//!include "lib/pool.wgsl"
+//!include "lib/window/pool.wgsl"
 
 @group(0) @binding(0) var<storage, read> g: array<f32>; // [BATCH, OUT_HEIGHT, OUT_WIDTH, CHANNELS]
 @group(0) @binding(1) var<storage, read> x: array<f32>; // [BATCH, HEIGHT, WIDTH, CHANNELS]

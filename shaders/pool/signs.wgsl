@@ -1,7 +1,7 @@
 // Pooling of packed signs: the largest of a window is -1 (bit 1) where all of its signs are, the smallest where any is;
 // padding never counts. One invocation makes one word: 32 channels. CHANNELS counts signs.
 //!include "lib/index.wgsl"
-//!include "lib/pool.wgsl"
+//!include "lib/window/pool.wgsl"
 
 override DIRECTED: u32; // 1: smallest where direction is -1; 0: largest everywhere, direction is not read
 

@@ -1,7 +1,7 @@
 // The scale and the offset of each row, by the quantizer's rule. One invocation takes a row.
 //!include "lib/index.wgsl"
-//!include "lib/rows.wgsl"
-//!include "lib/rule.wgsl"
+//!include "lib/quantizer/rows.wgsl"
+//!include "lib/quantizer/rule.wgsl"
 //!hole row "methods/rows/plain.wgsl"
 
 override ROWS: u32;

@@ -2,8 +2,8 @@
 // Statistics of the row count as constants. One invocation makes one value.
 //!include "lib/index.wgsl"
 //!include "lib/state.wgsl"
-//!include "lib/rows.wgsl"
-//!include "lib/rule.wgsl"
+//!include "lib/quantizer/rows.wgsl"
+//!include "lib/quantizer/rule.wgsl"
 //!hole gradient "methods/rows/passing.wgsl"
 //!hole row "methods/rows/plain.wgsl"
 

@@ -3,8 +3,8 @@
 // its invocations add up every 64th value, and the parts are added in pairs, so that the order of all sums is fixed.
 //!include "lib/index.wgsl"
 //!include "lib/state.wgsl"
-//!include "lib/rows.wgsl"
-//!include "lib/rule.wgsl"
+//!include "lib/quantizer/rows.wgsl"
+//!include "lib/quantizer/rule.wgsl"
 //!hole gradient "methods/rows/passing.wgsl"
 //!hole row "methods/rows/plain.wgsl"
 

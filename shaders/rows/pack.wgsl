@@ -4,8 +4,8 @@
 //!include "lib/signs.wgsl"
 //!include "lib/state.wgsl"
 //!include "lib/random.wgsl"
-//!include "lib/rows.wgsl"
-//!include "lib/rule.wgsl"
+//!include "lib/quantizer/rows.wgsl"
+//!include "lib/quantizer/rule.wgsl"
 //!hole row "methods/rows/plain.wgsl"
 
 override ROWS: u32; // rows of CHANNELS values, all filters or samples together

@@ -1,7 +1,7 @@
 // Statistics of each row. One workgroup takes a row: its invocations add up every 256th value, and the parts are added in
 // pairs, so that the order of all sums is fixed. Medians are found by their digits, the highest first.
 //!include "lib/index.wgsl"
-//!include "lib/rows.wgsl"
+//!include "lib/quantizer/rows.wgsl"
 //!include "lib/float_keys.wgsl"
 
 override ROWS: u32;

@@ -1,7 +1,7 @@
 // Statistics of each row, to the bit those of `statistics.wgsl`: one invocation takes a row and adds up what 256 would, part by
 // part and in pairs. For software, where waiting for each other is what takes invocations the time.
 //!include "lib/index.wgsl"
-//!include "lib/rows.wgsl"
+//!include "lib/quantizer/rows.wgsl"
 //!include "lib/float_keys.wgsl"
 
 override ROWS: u32;

@@ -28,7 +28,7 @@ const quadShaders = () => import('../../shaders/quads.ts');
 const variantShaders = () => import('../../shaders/variants.ts');
 const matrixShaders = () => import('../../shaders/matrix.ts');
 
-/** The override constants of `lib/conv.wgsl`. */
+/** The override constants of `lib/conv/extents.wgsl`. */
 export const WINDOWS = [
   'BATCH',
   'HEIGHT',

@@ -45,7 +45,7 @@ export const gather = defineKernel({
 
 /** Bytes to f32 [BATCH, 4 * WORDS], without augmentation. */
 export const gatherFlat = defineKernel({
-  name: 'data/gather-flat',
+  name: 'data/gather_flat',
   source: shaders,
   bindings: { images: 'read', rows: 'read', x: 'write' },
   constants: ['BATCH', 'WORDS', 'CHANNELS', ...NORMALISATION],

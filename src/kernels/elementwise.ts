@@ -73,20 +73,20 @@ const copyColumnsOf = (width: Width, name: string, source: ShaderSource) =>
 export const add1 = addOf('elementwise/add', shaders);
 export const add4 = addOf('elementwise/add4', shaders);
 /** sum += x. */
-export const addInto1 = addIntoOf('elementwise/add-into', shaders);
-export const addInto4 = addIntoOf('elementwise/add-into4', shaders);
+export const addInto1 = addIntoOf('elementwise/add_into', shaders);
+export const addInto4 = addIntoOf('elementwise/add_into4', shaders);
 /** out = VALUE. */
 export const fill1 = fillOf('elementwise/fill', shaders);
 export const fill4 = fillOf('elementwise/fill4', shaders);
 /** out = x + bias, a bias a channel. */
-export const addBias1 = addBiasOf(1, 'elementwise/add-bias', shaders);
-export const addBias4 = addBiasOf(4, 'elementwise/add-bias4', shaders);
+export const addBias1 = addBiasOf(1, 'elementwise/add_bias', shaders);
+export const addBias4 = addBiasOf(4, 'elementwise/add_bias4', shaders);
 /** Sums of each channel over chunks of rows. */
-export const columnSums1 = columnSumsOf(1, 'elementwise/column-sums', shaders);
-export const columnSums4 = columnSumsOf(4, 'elementwise/column-sums4', shaders);
+export const columnSums1 = columnSumsOf(1, 'elementwise/column_sums', shaders);
+export const columnSums4 = columnSumsOf(4, 'elementwise/column_sums4', shaders);
 /** A block of columns from one matrix to another. */
-export const copyColumns1 = copyColumnsOf(1, 'elementwise/copy-columns', shaders);
-export const copyColumns4 = copyColumnsOf(4, 'elementwise/copy-columns4', shaders);
+export const copyColumns1 = copyColumnsOf(1, 'elementwise/copy_columns', shaders);
+export const copyColumns4 = copyColumnsOf(4, 'elementwise/copy_columns4', shaders);
 
 /** Random zeros; the mask is drawn from (seed, STREAM, element, step). */
 export const dropoutMask = defineKernel({

@@ -107,7 +107,7 @@ export const fusedSigns = defineKernel({
   workgroups: (c) => linearWorkgroups(pixels(c) * wordsFor(c.OUT_CHANNELS), 64),
 });
 
-/** Workgroups of `lib/quads_signs.wgsl`: 64 rows of four words each. */
+/** Workgroups of `lib/tile/quads_signs.wgsl`: 64 rows of four words each. */
 const wordGroups = (rows: number, columns: number) =>
   linearWorkgroups(Math.ceil(rows / 64) * Math.ceil(columns / 128), 1);
 

@@ -108,7 +108,7 @@ const gradApply = (width: Width, name: string, source: ShaderSource) =>
       linearWorkgroups((CHANNELS / width) * Math.ceil(ROWS / ROWS_EACH), 64),
   });
 
-/** The override constants of `lib/norm/pooled.wgsl`. They aren't those of `lib/pool.wgsl`: WIDTH is that of a lane here. */
+/** The override constants of `lib/norm/pooled.wgsl`. They aren't those of `lib/window/pool.wgsl`: WIDTH is that of a lane here. */
 const POOLED = [
   'BATCH',
   'IMAGE_HEIGHT',
@@ -162,19 +162,19 @@ export const normApply4 = apply(4, 'norm/apply4', shaders);
 export const normSigns = signs('norm/signs', trainingShaders);
 export const normSigns4 = signs('norm/signs4', trainingShaders);
 /** Sums of g and g * (x - mean) of every chunk of rows. */
-export const normGradSums = gradSums(1, 'norm/grad-sums', trainingShaders);
-export const normGradSums4 = gradSums(4, 'norm/grad-sums4', trainingShaders);
+export const normGradSums = gradSums(1, 'norm/grad_sums', trainingShaders);
+export const normGradSums4 = gradSums(4, 'norm/grad_sums4', trainingShaders);
 /** Chunks to the gradients of gamma and beta. */
-export const normGradCombine = gradCombine(1, 'norm/grad-combine', trainingShaders);
-export const normGradCombine4 = gradCombine(4, 'norm/grad-combine4', trainingShaders);
+export const normGradCombine = gradCombine(1, 'norm/grad_combine', trainingShaders);
+export const normGradCombine4 = gradCombine(4, 'norm/grad_combine4', trainingShaders);
 /** Gradient with respect to x. */
-export const normGradApply = gradApply(1, 'norm/grad-apply', trainingShaders);
-export const normGradApply4 = gradApply(4, 'norm/grad-apply4', trainingShaders);
+export const normGradApply = gradApply(1, 'norm/grad_apply', trainingShaders);
+export const normGradApply4 = gradApply(4, 'norm/grad_apply4', trainingShaders);
 /** The same for rows that max pooling made, from what was pooled. */
-export const normGradSumsPooled = gradSumsPooled(1, 'norm/grad-sums-pooled', trainingShaders);
-export const normGradSumsPooled4 = gradSumsPooled(4, 'norm/grad-sums-pooled4', trainingShaders);
-export const normGradApplyPooled = gradApplyPooled(1, 'norm/grad-apply-pooled', trainingShaders);
-export const normGradApplyPooled4 = gradApplyPooled(4, 'norm/grad-apply-pooled4', trainingShaders);
+export const normGradSumsPooled = gradSumsPooled(1, 'norm/grad_sums_pooled', trainingShaders);
+export const normGradSumsPooled4 = gradSumsPooled(4, 'norm/grad_sums_pooled4', trainingShaders);
+export const normGradApplyPooled = gradApplyPooled(1, 'norm/grad_apply_pooled', trainingShaders);
+export const normGradApplyPooled4 = gradApplyPooled(4, 'norm/grad_apply_pooled4', trainingShaders);
 
 /** Moves the running statistics towards the batch's, unless the run is halted. */
 export const normRunning = defineKernel({

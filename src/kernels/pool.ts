@@ -4,7 +4,7 @@ import { defineKernel, linearWorkgroups, wordsFor } from '../gpu/index.ts';
 const shaders = () => import('../../shaders/convolutions.ts');
 const gradientShaders = () => import('../../shaders/training.ts');
 
-/** The override constants of `lib/pool.wgsl`. */
+/** The override constants of `lib/window/pool.wgsl`. */
 const WINDOWS = [
   'BATCH',
   'HEIGHT',

@@ -116,28 +116,28 @@ export function choose<Kernel extends Sized<Extents> & { readonly name: string }
   return able.find(({ name }) => name === chosen) ?? defaultOf(family, extents, gpu);
 }
 
-/** Workgroups of `lib/binary_tile.wgsl`: four rows of eight columns an invocation. */
+/** Workgroups of `lib/tile/binary.wgsl`: four rows of eight columns an invocation. */
 export function tileGroups(rows: number, columns: number): Workgroups {
   return linearWorkgroups(Math.ceil(rows / 4) * Math.ceil(columns / 8), 64);
 }
 
-/** Workgroups of `lib/binary_carry.wgsl`: eight rows of four columns an invocation. */
+/** Workgroups of `lib/tile/binary_carry.wgsl`: eight rows of four columns an invocation. */
 export function carryGroups(rows: number, columns: number): Workgroups {
   return linearWorkgroups((Math.ceil(rows / 8) * columns) / 4, 64);
 }
 
-/** Workgroups of `lib/binary_quads.wgsl`: 64 rows of 64 columns each. */
+/** Workgroups of `lib/tile/binary_quads.wgsl`: 64 rows of 64 columns each. */
 export function quadGroups(rows: number, columns: number): Workgroups {
   return linearWorkgroups(Math.ceil(rows / 64) * Math.ceil(columns / 64), 1);
 }
 
-/** Whether a device has the broadcasts that `lib/binary_quads.wgsl` needs. */
+/** Whether a device has the broadcasts that `lib/tile/binary_quads.wgsl` needs. */
 export function quadsCanApply(device: Abilities): boolean {
   return device.features.has('subgroups');
 }
 
 /**
- * Whether `lib/binary_quads.wgsl` is a good choice untried: where loads are what takes the time, as in software, and for
+ * Whether `lib/tile/binary_quads.wgsl` is a good choice untried: where loads are what takes the time, as in software, and for
  * enough work to make up for its compilation.
  * @param words that are compared
  */
@@ -153,17 +153,17 @@ export function plainQuadsPay(words: number, device: Abilities): boolean {
   return quadsPay(words, device) && (device.adapter.lanes ?? 0) >= 8;
 }
 
-/** Workgroups of `lib/binary_shared.wgsl`: 32 rows of 64 columns each. */
+/** Workgroups of `lib/tile/binary_shared.wgsl`: 32 rows of 64 columns each. */
 export function sharedGroups(rows: number, columns: number): Workgroups {
   return linearWorkgroups(Math.ceil(rows / 32) * Math.ceil(columns / 64), 1);
 }
 
-/** Workgroups of `lib/sign_matrix.wgsl`: 64 rows of 128 columns of a slice each. */
+/** Workgroups of `lib/tile/sign_matrix.wgsl`: 64 rows of 128 columns of a slice each. */
 export function bandGroups(rows: number, columns: number, slices = 1): Workgroups {
   return linearWorkgroups(Math.ceil(rows / 64) * Math.ceil(columns / 128) * slices, 1);
 }
 
-/** Workgroups of `lib/binary_matrix.wgsl` whose TILE is 128: 128 rows of 128 columns each. */
+/** Workgroups of `lib/tile/binary_matrix.wgsl` whose TILE is 128: 128 rows of 128 columns each. */
 function wideGroups(rows: number, columns: number): Workgroups {
   return quadGroups(rows / 2, columns / 2);
 }
@@ -177,7 +177,7 @@ function hasFewRegisters({ adapter }: Abilities): boolean {
 }
 
 /**
- * A kernel with 64 sums an invocation, and the same with four by eight of them (`lib/tile_sums.wgsl`), which is the default
+ * A kernel with 64 sums an invocation, and the same with four by eight of them (`lib/tile/sums.wgsl`), which is the default
  * where registers are few. Every sum is added in the same order.
  * @param groups workgroups of the smaller tiles
  * @param isDefault whether the larger one is a good choice untried, where registers are not few; true when absent
@@ -213,7 +213,7 @@ const matrixFeatures = (matrices: string) =>
   matrices.startsWith('f16') ? [...MATRIX_FEATURES, 'shader-f16'] : MATRIX_FEATURES;
 
 /**
- * A kernel that includes one of `lib/matrix_*.wgsl`. It runs where it was measured, and its results with it, or pinned; never
+ * A kernel that includes one of `lib/matrix/*_*.wgsl`. It runs where it was measured, and its results with it, or pinned; never
  * untried.
  * @param matrices that it multiplies, as `AdapterSummary` has them, and in subgroups of how many invocations
  */
@@ -234,7 +234,7 @@ export function onMatrices<Kernel, Extents>(
 }
 
 /**
- * The kernels of a family that include `lib/binary_matrix.wgsl`.
+ * The kernels of a family that include `lib/tile/binary_matrix.wgsl`.
  * @param kernelOf makes one of its ending and its workgroups
  */
 /* @__NO_SIDE_EFFECTS__ */
@@ -251,7 +251,7 @@ export function onByteMatrices<Kernel, Extents>(
   ];
 }
 
-/** Whether an implementation knows the dot products that `lib/binary_bytes.wgsl` needs. */
+/** Whether an implementation knows the dot products that `lib/tile/binary_bytes.wgsl` needs. */
 export function bytesCanApply(device: Abilities): boolean {
   return device.languageFeatures.has('packed_4x8_integer_dot_product');
 }

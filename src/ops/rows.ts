@@ -57,7 +57,7 @@ export interface RowContext {
   readonly statistics?: Tensor | undefined;
 }
 
-/** Numbers of a row's statistics, in the order of `lib/rows.wgsl`. */
+/** Numbers of a row's statistics, in the order of `lib/quantizer/rows.wgsl`. */
 export const ROW_STATISTICS = [
   'mean',
   'meanMagnitude',

@@ -1,4 +1,5 @@
 //!needs Lane
+//!gives x
 //!include "lib/index.wgsl"
 
 override LANES: u32;

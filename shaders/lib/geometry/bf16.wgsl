@@ -1,4 +1,5 @@
 // Weights as bfloat16.
+//!gives widen
 //!include "lib/geometry/halves.wgsl"
 
 fn widen(half: vec4u) -> vec4u {

@@ -1,5 +1,6 @@
 // Weights of one bit: signs, 32 to a word, rows of CHANNELS weights that start new words each; 1 is -1.
 //!needs LENGTH
+//!gives weights_at, whole_at
 override CHANNELS: u32;
 
 @group(0) @binding(0) var<storage, read> latent: array<u32>; // bits [FILTERS, LENGTH / CHANNELS, CHANNELS]

@@ -2,6 +2,7 @@
 // deviation, |w|_2^2 = count (a^2 + s^2), hence cos(w, sign w) = a / sqrt(a^2 + s^2) and the angle's tangent is s / a,
 // which is good down to angle 0.
 //!needs Moments, power_of_two
+//!gives columns_of
 struct Columns {
   first: vec4f, // |w|_1, |w|_2, cos(w, sign w), angle in degrees
   second: vec4f, // mean |w|, share of signs +1, share of |w| >= 1 - 1e-6, standard deviation

@@ -5,6 +5,7 @@
 // It needs, of the kernel that includes it:
 //   weights_at(row, quad): four weights of a filter as the bits of f32, anything beyond its end
 //!needs weights_at
+//!gives FILTERS, LENGTH
 override FILTERS: u32;
 override LENGTH: u32; // weights of one filter
 override STRIDE: u32;

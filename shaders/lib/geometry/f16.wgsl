@@ -1,4 +1,5 @@
 // Weights as IEEE 754 binary16.
+//!gives widen
 //!include "lib/geometry/halves.wgsl"
 
 // The bits of f32 with the same value, by integer arithmetic: no optional feature, and nothing is left to the device

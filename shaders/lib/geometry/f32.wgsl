@@ -1,5 +1,6 @@
 // Weights of 32 bits, filters of any length.
 //!needs LENGTH
+//!gives weights_at, whole_at
 @group(0) @binding(0) var<storage, read> latent: array<u32>; // f32 [FILTERS, LENGTH], as raw bits
 
 fn weights_at(row: u32, quad: u32) -> vec4u {

@@ -1,5 +1,6 @@
 // Weights of 16 bits, two to a word, the first in the low half; filters may start in the middle of a word.
 //!needs FILTERS, LENGTH, widen
+//!gives weights_at, whole_at
 @group(0) @binding(0) var<storage, read> latent: array<u32>; // [ceil(FILTERS * LENGTH / 2)]
 
 fn weights_at(row: u32, quad: u32) -> vec4u {

@@ -2,6 +2,7 @@
 // no sum is ever taken about a far-off point, so that spreads much smaller than the mean, and outliers, cost no digits.
 //
 // Powers of a weight leave the range of f32 long before the weight does: all but the counts are in units of 2^exponent.
+//!gives merge, Moments, moments_of, PART_WORDS, power_of_two
 struct Moments {
   count: f32, // finite weights
   mean: f32,

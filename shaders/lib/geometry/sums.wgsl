@@ -5,6 +5,7 @@
 //   weights_at(row, quad): four weights of a filter as the bits of f32, anything beyond its end
 //   whole_at(row, quad): the same where all four are the filter's
 //!needs weights_at, whole_at
+//!gives FILTERS, LENGTH
 //!include "lib/index.wgsl"
 //!include "lib/geometry/moments.wgsl"
 //!include "lib/geometry/columns.wgsl"

@@ -1,6 +1,7 @@
 // Weights of 16 bits as f32; one invocation takes four of a filter. It needs, of the kernel that includes it:
 //   weights_at(row, quad): four weights of a filter as the bits of f32, anything beyond its end
 //!needs weights_at
+//!gives FILTERS, LENGTH
 //!include "lib/index.wgsl"
 
 override FILTERS: u32;

@@ -1,6 +1,7 @@
 // y = (x - mean) * gamma / sqrt(variance + EPSILON) + beta. The mean is subtracted first: folding it into beta would
 // lose digits where it is large. One invocation takes one lane of channels in ROWS_EACH rows.
 //!needs Lane, WIDTH
+//!gives x
 //!include "lib/index.wgsl"
 
 override ROWS: u32;

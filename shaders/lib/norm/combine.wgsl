@@ -4,6 +4,7 @@
 // the whole number next to it, the sum of x - n is ROWS / 2 in size at most, so that it is right however often the sum of
 // x wrapped around; where it says that the mean is n, or on n's other side, the mean is put there.
 //!needs Lane, LaneInts, WIDTH
+//!gives x
 
 override ROWS: u32;
 override CHANNELS: u32;

@@ -7,6 +7,7 @@
 //
 // Whole numbers are added up as such, too; sums beyond i32 wrap around, which does no harm (see `norm/combine`).
 //!needs Lane, LaneInts, WIDTH
+//!gives x
 //!include "lib/index.wgsl"
 
 override ROWS: u32;

@@ -2,7 +2,9 @@
 // images, so that the pooled rows need not be there any more. It needs, of the kernel that includes it:
 //   x: f32 [BATCH, IMAGE_HEIGHT, IMAGE_WIDTH, CHANNELS], as lanes
 //!needs Lane, WIDTH
-//!include "lib/windows.wgsl"
+//!gives BATCH, CHANNELS, IMAGE_HEIGHT, IMAGE_WIDTH, largest_of, OUT_HEIGHT, OUT_WIDTH, PAD_LEFT, PAD_TOP, pixel_at
+//!gives POOL_HEIGHT, POOL_WIDTH, window_of
+//!include "lib/window/windows.wgsl"
 
 override BATCH: u32;
 override IMAGE_HEIGHT: u32;

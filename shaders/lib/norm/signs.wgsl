@@ -2,6 +2,7 @@
 // (bit 1 where y < 0; 0 and NaN count as +1) and the gate of the straight-through estimator (bit 1 where |y| <= CLIP).
 // One invocation makes one word of each; tail bits are 0.
 //!needs Lane, LaneBits, mask_of, negative_lanes, WIDTH
+//!gives bits, x
 //!include "lib/index.wgsl"
 
 override ROWS: u32;

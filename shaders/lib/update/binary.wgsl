@@ -2,6 +2,7 @@
 // kernel. One invocation takes the up to 32 weights of one packed word. The holes are filled by methods: the gradient
 // that the quantizer of the weights passes, a penalty, and the optimizer's update.
 //!needs begin_measure, edited, end_measure, Lane, negative_lanes, signs_of, take_measure, WIDTH
+//!gives bits, slots
 //!include "lib/update/weights.wgsl"
 //!hole gradient "methods/quantizers/ste_identity.wgsl"
 //!hole penalty "methods/penalties/none.wgsl"

@@ -2,6 +2,7 @@
 //
 // needs  gradient (a quantizer's), penalized (a penalty's)
 //!needs gradient, Lane, penalized
+//!gives edited
 fn edited(w: Lane, g: Lane) -> Lane {
   return penalized(w, g * gradient(w));
 }

@@ -2,6 +2,7 @@
 //
 // needs  gradient (a quantizer's), penalized (a penalty's)
 //!needs gradient, Lane, penalized
+//!gives edited
 fn edited(w: Lane, g: Lane) -> Lane {
   let passed = g * vec4f(gradient(w.x), gradient(w.y), gradient(w.z), gradient(w.w));
   return vec4f(

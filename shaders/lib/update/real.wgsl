@@ -1,5 +1,6 @@
 // The frame of updates of real parameters. The hole is filled by the optimizer's update.
 //!needs begin_measure, end_measure, Lane, take_measure
+//!gives slots
 //!include "lib/update/weights.wgsl"
 //!hole update "methods/optimizers/sgd.wgsl"
 

@@ -1,5 +1,6 @@
 // Where latent weights stay.
 //!needs Lane, LaneBits
+//!gives settle
 override CLIP_LATENT: u32; // 1: in [-1, 1]
 
 // Clips, but lets a NaN through: it must be seen, not turned into a weight.

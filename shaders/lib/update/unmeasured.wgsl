@@ -2,6 +2,7 @@
 //
 // needs  Slots (an optimizer's)
 //!needs Lane, Slots
+//!gives begin_measure, end_measure, take_measure
 fn begin_measure() {}
 
 fn take_measure(was: Lane, now: Lane, g: Lane, kept: Slots) {}

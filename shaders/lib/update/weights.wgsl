@@ -1,8 +1,9 @@
 // What the frames of updates give to an optimizer's function, beside its arguments.
 //
-// needs  Lane, negative_lanes, signs_of (lib/lanes1.wgsl or lib/lanes4.wgsl)
+// needs  Lane, negative_lanes, signs_of (lib/words/lanes1.wgsl or lib/words/lanes4.wgsl)
 // gives  STEP_SCALE, sign_lanes
 //!needs Lane, negative_lanes, signs_of
+//!gives STEP_SCALE, TABLE_ROWS
 //!include "lib/index.wgsl"
 //!include "lib/state.wgsl"
 

@@ -1,3 +1,0 @@
-// Copies a block of columns from one matrix to another; four elements an invocation.
-//!include "lib/lanes4.wgsl"
-//!include "lib/elementwise/copy-columns.wgsl"

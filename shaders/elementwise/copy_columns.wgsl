@@ -1,0 +1,3 @@
+// Copies a block of columns from one matrix to another; one element an invocation.
+//!include "lib/words/lanes1.wgsl"
+//!include "lib/elementwise/copy_columns.wgsl"

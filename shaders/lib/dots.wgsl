@@ -1,5 +1,0 @@
-// Dot products of a row with two quads of columns.
-struct Dots {
-  left: vec4i,
-  right: vec4i,
-}

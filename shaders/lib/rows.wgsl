@@ -1,9 +1,0 @@
-// What a quantizer may know of the row of weights, one filter, that a weight stands in.
-struct RowStatistics {
-  mean: f32,
-  mean_magnitude: f32, // mean of |x|
-  sd: f32, // root of the mean of (x - mean)^2
-  mean_deviation: f32, // mean of |x - mean|
-  median: f32, // of an even number of weights the upper one in the middle
-  median_deviation: f32, // of |x - mean|, in the same way
-}

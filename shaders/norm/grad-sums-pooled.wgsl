@@ -1,3 +1,0 @@
-// Sums of the batch-norm gradient after max pooling, first stage; one channel an invocation, for any number of channels.
-//!include "lib/lanes1.wgsl"
-//!include "lib/norm/grad-sums-pooled.wgsl"

@@ -1,0 +1,3 @@
+// Sums of the batch-norm gradient, first stage; four channels an invocation.
+//!include "lib/words/lanes4.wgsl"
+//!include "lib/norm/grad_sums.wgsl"
