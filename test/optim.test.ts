@@ -142,7 +142,7 @@ const quantizers: readonly (Quantizer | undefined)[] = [
 const penalties: readonly (Penalty | undefined)[] = [
   undefined,
   ...Object.values(EVERY.penalty).map((make) =>
-    (make as (values: { strength: number }) => Penalty)({ strength: 0.5 }),
+    (make as (values: object) => Penalty)('strength' in (make.definition.parameters ?? {}) ? { strength: 0.5 } : {}),
   ),
 ];
 

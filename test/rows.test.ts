@@ -66,7 +66,7 @@ describe('row statistics', () => {
       };
       const read = () =>
         run((b) => {
-          rowStatistics(b, x, { medians: true, out });
+          rowStatistics(b, x, { medians: true, halves: true, out });
         });
       const found = await read();
       for (let row = 0; row < rows; row++) {
@@ -85,7 +85,7 @@ describe('row statistics', () => {
       expectSame(await read(), found, 'again');
       // Which of the two an adapter has changes no bit.
       for (const kernel of [rowStatisticsKernel, rowStatisticsAloneKernel]) {
-        const constants = { ROWS: rows, LENGTH: length, MEDIANS: 1 };
+        const constants = { ROWS: rows, LENGTH: length, MEDIANS: 1, HALVES: 1 };
         const own = await run((b) => b.dispatch(kernel, { x, statistics: out }, constants));
         expectSame(own, found, kernel.name);
       }

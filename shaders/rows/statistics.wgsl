@@ -1,5 +1,6 @@
 // Statistics of each row. One workgroup takes a row: its invocations add up every 256th value, and the parts are added in
-// pairs, so that the order of all sums is fixed. Medians are found by their digits, the highest first.
+// pairs, so that the order of all sums is fixed. Medians are found by their digits, the highest first; the two groups of a
+// row by Lloyd's iteration from its mean.
 //!include "lib/index.wgsl"
 //!include "lib/quantizer/rows.wgsl"
 //!include "lib/float_keys.wgsl"
@@ -7,6 +8,9 @@
 override ROWS: u32;
 override LENGTH: u32;
 override MEDIANS: u32; // 0: leave them 0
+override HALVES: u32; // 0: leave means of groups 0
+
+const ROUNDS = 24u; // as many as the twin has
 
 const LANES = 256u;
 
@@ -67,6 +71,24 @@ fn middle(lane: u32, origin: u32, mean: f32, of_deviations: bool) -> f32 {
   return value_of(key);
 }
 
+// Means of the values below and above the middle between them: the two levels that are nearest to the row.
+fn halves(lane: u32, origin: u32, mean: f32, of_magnitudes: bool) -> vec2f {
+  var levels = vec2f(mean);
+  for (var round = 0u; round < ROUNDS; round++) {
+    let bound = 0.5 * (levels.x + levels.y);
+    var above = vec2f();
+    for (var i = lane; i < LENGTH; i += LANES) {
+      let value = select(x[origin + i], abs(x[origin + i]), of_magnitudes);
+      above += select(vec2f(), vec2f(value, 1.0), value > bound);
+    }
+    let sums = added(lane, above);
+    let below = vec2f(mean * f32(LENGTH), f32(LENGTH)) - sums;
+    // All values are the same: there is one level.
+    levels = select(levels, vec2f(below.x / max(below.y, 1.0), sums.x / max(sums.y, 1.0)), sums.y > 0.0);
+  }
+  return levels;
+}
+
 @compute @workgroup_size(LANES)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -94,8 +116,14 @@ fn main(
   if (MEDIANS == 1u) {
     medians = vec2f(middle(lane, origin, means.x, false), middle(lane, origin, means.x, true));
   }
+  var levels = vec4f();
+  if (HALVES == 1u) {
+    levels = vec4f(halves(lane, origin, means.x, false), halves(lane, origin, means.y, true));
+  }
   if (lane == 0u) {
-    statistics[row] =
-      RowStatistics(means.x, means.y, sqrt(deviations.x), deviations.y, medians.x, medians.y);
+    statistics[row] = RowStatistics(
+      means.x, means.y, sqrt(deviations.x), deviations.y, medians.x, medians.y,
+      levels.x, levels.y, levels.z, levels.w,
+    );
   }
 }

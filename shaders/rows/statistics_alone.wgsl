@@ -7,6 +7,9 @@
 override ROWS: u32;
 override LENGTH: u32;
 override MEDIANS: u32; // 0: leave them 0
+override HALVES: u32; // 0: leave means of groups 0
+
+const ROUNDS = 24u; // as many as the twin has
 
 const LANES = 256u;
 
@@ -56,6 +59,27 @@ fn middle(origin: u32, mean: f32, of_deviations: bool) -> f32 {
   return value_of(key);
 }
 
+// Means of the values below and above the middle between them: the two levels that are nearest to the row.
+fn halves(origin: u32, mean: f32, of_magnitudes: bool) -> vec2f {
+  var levels = vec2f(mean);
+  for (var round = 0u; round < ROUNDS; round++) {
+    let bound = 0.5 * (levels.x + levels.y);
+    for (var lane = 0u; lane < LANES; lane++) {
+      var above = vec2f();
+      for (var i = lane; i < LENGTH; i += LANES) {
+        let value = select(x[origin + i], abs(x[origin + i]), of_magnitudes);
+        above += select(vec2f(), vec2f(value, 1.0), value > bound);
+      }
+      parts[lane] = above;
+    }
+    let sums = added();
+    let below = vec2f(mean * f32(LENGTH), f32(LENGTH)) - sums;
+    // All values are the same: there is one level.
+    levels = select(levels, vec2f(below.x / max(below.y, 1.0), sums.x / max(sums.y, 1.0)), sums.y > 0.0);
+  }
+  return levels;
+}
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let row = linear_index(id, groups, 64u);
@@ -85,5 +109,12 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   if (MEDIANS == 1u) {
     medians = vec2f(middle(origin, means.x, false), middle(origin, means.x, true));
   }
-  statistics[row] = RowStatistics(means.x, means.y, sqrt(deviations.x), deviations.y, medians.x, medians.y);
+  var levels = vec4f();
+  if (HALVES == 1u) {
+    levels = vec4f(halves(origin, means.x, false), halves(origin, means.y, true));
+  }
+  statistics[row] = RowStatistics(
+    means.x, means.y, sqrt(deviations.x), deviations.y, medians.x, medians.y,
+    levels.x, levels.y, levels.z, levels.w,
+  );
 }

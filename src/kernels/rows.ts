@@ -4,12 +4,12 @@ import { defineKernel, linearWorkgroups, wordsFor } from '../gpu/index.ts';
 const source = () => import('../../shaders/rows.ts');
 const library = () => import('../../shaders/library.ts');
 
-/** f32 [ROWS, LENGTH] to f32 [ROWS, 6], `RowStatistics`. */
+/** f32 [ROWS, LENGTH] to f32 [ROWS, 10], `RowStatistics`. */
 export const rowStatisticsKernel = defineKernel({
   name: 'rows/statistics',
   source,
   bindings: { x: 'read', statistics: 'write' },
-  constants: ['ROWS', 'LENGTH', 'MEDIANS'],
+  constants: ['ROWS', 'LENGTH', 'MEDIANS', 'HALVES'],
   workgroups: ({ ROWS }) => linearWorkgroups(ROWS, 1),
 });
 
@@ -18,7 +18,7 @@ export const rowStatisticsAloneKernel = defineKernel({
   name: 'rows/statistics_alone',
   source,
   bindings: { x: 'read', statistics: 'write' },
-  constants: ['ROWS', 'LENGTH', 'MEDIANS'],
+  constants: ['ROWS', 'LENGTH', 'MEDIANS', 'HALVES'],
   workgroups: ({ ROWS }) => linearWorkgroups(ROWS, 64),
 });
 

@@ -252,6 +252,15 @@ function ofOptimizer(optimizer: Optimizer): MethodFigure {
 
 function ofPenalty(penalty: Penalty): MethodFigure {
   const w = grid(-1.5, 1.5);
+  // What edits gradients and adds to no loss is seen at gradients.
+  if (w.every((one) => penalty.twin(one, 0) === 0)) {
+    return {
+      title: 'Gradient',
+      caption: 'What becomes of the gradient of a weight of 0.5.',
+      ...{ x: 'g', y: '' },
+      series: [{ name: 'gradient', points: w.map((g): Point => [g, penalty.twin(0.5, g)]) }],
+    };
+  }
   const values = w.map((one) => penalty.value(one));
   return {
     title: 'Penalty',

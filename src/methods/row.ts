@@ -22,6 +22,15 @@ export interface RowStatistics {
   readonly median: number;
   /** Of |x − mean|, in the same way. */
   readonly medianDeviation: number;
+  /**
+   * Means of the values below and above the middle between the two, as Lloyd's iteration finds them from the mean: the two
+   * levels that are nearest to the row.
+   */
+  readonly lower: number;
+  readonly upper: number;
+  /** The same of |x|. */
+  readonly lowerMagnitude: number;
+  readonly upperMagnitude: number;
 }
 
 /** What the twins of a rule know beside a value and its row: the parameters, and where they are used. */
@@ -163,6 +172,13 @@ export function assertRowRule(rule: RowRuleDefinition, learned: readonly string[
   }
 }
 
+/** What of the statistics a rule reads, by the names in its WGSL. */
+const READS = [
+  ['sums', /\.(mean(_magnitude|_deviation)?|sd)\b/],
+  ['medians', /\.median(_deviation)?\b/],
+  ['halves', /\.(lower|upper)(_magnitude)?\b/],
+] as const;
+
 /** A checked rule with numbers. @param name of the quantizer @param learned what it learns, and from where on */
 export function rowRuleOf<P extends Parameters>(
   rule: RowRuleDefinition<P>,
@@ -208,13 +224,7 @@ export function rowRuleOf<P extends Parameters>(
       constants: overridesOf(own, values, { PLANE: plane }, where),
     }),
     reads:
-      rule.readsRow?.(values) === false
-        ? 'nothing'
-        : /\.median(_deviation)?\b/.test(bare)
-          ? 'medians'
-          : /\.(mean(_magnitude|_deviation)?|sd)\b/.test(bare)
-            ? 'sums'
-            : 'nothing',
+      rule.readsRow?.(values) === false ? [] : READS.flatMap(([of, name]) => (name.test(bare) ? [of] : [])),
     hasArgument: rule.argument !== undefined,
     hasScale: rule.scale !== undefined,
     hasOffset: rule.offset !== undefined,
@@ -243,6 +253,8 @@ export function statisticsOf(values: ArrayLike<number>): RowStatistics {
     list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)] ?? Number.NaN;
   const mean = meanOf(x);
   const deviations = x.map((value) => Math.abs(value - mean));
+  const [lower, upper] = halvesOf(x);
+  const [lowerMagnitude, upperMagnitude] = halvesOf(x.map(Math.abs));
   return {
     mean,
     meanMagnitude: meanOf(x.map(Math.abs)),
@@ -250,7 +262,22 @@ export function statisticsOf(values: ArrayLike<number>): RowStatistics {
     meanDeviation: meanOf(deviations),
     median: middleOf(x),
     medianDeviation: middleOf(deviations),
+    ...{ lower, upper, lowerMagnitude, upperMagnitude },
   };
+}
+
+/** Rounds of Lloyd's iteration, as many as the kernel has. */
+const ROUNDS = 24;
+
+function halvesOf(x: readonly number[]): readonly [number, number] {
+  const mean = meanOf(x);
+  let levels: readonly [number, number] = [mean, mean];
+  for (let round = 0; round < ROUNDS; round++) {
+    const bound = (levels[0] + levels[1]) / 2;
+    const [below, above] = [x.filter((value) => value <= bound), x.filter((value) => value > bound)];
+    if (above.length > 0) levels = [meanOf(below), meanOf(above)];
+  }
+  return levels;
 }
 
 /** A plane of a row, in float64. */

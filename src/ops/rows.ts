@@ -29,8 +29,8 @@ import { STATE_WORDS } from './data.ts';
 export interface RowFilling {
   /** What goes into the kernels for a plane: all functions. */
   fillingOf(plane: number): Filling;
-  /** What of the statistics it reads: medians cost more than sums. */
-  readonly reads: 'nothing' | 'sums' | 'medians';
+  /** What of the statistics it reads: medians cost more than sums, and halves most. */
+  readonly reads: readonly ('sums' | 'medians' | 'halves')[];
   readonly hasScale: boolean;
   readonly hasOffset: boolean;
   readonly isStraight: boolean;
@@ -65,19 +65,24 @@ export const ROW_STATISTICS = [
   'meanDeviation',
   'median',
   'medianDeviation',
+  'lower',
+  'upper',
+  'lowerMagnitude',
+  'upperMagnitude',
 ] as const;
 
 /**
  * Statistics of each row, added up in a fixed order: the same bits on the same device.
  * @param x f32 [O, ...]
  * @param options.medians whether to find them; else they are 0
- * @returns f32 [O, 6], in the order of `ROW_STATISTICS`
+ * @param options.halves whether to find the two levels that are nearest to each row; else they are 0
+ * @returns f32 [O, 10], in the order of `ROW_STATISTICS`
  * @throws ShapeError
  */
 export function rowStatistics(
   b: ProgramBuilder,
   x: Tensor,
-  { medians, out }: OutOption & { readonly medians: boolean },
+  { medians, halves = false, out }: OutOption & { readonly medians: boolean; readonly halves?: boolean },
 ): Tensor {
   assertDType(x, 'f32', 'rowStatistics');
   const [ROWS = 1] = x.shape;
@@ -85,7 +90,7 @@ export function rowStatistics(
   b.dispatch(
     b.gpu.adapter.software ? rowStatisticsAloneKernel : rowStatisticsKernel,
     { x, statistics },
-    { ROWS, LENGTH: x.size / ROWS, MEDIANS: medians ? 1 : 0 },
+    { ROWS, LENGTH: x.size / ROWS, MEDIANS: medians ? 1 : 0, HALVES: halves ? 1 : 0 },
   );
   return statistics;
 }
@@ -96,8 +101,11 @@ export function statisticsFor(
   x: Tensor,
   rule: Pick<RowFilling, 'reads'> | undefined,
 ): Tensor | undefined {
-  if (rule === undefined || rule.reads === 'nothing') return undefined;
-  return rowStatistics(b, x, { medians: rule.reads === 'medians' });
+  if (rule === undefined || rule.reads.length === 0) return undefined;
+  return rowStatistics(b, x, {
+    medians: rule.reads.includes('medians'),
+    halves: rule.reads.includes('halves'),
+  });
 }
 
 /** One plane of what a rule makes of values. */
