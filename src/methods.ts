@@ -13,4 +13,13 @@ export * from './methods/index.ts';
 export * from './methods/optimizers/others.ts';
 export * from './methods/penalties/others.ts';
 export * from './methods/quantizers/others.ts';
+export {
+  BINARY,
+  type GradientGenome,
+  quantizerOfGenome,
+  type SearchOptions,
+  type SearchResult,
+  searchGradients,
+  UNARY,
+} from './methods/search.ts';
 export { EVERY, METHODS, methodByName } from './methods/table.ts';
