@@ -16,7 +16,7 @@ const external = Object.keys(manifest.peerDependencies);
 const WHOLE = /\/src\/(gpu|train|geometry|data|formats\/onnx|formats\/tflite)\/(?!index|trainer|pictures)/;
 /** Modules that are needed together are one file, since bundlers cut where pages differ. */
 const TOGETHER: readonly (readonly [RegExp, string])[] = [
-  [/\/src\/(bytes|errors)\.ts$/, 'errors'],
+  [/\/src\/(bytes|errors|npx)\.ts$/, 'errors'],
   [/\/src\/pictures\.ts$/, 'pictures'],
   [/\/src\/data\/pictures\.ts$/, 'data-pictures'],
   [/\/src\/(dispose|json|options|run\/pixels)\.ts$/, 'gpu'],

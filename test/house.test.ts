@@ -14,6 +14,7 @@ const ROOT = resolve(import.meta.dirname, '..');
 /** Floor of every room; a room may import from lower floors only. */
 const FLOORS: Readonly<Record<string, number>> = {
   'src/errors.ts': 0,
+  'src/npx.ts': 0,
   'src/dispose.ts': 0,
   'src/bytes.ts': 0.5,
   'src/json.ts': 0.5,
@@ -179,6 +180,13 @@ describe('the house', () => {
     const own = files.filter((file) => rooms.includes(roomOf(file) ?? ''));
     expect(own.filter((file) => asked.test(codeOf(file)))).toEqual([]);
     expect(asked.test("if (entry.layer.kind === 'sign')")).toBe(true);
+  });
+
+  test('remedies say commands as they work without an installation for the whole machine', () => {
+    const bare =
+      /(?:remedy|expected):[^;{}]*?(?<!npx )webgpu-bnn (?:train|eval|run|convert|geometry|data|doctor|setup)\b/;
+    expect(files.filter((file) => bare.test(codeOf(file)))).toEqual([]);
+    expect(bare.test("remedy: 'run webgpu-bnn doctor'")).toBe(true);
   });
 
   test('every pass has a test of its own', () => {

@@ -3,6 +3,7 @@
  * nothing but count bits, combine words, multiply and add, or copy; and what a dispatch and a submit cost. The results
  * of every one are checked.
  */
+import { npx } from '../npx.ts';
 import { GpuValidationError } from '../errors.ts';
 import { type Gpu, ProgramBuilder } from '../gpu/index.ts';
 import { copy, logic, multiplyAdds, OPERATIONS_PER_ROUND, popcounts, tick } from '../kernels/bench.ts';
@@ -206,7 +207,7 @@ export function check(
           given: String(got[index]),
           expected: String(value),
           where: `${what}, element ${index}`,
-          remedy: 'run webgpu-bnn doctor; if it finds nothing, report this as a bug',
+          remedy: `run ${npx('doctor')}; if it finds nothing, report this as a bug`,
         });
       }
     });

@@ -1,4 +1,5 @@
 /** Matrix products and convolutions in two forms, of signs and of floats, on the same values of ±1. */
+import { npx } from '../npx.ts';
 import { GpuValidationError } from '../errors.ts';
 import { type DType, type Gpu, ProgramBuilder, type Shape, Tensor } from '../gpu/index.ts';
 import * as ops from '../ops/index.ts';
@@ -245,6 +246,6 @@ export function assertSame(name: string, got: Float32Array, expected: Float32Arr
     given: String(got[wrong]),
     expected: `${expected[wrong]}, by ${whose}`,
     where: `${name}, element ${wrong}`,
-    remedy: 'run webgpu-bnn doctor; if it finds nothing, report this as a bug',
+    remedy: `run ${npx('doctor')}; if it finds nothing, report this as a bug`,
   });
 }

@@ -1,7 +1,9 @@
 /** `webgpu-bnn data`: which data sets are here, and gets those that aren't. */
+
 import { Presets, SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
 import { Argument, Command } from 'commander';
+import { npx } from '../npx.ts';
 import {
   DATASET_NAMES,
   type DatasetStatus,
@@ -48,7 +50,7 @@ async function list(sets: readonly DatasetStatus[], flags: Flags): Promise<void>
   if (flags.json === '-') return;
   const table = new Table({ head: ['name', 'images', 'here', 'folder'], style: { head: [], border: [] } });
   for (const { name, about, here, folder } of sets) {
-    table.push([name, about, here ? 'yes' : `no: webgpu-bnn data ${name}`, folder]);
+    table.push([name, about, here ? 'yes' : `no: ${npx(`data ${name}`)}`, folder]);
   }
   console.log(table.toString());
 }

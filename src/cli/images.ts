@@ -1,8 +1,10 @@
 /** Images for a network, from the files that people have: pictures, folders and patterns of them, arrays, data sets' files. */
+
 import { readdir, stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { glob } from 'tinyglobby';
 import { hasImageName } from '../data/pictures.ts';
+import { npx } from '../npx.ts';
 import { FormatError, listed, StorageError } from '../errors.ts';
 import {
   encodeRows,
@@ -111,7 +113,7 @@ async function rowsOf(bytes: Uint8Array, path: string, encoding: TableEncoding |
   if (encoding === undefined) {
     throw new FormatError('The file of this network does not say how it takes the rows of a table.', {
       given: path,
-      expected: 'a network that was trained with one: webgpu-bnn train --dataset table.csv --label COLUMN',
+      expected: `a network that was trained with one: ${npx('train --dataset table.csv --label COLUMN')}`,
       where: 'run',
       remedy: 'give the numbers themselves: .npy',
     });

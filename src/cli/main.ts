@@ -1,10 +1,11 @@
 #!/usr/bin/env node
+import { Command } from 'commander';
+import manifest from '../../package.json' with { type: 'json' };
 /**
  * The command line: `webgpu-bnn train | compare | eval | run | inspect | convert | export | geometry | paper | bench | tune |
  * methods | data | setup | doctor`. Thin: it parses, calls the library, prints.
  */
-import { Command } from 'commander';
-import manifest from '../../package.json' with { type: 'json' };
+import { npx } from '../npx.ts';
 import { BnnError } from '../errors.ts';
 import { benchCommand } from './bench.ts';
 import { compareCommand } from './compare.ts';
@@ -28,7 +29,7 @@ import { tuneCommand } from './tune.ts';
 const program = new Command('webgpu-bnn')
   .description('Train, study and run binary neural networks on any GPU that WebGPU reaches.')
   .version(manifest.version)
-  .showHelpAfterError('(webgpu-bnn <command> --help shows what there is)')
+  .showHelpAfterError(`(${npx('COMMAND --help')} shows what there is)`)
   .addCommand(trainCommand())
   .addCommand(compareCommand())
   .addCommand(evalCommand())

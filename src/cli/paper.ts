@@ -1,7 +1,9 @@
 /** `webgpu-bnn paper`: the claims of Anderson & Berg (2018) about binary networks, measured on one. */
+
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, type Option } from 'commander';
+import { npx } from '../npx.ts';
 import { OptionError } from '../errors.ts';
 import {
   type Comparison,
@@ -186,7 +188,7 @@ async function trainAnew(flags: Flags, command: Command, quiet: boolean): Promis
     throw new OptionError('There is a saved run in this folder already.', {
       given: out,
       where: '--out',
-      remedy: `measure it, and go on with it if it was stopped: webgpu-bnn paper ${out}; replace it: --overwrite; or keep it, and name another folder: --out`,
+      remedy: `measure it, and go on with it if it was stopped: ${npx(`paper ${out}`)}; replace it: --overwrite; or keep it, and name another folder: --out`,
     });
   }
   assertFree(filesIn(out), flags, '--out');
@@ -223,7 +225,7 @@ async function trainInto(
 ): Promise<string | undefined> {
   await train(flags, command);
   if (process.exitCode !== undefined && process.exitCode !== 0) {
-    if (!flags.quiet) console.log(`Or train and measure with:  webgpu-bnn paper ${folder}`);
+    if (!flags.quiet) console.log(`Or train and measure with:  ${npx(`paper ${folder}`)}`);
     return undefined;
   }
   return folder;

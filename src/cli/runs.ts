@@ -1,6 +1,8 @@
 /** Runs: what a training is made of, and where it is kept, so that `--resume` and `eval` need nothing else. */
+
 import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { npx } from '../npx.ts';
 import { FormatError, OptionError, StorageError } from '../errors.ts';
 import {
   type Checkpoint,
@@ -128,9 +130,9 @@ export async function readRun(path: string): Promise<SavedRun> {
   if (/\.(onnx|tflite|zip)$/i.test(file)) {
     throw new FormatError('This is the file of a model, and no run.', {
       given: path,
-      expected: 'a folder that webgpu-bnn train wrote, or its checkpoint.safetensors',
+      expected: `a folder that ${npx('train')} wrote, or its checkpoint.safetensors`,
       where: 'run',
-      remedy: 'webgpu-bnn run FILE --dataset NAME, or webgpu-bnn run FILE --input PICTURES',
+      remedy: `${npx('run FILE --dataset NAME')}, or ${npx('run FILE --input PICTURES')}`,
     });
   }
   const { checkpoint, metadata } = decodeCheckpoint(await readFileChecked(file), file);
@@ -153,7 +155,7 @@ export async function checkpointPath(path: string): Promise<{ file: string; fold
     (cause: unknown) => {
       throw new StorageError('There is no run here.', {
         given: path,
-        expected: 'a folder that webgpu-bnn train wrote, or its checkpoint.safetensors',
+        expected: `a folder that ${npx('train')} wrote, or its checkpoint.safetensors`,
         remedy: 'see what there is with: ls runs',
         cause,
       });

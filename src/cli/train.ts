@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Presets, SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
 import { Command, Option } from 'commander';
+import { npx } from '../npx.ts';
 import { MemoryPlanError, OptionError } from '../errors.ts';
 import {
   type EpochInfo,
@@ -290,7 +291,7 @@ async function trainInto(
 
   if (result.outcome === 'aborted') {
     say(
-      `\nStopped after step ${result.step}; everything is saved.\nGo on with:  webgpu-bnn train --resume ${out}${run.own === undefined ? '' : placeOf(flags)}`,
+      `\nStopped after step ${result.step}; everything is saved.\nGo on with:  ${npx(`train --resume ${out}`)}${run.own === undefined ? '' : placeOf(flags)}`,
     );
     process.exitCode = EXIT.interrupted;
     return;

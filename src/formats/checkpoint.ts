@@ -1,5 +1,7 @@
 /** Training checkpoints as safetensors files: the tensors by name, the progress as JSON in the file's metadata. */
+
 import type { BytesLike } from '../bytes.ts';
+import { npx } from '../npx.ts';
 import { FormatError } from '../errors.ts';
 import type { Model } from '../graph/index.ts';
 import { parseJson } from '../json.ts';
@@ -38,8 +40,8 @@ export function decodeCheckpoint(
       where,
       remedy:
         metadata.kind === 'webgpu-bnn model'
-          ? 'a model file has no training in it; its accuracy: webgpu-bnn run FILE --dataset NAME'
-          : 'name a checkpoint.safetensors that webgpu-bnn train wrote',
+          ? `a model file has no training in it; its accuracy: ${npx('run FILE --dataset NAME')}`
+          : `name a checkpoint.safetensors that ${npx('train')} wrote`,
     });
   }
   const known = new Map<string, CheckpointTensor>();

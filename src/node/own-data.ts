@@ -1,6 +1,8 @@
 /** Data of a person's own, by path: a folder of pictures, a table, arrays, idx files, a module. What it is shows in what is there. */
+
 import { readdir, stat } from 'node:fs/promises';
 import { basename, extname, join, resolve } from 'node:path';
+import { npx } from '../npx.ts';
 import { toUnitRange } from '../data/dataset.ts';
 import {
   type Arrays,
@@ -49,7 +51,7 @@ export async function loadOwnData(path: string, options: OwnDataOptions = {}): P
       given: path,
       expected: KINDS,
       where: '--dataset',
-      remedy: 'check the path; webgpu-bnn data lists the data sets that have names',
+      remedy: `check the path; ${npx('data')} lists the data sets that have names`,
       cause,
     });
   });
