@@ -3,10 +3,11 @@
  * nothing but count bits, combine words, multiply and add, or copy; and what a dispatch and a submit cost. The results
  * of every one are checked.
  */
-import { npx } from '../npx.ts';
+
 import { GpuValidationError } from '../errors.ts';
 import { type Gpu, ProgramBuilder } from '../gpu/index.ts';
 import { copy, logic, multiplyAdds, OPERATIONS_PER_ROUND, popcounts, tick } from '../kernels/bench.ts';
+import { npx } from '../npx.ts';
 import { elapsed, type SampleOptions, type Timing, timeJob, timing } from './measure.ts';
 
 /** One ceiling: what was measured, and the rate that follows from the fastest sample. */

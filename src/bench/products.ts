@@ -1,7 +1,8 @@
 /** Matrix products and convolutions in two forms, of signs and of floats, on the same values of ±1. */
-import { npx } from '../npx.ts';
+
 import { GpuValidationError } from '../errors.ts';
 import { type DType, type Gpu, ProgramBuilder, type Shape, Tensor } from '../gpu/index.ts';
+import { npx } from '../npx.ts';
 import * as ops from '../ops/index.ts';
 import type { Ceilings } from './ceilings.ts';
 import { Job, LONGEST_SUBMIT, type SampleOptions, type Timing, timeJob, timeOnGpu } from './measure.ts';

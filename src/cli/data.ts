@@ -3,7 +3,6 @@
 import { Presets, SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
 import { Argument, Command } from 'commander';
-import { npx } from '../npx.ts';
 import {
   DATASET_NAMES,
   type DatasetStatus,
@@ -11,6 +10,7 @@ import {
   fetchDataset,
   loadDataset,
 } from '../node/index.ts';
+import { npx } from '../npx.ts';
 import { inspectDataCommand } from './inspect-data.ts';
 import { jsonOption } from './options.ts';
 import { emit, jsonText } from './output.ts';

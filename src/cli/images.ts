@@ -4,7 +4,6 @@ import { readdir, stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { glob } from 'tinyglobby';
 import { hasImageName } from '../data/pictures.ts';
-import { npx } from '../npx.ts';
 import { FormatError, listed, StorageError } from '../errors.ts';
 import {
   encodeRows,
@@ -18,6 +17,7 @@ import {
 import { decodeImage, isImage } from '../node/images.ts';
 import { readFileChecked } from '../node/index.ts';
 import { readNpy, samplesOf } from '../node/npy.ts';
+import { npx } from '../npx.ts';
 
 export const IMAGE_FILES =
   'pictures (PNG, JPEG, WebP), a folder or a pattern of them, idx, CIFAR-10 records (.bin), an array (.npy), or a table (.csv)';

@@ -1,12 +1,12 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
+import { BnnError } from '../errors.ts';
 /**
  * The command line: `webgpu-bnn train | compare | eval | run | inspect | convert | export | geometry | paper | bench | tune |
  * methods | data | setup | doctor`. Thin: it parses, calls the library, prints.
  */
 import { npx } from '../npx.ts';
-import { BnnError } from '../errors.ts';
 import { benchCommand } from './bench.ts';
 import { compareCommand } from './compare.ts';
 import { convertCommand } from './convert.ts';

@@ -3,7 +3,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, type Option } from 'commander';
-import { npx } from '../npx.ts';
 import { OptionError } from '../errors.ts';
 import {
   type Comparison,
@@ -30,6 +29,7 @@ import {
   withContinuousWeights,
 } from '../index.ts';
 import { writeFileAtomic } from '../node/index.ts';
+import { npx } from '../npx.ts';
 import { densityOf } from '../numerics/density.ts';
 import { type PaperReport, renderPaper } from '../reports/paper.ts';
 import type { PaperLayer } from '../reports/paper-figures.ts';

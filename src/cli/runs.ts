@@ -2,7 +2,6 @@
 
 import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { npx } from '../npx.ts';
 import { FormatError, OptionError, StorageError } from '../errors.ts';
 import {
   type Checkpoint,
@@ -16,6 +15,7 @@ import {
 } from '../index.ts';
 import { EVERY } from '../methods/table.ts';
 import { DATASET_NAMES, loadDataset, type OwnData, readFileChecked } from '../node/index.ts';
+import { npx } from '../npx.ts';
 import { type OwnRun, parseStory, type RunOptions, type RunStory } from '../reports/story.ts';
 import { isNamed, readOwnData } from './own-data.ts';
 

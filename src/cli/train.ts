@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { Presets, SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
 import { Command, Option } from 'commander';
-import { npx } from '../npx.ts';
 import { MemoryPlanError, OptionError } from '../errors.ts';
 import {
   type EpochInfo,
@@ -19,6 +18,7 @@ import {
 } from '../index.ts';
 import { type OwnData, writeFileAtomic } from '../node/index.ts';
 import { lockFolder } from '../node/lock.ts';
+import { npx } from '../npx.ts';
 import { epochRecord, makeReport, sampleRecord } from '../reports/recording.ts';
 import type { EpochRecord, InitialRecord, RunOptions, RunStory, SampleRecord } from '../reports/story.ts';
 import { optionText, renderReport, type TrainReport } from '../reports/training.ts';

@@ -54,6 +54,13 @@ const OPTIONS = namesOf<ArrayOptions>({
 /**
  * A data set of arrays.
  * @throws OptionError or ShapeError for arrays that are not as long as each other, or lists that are not even
+ * @example
+ * ```ts
+ * import { arrays } from 'webgpu-bnn';
+ *
+ * const data = await arrays({ x: [[0, 1], [1, 0], [0, 2], [2, 0]], y: [0, 1, 0, 1], split: 0.5 });
+ * console.log(data.train.count, data.test?.count);
+ * ```
  */
 export function arrays(options: ArrayOptions): TrainingData {
   const where = options.name ?? 'arrays';

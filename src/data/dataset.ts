@@ -52,6 +52,13 @@ export function toUnitRange(channels: number): Dataset['normalise'] {
 /**
  * The first samples of each split; all of a split whose count is left out. The numbers are shared, not copied.
  * @throws OptionError for a count that is no positive integer or more than there is, and for streams
+ * @example
+ * ```ts
+ * import { arrays, takeFirst } from 'webgpu-bnn';
+ *
+ * const data = await arrays({ x: [[0], [1], [2], [3]], y: [0, 1, 0, 1] });
+ * console.log(takeFirst(data, 1, 1).train.count);
+ * ```
  */
 export function takeFirst<D extends TrainingData>(dataset: D, train?: number, test?: number): D {
   if (train === undefined && test === undefined) return dataset;

@@ -76,6 +76,14 @@ export async function readTable(text: string, where: string): Promise<Table> {
  * @param text of a CSV file
  * @throws FormatError for a table that can't be read, or a field that is missing or no number, with row and column; OptionError
  *   for a column that there is not, or a category of a test row that no training row has
+ * @example
+ * ```ts
+ * import { tableFromCsv } from 'webgpu-bnn';
+ *
+ * const text = 'width,kind\n1,a\n2,b\n3,a\n4,b\n5,a\n6,b\n7,a\n8,b\n9,a\n10,b\n';
+ * const data = await tableFromCsv(text, { label: 'kind' });
+ * console.log(data.classes);
+ * ```
  */
 export async function tableFromCsv(text: string, options: TableOptions): Promise<TableData> {
   const where = options.name ?? 'table';

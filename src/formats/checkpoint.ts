@@ -1,10 +1,10 @@
 /** Training checkpoints as safetensors files: the tensors by name, the progress as JSON in the file's metadata. */
 
 import type { BytesLike } from '../bytes.ts';
-import { npx } from '../npx.ts';
 import { FormatError } from '../errors.ts';
 import type { Model } from '../graph/index.ts';
 import { parseJson } from '../json.ts';
+import { npx } from '../npx.ts';
 import type { Checkpoint, CheckpointTensor, Progress } from '../train/index.ts';
 import { decodeSafetensors, encodeSafetensors } from './safetensors.ts';
 

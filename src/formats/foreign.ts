@@ -2,8 +2,9 @@
  * Files that hold networks, but none that can be read here: what they are, told by their content, and how to bring what is in
  * them here. Loaded when a file was refused.
  */
-import { npx } from '../npx.ts';
+
 import { listed } from '../errors.ts';
+import { npx } from '../npx.ts';
 
 export interface ForeignFile {
   /** What the file is. */

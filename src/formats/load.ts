@@ -110,6 +110,15 @@ export interface LoadedModel extends ModelContent {
  * @param source a file or the files of a folder: bytes, Blobs, or URLs to fetch
  * @throws DataUnavailableError where a file can't be fetched; FormatError where it is no model, is damaged, or has
  *   operators that aren't supported, listing all of them
+ * @example
+ * ```ts
+ * import { initialValues, loadModel, mlp, saveModel } from 'webgpu-bnn';
+ *
+ * const network = mlp({ input: [8, 8, 1], classes: 4, units: 32 });
+ * const file = await saveModel('onnx', network, initialValues(network, 1));
+ * const loaded = await loadModel(file); // or '/network.onnx'
+ * console.log(loaded.model.summary(), loaded.folded);
+ * ```
  */
 export async function loadModel(source: ModelSource, options: LoadOptions = {}): Promise<LoadedModel> {
   const files = await collect(source, options);

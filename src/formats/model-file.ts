@@ -5,7 +5,6 @@
  */
 
 import { type Bytes, type BytesLike, plainBytes } from '../bytes.ts';
-import { npx } from '../npx.ts';
 import { BnnError, FormatError, OptionError } from '../errors.ts';
 import { describe, type Shape, wordsFor } from '../gpu/index.ts';
 import {
@@ -34,6 +33,7 @@ import {
 import { makeLayer, type ParameterSpec } from '../layers/index.ts';
 import { renamed } from '../layers/layer.ts';
 import { notedConfig } from '../methods/index.ts';
+import { npx } from '../npx.ts';
 import {
   decodeNotes,
   encodeNotes,
@@ -89,6 +89,13 @@ interface LayerDescription {
  * go on training as if nothing had happened (checkpoints can).
  * @throws FormatError when a value is missing, ShapeError when one doesn't fit, OptionError when a layer's configuration
  *   can't be said in JSON
+ * @example
+ * ```ts
+ * import { encodeModel, initialValues, mlp } from 'webgpu-bnn';
+ *
+ * const network = mlp({ input: [8, 8, 1], classes: 4, units: 32 });
+ * const file = encodeModel(network, initialValues(network, 1)); // one bit a weight
+ * ```
  */
 export function encodeModel(
   source: Model,
@@ -139,6 +146,14 @@ export function encodeModel(
  * @param where the file's name, for errors
  * @param options.with factories of layers and quantizers that aren't this library's own
  * @throws FormatError for a file that is damaged, no model of this library, or has layers that aren't known here
+ * @example
+ * ```ts
+ * import { decodeModel, encodeModel, initialValues, mlp } from 'webgpu-bnn';
+ *
+ * const network = mlp({ input: [8, 8, 1], classes: 4, units: 32 });
+ * const { model } = decodeModel(encodeModel(network, initialValues(network, 1)));
+ * console.log(model.inputShape);
+ * ```
  */
 export function decodeModel(bytes: BytesLike, where = 'model file', options: ReadOptions = {}): StoredModel {
   const parsed = parseFile(plainBytes(bytes, where), where);

@@ -93,6 +93,14 @@ const METADATA = '__metadata__';
 /**
  * Writes tensors and a map of strings. Tensors of wider elements go first, so that all are aligned; else the given order.
  * @throws OptionError for a reserved name or an array of another type than `dtype`, ShapeError for a wrong length
+ * @example
+ * ```ts
+ * import { decodeSafetensors, encodeSafetensors } from 'webgpu-bnn';
+ *
+ * const weights = { dtype: 'F32', shape: [2, 2], data: new Float32Array(4) } as const;
+ * const file = encodeSafetensors({ weights }, { made: 'by hand' });
+ * console.log(decodeSafetensors(file, 'weights.safetensors').metadata.made);
+ * ```
  */
 export function encodeSafetensors(
   tensors: Readonly<Record<string, SafetensorsInput>>,

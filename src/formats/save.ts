@@ -31,7 +31,16 @@ export const SAVE_FORMATS = /* @__PURE__ */ Object.keys(WRITERS) as readonly Sav
  * have one bit a binary weight. `onnx` has QONNX operators, and 32 bits a weight.
  * @param notes what the network needs to be used, which every format keeps: how it takes bytes, names of the classes
  * @throws OptionError for a format that isn't written; what the writer throws for a layer that its format can't say
- * @example await saveModel('onnx', model, values, { pixels: '-1:1', classes: ['cat', 'dog'] });
+ * @example
+ * ```ts
+ * import { initialValues, mlp, saveModel } from 'webgpu-bnn';
+ *
+ * const network = mlp({ input: [8, 8, 1], classes: 4, units: 32 });
+ * const file = await saveModel('safetensors', network, initialValues(network, 1), {
+ *   pixels: { scale: [1 / 127.5], shift: [-1] },
+ *   classes: ['a', 'b', 'c', 'd'],
+ * });
+ * ```
  */
 export async function saveModel(
   format: SaveFormat,

@@ -53,6 +53,12 @@ export function bestTernary(density: Density): { threshold: number; angle: numbe
 /**
  * Greedy residual binarization: each bit is the sign of what the bits before left over, scaled by its mean size.
  * @returns angle in degrees between the weights and their version of 1, 2, ..., `bits` bits
+ * @example
+ * ```ts
+ * import { gaussianDensity, residualAngles } from 'webgpu-bnn';
+ *
+ * console.log(residualAngles(gaussianDensity(), 3)); // of 1, 2 and 3 bits
+ * ```
  */
 export function residualAngles(density: Density, bits: number): number[] {
   // By symmetry of the sign, sizes tell everything: the residual of a size x after a level v is |x - v|.

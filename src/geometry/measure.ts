@@ -32,7 +32,19 @@ export interface LayerGeometry {
   readonly nonFinite: number;
 }
 
-/** Measures every binary parameter of a network; one dispatch a layer, and one small readback each. */
+/**
+ * Measures every binary parameter of a network; one dispatch a layer, and one small readback each.
+ * @example
+ * ```ts
+ * import { measureGeometry, mlp, Network, requestGpu } from 'webgpu-bnn/node';
+ *
+ * const network = mlp({ input: [8, 8, 1], classes: 4, units: 32 });
+ * const gpu = await requestGpu();
+ * const made = await Network.create(gpu, network, { seed: 1 });
+ * for (const { name, meanAngle } of await measureGeometry(made)) console.log(name, meanAngle);
+ * gpu.dispose();
+ * ```
+ */
 export async function measureGeometry(network: Network): Promise<LayerGeometry[]> {
   const layers = network.binaryParameters;
   using measured = await runOnce(network.gpu, 'geometry', (builder) =>

@@ -37,18 +37,47 @@ export type GraphNodes =
   | ReadonlyMap<string, GraphNode>
   | Readonly<Record<string, GraphNode>>;
 
-/** A model's input; `shape` without the batch axis. */
+/**
+ * A model's input; `shape` without the batch axis.
+ * @example
+ * ```ts
+ * import { apply, concat, input, model } from 'webgpu-bnn';
+ *
+ * const [picture, age] = [input([64]), input([1])];
+ * model({ input: { picture, age }, output: apply(concat(), picture, age) });
+ * ```
+ */
 export function input(shape: Shape): GraphNode {
   const node: InputNode = { layer: undefined, inputs: [], shape };
   return node;
 }
 
-/** The result of a layer on its inputs. */
+/**
+ * The result of a layer on its inputs.
+ * @example
+ * ```ts
+ * import { apply, flatten, input, model } from 'webgpu-bnn';
+ *
+ * const x = input([28, 28, 1]);
+ * model({ input: x, output: apply(flatten(), x) });
+ * ```
+ */
 export function apply(layer: Layer, ...inputs: readonly GraphNode[]): GraphNode {
   return { layer, inputs };
 }
 
-/** A chain of layers. */
+/**
+ * A chain of layers.
+ * @example
+ * ```ts
+ * import { flatten, quantDense, sequential } from 'webgpu-bnn';
+ *
+ * const network = sequential([flatten(), quantDense({ units: 10, kernelQuantizer: 'steSign' })], {
+ *   input: [28, 28, 1],
+ * });
+ * console.log(network.summary());
+ * ```
+ */
 export function sequential(
   layers: readonly Layer[],
   options: { readonly input: Shape; readonly name?: string },

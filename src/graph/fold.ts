@@ -30,6 +30,14 @@ export interface FoldedModel {
  * @param values of all parameters
  * @returns a model for inference with its values; layers keep their names, those that others took in are gone
  * @throws FormatError when a value is missing or not finite
+ * @example
+ * ```ts
+ * import { foldForInference, initialValues, mlp } from 'webgpu-bnn';
+ *
+ * const network = mlp({ input: [8, 8, 1], classes: 4, units: 32 });
+ * const { folded } = foldForInference(network, initialValues(network, 1));
+ * console.log(folded); // normalisations that became thresholds
+ * ```
  */
 export function foldForInference(
   source: Model,

@@ -535,7 +535,17 @@ function chunkFor(count: number): number {
   return CHUNKS.find((chunk) => 2 * count >= chunk) ?? 1;
 }
 
-/** Initial values of every parameter, drawn from the seed: the same on every machine. */
+/**
+ * Initial values of every parameter, drawn from the seed: the same on every machine.
+ * @example
+ * ```ts
+ * import { initialValues, mlp } from 'webgpu-bnn';
+ *
+ * const network = mlp({ input: [8, 8, 1], classes: 4, units: 32 });
+ * const values = initialValues(network, 1); // of seed 1, by names such as 'quantDense_1/kernel'
+ * console.log([...values.keys()]);
+ * ```
+ */
 export function initialValues(model: Model, seed: number): Map<string, Float32Array<ArrayBuffer>> {
   const values = new Map<string, Float32Array<ArrayBuffer>>();
   for (const { name, parameters } of model.layers) {

@@ -19,7 +19,15 @@ export interface SignOptions {
 
 const SIGN_OPTIONS = namesOf<SignOptions>({ name: true, quantizer: true });
 
-/** sign(x), sign(0) = +1; the output travels as packed bits. Backward by the quantizer's surrogate. */
+/**
+ * sign(x), sign(0) = +1; the output travels as packed bits. Backward by the quantizer's surrogate.
+ * @example
+ * ```ts
+ * import { sequential, sign } from 'webgpu-bnn';
+ *
+ * sequential([sign({ quantizer: 'approxSign' })], { input: [64] });
+ * ```
+ */
 export function sign(options: SignOptions = {}): Layer {
   assertKnownOptions(options, SIGN_OPTIONS, options.name ?? 'sign');
   const where = options.name ?? 'sign';

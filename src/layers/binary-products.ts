@@ -87,6 +87,12 @@ const BINARY_DENSE_OPTIONS = namesOf<BinaryDenseOptions>({
 /**
  * Binary convolution for inference (Larq Compute Engine's `LceBconv2d`). Input [height, width, channels], signs or reals
  * whose signs are taken; binary parameter `kernel` [filters, height, width, channels/groups]. See `BinaryOutputOptions`.
+ * @example
+ * ```ts
+ * import { binaryConv2d, sequential, sign } from 'webgpu-bnn';
+ *
+ * sequential([sign(), binaryConv2d({ filters: 32, kernelSize: 3, output: 'signs' })], { input: [8, 8, 32] });
+ * ```
  */
 export function binaryConv2d(options: BinaryConv2dOptions): Layer {
   assertKnownOptions(options, BINARY_CONV2D_OPTIONS, options.name ?? 'binaryConv2d');
@@ -128,6 +134,12 @@ export function binaryConv2d(options: BinaryConv2dOptions): Layer {
 /**
  * Binary fully connected layer for inference. Input [features], signs or reals whose signs are taken; binary parameter
  * `kernel` [units, features]. See `BinaryOutputOptions`.
+ * @example
+ * ```ts
+ * import { binaryDense, sequential, sign } from 'webgpu-bnn';
+ *
+ * sequential([sign(), binaryDense({ units: 10, output: 'real' })], { input: [64] });
+ * ```
  */
 export function binaryDense(options: BinaryDenseOptions): Layer {
   assertKnownOptions(options, BINARY_DENSE_OPTIONS, options.name ?? 'binaryDense');

@@ -62,7 +62,15 @@ export const QUANT_CONV2D_OPTIONS = namesOf<QuantConv2dOptions>({
   padValue: true,
 });
 
-/** 2-D convolution with real weights, OHWI (Keras `Conv2D`). Input and output [height, width, channels]. */
+/**
+ * 2-D convolution with real weights, OHWI (Keras `Conv2D`). Input and output [height, width, channels].
+ * @example
+ * ```ts
+ * import { conv2d, sequential } from 'webgpu-bnn';
+ *
+ * sequential([conv2d({ filters: 32, kernelSize: 3, padding: 'same' })], { input: [28, 28, 1] });
+ * ```
+ */
 export function conv2d(options: Omit<Conv2dLayerOptions, 'kernelQuantizer' | 'kernelConstraint'>): Layer {
   return makeConv2d('conv2d', options);
 }
@@ -71,6 +79,12 @@ export function conv2d(options: Omit<Conv2dLayerOptions, 'kernelQuantizer' | 'ke
  * Binary 2-D convolution (Larq's `QuantConv2D`). Input and output [height, width, channels].
  * With both quantizers it is a direct XNOR-popcount convolution over packed bits, and the backward pass keeps bits
  * only. `padValue` 0 (the default) pads a binary input exactly: taps outside the image count nothing.
+ * @example
+ * ```ts
+ * import { quantConv2d, sequential } from 'webgpu-bnn';
+ *
+ * sequential([quantConv2d({ filters: 32, kernelSize: 3, inputQuantizer: 'steSign', kernelQuantizer: 'steSign' })], { input: [8, 8, 16] });
+ * ```
  */
 export function quantConv2d(options: QuantConv2dOptions): Layer {
   return makeConv2d('quantConv2d', options);

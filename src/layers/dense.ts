@@ -33,7 +33,15 @@ const QUANT_DENSE_OPTIONS = namesOf<QuantDenseOptions>({
   kernelInitializer: true,
 });
 
-/** y = x·Wᵀ + b with real weights [units, inputs] (Keras `Dense`, whose kernel is the transpose). */
+/**
+ * y = x·Wᵀ + b with real weights [units, inputs] (Keras `Dense`, whose kernel is the transpose).
+ * @example
+ * ```ts
+ * import { dense, sequential } from 'webgpu-bnn';
+ *
+ * sequential([dense({ units: 10, useBias: true })], { input: [64] });
+ * ```
+ */
 export function dense(options: Omit<DenseOptions, 'kernelQuantizer' | 'kernelConstraint'>): Layer {
   return makeDense('dense', options);
 }
@@ -41,6 +49,12 @@ export function dense(options: Omit<DenseOptions, 'kernelQuantizer' | 'kernelCon
 /**
  * Binary fully connected layer (Larq's `QuantDense`). Input [features], output [units].
  * With both quantizers the product is XNOR-popcount over packed bits, and the backward pass keeps bits only.
+ * @example
+ * ```ts
+ * import { quantDense, sequential } from 'webgpu-bnn';
+ *
+ * sequential([quantDense({ units: 10, inputQuantizer: 'steSign', kernelQuantizer: 'steSign' })], { input: [64] });
+ * ```
  */
 export function quantDense(options: QuantDenseOptions): Layer {
   return makeDense('quantDense', options);

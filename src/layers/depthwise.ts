@@ -83,6 +83,12 @@ const QUANT_SEPARABLE_CONV2D_OPTIONS = namesOf<QuantSeparableConv2dOptions>({
  * Every input channel is convolved with filters of its own (Larq's `QuantDepthwiseConv2D`). Input [height, width, channels],
  * output [height, width, channels·depthMultiplier]; output c·depthMultiplier + m belongs to channel c. Parameter `kernel`
  * [channels·depthMultiplier, height, width, 1]. With both quantizers the products are of bits.
+ * @example
+ * ```ts
+ * import { quantDepthwiseConv2d, sequential } from 'webgpu-bnn';
+ *
+ * sequential([quantDepthwiseConv2d({ kernelSize: 3, inputQuantizer: 'steSign', depthwiseQuantizer: 'steSign' })], { input: [8, 8, 16] });
+ * ```
  */
 export function quantDepthwiseConv2d(options: QuantDepthwiseConv2dOptions): Layer {
   assertKnownOptions(options, QUANT_DEPTHWISE_CONV2D_OPTIONS, options.name ?? 'quantDepthwiseConv2d');
@@ -131,6 +137,12 @@ export function quantDepthwiseConv2d(options: QuantDepthwiseConv2dOptions): Laye
  * A depthwise convolution followed by one of single pixels that mixes the channels (Larq's `QuantSeparableConv2D`). The input
  * quantizer is for the first one; the second takes its reals. Parameters `depthwiseKernel` [channels·depthMultiplier,
  * height, width, 1] and `pointwiseKernel` [filters, 1, 1, channels·depthMultiplier].
+ * @example
+ * ```ts
+ * import { quantSeparableConv2d, sequential } from 'webgpu-bnn';
+ *
+ * sequential([quantSeparableConv2d({ filters: 8, kernelSize: 3, depthwiseQuantizer: 'steSign', pointwiseQuantizer: 'steSign' })], { input: [8, 8, 16] });
+ * ```
  */
 export function quantSeparableConv2d(options: QuantSeparableConv2dOptions): Layer {
   assertKnownOptions(options, QUANT_SEPARABLE_CONV2D_OPTIONS, options.name ?? 'quantSeparableConv2d');

@@ -10,6 +10,12 @@ import { asReal, type Backward, type Layer, onlyInput, type ParameterSpec, real 
  * Compares every channel with a threshold; the output travels as packed bits. Parameters `direction` and `threshold`,
  * [channels] each: +1 where direction·x ≥ threshold, else −1, so that direction 1 means "at least", −1 "at most
  * −threshold", and 0 a constant. What a normalisation followed by sign comes to on integers; any shape.
+ * @example
+ * ```ts
+ * import { sequential, threshold } from 'webgpu-bnn';
+ *
+ * sequential([threshold()], { input: [64] });
+ * ```
  */
 export function threshold(options: { readonly name?: string } = {}): Layer {
   assertKnownOptions(options, ['name'], options.name ?? 'threshold');
@@ -33,7 +39,15 @@ export function threshold(options: { readonly name?: string } = {}): Layer {
   };
 }
 
-/** x·scale + shift with parameters `scale` and `shift`, [channels] each; any shape. */
+/**
+ * x·scale + shift with parameters `scale` and `shift`, [channels] each; any shape.
+ * @example
+ * ```ts
+ * import { affine, sequential } from 'webgpu-bnn';
+ *
+ * sequential([affine()], { input: [64] });
+ * ```
+ */
 export function affine(options: { readonly name?: string } = {}): Layer {
   assertKnownOptions(options, ['name'], options.name ?? 'affine');
   const where = options.name ?? 'affine';

@@ -9,6 +9,12 @@ import { relu } from './nonlinearities.ts';
 /**
  * above·relu(x) − below·relu(−x), both slopes of its channel and learned: `above` from 1, `below` from 0.25 (AdaBin's Maxout: Tu
  * et al. 2022, arXiv 2208.08084); any shape.
+ * @example
+ * ```ts
+ * import { maxout, sequential } from 'webgpu-bnn';
+ *
+ * sequential([maxout()], { input: [8, 8, 16] });
+ * ```
  */
 export const maxout = /* @__PURE__ */ defineLayer({
   kind: 'maxout',

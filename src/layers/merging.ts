@@ -11,12 +11,29 @@ import { type Activation, asReal, gradientsOf, type Layer, real } from './layer.
 /**
  * Sum of two inputs of the same shape (a residual connection), or of extent 1 where they differ. The latter is for
  * inference.
+ * @example
+ * ```ts
+ * import { add, apply, input, model, quantConv2d } from 'webgpu-bnn';
+ *
+ * const x = input([8, 8, 16]);
+ * const options = { filters: 16, kernelSize: 3, padding: 'same', inputQuantizer: 'steSign', kernelQuantizer: 'steSign' } as const;
+ * model({ input: x, output: apply(add(), apply(quantConv2d(options), x), x) });
+ * ```
  */
 export function add(options: { readonly name?: string } = {}): Layer {
   return makeCombination('add', options, (_builder, gradOutput) => [() => gradOutput, () => gradOutput]);
 }
 
-/** Product of two inputs, value by value; shapes as for `add`. */
+/**
+ * Product of two inputs, value by value; shapes as for `add`.
+ * @example
+ * ```ts
+ * import { apply, input, model, multiply } from 'webgpu-bnn';
+ *
+ * const [a, b] = [input([4]), input([4])];
+ * model({ input: [a, b], output: apply(multiply(), a, b) });
+ * ```
+ */
 export function multiply(options: { readonly name?: string } = {}): Layer {
   return makeCombination('multiply', options, (builder, gradOutput, a, b) => [
     () => combine(builder, 'multiply', gradOutput, b),
@@ -24,22 +41,58 @@ export function multiply(options: { readonly name?: string } = {}): Layer {
   ]);
 }
 
-/** The first input less the second; shapes as for `add`. For inference. */
+/**
+ * The first input less the second; shapes as for `add`. For inference.
+ * @example
+ * ```ts
+ * import { apply, input, model, subtract } from 'webgpu-bnn';
+ *
+ * const [a, b] = [input([4]), input([4])];
+ * model({ input: [a, b], output: apply(subtract(), a, b) });
+ * ```
+ */
 export function subtract(options: { readonly name?: string } = {}): Layer {
   return makeCombination('subtract', options, undefined);
 }
 
-/** The first input divided by the second, which must not be 0; shapes as for `add`. For inference. */
+/**
+ * The first input divided by the second, which must not be 0; shapes as for `add`. For inference.
+ * @example
+ * ```ts
+ * import { apply, divide, input, model } from 'webgpu-bnn';
+ *
+ * const [a, b] = [input([4]), input([4])];
+ * model({ input: [a, b], output: apply(divide(), a, b) });
+ * ```
+ */
 export function divide(options: { readonly name?: string } = {}): Layer {
   return makeCombination('divide', options, undefined);
 }
 
-/** The lesser of two inputs, value by value; shapes as for `add`. For inference. */
+/**
+ * The lesser of two inputs, value by value; shapes as for `add`. For inference.
+ * @example
+ * ```ts
+ * import { apply, input, minimum, model } from 'webgpu-bnn';
+ *
+ * const [a, b] = [input([4]), input([4])];
+ * model({ input: [a, b], output: apply(minimum(), a, b) });
+ * ```
+ */
 export function minimum(options: { readonly name?: string } = {}): Layer {
   return makeCombination('minimum', options, undefined);
 }
 
-/** The greater of two inputs, value by value; shapes as for `add`. For inference. */
+/**
+ * The greater of two inputs, value by value; shapes as for `add`. For inference.
+ * @example
+ * ```ts
+ * import { apply, input, maximum, model } from 'webgpu-bnn';
+ *
+ * const [a, b] = [input([4]), input([4])];
+ * model({ input: [a, b], output: apply(maximum(), a, b) });
+ * ```
+ */
 export function maximum(options: { readonly name?: string } = {}): Layer {
   return makeCombination('maximum', options, undefined);
 }
@@ -87,7 +140,16 @@ function makeCombination(
   };
 }
 
-/** Inputs side by side along the last axis; all other axes must agree. */
+/**
+ * Inputs side by side along the last axis; all other axes must agree.
+ * @example
+ * ```ts
+ * import { apply, concat, input, model } from 'webgpu-bnn';
+ *
+ * const [a, b] = [input([4]), input([4])];
+ * model({ input: [a, b], output: apply(concat(), a, b) });
+ * ```
+ */
 export function concat(options: { readonly name?: string } = {}): Layer {
   assertKnownOptions(options, ['name'], options.name ?? 'concat');
   const where = options.name ?? 'concat';

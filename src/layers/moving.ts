@@ -25,7 +25,15 @@ export interface TransposeOptions {
 
 const TRANSPOSE_OPTIONS = namesOf<TransposeOptions>({ name: true, permutation: true });
 
-/** Axes in another order; four at most. @throws OptionError unless every axis is named once */
+/**
+ * Axes in another order; four at most. @throws OptionError unless every axis is named once
+ * @example
+ * ```ts
+ * import { sequential, transpose } from 'webgpu-bnn';
+ *
+ * sequential([transpose({ permutation: [1, 0] })], { input: [3, 4] });
+ * ```
+ */
 export function transpose(options: TransposeOptions): Layer {
   assertKnownOptions(options, TRANSPOSE_OPTIONS, options.name ?? 'transpose');
   const where = options.name ?? 'transpose';
@@ -75,8 +83,13 @@ const SLICE_OPTIONS = namesOf<SliceOptions>({ name: true, begin: true, size: tru
 
 /**
  * A part of each axis, every so many places; four axes at most.
- * @example slice({ begin: [0, 0, 16], size: [28, 28, 16] }) // the second half of 32 channels
  * @throws OptionError unless the options are whole numbers, sizes positive and strides not 0, as many as axes
+ * @example
+ * ```ts
+ * import { sequential, slice } from 'webgpu-bnn';
+ *
+ * sequential([slice({ begin: [0, 0, 0], size: [4, 4, 16] })], { input: [8, 8, 16] });
+ * ```
  */
 export function slice(options: SliceOptions): Layer {
   assertKnownOptions(options, SLICE_OPTIONS, options.name ?? 'slice');
@@ -127,7 +140,15 @@ export interface Pad2dOptions {
 
 const PAD2D_OPTIONS = namesOf<Pad2dOptions>({ name: true, padding: true, value: true });
 
-/** [height, width, channels] with a frame around it. For inference. @throws OptionError */
+/**
+ * [height, width, channels] with a frame around it. For inference. @throws OptionError
+ * @example
+ * ```ts
+ * import { pad2d, sequential } from 'webgpu-bnn';
+ *
+ * sequential([pad2d({ padding: [[1, 1], [1, 1]] })], { input: [8, 8, 16] });
+ * ```
+ */
 export function pad2d(options: Pad2dOptions): Layer {
   assertKnownOptions(options, PAD2D_OPTIONS, options.name ?? 'pad2d');
   const where = options.name ?? 'pad2d';

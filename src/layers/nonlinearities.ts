@@ -26,6 +26,12 @@ const RELU_OPTIONS = namesOf<ReluOptions>({ name: true, minimum: true, maximum: 
 /**
  * x between `minimum` and `maximum`; any shape. Its gradient passes strictly between them.
  * @throws OptionError unless the bounds are finite numbers, the least first
+ * @example
+ * ```ts
+ * import { relu, sequential } from 'webgpu-bnn';
+ *
+ * sequential([relu({ maximum: 6 })], { input: [64] });
+ * ```
  */
 export function relu(options: ReluOptions = {}): Layer {
   assertKnownOptions(options, RELU_OPTIONS, options.name ?? 'relu');
@@ -66,6 +72,12 @@ export function relu(options: ReluOptions = {}): Layer {
 /**
  * x, times the slope of its channel where x is negative (He et al. 2015, arXiv 1502.01852); any shape. Trained parameter
  * `alpha` [channels], 0.25 at first.
+ * @example
+ * ```ts
+ * import { prelu, sequential } from 'webgpu-bnn';
+ *
+ * sequential([prelu()], { input: [8, 8, 16] });
+ * ```
  */
 export function prelu(options: { readonly name?: string } = {}): Layer {
   assertKnownOptions(options, ['name'], options.name ?? 'prelu');
@@ -100,13 +112,29 @@ export function prelu(options: { readonly name?: string } = {}): Layer {
   };
 }
 
-/** 1/(1 + exp(−x)), value by value; any shape. Losses take logits: for the end of a network that is run. */
+/**
+ * 1/(1 + exp(−x)), value by value; any shape. Losses take logits: for the end of a network that is run.
+ * @example
+ * ```ts
+ * import { sequential, sigmoid } from 'webgpu-bnn';
+ *
+ * sequential([sigmoid()], { input: [64] });
+ * ```
+ */
 export function sigmoid(options: { readonly name?: string } = {}): Layer {
   assertKnownOptions(options, ['name'], options.name ?? 'sigmoid');
   return makeCurve('sigmoid', options);
 }
 
-/** Hyperbolic tangent, value by value; any shape. */
+/**
+ * Hyperbolic tangent, value by value; any shape.
+ * @example
+ * ```ts
+ * import { sequential, tanh } from 'webgpu-bnn';
+ *
+ * sequential([tanh()], { input: [64] });
+ * ```
+ */
 export function tanh(options: { readonly name?: string } = {}): Layer {
   assertKnownOptions(options, ['name'], options.name ?? 'tanh');
   return makeCurve('tanh', options);
@@ -120,7 +148,15 @@ export interface LeakyReluOptions {
 
 const LEAKY_RELU_OPTIONS = namesOf<LeakyReluOptions>({ name: true, alpha: true });
 
-/** x, times `alpha` where it is negative; any shape. @throws OptionError unless alpha is a finite number */
+/**
+ * x, times `alpha` where it is negative; any shape. @throws OptionError unless alpha is a finite number
+ * @example
+ * ```ts
+ * import { leakyRelu, sequential } from 'webgpu-bnn';
+ *
+ * sequential([leakyRelu({ alpha: 0.1 })], { input: [64] });
+ * ```
+ */
 export function leakyRelu(options: LeakyReluOptions = {}): Layer {
   assertKnownOptions(options, LEAKY_RELU_OPTIONS, options.name ?? 'leakyRelu');
   const { alpha = 0.3 } = options;
@@ -133,7 +169,15 @@ export function leakyRelu(options: LeakyReluOptions = {}): Layer {
   return makeCurve('leakyRelu', options, alpha);
 }
 
-/** 1.0507·x, and 1.7581·(exp(x) − 1) below zero (Klambauer et al. 2017, arXiv 1706.02515); any shape. */
+/**
+ * 1.0507·x, and 1.7581·(exp(x) − 1) below zero (Klambauer et al. 2017, arXiv 1706.02515); any shape.
+ * @example
+ * ```ts
+ * import { selu, sequential } from 'webgpu-bnn';
+ *
+ * sequential([selu()], { input: [64] });
+ * ```
+ */
 export function selu(options: { readonly name?: string } = {}): Layer {
   assertKnownOptions(options, ['name'], options.name ?? 'selu');
   return makeCurve('selu', options);
@@ -168,7 +212,15 @@ function makeCurve(kind: Curve, options: { readonly name?: string }, alpha = 0):
 const LOGITS =
   'train without it: the losses take what stands before it (logits); append it to the network that you save';
 
-/** exp(x) over its sum along the last axis; any shape. For inference: losses take logits. */
+/**
+ * exp(x) over its sum along the last axis; any shape. For inference: losses take logits.
+ * @example
+ * ```ts
+ * import { sequential, softmax } from 'webgpu-bnn';
+ *
+ * sequential([softmax()], { input: [10] });
+ * ```
+ */
 export function softmax(options: { readonly name?: string } = {}): Layer {
   assertKnownOptions(options, ['name'], options.name ?? 'softmax');
   const where = options.name ?? 'softmax';

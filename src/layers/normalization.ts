@@ -41,6 +41,12 @@ const BATCH_NORMALIZATION_OPTIONS = namesOf<BatchNormalizationOptions>({
 /**
  * y = γ·(x − μ)/√(σ² + ε) + β over all axes but the last (Ioffe & Szegedy 2015). Batch statistics when training, running
  * ones at inference. Any shape.
+ * @example
+ * ```ts
+ * import { batchNormalization, quantDense, sequential } from 'webgpu-bnn';
+ *
+ * sequential([quantDense({ units: 64, kernelQuantizer: 'steSign' }), batchNormalization({ scale: false })], { input: [64] });
+ * ```
  */
 export function batchNormalization(options: BatchNormalizationOptions = {}): Layer {
   assertKnownOptions(options, BATCH_NORMALIZATION_OPTIONS, options.name ?? 'batchNormalization');

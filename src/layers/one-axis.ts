@@ -46,29 +46,69 @@ export interface Pool1dOptions {
 
 const POOL1D_OPTIONS = namesOf<Pool1dOptions>({ name: true, poolSize: true, strides: true, padding: true });
 
-/** 1-D convolution with real weights [filters, 1, kernelSize, channels/groups] (Keras `Conv1D`). Input [steps, channels]. */
+/**
+ * 1-D convolution with real weights [filters, 1, kernelSize, channels/groups] (Keras `Conv1D`). Input [steps, channels].
+ * @example
+ * ```ts
+ * import { conv1d, sequential } from 'webgpu-bnn';
+ *
+ * sequential([conv1d({ filters: 8, kernelSize: 3 })], { input: [16, 8] });
+ * ```
+ */
 export function conv1d(options: Conv1dOptions): Layer {
   assertKnownOptions(options, QUANT_CONV2D_OPTIONS, options.name ?? 'conv1d');
   return onImages('conv1d', options, conv2d({ ...options, ...windowsOf(options, 'conv1d') }));
 }
 
-/** Binary 1-D convolution (Larq's `QuantConv1D`): `quantConv2d` on [steps, channels]. */
+/**
+ * Binary 1-D convolution (Larq's `QuantConv1D`): `quantConv2d` on [steps, channels].
+ * @example
+ * ```ts
+ * import { quantConv1d, sequential } from 'webgpu-bnn';
+ *
+ * sequential([quantConv1d({ filters: 8, kernelSize: 3, inputQuantizer: 'steSign', kernelQuantizer: 'steSign' })], { input: [16, 8] });
+ * ```
+ */
 export function quantConv1d(options: QuantConv1dOptions): Layer {
   assertKnownOptions(options, QUANT_CONV2D_OPTIONS, options.name ?? 'quantConv1d');
   return onImages('quantConv1d', options, quantConv2d({ ...options, ...windowsOf(options, 'quantConv1d') }));
 }
 
-/** Largest value of each window of steps (Keras `MaxPooling1D`). Input [steps, channels]. */
+/**
+ * Largest value of each window of steps (Keras `MaxPooling1D`). Input [steps, channels].
+ * @example
+ * ```ts
+ * import { maxPool1d, sequential } from 'webgpu-bnn';
+ *
+ * sequential([maxPool1d({ poolSize: 2 })], { input: [16, 8] });
+ * ```
+ */
 export function maxPool1d(options: Pool1dOptions): Layer {
   return onImages('maxPool1d', options, maxPool2d(poolOf(options, 'maxPool1d')));
 }
 
-/** Mean of each window of steps; padding doesn't count (Keras `AveragePooling1D`). Input [steps, channels]. */
+/**
+ * Mean of each window of steps; padding doesn't count (Keras `AveragePooling1D`). Input [steps, channels].
+ * @example
+ * ```ts
+ * import { averagePool1d, sequential } from 'webgpu-bnn';
+ *
+ * sequential([averagePool1d({ poolSize: 2 })], { input: [16, 8] });
+ * ```
+ */
 export function averagePool1d(options: Pool1dOptions): Layer {
   return onImages('averagePool1d', options, averagePool2d(poolOf(options, 'averagePool1d')));
 }
 
-/** Mean over the steps: [steps, channels] to [channels]. */
+/**
+ * Mean over the steps: [steps, channels] to [channels].
+ * @example
+ * ```ts
+ * import { globalAveragePool1d, sequential } from 'webgpu-bnn';
+ *
+ * sequential([globalAveragePool1d()], { input: [16, 8] });
+ * ```
+ */
 export function globalAveragePool1d(options: { readonly name?: string } = {}): Layer {
   assertKnownOptions(options, ['name'], options.name ?? 'globalAveragePool1d');
   return onImages('globalAveragePool1d', options, globalAveragePool2d({ ...options }));

@@ -37,6 +37,12 @@ const POOL2D_OPTIONS = namesOf<Pool2dLayerOptions>({
 /**
  * Largest value of each window; its gradient goes to the first one where several are equal. Signs stay packed signs, when
  * not training.
+ * @example
+ * ```ts
+ * import { maxPool2d, sequential } from 'webgpu-bnn';
+ *
+ * sequential([maxPool2d({ poolSize: 2 })], { input: [8, 8, 16] });
+ * ```
  */
 export function maxPool2d(options: Pool2dLayerOptions): Layer {
   const { name, ...window } = options;
@@ -59,6 +65,12 @@ export function maxPool2d(options: Pool2dLayerOptions): Layer {
  * Pooling of signs, for inference: the largest of each window in channels whose parameter `direction`, [channels], is 1, and
  * the smallest where it is −1. What a maximum comes to that is taken after thresholds of either direction instead of before
  * them. Input signs, or reals whose signs are taken; output signs.
+ * @example
+ * ```ts
+ * import { sequential, sign, signPool2d } from 'webgpu-bnn';
+ *
+ * sequential([sign(), signPool2d({ poolSize: 2 })], { input: [8, 8, 32] });
+ * ```
  */
 export function signPool2d(options: Pool2dLayerOptions): Layer {
   assertKnownOptions(options, POOL2D_OPTIONS, options.name ?? 'signPool2d');
@@ -85,12 +97,28 @@ export function signPool2d(options: Pool2dLayerOptions): Layer {
   };
 }
 
-/** Mean of each window; padding doesn't count (TensorFlow's rule). */
+/**
+ * Mean of each window; padding doesn't count (TensorFlow's rule).
+ * @example
+ * ```ts
+ * import { averagePool2d, sequential } from 'webgpu-bnn';
+ *
+ * sequential([averagePool2d({ poolSize: 2 })], { input: [8, 8, 16] });
+ * ```
+ */
 export function averagePool2d(options: Pool2dLayerOptions): Layer {
   return makePool('averagePool2d', options, averagePool2dOp, 'averagePool2dGrad');
 }
 
-/** Mean over height and width: [height, width, channels] to [channels]. */
+/**
+ * Mean over height and width: [height, width, channels] to [channels].
+ * @example
+ * ```ts
+ * import { globalAveragePool2d, sequential } from 'webgpu-bnn';
+ *
+ * sequential([globalAveragePool2d()], { input: [8, 8, 16] });
+ * ```
+ */
 export function globalAveragePool2d(options: { readonly name?: string } = {}): Layer {
   assertKnownOptions(options, ['name'], options.name ?? 'globalAveragePool2d');
   const where = options.name ?? 'globalAveragePool2d';

@@ -41,6 +41,12 @@ const QUANTIZE_OPTIONS = namesOf<QuantizeOptions>({
  * Uniform quantization (QONNX `Quant`): (round(clamp(x/scale + zeroPoint)) − zeroPoint)·scale with parameters `scale` and
  * `zeroPoint`, [channels] each; any shape. It passes no gradient: a network that trains has it before its first weights only.
  * @throws OptionError where there is no such grid, rounding or scale
+ * @example
+ * ```ts
+ * import { quantize, sequential } from 'webgpu-bnn';
+ *
+ * sequential([quantize({ bits: 4 })], { input: [64] });
+ * ```
  */
 export function quantize(options: QuantizeOptions): Layer {
   assertKnownOptions(options, QUANTIZE_OPTIONS, options.name ?? 'quantize');
@@ -88,6 +94,12 @@ const MULTI_THRESHOLD_OPTIONS = namesOf<MultiThresholdOptions>({ name: true, lev
  * How many of its channel's thresholds each value is at least: 0 to `levels` (QONNX and FINN `MultiThreshold` without its
  * scale and bias). Parameter `thresholds` [channels, levels], in any order; any shape.
  * @throws OptionError unless `levels` is a positive integer
+ * @example
+ * ```ts
+ * import { multiThreshold, sequential } from 'webgpu-bnn';
+ *
+ * sequential([multiThreshold({ levels: 3 })], { input: [64] });
+ * ```
  */
 export function multiThreshold(options: MultiThresholdOptions): Layer {
   assertKnownOptions(options, MULTI_THRESHOLD_OPTIONS, options.name ?? 'multiThreshold');

@@ -12,7 +12,15 @@ export interface DropoutOptions {
 
 const DROPOUT_OPTIONS = namesOf<DropoutOptions>({ name: true, rate: true });
 
-/** Srivastava et al. 2014, inverted: kept values are divided by 1 − rate. The mask is drawn anew from the step's counter. */
+/**
+ * Srivastava et al. 2014, inverted: kept values are divided by 1 − rate. The mask is drawn anew from the step's counter.
+ * @example
+ * ```ts
+ * import { dropout, sequential } from 'webgpu-bnn';
+ *
+ * sequential([dropout({ rate: 0.25 })], { input: [64] });
+ * ```
+ */
 export function dropout(options: DropoutOptions): Layer {
   assertKnownOptions(options, DROPOUT_OPTIONS, options.name ?? 'dropout');
   const where = options.name ?? 'dropout';

@@ -21,6 +21,12 @@ const REQUANTIZE_OPTIONS = namesOf<RequantizeOptions>({
  * halves go away from zero. What TensorFlow Lite makes of an int32 sum on its way to an int8 tensor; the integers
  * travel as f32 without their zero point, so that padding with 0 pads with it. Any shape.
  * @throws OptionError unless the range is made of integers, the least first
+ * @example
+ * ```ts
+ * import { requantize, sequential } from 'webgpu-bnn';
+ *
+ * sequential([requantize({ minimum: -128, maximum: 127, zeroPoint: 0 })], { input: [64] });
+ * ```
  */
 export function requantize(options: RequantizeOptions): Layer {
   assertKnownOptions(options, REQUANTIZE_OPTIONS, options.name ?? 'requantize');

@@ -5,7 +5,15 @@ import { describe, type ProgramBuilder, type Shape, sizeOf } from '../gpu/index.
 import { assertKnownOptions, namesOf } from '../options.ts';
 import { type Activation, asReal, type Forward, holdsIntegers, type Layer, onlyInput } from './layer.ts';
 
-/** [height, width, channels] to [features], the same values in the same order. */
+/**
+ * [height, width, channels] to [features], the same values in the same order.
+ * @example
+ * ```ts
+ * import { flatten, sequential } from 'webgpu-bnn';
+ *
+ * sequential([flatten()], { input: [28, 28, 1] });
+ * ```
+ */
 export function flatten(options: { readonly name?: string } = {}): Layer {
   assertKnownOptions(options, ['name'], options.name ?? 'flatten');
   const where = options.name ?? 'flatten';
@@ -31,7 +39,15 @@ export interface ReshapeOptions {
 
 const RESHAPE_OPTIONS = namesOf<ReshapeOptions>({ name: true, shape: true });
 
-/** The same values in the same order, under another shape. @throws OptionError unless the shape has positive extents */
+/**
+ * The same values in the same order, under another shape. @throws OptionError unless the shape has positive extents
+ * @example
+ * ```ts
+ * import { reshape, sequential } from 'webgpu-bnn';
+ *
+ * sequential([reshape({ shape: [8, 8, 1] })], { input: [64] });
+ * ```
+ */
 export function reshape(options: ReshapeOptions): Layer {
   assertKnownOptions(options, RESHAPE_OPTIONS, options.name ?? 'reshape');
   const where = options.name ?? 'reshape';

@@ -9,6 +9,12 @@ import { prelu } from './nonlinearities.ts';
 /**
  * PReLU(x + shiftIn) + shiftOut, all of its channel and learned: `shiftIn` and `shiftOut` from 0, the slope `alpha` from 0.25
  * (ReActNet's RPReLU: Liu et al. 2020, arXiv 2003.03488, with both shifts added); any shape.
+ * @example
+ * ```ts
+ * import { rPReLU, sequential } from 'webgpu-bnn';
+ *
+ * sequential([rPReLU()], { input: [8, 8, 16] });
+ * ```
  */
 export const rPReLU = /* @__PURE__ */ defineLayer({
   kind: 'rPReLU',

@@ -7,7 +7,15 @@ import { gradientsOf } from './layer.ts';
 import { concat } from './merging.ts';
 import { reshape } from './reshaping.ts';
 
-/** Every pixel `factor` times in each direction (Keras `UpSampling2D`, nearest). Input [height, width, channels]. */
+/**
+ * Every pixel `factor` times in each direction (Keras `UpSampling2D`, nearest). Input [height, width, channels].
+ * @example
+ * ```ts
+ * import { sequential, upsample2d } from 'webgpu-bnn';
+ *
+ * sequential([upsample2d({ factor: 2 })], { input: [8, 8, 16] });
+ * ```
+ */
 export const upsample2d = /* @__PURE__ */ defineLayer({
   kind: 'upsample2d',
   options: { factor: { default: 2, atLeast: 1, integer: true, says: 'pixels for one, in each direction' } },

@@ -53,6 +53,20 @@ export type PenaltyFactory<P extends Parameters = Parameters> = MethodFactory<
 /**
  * Makes a penalty of its definition.
  * @throws OptionError for a definition that lacks a member, naming it
+ * @example
+ * ```ts
+ * import { definePenalty } from 'webgpu-bnn/methods';
+ *
+ * const decay = definePenalty({
+ *   name: 'decay',
+ *   formula: 'λ w² / 2',
+ *   source: 'this example',
+ *   parameters: { strength: { default: 1e-4, from: 0, says: 'λ' } },
+ *   wgsl: 'override STRENGTH: f32; fn penalized(w: f32, g: f32) -> f32 { return g + STRENGTH * w; }',
+ *   twin: (w, g, { strength }) => g + strength * w,
+ * });
+ * console.log(decay({ strength: 0.1 }).twin(1, 0));
+ * ```
  */
 export function definePenalty<const P extends Parameters = Record<never, never>>(
   definition: PenaltyDefinition<P>,

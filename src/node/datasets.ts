@@ -14,7 +14,6 @@ import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { decode } from 'fast-png';
 import { extract } from 'tar';
-import { npx } from '../npx.ts';
 import {
   cifar10FromRecords,
   type Dataset,
@@ -26,6 +25,7 @@ import {
 } from '../data/index.ts';
 import { ChecksumError, DataUnavailableError, FormatError, OptionError, StorageError } from '../errors.ts';
 import { parseJson } from '../json.ts';
+import { npx } from '../npx.ts';
 import { cacheFolder } from './cache.ts';
 import { gunzipChecked, readFileChecked, writeFileAtomic } from './files.ts';
 import { SETUP } from './headless.ts';

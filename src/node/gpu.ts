@@ -37,6 +37,14 @@ const OPTIONS = namesOf<NodeGpuOptions>({ adapter: true, toggles: true });
 /**
  * Acquires a GPU for headless work.
  * @throws WebGpuUnavailableError when Dawn can't be loaded, NoAdapterError when no adapter fits
+ * @example
+ * ```ts
+ * import { requestGpu } from 'webgpu-bnn/node';
+ *
+ * const gpu = await requestGpu();
+ * console.log(gpu.adapter.description);
+ * gpu.dispose();
+ * ```
  */
 export async function requestGpu(options: NodeGpuOptions = {}): Promise<Gpu> {
   assertKnownOptions(options, OPTIONS, 'requestGpu');

@@ -2,7 +2,6 @@
 
 import { readdir, stat } from 'node:fs/promises';
 import { basename, extname, join, resolve } from 'node:path';
-import { npx } from '../npx.ts';
 import { toUnitRange } from '../data/dataset.ts';
 import {
   type Arrays,
@@ -16,6 +15,7 @@ import {
 import { FormatError, OptionError, StorageError } from '../errors.ts';
 import { readZip } from '../formats/zip.ts';
 import { sizeOf } from '../gpu/index.ts';
+import { npx } from '../npx.ts';
 import { gunzipChecked, readFileChecked } from './files.ts';
 import { loadModule } from './modules.ts';
 import { type NpyArray, readNpy } from './npy.ts';

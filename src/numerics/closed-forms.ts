@@ -80,6 +80,12 @@ const FEW_DIMENSIONS: readonly (readonly [mean: number, deviation: number])[] = 
 /**
  * Mean angle between w and sign(w) in degrees. It isn't the arc cosine of the mean cosine: the second-order term of the
  * delta method is added (within 0.01 degrees from d = 11 on; about 37.07 - 23.66/d). Below, see `FEW_DIMENSIONS`.
+ * @example
+ * ```ts
+ * import { expectedAngleDegrees } from 'webgpu-bnn';
+ *
+ * console.log(expectedAngleDegrees(1000)); // 37.05
+ * ```
  */
 export function expectedAngleDegrees(d: number): number {
   const few = FEW_DIMENSIONS[d - 1];
@@ -92,6 +98,12 @@ export function expectedAngleDegrees(d: number): number {
 /**
  * Standard deviation of that angle in degrees, about 20.18/sqrt(d), by the delta method (within 1 % from d = 27 on).
  * Up to d = 10, see `FEW_DIMENSIONS`.
+ * @example
+ * ```ts
+ * import { sdAngleDegrees } from 'webgpu-bnn';
+ *
+ * console.log(sdAngleDegrees(1000)); // 0.64
+ * ```
  */
 export function sdAngleDegrees(d: number): number {
   const few = FEW_DIMENSIONS[d - 1];
@@ -119,7 +131,15 @@ export function limitCosine(law: WeightLaw): number {
   return first / Math.sqrt(second);
 }
 
-/** Its angle in degrees: Gaussian 37.07, uniform 30, logistic 40.15, Laplace 45. */
+/**
+ * Its angle in degrees: Gaussian 37.07, uniform 30, logistic 40.15, Laplace 45.
+ * @example
+ * ```ts
+ * import { limitAngleDegrees } from 'webgpu-bnn';
+ *
+ * console.log(limitAngleDegrees('laplace')); // 45
+ * ```
+ */
 export function limitAngleDegrees(law: WeightLaw): number {
   return Math.acos(limitCosine(law)) * DEGREES;
 }
@@ -140,6 +160,12 @@ export function lawSdAngleDegrees(law: WeightLaw, d: number): number {
 /**
  * Cosine when a share p of the weights is saturated at +-1 and the others are N(0, sigma^2):
  * (p + (1-p) sigma sqrt(2/pi)) / sqrt(p + (1-p) sigma^2).
+ * @example
+ * ```ts
+ * import { saturatedCosine } from 'webgpu-bnn';
+ *
+ * console.log(saturatedCosine(0.5, 0.3)); // half of the weights at -1 or +1
+ * ```
  */
 export function saturatedCosine(p: number, sigma: number): number {
   if (!(p >= 0 && p <= 1) || !(sigma >= 0) || (p === 0 && sigma === 0)) {
@@ -157,7 +183,15 @@ export function independentSdCosine(d: number): number {
   return 1 / Math.sqrt(d);
 }
 
-/** Correlation of the signs of two Gaussians of correlation c (a sign layer's map of overlaps): (2/pi) asin c. */
+/**
+ * Correlation of the signs of two Gaussians of correlation c (a sign layer's map of overlaps): (2/pi) asin c.
+ * @example
+ * ```ts
+ * import { arcsinLaw } from 'webgpu-bnn';
+ *
+ * console.log(arcsinLaw(0.5)); // 1/3
+ * ```
+ */
 export function arcsinLaw(c: number): number {
   assertCorrelation(c, 'arcsinLaw');
   return TWO_OVER_PI * Math.asin(c);
@@ -188,6 +222,12 @@ export function alignedCorrelation(alignment: number, cosine: number = LIMIT_COS
 /**
  * Cosine of w ~ N(0, 1)^d and its ternary version 1[|w| > a] sign(w), many dimensions: sqrt(2) phi(a) / sqrt(Q(a)).
  * Largest (25.855 degrees) at a = 0.6120.
+ * @example
+ * ```ts
+ * import { ternaryCosine } from 'webgpu-bnn';
+ *
+ * console.log((Math.acos(ternaryCosine(0.612)) * 180) / Math.PI); // 25.85 degrees
+ * ```
  */
 export function ternaryCosine(a: number): number {
   if (!(a >= 0) || !Number.isFinite(a)) {

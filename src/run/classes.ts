@@ -19,6 +19,12 @@ export interface RankedClass {
  * @param options.pairFrom one score a sample tells two classes apart: class 1 from this score up, class 0 below; the other
  *   class has the score mirrored at it
  * @throws OptionError unless `top` is a positive integer and the samples are whole
+ * @example
+ * ```ts
+ * import { rankClasses } from 'webgpu-bnn';
+ *
+ * console.log(rankClasses(Float32Array.of(0.1, 2, 0.7), 3, { classes: ['cat', 'dog', 'bird'], top: 2 }));
+ * ```
  */
 export function rankClasses(
   scores: Float32Array,

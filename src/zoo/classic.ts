@@ -21,6 +21,12 @@ const FULLY_BINARY = { ...BINARY, inputQuantizer: 'steSign' } as const;
 /**
  * A multilayer perceptron: two binary hidden layers, real input to the first one, batch normalisation after each
  * (Hubara et al. 2016, with fewer units).
+ * @example
+ * ```ts
+ * import { mlp } from 'webgpu-bnn';
+ *
+ * mlp({ input: [28, 28, 1], classes: 10, units: 256 });
+ * ```
  */
 export function mlp({ input, classes, units = 512 }: ModelOptions & { readonly units?: number }): Model {
   return sequential(
@@ -37,7 +43,15 @@ export function mlp({ input, classes, units = 512 }: ModelOptions & { readonly u
   );
 }
 
-/** A small convolutional network for 28×28 images: convolutions 32-P-64-P-64, dense 64, classes (as Larq's tutorial). */
+/**
+ * A small convolutional network for 28×28 images: convolutions 32-P-64-P-64, dense 64, classes (as Larq's tutorial).
+ * @example
+ * ```ts
+ * import { cnn } from 'webgpu-bnn';
+ *
+ * cnn({ input: [28, 28, 1], classes: 10 });
+ * ```
+ */
 export function cnn({ input, classes }: ModelOptions): Model {
   const block = (number: number, filters: number, pool: boolean): Layer[] => [
     quantConv2d({
@@ -67,6 +81,12 @@ export function cnn({ input, classes }: ModelOptions): Model {
 /**
  * The network of Anderson & Berg (2018) and Hubara et al. (2016): 3×3 convolutions 128-128-P-256-256-P-512-512-P with
  * exact zero padding, dense 1024-1024-classes; convolution, pool, batch normalisation without γ, sign.
+ * @example
+ * ```ts
+ * import { binarynet } from 'webgpu-bnn';
+ *
+ * binarynet({ input: [32, 32, 3], classes: 10 });
+ * ```
  */
 export function binarynet({ input, classes }: ModelOptions): Model {
   const latent: Initializer = { kind: 'uniform', limit: 1 };

@@ -12,7 +12,16 @@ const MODELS = { mlp, cnn, binarynet, cnv, lfc, sfc, tfc } as const;
 export type ModelName = keyof typeof MODELS;
 export const MODEL_NAMES = /* @__PURE__ */ Object.keys(MODELS) as readonly ModelName[];
 
-/** A ready-made model by name. @throws OptionError for an unknown name, listing the known ones */
+/**
+ * A ready-made model by name. @throws OptionError for an unknown name, listing the known ones
+ * @example
+ * ```ts
+ * import { MODEL_NAMES, modelByName } from 'webgpu-bnn';
+ *
+ * for (const name of MODEL_NAMES) console.log(name);
+ * modelByName('cnn', { input: [28, 28, 1], classes: 10 });
+ * ```
+ */
 export function modelByName(name: string, options: ModelOptions): Model {
   if (!Object.hasOwn(MODELS, name)) throw unknownName('model', name, MODEL_NAMES, 'modelByName');
   return MODELS[name as ModelName](options);

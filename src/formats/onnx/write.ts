@@ -44,6 +44,14 @@ const QONNX_VERSION = 1;
  * no type of one bit. `importOnnx` reads what `qonnx` operators say back to the same scores.
  * @param values of all parameters
  * @throws FormatError listing every layer that can't be written, before anything else; or when a value is missing
+ * @example
+ * ```ts
+ * import { initialValues, mlp } from 'webgpu-bnn';
+ * import { exportOnnx } from 'webgpu-bnn/onnx';
+ *
+ * const network = mlp({ input: [8, 8, 1], classes: 4, units: 32 });
+ * const file = exportOnnx(network, initialValues(network, 1));
+ * ```
  */
 export function exportOnnx(
   source: Model,

@@ -64,6 +64,14 @@ export interface TfliteExportOptions {
  * @returns the file; read again, it gives the same signs and the same integers to the bit, and reals to the rounding of
  *   f32 where a normalisation became a multiplier and a bias
  * @throws OptionError listing all layers that the format has no operator for; FormatError for values that don't fit
+ * @example
+ * ```ts
+ * import { initialValues, mlp } from 'webgpu-bnn';
+ * import { exportTflite } from 'webgpu-bnn/tflite';
+ *
+ * const network = mlp({ input: [8, 8, 1], classes: 4, units: 32 });
+ * const file = exportTflite(network, initialValues(network, 1));
+ * ```
  */
 export function exportTflite(
   source: Model,
