@@ -108,7 +108,7 @@ function onePiece(): Plugin {
 }
 
 /** Tests that install, build, serve, train and kill as a user would: too long for `npm test`. */
-export const OUTSIDE = ['cpu-browsers', 'examples', 'kills', 'own-data', 'own-page', 'setup'].map(
+export const OUTSIDE = ['cpu-browsers', 'examples', 'kills', 'own-data', 'own-page', 'setup', 'site'].map(
   (name) => `test/${name}.test.ts`,
 );
 

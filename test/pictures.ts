@@ -1,13 +1,26 @@
-/** Makes docs/images/demo.png: the studio as it is built, after it trained for a while, with a drawn zero. */
-import { mkdtempSync, rmSync } from 'node:fs';
+/**
+ * Makes docs/images: the studio as it is built, after it trained for a while, with a drawn zero; and the figures of docs/theory.md.
+ */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'vite';
 import { expect, test } from 'vitest';
+import { svgFile, THEORY } from '../docs/site/plots.ts';
 import { launchChrome } from './helpers/chrome.ts';
 import { serveFolder } from './helpers/static.ts';
 
 const ROOT = join(import.meta.dirname, '..');
+
+test('docs/images/theory', () => {
+  const folder = join(ROOT, 'docs', 'images', 'theory');
+  mkdirSync(folder, { recursive: true });
+  for (const [name, make] of Object.entries(THEORY)) {
+    const file = svgFile(make());
+    expect(file).toContain('</svg>');
+    writeFileSync(join(folder, `${name}.svg`), file);
+  }
+});
 
 test('docs/images/demo.png', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'webgpu-bnn-pictures-'));

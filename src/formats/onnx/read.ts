@@ -65,7 +65,8 @@ export interface OnnxEnd {
   readonly layout: string;
 }
 
-const RULES: Readonly<Record<string, Rule>> = {
+/** What is made of a node, by its operator. */
+export const RULES: Readonly<Record<string, Rule>> = {
   ...ARITHMETIC_RULES,
   ...COMPARISON_RULES,
   ...POOL_RULES,

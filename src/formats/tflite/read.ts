@@ -51,7 +51,8 @@ export interface TfliteNetwork {
 const MOST_ELEMENTS = 2 ** 26;
 /** Characters of a tensor's name that are kept. */
 const MOST_CHARACTERS = 200;
-const RULES: Readonly<Record<string, Rule>> = { ...LARQ_RULES, ...STANDARD_RULES, ...POINTWISE_RULES };
+/** What is made of an operator, by its name. */
+export const RULES: Readonly<Record<string, Rule>> = { ...LARQ_RULES, ...STANDARD_RULES, ...POINTWISE_RULES };
 const FILE = 'TensorFlow Lite';
 
 /**
