@@ -182,6 +182,17 @@ describe('the house', () => {
     expect(asked.test("if (entry.layer.kind === 'sign')")).toBe(true);
   });
 
+  test('the table of CONTRIBUTING has every room, from the lowest floor up', () => {
+    const rows = readFileSync(join(ROOT, 'CONTRIBUTING.md'), 'utf8').matchAll(/^\| \d+ \| (.*?) \|/gm);
+    const rooms = [...rows].flatMap(([, cell = '']) =>
+      [...cell.matchAll(/`([^`]+?)\/?`/g)].map(([, room = '']) => room),
+    );
+    const listed = rooms.filter((room) => room !== 'demo');
+    expect([...listed].sort()).toEqual(Object.keys(FLOORS).sort());
+    const floors = listed.map((room) => FLOORS[room] ?? 0);
+    expect(floors).toEqual([...floors].sort((a, b) => a - b));
+  });
+
   test('remedies say commands as they work without an installation for the whole machine', () => {
     const bare =
       /(?:remedy|expected):[^;{}]*?(?<!npx )webgpu-bnn (?:train|eval|run|convert|geometry|data|doctor|setup)\b/;

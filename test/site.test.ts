@@ -156,7 +156,12 @@ describe('in Chrome', () => {
         const { page, errors } = await chrome.open(`${server.url}/index.html`, { width, height: 900 });
         await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
         for (const name of KINDS) {
-          await page.goto(`${server.url}/${name}`, { waitUntil: 'networkidle0' });
+          await page.goto(`${server.url}/${name}`, { waitUntil: 'load' });
+          await page.waitForFunction(
+            () =>
+              '__vue_app__' in (document.getElementById('app') ?? {}) &&
+              document.querySelector('main, [role=main]'),
+          );
           expect(await page.evaluate(() => document.documentElement.classList.contains('dark'))).toBe(
             scheme === 'dark',
           );
