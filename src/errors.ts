@@ -15,6 +15,7 @@ export interface ErrorDetails {
   readonly cause?: unknown;
 }
 
+/** What every error of this library is: catch it for all of them, and ask `code` which it is. */
 export abstract class BnnError extends Error {
   /** Stable, kebab-case identifier of the kind of error. */
   abstract readonly code: string;

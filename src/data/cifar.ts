@@ -2,6 +2,7 @@
 import { FormatError } from '../errors.ts';
 import { assertLabels, type Dataset, type Split, toUnitRange } from './dataset.ts';
 
+/** Names of the classes of CIFAR-10, by label. */
 export const CIFAR10_CLASSES = [
   'airplane',
   'automobile',
@@ -21,6 +22,7 @@ const CHANNELS = 3;
 const IMAGE_BYTES = PIXELS * CHANNELS;
 const RECORD_BYTES = 1 + IMAGE_BYTES;
 
+/** The bytes of a file, and what errors call it. */
 export interface NamedBytes {
   /** File name, for errors. */
   readonly where: string;

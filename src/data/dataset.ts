@@ -25,6 +25,7 @@ export interface TrainingData {
   readonly table?: TableEncoding;
 }
 
+/** Images as bytes, one after another, each with a label. */
 export interface Split {
   /** u8 [count, height, width, channels]. */
   readonly images: Uint8Array;
@@ -33,6 +34,10 @@ export interface Split {
   readonly count: number;
 }
 
+/**
+ * Images of a data set, for training and for tests, with the names of their classes and what numbers their
+ * bytes become.
+ */
 export interface Dataset {
   readonly name: string;
   readonly classes: readonly string[];

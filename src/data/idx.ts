@@ -3,6 +3,7 @@ import { plainBytes } from '../bytes.ts';
 import { DataUnavailableError, FormatError } from '../errors.ts';
 import { assertLabels, type Dataset, type Split, toUnitRange } from './dataset.ts';
 
+/** An array as an idx file has it. */
 export interface IdxArray {
   /** Sizes of the axes, outermost first. */
   readonly shape: readonly number[];
@@ -68,6 +69,7 @@ export const IDX_FILES = {
   testLabels: 't10k-labels-idx1-ubyte',
 } as const;
 
+/** The four files of MNIST and of sets that are stored as it is, by what is in them. */
 export type IdxFiles = { readonly [K in keyof typeof IDX_FILES]: Uint8Array };
 
 const DIGITS = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'] as const;

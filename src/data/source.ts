@@ -59,8 +59,10 @@ export interface StreamedSource {
   readonly read: (samples: Uint32Array, into: SampleBatch) => void | Promise<void>;
 }
 
+/** Where samples come from: all of them at once, or batch by batch. */
 export type Source = ResidentSource | StreamedSource;
 
+/** Whether a source gives its samples batch by batch. */
 export function isStreamed(source: Source): source is StreamedSource {
   return 'read' in source;
 }

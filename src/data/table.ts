@@ -11,6 +11,7 @@ import type { TableColumn, TableEncoding } from './encoding.ts';
 import type { ResidentSource } from './source.ts';
 import { parted } from './split.ts';
 
+/** Which column is learned, and how the rows are split. */
 export interface TableOptions {
   /** The column that is predicted; of a regression, one or several. */
   readonly label: string | readonly string[];
@@ -151,6 +152,7 @@ export async function tableFromCsv(text: string, options: TableOptions): Promise
   };
 }
 
+/** A table as a training takes it, with how its columns became numbers. */
 export type TableData = TrainingData & {
   readonly train: ResidentSource;
   readonly test: ResidentSource;

@@ -46,6 +46,7 @@ import {
 } from './bnn-pynq-layout.ts';
 import { type Comparison, signOfNormalized, signOfScaled } from './comparisons.ts';
 
+/** How a BNN-PYNQ parameter folder is written. */
 export interface BnnPynqOptions {
   /** Names of the outputs, 1 to 64. Default: 0, 1, 2 and so on. */
   readonly classes?: readonly string[] | undefined;

@@ -26,6 +26,7 @@ import {
 import { decodeNotes, type ReadNotes } from './notes.ts';
 import type { OnnxEnd } from './onnx.ts';
 
+/** Formats that `loadModel` reads. */
 export type ModelFormat = 'webgpu-bnn' | 'ONNX' | 'TFLite' | 'BNN-PYNQ';
 
 /** Contents of a folder's files by name. */
@@ -37,6 +38,7 @@ export type ModelFile = string | URL | Blob | BytesLike;
 /** A file, or all files of a folder. */
 export type ModelSource = ModelFile | readonly ModelFile[] | ModelFiles;
 
+/** How much of a download is here. */
 export interface LoadProgress {
   /** Bytes so far, of all files together. */
   readonly received: number;
@@ -44,6 +46,7 @@ export interface LoadProgress {
   readonly total: number | undefined;
 }
 
+/** How a model is loaded: layers and quantizers of your own, progress, notes that the file lacks. */
 export interface LoadOptions {
   /** Fold normalisations and signs into integer thresholds where the bits stay the same. Default true. */
   readonly fold?: boolean;

@@ -177,6 +177,7 @@ export async function readModelFile(
   return buildStored(parsed, makerWith(guests, await loadMaker(kinds)), where);
 }
 
+/** How a file is read: with layers and quantizers of your own. */
 export interface ReadOptions {
   /**
    * What makes the layers and quantizers that aren't this library's own: files name a layer by its `kind` and keep its

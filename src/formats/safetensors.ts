@@ -27,6 +27,7 @@ interface ArrayOf {
   F64: Float64Array<ArrayBuffer>;
 }
 
+/** Element types of safetensors files that are read. */
 export type SafetensorsDtype = keyof ArrayOf;
 
 type ArrayType<D extends SafetensorsDtype> = {
@@ -80,6 +81,7 @@ export interface SafetensorsInput {
     | Float64Array;
 }
 
+/** The tensors of a safetensors file by name, and its map of strings. */
 export interface SafetensorsFile {
   readonly tensors: Map<string, SafetensorsTensor>;
   readonly metadata: Readonly<Record<string, string>>;

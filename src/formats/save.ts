@@ -21,6 +21,7 @@ const WRITERS = {
   },
 } as const satisfies Readonly<Record<string, Writer>>;
 
+/** Formats that are written. */
 export type SaveFormat = keyof typeof WRITERS;
 
 /** What `saveModel` writes, as the endings of file names. */

@@ -11,6 +11,10 @@ import {
 import { packSigns, unpackSigns } from '../ops/dense.ts';
 import { hammingDistances } from './distances.ts';
 
+/**
+ * The signs that a layer reads: how far those of different samples are from each other, and how many
+ * dimensions they fill.
+ */
 export interface ActivationGeometry extends ChannelBalance {
   /** Name of the layer that reads the signs. */
   readonly layer: string;

@@ -12,12 +12,14 @@ import {
 import { spreadSlope } from '../numerics/lines.ts';
 import type { RandomAngles, RotatedAngles } from './figures.ts';
 
+/** A mean over filters, with its standard error. */
 export interface MeanOfFilters {
   readonly mean: number;
   /** Standard error of the mean, over filters and images; NaN where there are too few of either to tell. */
   readonly error: number;
 }
 
+/** What was measured of a layer, as far as claims are about it. */
 export interface MeasuredLayer {
   readonly name: string;
   readonly filters: number;
@@ -36,6 +38,7 @@ export interface MeasuredLayer {
   readonly continuousAccuracy: number;
 }
 
+/** All measurements that claims are judged by. */
 export interface Measurements {
   /** In the order of the network; the first one takes the images, the last one gives the scores. */
   readonly layers: readonly MeasuredLayer[];
@@ -50,6 +53,7 @@ export interface Measurements {
 /** A verdict holds or fails where two standard errors leave no doubt, and else it can't be told. */
 export type Verdict = 'holds' | 'fails' | 'cannot be told';
 
+/** A claim of the paper: its closed form, what was measured, and the verdict. */
 export interface Claim {
   readonly id: string;
   /**

@@ -21,6 +21,7 @@ const DEGREES = 180 / Math.PI;
 const STREAM_VECTORS = 0x76656374;
 const STREAM_EXAMPLE = 0x6578616d;
 
+/** How the angles between random vectors of a dimension and their signs are spread. */
 export interface RandomAngles {
   readonly dimension: number;
   readonly vectors: number;
@@ -75,6 +76,7 @@ export async function randomAngles(
   return results;
 }
 
+/** Angles of a vector with few large entries, before and after rotations. */
 export interface RotatedAngles {
   readonly dimension: number;
   /** Of the rotated vectors: the next power of two. */
@@ -138,6 +140,7 @@ export async function rotationExample(
   return results;
 }
 
+/** Angles of a layer whose filters are rotated before their signs are taken, beside those as they are. */
 export interface RotationGain {
   /** `layer/parameter`. */
   readonly name: string;
@@ -176,6 +179,10 @@ async function plainAndRotated(gpu: Gpu, latents: readonly Tensor[], seed: numbe
   );
 }
 
+/**
+ * Angles of ternary weights by their threshold and of sums of signs by their number: closed forms beside
+ * what was measured.
+ */
 export interface FewBitCurves {
   /** Thresholds of the ternary filters, in root mean squares of the filter. */
   readonly thresholds: readonly number[];

@@ -5,6 +5,7 @@ import type { Parameter } from '../layers/index.ts';
 import { expectedAngleDegrees } from '../numerics/closed-forms.ts';
 import { FILTER_STATISTICS, type FilterStatistic, filterGeometry } from '../ops/geometry.ts';
 
+/** Statistics of the filters of a binary parameter. */
 export interface LayerGeometry {
   /** `layer/parameter`. */
   readonly name: string;

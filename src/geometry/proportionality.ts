@@ -26,6 +26,7 @@ import { assertKnownOptions, namesOf } from '../options.ts';
 import { type BinaryLayer, COMPARISONS, dotProducts, operandOf, shuffled, windowOf } from './operands.ts';
 import { addPatches, type PatchCovariance, patchCovariance, type Scatter } from './patch-covariance.ts';
 
+/** Which samples and filters are compared. */
 export interface ProportionalityOptions {
   /** Names of layers; all that have latent binary weights when absent. */
   readonly layers?: readonly string[];
@@ -83,6 +84,7 @@ export interface Comparison {
   readonly histogram: PairHistogram | undefined;
 }
 
+/** Products of a layer with continuous and with binary operands, compared. */
 export interface Comparisons {
   /** A·w_c beside A·w_b, A as the network feeds it to the layer. */
   readonly weights: Comparison;
@@ -92,6 +94,7 @@ export interface Comparisons {
   readonly both: Comparison | undefined;
 }
 
+/** The comparisons of a layer, with its name and sizes. */
 export interface LayerProportionality extends Comparisons {
   /** Of the layer. */
   readonly name: string;

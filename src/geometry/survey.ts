@@ -93,6 +93,7 @@ export interface LayerSurvey {
   readonly nonFinite: number;
 }
 
+/** What a survey measures of each tensor, and the memory that it may take. */
 export interface SurveyOptions {
   /** Bytes of GPU memory to live in, at least 16 MB; 256 MB when absent. */
   readonly memory?: number | undefined;

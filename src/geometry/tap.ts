@@ -28,12 +28,14 @@ export interface TappedLayer extends LayerGeometry {
   readonly meanAge: number;
 }
 
+/** Statistics of all filters after a step. */
 export interface GeometrySample {
   /** Steps done when the weights were as they are described. */
   readonly step: number;
   readonly layers: readonly TappedLayer[];
 }
 
+/** How often a tap measures. */
 export interface GeometryTapOptions {
   /** Called with every sample, in the order of the steps. */
   readonly onSample: (sample: GeometrySample) => void;
@@ -53,6 +55,7 @@ export interface TapCheckpoint {
   readonly tensors: ReadonlyMap<string, TapTensor>;
 }
 
+/** A tensor of a tap, as checkpoints keep it. */
 export interface TapTensor {
   readonly dtype: 'F32' | 'U32';
   readonly shape: Shape;
@@ -77,6 +80,10 @@ interface Staging {
   readonly release: () => void;
 }
 
+/**
+ * Measures all filters of a network between steps of its training, without waiting: what `fit({ tap })`
+ * takes.
+ */
 export class GeometryTap extends Owner {
   readonly #gpu: Gpu;
   readonly #program: Program;

@@ -5,6 +5,7 @@
 import { parseJson } from '../json.ts';
 import type { Constants } from './kernel.ts';
 
+/** Which kernel of a family runs for some extents. */
 export interface Choice {
   /** Family and extents: `binaryMatMul(M=8,N=4,K=32)`. */
   readonly key: string;
@@ -28,6 +29,7 @@ export interface ChoiceStore {
   write(adapter: string, text: string): void;
 }
 
+/** The kernels that were chosen for an adapter, by measurement or by hand. */
 export class Choices {
   readonly #choices = new Map<string, Choice>();
   readonly #asked = new Map<string, Question>();

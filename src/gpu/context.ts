@@ -23,6 +23,7 @@ import { MemoryLedger } from './memory.ts';
 import { Pace } from './pace.ts';
 import { type DType, describe, type Placement, type Shape, Tensor } from './tensor.ts';
 
+/** What is known of an adapter. */
 export interface AdapterSummary {
   /** A name for people, made of the rest; words that say so where a browser hides all of it, as Firefox does. */
   readonly name: string;
@@ -49,6 +50,7 @@ interface MatrixInfo {
     Readonly<Record<'M' | 'N' | 'K', number>>)[];
 }
 
+/** Which adapter to ask for. */
 export interface RequestOptions {
   /** The entry point to WebGPU; `navigator.gpu` when absent. */
   readonly gpu?: GPU;
@@ -101,6 +103,10 @@ const WANTED_LIMITS = [
 /** Buffers are made in multiples of this, so that a `vec4` view reaches the last element. */
 const BUFFER_GRANULE = 16;
 
+/**
+ * A device with its tensors, compiled kernels and ledger of memory: what everything here runs on. Who
+ * disposes it frees all of them.
+ */
 export class Gpu extends Owner {
   readonly device: GPUDevice;
   readonly adapter: AdapterSummary;

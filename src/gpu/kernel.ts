@@ -5,8 +5,11 @@
  */
 import { DataUnavailableError } from '../errors.ts';
 
+/** Values of override constants by name. */
 export type Constants = Readonly<Record<string, number>>;
+/** How many workgroups a dispatch has. */
 export type Workgroups = readonly [x: number, y: number, z: number];
+/** Whether a kernel reads a buffer or writes it. */
 export type Access = 'read' | 'write';
 
 /** Linked WGSL by path below `shaders/`: `./pack/pack.wgsl`. */
@@ -27,6 +30,7 @@ export interface Filling {
   readonly constants?: Readonly<Record<string, number>>;
 }
 
+/** What goes into the holes of a frame, by their names. */
 export type Fillings = Readonly<Record<string, Filling>>;
 
 /** What is in the holes of a frame. It brings its own code: pages that use no frames don't carry it. */
@@ -42,6 +46,7 @@ export interface Filled {
   methodAt(text: string, line: number): { readonly name: string; readonly line: number } | undefined;
 }
 
+/** A kernel as data: its shader, bindings, constants and workgroups. */
 export interface KernelSpec<
   Bindings extends Readonly<Record<string, Access>> = Readonly<Record<string, Access>>,
   Constant extends string = string,

@@ -14,6 +14,7 @@ export interface Lifetime {
   readonly last: number;
 }
 
+/** Which tensors share memory: those that are never in use at once. */
 export interface SlotPlan {
   /** Bytes of each slot. */
   readonly slots: readonly number[];

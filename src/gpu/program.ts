@@ -18,6 +18,7 @@ import { type Dispatch, type MakeDispatch, Recording, type RecordingPass } from 
 import { cut, type Part, type Step } from './steps.ts';
 import { type DType, type Placement, type Shape, Tensor } from './tensor.ts';
 
+/** The memory of a recorded program, known before any of it is allocated. */
 export interface MemoryPlan extends SlotPlan {
   /** The transient tensors, in the order of `assignment`. */
   readonly tensors: readonly Tensor[];
@@ -146,6 +147,7 @@ export class Arena extends Owner {
   }
 }
 
+/** Records dispatches and the tensors between them; operations are functions of it. */
 export class ProgramBuilder {
   readonly gpu: Gpu;
   readonly label: string;
@@ -421,6 +423,7 @@ class PlacedSteps implements Tenant {
   }
 }
 
+/** A recorded list of dispatches with its memory, to be run again and again. */
 export class Program extends Owner {
   readonly label: string;
   readonly plan: MemoryPlan;

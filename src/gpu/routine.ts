@@ -57,6 +57,7 @@ interface RecordedStep {
   readonly workgroups: Workgroups;
 }
 
+/** A program whose operands are named when it runs: for devices, buffers and encoders of others. */
 export class Routine<Name extends string = string> {
   readonly label: string;
   /** The shapes and types of the operands, by name. */

@@ -10,7 +10,9 @@
 import { Owner } from '../dispose.ts';
 import { DisposedError, ShapeError } from '../errors.ts';
 
+/** Element types of tensors: floats, unsigned integers, and packed signs. */
 export type DType = 'f32' | 'i32' | 'u32' | 'u8' | 'bits';
+/** Extents of a tensor, the outermost first. */
 export type Shape = readonly number[];
 
 /** Words that hold `count` signs. */

@@ -8,11 +8,13 @@ import { FOLDING, FUSING } from './passes/index.ts';
 import { type FusedLayer, type Pass, type PassOptions, type Rewrite, rebuild } from './passes/pass.ts';
 import type { ParameterValue, ParameterValues } from './values.ts';
 
+/** What may be folded. */
 export interface FoldOptions extends PassOptions {
   /** Make one layer of a binary product and what follows it. Default true. */
   readonly fuse?: boolean | undefined;
 }
 
+/** A model as it runs fastest, its values, and what became of its layers. */
 export interface FoldedModel {
   readonly model: Model;
   readonly values: Map<string, ParameterValue>;

@@ -26,6 +26,7 @@ export interface ModelOutput extends ModelInput {
   readonly from: number;
 }
 
+/** A graph of layers between inputs and outputs, with all shapes known. */
 export interface Model {
   readonly name: string;
   readonly inputs: readonly ModelInput[];

@@ -42,6 +42,7 @@ import {
   packedValue,
 } from './values.ts';
 
+/** What a network is made for. */
 export interface NetworkOptions {
   /**
    * The network is only run, never trained: binary parameters exist as packed bits alone, one bit a weight, and their
@@ -78,6 +79,7 @@ function latentsOf(
   return made;
 }
 
+/** A model with its parameters on a GPU. */
 export class Network extends Owner {
   readonly gpu: Gpu;
   readonly model: Model;

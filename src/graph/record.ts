@@ -7,6 +7,7 @@ import type { Quantizer } from '../methods/index.ts';
 import * as operations from '../ops/gradients.ts';
 import { assertOneInputAndOutput, type Model, type ModelLayer } from './model.ts';
 
+/** A forward pass that was recorded, and how to record the way back. */
 export interface RecordedPass {
   /** The first of `outputs`. */
   readonly output: Activation;

@@ -4,6 +4,7 @@ import type { Operations } from '../layers/index.ts';
 import type { Model, ModelLayer } from './model.ts';
 import { multipliesSigns } from './signs.ts';
 
+/** Shape, parameters and operations of a layer. */
 export interface LayerSummary {
   readonly name: string;
   readonly kind: string;
@@ -18,6 +19,7 @@ export interface LayerSummary {
   readonly operations: Operations;
 }
 
+/** The layers of a model, and their sums. */
 export interface ModelSummary {
   readonly name: string;
   readonly inputShape: Shape;

@@ -18,6 +18,7 @@ export type ParameterValue = Float32Array | PackedSigns;
 /** By `layer/parameter`. */
 export type ParameterValues = ReadonlyMap<string, ParameterValue>;
 
+/** Whether a value of a parameter is packed signs. */
 export function isPacked(value: ParameterValue): value is PackedSigns {
   return !(value instanceof Float32Array);
 }

@@ -11,6 +11,7 @@ import {
   resolveInputQuantizer,
 } from './quantized-input.ts';
 
+/** Options of `sign`. */
 export interface SignOptions {
   readonly name?: string;
   /** Default `steSign`. */

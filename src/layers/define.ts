@@ -46,6 +46,7 @@ export interface NumberOption extends Omit<NumberParameter, 'default'> {
   readonly integer?: boolean;
 }
 
+/** True or false. */
 export interface FlagOption {
   readonly default: boolean;
   readonly says: string;
@@ -66,7 +67,9 @@ export interface QuantizerOption {
   readonly says: string;
 }
 
+/** An option of a layer of your own. */
 export type LayerOption = NumberOption | FlagOption | ChoiceOption | QuantizerOption;
+/** The options of a layer of your own, by name. */
 export type LayerOptions = Readonly<Record<string, LayerOption>>;
 
 /** The options of a layer, all of them. */
@@ -107,6 +110,7 @@ export interface DefinedForward {
   backward(gradOutput: Tensor): Backward;
 }
 
+/** What `defineLayer` makes a layer of. */
 export interface LayerDefinition<O extends LayerOptions = LayerOptions> {
   /** Unique among all layers: files name the layer by it. A word of your own before a dot keeps it apart: `acme.scale`. */
   readonly kind: string;

@@ -10,6 +10,7 @@ import { inputParameters, inputTraits, quantizeInput, resolveInputQuantizer } fr
 import { kernelGradients, realsOnce, rowProduct, withRows } from './rows.ts';
 import { type KernelOptions, kernelOf, type RotationOptions, usedWeights, zeroBias } from './weights.ts';
 
+/** Options of `dense`. */
 export interface DenseOptions extends KernelOptions {
   readonly name?: string;
   readonly units: number;
@@ -17,6 +18,7 @@ export interface DenseOptions extends KernelOptions {
   readonly useBias?: boolean;
 }
 
+/** Options of `quantDense`. */
 export interface QuantDenseOptions extends DenseOptions, RotationOptions {
   /** Binarizes the input; absent, the layer takes it as it is. */
   readonly inputQuantizer?: QuantizerLike;

@@ -35,6 +35,7 @@ interface DepthwiseOptions extends Omit<Conv2dOptions, 'groups'> {
   readonly useBias?: boolean;
 }
 
+/** Options of `quantDepthwiseConv2d`. */
 export interface QuantDepthwiseConv2dOptions extends DepthwiseOptions {}
 
 const QUANT_DEPTHWISE_CONV2D_OPTIONS = namesOf<QuantDepthwiseConv2dOptions>({
@@ -52,6 +53,7 @@ const QUANT_DEPTHWISE_CONV2D_OPTIONS = namesOf<QuantDepthwiseConv2dOptions>({
   padValue: true,
 });
 
+/** Options of `quantSeparableConv2d`. */
 export interface QuantSeparableConv2dOptions extends DepthwiseOptions {
   readonly filters: number;
   /** Binarizes the pointwise weights; absent, they are used as they are. */

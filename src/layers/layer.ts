@@ -23,6 +23,7 @@ export type Initializer =
 /** `binary`: latent reals whose signs are used. `real`: used as they are. `statistic`: kept, but not trained. */
 export type ParameterRole = 'binary' | 'real' | 'statistic';
 
+/** A parameter of a layer before it has values. */
 export interface ParameterSpec {
   readonly name: string;
   /** Filters are OHWI, dense kernels [units, inputs]: the first axis counts filters. */
@@ -103,6 +104,7 @@ export interface Forward {
   backward(gradOutput: Tensor): Backward;
 }
 
+/** Gradients with respect to the inputs and to the parameters of a layer. */
 export interface Backward {
   /** Gradient with respect to each input, f32; undefined where it isn't wanted. */
   readonly inputs: readonly (Tensor | undefined)[];
@@ -192,6 +194,7 @@ export interface Traits {
   readonly pooling?: Pool2dOptions;
 }
 
+/** A layer: what shape it gives, what it learns, and how its passes are recorded. It holds no memory. */
 export interface Layer {
   /** Given, or made from the kind and the position in the model. */
   readonly name: string | undefined;

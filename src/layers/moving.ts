@@ -17,6 +17,7 @@ import { assertKnownOptions, namesOf } from '../options.ts';
 import { assertInference, noGradient } from './inference.ts';
 import { asReal, assertRank, gradientsOf, type Layer, onlyInput, real } from './layer.ts';
 
+/** Options of `transpose`. */
 export interface TransposeOptions {
   readonly name?: string;
   /** Axis i of the output is axis `permutation[i]` of the input, without the batch axis. */
@@ -69,6 +70,7 @@ export function transpose(options: TransposeOptions): Layer {
   };
 }
 
+/** Options of `slice`. */
 export interface SliceOptions {
   readonly name?: string;
   /** First place on each axis, without the batch axis. */
@@ -130,6 +132,7 @@ export function slice(options: SliceOptions): Layer {
   };
 }
 
+/** Options of `pad2d`. */
 export interface Pad2dOptions {
   readonly name?: string;
   /** Pixels on each side. */

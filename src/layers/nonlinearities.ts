@@ -13,6 +13,7 @@ import { assertKnownOptions, namesOf } from '../options.ts';
 import { assertInference, noGradient } from './inference.ts';
 import { asReal, gradientsOf, type Layer, onlyInput, real } from './layer.ts';
 
+/** Options of `relu`. */
 export interface ReluOptions {
   readonly name?: string;
   /** Default 0. */
@@ -140,6 +141,7 @@ export function tanh(options: { readonly name?: string } = {}): Layer {
   return makeCurve('tanh', options);
 }
 
+/** Options of `leakyRelu`. */
 export interface LeakyReluOptions {
   readonly name?: string;
   /** Slope below zero. Default 0.3, as in Keras; ONNX' default is 0.01, TensorFlow's 0.2. */

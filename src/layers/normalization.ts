@@ -18,6 +18,7 @@ import {
 /** ε when none is given (Hubara et al. 2016). */
 export const DEFAULT_EPSILON = 1e-4;
 
+/** Options of `batchNormalization`. */
 export interface BatchNormalizationOptions {
   readonly name?: string;
   /** Share of the old running statistics kept at each step (Keras' sense). Default 0.9. */

@@ -11,6 +11,7 @@ import { assertKnownOptions, namesOf } from '../options.ts';
 import { assertInference, noGradient, perChannel } from './inference.ts';
 import { asReal, assertCount, type Layer, onlyInput, real } from './layer.ts';
 
+/** Options of `quantize`. */
 export interface QuantizeOptions {
   readonly name?: string;
   /** 1 to 24. */
@@ -82,6 +83,7 @@ export function quantize(options: QuantizeOptions): Layer {
   };
 }
 
+/** Options of `multiThreshold`. */
 export interface MultiThresholdOptions {
   readonly name?: string;
   /** Thresholds a channel. */

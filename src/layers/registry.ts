@@ -7,8 +7,10 @@ import * as USUAL from './usual.ts';
 /** Every factory by the `kind` of the layers that it makes, which is its own name. */
 const FACTORIES = { ...USUAL, ...OTHERS };
 
+/** A kind of layer that comes with the library: the name of its factory. */
 export type LayerKind = keyof typeof FACTORIES;
 
+/** Kinds of all layers that come with the library. */
 export const LAYER_KINDS = /* @__PURE__ */ Object.keys(FACTORIES).sort() as readonly LayerKind[];
 
 /**

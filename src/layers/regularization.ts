@@ -4,6 +4,7 @@ import { OptionError } from '../errors.ts';
 import { assertKnownOptions, namesOf } from '../options.ts';
 import { asReal, gradientsOf, type Layer, onlyInput, real } from './layer.ts';
 
+/** Options of `dropout`. */
 export interface DropoutOptions {
   readonly name?: string;
   /** Share of the values that is dropped, in [0, 1). */

@@ -31,6 +31,7 @@ export function flatten(options: { readonly name?: string } = {}): Layer {
   };
 }
 
+/** Options of `reshape`. */
 export interface ReshapeOptions {
   readonly name?: string;
   /** Without the batch axis. */

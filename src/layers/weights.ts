@@ -5,6 +5,7 @@ import { type QuantizerLike, resolveQuantizer } from '../methods/index.ts';
 import { assertRotation, rotatedSigns } from '../ops/rotation.ts';
 import type { Initializer, ParameterSpec } from './layer.ts';
 
+/** How the weights of a layer begin, are quantized and are kept in bounds. */
 export interface KernelOptions {
   /** Binarizes the weights; absent, they are used as they are. */
   readonly kernelQuantizer?: QuantizerLike;
@@ -22,6 +23,7 @@ export interface KernelRotation {
   readonly rounds?: number;
 }
 
+/** Whether the weights of a layer are rotated before their signs are taken. */
 export interface RotationOptions {
   /**
    * Generalized binarization of the weights (Anderson & Berg 2018): they are used as Rᵀ·sign(R·w), every filter rotated

@@ -58,6 +58,7 @@ export interface LossOfRow {
   readonly gradient: readonly number[];
 }
 
+/** What `defineLoss` makes a loss of. */
 export interface LossDefinition<P extends Parameters = Parameters> extends Description<P> {
   /**
    * `fn row_loss(row: Row) -> f32`: the loss of a row. It reads `output(row, c)`, `wanted(row, c)` (1 or 0 of a class and of bits) and
@@ -73,6 +74,7 @@ export interface LossDefinition<P extends Parameters = Parameters> extends Descr
   readonly teacher?: boolean;
 }
 
+/** What a training makes small. */
 export interface Loss extends Method {
   readonly kind: 'loss';
   readonly definition: LossDefinition;
@@ -84,6 +86,7 @@ export interface Loss extends Method {
   twin(row: LossRow): LossOfRow;
 }
 
+/** Makes losses of a definition, with numbers of their own. */
 export type LossFactory<P extends Parameters = Parameters> = MethodFactory<Loss, P, LossDefinition<P>>;
 
 /**

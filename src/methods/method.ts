@@ -30,6 +30,7 @@ export interface ScheduleParameter {
   readonly says: string;
 }
 
+/** The numbers that a method has, by name. */
 export type Parameters = Readonly<Record<string, NumberParameter | ScheduleParameter>>;
 
 /** The numbers of a method, all of them. */

@@ -71,6 +71,7 @@ export interface Measure<P extends Parameters = Parameters> {
   ) => number;
 }
 
+/** What `defineOptimizer` makes an optimizer of. */
 export interface OptimizerDefinition<P extends Parameters = Parameters> extends Description<P> {
   /**
    * `struct Slots` (a `Lane` for each value kept of a weight; left away where there is none), `struct Scalars` (an f32 for
@@ -121,6 +122,7 @@ export interface OptimizerDefinition<P extends Parameters = Parameters> extends 
   readonly real?: () => Optimizer;
 }
 
+/** How weights move, given their gradients. */
 export interface Optimizer extends Method {
   readonly kind: 'optimizer';
   readonly definition: OptimizerDefinition;
@@ -134,6 +136,7 @@ export interface Optimizer extends Method {
   readonly real: Optimizer | undefined;
 }
 
+/** Makes optimizers of a definition, with numbers of their own. */
 export type OptimizerFactory<P extends Parameters = Parameters> = MethodFactory<
   Optimizer,
   P,

@@ -24,6 +24,7 @@ import {
   type Values,
 } from './method.ts';
 
+/** What `definePenalty` makes a penalty of. */
 export interface PenaltyDefinition<P extends Parameters = Parameters> extends Description<P> {
   /** `fn penalized(w: f32, g: f32) -> f32`: what becomes of the gradient `g` at the latent weight `w`. */
   readonly wgsl: string;
@@ -33,6 +34,7 @@ export interface PenaltyDefinition<P extends Parameters = Parameters> extends De
   readonly value?: (w: number, values: Values<P>) => number;
 }
 
+/** What is added to the gradient of a latent weight. */
 export interface Penalty extends Method {
   readonly kind: 'penalty';
   readonly definition: PenaltyDefinition;
@@ -44,6 +46,7 @@ export interface Penalty extends Method {
   value(w: number): number | undefined;
 }
 
+/** Makes penalties of a definition, with numbers of their own. */
 export type PenaltyFactory<P extends Parameters = Parameters> = MethodFactory<
   Penalty,
   P,

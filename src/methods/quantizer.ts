@@ -39,6 +39,7 @@ export interface LearnedNumber {
   readonly says: string;
 }
 
+/** What `defineQuantizer` makes a quantizer of. */
 export interface QuantizerDefinition<P extends Parameters = Parameters> extends Description<P> {
   /**
    * `fn gradient(x: f32) -> f32`; its parameters are overrides in upper case. With parameters that are schedules,
@@ -71,6 +72,7 @@ export interface QuantizerDefinition<P extends Parameters = Parameters> extends 
   readonly unfit?: { readonly weights?: string; readonly activations?: string };
 }
 
+/** What becomes a sign, and what gradient passes. */
 export interface Quantizer extends Method {
   readonly kind: 'quantizer';
   readonly definition: QuantizerDefinition;
@@ -94,6 +96,7 @@ export interface Quantizer extends Method {
   at(time: StepTime): { gradient(x: number): number; surrogate(x: number): number | undefined };
 }
 
+/** Makes quantizers of a definition, with numbers of their own. */
 export type QuantizerFactory<P extends Parameters = Parameters> = MethodFactory<
   Quantizer,
   P,

@@ -36,6 +36,7 @@ export interface RowStatistics {
 /** What the twins of a rule know beside a value and its row: the parameters, and where they are used. */
 export type RuleValues<P extends Parameters = Parameters> = Values<P> & RuleMoment;
 
+/** Where and when a rule is asked. */
 export interface RuleMoment {
   /** From 0, of a rule with several planes; in WGSL `override PLANE: u32`. */
   readonly plane: number;
@@ -45,6 +46,7 @@ export interface RuleMoment {
   readonly learned: Readonly<Record<string, number>>;
 }
 
+/** What a quantizer does with a row of values as a whole. */
 export interface RowRuleDefinition<P extends Parameters = Parameters> {
   /**
    * Any of these functions; `RowStatistics` is known there, and parameters are overrides in upper case:

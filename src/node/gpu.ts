@@ -19,6 +19,7 @@ import { folderOf, importHeadless, SETUP } from './headless.ts';
 import { nappingUntil } from './naps.ts';
 import { partialPath, sweepPartials } from './partial.ts';
 
+/** Which adapter a program in Node takes. */
 export interface NodeGpuOptions {
   /**
    * `auto` (default) takes hardware where there is some, else a driver that VK_DRIVER_FILES or VK_ICD_FILENAMES names or Mesa's

@@ -21,6 +21,7 @@ import { loadModule } from './modules.ts';
 import { type NpyArray, readNpy } from './npy.ts';
 import { imagesFromFolder } from './pictures.ts';
 
+/** How data of your own are read. */
 export interface OwnDataOptions extends Omit<PictureOptions, 'name'> {
   /** Of a table: the column that is predicted, or several of a regression. */
   readonly label?: string | readonly string[];

@@ -3,6 +3,7 @@ import { broadcastShape } from './axes.ts';
 
 /** Their numbers in the kernel are their places here. */
 export const COMBINATIONS = ['add', 'subtract', 'multiply', 'divide', 'minimum', 'maximum'] as const;
+/** What may be done with two values. */
 export type Combination = (typeof COMBINATIONS)[number];
 
 /** Arithmetic of two tensors of as many axes; extents of 1 are repeated. */

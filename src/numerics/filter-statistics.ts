@@ -16,6 +16,7 @@ export const FILTER_STATISTICS = [
   'nonFinite',
 ] as const;
 
+/** What is measured of a filter. */
 export type FilterStatistic = (typeof FILTER_STATISTICS)[number];
 
 /** |w| from which a weight counts as saturated. */

@@ -23,6 +23,7 @@ export interface PairMoments {
   readonly signChanges: number;
 }
 
+/** The moments of no pairs. */
 export const NO_PAIRS: PairMoments = {
   count: 0,
   meanX: 0,
@@ -51,6 +52,7 @@ export function mergeMoments(a: PairMoments, b: PairMoments): PairMoments {
   };
 }
 
+/** How two lists of products go with each other. */
 export interface Proportionality {
   /** Pearson's correlation of x and y; NaN where one of them doesn't vary. */
   readonly r: number;

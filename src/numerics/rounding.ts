@@ -10,6 +10,7 @@ export const ROUNDING_MODES = [
   'halfAwayFromZero',
   'halfTowardZero',
 ] as const;
+/** Which integer a number between two becomes. */
 export type RoundingMode = (typeof ROUNDING_MODES)[number];
 
 /** An integer next to the value. */

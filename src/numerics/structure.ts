@@ -3,6 +3,7 @@
 /** Of one filter: columns in this order. */
 export const PAIR_STATISTICS = ['largestCosine', 'cosineSum', 'squareSum', 'twin'] as const;
 
+/** How the filters of a layer lie to each other. */
 export interface PairStructure {
   /** Largest |cos| of two different filters. */
   readonly largestCosine: number;

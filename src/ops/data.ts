@@ -74,6 +74,7 @@ export function advanceState(b: ProgramBuilder, state: Tensor): void {
   b.dispatch(advance, { state }, {});
 }
 
+/** Which samples of a resident data set make a batch, and how bytes become numbers. */
 export interface GatherOptions {
   /** u8 or f32 [N, ...shape of a sample]; of a window, [slots, slot, ...shape] as [slots × slot, ...shape]. */
   readonly images: Tensor;

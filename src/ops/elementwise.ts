@@ -140,6 +140,7 @@ export function concatGrad(b: ProgramBuilder, g: Tensor, widths: readonly number
   });
 }
 
+/** What `dropout` draws, and at what rate. */
 export interface DropoutOptions {
   /** f32, any shape. */
   readonly x: Tensor;

@@ -41,6 +41,7 @@ import {
 
 export type { FusedActivation } from '../numerics/epilogue.ts';
 
+/** What sums may be clamped to at the end of a binary product. */
 export const FUSED_ACTIVATIONS: readonly FusedActivation[] = ['relu', 'relu6', 'reluN1To1'];
 
 /** Sums as reals: PReLU(clamp(sum)·multiplier + bias + residual). Parameters are f32 [outputs]. */

@@ -35,6 +35,7 @@ const TURN = 256;
 /** Parts that one invocation merges. */
 const SPAN = 32;
 
+/** Which weights are measured. */
 export interface FilterGeometryOptions {
   /** f32 [O, ...], or bits [O, ...]; for `f16` and `bf16`, u32 words of two weights each, the first in the low half. */
   readonly latent: Tensor;
@@ -160,6 +161,7 @@ export function widenFilters(b: ProgramBuilder, options: FilterGeometryOptions):
 
 /** Bins of a density, and how far from 0 they reach in root mean squares of a filter. */
 export const DENSITY_BINS = 640;
+/** How far from 0 the bins of a density reach, in root mean squares of a filter. */
 export const DENSITY_RANGE = 8;
 /** Groups of four weights that are counted for a density. */
 const MOST_GROUPS = 2 ** 18;

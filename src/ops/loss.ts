@@ -19,6 +19,7 @@ export interface LossRule {
   readonly teacher: boolean;
 }
 
+/** What a loss is computed of. */
 export interface LossOptions {
   readonly loss: LossRule;
   /** f32 [B, C]. */

@@ -38,6 +38,7 @@ export interface SavedStatistics {
   readonly inverseStd: Tensor;
 }
 
+/** What a batch normalisation is computed of. */
 export interface BatchNormOptions {
   /** f32 [..., C]. */
   readonly x: Tensor;
@@ -244,6 +245,7 @@ export function updateRunningStatistics(
   );
 }
 
+/** What the gradient of a batch normalisation is computed of. */
 export interface BatchNormGradOptions {
   /** f32 [..., C], with respect to y. */
   readonly gradOutput: Tensor;

@@ -29,6 +29,7 @@ export { type Combination, type Curve, type Grid, ROUNDING_MODES, type RoundingM
 /** The largest finite f32: where a bound is absent. */
 export const LARGEST_F32 = 3.4028234663852886e38;
 
+/** Between what values are kept. */
 export interface Bounds {
   readonly minimum: number;
   readonly maximum: number;
@@ -221,6 +222,7 @@ export function multiThreshold(b: ProgramBuilder, x: Tensor, thresholds: Tensor)
   return y;
 }
 
+/** The grid that values are rounded to. */
 export interface QuantizeGrid extends Grid {
   readonly rounding: RoundingMode;
   /** Gives the integers less the zero point, not their multiples of the scale. */

@@ -5,6 +5,7 @@ import { hadamard } from '../kernels/geometry.ts';
 import { paddedLength } from '../numerics/rotation.ts';
 import { packSigns, unpackSigns } from './dense.ts';
 
+/** Which rotation. */
 export interface RotateOptions {
   /** f32 [O, ...]; every filter is a vector. */
   readonly x: Tensor;

@@ -62,6 +62,7 @@ export const FAMILIES: readonly AnyFamily[] = [
   SIGN_GRAD_WEIGHTS,
 ];
 
+/** What is measured, and which kernels may be chosen. */
 export interface TuneOptions {
   /** Measures also what was measured before; what is pinned stays. */
   readonly again?: boolean | undefined;

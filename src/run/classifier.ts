@@ -16,11 +16,13 @@ import {
   resolvePixels,
 } from './pixels.ts';
 
+/** How a classifier is made. */
 export interface ClassifierOptions {
   /** What the network takes bytes as, a range by name or the numbers. Default: what the file says. */
   readonly pixels?: PixelRange | PixelEncoding | undefined;
 }
 
+/** How samples are read, and how many classes are named. */
 export interface ClassifyOptions {
   /** Classes to name for each image, the best first. Default 3. */
   readonly top?: number;
@@ -28,6 +30,7 @@ export interface ClassifyOptions {
   readonly pixels?: PixelRange | PixelEncoding | undefined;
 }
 
+/** What a network says of samples. */
 export interface Classification {
   /** The best classes of each image. */
   readonly results: readonly (readonly RankedClass[])[];
@@ -58,6 +61,7 @@ export interface ClassifierModel {
   prepare(pixels: Uint8Array, encoding?: PixelRange | PixelEncoding): Float32Array<ArrayBuffer>;
 }
 
+/** A network that says classes of pictures or numbers. */
 export class Classifier extends Owner {
   readonly loaded: ClassifierModel;
   /** What runs it; of a GPU, a `Network`. */

@@ -25,6 +25,7 @@ export interface Runner {
   readonly disposed: boolean;
 }
 
+/** What runs networks: a GPU, WebAssembly, or something of your own. */
 export interface Engine {
   /** What results say that they come from: `gpu`, `wasm`. */
   readonly name: string;

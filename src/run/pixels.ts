@@ -20,6 +20,7 @@ export const PIXEL_RANGES = {
   '-1:1': { scale: [2 / 255], shift: [-1] },
 } as const satisfies Readonly<Record<string, PixelEncoding>>;
 
+/** What the bytes 0 to 255 become, by name. */
 export type PixelRange = keyof typeof PIXEL_RANGES;
 
 /** The name of an encoding that has one. */

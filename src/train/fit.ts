@@ -18,6 +18,7 @@ import { IN_FLIGHT, type StepMetrics } from './metrics.ts';
 import type { Checkpoint, EpochInfo, StepsInfo } from './progress.ts';
 import type { Run, StepTap } from './run.ts';
 
+/** What is called while a training goes on. */
 export interface FitHooks {
   /** Called after every group of steps. */
   readonly onSteps?: (info: StepsInfo) => void;
@@ -46,6 +47,7 @@ const HOOKS = namesOf<FitHooks>({
 });
 const CHECKPOINT_HOOKS = namesOf<NonNullable<FitHooks['checkpoint']>>({ everySteps: true, save: true });
 
+/** How a training ended. */
 export interface FitResult {
   /** `stopped`: by a hook, before the end; `fit` goes on from there. */
   readonly outcome: 'finished' | 'aborted' | 'stopped';

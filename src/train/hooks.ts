@@ -22,6 +22,7 @@ import { matches } from './step.ts';
 // biome-ignore lint/suspicious/noConfusingVoidType: an async function that returns nothing is a promise of void
 export type HookVerdict = 'stop' | undefined | void;
 
+/** What is called between steps and after epochs, and may read, write, freeze and stop. */
 export interface Hook {
   /** Steps between two calls of `onSteps`, counted from the start of the training; needed with it. */
   readonly everySteps?: number;

@@ -17,6 +17,7 @@ import { assertKnownOptions, namesOf } from '../options.ts';
 import type { CheckedData } from './data.ts';
 import { optimizerFor, type StepOptions } from './step.ts';
 
+/** How a network is trained. What is left away has a default. */
 export interface TrainerOptions {
   /** Samples a step; what doesn't fill a batch at the end of an epoch is left out of that epoch. Default 100. */
   readonly batch?: number;

@@ -10,6 +10,7 @@ export interface Checkpoint {
   readonly progress: Progress;
 }
 
+/** A tensor of a checkpoint. */
 export interface CheckpointTensor {
   readonly dtype: 'F32' | 'U32';
   readonly shape: Shape;
@@ -47,6 +48,7 @@ export interface Progress {
   readonly fixed: Readonly<Record<string, unknown>>;
 }
 
+/** What a network gets right of samples. */
 export interface Evaluation {
   readonly loss: number;
   /** Share of the samples, 0 to 1. */
@@ -55,6 +57,7 @@ export interface Evaluation {
   readonly count: number;
 }
 
+/** What is known after some steps. */
 export interface StepsInfo {
   /** Epoch that is under way, from 1. */
   readonly epoch: number;
@@ -72,6 +75,7 @@ export interface StepsInfo {
   readonly imagesPerSecond: number;
 }
 
+/** What is known after an epoch. */
 export interface EpochInfo {
   /** From 1. */
   readonly epoch: number;

@@ -19,6 +19,7 @@ import type { Checkpoint, Evaluation, Progress, Trained } from './progress.ts';
 import type { Run } from './run.ts';
 import type { TrainingPlan } from './step.ts';
 
+/** Trains a network on a GPU: steps, evaluations and checkpoints. */
 export class Trainer extends Owner {
   readonly plan: TrainingPlan;
   readonly #run: Run;

@@ -9,7 +9,9 @@ export { binarynet, cnn, cnv, lfc, type ModelOptions, mlp, sfc, tfc };
 
 const MODELS = { mlp, cnn, binarynet, cnv, lfc, sfc, tfc } as const;
 
+/** The name of a ready-made model. */
 export type ModelName = keyof typeof MODELS;
+/** Names of the ready-made models. */
 export const MODEL_NAMES = /* @__PURE__ */ Object.keys(MODELS) as readonly ModelName[];
 
 /**

@@ -37,6 +37,7 @@ import { SHAPE_RULES } from './shapes.ts';
 import { type Activation, activation, refused, type Value } from './values.ts';
 import { withChannelsLast } from './views.ts';
 
+/** What an ONNX file holds: a model, its values, and what the file says of itself. */
 export interface OnnxNetwork {
   readonly model: Model;
   readonly values: ReadonlyMap<string, Float32Array<ArrayBuffer>>;
@@ -98,6 +99,7 @@ const MOST_INPUTS = 2 ** 22;
 const FREE_NUMBERS = 2 ** 23;
 const NUMBERS_A_BYTE = 8;
 
+/** How an ONNX file is read. */
 export interface OnnxImportOptions {
   /**
    * Shape of the input, for files that leave height and width open: [height, width, channels] or [features]; of several

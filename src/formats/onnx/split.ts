@@ -28,6 +28,7 @@ export interface OnnxValue {
   readonly layout: string;
 }
 
+/** A network in three parts, with the binary layers in the middle. */
 export interface OnnxSplit {
   /** What comes before: an ONNX file. Undefined where the network begins with the binary layers. */
   readonly head: Uint8Array<ArrayBuffer> | undefined;

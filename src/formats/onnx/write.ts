@@ -18,6 +18,7 @@ import { type Attribute, writeOnnx } from './container-writer.ts';
 import { Exporter, type OperatorSet, QONNX_DOMAIN, unwritable } from './exporter.ts';
 import { Names } from './names.ts';
 
+/** How an ONNX file is written. */
 export interface OnnxExportOptions {
   /** Name of the graph; the model's when absent. */
   readonly name?: string;

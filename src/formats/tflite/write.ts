@@ -52,6 +52,7 @@ import {
   STRIDED_SLICE,
 } from './schema.ts';
 
+/** How a `.tflite` file is written. */
 export interface TfliteExportOptions {
   /** Texts to keep in the file's `metadata`, by name. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;

@@ -10,6 +10,7 @@ import { apply, type GraphNode, input, model } from '../build.ts';
 import type { Model, ModelLayer } from '../model.ts';
 import { isPacked, type ParameterValue, type ParameterValues, packedValue } from '../values.ts';
 
+/** What rewrites may do. */
 export interface PassOptions {
   /**
    * Take normalisations into the product too whose values are read, as its multiplier and bias. Their results then differ

@@ -30,6 +30,7 @@ export interface NamedValue {
   readonly layout?: string;
 }
 
+/** Names and shapes at the ends of the binary part. */
 export interface BinarySessionOptions {
   /** What goes in: `input` of `splitOnnx`. Default: `input`, with the network's shape, channels first. */
   readonly input?: NamedValue;
@@ -52,6 +53,7 @@ interface Compiled {
 /** The buffers that ONNX Runtime needs tensors to be in. */
 const OUTPUT_USAGE = BUFFER_USAGE.STORAGE | BUFFER_USAGE.COPY_SRC | BUFFER_USAGE.COPY_DST;
 
+/** Binary layers as a session between two of ONNX Runtime Web, on its device. */
 export class BinarySession<T extends OrtTensor = OrtTensor> {
   /** As ONNX Runtime's sessions have them. */
   readonly inputNames: readonly string[];

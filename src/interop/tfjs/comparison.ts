@@ -8,6 +8,7 @@ import { initialValues, type Model } from '../../graph/index.ts';
 import { KERNELS_FLAG, webgpuBackend } from './backend.ts';
 import { toLayersModel } from './models.ts';
 
+/** How much is timed, and on what. */
 export interface ComparisonOptions {
   readonly batch: number;
   /** Timed steps of each. */
@@ -27,6 +28,7 @@ export interface ComparedTraining {
   readonly losses: readonly number[];
 }
 
+/** A training with this library's layers, and one with TensorFlow.js' own. */
 export interface Comparison {
   readonly with: ComparedTraining;
   readonly without: ComparedTraining;

@@ -56,14 +56,18 @@ type Widened<Args> = {
       : Args[K];
 };
 
+/** Arguments of `quantDense`, by their names in Larq and in TensorFlow.js. */
 export type QuantDenseArgs = Widened<Parameters<typeof tfLayers.dense>[0]> & KernelQuantized;
+/** Arguments of the quantized convolutions, by their names in Larq and in TensorFlow.js. */
 export type QuantConvArgs = Widened<Parameters<typeof tfLayers.conv2d>[0]> &
   KernelQuantized &
   Padded &
   Grouped;
+/** Arguments of `quantDepthwiseConv2d`. */
 export type QuantDepthwiseConv2DArgs = Widened<Parameters<typeof tfLayers.depthwiseConv2d>[0]> &
   DepthwiseQuantized &
   Padded;
+/** Arguments of `quantSeparableConv2d`. */
 export type QuantSeparableConv2DArgs = Widened<Parameters<typeof tfLayers.separableConv2d>[0]> &
   DepthwiseQuantized &
   Padded & {
@@ -401,9 +405,13 @@ export function registerLayers(): void {
 
 /** Makes a layer, as `tf.layers.dense(...)` does. */
 export const quantDense = (args: QuantDenseArgs) => new QuantDense(args);
+/** Larq's `QuantConv1D` as a layer of TensorFlow.js. */
 export const quantConv1d = (args: QuantConvArgs) => new QuantConv1D(args);
+/** Larq's `QuantConv2D` as a layer of TensorFlow.js. */
 export const quantConv2d = (args: QuantConvArgs) => new QuantConv2D(args);
+/** Larq's `QuantDepthwiseConv2D` as a layer of TensorFlow.js. */
 export const quantDepthwiseConv2d = (args: QuantDepthwiseConv2DArgs) => new QuantDepthwiseConv2D(args);
+/** Larq's `QuantSeparableConv2D` as a layer of TensorFlow.js. */
 export const quantSeparableConv2d = (args: QuantSeparableConv2DArgs) => new QuantSeparableConv2D(args);
 
 /** A convolution of every channel with its own kernels [kh, kw, C, M], as one with as many groups as channels. */

@@ -212,6 +212,7 @@ export function lceDequantize(
   return run('LceDequantize', { x }, { shape: [...x.shape.slice(0, -1), channels] });
 }
 
+/** Attributes of Larq Compute Engine's `LceBMaxPool2d`. */
 export interface LcePoolOptions {
   readonly filterHeight: number;
   readonly filterWidth: number;
@@ -239,6 +240,7 @@ export function lceBMaxPool2d(x: tf.Tensor, options: LcePoolOptions): tf.Tensor 
   );
 }
 
+/** Attributes of Larq Compute Engine's `LceBconv2d`. */
 export interface LceConvOptions {
   readonly channelsIn: number;
   readonly strideHeight: number;

@@ -17,6 +17,7 @@ export function markBinary(variable: LayerVariable): void {
 /** A number that may change while training goes on: give a function of the step for a schedule. */
 export type Hyper = number | ((step: number) => number);
 
+/** Numbers of `Bop`, as in Larq. */
 export interface BopOptions {
   /** Magnitude of the average gradient that flips a weight; 1e-8 when absent. */
   readonly threshold?: Hyper | undefined;

@@ -6,7 +6,9 @@ import * as LOSSES from './all.ts';
 export * from './all.ts';
 export { LOSSES };
 
+/** A loss that is known by its name. */
 export type LossName = keyof typeof LOSSES;
+/** Names of the losses that come with the library. */
 export const LOSS_NAMES = /* @__PURE__ */ namesIn(LOSSES);
 
 /** A shipped loss by its name and numbers: `{ name: 'crossEntropy', smoothing: 0.1 }`. */

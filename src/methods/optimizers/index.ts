@@ -7,7 +7,9 @@ import * as OPTIMIZERS from './all.ts';
 export * from './all.ts';
 export { OPTIMIZERS };
 
+/** An optimizer that is known by its name. */
 export type OptimizerName = keyof typeof OPTIMIZERS;
+/** Names of the optimizers that are known by them. */
 export const OPTIMIZER_NAMES = /* @__PURE__ */ namesIn(OPTIMIZERS);
 
 /** A shipped optimizer by its name and numbers: `{ name: 'sgd', momentum: 0.5 }`. */

@@ -7,7 +7,9 @@ import * as PENALTIES from './all.ts';
 export * from './all.ts';
 export { PENALTIES };
 
+/** A penalty that is known by its name. */
 export type PenaltyName = keyof typeof PENALTIES;
+/** Names of the penalties that are known by them. */
 export const PENALTY_NAMES = /* @__PURE__ */ namesIn(PENALTIES);
 
 /** A shipped penalty by its name and numbers: `{ name: 'weightDecay', strength: 1e-5 }`. */

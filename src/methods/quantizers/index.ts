@@ -6,7 +6,9 @@ import * as QUANTIZERS from './all.ts';
 export * from './all.ts';
 export { QUANTIZERS };
 
+/** A quantizer that is known by its name. */
 export type QuantizerName = keyof typeof QUANTIZERS;
+/** Names of the quantizers that are known by them. */
 export const QUANTIZER_NAMES = /* @__PURE__ */ namesIn(QUANTIZERS);
 
 /** A shipped quantizer by its name and numbers: `{ name: 'steSign', clip: 1.3 }`. */
