@@ -142,7 +142,9 @@ const quantizers: readonly (Quantizer | undefined)[] = [
 const penalties: readonly (Penalty | undefined)[] = [
   undefined,
   ...Object.values(EVERY.penalty).map((make) =>
-    (make as (values: object) => Penalty)('strength' in (make.definition.parameters ?? {}) ? { strength: 0.5 } : {}),
+    (make as (values: object) => Penalty)(
+      'strength' in (make.definition.parameters ?? {}) ? { strength: 0.5 } : {},
+    ),
   ),
 ];
 
