@@ -397,8 +397,8 @@ describe('options say what they mean', () => {
       optimizer: 'adam',
       loss: 'squaredHinge',
     };
-    expect(trainerOptions({ ...run, dataset: 'mnist' }).augment).toEqual({ pad: 4, flip: false });
-    expect(trainerOptions({ ...run, dataset: 'cifar10' }).augment).toEqual({ pad: 4, flip: true });
+    expect(trainerOptions({ ...run, dataset: 'mnist' }).augment).toEqual(['crop']);
+    expect(trainerOptions({ ...run, dataset: 'cifar10' }).augment).toEqual(['crop', 'flip']);
   });
 });
 

@@ -295,6 +295,7 @@ describe('the house', () => {
       'src/layers/others.ts',
       'src/methods/quantizers/others.ts',
       'src/pictures.ts',
+      'src/train/augment.ts',
       'src/train/engine.ts',
     ];
     expect([...later].sort()).toEqual(['csv-parse/browser/esm/sync', 'fflate', ...readers, ...own].sort());

@@ -92,7 +92,7 @@ describe('streamed and resident trainings end with the same bits', () => {
       'augmented images, classes weighed',
       quadrants(200, 90),
       model([8, 8, 1], 4),
-      { ...OPTIONS, augment: { pad: 2, flip: true }, loss: 'crossEntropy', classWeights: [1, 2, 0.5, 1] },
+      { ...OPTIONS, augment: [{ name: 'crop', pad: 2 }, 'flip'], loss: 'crossEntropy', classWeights: [1, 2, 0.5, 1] },
     ],
     [
       'rows of reals, classes',
@@ -399,7 +399,7 @@ describe('targets', () => {
       'augmented rows',
       base,
       model([5], 3),
-      { ...OPTIONS, augment: { pad: 1, flip: true } },
+      { ...OPTIONS, augment: [{ name: 'crop', pad: 1 }, 'flip'] },
       /height, width, channels/,
     ],
   ])('%s are refused', async (_, data, network, options, words) => {

@@ -10,7 +10,7 @@ override HAS_WEIGHTS: u32; // 0: all weigh 1, and `weights` is a placeholder
 
 @group(0) @binding(0) var<storage, read> logits: array<f32>; // [BATCH, OUTPUTS]
 // By TARGETS: u32 [BATCH], NO_LABEL for a row without sample; f32 [BATCH, OUTPUTS] as bits, the first of which is NO_LABEL then;
-// or bits [BATCH, OUTPUTS + 1], the last of which is 1 then
+// or bits [BATCH, OUTPUTS + 1], the last of which is 1 then. SHARES are as REALS.
 @group(0) @binding(1) var<storage, read> targets: array<u32>;
 @group(0) @binding(2) var<storage, read> teacher: array<f32>; // [BATCH, OUTPUTS]
 @group(0) @binding(3) var<storage, read> weights: array<f32>; // [BATCH]
@@ -23,7 +23,7 @@ fn first_target(row: u32) -> u32 {
   if (TARGETS == BITS) {
     return select(0u, NO_LABEL, target_bit(row, OUTPUTS) == 1u);
   }
-  return targets[row * select(1u, OUTPUTS, TARGETS == REALS)];
+  return targets[row * select(1u, OUTPUTS, TARGETS != CLASSES)];
 }
 
 @compute @workgroup_size(64)
@@ -54,6 +54,8 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_inde
   var broken = row.label >= OUTPUTS;
   var best = 0u;
   var agree = true;
+  var asked = row.label;
+  var most = -1.0; // of the shares
   row.largest = output(row, 0u);
   for (var c = 0u; c < OUTPUTS; c++) {
     let logit = output(row, c);
@@ -66,11 +68,15 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_inde
     if (TARGETS != CLASSES) {
       broken |= !is_finite(wanted(row, c));
       agree &= (logit > 0.0) == (wanted(row, c) > 0.5);
+      if (TARGETS == SHARES && wanted(row, c) > most) {
+        most = wanted(row, c);
+        asked = c;
+      }
     }
   }
   let loss = row_loss(row) * row.weight;
   broken |= !is_finite(loss);
   // Of a target for each output, a hit is a row whose outputs are all on the side of 0 on which they should be.
-  let hit = select(best == row.label, agree, TARGETS != CLASSES) && !broken;
+  let hit = select(best == asked, agree, TARGETS == REALS || TARGETS == BITS) && !broken;
   row_losses[index] = vec2u(bitcast<u32>(loss), ROW_VALID | select(0u, ROW_HIT, hit) | select(0u, ROW_BROKEN, broken));
 }

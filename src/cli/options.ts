@@ -1,9 +1,18 @@
 /** Options that several commands share, and how their text becomes values. */
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type Gpu, type LearningRate, LOSS_NAMES, MODEL_NAMES } from '../index.ts';
+import {
+  AUGMENTATION_NAMES,
+  AUGMENTATIONS,
+  type Gpu,
+  type LearningRate,
+  LOSS_NAMES,
+  MODEL_NAMES,
+  OptionError,
+} from '../index.ts';
 import { EVERY } from '../methods/table.ts';
 import { DATASET_NAMES, requestGpu } from '../node/index.ts';
+import type { AugmentationNote } from '../reports/story.ts';
 import { OutputOption } from './output.ts';
 
 export interface AdapterOptions {
@@ -84,6 +93,38 @@ export function classWeights(text: string): 'balanced' | number[] {
   const weights = text.split(',').map(Number);
   if (weights.every((weight) => Number.isFinite(weight) && weight >= 0)) return weights;
   throw new InvalidArgumentError('`balanced` is expected, or numbers between commas, one for each class.');
+}
+
+/**
+ * `crop:4,flip,rotate:10`: augmentations between commas, each with its numbers in their order.
+ * @returns names, and names with numbers, as a run keeps them
+ */
+export function augmentations(text: string): AugmentationNote[] {
+  return text.split(',').map((one) => {
+    const [given = '', ...numbers] = one.trim().split(':');
+    const name = AUGMENTATION_NAMES.find((known) => known.toLowerCase() === given.toLowerCase());
+    if (name === undefined) {
+      throw new InvalidArgumentError(
+        `Augmentations are ${AUGMENTATION_NAMES.join(', ')}; as in crop:4,flip.`,
+      );
+    }
+    const known = Object.keys(AUGMENTATIONS[name].definition.parameters ?? {});
+    if (numbers.length > known.length) {
+      throw new InvalidArgumentError(`${name} has ${known.join(', ') || 'no numbers'}.`);
+    }
+    if (numbers.length === 0) return name;
+    const values = Object.fromEntries(
+      numbers.map((number, i) => [known[i], number.trim() === '' ? Number.NaN : Number(number)]),
+    );
+    try {
+      (AUGMENTATIONS[name] as (values: object) => unknown)(values);
+    } catch (cause) {
+      throw new InvalidArgumentError(
+        cause instanceof OptionError ? `${cause.where}: ${cause.expected} is expected.` : String(cause),
+      );
+    }
+    return { name, ...values };
+  });
 }
 
 /** `0.01`, or `0.02:0.001` for an exponential decay from the first to the second. */

@@ -95,6 +95,13 @@ export async function loadNetwork(run: RunOptions): Promise<{
 /** A mirrored digit is another one, or none. */
 const DIGITS = ['mnist'];
 
+/** What is augmented: what the run says, or the usual. */
+function augmentOf({ augment, dataset }: RunOptions): Pick<TrainerOptions, 'augment'> {
+  if (augment === false) return {};
+  if (augment === true) return { augment: DIGITS.includes(dataset) ? ['crop'] : ['crop', 'flip'] };
+  return { augment: augment as NonNullable<TrainerOptions['augment']> };
+}
+
 /** A run's options as the trainer takes them. */
 export function trainerOptions(run: RunOptions): TrainerOptions {
   return {
@@ -106,7 +113,7 @@ export function trainerOptions(run: RunOptions): TrainerOptions {
     seed: run.seed,
     fanScaledSteps: run.fanScaled,
     ...(run.classWeights === undefined ? {} : { classWeights: run.classWeights }),
-    ...(run.augment ? { augment: { pad: 4, flip: !DIGITS.includes(run.dataset) } } : {}),
+    ...augmentOf(run),
   };
 }
 

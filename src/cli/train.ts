@@ -7,6 +7,7 @@ import Table from 'cli-table3';
 import { Command, Option } from 'commander';
 import { MemoryPlanError, OptionError } from '../errors.ts';
 import {
+  AUGMENTATION_NAMES,
   type EpochInfo,
   encodeCheckpoint,
   GeometryTap,
@@ -28,6 +29,7 @@ import { madeNow } from './made.ts';
 import {
   type AdapterOptions,
   acquire,
+  augmentations,
   type ByteLimit,
   byteLimit,
   bytesIn,
@@ -100,7 +102,14 @@ export function trainCommand(): Command {
     )
     .option('--seed <n>', 'weights, order of images and augmentation follow from it', seedNumber, 1)
     .option('--fan-scaled', "scale binary weights' steps by their fan (Courbariaux et al. 2016)", false)
-    .option('--augment', 'random crops, and mirror images but of digits', false)
+    .addOption(
+      new Option(
+        '--augment [list]',
+        `what is done at random to training images, as crop:4,flip,rotate:10 (${AUGMENTATION_NAMES.join(', ')}); without a list, crops, and mirror images but of digits`,
+      )
+        .argParser(augmentations)
+        .default(false, 'nothing'),
+    )
     .option('--train-samples <n>', 'use the first n training images only', positiveInteger)
     .option('--test-samples <n>', 'use the first n test images only', positiveInteger)
     .option('--out <folder>', 'where the files go (default: runs/<dataset>-<model>)')
@@ -120,6 +129,7 @@ Examples:
   $ webgpu-bnn train
   $ webgpu-bnn train --model cnn --batch 64 --loss crossEntropy --lr 0.01:0.001
   $ webgpu-bnn train --dataset cifar10 --model binarynet --epochs 100 --batch 50 --lr 1e-3:1e-5 --augment
+  $ webgpu-bnn train --dataset fashion-mnist --model cnn --augment shift:0.05,flip,rotate:5,cutout:6,mixup
   $ webgpu-bnn train --model tfc --lr 0.02 --lr-halve-every 40 --epochs 1000
   $ webgpu-bnn train --tap 50
   $ webgpu-bnn train --dataset ./flowers --size 32 --model cnn

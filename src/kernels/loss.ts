@@ -4,7 +4,7 @@ import { defineKernel } from '../gpu/index.ts';
 const shaders = () => import('../../shaders/training.ts');
 
 /** Values of the constant TARGETS. */
-export const TARGET_KINDS = { classes: 0, reals: 1, bits: 2 } as const;
+export const TARGET_KINDS = { classes: 0, reals: 1, bits: 2, shares: 3 } as const;
 
 /** Loss, hit and gradient of every row of outputs: a frame that a loss fills. */
 export const lossFrame = defineKernel({

@@ -1,6 +1,19 @@
 /** Methods: what a researcher varies, each an object, and the points by which anybody adds one. */
 
 export {
+  type Augmentation,
+  type AugmentationDefinition,
+  type AugmentationFactory,
+  defineAugmentation,
+} from './augmentation.ts';
+export {
+  AUGMENTATION_NAMES,
+  AUGMENTATIONS,
+  type AugmentationLike,
+  type AugmentationName,
+  type NamedAugmentation,
+} from './augmentations/index.ts';
+export {
   defineLoss,
   type Loss,
   type LossDefinition,

@@ -48,6 +48,8 @@ export interface LossRow {
   readonly outputs: readonly number[];
   /** What each output should be; of a class 1 at the label, 0 elsewhere; of bits 1 or 0. */
   readonly wanted: readonly number[];
+  /** Whether what is wanted are shares of classes: of samples that are mixed, or smoothed. */
+  readonly shares?: boolean;
   /** The teacher's outputs; what is wanted, where there is no teacher. */
   readonly taught: readonly number[];
 }

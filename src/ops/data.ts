@@ -98,6 +98,8 @@ export interface GatherOptions {
   readonly shift?: readonly number[];
   /** Scale and shift as f32 [C], for more than four channels that differ. */
   readonly affine?: { readonly scale: Tensor; readonly shift: Tensor };
+  /** What is done to the picked samples, f32 [B, ...], before they are normalised by channel where `isLate`. */
+  readonly change?: ((b: ProgramBuilder, x: Tensor, state: Tensor, isLate: boolean) => Tensor) | undefined;
   /** Of images [H, W, C]: pad by `pad` zeros on each side, crop at random to the old size, then mirror half of the images. */
   readonly augment?: { readonly pad: number; readonly flip: boolean };
 }
@@ -248,8 +250,9 @@ export function gatherBatch(b: ProgramBuilder, options: GatherOptions): Gathered
     return picked;
   };
   const outputs = labels.shape[1] ?? 1;
+  const changed = options.change?.(b, x, state, late) ?? x;
   return {
-    x: late && options.affine !== undefined ? affine(b, x, options.affine) : x,
+    x: late && options.affine !== undefined ? affine(b, changed, options.affine) : changed,
     targets: isClass
       ? classes
       : pick('batch targets', labels, outputs, [batch, labels.dtype === 'u8' ? outputs + 1 : outputs]),
@@ -281,7 +284,7 @@ export function channelValues(
 }
 
 /** Four constants that repeat with the channels: for 1 and 2 channels four neighbouring bytes hold several pixels. */
-function channelConstants<P extends string>(
+export function channelConstants<P extends string>(
   prefix: P,
   values: readonly number[],
 ): Record<`${P}_${0 | 1 | 2 | 3}`, number> {

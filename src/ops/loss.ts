@@ -15,7 +15,7 @@ import { assertState } from './data.ts';
 export interface LossRule {
   /** `fn row_loss(row: Row) -> f32`. */
   readonly filling: Filling;
-  readonly targets: readonly (keyof typeof TARGET_KINDS)[];
+  readonly targets: readonly ('classes' | 'reals' | 'bits')[];
   readonly teacher: boolean;
 }
 
@@ -29,6 +29,8 @@ export interface LossOptions {
    * bits [B, C + 1], 1 where one is; rows whose last bit is 1 don't count.
    */
   readonly targets: Tensor;
+  /** Whether `targets` are reals that are shares of classes: the largest is the label. Default false. */
+  readonly shares?: boolean;
   /** f32 [B, C]: the outputs of a teacher, for losses that compare with one. */
   readonly teacher?: Tensor | undefined;
   /** f32 [B]: what each sample's loss and gradient are multiplied by. Default: 1. */
@@ -76,9 +78,11 @@ export function loss(b: ProgramBuilder, options: LossOptions): Tensor {
       where,
     });
   }
-  if (!rule.targets.includes(kind)) {
+  const { shares = false } = options;
+  const asked = shares ? 'classes' : kind;
+  if (!rule.targets.includes(asked)) {
     throw new OptionError("This loss doesn't take such targets.", {
-      given: kind,
+      given: asked,
       expected: rule.targets.join(' or '),
       where: rule.filling.name,
     });
@@ -126,7 +130,7 @@ export function loss(b: ProgramBuilder, options: LossOptions): Tensor {
       BATCH: batch,
       OUTPUTS: outputs,
       GRADIENT: evaluate ? 0 : 1,
-      TARGETS: TARGET_KINDS[kind],
+      TARGETS: TARGET_KINDS[shares ? 'shares' : kind],
       HAS_TEACHER: teacher === undefined ? 0 : 1,
       HAS_WEIGHTS: weights === undefined ? 0 : 1,
     },

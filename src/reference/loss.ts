@@ -6,6 +6,7 @@ export type RowLoss = (row: {
   readonly outputs: readonly number[];
   readonly wanted: readonly number[];
   readonly taught: readonly number[];
+  readonly shares?: boolean;
 }) => { readonly loss: number; readonly gradient: readonly number[] };
 
 export interface LossResult {
@@ -22,7 +23,9 @@ export interface LossResult {
 export type Targets =
   | { readonly labels: ArrayLike<number> }
   /** [rows, outputs]; a row whose first number is NaN doesn't count. */
-  | { readonly reals: ArrayLike<number> };
+  | { readonly reals: ArrayLike<number> }
+  /** The same as `reals`, of classes: the largest is the label. */
+  | { readonly shares: ArrayLike<number> };
 
 /** @param options.teacher [rows, outputs] @param options.weights [rows] */
 export function loss(
@@ -35,8 +38,9 @@ export function loss(
   const rows = logits.length / outputs;
   const slice = (values: ArrayLike<number>, row: number) =>
     Array.from({ length: outputs }, (_, c) => values[row * outputs + c] ?? 0);
+  const numbers = 'labels' in targets ? [] : 'shares' in targets ? targets.shares : targets.reals;
   const counts = (row: number) =>
-    'labels' in targets ? targets.labels[row] !== NO_LABEL : !Number.isNaN(targets.reals[row * outputs]);
+    'labels' in targets ? targets.labels[row] !== NO_LABEL : !Number.isNaN(numbers[row * outputs]);
   const gradLogits = new Float64Array(logits.length);
   const valid = Array.from({ length: rows }, (_, row) => row).filter(counts).length;
   let total = 0;
@@ -45,11 +49,11 @@ export function loss(
     if (!counts(row)) continue;
     const own = slice(logits, row);
     const label = 'labels' in targets ? (targets.labels[row] ?? NO_LABEL) : 0;
-    const wanted = 'labels' in targets ? own.map((_, c) => (c === label ? 1 : 0)) : slice(targets.reals, row);
+    const wanted = 'labels' in targets ? own.map((_, c) => (c === label ? 1 : 0)) : slice(numbers, row);
     const broken = label >= outputs || !own.every(Number.isFinite) || !wanted.every(Number.isFinite);
     const taught = options.teacher === undefined ? wanted : slice(options.teacher, row);
     const weight = options.weights?.[row] ?? 1;
-    const result = rowLoss({ outputs: own, wanted, taught });
+    const result = rowLoss({ outputs: own, wanted, taught, shares: 'shares' in targets });
     total += broken ? Number.NaN : weight * result.loss;
     for (const [c, gradient] of result.gradient.entries()) {
       gradLogits[row * outputs + c] = (weight * gradient) / valid;
@@ -58,7 +62,9 @@ export function loss(
     const right =
       'labels' in targets
         ? own.indexOf(largest) === label
-        : own.every((o, c) => o > 0 === (wanted[c] ?? 0) > 0.5);
+        : 'shares' in targets
+          ? own.indexOf(largest) === wanted.indexOf(Math.max(...wanted))
+          : own.every((o, c) => o > 0 === (wanted[c] ?? 0) > 0.5);
     if (right && !broken) correct += 1;
   }
   return { loss: total / Math.max(1, valid), correct, valid, gradLogits };

@@ -4,6 +4,8 @@
  */
 import * as v from 'valibot';
 import {
+  AUGMENTATION_NAMES,
+  type AugmentationName,
   FormatError,
   type LearningRate,
   LOSS_NAMES,
@@ -20,6 +22,11 @@ export type EpochRecord = TrainReport['epochs'][number];
 export type InitialRecord = TrainReport['initial'];
 export type SampleRecord = NonNullable<TrainReport['samples']>[number];
 
+/** An augmentation by name, and its numbers. */
+export type AugmentationNote =
+  | AugmentationName
+  | ({ readonly name: AugmentationName } & Readonly<Record<string, unknown>>);
+
 /** What a run is; kept in its checkpoint. */
 export interface RunOptions {
   readonly dataset: string;
@@ -31,7 +38,8 @@ export interface RunOptions {
   readonly loss: LossName;
   readonly seed: number;
   readonly fanScaled: boolean;
-  readonly augment: boolean;
+  /** Augmentations; true: crops, and mirror images but of digits. */
+  readonly augment: boolean | readonly AugmentationNote[];
   readonly trainSamples?: number;
   readonly testSamples?: number;
   readonly classWeights?: 'balanced' | readonly number[];
@@ -139,7 +147,18 @@ const runSchema = v.object({
   loss: v.picklist(LOSS_NAMES),
   seed: wholeTo(2 ** 32 - 1, 0),
   fanScaled: v.boolean(),
-  augment: v.boolean(),
+  augment: v.union([
+    v.boolean(),
+    v.pipe(
+      v.array(
+        v.union([
+          v.picklist(AUGMENTATION_NAMES),
+          v.objectWithRest({ name: v.picklist(AUGMENTATION_NAMES) }, number),
+        ]),
+      ),
+      v.maxLength(64),
+    ),
+  ]),
   trainSamples: v.exactOptional(wholeTo(2 ** 32)),
   testSamples: v.exactOptional(wholeTo(2 ** 32)),
   classWeights: v.exactOptional(v.union([v.literal('balanced'), numbers])),

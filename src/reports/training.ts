@@ -413,10 +413,20 @@ function optionName(name: string): string {
   return Object.hasOwn(OPTION_NAMES, name) ? (OPTION_NAMES[name] ?? name) : name;
 }
 
+/** A method by its name and numbers: `rotate (degrees 5)`. */
+function noteText(note: unknown): string {
+  if (typeof note !== 'object' || note === null) return String(note);
+  const { name, ...numbers } = note as Readonly<Record<string, unknown>>;
+  return `${name} (${Object.entries(numbers).map((pair) => pair.join(' '))})`;
+}
+
 /** `0.02 to 0.001, exponentially` for a learning rate that decays. */
 export function optionText(value: unknown): string {
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   if (typeof value !== 'object' || value === null) return String(value);
+  if (Array.isArray(value) && value.some((one) => typeof one !== 'number')) {
+    return value.map(noteText).join(', ');
+  }
   const { from, to, decay, everyEpochs } = value as Readonly<Record<string, unknown>>;
   if (decay === 'halving') return `${from}, halved every ${everyEpochs} epochs`;
   if (from === undefined || to === undefined) return JSON.stringify(value);

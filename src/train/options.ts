@@ -3,6 +3,7 @@ import { isStreamed, type Source } from '../data/index.ts';
 import { listed, OptionError, ShapeError } from '../errors.ts';
 import { describe } from '../gpu/index.ts';
 import { initialValues, type Model, type Network } from '../graph/index.ts';
+import type { AugmentationLike } from '../methods/augmentations/index.ts';
 import {
   assertSchedule,
   type LossLike,
@@ -14,6 +15,7 @@ import {
   type Schedule,
 } from '../methods/index.ts';
 import { assertKnownOptions, namesOf } from '../options.ts';
+import type { Augmentations } from './augment.ts';
 import type { CheckedData } from './data.ts';
 import { optimizerFor, type StepOptions } from './step.ts';
 
@@ -49,8 +51,12 @@ export interface TrainerOptions {
    * is samples / (classes × samples of the class). Default: 1.
    */
   readonly classWeights?: readonly number[] | 'balanced';
-  /** Random crops after zero-padding by `pad` pixels, and mirror images. Default: none. */
-  readonly augment?: { readonly pad: number; readonly flip: boolean };
+  /**
+   * What is done at random to the samples of every step, in this order, but crops and mirror images first. Default: nothing.
+   *
+   *   augment: ['crop', 'flip', { name: 'rotate', degrees: 5 }, 'mixup']
+   */
+  readonly augment?: readonly AugmentationLike[];
   /** Refuse a plan that needs more GPU memory than this, before anything is allocated. */
   readonly maxBytes?: number;
 }
@@ -81,11 +87,14 @@ export interface Override {
 export type ResolvedOptions = StepOptions &
   Required<Pick<TrainerOptions, 'epochs' | 'learningRate' | 'seed'>>;
 
-/** @throws OptionError for what is unknown or out of range */
-export function resolveOptions(given: TrainerOptions, data: CheckedData): ResolvedOptions {
+/** @param augment what is augmented, resolved. @throws OptionError for what is unknown or out of range */
+export function resolveOptions(
+  given: TrainerOptions,
+  data: CheckedData,
+  augment?: Augmentations,
+): ResolvedOptions {
   const where = 'Trainer.create';
   assertKnownOptions(given, OPTIONS, where);
-  if (given.augment !== undefined) assertKnownOptions(given.augment, ['pad', 'flip'], `${where}: augment`);
   if (given.learningRate !== undefined) assertSchedule(given.learningRate, `${where}: learningRate`);
   const options = {
     batch: given.batch ?? 100,
@@ -101,7 +110,7 @@ export function resolveOptions(given: TrainerOptions, data: CheckedData): Resolv
     loss: resolveLoss(given.loss ?? 'squaredHinge', where),
     seed: given.seed ?? 1,
     fanScaledSteps: given.fanScaledSteps ?? false,
-    augment: given.augment,
+    augment,
     classWeights: resolveClassWeights(given.classWeights, data),
   };
   const counts = { batch: options.batch, epochs: options.epochs };

@@ -141,7 +141,7 @@ export class Run {
       loss: loss.toJSON(),
       fanScaledSteps,
       ...(classWeights === undefined ? {} : { classWeights }),
-      augment: augment ?? null,
+      augment: augment?.note ?? null,
       learningRate: typeof learningRate === 'function' ? 'function' : learningRate,
       scheduleDigest: this.#digests.schedule,
     };

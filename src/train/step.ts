@@ -13,6 +13,7 @@ import { deriveRows } from '../layers/rows.ts';
 import type { Loss, Optimizer, Penalty } from '../methods/index.ts';
 import { advanceState, gatherBatch, STATE_WORDS } from '../ops/data.ts';
 import { loss as recordLoss } from '../ops/loss.ts';
+import type { Augmentations } from './augment.ts';
 import type { CheckedData } from './data.ts';
 import { type Held, windowOf } from './feed.ts';
 import { MetricsReader } from './metrics.ts';
@@ -41,7 +42,7 @@ export interface StepOptions {
   readonly penalty: Penalty | undefined;
   readonly loss: Loss;
   readonly fanScaledSteps: boolean;
-  readonly augment: { readonly pad: number; readonly flip: boolean } | undefined;
+  readonly augment: Augmentations | undefined;
   /** What the loss of samples of each class is multiplied by. */
   readonly classWeights: readonly number[] | undefined;
 }
@@ -122,7 +123,8 @@ export function declareParts(gpu: Gpu, model: Model, data: CheckedData, options:
       scale,
       shift,
       ...(affine === undefined ? {} : { affine }),
-      ...(training && options.augment ? { augment: options.augment } : {}),
+      ...(training && options.augment?.picked ? { augment: options.augment.picked } : {}),
+      ...(training ? { change: options.augment?.change } : {}),
     }),
   };
 }
@@ -232,7 +234,12 @@ export function recordTrainStep(
   const { model, parameters, gpu } = network;
   const slotsOf = new Map(slots.map((entry) => [entry.parameter.name, entry]));
   const builder = new ProgramBuilder(gpu, `training step of ${model.name} on ${data.name}`);
-  const { x, targets, weights } = gatherBatch(builder, parts.gather(parts.train, state, true));
+  const picked = gatherBatch(builder, parts.gather(parts.train, state, true));
+  const [outputs = 1] = model.outputShape;
+  const { x, targets, weights, shares } = options.augment?.mix(builder, picked, state, outputs) ?? {
+    ...picked,
+    shares: false,
+  };
   const pass = recordForward(builder, model, trainedBy(parameters, slots), x, {
     training: true,
     state,
@@ -242,6 +249,7 @@ export function recordTrainStep(
     loss: options.loss,
     logits: pass.output.tensor,
     targets,
+    shares,
     weights,
     teacher: taught(builder, options, x),
     state,

@@ -48,7 +48,9 @@ export class Trainer extends Owner {
     assertPresent(model, 'the model', 'Trainer.create');
     const engine = await import('./engine.ts');
     const data = engine.checkData(given, model.outputShape[0]);
-    const resolved = engine.resolveOptions(options, data);
+    const augment =
+      options.augment && (await import('./augment.ts')).resolveAugmentations(options.augment, data);
+    const resolved = engine.resolveOptions(options, data, augment);
     engine.assertFits(model, data);
     const parts = engine.declareParts(gpu, model, data, resolved);
     const { network } = parts;

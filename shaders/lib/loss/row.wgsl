@@ -5,11 +5,13 @@
 //!gives BITS, CLASSES, GRADIENT, output, OUTPUTS, REALS, Row, set_gradient, target_bit, TARGETS, taught, wanted
 override OUTPUTS: u32; // of a row
 override GRADIENT: u32; // 0: `grad` is a placeholder
-override TARGETS: u32; // CLASSES, REALS or BITS
+override TARGETS: u32; // CLASSES, REALS, BITS or SHARES
 
 const CLASSES = 0u; // targets are labels [BATCH]
 const REALS = 1u; // targets are f32 [BATCH, OUTPUTS], as bits
 const BITS = 2u; // targets are bits [BATCH, OUTPUTS + 1]: which outputs are wanted; the last bit says that there is no sample
+
+const SHARES = 3u; // targets are f32 [BATCH, OUTPUTS], as bits: the share of each class that is wanted
 
 struct Row {
   index: u32,
@@ -25,7 +27,7 @@ fn output(row: Row, c: u32) -> f32 {
 
 // What output c should be: of a class, 1 at the label and 0 elsewhere; of bits, 1 or 0.
 fn wanted(row: Row, c: u32) -> f32 {
-  if (TARGETS == REALS) {
+  if (TARGETS == REALS || TARGETS == SHARES) {
     return bitcast<f32>(targets[row.index * OUTPUTS + c]);
   }
   if (TARGETS == BITS) {
