@@ -1,5 +1,15 @@
 /** Data of a person's own, from files on disk through the built command line: pictures, tables, arrays, idx, modules. */
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -511,6 +521,177 @@ describe('arrays, idx files and modules', () => {
     expect(await refused(at('arrays', 'x.npy'))).toMatch(/--labels/);
     const broken = Float32Array.from({ length: N * 4 }, (_, i) => (i === 4 * 17 + 2 ? Number.NaN : i % 7));
     writeFileSync(at('nan.npz'), zipSync({ 'x.npy': npy('<f4', [N, 4], bytesOf(broken)), 'y.npy': y }));
-    expect(await refused(at('nan.npz'))).toMatch(/NaN in the image of sample \d+, place 2/);
+    expect(await refused(at('nan.npz'))).toMatch(/NaN in row 17 of x, column 2/);
+  });
+});
+
+describe('what is wrong with data is said by the command line, before anything is made', () => {
+  /** A table of so many rows, some of them changed. */
+  const table = (name: string, changes: Readonly<Record<number, string>> = {}) => {
+    const rows = Array.from(
+      { length: 60 },
+      (_, i) => changes[i] ?? `${i % 7},${i % 2 ? 'red' : 'blue'},${i % 3 ? 'a' : 'b'}`,
+    );
+    writeFileSync(at(name), `n,colour,kind\n${rows.join('\n')}\n`);
+    return at(name);
+  };
+  const shapesOf = (name: string, more: Readonly<Record<string, Uint8Array | string>> = {}) => {
+    drawShapes(at(name), 0, 4);
+    for (const [file, content] of Object.entries(more)) {
+      mkdirSync(dirname(at(name, file)), { recursive: true });
+      writeFileSync(at(name, file), content);
+    }
+    return at(name);
+  };
+  const reals = (name: string, bad?: number) => {
+    const shape = '(60, 3), }';
+    const header = `{'descr': '<f4', 'fortran_order': False, 'shape': ${shape}`.padEnd(117);
+    const y = `{'descr': '|u1', 'fortran_order': False, 'shape': (60,), }`.padEnd(117);
+    const npy = (text: string, data: ArrayBufferView) =>
+      new Uint8Array(
+        Buffer.concat([
+          Buffer.from([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, 118, 0]),
+          Buffer.from(`${text}\n`),
+          Buffer.from(data.buffer as ArrayBuffer),
+        ]),
+      );
+    const values = Float32Array.from({ length: 180 }, (_, i) => (i === bad ? Number.NaN : i % 5));
+    const labels = Uint8Array.from({ length: 60 }, (_, i) => i % 2);
+    writeFileSync(at(name), zipSync({ 'x.npy': npy(header, values), 'y.npy': npy(y, labels) }));
+    return at(name);
+  };
+
+  test.each<[string, () => readonly string[], RegExp]>([
+    [
+      'an empty folder',
+      () => [shapesOf('wrong 0', {}).replace('wrong 0', 'nothing')],
+      /no folders with pictures in/,
+    ],
+    [
+      'a class with one picture',
+      () => [shapesOf('wrong 1', { 'star/0.png': picture('disc', 0) })],
+      /too few samples[\s\S]*1 sample of star/,
+    ],
+    [
+      'a picture that can not be read',
+      () => [shapesOf('wrong 2', { 'disc/x.webp': 'RIFF0000WEBP' })],
+      /can not be read[\s\S]*disc\/x\.webp[\s\S]*--skip-broken/,
+    ],
+    [
+      'a class of which no picture can be read',
+      () => [shapesOf('wrong 3', { 'star/0.png': 'no', 'star/1.png': 'no' }), '--skip-broken'],
+      /no picture that can be read[\s\S]*star/,
+    ],
+    [
+      'pictures of two sizes',
+      () => [shapesOf('wrong 4', { 'disc/x.png': picture('disc', 1, 20) })],
+      /not of one size[\s\S]*20 x 20[\s\S]*--size/,
+    ],
+    [
+      'a label that is missing',
+      () => [table('wrong5.csv', { 7: '1,red,' }), '--label', 'kind'],
+      /label is missing[\s\S]*row 8, column kind/,
+    ],
+    [
+      'NaN in a table',
+      () => [table('wrong6.csv', { 7: 'NaN,red,a' }), '--label', 'kind'],
+      /NaN in row 8, column n/,
+    ],
+    ['NaN in arrays', () => [reals('wrong7.npz', 3 * 11 + 1)], /NaN in row 11 of x, column 1/],
+    [
+      'classes where the loss takes numbers',
+      () => [table('wrong8.csv'), '--label', 'kind', '--loss', 'huber'],
+      /doesn't take such targets[\s\S]*classes[\s\S]*reals/,
+    ],
+    [
+      'an augmentation of rows',
+      () => [table('wrong9.csv'), '--label', 'kind', '--augment', 'rotate:5'],
+      /moved and changed are images[\s\S]*rotate/,
+    ],
+  ])('%s', async (_, given, words) => {
+    mkdirSync(at('nothing'), { recursive: true });
+    const out = at('not made');
+    const { code, stderr } = await refusal('train', '--dataset', ...given(), '--batch', '10', '--out', out);
+    expect(stderr).toMatch(words);
+    expect(code).not.toBe(0);
+    expect(existsSync(join(out, 'checkpoint.safetensors'))).toBe(false);
+  });
+
+  test('a category that the test part alone has', async () => {
+    const path = table('odd kinds.csv', { 7: '1,purple,a' });
+    const seeds = await Promise.all(
+      Array.from({ length: 12 }, (_, seed) =>
+        loadOwnData(path, { label: 'kind', split: 0.5, seed }).then(
+          () => undefined,
+          () => seed,
+        ),
+      ),
+    );
+    const seed = seeds.find((one) => one !== undefined);
+    const flags = ['--label', 'kind', '--split', '0.5', '--seed', `${seed}`, '--out', at('not made')];
+    expect((await refusal('train', '--dataset', path, ...flags)).stderr).toMatch(
+      /category[\s\S]*purple in row 8, column colour/,
+    );
+  });
+
+  test('a full disk: what was saved before stays, and the rest is said', { timeout: 300_000 }, async ({
+    skip,
+  }) => {
+    const disk = at('disk');
+    mkdirSync(disk);
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', disk], { stdio: 'pipe' });
+    } catch {
+      // Only root mounts; files.test.ts makes the write itself fail.
+      return skip();
+    }
+    try {
+      const flags = ['--label', 'kind', '--epochs', '2', '--batch', '10', '--out', join(disk, 'run')];
+      const { code, stderr } = await refusal('train', '--dataset', table('for a disk.csv'), ...flags);
+      expect(stderr).toMatch(/the disk is full[\s\S]*free some space/);
+      expect(code).not.toBe(0);
+      expect(readdirSync(join(disk, 'run')).filter((name) => /checkpoint/.test(name))).toEqual([]);
+    } finally {
+      execFileSync('umount', [disk]);
+    }
+  });
+});
+
+describe('augmentations', () => {
+  test('as a list are kept with the run, and it goes on with them', { timeout: 300_000 }, async () => {
+    drawShapes(at('to augment'), 0, 30);
+    const flags = ['--dataset', at('to augment'), '--batch', '12', '--epochs', '2'];
+    const list = ['--augment', 'crop:1,flip,rotate:10,brightness:0.1,cutout:3,mixup,labelSmoothing:0.05'];
+    const run = at('run augmented');
+    const printed = await said('train', ...flags, '--loss', 'crossEntropy', ...list, '--out', run);
+    const hash = (text: string) => /sha256 (\w{64})/.exec(text)?.[1];
+    expect(hash(await said('train', ...flags, '--loss', 'crossEntropy', ...list, '--out', at('again')))).toBe(
+      hash(printed),
+    );
+    const plain = await said('train', ...flags, '--loss', 'crossEntropy', '--out', at('plain'));
+    expect(hash(plain)).not.toBe(hash(printed));
+    expect(reportOf(run).options.augment).toEqual([
+      { name: 'crop', pad: 1 },
+      'flip',
+      { name: 'rotate', degrees: 10 },
+      { name: 'brightness', amount: 0.1 },
+      { name: 'cutout', size: 3 },
+      'mixup',
+      { name: 'labelSmoothing', share: 0.05 },
+    ]);
+    expect(readFileSync(join(run, 'report.html'), 'utf8')).toContain('rotate (degrees 10)');
+    const longer = ['train', '--resume', run, '--dataset', at('to augment'), '--epochs', '3'];
+    expect(await said(...longer)).toMatch(/test accuracy/);
+    expect((await refusal(...longer.slice(0, -1), '4', '--augment', 'flip')).stderr).toMatch(
+      /keeps the options/,
+    );
+    for (const [wrong, words] of [
+      ['turn:5', /Augmentations are brightness, .*as in crop:4,flip/],
+      ['flip:3', /flip has no numbers/],
+      ['rotate:500', /rotate: degrees: a number, .*90 or less/],
+      ['rotate:', /a number/],
+    ] as const) {
+      expect((await refusal('train', '--augment', wrong)).stderr).toMatch(words);
+    }
   });
 });

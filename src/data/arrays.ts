@@ -72,6 +72,8 @@ export function arrays(options: ArrayOptions): TrainingData {
   const sourceOf = (given: Arrays, part: string): ResidentSource => {
     const { values, count } = samplesOf(given.x, x.shape, part);
     const labels = labelsOf(given.y, targets, classes, part);
+    assertFinite('x', values, sizeOf(x.shape), part);
+    assertFinite('y', labels, targets === 'classes' ? 1 : classes.length, part);
     const width = targets === 'classes' ? 1 : classes.length;
     if (labels.length !== count * width) {
       throw new ShapeError('There is one target for every sample.', {
@@ -96,6 +98,18 @@ export function arrays(options: ArrayOptions): TrainingData {
   if (options.split === undefined) return { ...about, train: shuffled(all, seed) };
   const named = targets === 'classes' ? classes : undefined;
   return { ...about, ...split(all, options.split, seed, named, where) };
+}
+
+/** @throws OptionError for the first number that is none, by its row and column as they are given */
+function assertFinite(name: string, values: Labels, size: number, where: string): void {
+  if (!(values instanceof Float32Array)) return;
+  const bad = values.findIndex((value) => !Number.isFinite(value));
+  if (bad < 0) return;
+  throw new OptionError('A number of the data set is not finite.', {
+    given: `${values[bad]} in row ${Math.floor(bad / size)} of ${name}, column ${bad % size}, counted from 0`,
+    where,
+    remedy: 'leave such rows out, or put a number in its place',
+  });
 }
 
 /** The numbers of samples in one array, and the shape of one. */
