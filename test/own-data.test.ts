@@ -599,9 +599,9 @@ describe('what is wrong with data is said by the command line, before anything i
     ],
     ['NaN in arrays', () => [reals('wrong7.npz', 3 * 11 + 1)], /NaN in row 11 of x, column 1/],
     [
-      'classes where the loss takes numbers',
-      () => [table('wrong8.csv'), '--label', 'kind', '--loss', 'huber'],
-      /doesn't take such targets[\s\S]*classes[\s\S]*reals/,
+      'names where numbers are predicted',
+      () => [table('wrong8.csv'), '--label', 'kind', '--regression'],
+      /no finite number[\s\S]*row \d+, column kind/,
     ],
     [
       'an augmentation of rows',
@@ -650,7 +650,8 @@ describe('what is wrong with data is said by the command line, before anything i
       const { code, stderr } = await refusal('train', '--dataset', table('for a disk.csv'), ...flags);
       expect(stderr).toMatch(/the disk is full[\s\S]*free some space/);
       expect(code).not.toBe(0);
-      expect(readdirSync(join(disk, 'run')).filter((name) => /checkpoint/.test(name))).toEqual([]);
+      // Nothing that is half a file.
+      expect(existsSync(join(disk, 'run', 'checkpoint.safetensors'))).toBe(false);
     } finally {
       execFileSync('umount', [disk]);
     }

@@ -92,7 +92,12 @@ describe('streamed and resident trainings end with the same bits', () => {
       'augmented images, classes weighed',
       quadrants(200, 90),
       model([8, 8, 1], 4),
-      { ...OPTIONS, augment: [{ name: 'crop', pad: 2 }, 'flip'], loss: 'crossEntropy', classWeights: [1, 2, 0.5, 1] },
+      {
+        ...OPTIONS,
+        augment: [{ name: 'crop', pad: 2 }, 'flip'],
+        loss: 'crossEntropy',
+        classWeights: [1, 2, 0.5, 1],
+      },
     ],
     [
       'rows of reals, classes',

@@ -45,7 +45,14 @@ describe('misuse is a typed error', () => {
     ['lr', 'gpu', model(), data, { lr: 1 }, /no option of this name[\s\S]*learningRate/],
     ['epoch', 'gpu', model(), data, { epoch: 1 }, /did you mean epochs/],
     ['an unknown loss', 'gpu', model(), data, { loss: 'crossentropy' }, /did you mean crossEntropy/],
-    ['no list of augmentations', 'gpu', model(), data, { augment: { pad: 4 } }, /a list[\s\S]*'crop', 'flip'/],
+    [
+      'no list of augmentations',
+      'gpu',
+      model(),
+      data,
+      { augment: { pad: 4 } },
+      /a list[\s\S]*'crop', 'flip'/,
+    ],
     ['an unknown augmentation', 'gpu', model(), data, { augment: ['rotated'] }, /did you mean rotate/],
     [
       'an unknown part of an augmentation',

@@ -244,7 +244,12 @@ describe('determinism', () => {
   test.each(['adam', 'sgd', 'bop'] as const)(
     'stopped at any step and resumed from the file, %s ends with the same weights',
     async (optimizer) => {
-      const setup: TrainerOptions = { ...options, epochs: 2, optimizer, augment: [{ name: 'crop', pad: 1 }, 'flip'] };
+      const setup: TrainerOptions = {
+        ...options,
+        epochs: 2,
+        optimizer,
+        augment: [{ name: 'crop', pad: 1 }, 'flip'],
+      };
       const straight = await (async () => {
         using trainer = await Trainer.create(gpu(), small(), data, setup);
         const { epochs } = await trainer.fit();
