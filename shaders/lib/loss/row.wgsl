@@ -2,7 +2,7 @@
 // goes.
 // What it needs are bindings of the frame.
 //!needs grad, HAS_TEACHER, logits, targets, teacher
-//!gives BITS, CLASSES, GRADIENT, output, OUTPUTS, REALS, Row, set_gradient, target_bit, TARGETS, taught, wanted
+//!gives BITS, CLASSES, GRADIENT, output, OUTPUTS, REALS, Row, set_gradient, SHARES, target_bit, TARGETS, taught, wanted
 override OUTPUTS: u32; // of a row
 override GRADIENT: u32; // 0: `grad` is a placeholder
 override TARGETS: u32; // CLASSES, REALS, BITS or SHARES
@@ -10,7 +10,6 @@ override TARGETS: u32; // CLASSES, REALS, BITS or SHARES
 const CLASSES = 0u; // targets are labels [BATCH]
 const REALS = 1u; // targets are f32 [BATCH, OUTPUTS], as bits
 const BITS = 2u; // targets are bits [BATCH, OUTPUTS + 1]: which outputs are wanted; the last bit says that there is no sample
-
 const SHARES = 3u; // targets are f32 [BATCH, OUTPUTS], as bits: the share of each class that is wanted
 
 struct Row {
