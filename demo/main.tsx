@@ -1,0 +1,7 @@
+/** The studio: shows the page, and starts the worker that trains. */
+import { render } from 'preact';
+import { start } from './state/studio.ts';
+import { App } from './views/app.tsx';
+
+render(<App />, document.getElementById('studio') ?? document.body);
+void start();

@@ -1,0 +1,135 @@
+/** The pad to draw a digit on, and what both networks take it for. */
+import { useSignal } from '@preact/signals';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import { drawing, heldOutImage, prepared, recognise, scores } from '../state/studio.ts';
+import { inkImage, Pad } from './pad.ts';
+
+export function DrawingPanel() {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const pad = useRef<Pad | undefined>(undefined);
+  const next = useRef(0);
+  const hint = useSignal(
+    'Mouse, finger or pen; or focus the pad, move with the arrow keys, draw with Shift.',
+  );
+
+  useEffect(() => {
+    if (canvas.current === null) return;
+    const made = new Pad(canvas.current, () => {
+      drawing.value = made.image();
+      recognise();
+    });
+    pad.current = made;
+  }, []);
+
+  const sample = async () => {
+    const held = await heldOutImage(next.current);
+    if (held === undefined) return;
+    next.current = held.index + 1;
+    hint.value = `Held-out image ${held.index} is a ${held.label}.`;
+    pad.current?.show(held.image);
+  };
+
+  return (
+    <section class="panel" aria-labelledby="drawing-title">
+      <h2 id="drawing-title">Draw a digit</h2>
+      <div class="drawing">
+        <div class="pad">
+          <div class="surface">
+            <canvas
+              id="pad"
+              ref={canvas}
+              width="280"
+              height="280"
+              tabIndex={0}
+              role="img"
+              aria-label="Drawing area. Draw with a pointer, or move the pen with the arrow keys and hold Shift to draw."
+            />
+            <span class="cursor" />
+          </div>
+          <div class="actions">
+            <button type="button" id="clear" onClick={() => pad.current?.clear()}>
+              Clear
+            </button>
+            <button
+              type="button"
+              id="sample"
+              disabled={prepared.value === undefined}
+              onClick={() => void sample()}
+            >
+              A test image
+            </button>
+          </div>
+        </div>
+        <Answer />
+      </div>
+      <p class="hint" data-field="hint">
+        {hint}
+      </p>
+    </section>
+  );
+}
+
+function Answer() {
+  const seen = useRef<HTMLCanvasElement>(null);
+  const image = drawing.value;
+  useLayoutEffect(() => {
+    const context = seen.current?.getContext('2d', { willReadFrequently: true });
+    context?.clearRect(0, 0, 28, 28);
+    if (image !== undefined) context?.putImageData(inkImage(image), 0, 0);
+  }, [image]);
+  const { binary, twin } = scores.value ?? {};
+  return (
+    <div class="answer">
+      <p class="verdict">
+        <span class="digit" data-field="class" aria-live="polite">
+          {best(binary)}
+        </span>
+        <canvas
+          id="seen"
+          ref={seen}
+          width="28"
+          height="28"
+          role="img"
+          style={{ visibility: image === undefined ? 'hidden' : 'visible' }}
+          aria-label="The drawing as the network sees it"
+        />
+      </p>
+      <Bars id="bars" scores={binary} label="Score of each class, by the binary network" />
+      {twin !== undefined && (
+        <p class="hint" data-field="twin-class">
+          The network of real numbers takes it for {best(twin)}.
+        </p>
+      )}
+    </div>
+  );
+}
+
+const best = (scores: Float32Array | undefined) =>
+  scores === undefined ? '–' : String(scores.indexOf(Math.max(...scores)));
+
+/** A bar for each class, from the lowest score that is asked of a network (−1) to the highest (+1) or beyond. */
+function Bars(given: {
+  readonly id: string;
+  readonly scores: Float32Array | undefined;
+  readonly label: string;
+}) {
+  const values = given.scores ?? [];
+  const low = Math.min(-1, ...values);
+  const high = Math.max(1, ...values);
+  const first = best(given.scores);
+  return (
+    <ol class="bars" id={given.id} aria-label={given.label}>
+      {(prepared.value?.classes ?? Array.from({ length: 10 }, String)).map((name, index) => {
+        const score = given.scores?.[index];
+        const share = score === undefined ? '0' : ((score - low) / (high - low)).toFixed(3);
+        return (
+          <li key={name} class={first === String(index) ? 'best' : ''} style={{ '--share': share }}>
+            <span>{name}</span>
+            <span class="track" />
+            <span class="score">{score === undefined ? '' : score.toFixed(2).replace('-', '−')}</span>
+          </li>
+        );
+      })}
+    </ol>
+  );
+}

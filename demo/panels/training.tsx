@@ -1,0 +1,222 @@
+/** What is trained, and how: numbers, layers and methods; and the buttons that start it. */
+
+import { useSignal } from '@preact/signals';
+import { useRef } from 'preact/hooks';
+import { METHODS_OF, type MethodKind } from '../state/methods.ts';
+import { type LayerChoice, MOST_LAYERS, MOST_UNITS } from '../state/network.ts';
+import { MY_QUANTIZER, NUMBERS, type Settings } from '../state/settings.ts';
+import {
+  isOpen,
+  link,
+  outline,
+  type Phase,
+  pause,
+  phase,
+  reset,
+  settings,
+  standing,
+  status,
+  train,
+} from '../state/studio.ts';
+
+const TOGGLE: Partial<Record<Phase, string>> = {
+  training: 'Pause',
+  pausing: 'Pausing …',
+  paused: 'Resume',
+  finished: 'Finished',
+};
+
+function change(part: Partial<Settings>): void {
+  settings.value = { ...settings.value, ...part };
+}
+
+export function TrainingPanel() {
+  const form = useRef<HTMLFormElement>(null);
+  const now = phase.value;
+  // What is being trained can't be changed, nor what can go on: Reset first.
+  const fixed = !(now === 'ready' || now === 'failed');
+  const { step = 0, steps = 1 } = standing.value ?? {};
+  const submit = (event: Event) => {
+    event.preventDefault();
+    if (now === 'training') pause();
+    else void train();
+  };
+  return (
+    <section class="panel" aria-labelledby="training-title">
+      <h2 id="training-title">Training</h2>
+      <form id="controls" ref={form} onSubmit={submit}>
+        {NUMBERS.map(({ name, label, ...range }) => (
+          <label key={name}>
+            {label}
+            <input
+              name={name}
+              type="number"
+              {...range}
+              required
+              disabled={fixed}
+              value={settings.value[name]}
+              onInput={({ currentTarget }) => {
+                if (currentTarget.value !== '') change({ [name]: Number(currentTarget.value) });
+              }}
+            />
+          </label>
+        ))}
+        {(Object.keys(METHODS_OF) as MethodKind[]).map((kind) => (
+          <label key={kind}>
+            {`${kind[0]?.toUpperCase()}${kind.slice(1)}`}
+            <select
+              name={kind}
+              disabled={fixed}
+              value={settings.value[kind]}
+              onChange={({ currentTarget }) => change({ [kind]: currentTarget.value })}
+            >
+              {[...METHODS_OF[kind], ...(kind === 'quantizer' ? [MY_QUANTIZER] : [])].map((name) => (
+                <option key={name} value={name}>
+                  {name === MY_QUANTIZER ? 'my own (below)' : name}
+                </option>
+              ))}
+            </select>
+          </label>
+        ))}
+      </form>
+      <Layers fixed={fixed} />
+      <label class="choice">
+        <input
+          type="checkbox"
+          name="twin"
+          disabled={fixed}
+          checked={settings.value.twin}
+          onChange={({ currentTarget }) => change({ twin: currentTarget.checked })}
+        />
+        Train the same network with real numbers beside it, on the same batches
+      </label>
+      <div class="actions">
+        <button
+          type="submit"
+          form="controls"
+          id="toggle"
+          class="primary"
+          disabled={!['ready', 'training', 'paused'].includes(now)}
+        >
+          {TOGGLE[now] ?? 'Start'}
+        </button>
+        <button
+          type="button"
+          id="reset"
+          disabled={!isOpen.value && now !== 'training'}
+          onClick={() => {
+            if (form.current?.reportValidity()) void reset();
+          }}
+        >
+          Reset
+        </button>
+        <CopyLink />
+      </div>
+      <progress id="progress" max="1" value={step / steps} aria-label="Training progress" />
+      <p class="status" role="status" data-field="status">
+        {status}
+      </p>
+    </section>
+  );
+}
+
+function Layers({ fixed }: { readonly fixed: boolean }) {
+  const { layers } = settings.value;
+  const { total, realBytes, wrong } = outline.value;
+  const put = (index: number, layer: LayerChoice) => change({ layers: layers.with(index, layer) });
+  return (
+    <fieldset class="layers" disabled={fixed}>
+      <legend>Hidden layers</legend>
+      <ol id="layer-list">
+        {layers.map((layer, index) => (
+          <li key={index}>
+            <select
+              aria-label={`Kind of layer ${index + 1}`}
+              value={layer.kind}
+              onChange={({ currentTarget }) =>
+                put(
+                  index,
+                  currentTarget.value === 'conv'
+                    ? { kind: 'conv', units: 32, pool: true }
+                    : { kind: 'dense', units: layer.units },
+                )
+              }
+            >
+              <option value="dense">dense</option>
+              <option value="conv">3×3 convolution</option>
+            </select>
+            <input
+              type="number"
+              aria-label={`${layer.kind === 'dense' ? 'Units' : 'Filters'} of layer ${index + 1}`}
+              min="1"
+              max={MOST_UNITS}
+              value={layer.units}
+              onInput={({ currentTarget }) => {
+                const units = Math.round(Number(currentTarget.value));
+                if (units >= 1 && units <= MOST_UNITS) put(index, { ...layer, units });
+              }}
+            />
+            {layer.kind === 'conv' && (
+              <label class="choice">
+                <input
+                  type="checkbox"
+                  checked={layer.pool}
+                  onChange={({ currentTarget }) => put(index, { ...layer, pool: currentTarget.checked })}
+                />
+                pool
+              </label>
+            )}
+            <button
+              type="button"
+              aria-label={`Remove layer ${index + 1}`}
+              disabled={layers.length === 1}
+              onClick={() => change({ layers: layers.toSpliced(index, 1) })}
+            >
+              ×
+            </button>
+          </li>
+        ))}
+      </ol>
+      <button
+        type="button"
+        disabled={layers.length >= MOST_LAYERS}
+        onClick={() => change({ layers: [...layers, { kind: 'dense', units: 128 }] })}
+      >
+        Add a layer
+      </button>
+      <p class="hint" data-field="outline">
+        {wrong === undefined
+          ? `${kilobytes(total?.bytes ?? 0)} with signs, ${kilobytes(realBytes ?? 0)} with real numbers; ${million(total?.operations.binary ?? 0)} binary and ${million(total?.operations.float ?? 0)} real multiplications an image.`
+          : `${wrong.what} ${wrong.given ?? ''}${wrong.remedy === undefined ? '' : `: ${wrong.remedy}`}`}
+      </p>
+    </fieldset>
+  );
+}
+
+function CopyLink() {
+  const copied = useSignal(false);
+  return (
+    <button
+      type="button"
+      id="link"
+      onClick={async () => {
+        history.replaceState(null, '', link());
+        await navigator.clipboard?.writeText(link()).catch(() => undefined);
+        copied.value = true;
+        setTimeout(() => {
+          copied.value = false;
+        }, 2000);
+      }}
+    >
+      {copied.value ? 'Copied' : 'Copy link'}
+    </button>
+  );
+}
+
+export function kilobytes(bytes: number): string {
+  return bytes < 1e6 ? `${Math.round(bytes / 1000)} KB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+function million(count: number): string {
+  return count < 1e6 ? `${Math.round(count / 1000)} thousand` : `${(count / 1e6).toFixed(1)} million`;
+}

@@ -1,0 +1,467 @@
+/** Where the page is, and what visitors can do: the worker does the work, panels show these signals. */
+import { batch, computed, effect, signal } from '@preact/signals';
+import * as Comlink from 'comlink';
+import {
+  BnnError,
+  type LayerGeometry,
+  type LayerProportionality,
+  summarize,
+  WebGpuUnavailableError,
+} from '../../src/index.ts';
+import type { Laboratory } from '../worker/laboratory.ts';
+import {
+  type Adapter,
+  append,
+  carryTroubles,
+  emptyHistory,
+  type Filters,
+  type History,
+  type LabEvents,
+  type Mistakes,
+  type OpenedModel,
+  type Prepared,
+  type Recognised,
+  type RunSummary,
+  type Scores,
+  type Standing,
+  type TriedGradient,
+  type Trouble,
+  troubleOf,
+} from '../worker/protocol.ts';
+import { methodOf } from './methods.ts';
+import { networkOf } from './network.ts';
+import { initialSettings, MY_QUANTIZER, queryOf, type Settings } from './settings.ts';
+
+export type Phase =
+  | 'starting'
+  | 'preparing'
+  | 'ready'
+  | 'training'
+  | 'pausing'
+  | 'paused'
+  | 'finished'
+  | 'failed'
+  | 'unsupported';
+
+export const phase = signal<Phase>('starting');
+export const status = signal('Looking for a GPU …');
+/** What went wrong, and whether a checkpoint is there to go on from. */
+export const trouble = signal<Trouble | undefined>(undefined);
+/** Why runs can't be kept. */
+export const unsaved = signal<Trouble | undefined>(undefined);
+export const adapter = signal<Adapter | undefined>(undefined);
+export const settings = signal<Settings>(initialSettings(location.search, true));
+export const prepared = signal<Prepared | undefined>(undefined);
+export const standing = signal<Standing | undefined>(undefined);
+/** Held-out accuracies as they were measured last, 0 to 1. */
+export const held = signal<{ readonly binary: number; readonly twin: number | undefined } | undefined>(
+  undefined,
+);
+/** A new object whenever points were added to it. */
+export const history = signal<History>(emptyHistory());
+export const geometry = signal<readonly LayerGeometry[]>([]);
+export const pairs = signal<{ readonly layer: LayerProportionality; readonly step: number } | undefined>(
+  undefined,
+);
+export const filters = signal<Filters | undefined>(undefined);
+/** u8 [28, 28] as the network sees what is drawn; undefined where nothing is. */
+export const drawing = signal<Uint8Array<ArrayBuffer> | undefined>(undefined);
+export const scores = signal<Scores | undefined>(undefined);
+export const mistakes = signal<Mistakes | undefined>(undefined);
+export const runs = signal<readonly RunSummary[]>([]);
+/** Whether the function in the text box came with the address: nothing of it runs before it was read and allowed. */
+export const foreign = signal(false);
+/** The function in the text box as it was tried last. */
+export const tried = signal<TriedGradient | undefined>(undefined);
+
+/** What the networks of the settings are like, at once: bytes and operations; undefined where they can't be made. */
+export const outline = computed(() => {
+  const { layers, quantizer } = settings.value;
+  const data = { image: [28, 28, 1], classes: Array.from({ length: 10 }, String) };
+  try {
+    const named = methodOf('quantizer', quantizer === MY_QUANTIZER ? 'steSign' : quantizer);
+    const binary = summarize(networkOf(layers, named, data));
+    const real = summarize(networkOf(layers, undefined, data));
+    return { total: binary.total, realBytes: real.total.bytes, wrong: undefined };
+  } catch (cause) {
+    if (!(cause instanceof BnnError)) throw cause;
+    return { total: undefined, realBytes: undefined, wrong: troubleOf(cause) };
+  }
+});
+
+/** A model file that a visitor opened, what went wrong with it, and what it takes a picture for. */
+export const model = signal<OpenedModel | undefined>(undefined);
+export const modelTrouble = signal<Trouble | undefined>(undefined);
+export const recognised = signal<Recognised | undefined>(undefined);
+
+/** Whether settings can be changed now. */
+export const isOpen = computed(() => ['ready', 'paused', 'finished', 'failed'].includes(phase.value));
+
+let lab: Comlink.Remote<Laboratory> | undefined;
+/** Settings that the prepared networks were made of. */
+let made: Settings | undefined;
+
+const events: LabEvents = {
+  onSteps(now, since) {
+    append(history.value, since);
+    batch(() => {
+      standing.value = now;
+      history.value = { ...history.value };
+    });
+  },
+  onEpoch({ epoch, testAccuracy = 0 }, twin, since) {
+    append(history.value, since);
+    batch(() => {
+      history.value = { ...history.value };
+      held.value = { binary: testAccuracy, twin };
+      status.value = `After epoch ${epoch}: ${percent(testAccuracy)} of the held-out images are right.`;
+    });
+  },
+  onGeometry(measured, step) {
+    for (const { name, meanAngle } of measured) {
+      const points = history.value.angles[name] ?? [];
+      if (points.at(-1)?.[0] !== step) points.push([step, meanAngle]);
+      (history.value.angles as Record<string, (readonly [number, number])[]>)[name] = points;
+    }
+    geometry.value = measured;
+    recognise();
+  },
+  onPairs(layer, step) {
+    pairs.value = { layer, step };
+  },
+  onFilters(measured) {
+    filters.value = measured;
+  },
+  onSaved() {
+    unsaved.value = undefined;
+  },
+  onUnsaved(why) {
+    unsaved.value = why;
+  },
+  onLost(why) {
+    fail(why);
+  },
+};
+
+function fail(cause: unknown): void {
+  const why = isTrouble(cause) ? cause : troubleOf(cause);
+  if (why.kind === 'unexpected') console.error(cause);
+  // What breaks because the device is gone is said by its loss.
+  if (trouble.value?.kind === 'lost' && why.kind !== 'lost' && why.kind !== 'no-gpu') return;
+  batch(() => {
+    trouble.value = why;
+    phase.value = why.kind === 'no-gpu' && made === undefined ? 'unsupported' : 'failed';
+    status.value = why.kind === 'no-gpu' ? 'No GPU to train on.' : 'Stopped by an error.';
+  });
+}
+
+const isTrouble = (cause: unknown): cause is Trouble =>
+  typeof cause === 'object' && cause !== null && !(cause instanceof Error) && 'what' in cause;
+
+/** Does what a visitor asked for, and says what went wrong. */
+async function attempt(body: (laboratory: Comlink.Remote<Laboratory>) => Promise<void>): Promise<void> {
+  try {
+    if (lab === undefined) throw new Error('the worker has not started');
+    await body(lab);
+  } catch (cause) {
+    fail(cause);
+  }
+}
+
+/** Starts the worker and its GPU, and goes on with the run that was under way when the page was left. */
+export async function start(): Promise<void> {
+  carryTroubles();
+  const worker = new Worker(new URL('../worker/main.ts', import.meta.url), {
+    type: 'module',
+    name: 'studio',
+  });
+  worker.addEventListener('error', ({ message }) => fail(new Error(message)));
+  const Remote = Comlink.wrap<typeof Laboratory>(worker);
+  try {
+    lab = await new Remote(new URL('mnist', document.baseURI).href, Comlink.proxy(events));
+  } catch (cause) {
+    fail(cause);
+    return;
+  }
+  await attempt(async (laboratory) => {
+    if (navigator.gpu === undefined) throw new WebGpuUnavailableError('This browser has no WebGPU.', {});
+    adapter.value = await laboratory.open();
+    await listRuns();
+    const unfinished = runs.value.find(({ step, steps }) => step > 0 && step < steps);
+    const asked = location.search.length > 1;
+    if (unfinished !== undefined && !asked) await open(unfinished.id);
+    else {
+      const given = initialSettings(location.search, adapter.value.software);
+      foreign.value = given.quantizer === MY_QUANTIZER;
+      settings.value = foreign.value ? { ...given, quantizer: 'steSign' } : given;
+      await prepare();
+      batch(() => {
+        phase.value = 'ready';
+        status.value = foreign.value
+          ? 'This link brings a gradient function. Read it under “Your own method”, and allow it there if you trust it.'
+          : 'Ready. Start the training, or draw a digit to see an untrained network guess.';
+      });
+    }
+  });
+}
+
+const onLoaded = (share: number) => {
+  if (phase.value === 'preparing') status.value = `Loading MNIST: ${Math.round(100 * share)} % …`;
+};
+
+/** Makes the networks of the settings as they are now. */
+async function prepare(): Promise<void> {
+  if (lab === undefined) return;
+  batch(() => {
+    phase.value = 'preparing';
+    status.value = 'Compiling the network …';
+    trouble.value = undefined;
+    forget();
+  });
+  const now = settings.value;
+  show(await lab.prepare(now, Comlink.proxy(onLoaded)), now);
+}
+
+function forget(): void {
+  standing.value = undefined;
+  held.value = undefined;
+  history.value = emptyHistory();
+  pairs.value = undefined;
+  mistakes.value = undefined;
+}
+
+function show(networks: Prepared, of: Settings): void {
+  made = of;
+  batch(() => {
+    prepared.value = networks;
+    history.value = networks.history;
+  });
+  recognise();
+}
+
+/** Opens a run that was kept, where it stood. */
+export function open(id: string): Promise<void> {
+  return attempt(async (laboratory) => {
+    const run = runs.value.find((one) => one.id === id);
+    batch(() => {
+      phase.value = 'preparing';
+      status.value = 'Opening the run …';
+      trouble.value = undefined;
+      forget();
+      if (run !== undefined) settings.value = run.settings;
+    });
+    const networks = await laboratory.resume(id, Comlink.proxy(onLoaded));
+    show(networks, run?.settings ?? settings.value);
+    batch(() => {
+      const over = networks.step >= networks.steps;
+      phase.value = over ? 'finished' : 'paused';
+      if (run?.accuracy !== undefined) held.value = { binary: run.accuracy, twin: run.twinAccuracy };
+      status.value = over
+        ? 'This run is finished. Draw digits, or train it on.'
+        : `This run was left after step ${networks.step}: resume it, or reset to begin anew.`;
+    });
+  });
+}
+
+/** Trains, or goes on. */
+export function train(): Promise<void> {
+  return attempt(async (laboratory) => {
+    if (phase.value === 'ready' && JSON.stringify(made) !== JSON.stringify(settings.value)) await prepare();
+    batch(() => {
+      status.value = standing.value === undefined ? 'Training.' : 'Training goes on.';
+      phase.value = 'training';
+      trouble.value = undefined;
+    });
+    const isOver = await laboratory.train();
+    await listRuns();
+    recognise();
+    // Reset may have come first.
+    if (phase.value !== 'training' && phase.value !== 'pausing') return;
+    batch(() => {
+      phase.value = isOver ? 'finished' : 'paused';
+      status.value = isOver
+        ? 'Finished. Draw digits, look at its weights, or reset to train anew.'
+        : `Paused after step ${standing.value?.step ?? 0}.`;
+    });
+  });
+}
+
+export function pause(): void {
+  phase.value = 'pausing';
+  status.value = 'Finishing the steps that are under way …';
+  void lab?.pause();
+}
+
+/** Networks of the settings, from the beginning. */
+export function reset(): Promise<void> {
+  return attempt(async (laboratory) => {
+    const lost = trouble.value?.kind === 'lost' || trouble.value?.kind === 'no-gpu';
+    batch(() => {
+      phase.value = 'preparing';
+      status.value = 'Stopping …';
+    });
+    await laboratory.stop();
+    if (lost) adapter.value = await laboratory.open();
+    await prepare();
+    batch(() => {
+      phase.value = 'ready';
+      status.value = 'Ready.';
+    });
+  });
+}
+
+/** Goes on where a lost device left off, from what was kept last. */
+export function recover(): Promise<void> {
+  return attempt(async (laboratory) => {
+    const id = prepared.value?.id;
+    batch(() => {
+      phase.value = 'preparing';
+      status.value = 'Looking for a GPU …';
+    });
+    adapter.value = await laboratory.open();
+    await listRuns();
+    trouble.value = undefined;
+    if (runs.value.some((run) => run.id === id) && id !== undefined) {
+      await open(id);
+      if (phase.value === 'paused') await train();
+    } else {
+      await reset();
+    }
+  });
+}
+
+export async function listRuns(): Promise<void> {
+  if (lab === undefined) return;
+  try {
+    runs.value = await lab.runs();
+  } catch (cause) {
+    unsaved.value = {
+      kind: 'error',
+      what: 'The browser keeps no runs for this page.',
+      given: String(cause),
+      remedy: 'allow this page to store data; until then a reload forgets the training',
+    };
+  }
+}
+
+export function rename(id: string, name: string): Promise<void> {
+  return attempt(async (laboratory) => {
+    await laboratory.renameRun(id, name);
+    await listRuns();
+  });
+}
+
+export function remove(id: string): Promise<void> {
+  return attempt(async (laboratory) => {
+    await laboratory.deleteRun(id);
+    await listRuns();
+    if (prepared.value?.id === id) await reset();
+  });
+}
+
+export function choose(layer: string): void {
+  // A loss of the device is said by the worker itself.
+  lab?.choose(layer).catch(() => undefined);
+}
+
+export async function heldOutImage(index: number) {
+  return lab?.heldOut(index);
+}
+
+export function findMistakes(): Promise<void> {
+  return attempt(async (laboratory) => {
+    mistakes.value = await laboratory.mistakes();
+  });
+}
+
+export async function tryGradient(wgsl: string): Promise<void> {
+  foreign.value = false;
+  await attempt(async (laboratory) => {
+    tried.value = await laboratory.tryGradient(wgsl);
+  });
+}
+
+/** Hands the binary network to the browser as a file. */
+export function download(format: 'safetensors' | 'onnx' | 'tflite'): Promise<void> {
+  return attempt(async (laboratory) => {
+    const bytes = await laboratory.save(format);
+    const link = document.createElement('a');
+    link.href = URL.createObjectURL(new Blob([bytes]));
+    link.download = `binary-network.${format}`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  });
+}
+
+/** Opens a model file; the training is left as it is. */
+export async function openModel(files: readonly File[]): Promise<void> {
+  await withModel(async (laboratory) => {
+    batch(() => {
+      model.value = undefined;
+      recognised.value = undefined;
+    });
+    model.value = await laboratory.openModel(files);
+  });
+}
+
+export async function recognisePicture(picture: Blob): Promise<void> {
+  await withModel(async (laboratory) => {
+    recognised.value = await laboratory.recognise(picture);
+  });
+}
+
+async function withModel(body: (laboratory: Comlink.Remote<Laboratory>) => Promise<void>): Promise<void> {
+  try {
+    modelTrouble.value = undefined;
+    if (lab !== undefined) await body(lab);
+  } catch (cause) {
+    modelTrouble.value = troubleOf(cause);
+  }
+}
+
+/** Of the weights as they are now, for who compares two trainings. */
+export async function hash(): Promise<string | undefined> {
+  return lab?.hash();
+}
+
+/** An address that opens with the settings as they are. */
+export function link(): string {
+  const { origin, pathname } = location;
+  return `${origin}${pathname}?${queryOf(settings.value)}`;
+}
+
+/** One prediction at a time; what is drawn meanwhile is asked next. */
+const asking = { now: false, again: false };
+
+export function recognise(): void {
+  if (asking.now) {
+    asking.again = true;
+    return;
+  }
+  const image = drawing.value;
+  if (image === undefined || prepared.value === undefined || lab === undefined) {
+    scores.value = undefined;
+    return;
+  }
+  asking.now = true;
+  asking.again = false;
+  lab
+    .scores(image)
+    .then((answer) => {
+      if (drawing.value === image) scores.value = answer;
+    })
+    // The training says what is wrong.
+    .catch(() => undefined)
+    .finally(() => {
+      asking.now = false;
+      if (asking.again) recognise();
+    });
+}
+
+effect(() => {
+  document.body.dataset.state = phase.value;
+});
+
+export function percent(share: number): string {
+  return `${(100 * share).toFixed(2)} %`;
+}

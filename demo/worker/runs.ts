@@ -1,0 +1,69 @@
+/** Runs in the browser's storage: what lists show, the curves, and the checkpoints to go on from. */
+import { type DBSchema, type IDBPDatabase, openDB } from 'idb';
+import type { History, RunSummary } from './protocol.ts';
+
+interface StoredRun {
+  readonly summary: RunSummary;
+  readonly history: History;
+  /** Checkpoints as files of safetensors: of the binary network, and of its twin. */
+  readonly binary: Uint8Array<ArrayBuffer>;
+  readonly twin: Uint8Array<ArrayBuffer> | undefined;
+}
+
+interface Schema extends DBSchema {
+  summaries: { key: string; value: RunSummary };
+  runs: { key: string; value: StoredRun };
+}
+
+let opened: Promise<IDBPDatabase<Schema>> | undefined;
+
+function database(): Promise<IDBPDatabase<Schema>> {
+  opened ??= openDB<Schema>('webgpu-bnn studio', 1, {
+    upgrade(created) {
+      created.createObjectStore('summaries', { keyPath: 'id' });
+      created.createObjectStore('runs', { keyPath: 'summary.id' });
+    },
+    terminated: () => {
+      opened = undefined;
+    },
+  });
+  opened.catch(() => {
+    opened = undefined;
+  });
+  return opened;
+}
+
+/** Keeps a run as it stands now: all of it or nothing. */
+export async function keepRun(run: StoredRun): Promise<void> {
+  const transaction = (await database()).transaction(['summaries', 'runs'], 'readwrite');
+  await Promise.all([
+    transaction.objectStore('summaries').put(run.summary),
+    transaction.objectStore('runs').put(run),
+    transaction.done,
+  ]);
+}
+
+export async function runOf(id: string): Promise<StoredRun | undefined> {
+  return (await database()).get('runs', id);
+}
+
+/** All runs, the one that changed last first. */
+export async function allRuns(): Promise<RunSummary[]> {
+  const all = await (await database()).getAll('summaries');
+  return all.sort((a, b) => b.changed - a.changed);
+}
+
+export async function deleteRun(id: string): Promise<void> {
+  const transaction = (await database()).transaction(['summaries', 'runs'], 'readwrite');
+  await Promise.all([
+    transaction.objectStore('summaries').delete(id),
+    transaction.objectStore('runs').delete(id),
+    transaction.done,
+  ]);
+}
+
+export async function renameRun(id: string, name: string): Promise<void> {
+  const stored = await runOf(id);
+  if (stored === undefined) return;
+  await keepRun({ ...stored, summary: { ...stored.summary, name } });
+}
