@@ -334,6 +334,7 @@ export function writePages(folder: string, root: string): void {
     written(
       'Your own',
       [
+        'comparing',
         'extending/',
         ...['quantizer', 'optimizer', 'penalty', 'loss', 'layer', 'hook', 'source'].map(
           (name) => `extending/${name}`,
@@ -355,7 +356,7 @@ export function writePages(folder: string, root: string): void {
       'Results',
       [
         'results/',
-        ...['training', 'software-adapter', 'llvmpipe', 'cpu', 'geometry', 'compilers'].map(
+        ...['training', 'methods', 'software-adapter', 'llvmpipe', 'cpu', 'geometry', 'compilers'].map(
           (name) => `results/${name}`,
         ),
       ],

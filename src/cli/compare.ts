@@ -305,7 +305,7 @@ function methodTable(methods: readonly ComparedMethod[]): string {
       whole(method.imagesPerSecond),
       layers.length === 0 ? '-' : numberText(method.flips, 3),
       layers.length === 0 ? '-' : layers.map(({ angle }) => angle.toFixed(1)).join(' '),
-      layers.length === 0 ? '-' : layers.map(({ r }) => r.toFixed(3)).join(' '),
+      layers.length === 0 ? '-' : layers.map(({ r }) => (Number.isNaN(r) ? '–' : r.toFixed(3))).join(' '),
     ]);
   }
   return table.toString();

@@ -118,7 +118,7 @@ const COLUMNS: readonly (readonly [string, (method: ComparedMethod) => Cell])[] 
     ({ flips }) => [Number.isFinite(flips) ? numberText(flips, 3) : '–', sortable(flips)],
   ],
   ['angle by layer', ({ layers }) => layerText(layers, ({ angle }) => `${angle.toFixed(1)}°`)],
-  ['r by layer', ({ layers }) => layerText(layers, ({ r }) => r.toFixed(3))],
+  ['r by layer', ({ layers }) => layerText(layers, ({ r }) => (Number.isNaN(r) ? '–' : r.toFixed(3)))],
 ];
 
 function methodTable(methods: readonly ComparedMethod[]): Html {
