@@ -35,6 +35,7 @@ export function keptActivations(gpu: Gpu, name: ModelName, batch: number): KeptA
     loss: squaredHinge(),
     fanScaledSteps: false,
     augment: undefined,
+    clip: undefined,
     classWeights: undefined,
   });
   const builder = new ProgramBuilder(gpu, 'what is kept');

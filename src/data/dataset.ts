@@ -17,6 +17,8 @@ export interface TrainingData {
   readonly train: Source;
   /** Absent, or without samples: nothing is evaluated. */
   readonly test?: Source;
+  /** Samples that a training is judged by on its way, so that the test split decides nothing: see `earlyStopping`. */
+  readonly validation?: Source;
   /**
    * A value is v·scale[c] + shift[c] of the byte or real v: one number for all channels, or one for each. Absent, it is v.
    */

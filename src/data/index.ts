@@ -32,7 +32,7 @@ export {
   sourceDigest,
   streamed,
 } from './source.ts';
-export { split } from './split.ts';
+export { split, withValidation } from './split.ts';
 export {
   decodeOutputs,
   encodeRows,

@@ -1,7 +1,8 @@
 /** Parts of a source in memory: a part for testing, in the proportions of the classes, and the first samples. */
 import { OptionError } from '../errors.ts';
 import { permute } from '../numerics/random.ts';
-import type { ResidentSource } from './source.ts';
+import type { TrainingData } from './dataset.ts';
+import { isStreamed, type ResidentSource } from './source.ts';
 
 /** Epochs of trainings are counted from 0: this order is none of theirs. */
 const ORDER = 0xffffffff;
@@ -51,6 +52,30 @@ export function split(
 ): { readonly train: ResidentSource; readonly test: ResidentSource } {
   const { train, test } = parted(source, share, seed, classes, where);
   return { train: pick(source, train), test: pick(source, test) };
+}
+
+/**
+ * A data set whose training part has given a share of its samples to `validation`, in the proportions of the classes: what a
+ * training is judged by on its way.
+ * @param seed which samples they are follows from it
+ * @throws OptionError for a stream, a share that leaves a part empty, or a class with one sample
+ * @example const data = withValidation(await loadDataset('mnist'), 0.1, 1);
+ */
+export function withValidation<D extends TrainingData>(
+  data: D,
+  share: number,
+  seed: number,
+): D & { readonly validation: ResidentSource } {
+  const { train, name, classes, targets = 'classes' } = data;
+  if (isStreamed(train)) {
+    throw new OptionError('A stream is read as a whole.', {
+      given: `${name}, train`,
+      where: 'withValidation',
+      remedy: 'define a stream for validation: data.validation',
+    });
+  }
+  const parts = split(train, share, seed, targets === 'classes' ? classes : undefined, name);
+  return { ...data, train: parts.train, validation: parts.test };
 }
 
 /** `split`, of the numbers of samples. @param source its labels are not read where there are no classes */

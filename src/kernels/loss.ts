@@ -31,3 +31,21 @@ export const lossReduce = defineKernel({
   constants: ['BATCH', 'RING', 'EVALUATE'],
   workgroups: () => [1, 1, 1],
 });
+
+/** Rows of a batch by class and answer, added to the counts of an evaluation. */
+export const tallyClasses = defineKernel({
+  name: 'loss/tally_classes',
+  source: shaders,
+  bindings: { logits: 'read', targets: 'read', tally: 'write' },
+  constants: ['BATCH', 'OUTPUTS', 'BEST', 'MATRIX'],
+  workgroups: ({ BATCH }) => [Math.ceil(BATCH / 64), 1, 1],
+});
+
+/** Counts of bits and sums of errors of each output, added to those of an evaluation. */
+export const tallyOutputs = defineKernel({
+  name: 'loss/tally_outputs',
+  source: shaders,
+  bindings: { logits: 'read', targets: 'read', tally: 'write' },
+  constants: ['BATCH', 'OUTPUTS', 'REALS'],
+  workgroups: ({ OUTPUTS }) => [Math.ceil(OUTPUTS / 64), 1, 1],
+});

@@ -81,3 +81,40 @@ export const measuredMean = defineKernel({
   constants: ['PARTS', 'WEIGHTS'],
   workgroups: () => [1, 1, 1],
 });
+
+/** Sums of squares of a gradient, in parts. */
+export const squareSums = defineKernel({
+  name: 'optim/square_sums',
+  source,
+  bindings: { grad: 'read', sums: 'write' },
+  constants: ['SIZE', 'PARTS', 'OFFSET'],
+  workgroups: ({ PARTS }) => [PARTS, 1, 1],
+  work: ({ SIZE }) => SIZE,
+});
+
+/** The factor that makes all gradients together short enough. */
+export const clipFactor = defineKernel({
+  name: 'optim/clip_factor',
+  source,
+  bindings: { sums: 'read', factor: 'write' },
+  constants: ['COUNT', 'MOST'],
+  workgroups: () => [1, 1, 1],
+});
+
+/** A gradient times that factor. */
+export const clipNorm = defineKernel({
+  name: 'optim/clip_norm',
+  source,
+  bindings: { grad: 'read', factor: 'read', out: 'write' },
+  constants: ['SIZE'],
+  workgroups: ({ SIZE }) => linearWorkgroups(SIZE, 64),
+});
+
+/** A gradient with elements that are at most a number from zero. */
+export const clipValue = defineKernel({
+  name: 'optim/clip_value',
+  source,
+  bindings: { grad: 'read', out: 'write' },
+  constants: ['SIZE', 'MOST'],
+  workgroups: ({ SIZE }) => linearWorkgroups(SIZE, 64),
+});

@@ -3,14 +3,22 @@ import { OptionError } from '../errors.ts';
 import { assertKnownOptions, namesOf, unknownName } from '../options.ts';
 
 /** From one value to another over all steps of the training. */
-export interface Decay {
+export interface Decay extends WarmUp {
   readonly from: number;
   readonly to: number;
   readonly decay: 'exponential' | 'linear' | 'cosine';
+  /** How often it goes from one value to the other, in equal parts: warm restarts (Loshchilov & Hutter 2017). Default 1. */
+  readonly cycles?: number;
+}
+
+/** A value that rises in a line, at first, to the one that the schedule begins with. */
+export interface WarmUp {
+  /** Epochs of it; also a part of one. Default 0. */
+  readonly warmupEpochs?: number;
 }
 
 /** The same value for some epochs, then half of it, and so on (FINN's recipe: .02, halved every 40 epochs). */
-export interface Halving {
+export interface Halving extends WarmUp {
   readonly from: number;
   readonly decay: 'halving';
   readonly everyEpochs: number;
@@ -32,8 +40,8 @@ export interface StepTime {
   readonly epochSteps: number;
 }
 
-const HALVING = namesOf<Halving>({ from: true, decay: true, everyEpochs: true });
-const DECAY = namesOf<Decay>({ from: true, to: true, decay: true });
+const HALVING = namesOf<Halving>({ from: true, decay: true, everyEpochs: true, warmupEpochs: true });
+const DECAY = namesOf<Decay>({ from: true, to: true, decay: true, cycles: true, warmupEpochs: true });
 const DECAYS: readonly Decay['decay'][] = ['exponential', 'linear', 'cosine'];
 
 /** @throws OptionError for what is no schedule: an unknown decay, one without ends, or an exponential one to zero */
@@ -41,10 +49,20 @@ export function assertSchedule(schedule: Schedule, where: string): void {
   if (typeof schedule === 'function' || typeof schedule === 'number') return;
   if (schedule.decay === 'halving') {
     assertKnownOptions(schedule, HALVING, where);
+    assertWarmUp(schedule, where);
     halving(schedule, 0);
     return;
   }
   assertKnownOptions(schedule, DECAY, where);
+  assertWarmUp(schedule, where);
+  const { cycles = 1 } = schedule;
+  if (!Number.isSafeInteger(cycles) || cycles < 1) {
+    throw new OptionError('A decay goes its way a whole number of times.', {
+      given: `cycles = ${cycles}`,
+      expected: 'a positive integer',
+      where,
+    });
+  }
   if (!DECAYS.includes(schedule.decay)) {
     if (schedule.decay !== undefined) {
       throw unknownName('decay', String(schedule.decay), [...DECAYS, 'halving'], where);
@@ -71,6 +89,15 @@ export function assertSchedule(schedule: Schedule, where: string): void {
   }
 }
 
+function assertWarmUp({ warmupEpochs = 0 }: WarmUp, where: string): void {
+  if (warmupEpochs >= 0 && Number.isFinite(warmupEpochs)) return;
+  throw new OptionError('A schedule warms up for some epochs, or for none.', {
+    given: `warmupEpochs = ${warmupEpochs}`,
+    expected: 'zero or more',
+    where,
+  });
+}
+
 /** @throws OptionError for a value that isn't finite and zero or more, and for a decay that can't be computed */
 export function scheduledAt(schedule: Schedule, time: StepTime, what = 'learning rate'): number {
   const value = valueAt(schedule, time);
@@ -94,8 +121,12 @@ export function scheduledValues(
 function valueAt(schedule: Schedule, time: StepTime): number {
   if (typeof schedule === 'number') return schedule;
   if (typeof schedule === 'function') return schedule(time.step, time.steps);
-  if (schedule.decay === 'halving') return halving(schedule, Math.floor(time.step / time.epochSteps));
-  return decayed(schedule, time.steps > 1 ? Math.min(1, time.step / (time.steps - 1)) : 0);
+  const { step, steps, epochSteps } = time;
+  const warm = Math.round((schedule.warmupEpochs ?? 0) * epochSteps);
+  if (step < warm) return (schedule.from * (step + 1)) / (warm + 1);
+  if (schedule.decay === 'halving') return halving(schedule, Math.floor(step / epochSteps));
+  const cycle = Math.ceil((steps - warm) / (schedule.cycles ?? 1));
+  return decayed(schedule, cycle > 1 ? Math.min(1, ((step - warm) % cycle) / (cycle - 1)) : 0);
 }
 
 function halving({ from, everyEpochs }: Halving, epoch: number): number {

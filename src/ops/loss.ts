@@ -8,7 +8,7 @@ import {
   type ProgramBuilder,
   type Tensor,
 } from '../gpu/index.ts';
-import { lossFrame, lossReduce, TARGET_KINDS } from '../kernels/loss.ts';
+import { lossFrame, lossReduce, TARGET_KINDS, tallyClasses, tallyOutputs } from '../kernels/loss.ts';
 import { assertState } from './data.ts';
 
 /** What this operation needs of a loss; the objects of `methods` have it. */
@@ -58,26 +58,7 @@ export function loss(b: ProgramBuilder, options: LossOptions): Tensor {
   const where = 'loss';
   assertState(state, where);
   const [batch = 0, outputs = 0] = logits.shape;
-  if (logits.dtype !== 'f32' || logits.shape.length !== 2) {
-    throw new ShapeError('Logits are a matrix of floats.', {
-      given: `${logits.label}: ${describe(logits.shape, logits.dtype)}`,
-      expected: '[B, C] f32',
-      where,
-    });
-  }
-  const kind = targets.dtype === 'u32' ? 'classes' : targets.dtype === 'bits' ? 'bits' : 'reals';
-  const fits = {
-    classes: targets.size === batch,
-    reals: targets.dtype === 'f32' && targets.shape.join() === logits.shape.join(),
-    bits: targets.shape.join() === [batch, outputs + 1].join(),
-  }[kind];
-  if (!fits) {
-    throw new ShapeError('There is one target for every row of logits.', {
-      given: `${targets.label}: ${describe(targets.shape, targets.dtype)}`,
-      expected: `[${batch}] u32, [${batch}, ${outputs}] f32, or [${batch}, ${outputs + 1}] bits`,
-      where,
-    });
-  }
+  const kind = kindOfTargets(targets, logits, where);
   const { shares = false } = options;
   const asked = shares ? 'classes' : kind;
   if (!rule.targets.includes(asked)) {
@@ -141,4 +122,142 @@ export function loss(b: ProgramBuilder, options: LossOptions): Tensor {
     { BATCH: batch, RING: ring, EVALUATE: evaluate ? 1 : 0 },
   );
   return grad;
+}
+
+/** What targets are as they are given: shares of classes are reals. */
+type GivenKind = Exclude<keyof typeof TARGET_KINDS, 'shares'>;
+
+/** What targets are. @throws ShapeError unless logits are a matrix, and targets go with it */
+function kindOfTargets(targets: Tensor, logits: Tensor, where: string): GivenKind {
+  const [batch = 0, outputs = 0] = logits.shape;
+  if (logits.dtype !== 'f32' || logits.shape.length !== 2) {
+    throw new ShapeError('Logits are a matrix of floats.', {
+      given: `${logits.label}: ${describe(logits.shape, logits.dtype)}`,
+      expected: '[B, C] f32',
+      where,
+    });
+  }
+  const kind = targets.dtype === 'u32' ? 'classes' : targets.dtype === 'bits' ? 'bits' : 'reals';
+  const fits = {
+    classes: targets.size === batch,
+    reals: targets.dtype === 'f32' && targets.shape.join() === logits.shape.join(),
+    bits: targets.shape.join() === [batch, outputs + 1].join(),
+  }[kind];
+  if (fits) return kind;
+  throw new ShapeError('There is one target for every row of logits.', {
+    given: `${targets.label}: ${describe(targets.shape, targets.dtype)}`,
+    expected: `[${batch}] u32, [${batch}, ${outputs}] f32, or [${batch}, ${outputs + 1}] bits`,
+    where,
+  });
+}
+
+/** Outputs that count as the best. */
+export const BEST = 5;
+/** Of more classes, rows are counted by class alone. */
+const MOST_PAIRS = 512;
+
+/** Words of the counts of an evaluation. */
+export function tallyWords(kind: GivenKind, outputs: number): number {
+  if (kind !== 'classes') return 4 * outputs;
+  return 1 + outputs * (outputs <= MOST_PAIRS ? outputs : 3);
+}
+
+/** What the words of `tally` count; see there. */
+export type Tally =
+  | {
+      readonly kind: 'classes';
+      readonly rows: number;
+      /** Rows whose class is among the `BEST` largest outputs. */
+      readonly best: number;
+      /** By class, of its rows, of the rows that were taken for it, and of those of both. */
+      readonly actual: readonly number[];
+      readonly given: readonly number[];
+      readonly right: readonly number[];
+      /** Rows by class and by answer, [outputs, outputs]; absent of more than 512 outputs. */
+      readonly pairs?: readonly (readonly number[])[];
+    }
+  | {
+      readonly kind: 'bits';
+      readonly rows: number;
+      /** By output: rows where it is wanted and given, given only, wanted only, neither. */
+      readonly outputs: readonly (readonly [both: number, given: number, wanted: number, neither: number])[];
+    }
+  | {
+      readonly kind: 'reals';
+      readonly rows: number;
+      /** By output: sums of squared errors, of their sizes, of targets and of squared targets. */
+      readonly outputs: readonly (readonly [
+        squares: number,
+        sizes: number,
+        targets: number,
+        targets2: number,
+      ])[];
+    };
+
+/**
+ * Adds a batch to the counts of an evaluation, on the GPU; nothing is read back before its end.
+ * @param options.logits f32 [B, C]
+ * @param options.targets as of `loss`
+ * @param options.tally u32 [tallyWords], zero at the start of an evaluation; `decodeTally` reads it
+ * @throws ShapeError
+ */
+export function tally(
+  b: ProgramBuilder,
+  { logits, targets, tally }: { readonly logits: Tensor; readonly targets: Tensor; readonly tally: Tensor },
+): void {
+  const where = 'tally';
+  const kind = kindOfTargets(targets, logits, where);
+  const [batch = 0, outputs = 0] = logits.shape;
+  const words = tallyWords(kind, outputs);
+  if (tally.dtype !== 'u32' || tally.size !== words) {
+    throw new ShapeError('The counts of an evaluation have another size.', {
+      given: describe(tally.shape, tally.dtype),
+      expected: describe([words], 'u32'),
+      where,
+    });
+  }
+  const operands = { logits, targets, tally };
+  const sizes = { BATCH: batch, OUTPUTS: outputs };
+  if (kind === 'classes') {
+    b.dispatch(tallyClasses, operands, { ...sizes, BEST, MATRIX: outputs <= MOST_PAIRS ? 1 : 0 });
+  } else {
+    b.dispatch(tallyOutputs, operands, { ...sizes, REALS: kind === 'reals' ? 1 : 0 });
+  }
+}
+
+/**
+ * What the words of `tally` say.
+ * @param words u32 [tallyWords]
+ * @param rows that were evaluated
+ */
+export function decodeTally(
+  kind: GivenKind,
+  words: Uint32Array<ArrayBuffer>,
+  outputs: number,
+  rows: number,
+): Tally {
+  const every = Array.from({ length: outputs }, (_, c) => c);
+  if (kind !== 'classes') {
+    const numbers = kind === 'reals' ? new Float32Array(words.buffer, words.byteOffset, words.length) : words;
+    const at = (i: number) => numbers[i] ?? 0;
+    return {
+      ...{ kind, rows },
+      outputs: every.map((c) => [at(4 * c), at(4 * c + 1), at(4 * c + 2), at(4 * c + 3)] as const),
+    };
+  }
+  const at = (i: number) => words[1 + i] ?? 0;
+  const head = { kind, rows, best: words[0] ?? 0 };
+  if (outputs > MOST_PAIRS) {
+    const part = (n: number) => every.map((c) => at(n * outputs + c));
+    return { ...head, actual: part(0), given: part(1), right: part(2) };
+  }
+  const pairs = every.map((label) => every.map((answer) => at(label * outputs + answer)));
+  const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+  return {
+    ...head,
+    actual: pairs.map(sum),
+    given: every.map((answer) => sum(pairs.map((row) => row[answer] ?? 0))),
+    right: every.map((c) => pairs[c]?.[c] ?? 0),
+    pairs,
+  };
 }

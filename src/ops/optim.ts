@@ -14,7 +14,11 @@ import {
   wordsFor,
 } from '../gpu/index.ts';
 import {
+  clipFactor,
+  clipNorm,
+  clipValue,
   measuredMean,
+  squareSums,
   updateBinaryFrame,
   updateBinaryFrame4,
   updateBinaryMeasuredFrame,
@@ -262,4 +266,53 @@ function commonOf(
 /** Bound where a kernel has a binding that this call doesn't use: no two written bindings may be the same buffer. */
 function placeholder(b: ProgramBuilder): Tensor {
   return b.transient('placeholder', [1], 'f32');
+}
+
+/** Most parts that the squares of a gradient are added up in. */
+const MOST_PARTS = 64;
+/** Elements that are a part of their own. */
+const PART = 4096;
+
+/**
+ * Gradients as an optimizer is to have them: `norm` multiplies all of them by one number where their length together is more
+ * (Pascanu et al. 2013), `value` brings every element to at most that from zero.
+ * @param gradients f32, of any shapes
+ * @returns new tensors of these shapes
+ * @throws OptionError unless the most is positive and finite, ShapeError for gradients that aren't floats
+ */
+export function clipGradients(
+  b: ProgramBuilder,
+  gradients: readonly Tensor[],
+  clip: { readonly norm: number } | { readonly value: number },
+): Tensor[] {
+  const where = 'clipGradients';
+  const most = 'norm' in clip ? clip.norm : clip.value;
+  if (!(most > 0 && Number.isFinite(Math.fround(most)))) {
+    throw new OptionError('Gradients are clipped to a positive number.', { given: String(most), where });
+  }
+  for (const gradient of gradients) assertFloats(gradient, gradient.shape, where);
+  const outOf = ({ shape }: Tensor) => b.transient('clipped gradient', shape, 'f32');
+  if ('value' in clip) {
+    return gradients.map((grad) => {
+      const out = outOf(grad);
+      b.dispatch(clipValue, { grad, out }, { SIZE: grad.size, MOST: most });
+      return out;
+    });
+  }
+  const parts = gradients.map(({ size }) => Math.min(MOST_PARTS, Math.ceil(size / PART)));
+  const count = parts.reduce((sum, part) => sum + part, 0);
+  const sums = b.transient('squares of gradients', [Math.max(1, count)], 'f32');
+  let offset = 0;
+  for (const [i, grad] of gradients.entries()) {
+    const PARTS = parts[i] ?? 1;
+    b.dispatch(squareSums, { grad, sums }, { SIZE: grad.size, PARTS, OFFSET: offset });
+    offset += PARTS;
+  }
+  const factor = b.transient('factor of gradients', [1], 'f32');
+  b.dispatch(clipFactor, { sums, factor }, { COUNT: count, MOST: most });
+  return gradients.map((grad) => {
+    const out = outOf(grad);
+    b.dispatch(clipNorm, { grad, factor, out }, { SIZE: grad.size });
+    return out;
+  });
 }

@@ -69,3 +69,57 @@ export function loss(
   }
   return { loss: total / Math.max(1, valid), correct, valid, gradLogits };
 }
+
+/**
+ * What an evaluation counts, of classes: rows by class and by answer, and rows whose class is among the `best` largest outputs,
+ * the first of equal ones first.
+ */
+export function tallyOfClasses(
+  logits: ArrayLike<number>,
+  labels: ArrayLike<number>,
+  outputs: number,
+  best: number,
+): { readonly rows: number; readonly best: number; readonly pairs: number[][] } {
+  const pairs = Array.from({ length: outputs }, () => new Array<number>(outputs).fill(0));
+  let rows = 0;
+  let among = 0;
+  for (const [row, label] of Array.from(labels).entries()) {
+    const counts = pairs[label];
+    if (counts === undefined) continue;
+    const order = Array.from({ length: outputs }, (_, c) => c).sort(
+      (a, c) => (logits[row * outputs + c] ?? 0) - (logits[row * outputs + a] ?? 0) || a - c,
+    );
+    const answer = order[0] ?? 0;
+    counts[answer] = (counts[answer] ?? 0) + 1;
+    rows += 1;
+    if (order.indexOf(label) < best) among += 1;
+  }
+  return { rows, best: among, pairs };
+}
+
+/**
+ * What an evaluation counts of each output, of bits: rows where it is wanted and given, given only, wanted only, neither; of reals:
+ * sums of squared errors, of their sizes, of targets and of their squares.
+ * @param wanted [rows, outputs]; a row whose first number is NaN doesn't count
+ */
+export function tallyOfOutputs(
+  kind: 'bits' | 'reals',
+  logits: ArrayLike<number>,
+  wanted: ArrayLike<number>,
+  outputs: number,
+): number[][] {
+  const tally = Array.from({ length: outputs }, () => [0, 0, 0, 0]);
+  for (let i = 0; i < logits.length; i++) {
+    if (Number.isNaN(wanted[i - (i % outputs)])) continue;
+    const [logit, target] = [logits[i] ?? 0, wanted[i] ?? 0];
+    const error = logit - target;
+    const is = [logit > 0, target > 0.5];
+    const added =
+      kind === 'reals'
+        ? [error * error, Math.abs(error), target, target * target]
+        : [is[0] && is[1], is[0] && !is[1], !is[0] && is[1], !is[0] && !is[1]].map(Number);
+    const own = tally[i % outputs] ?? [];
+    for (const [n, value] of added.entries()) own[n] = (own[n] ?? 0) + value;
+  }
+  return tally;
+}

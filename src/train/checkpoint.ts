@@ -118,9 +118,11 @@ const DIGESTS: Readonly<Record<string, string>> = {
  * @throws OptionError where a checkpoint is of another training
  */
 function assertSame(mine: Progress['fixed'], theirs: Progress['fixed']): void {
-  for (const [name, value] of Object.entries(mine)) {
+  // What one of them lacks is the default, which is no option of the other's.
+  for (const name of new Set([...Object.keys(mine), ...Object.keys(theirs)])) {
     const digest = DIGESTS[name];
     if (digest !== undefined && !(name in theirs)) continue;
+    const value = mine[name];
     if (canonical(noted(theirs[name])) === canonical(value)) continue;
     throw new OptionError("The checkpoint was made with another option than this training's.", {
       given: `${name} = ${canonical(value)}`,

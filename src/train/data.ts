@@ -24,10 +24,11 @@ const DATA = namesOf<TrainingData>({
   targets: true,
   train: true,
   test: true,
+  validation: true,
   normalise: true,
   table: true,
 });
-const OPTIONAL = ['targets', 'test', 'normalise', 'table'];
+const OPTIONAL = ['targets', 'test', 'validation', 'normalise', 'table'];
 const TARGETS: readonly string[] = ['classes', 'bits', 'reals'] satisfies TargetKind[];
 
 /**
@@ -37,7 +38,7 @@ const TARGETS: readonly string[] = ['classes', 'bits', 'reals'] satisfies Target
 export function checkData(data: TrainingData, outputs?: number): CheckedData {
   const where = 'Trainer.create';
   assertPresent(data, 'the data set', where);
-  const { name, classes, image, train, test, targets = 'classes' } = data;
+  const { name, classes, image, train, test, validation, targets = 'classes' } = data;
   const lacking = DATA.filter((part) => !OPTIONAL.includes(part) && !(part in data));
   if (lacking.length > 0) {
     throw new OptionError('The data set lacks something.', {
@@ -73,6 +74,7 @@ export function checkData(data: TrainingData, outputs?: number): CheckedData {
   if (train.count < 1)
     throw new OptionError('There is nothing to train on.', { given: 'no samples', where: name });
   if (test !== undefined) assertSource(test, layout, `${name}, test`);
+  if (validation !== undefined) assertSource(validation, layout, `${name}, validation`);
   const channels = image.at(-1) ?? 1;
   const { normalise = {} } = data;
   assertKnownOptions(normalise, ['scale', 'shift'], `${name}, normalise`);

@@ -169,7 +169,7 @@ export class Feed {
 
 /** Feeds of what is streamed. A source in memory that no kernel can bind as a whole is. */
 export function feedsOf(
-  parts: { readonly train: Held; readonly test: Held | undefined },
+  parts: { readonly train: Held; readonly test: Held | undefined; readonly validation: Held | undefined },
   {
     seed,
     batch,
@@ -181,9 +181,9 @@ export function feedsOf(
     readonly epochs: number;
     readonly classWeights: readonly number[] | undefined;
   },
-  { image, targets, classes, width, train, test, name }: CheckedData,
+  { image, targets, classes, width, train, test, validation, name }: CheckedData,
   batches: number,
-): { readonly train: Feed | undefined; readonly test: Feed | undefined } {
+): Readonly<Record<'train' | 'test' | 'validation', Feed | undefined>> {
   const feed = (
     held: Held | undefined,
     source: Source | undefined,
@@ -205,7 +205,16 @@ export function feedsOf(
   const rows = (first: number, count: number, at: (place: number) => number) =>
     Uint32Array.from({ length: count }, (_, row) => at(first + row));
   const slots = parts.train.window?.slots ?? 1;
-  const tests = test?.count ?? 0;
+  const inOrder = (split: 'test' | 'validation', source: Source | undefined) => {
+    const count = source?.count ?? 0;
+    return feed(parts[split], source, {
+      where: `${name}, ${split}`,
+      classWeights: undefined,
+      batches: Math.ceil(count / batch),
+      samplesOf: (number) => rows(number * batch, Math.min(batch, count - number * batch), (place) => place),
+      slotOf: (number) => number % (parts[split]?.window?.slots ?? 1),
+    });
+  };
   return {
     train: feed(parts.train, train, {
       where: `${name}, train`,
@@ -218,13 +227,8 @@ export function feedsOf(
       // The GPU counts the batches of an epoch.
       slotOf: (number) => (number % batches) % slots,
     }),
-    test: feed(parts.test, test, {
-      where: `${name}, test`,
-      classWeights: undefined,
-      batches: Math.ceil(tests / batch),
-      samplesOf: (number) => rows(number * batch, Math.min(batch, tests - number * batch), (place) => place),
-      slotOf: (number) => number % (parts.test?.window?.slots ?? 1),
-    }),
+    test: inOrder('test', test),
+    validation: inOrder('validation', validation),
   };
 }
 

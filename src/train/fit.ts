@@ -17,6 +17,7 @@ import {
 import { IN_FLIGHT, type StepMetrics } from './metrics.ts';
 import type { Checkpoint, EpochInfo, StepsInfo } from './progress.ts';
 import type { Run, StepTap } from './run.ts';
+import { summaryOf } from './scores.ts';
 
 /** What is called while a training goes on. */
 export interface FitHooks {
@@ -186,13 +187,22 @@ export async function account(
 async function endEpoch(run: Run, hooks: FitHooks): Promise<boolean> {
   const { epoch, lossSum, batch, correct, count, seconds, step } = run.progress;
   if (epoch + 1 === run.options.epochs) await finishRun(run);
-  const test = run.test === undefined ? undefined : await evaluate(run);
+  const test = run.tests.test === undefined ? undefined : await evaluate(run, 'test');
+  const validation = run.tests.validation === undefined ? undefined : await evaluate(run, 'validation');
   const info: EpochInfo = {
     epoch: epoch + 1,
     trainLoss: lossSum / batch,
     trainAccuracy: correct / count,
     testLoss: test?.loss,
     testAccuracy: test?.accuracy,
+    ...(test === undefined ? {} : { testScores: summaryOf(test.scores) }),
+    ...(validation === undefined
+      ? {}
+      : {
+          validationLoss: validation.loss,
+          validationAccuracy: validation.accuracy,
+          validationScores: summaryOf(validation.scores),
+        }),
     learningRate: run.rate(step - 1),
     seconds,
     imagesPerSecond: count / seconds,

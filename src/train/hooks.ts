@@ -48,6 +48,8 @@ export interface HookContext {
   /** Steps of this epoch done, and in all. */
   readonly batch: number;
   readonly batches: number;
+  /** The epochs that are over, but for the one that `onEpoch` is told of. */
+  readonly history: readonly EpochInfo[];
   /** Names of all parameters: `layer/parameter`. */
   readonly parameters: readonly string[];
   /** Names of those that are frozen now. */
@@ -165,6 +167,7 @@ function contextOf(run: Run): HookContext {
     );
   return {
     ...{ step, epoch: epoch + 1, epochs: run.options.epochs, batch, batches: run.batches },
+    history: run.progress.history,
     parameters: [...network.parameters.keys()],
     get frozen() {
       return run.progress.frozen ?? [];

@@ -1,3 +1,13 @@
+export {
+  bestEpoch,
+  type EarlyStopping,
+  earlyStopping,
+  type KeepBest,
+  keepBest,
+  MONITORS,
+  type Monitor,
+  monitored,
+} from './callbacks.ts';
 export type { CheckedData } from './data.ts';
 export type { FitHooks, FitResult } from './fit.ts';
 export type { Hook, HookContext, HookVerdict } from './hooks.ts';
@@ -13,5 +23,6 @@ export type {
   Trained,
 } from './progress.ts';
 export type { StepTap } from './run.ts';
+export type { ClassScores, OutputScores, Scores } from './scores.ts';
 export type { TrainingPlan } from './step.ts';
 export { Trainer } from './trainer.ts';

@@ -52,6 +52,11 @@ export interface TrainerOptions {
    */
   readonly classWeights?: readonly number[] | 'balanced';
   /**
+   * What gradients are brought to before the optimizer has them: `norm`, a length of all together, or `value`, the largest size
+   * of an element. Default: nothing.
+   */
+  readonly clip?: { readonly norm: number } | { readonly value: number };
+  /**
    * What is done at random to the samples of every step, in this order, but crops and mirror images first. Default: nothing.
    *
    *   augment: ['crop', 'flip', { name: 'rotate', degrees: 5 }, 'mixup']
@@ -73,6 +78,7 @@ const OPTIONS = namesOf<TrainerOptions>({
   seed: true,
   fanScaledSteps: true,
   classWeights: true,
+  clip: true,
   augment: true,
   maxBytes: true,
 });
@@ -111,6 +117,7 @@ export function resolveOptions(
     seed: given.seed ?? 1,
     fanScaledSteps: given.fanScaledSteps ?? false,
     augment,
+    clip: resolveClip(given.clip),
     classWeights: resolveClassWeights(given.classWeights, data),
   };
   const counts = { batch: options.batch, epochs: options.epochs };
@@ -132,6 +139,20 @@ export function resolveOptions(
     });
   }
   return options;
+}
+
+/** @throws OptionError unless it is one positive number, by one of its names */
+function resolveClip(clip: TrainerOptions['clip']): TrainerOptions['clip'] {
+  if (clip === undefined) return undefined;
+  const where = 'Trainer.create: clip';
+  assertKnownOptions(clip, ['norm', 'value'], where);
+  const [[name, most] = ['', 0], ...more] = Object.entries(clip);
+  if (more.length === 0 && typeof most === 'number' && most > 0 && Number.isFinite(most)) return clip;
+  throw new OptionError('Gradients are clipped to a positive number: of all together, or of each element.', {
+    given: more.length === 0 ? `${name} = ${most}` : JSON.stringify(clip),
+    expected: '{ norm: 1 } or { value: 1 }',
+    where,
+  });
 }
 
 /** A number for each class. @throws OptionError for what is none */

@@ -3,6 +3,7 @@ import type { TableEncoding } from '../data/index.ts';
 import type { Shape } from '../gpu/index.ts';
 import type { Model, ParameterValues } from '../graph/index.ts';
 import type { StepMetrics } from './metrics.ts';
+import type { Scores } from './scores.ts';
 
 /** Everything that decides how training goes on: the same bits as if it had never stopped. */
 export interface Checkpoint {
@@ -55,6 +56,8 @@ export interface Evaluation {
   readonly accuracy: number;
   readonly correct: number;
   readonly count: number;
+  /** What was counted beside: the best five, each class or output by itself. */
+  readonly scores: Scores;
 }
 
 /** What is known after some steps. */
@@ -84,6 +87,12 @@ export interface EpochInfo {
   /** On the test split; undefined where there is none. */
   readonly testLoss: number | undefined;
   readonly testAccuracy: number | undefined;
+  /** On the samples for validation, where there are some. */
+  readonly validationLoss?: number;
+  readonly validationAccuracy?: number;
+  /** Other scores by name: `top5` and `f1` of classes, `f1` of bits, `meanSquare` and `meanAbsolute` of reals. */
+  readonly testScores?: Readonly<Record<string, number>>;
+  readonly validationScores?: Readonly<Record<string, number>>;
   /** Of the last step of the epoch. */
   readonly learningRate: number;
   /** Wall time of the epoch's steps, evaluation apart. */

@@ -16,7 +16,7 @@ import { dataDigest, modelDigest, scheduleDigest } from './fingerprint.ts';
 import { MAX_GROUP, type MetricsCopy, RING, type StepMetrics } from './metrics.ts';
 import type { ResolvedOptions } from './options.ts';
 import { type CheckpointTensor, freshProgress, type Progress, progressAfter } from './progress.ts';
-import { batchesOf, disposeParts, type Parts, recordTrainStep } from './step.ts';
+import { batchesOf, disposeParts, type EvaluatedSplit, type Parts, recordTrainStep } from './step.ts';
 
 /** Something that looks at the weights after some of the steps, on the GPU, in the submit of the step. */
 export interface StepTap {
@@ -50,12 +50,12 @@ export class Run {
   readonly parts: Parts;
   readonly options: ResolvedOptions;
   readonly data: CheckedData;
-  /** One batch of the test split, where there is one. */
-  readonly test: Program | undefined;
+  /** One batch of each split that is evaluated. */
+  readonly tests: Readonly<Record<EvaluatedSplit, Program | undefined>>;
   /** Steps of one epoch. */
   readonly batches: number;
   /** Where the samples of streams come from. */
-  readonly #feeds: { readonly train: Feed | undefined; readonly test: Feed | undefined };
+  readonly #feeds: Readonly<Record<'train' | EvaluatedSplit, Feed | undefined>>;
   /** One training step of all parameters. */
   readonly #whole: Program;
   /** One without those that are frozen, where some are. */
@@ -78,7 +78,7 @@ export class Run {
     options: ResolvedOptions,
     data: CheckedData,
     train: Program,
-    test: Program | undefined,
+    tests: Readonly<Record<EvaluatedSplit, Program | undefined>>,
   ) {
     this.gpu = parts.network.gpu;
     this.network = parts.network;
@@ -86,7 +86,7 @@ export class Run {
     this.options = options;
     this.data = data;
     this.#whole = train;
-    this.test = test;
+    this.tests = tests;
     this.batches = batchesOf(data, options.batch);
     this.#feeds = feedsOf(parts, options, data, this.batches);
     this.#digests = {
@@ -121,6 +121,7 @@ export class Run {
       learningRate,
       epochs,
       classWeights,
+      clip,
     } = this.options;
     return {
       model: this.network.model.name,
@@ -141,6 +142,7 @@ export class Run {
       loss: loss.toJSON(),
       fanScaledSteps,
       ...(classWeights === undefined ? {} : { classWeights }),
+      ...(clip === undefined ? {} : { clip }),
       augment: augment?.note ?? null,
       learningRate: typeof learningRate === 'function' ? 'function' : learningRate,
       scheduleDigest: this.#digests.schedule,
@@ -210,9 +212,9 @@ export class Run {
     return this.#feeds.train?.most ?? MAX_GROUP;
   }
 
-  /** The most batches of the test split that can be submitted at once. */
-  get mostTests(): number {
-    return this.#feeds.test?.most ?? MAX_GROUP;
+  /** The most batches of a split that is evaluated which can be submitted at once. */
+  mostTests(split: EvaluatedSplit): number {
+    return this.#feeds[split]?.most ?? MAX_GROUP;
   }
 
   /**
@@ -255,11 +257,17 @@ export class Run {
   }
 
   /**
-   * Submits batches of the test split, `mostTests` at most, whose rows of metrics are those of the steps from `first` on.
+   * Submits batches of a split that is evaluated, `mostTests` at most, whose rows of metrics are those of the steps from `first` on.
    * @param done batches of this evaluation before them
    */
-  async submitTest(test: Program, first: number, done: number, steps: number): Promise<StepMetrics[]> {
-    const write = await this.#feeds.test?.take(done, steps);
+  async submitTest(
+    split: EvaluatedSplit,
+    test: Program,
+    first: number,
+    done: number,
+    steps: number,
+  ): Promise<StepMetrics[]> {
+    const write = await this.#feeds[split]?.take(done, steps);
     return this.#submit(test, first + done, steps, false, undefined, write).metrics;
   }
 
@@ -410,7 +418,7 @@ export class Run {
   dispose(): void {
     this.#whole.dispose();
     this.#partial?.dispose();
-    this.test?.dispose();
+    for (const test of Object.values(this.tests)) test?.dispose();
     disposeParts(this.parts);
   }
 

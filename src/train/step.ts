@@ -12,7 +12,8 @@ import { asReal } from '../layers/layer.ts';
 import { deriveRows } from '../layers/rows.ts';
 import type { Loss, Optimizer, Penalty } from '../methods/index.ts';
 import { advanceState, gatherBatch, STATE_WORDS } from '../ops/data.ts';
-import { loss as recordLoss } from '../ops/loss.ts';
+import { loss as recordLoss, tally as recordTally, tallyWords } from '../ops/loss.ts';
+import { clipGradients } from '../ops/optim.ts';
 import type { Augmentations } from './augment.ts';
 import type { CheckedData } from './data.ts';
 import { type Held, windowOf } from './feed.ts';
@@ -43,6 +44,8 @@ export interface StepOptions {
   readonly loss: Loss;
   readonly fanScaledSteps: boolean;
   readonly augment: Augmentations | undefined;
+  /** What gradients are brought to. */
+  readonly clip: { readonly norm: number } | { readonly value: number } | undefined;
   /** What the loss of samples of each class is multiplied by. */
   readonly classWeights: readonly number[] | undefined;
 }
@@ -52,12 +55,15 @@ export interface Parts {
   readonly network: Network;
   readonly slots: readonly Slots[];
   readonly train: Held;
-  /** Absent where there is no test split. */
+  /** Absent where there is no such split. */
   readonly test: Held | undefined;
+  readonly validation: Held | undefined;
   /** f32 [channels]: what normalises more than four channels that differ. */
   readonly affine: { readonly scale: Tensor; readonly shift: Tensor } | undefined;
   readonly state: Tensor;
   readonly testState: Tensor;
+  /** u32: what an evaluation counts, of either split. */
+  readonly tally: Tensor;
   /** Numbers of every step of an epoch, for each optimizer. */
   readonly tables: Tables;
   readonly metrics: MetricsReader;
@@ -89,10 +95,12 @@ export function batchesOf(data: CheckedData, batch: number): number {
 export function declareParts(gpu: Gpu, model: Model, data: CheckedData, options: StepOptions): Parts {
   const network = new Network(gpu, model);
   const train = declareHeld(gpu, 'train', data.train, data, options);
-  const test =
-    data.test !== undefined && data.test.count > 0
-      ? declareHeld(gpu, 'test', data.test, data, { ...options, classWeights: undefined })
-      : undefined;
+  const evaluated = (split: EvaluatedSplit) => {
+    const source = data[split];
+    if (source === undefined || source.count === 0) return undefined;
+    return declareHeld(gpu, split, source, data, { ...options, classWeights: undefined });
+  };
+  const [outputs = 0] = model.outputShape;
   const { scale, shift } = data.normalise;
   const channels = data.image.at(-1) ?? 1;
   const affine =
@@ -109,8 +117,10 @@ export function declareParts(gpu: Gpu, model: Model, data: CheckedData, options:
     network,
     slots,
     train,
-    test,
+    test: evaluated('test'),
+    validation: evaluated('validation'),
     affine,
+    tally: new Tensor('counts of an evaluation', [tallyWords(data.targets, outputs)], 'u32'),
     state: new Tensor('train state', [STATE_WORDS], 'u32'),
     testState: new Tensor('test state', [STATE_WORDS], 'u32'),
     tables: new Tables(slots, batchesOf(data, options.batch)),
@@ -160,12 +170,14 @@ function declareHeld(
 }
 
 function ownTensors(parts: Parts): Tensor[] {
-  const { state, testState, tables } = parts;
-  return [...tensorsOf(parts.slots), ...dataTensors(parts), state, testState, ...tables.tensors];
+  const { state, testState, tally, tables } = parts;
+  return [...tensorsOf(parts.slots), ...dataTensors(parts), state, testState, tally, ...tables.tensors];
 }
 
-function dataTensors({ train, test, affine }: Parts): Tensor[] {
-  const held = [train, test].flatMap((split) => (split ? [split.images, split.labels, split.weights] : []));
+function dataTensors({ train, test, validation, affine }: Parts): Tensor[] {
+  const held = [train, test, validation].flatMap((split) =>
+    split ? [split.images, split.labels, split.weights] : [],
+  );
   return [...held.filter((tensor) => tensor !== undefined), ...Object.values(affine ?? {})];
 }
 
@@ -176,6 +188,7 @@ export function allocateParts(parts: Parts, data: CheckedData, { classWeights }:
   const contents = new Map<Tensor, HostData>([
     ...contentsOf(parts.train, data.train, classWeights),
     ...contentsOf(parts.test, data.test, undefined),
+    ...contentsOf(parts.validation, data.validation, undefined),
   ]);
   if (affine !== undefined) {
     for (const name of ['scale', 'shift'] as const) {
@@ -256,13 +269,28 @@ export function recordTrainStep(
     metrics: metrics.ring,
   });
   const changed = new Set<string>();
+  const update = (entry: Slots, gradient: Tensor) => {
+    const { fanScaledSteps: fanScaled, penalty } = options;
+    recordUpdate(builder, entry, gradient, { state, tables, fanScaled, penalty });
+    changed.add(entry.parameter.name);
+  };
+  const { clip } = options;
+  const kept: (readonly [entry: Slots, gradient: Tensor])[] = [];
   pass.backward(gradOutput, (parameter, gradient) => {
     const entry = slotsOf.get(parameter.name);
     if (entry === undefined || frozen.includes(parameter.name)) return;
-    const { fanScaledSteps: fanScaled, penalty } = options;
-    recordUpdate(builder, entry, gradient, { state, tables, fanScaled, penalty });
-    changed.add(parameter.name);
+    // The length of all of them is known when all are there.
+    if (clip !== undefined && 'norm' in clip) kept.push([entry, gradient]);
+    else update(entry, clip === undefined ? gradient : onlyOf(clipGradients(builder, [gradient], clip)));
   });
+  if (clip !== undefined && kept.length > 0) {
+    const gradients = clipGradients(
+      builder,
+      kept.map(([, gradient]) => gradient),
+      clip,
+    );
+    for (const [i, [entry]] of kept.entries()) update(entry, onlyOf(gradients.slice(i, i + 1)));
+  }
   for (const parameter of network.binaryParameters) {
     const { name } = parameter;
     if (!changed.has(name) && !changed.has(`${name}Learned`)) continue;
@@ -272,6 +300,11 @@ export function recordTrainStep(
   }
   advanceState(builder, state);
   return builder;
+}
+
+function onlyOf([first]: readonly Tensor[]): Tensor {
+  if (first === undefined) throw new Error('a gradient that is clipped is one still');
+  return first;
 }
 
 /** Parameters as the layers of a training pass see them: those whose optimizer trains values have no signs there. */
@@ -309,20 +342,25 @@ function taught(builder: ProgramBuilder, { loss, teacher }: StepOptions, x: Tens
   });
 }
 
+/** A split that is evaluated. */
+export type EvaluatedSplit = 'test' | 'validation';
+
 /**
- * Gather in order, forward in inference mode, loss, advance: one batch of the test split.
- * @returns nothing where there is no test split
+ * Gather in order, forward in inference mode, loss, counts, advance: one batch of a split that is evaluated.
+ * @returns nothing where there is no such split
  */
 export function recordTestStep(
   parts: Parts,
   options: StepOptions,
   data: CheckedData,
+  split: EvaluatedSplit = 'test',
 ): ProgramBuilder | undefined {
-  const { network, test, testState, metrics } = parts;
-  if (test === undefined) return undefined;
+  const { network, testState, tally, metrics } = parts;
+  const held = parts[split];
+  if (held === undefined) return undefined;
   const { model, parameters, gpu } = network;
-  const builder = new ProgramBuilder(gpu, `test step of ${model.name} on ${data.name}`);
-  const { x, targets, weights } = gatherBatch(builder, parts.gather(test, testState, false));
+  const builder = new ProgramBuilder(gpu, `${split} step of ${model.name} on ${data.name}`);
+  const { x, targets, weights } = gatherBatch(builder, parts.gather(held, testState, false));
   const pass = recordForward(builder, model, parameters, x, { training: false });
   const logits = pass.output.tensor;
   recordLoss(builder, {
@@ -335,6 +373,7 @@ export function recordTestStep(
     metrics: metrics.ring,
     evaluate: true,
   });
+  recordTally(builder, { logits, targets, tally });
   advanceState(builder, testState);
   return builder;
 }
@@ -343,7 +382,7 @@ export function recordTestStep(
 export function planTraining(parts: Parts, builders: readonly ProgramBuilder[]): TrainingPlan {
   const bytes = (tensors: readonly Tensor[]) =>
     tensors.reduce((sum, { byteLength }) => sum + Gpu.allocatedBytes(byteLength), 0);
-  const { state, testState, tables } = parts;
+  const { state, testState, tally, tables } = parts;
   const shares = {
     parameters: parts.network.parameterBytes,
     optimizer: bytes(tensorsOf(parts.slots)),
@@ -352,7 +391,7 @@ export function planTraining(parts: Parts, builders: readonly ProgramBuilder[]):
       (sum, size) => sum + size,
       0,
     ),
-    counters: bytes([state, testState, ...tables.tensors]) + MetricsReader.bytes,
+    counters: bytes([state, testState, tally, ...tables.tensors]) + MetricsReader.bytes,
   };
   return { ...shares, peakBytes: Object.values(shares).reduce((sum, share) => sum + share, 0) };
 }

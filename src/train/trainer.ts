@@ -56,8 +56,9 @@ export class Trainer extends Owner {
     const { network } = parts;
     try {
       const trainBuilder = engine.recordTrainStep(parts, resolved, data);
-      const testBuilder = engine.recordTestStep(parts, resolved, data);
-      const builders = testBuilder === undefined ? [trainBuilder] : [trainBuilder, testBuilder];
+      const testBuilder = engine.recordTestStep(parts, resolved, data, 'test');
+      const validationBuilder = engine.recordTestStep(parts, resolved, data, 'validation');
+      const builders = [trainBuilder, testBuilder, validationBuilder].filter((own) => own !== undefined);
       const plan = engine.planTraining(parts, builders);
       if (options.maxBytes !== undefined && plan.peakBytes > options.maxBytes) {
         throw new MemoryPlanError('Training needs more memory than is allowed; nothing was allocated.', {
@@ -72,8 +73,11 @@ export class Trainer extends Owner {
       await network.load(engine.initialWeights(model, resolved));
       for (const builder of builders) network.arena.reserve(builder.plan().slots);
       const train = await trainBuilder.compile({ arena: network.arena });
-      const test = await testBuilder?.compile({ arena: network.arena });
-      return new Trainer(engine, new engine.Run(parts, resolved, data, train, test), plan);
+      const tests = {
+        test: await testBuilder?.compile({ arena: network.arena }),
+        validation: await validationBuilder?.compile({ arena: network.arena }),
+      };
+      return new Trainer(engine, new engine.Run(parts, resolved, data, train, tests), plan);
     } catch (cause) {
       engine.disposeParts(parts);
       throw cause;
@@ -191,9 +195,12 @@ export class Trainer extends Owner {
     return this.#exclusively('finish', () => this.#engine.finishRun(this.#run));
   }
 
-  /** Loss and accuracy on the whole test split, in inference mode. */
-  async evaluate(): Promise<Evaluation> {
-    const body = () => this.#engine.evaluate(this.#run);
+  /**
+   * Loss, accuracy and scores on the whole test split, or on the samples for validation, in inference mode.
+   * @throws OptionError where there is no such split
+   */
+  async evaluate(split: 'test' | 'validation' = 'test'): Promise<Evaluation> {
+    const body = () => this.#engine.evaluate(this.#run, split);
     return this.#run.whilePaused(body) ?? this.#exclusively('evaluate', body);
   }
 
