@@ -15,7 +15,15 @@ export {
   type ModelFormat,
   type ModelSource,
 } from './load.ts';
-export { decodeModel, encodeModel, type ReadOptions, type StoredModel } from './model-file.ts';
+export {
+  decodeModel,
+  describeModel,
+  encodeModel,
+  type ModelDescription,
+  modelOfDescription,
+  type ReadOptions,
+  type StoredModel,
+} from './model-file.ts';
 export type { ModelNotes, ReadNotes } from './notes.ts';
 export {
   decodeSafetensors,

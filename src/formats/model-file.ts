@@ -63,7 +63,7 @@ const VERSION = '1';
 const MOST_LAYERS = 4096;
 
 /** The graph as a file has it. */
-interface Description {
+export interface ModelDescription {
   readonly name: string;
   /** Shape of the first input, without the batch. */
   readonly input: Shape;
@@ -119,7 +119,20 @@ export function encodeModel(
           : { dtype: 'F32', shape: spec.shape, data: floatValue(value, spec.shape, key) };
     }
   }
-  const description: Description = {
+  return encodeSafetensors(tensors, {
+    kind: KIND,
+    version: VERSION,
+    model: JSON.stringify(describeModel(source)),
+    ...encodeNotes(notes, layoutOf(source.inputShape, 'NHWC')),
+  });
+}
+
+/**
+ * The graph of a model as plain JSON: what a model file says of it, and `webgpu-bnn train --model model.json` takes.
+ * @throws OptionError when a layer's configuration can't be said in JSON
+ */
+export function describeModel(source: Model): ModelDescription {
+  return {
     name: source.name,
     input: source.inputShape,
     layers: source.layers.map(({ name, layer, inputs }) => ({
@@ -133,12 +146,21 @@ export function encodeModel(
       ? {}
       : { outputs: source.outputs.map(({ name, from }) => ({ name, from })) }),
   };
-  return encodeSafetensors(tensors, {
-    kind: KIND,
-    version: VERSION,
-    model: JSON.stringify(description),
-    ...encodeNotes(notes, layoutOf(source.inputShape, 'NHWC')),
-  });
+}
+
+/**
+ * The model that a description is of; layers and quantizers that few networks have are loaded where it names them.
+ * @param description as `describeModel` gives it: nothing of it is taken for granted
+ * @param where its file, for errors
+ * @throws FormatError for what describes no model
+ */
+export async function modelOfDescription(
+  description: unknown,
+  where = 'model',
+  options: ReadOptions = {},
+): Promise<Model> {
+  const parsed = parseDescription(description, where);
+  return buildModel(parsed, await makerOf(parsed, options), where);
 }
 
 /**
@@ -167,14 +189,18 @@ export async function readModelFile(
   options: ReadOptions = {},
 ): Promise<StoredModel> {
   const parsed = parseFile(bytes, where);
-  const { layers } = parsed.description;
+  return buildStored(parsed, await makerOf(parsed.description, options), where);
+}
+
+/** What makes the layers of a description. */
+async function makerOf({ layers }: ModelDescription, options: ReadOptions): Promise<MakeLayer> {
   const guests = await withOthers(
     options.with ?? [],
     layers.map(({ config }) => config),
   );
   const known = new Set(layerFactories(guests).map(({ kind }) => kind));
   const kinds = layers.map(({ kind }) => kind).filter((kind) => !known.has(kind));
-  return buildStored(parsed, makerWith(guests, await loadMaker(kinds)), where);
+  return makerWith(guests, await loadMaker(kinds));
 }
 
 /** How a file is read: with layers and quantizers of your own. */
@@ -188,7 +214,7 @@ export interface ReadOptions {
 
 /** What a file says before a model is made of it. */
 interface ParsedFile extends SafetensorsFile {
-  readonly description: Description;
+  readonly description: ModelDescription;
 }
 
 function parseFile(bytes: Bytes, where: string): ParsedFile {
@@ -254,7 +280,7 @@ function isPlain(value: unknown): boolean {
   );
 }
 
-function buildModel(description: Description, makeLayer: MakeLayer, where: string): Model {
+function buildModel(description: ModelDescription, makeLayer: MakeLayer, where: string): Model {
   const { name, input: shape, layers, inputs = [{ name: 'input', shape }] } = description;
   const { outputs = [{ name: 'output', from: layers.length - 1 }] } = description;
   const starts = inputs.map((own) => [own.name, input(own.shape)] as const);
@@ -290,7 +316,7 @@ function buildModel(description: Description, makeLayer: MakeLayer, where: strin
   }
 }
 
-function parseDescription(value: unknown, where: string): Description {
+function parseDescription(value: unknown, where: string): ModelDescription {
   if (!isObject(value)) throw malformed(where, typeof value);
   const { name, input: shape, layers } = value;
   if (typeof name !== 'string') throw malformed(where, 'no name');
@@ -325,7 +351,7 @@ function parseDescription(value: unknown, where: string): Description {
   return {
     ...{ name, input: shape, layers: layers as LayerDescription[] },
     ...(inputs === undefined ? {} : { inputs: inputs as ModelInput[] }),
-    ...(outputs === undefined ? {} : { outputs: outputs as NonNullable<Description['outputs']> }),
+    ...(outputs === undefined ? {} : { outputs: outputs as NonNullable<ModelDescription['outputs']> }),
   };
 }
 
