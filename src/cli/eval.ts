@@ -38,7 +38,7 @@ Examples:
   $ webgpu-bnn eval runs/mnist-mlp --engine wasm`,
     )
     .action(async (path: string, flags: Flags) => {
-      const saved = await readRun(path);
+      const saved = await readRun(path, 'best');
       const isTrainer = flags.engine === 'gpu';
       const { line, facts, score, weightsSha256, hasClasses } = await (isTrainer ? asTrained : folded)(
         saved,

@@ -1,13 +1,12 @@
 /** Models as the commands take them: whatever `loadModel` reads, by path or URL, and trainings of this library. */
 import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { FormatError } from '../errors.ts';
 import { checkpointValues, compileContent, type LoadedModel } from '../index.ts';
 import { loadModel } from '../node/index.ts';
 import { localPath } from '../node/models.ts';
 import { SafetensorsReader } from '../node/safetensors.ts';
 import { megabytes } from '../reports/words.ts';
-import { loadNetwork, readRun } from './runs.ts';
+import { checkpointIn, loadNetwork, readRun } from './runs.ts';
 
 /** What a command says of its argument. */
 export const MODEL_ARGUMENT =
@@ -54,7 +53,7 @@ async function checkpointOf(source: string): Promise<string | undefined> {
   if (path === undefined) return undefined;
   const entry = await stat(path).catch(() => undefined);
   if (entry === undefined) return undefined;
-  const file = entry.isDirectory() ? join(path, 'checkpoint.safetensors') : path;
+  const file = entry.isDirectory() ? await checkpointIn(path, 'best') : path;
   try {
     const reader = await SafetensorsReader.open(file);
     await reader.close();

@@ -4,7 +4,7 @@ import manifest from '../../package.json' with { type: 'json' };
 import { BnnError } from '../errors.ts';
 /**
  * The command line: `webgpu-bnn train | compare | eval | run | inspect | convert | export | geometry | paper | bench | tune |
- * methods | data | setup | doctor`. Thin: it parses, calls the library, prints.
+ * methods | models | data | setup | doctor`. Thin: it parses, calls the library, prints.
  */
 import { npx } from '../npx.ts';
 import { benchCommand } from './bench.ts';
@@ -19,9 +19,11 @@ import { geometryCommand } from './geometry.ts';
 import { inspectCommand } from './inspect.ts';
 import { kitCommand } from './kit.ts';
 import { methodsCommand } from './methods.ts';
+import { modelsCommand } from './models.ts';
 import { printPlainly, protectFiles } from './output.ts';
 import { paperCommand } from './paper.ts';
 import { runCommand } from './run.ts';
+import { reportCommand, runsCommand } from './run-list.ts';
 import { setupCommand } from './setup.ts';
 import { trainCommand } from './train.ts';
 import { tuneCommand } from './tune.ts';
@@ -34,6 +36,8 @@ const program = new Command('webgpu-bnn')
   .addCommand(compareCommand())
   .addCommand(evalCommand())
   .addCommand(runCommand())
+  .addCommand(runsCommand())
+  .addCommand(reportCommand())
   .addCommand(inspectCommand())
   .addCommand(convertCommand())
   .addCommand(exportCommand())
@@ -42,6 +46,7 @@ const program = new Command('webgpu-bnn')
   .addCommand(benchCommand())
   .addCommand(tuneCommand())
   .addCommand(methodsCommand())
+  .addCommand(modelsCommand())
   .addCommand(kitCommand())
   .addCommand(dataCommand())
   .addCommand(setupCommand())

@@ -79,6 +79,19 @@ export function positiveInteger(text: string): number {
   return value;
 }
 
+export function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (value > 0 && Number.isFinite(value)) return value;
+  throw new InvalidArgumentError('A positive number is expected.');
+}
+
+/** `1` for a length of all gradients together, `value:0.1` for the size of each element. */
+export function clipping(text: string): { norm: number } | { value: number } {
+  const [, name = 'norm', most] = /^(?:(norm|value):)?(.+)$/.exec(text) ?? [];
+  const value = positiveNumber(most ?? '');
+  return name === 'value' ? { value } : { norm: value };
+}
+
 export function seedNumber(text: string): number {
   const value = Number(text);
   if (text.trim() === '' || !Number.isSafeInteger(value) || value < 0 || value >= 2 ** 32) {

@@ -146,7 +146,7 @@ function imageSize(text: string): [number, number] {
   return [Number(height), Number(width ?? height)];
 }
 
-function shareOf(text: string): number {
+export function shareOf(text: string): number {
   const share = Number(text);
   if (share > 0 && share < 1) return share;
   throw new InvalidArgumentError('A share between 0 and 1 is expected, as 0.2.');

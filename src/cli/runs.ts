@@ -8,16 +8,20 @@ import {
   type Dataset,
   decodeCheckpoint,
   type Model,
-  modelByName,
   type Shape,
   type TrainerOptions,
   takeFirst,
+  withValidation,
 } from '../index.ts';
 import { EVERY } from '../methods/table.ts';
 import { DATASET_NAMES, loadDataset, type OwnData, readFileChecked } from '../node/index.ts';
 import { npx } from '../npx.ts';
 import { type OwnRun, parseStory, type RunOptions, type RunStory } from '../reports/story.ts';
 import { isNamed, readOwnData } from './own-data.ts';
+import { modelOfRun, readOwnModel } from './own-models.ts';
+
+/** The best epoch of a run, where it was kept. */
+export const BEST_FILE = 'best.safetensors';
 
 /** Where data of a person's own lie: runs do not keep it. */
 export interface DataPlace {
@@ -29,14 +33,20 @@ export interface DataPlace {
 /**
  * The data set and the model of a run.
  * @param own such data, or where they lie
+ * @param modelPath where a network of a person's own is made, which the run does not keep yet
+ * @returns the run with such a network
  * @throws OptionError for a run of such data where nobody says it
  */
 export async function loadRun(
   run: RunOptions,
   own: DataPlace | { readonly data: OwnData },
-): Promise<{ data: OwnData; model: Model }> {
-  const data = 'data' in own ? takeSamples(own.data, run) : await dataOf(run, own);
-  return { data, model: modelOf(run, data.image, data.classes) };
+  modelPath?: string,
+): Promise<{ data: OwnData; model: Model; run: RunOptions }> {
+  const whole = 'data' in own ? takeSamples(own.data, run) : await dataOf(run, own);
+  const data = run.validation === undefined ? whole : withValidation(whole, run.validation, run.seed);
+  const made = { input: data.image, classes: data.classes.length };
+  const whose = modelPath === undefined ? run : { ...run, ...(await readOwnModel(modelPath, made)) };
+  return { data, model: await modelOfRun(whose, made), run: whose };
 }
 
 /** The same of a run of a data set that has a name. @throws OptionError for another one */
@@ -50,15 +60,15 @@ export async function loadNamedRun(run: RunOptions): Promise<{ data: Dataset; mo
     });
   }
   const data = takeSamples(await loadDataset(dataset), run);
-  return { data, model: modelOf(run, data.image, data.classes) };
+  return { data, model: await modelOf(run, data.image, data.classes) };
 }
 
 function takeSamples<D extends OwnData>(data: D, { trainSamples, testSamples }: RunOptions): D {
   return takeFirst(data, trainSamples, testSamples);
 }
 
-function modelOf({ model }: RunOptions, input: Shape, classes: readonly string[]): Model {
-  return modelByName(model, { input, classes: classes.length });
+function modelOf(run: RunOptions, input: Shape, classes: readonly string[]): Promise<Model> {
+  return modelOfRun(run, { input, classes: classes.length });
 }
 
 async function dataOf(run: RunOptions, { dataset: path, labels }: DataPlace): Promise<OwnData> {
@@ -89,7 +99,7 @@ export async function loadNetwork(run: RunOptions): Promise<{
     return { model, classes: data.classes, pixels: data.normalise, table: undefined };
   }
   const { input, classes, pixels, table } = own;
-  return { model: modelOf(run, input, classes), classes, pixels, table };
+  return { model: await modelOf(run, input, classes), classes, pixels, table };
 }
 
 /** A mirrored digit is another one, or none. */
@@ -114,6 +124,7 @@ export function trainerOptions(run: RunOptions): TrainerOptions {
     fanScaledSteps: run.fanScaled,
     ...(run.classWeights === undefined ? {} : { classWeights: run.classWeights }),
     ...augmentOf(run),
+    ...(run.clip === undefined ? {} : { clip: run.clip }),
   };
 }
 
@@ -131,9 +142,12 @@ export function withEpochs({ tensors, progress }: Checkpoint, epochs: number): C
   return { tensors, progress: { ...progress, fixed: { ...fixed, epochs } } };
 }
 
-/** The run that a folder or a checkpoint file holds. */
-export async function readRun(path: string): Promise<SavedRun> {
-  const { file, folder } = await checkpointPath(path);
+/**
+ * The run that a folder or a checkpoint file holds.
+ * @param which of a folder, what it stopped with, or the best epoch where that was kept
+ */
+export async function readRun(path: string, which: 'last' | 'best' = 'last'): Promise<SavedRun> {
+  const { file, folder } = await checkpointPath(path, which);
   if (/\.(onnx|tflite|zip)$/i.test(file)) {
     throw new FormatError('This is the file of a model, and no run.', {
       given: path,
@@ -156,7 +170,10 @@ export async function readRun(path: string): Promise<SavedRun> {
 }
 
 /** The checkpoint of a run folder, or the checkpoint file itself. @throws StorageError where there is none */
-export async function checkpointPath(path: string): Promise<{ file: string; folder: string }> {
+export async function checkpointPath(
+  path: string,
+  which: 'last' | 'best' = 'last',
+): Promise<{ file: string; folder: string }> {
   const isFolder = await stat(path).then(
     (entry) => entry.isDirectory(),
     (cause: unknown) => {
@@ -169,6 +186,13 @@ export async function checkpointPath(path: string): Promise<{ file: string; fold
     },
   );
   return isFolder
-    ? { file: join(path, 'checkpoint.safetensors'), folder: path }
+    ? { file: await checkpointIn(path, which), folder: path }
     : { file: path, folder: dirname(path) };
+}
+
+/** The checkpoint of a run folder: the one that it stopped with, or that of the best epoch where it was kept. */
+export async function checkpointIn(folder: string, which: 'last' | 'best'): Promise<string> {
+  const best = join(folder, BEST_FILE);
+  const isKept = which === 'best' && (await stat(best).catch(() => undefined))?.isFile() === true;
+  return isKept ? best : join(folder, 'checkpoint.safetensors');
 }

@@ -1,6 +1,7 @@
 /** `webgpu-bnn train`: trains a network and leaves a checkpoint and a report. */
 
 import { existsSync, realpathSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Presets, SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
@@ -8,17 +9,26 @@ import { Command, Option } from 'commander';
 import { MemoryPlanError, OptionError } from '../errors.ts';
 import {
   AUGMENTATION_NAMES,
+  bestEpoch,
+  decodeCheckpoint,
   type EpochInfo,
+  earlyStopping,
   encodeCheckpoint,
   GeometryTap,
+  type Halving,
   initialValues,
+  keepBest,
   type LearningRate,
+  MONITORS,
+  type Monitor,
   measureGeometry,
+  monitored,
   type StepsInfo,
   Trainer,
 } from '../index.ts';
-import { type OwnData, writeFileAtomic } from '../node/index.ts';
+import { type OwnData, readFileChecked, writeFileAtomic } from '../node/index.ts';
 import { lockFolder } from '../node/lock.ts';
+import { LOG_FILES, TrainingLog } from '../node/training-log.ts';
 import { npx } from '../npx.ts';
 import { epochRecord, makeReport, sampleRecord } from '../reports/recording.ts';
 import type { EpochRecord, InitialRecord, RunOptions, RunStory, SampleRecord } from '../reports/story.ts';
@@ -34,14 +44,15 @@ import {
   byteLimit,
   bytesIn,
   classWeights,
+  clipping,
   describeAdapter,
   halved,
   jsonOption,
   learningRate,
   lossOption,
-  modelOption,
   optimizerOption,
   positiveInteger,
+  positiveNumber,
   rateText,
   seedNumber,
   withAdapter,
@@ -56,11 +67,13 @@ import {
   type OwnFlags,
   readingOf,
   readOwnData,
+  shareOf,
   withOwnData,
 } from './own-data.ts';
-import { loadRun, readRun, type SavedRun, trainerOptions, withEpochs } from './runs.ts';
+import { anyModelOption, isPath, modelOptionsOption, nameOfModel } from './own-models.ts';
+import { BEST_FILE, loadRun, readRun, type SavedRun, trainerOptions, withEpochs } from './runs.ts';
 
-export interface TrainFlags extends Omit<RunOptions, 'own'>, AdapterOptions, OwnFlags {
+export interface TrainFlags extends Omit<RunOptions, 'own' | 'description'>, AdapterOptions, OwnFlags {
   readonly lrHalveEvery?: number;
   readonly out?: string;
   readonly resume?: string;
@@ -69,6 +82,13 @@ export interface TrainFlags extends Omit<RunOptions, 'own'>, AdapterOptions, Own
   readonly json?: string;
   readonly checkpointEvery?: number;
   readonly tap?: number;
+  /** Default 10. */
+  readonly logEvery?: number;
+  /** Write the report after every epoch. */
+  readonly watch?: boolean;
+  readonly lrDecay?: 'exponential' | 'linear' | 'cosine';
+  readonly lrWarmup?: number;
+  readonly lrRestarts?: number;
   readonly memoryLimit?: ByteLimit;
   /** Print nothing. */
   readonly quiet?: boolean;
@@ -80,7 +100,8 @@ export function trainCommand(): Command {
   return withAdapter(withOwnData(new Command('train')))
     .description('train a binary network')
     .addOption(anyDatasetOption('mnist'))
-    .addOption(modelOption())
+    .addOption(anyModelOption())
+    .addOption(modelOptionsOption())
     .option('--epochs <n>', 'passes over the training images', positiveInteger, 3)
     .option('--batch <n>', 'images a step', positiveInteger, 100)
     .addOption(optimizerOption())
@@ -94,7 +115,34 @@ export function trainCommand(): Command {
       'halve the first learning rate every so many epochs',
       positiveInteger,
     )
+    .addOption(
+      new Option('--lr-decay <kind>', 'how the learning rate goes from the first to the last').choices([
+        'exponential',
+        'linear',
+        'cosine',
+      ]),
+    )
+    .option('--lr-warmup <epochs>', 'rise to the first learning rate in so many epochs', positiveNumber)
+    .option('--lr-restarts <n>', 'go from the first to the last learning rate n times more', positiveInteger)
+    .option(
+      '--clip <most>',
+      'clip gradients: to a length of all together, as 1; or each element, as value:0.1',
+      clipping,
+    )
     .addOption(lossOption())
+    .option(
+      '--validation <share>',
+      'keep a share of the training samples to judge by, as 0.1, of each class',
+      shareOf,
+    )
+    .option('--patience <epochs>', 'stop after so many epochs without an improvement', positiveInteger)
+    .addOption(
+      new Option(
+        '--monitor <number>',
+        'what is judged (default: the loss on samples for validation, or else for tests)',
+      ).choices([...MONITORS]),
+    )
+    .option('--keep-best', 'keep the best epoch, too: best.safetensors, which other commands use')
     .option(
       '--class-weights <list>',
       'what each class weighs: balanced, or numbers between commas',
@@ -119,6 +167,13 @@ export function trainCommand(): Command {
     )
     .option('--overwrite', 'replace the run that is saved in the folder')
     .option('--checkpoint-every <steps>', 'save within epochs too', positiveInteger)
+    .option(
+      '--log-every <steps>',
+      'steps between two lines of log.jsonl and TensorBoard',
+      positiveInteger,
+      10,
+    )
+    .option('--watch', 'write report.html after every epoch, as a page that loads itself again')
     .option('--tap <steps>', 'measure the geometry of all filters every so many steps', positiveInteger)
     .option('--memory-limit <bytes>', 'refuse to start if more GPU memory is needed, e.g. 2GB', byteLimit)
     .addOption(jsonOption())
@@ -131,10 +186,14 @@ Examples:
   $ webgpu-bnn train --dataset cifar10 --model binarynet --epochs 100 --batch 50 --lr 1e-3:1e-5 --augment
   $ webgpu-bnn train --dataset fashion-mnist --model cnn --augment shift:0.05,flip,rotate:5,cutout:6,mixup
   $ webgpu-bnn train --model tfc --lr 0.02 --lr-halve-every 40 --epochs 1000
+  $ webgpu-bnn train --model mlp --model-options units=256
+  $ webgpu-bnn train --model ./model.js
   $ webgpu-bnn train --tap 50
   $ webgpu-bnn train --dataset ./flowers --size 32 --model cnn
   $ webgpu-bnn train --dataset iris.csv --label species --epochs 30 --batch 10
   $ webgpu-bnn train --dataset houses.csv --label price --regression --batch 20
+  $ webgpu-bnn train --validation 0.1 --patience 5 --keep-best --epochs 100 --watch
+  $ webgpu-bnn train --lr 0.01:0 --lr-decay cosine --lr-warmup 1 --lr-restarts 3 --clip 1
   $ webgpu-bnn train --resume runs/mnist-mlp
   $ webgpu-bnn train --resume runs/mnist-mlp --epochs 10`,
     )
@@ -182,7 +241,13 @@ function placeOf({ dataset, labels }: TrainFlags): string {
 }
 
 /** What a training leaves in its folder. */
-const FILES = ['checkpoint.safetensors', 'report.json', 'report.html'];
+const FILES = [
+  'checkpoint.safetensors',
+  BEST_FILE,
+  'report.json',
+  'report.html',
+  ...Object.values(LOG_FILES),
+];
 
 /** A saved run is replaced by another one only where that was asked for, and so are files that are called like one's. */
 function assertNothingLost(out: string, flags: TrainFlags): void {
@@ -209,7 +274,7 @@ function assertNothingLost(out: string, flags: TrainFlags): void {
 
 async function trainInto(
   out: string,
-  run: RunOptions,
+  asked: RunOptions,
   resumed: SavedRun | undefined,
   flags: TrainFlags,
   read?: OwnData,
@@ -221,12 +286,18 @@ async function trainInto(
 
   const gpu = await acquire(flags);
   say(`adapter   ${describeAdapter(gpu)}`);
-  const { data, model } = await loadRun(run, read === undefined ? flags : { data: read });
-  const about =
+  const isOwn = resumed === undefined && isPath(flags.model);
+  const loaded = await loadRun(
+    asked,
+    read === undefined ? flags : { data: read },
+    isOwn ? flags.model : undefined,
+  );
+  const { data, model, run } = loaded;
+  const described =
     run.own === undefined
       ? [`${data.name}: ${data.train.count} training and ${data.test?.count} test images, checked`]
       : describeData(data);
-  say(`data      ${about.join('\n          ')}`);
+  say(`data      ${described.join('\n          ')}`);
   say(`\n${model.summary()}\n`);
   // From here on there is something to save.
   const interrupt = interruption(say);
@@ -277,27 +348,76 @@ async function trainInto(
 
   const progress = new ProgressLine(quiet, trainer.batches, data.targets === 'reals');
   const file = join(out, 'checkpoint.safetensors');
-  const result = await trainer
-    .fit({
-      signal: interrupt.signal,
-      ...(tap === undefined || flags.tap === undefined ? {} : { tap: tap.every(flags.tap) }),
-      onSteps: (info) => progress.update(info),
-      onEpoch: async (info) => {
-        progress.endEpoch(info, run.epochs);
-        epochs.push(await epochRecord(trainer, info));
-      },
-      checkpoint: {
-        ...(flags.checkpointEvery === undefined ? {} : { everySteps: flags.checkpointEvery }),
-        save: async (checkpoint) => {
-          const story: RunStory = { run, initial, epochs, samples };
-          await writeFileAtomic(file, encodeCheckpoint(checkpoint, { story: JSON.stringify(story) }));
+  const bestFile = join(out, BEST_FILE);
+  // A run that is replaced takes its best epoch with it.
+  if (resumed === undefined) await rm(bestFile, { force: true });
+  const about = { made: madeNow(), adapter: { ...gpu.adapter, name: describeAdapter(gpu) } };
+  const story = (): RunStory => ({ run, initial, epochs, samples });
+  const textOf = () => ({ story: JSON.stringify(story()) });
+  const watch = async () => {
+    if (flags.watch !== true) return;
+    const running = { epochs: run.epochs };
+    const page = renderReport(await makeReport(trainer, data, story(), { ...about, running }));
+    await writeFileAtomic(join(out, 'report.html'), page);
+  };
+  await watch();
+  if (flags.watch === true) say(`watch     ${join(out, 'report.html')}`);
+  const log = new TrainingLog(out, trainer.progress.step);
+  const { patience, monitor } = run;
+  const judged = monitor === undefined ? {} : { monitor };
+  const hooks = [
+    ...(run.keepBest === true
+      ? [
+          keepBest({
+            ...judged,
+            save: async () =>
+              writeFileAtomic(bestFile, encodeCheckpoint(await trainer.checkpoint(), textOf())),
+          }),
+        ]
+      : []),
+    ...(patience === undefined ? [] : [earlyStopping({ ...judged, patience })]),
+  ];
+  // A training that had stopped by itself has stopped.
+  const isOver = patience !== undefined && hasStopped(epochs, patience, monitor);
+  const result = await (isOver
+    ? Promise.resolve({ outcome: 'stopped' as const, step: 0 })
+    : trainer.fit({
+        signal: interrupt.signal,
+        hooks,
+        ...(tap === undefined || flags.tap === undefined ? {} : { tap: tap.every(flags.tap) }),
+        onSteps: (info) => {
+          progress.update(info);
+          const time = Date.now() / 1000;
+          for (const { step, loss, correct, count } of info.latest) {
+            if ((step + 1) % (flags.logEvery ?? 10) !== 0) continue;
+            log.write({
+              kind: 'step',
+              step: step + 1,
+              epoch: info.epoch,
+              loss,
+              accuracy: correct / count,
+              time,
+            });
+          }
         },
-      },
-    })
-    .finally(() => {
-      progress.stop();
-      interrupt.release();
-    });
+        onEpoch: async (info) => {
+          progress.endEpoch(info, run.epochs);
+          log.write({ kind: 'epoch', step: trainer.progress.step, time: Date.now() / 1000, ...info });
+          epochs.push(await epochRecord(trainer, info));
+          await watch();
+        },
+        checkpoint: {
+          ...(flags.checkpointEvery === undefined ? {} : { everySteps: flags.checkpointEvery }),
+          save: async (checkpoint) => {
+            await writeFileAtomic(file, encodeCheckpoint(checkpoint, textOf()));
+          },
+        },
+      })
+  ).finally(() => {
+    log.close();
+    progress.stop();
+    interrupt.release();
+  });
 
   if (result.outcome === 'aborted') {
     say(
@@ -306,15 +426,21 @@ async function trainInto(
     process.exitCode = EXIT.interrupted;
     return;
   }
-  const report = await makeReport(
-    trainer,
-    data,
-    { run, initial, epochs, samples },
-    {
-      made: madeNow(),
-      adapter: { ...gpu.adapter, name: describeAdapter(gpu) },
-    },
-  );
+  if (result.outcome === 'stopped') {
+    say(`\nstopped   after epoch ${epochs.length}: no improvement in ${patience} epochs`);
+    await trainer.finish();
+  }
+  let best: TrainReport['best'];
+  const [first] = epochs;
+  if (run.keepBest === true && first !== undefined) {
+    best = { epoch: bestEpoch(epochs, monitor).epoch, monitor: monitored(first, monitor) };
+    say(`best      epoch ${best.epoch}, by ${best.monitor}: ${bestFile}`);
+    await trainer.restore(decodeCheckpoint(await readFileChecked(bestFile), bestFile).checkpoint);
+  }
+  const report = await makeReport(trainer, data, story(), {
+    ...about,
+    ...(best === undefined ? {} : { best }),
+  });
   const json = jsonText(report, 2);
   await writeFileAtomic(join(out, 'report.json'), json);
   await writeFileAtomic(join(out, 'report.html'), renderReport(report));
@@ -325,22 +451,62 @@ async function trainInto(
   else say(`test accuracy   ${(100 * report.finalTestAccuracy).toFixed(2)} %`);
   say(`speed           ${report.imagesPerSecond.toFixed(0)} images a second`);
   say(`weights         sha256 ${report.weightsSha256}`);
-  say(`files           ${join(out, '{checkpoint.safetensors, report.json, report.html}')}`);
+  say(
+    `files           ${join(out, '{checkpoint.safetensors, report.json, report.html, log.jsonl, log.csv}')}`,
+  );
   tap?.dispose();
   trainer.dispose();
   gpu.dispose();
 }
 
 function runOptions(flags: TrainFlags): RunOptions {
-  const { dataset, model, epochs, batch, optimizer, loss, seed, fanScaled, augment } = flags;
-  const lr = flags.lrHalveEvery === undefined ? flags.lr : halved(flags.lr, flags.lrHalveEvery);
+  const { dataset, epochs, batch, optimizer, loss, seed, fanScaled, augment } = flags;
+  const model = isPath(flags.model) ? nameOfModel(flags.model) : flags.model;
+  const lr = rateOf(flags);
   const { trainSamples, testSamples, classWeights: weights } = flags;
+  const { modelOptions } = flags;
+  const { validation, patience, monitor, keepBest: keeps, clip } = flags;
   return {
     ...{ dataset, model, epochs, batch, optimizer, lr, loss, seed, fanScaled, augment },
     ...(trainSamples === undefined ? {} : { trainSamples }),
     ...(testSamples === undefined ? {} : { testSamples }),
     ...(weights === undefined ? {} : { classWeights: weights }),
+    ...(modelOptions === undefined ? {} : { modelOptions }),
+    ...(validation === undefined ? {} : { validation }),
+    ...(patience === undefined ? {} : { patience }),
+    ...(monitor === undefined ? {} : { monitor }),
+    ...(keeps === undefined ? {} : { keepBest: keeps }),
+    ...(clip === undefined ? {} : { clip }),
   };
+}
+
+/** The learning rate that several flags say together. @throws OptionError for flags that do not go together */
+function rateOf({ lr, lrHalveEvery, lrDecay, lrWarmup, lrRestarts }: TrainFlags): LearningRate {
+  const warm = lrWarmup === undefined ? {} : { warmupEpochs: lrWarmup };
+  if (lrHalveEvery !== undefined) {
+    if (lrDecay !== undefined || lrRestarts !== undefined) {
+      throw new OptionError('A learning rate is halved, or decays in another way.', {
+        given: `--lr-halve-every ${lrHalveEvery} with ${lrDecay === undefined ? '--lr-restarts' : '--lr-decay'}`,
+        remedy: 'leave one of them away',
+      });
+    }
+    return { ...(halved(lr, lrHalveEvery) as Halving), ...warm };
+  }
+  if (lrDecay === undefined && lrWarmup === undefined && lrRestarts === undefined) return lr;
+  const ends = typeof lr === 'number' ? { from: lr, to: lr, decay: 'linear' as const } : lr;
+  if (typeof ends !== 'object' || ends.decay === 'halving') return lr;
+  return {
+    ...ends,
+    ...(lrDecay === undefined ? {} : { decay: lrDecay }),
+    ...(lrRestarts === undefined ? {} : { cycles: lrRestarts + 1 }),
+    ...warm,
+  };
+}
+
+/** Whether a training had stopped by itself where it stands. */
+function hasStopped(epochs: readonly EpochRecord[], patience: number, monitor: Monitor | undefined): boolean {
+  const last = epochs.at(-1);
+  return last !== undefined && last.epoch - bestEpoch(epochs, monitor).epoch >= patience;
 }
 
 /** An error of too little memory says it in the unit that the limit was given in. */
@@ -362,7 +528,7 @@ function inUnitOf(limit: ByteLimit | undefined, error: unknown): unknown {
 function mergeOptions(saved: RunOptions, flags: TrainFlags, command: Command): RunOptions {
   const given = runOptions(flags);
   for (const [name, value] of Object.entries(given) as [keyof RunOptions, unknown][]) {
-    const sources = name === 'lr' ? ['lr', 'lrHalveEvery'] : [name];
+    const sources = name === 'lr' ? ['lr', 'lrHalveEvery', 'lrDecay', 'lrWarmup', 'lrRestarts'] : [name];
     if (!sources.some((source) => command.getOptionValueSource(source) === 'cli')) continue;
     if (JSON.stringify(saved[name]) === JSON.stringify(value)) continue;
     if (name === 'epochs' && given.epochs > saved.epochs) continue;

@@ -132,12 +132,26 @@ function parseProgress(text: string | undefined, where: string): Progress {
         learningRate: sum(epoch, 'learningRate'),
         seconds: sum(epoch, 'seconds'),
         imagesPerSecond: sum(epoch, 'imagesPerSecond'),
+        ...('validationLoss' in epoch ? { validationLoss: sum(epoch, 'validationLoss') } : {}),
+        ...('validationAccuracy' in epoch ? { validationAccuracy: sum(epoch, 'validationAccuracy') } : {}),
+        ...('testScores' in epoch ? { testScores: scoresOf(epoch.testScores) } : {}),
+        ...('validationScores' in epoch ? { validationScores: scoresOf(epoch.validationScores) } : {}),
       };
     }),
     ...(frozen === undefined ? {} : { frozen: frozen as string[] }),
     // Only compared with what a training has; its own options decide what it does.
     fixed: fields.fixed as { readonly [name: string]: Json },
   };
+}
+
+/** Numbers by name; JSON has null for those that are none. */
+function scoresOf(value: unknown): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(fieldsOf(value)).map(([name, score]) => [
+      name,
+      typeof score === 'number' ? score : Number.NaN,
+    ]),
+  );
 }
 
 /** An object's fields; none of anything else. */

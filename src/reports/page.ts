@@ -25,8 +25,10 @@ export function page(options: {
   /** Of the run, by name. */
   readonly facts: readonly Fact[];
   readonly made: Made;
+  /** Seconds after which a browser loads the page again: of what is still being made. */
+  readonly refresh?: number | undefined;
 }): string {
-  const { kicker, title, header, body, facts, made } = options;
+  const { kicker, title, header, body, facts, made, refresh } = options;
   const all: Fact[] = [
     ...facts,
     ['version', `webgpu-bnn ${made.version}`],
@@ -39,6 +41,7 @@ export function page(options: {
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="${POLICY}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+${refresh === undefined ? undefined : html`<meta http-equiv="refresh" content="${refresh}">`}
 <title>${title} – webgpu-bnn</title>
 <style>${ourMarkup(STYLE)}</style>
 </head>

@@ -70,20 +70,24 @@ export function sampleRecord({ step, layers }: GeometrySample): SampleRecord {
   };
 }
 
-/** The report of a training that is over. */
+/**
+ * The report of a training that is over, or of one under way, which leaves out what takes long.
+ * @param about `best` where the trainer's weights are those of another epoch than the last
+ */
 export async function makeReport(
   trainer: Trainer,
   data: TrainingData,
   { run, initial, epochs, samples = [] }: RunStory,
-  about: Pick<TrainReport, 'made' | 'adapter'>,
+  { best, running, ...about }: Pick<TrainReport, 'made' | 'adapter' | 'best' | 'running'>,
 ): Promise<TrainReport> {
   // Before more is asked of the network than its training.
   const { peakBytes: peakGpuBytes } = trainer.gpu.memory;
   const geometry = await measureGeometry(trainer.network);
-  const last = epochs.at(-1);
+  const last = best === undefined ? epochs.at(-1) : epochs.find(({ epoch }) => epoch === best.epoch);
+  const isOver = running === undefined;
   const seconds = epochs.reduce((sum, epoch) => sum + epoch.seconds, 0);
   const images = trainer.batches * run.batch * epochs.length;
-  const { dataset, model, seed, own, ...options } = run;
+  const { dataset, model, seed, own, description: _, ...options } = run;
   const { targets = 'classes', test } = data;
   const isJudged = targets === 'classes' && test !== undefined && !isStreamed(test);
   return {
@@ -100,7 +104,7 @@ export async function makeReport(
     finalTestAccuracy: last?.testAccuracy ?? 0,
     imagesPerSecond: seconds > 0 ? images / seconds : 0,
     peakGpuBytes,
-    weightsSha256: await trainer.network.hash(),
+    weightsSha256: isOver ? await trainer.network.hash() : '',
     layers: geometry.map((layer) => ({
       name: layer.name,
       shape: [...layer.shape],
@@ -113,7 +117,10 @@ export async function makeReport(
       flipRatio: last?.layers.find(({ name }) => name === layer.name)?.flipRatio ?? 0,
       angles: histogram(layer),
     })),
-    ...(isJudged ? { mistakes: await judgeImages(trainer, data) } : {}),
+    ...(isOver && isJudged ? { mistakes: await judgeImages(trainer, data) } : {}),
+    ...(isOver && test !== undefined ? { scores: (await trainer.evaluate()).scores } : {}),
+    ...(best === undefined ? {} : { best }),
+    ...(isOver ? {} : { running }),
     seconds,
   };
 }

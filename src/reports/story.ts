@@ -10,6 +10,8 @@ import {
   type LearningRate,
   LOSS_NAMES,
   type LossName,
+  MONITORS,
+  type Monitor,
   parseTable,
   type TableEncoding,
   type TargetKind,
@@ -43,6 +45,18 @@ export interface RunOptions {
   readonly trainSamples?: number;
   readonly testSamples?: number;
   readonly classWeights?: 'balanced' | readonly number[];
+  /** Options of a ready-made network. */
+  readonly modelOptions?: Readonly<Record<string, number>>;
+  /** The graph of a network of a person's own, as `describeModel` gives it; checked when it is made. */
+  readonly description?: unknown;
+  /** Share of the training samples that it is judged by on its way. */
+  readonly validation?: number;
+  /** Epochs without an improvement after which it stops. */
+  readonly patience?: number;
+  /** What it is judged by. */
+  readonly monitor?: Monitor;
+  readonly keepBest?: boolean;
+  readonly clip?: { readonly norm: number } | { readonly value: number };
   /** Of data of a person's own: what they are, and how they were read. */
   readonly own?: OwnRun;
 }
@@ -129,6 +143,8 @@ const ownSchema = v.object({
   }),
 });
 
+const warmupEpochs = v.exactOptional(v.pipe(number, v.minValue(0), v.maxValue(1e6)));
+
 const runSchema = v.object({
   dataset: plainName,
   model: plainName,
@@ -141,8 +157,10 @@ const runSchema = v.object({
       from: rate,
       to: v.pipe(number, v.minValue(0), v.maxValue(1e6)),
       decay: v.picklist(['exponential', 'linear', 'cosine']),
+      cycles: v.exactOptional(wholeTo(1e6)),
+      warmupEpochs,
     }),
-    v.object({ from: rate, decay: v.literal('halving'), everyEpochs: wholeTo(1e6) }),
+    v.object({ from: rate, decay: v.literal('halving'), everyEpochs: wholeTo(1e6), warmupEpochs }),
   ]),
   loss: v.picklist(LOSS_NAMES),
   seed: wholeTo(2 ** 32 - 1, 0),
@@ -162,12 +180,22 @@ const runSchema = v.object({
   trainSamples: v.exactOptional(wholeTo(2 ** 32)),
   testSamples: v.exactOptional(wholeTo(2 ** 32)),
   classWeights: v.exactOptional(v.union([v.literal('balanced'), numbers])),
+  modelOptions: v.exactOptional(v.record(plainName, wholeTo(1e6))),
+  description: v.exactOptional(v.unknown()),
+  validation: v.exactOptional(v.pipe(number, v.gtValue(0), v.ltValue(1))),
+  patience: v.exactOptional(wholeTo(1e6)),
+  monitor: v.exactOptional(v.picklist(MONITORS)),
+  keepBest: flag,
+  clip: v.exactOptional(v.union([v.object({ norm: rate }), v.object({ value: rate })])),
   own: v.exactOptional(ownSchema),
 });
 
 /** More layers than any network has, more epochs and samples than a report can draw. */
 const layersOf = <T extends v.GenericSchema>(layer: T) => v.pipe(v.array(layer), v.maxLength(4096));
 const MOST_RECORDS = 1e6;
+
+/** Scores by name. */
+const scores = v.exactOptional(v.record(v.pipe(v.string(), v.maxLength(64)), measured));
 
 const storySchema = v.object({
   run: runSchema,
@@ -180,6 +208,10 @@ const storySchema = v.object({
         trainAccuracy: measured,
         testLoss: measured,
         testAccuracy: measured,
+        validationLoss: v.exactOptional(measured),
+        validationAccuracy: v.exactOptional(measured),
+        testScores: scores,
+        validationScores: scores,
         learningRate: measured,
         seconds: measured,
         imagesPerSecond: measured,

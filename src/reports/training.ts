@@ -1,5 +1,5 @@
 /** The report of a training: `report.json` for machines and one self-contained `report.html` for people. */
-import type { AdapterSummary, EpochInfo } from '../index.ts';
+import type { AdapterSummary, EpochInfo, Monitor, Scores } from '../index.ts';
 import { type Html, html } from './html.ts';
 import { charts, type Fact, type Made, page, table } from './page.ts';
 import { AXIS, angleHistogram, colourOf, draw, figure, HEIGHT, named, PLOT, type Plot } from './plots.ts';
@@ -31,6 +31,12 @@ export interface TrainReport {
   readonly seconds: number;
   /** On the test images. */
   readonly mistakes?: Mistakes;
+  /** On the test split: each class or output by itself. */
+  readonly scores?: Scores;
+  /** The epoch whose network this is, where that is the best and not the last. */
+  readonly best?: { readonly epoch: number; readonly monitor: Monitor };
+  /** Epochs that there will be, while it trains. */
+  readonly running?: { readonly epochs: number };
 }
 
 export interface Mistakes {
@@ -108,7 +114,7 @@ export interface LayerReport {
 export function renderReport(report: TrainReport): string {
   const { epochs, layers } = report;
   const pictures = [
-    figure('Loss', 'Mean loss of an epoch on training and test images.', lossChart(epochs)),
+    figure('Loss', `Mean loss of an epoch on ${splitsOf(epochs)} images.`, lossChart(epochs)),
     ...(report.targets === 'reals'
       ? []
       : [figure('Accuracy', 'Share of images classified right, in per cent.', accuracyChart(epochs))]),
@@ -132,10 +138,12 @@ export function renderReport(report: TrainReport): string {
       'small',
     ),
   );
+  const { running, best } = report;
   return page({
-    kicker: 'webgpu-bnn training report',
+    refresh: running === undefined ? undefined : REFRESH_SECONDS,
+    kicker: running === undefined ? 'webgpu-bnn training report' : 'webgpu-bnn, training',
     title: `${report.model} on ${report.dataset}`,
-    header: html`<p class="figures"><strong>${report.targets === 'reals' ? (epochs.at(-1)?.testLoss ?? 0).toFixed(4) : percent(report.finalTestAccuracy)}</strong> test ${report.targets === 'reals' ? 'loss' : 'accuracy'} after ${epochs.length} epoch${epochs.length === 1 ? '' : 's'},
+    header: html`<p class="figures"><strong>${report.targets === 'reals' ? (epochs.at(-1)?.testLoss ?? 0).toFixed(4) : percent(report.finalTestAccuracy)}</strong> test ${report.targets === 'reals' ? 'loss' : 'accuracy'} after ${epochs.length}${running === undefined ? '' : ` of ${running.epochs}`} epoch${(running?.epochs ?? epochs.length) === 1 ? '' : 's'}${best === undefined ? '' : `, of epoch ${best.epoch}, which is the best by ${best.monitor}`},
 ${whole(report.seconds)} seconds of training, ${whole(report.imagesPerSecond)} images a second</p>`,
     body: html`${charts(pictures)}
 <h2>Angles at the end</h2>
@@ -145,12 +153,28 @@ layer's own dimension.</p>
 ${charts(histograms)}
 <h2>Layers</h2>
 ${layerTable(layers)}
+${report.scores === undefined ? undefined : scoresTable(report.scores)}
 ${report.mistakes === undefined ? undefined : mistakesOf(report.mistakes)}
 <h2>Epochs</h2>
 <details><summary>Loss and accuracy of every epoch</summary>${epochTable(epochs, report.targets === 'reals')}</details>`,
     facts: factsOf(report),
     made: report.made,
   });
+}
+
+/** A page of a training under way is loaded again after so long. */
+const REFRESH_SECONDS = 5;
+
+function splitsOf(epochs: readonly EpochReport[]): string {
+  return epochs.some(({ validationLoss }) => validationLoss !== undefined)
+    ? 'training, test and validation'
+    : 'training and test';
+}
+
+/** A line where there is validation; none else. */
+function validationLine(values: readonly (number | undefined)[]): Line[] {
+  if (values.every((value) => value === undefined)) return [];
+  return [{ name: 'validation', values: values.map((value) => value ?? Number.NaN) }];
 }
 
 /** More points than this are drawn as a bare line. */
@@ -160,6 +184,7 @@ function lossChart(epochs: readonly EpochReport[]): Plot {
   return lines(numbersOf(epochs), { name: '' }, [
     { name: 'train', values: epochs.map(({ trainLoss }) => trainLoss) },
     { name: 'test', values: epochs.map(({ testLoss }) => testLoss) },
+    ...validationLine(epochs.map(({ validationLoss }) => validationLoss)),
   ]);
 }
 
@@ -167,6 +192,9 @@ function accuracyChart(epochs: readonly EpochReport[]): Plot {
   return lines(numbersOf(epochs), { name: '%' }, [
     { name: 'train', values: epochs.map(({ trainAccuracy }) => 100 * trainAccuracy) },
     { name: 'test', values: epochs.map(({ testAccuracy }) => 100 * testAccuracy) },
+    ...validationLine(
+      epochs.map(({ validationAccuracy: own }) => (own === undefined ? undefined : 100 * own)),
+    ),
   ]);
 }
 
@@ -240,7 +268,7 @@ function perLayer(epochs: readonly EpochReport[]) {
   }));
 }
 
-interface Line {
+export interface Line {
   readonly name: string;
   /** NaN where there is nothing to draw. */
   readonly values: readonly number[];
@@ -248,7 +276,8 @@ interface Line {
   readonly expected?: number | undefined;
 }
 
-function lines(
+/** Lines over epochs or steps. */
+export function lines(
   places: readonly number[],
   axis: { name: string; log?: boolean; of?: string },
   all: readonly Line[],
@@ -371,6 +400,39 @@ ${
 }`;
 }
 
+/** More rows than this are read by nobody. */
+const MOST_ROWS = 100;
+
+function scoresTable(scores: Scores): Html {
+  if (scores.targets === 'reals') {
+    return html`<h2>Outputs</h2>
+<p>On the test samples, in the units that the network was trained in.</p>
+${table(
+  ['output', 'mean square error', 'mean absolute error', 'variance explained'],
+  scores.outputs
+    .slice(0, MOST_ROWS)
+    .map(({ name, meanSquare, meanAbsolute, r2 }) => [
+      ...[name, meanSquare.toPrecision(4), meanAbsolute.toPrecision(4), percent(r2)],
+    ]),
+)}`;
+  }
+  const best =
+    scores.targets === 'classes' && scores.classes.length > 5
+      ? `, among the best five ${percent(scores.top5)}`
+      : '';
+  return html`<h2>Classes</h2>
+<p>On the test samples: mean F1 ${percent(scores.f1)}${best}. Of what was taken for a class, precision is the share that is of it;
+recall is the share of its samples that was found; F1 is between both.</p>
+${table(
+  ['class', 'samples', 'precision', 'recall', 'F1'],
+  scores.classes
+    .slice(0, MOST_ROWS)
+    .map(({ name, count, precision, recall, f1 }) => [
+      ...[name, whole(count), percent(precision), percent(recall), percent(f1)],
+    ]),
+)}`;
+}
+
 function epochTable(epochs: readonly EpochReport[], isRegression: boolean) {
   // Of numbers that are predicted there is no accuracy.
   const accuracy = (name: string) => (isRegression ? [] : [name]);
@@ -396,7 +458,7 @@ function factsOf(report: TrainReport): Fact[] {
     ['seed', String(report.seed)],
     ...Object.entries(report.options).map(([name, value]): Fact => [optionName(name), optionText(value)]),
     ['GPU memory, most at once', megabytes(report.peakGpuBytes)],
-    ['SHA-256 of the weights', report.weightsSha256],
+    ...(report.weightsSha256 === '' ? [] : [['SHA-256 of the weights', report.weightsSha256] as const]),
   ];
 }
 
@@ -409,7 +471,7 @@ const OPTION_NAMES: Readonly<Record<string, string>> = {
   testSamples: 'test images',
 };
 
-function optionName(name: string): string {
+export function optionName(name: string): string {
   return Object.hasOwn(OPTION_NAMES, name) ? (OPTION_NAMES[name] ?? name) : name;
 }
 
@@ -427,9 +489,12 @@ export function optionText(value: unknown): string {
   if (Array.isArray(value) && value.some((one) => typeof one !== 'number')) {
     return value.map(noteText).join(', ');
   }
-  const { from, to, decay, everyEpochs } = value as Readonly<Record<string, unknown>>;
-  if (decay === 'halving') return `${from}, halved every ${everyEpochs} epochs`;
+  const { from, to, decay, everyEpochs, cycles, warmupEpochs } = value as Readonly<Record<string, unknown>>;
+  const more =
+    (cycles === undefined ? '' : `, ${cycles} times`) +
+    (warmupEpochs === undefined ? '' : `, after ${warmupEpochs} epochs of warming up`);
+  if (decay === 'halving') return `${from}, halved every ${everyEpochs} epochs${more}`;
   if (from === undefined || to === undefined) return JSON.stringify(value);
   const how = { exponential: ', exponentially', linear: ', in a line', cosine: ', as a cosine falls' };
-  return `${from} to ${to}${how[decay as keyof typeof how] ?? ''}`;
+  return `${from} to ${to}${how[decay as keyof typeof how] ?? ''}${more}`;
 }
