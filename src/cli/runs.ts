@@ -17,8 +17,9 @@ import { EVERY } from '../methods/table.ts';
 import { DATASET_NAMES, loadDataset, type OwnData, readFileChecked } from '../node/index.ts';
 import { npx } from '../npx.ts';
 import { type OwnRun, parseStory, type RunOptions, type RunStory } from '../reports/story.ts';
+import { overridesOf } from './fine-tuning.ts';
 import { isNamed, readOwnData } from './own-data.ts';
-import { modelOfRun, readOwnModel } from './own-models.ts';
+import { modelOfRun, type OwnModel } from './own-models.ts';
 
 /** The best epoch of a run, where it was kept. */
 export const BEST_FILE = 'best.safetensors';
@@ -33,19 +34,19 @@ export interface DataPlace {
 /**
  * The data set and the model of a run.
  * @param own such data, or where they lie
- * @param modelPath where a network of a person's own is made, which the run does not keep yet
+ * @param ownModel makes a network of a person's own, which the run does not keep yet
  * @returns the run with such a network
  * @throws OptionError for a run of such data where nobody says it
  */
 export async function loadRun(
   run: RunOptions,
   own: DataPlace | { readonly data: OwnData },
-  modelPath?: string,
+  ownModel?: (made: { readonly input: Shape; readonly classes: number }) => Promise<OwnModel>,
 ): Promise<{ data: OwnData; model: Model; run: RunOptions }> {
   const whole = 'data' in own ? takeSamples(own.data, run) : await dataOf(run, own);
   const data = run.validation === undefined ? whole : withValidation(whole, run.validation, run.seed);
   const made = { input: data.image, classes: data.classes.length };
-  const whose = modelPath === undefined ? run : { ...run, ...(await readOwnModel(modelPath, made)) };
+  const whose = ownModel === undefined ? run : { ...run, ...(await ownModel(made)) };
   return { data, model: await modelOfRun(whose, made), run: whose };
 }
 
@@ -125,6 +126,7 @@ export function trainerOptions(run: RunOptions): TrainerOptions {
     ...(run.classWeights === undefined ? {} : { classWeights: run.classWeights }),
     ...augmentOf(run),
     ...(run.clip === undefined ? {} : { clip: run.clip }),
+    ...(run.freeze === undefined && run.rates === undefined ? {} : { overrides: overridesOf(run) }),
   };
 }
 

@@ -35,6 +35,8 @@ import type { EpochRecord, InitialRecord, RunOptions, RunStory, SampleRecord } f
 import { optionText, renderReport, type TrainReport } from '../reports/training.ts';
 import { duration, megabytes } from '../reports/words.ts';
 import { EXIT } from './exit.ts';
+import { assertMatches, loadStart, patterns, ratesOf, withHead } from './fine-tuning.ts';
+import { type ReadableModel, readModel } from './imported.ts';
 import { madeNow } from './made.ts';
 import {
   type AdapterOptions,
@@ -70,7 +72,7 @@ import {
   shareOf,
   withOwnData,
 } from './own-data.ts';
-import { anyModelOption, isPath, modelOptionsOption, nameOfModel } from './own-models.ts';
+import { anyModelOption, isPath, modelOptionsOption, nameOfModel, readOwnModel } from './own-models.ts';
 import { BEST_FILE, loadRun, readRun, type SavedRun, trainerOptions, withEpochs } from './runs.ts';
 
 export interface TrainFlags extends Omit<RunOptions, 'own' | 'description'>, AdapterOptions, OwnFlags {
@@ -82,6 +84,10 @@ export interface TrainFlags extends Omit<RunOptions, 'own' | 'description'>, Ada
   readonly json?: string;
   readonly checkpointEvery?: number;
   readonly tap?: number;
+  /** A run or a model file whose weights, and network, are started from. */
+  readonly from?: string;
+  readonly latents?: number;
+  readonly rateOf?: readonly (readonly [string, number])[];
   /** Default 10. */
   readonly logEvery?: number;
   /** Write the report after every epoch. */
@@ -102,6 +108,17 @@ export function trainCommand(): Command {
     .addOption(anyDatasetOption('mnist'))
     .addOption(anyModelOption())
     .addOption(modelOptionsOption())
+    .option(
+      '--from <run or file>',
+      'start from the weights of a run, .safetensors, .onnx or .tflite; its network, with a head for the classes, unless --model says another',
+    )
+    .option(
+      '--latents <size>',
+      'where latent weights start of which the file has signs alone (default: 0.25)',
+      positiveNumber,
+    )
+    .option('--freeze <names>', 'leave parameters as they are, as conv*,dense1/kernel', patterns)
+    .option('--rate-of <name=factor>', 'multiply the learning rate of parameters, as conv*=0.1', ratesOf)
     .option('--epochs <n>', 'passes over the training images', positiveInteger, 3)
     .option('--batch <n>', 'images a step', positiveInteger, 100)
     .addOption(optimizerOption())
@@ -188,6 +205,7 @@ Examples:
   $ webgpu-bnn train --model tfc --lr 0.02 --lr-halve-every 40 --epochs 1000
   $ webgpu-bnn train --model mlp --model-options units=256
   $ webgpu-bnn train --model ./model.js
+  $ webgpu-bnn train --dataset ./flowers --size 32 --from runs/birds --freeze 'conv*' --rate-of 'dense*=0.1'
   $ webgpu-bnn train --tap 50
   $ webgpu-bnn train --dataset ./flowers --size 32 --model cnn
   $ webgpu-bnn train --dataset iris.csv --label species --epochs 30 --batch 10
@@ -204,6 +222,12 @@ Examples:
 
 /** Trains, or goes on with a run; leaves checkpoint and report in its folder, and an exit code where it was stopped. */
 export async function train(flags: TrainFlags, command: Command): Promise<void> {
+  if (flags.resume !== undefined && flags.from !== undefined) {
+    throw new OptionError('A run that is gone on with has its weights.', {
+      given: `--resume ${flags.resume} --from ${flags.from}`,
+      remedy: 'leave --resume away to start a new run from these weights, or --from to go on',
+    });
+  }
   const resumed = flags.resume === undefined ? undefined : await readRun(flags.resume);
   const given = resumed === undefined ? runOptions(flags) : mergeOptions(resumed.run, flags, command);
   // What is wrong with data of one's own is said before anything is made.
@@ -214,7 +238,7 @@ export async function train(flags: TrainFlags, command: Command): Promise<void> 
   assertNothingLost(out, flags);
   const lock = await lockFolder(out, FILES);
   try {
-    await trainInto(out, run, resumed, flags, own?.data);
+    await trainInto(out, run, resumed, flags, command, own?.data);
   } finally {
     await lock.release();
   }
@@ -277,6 +301,7 @@ async function trainInto(
   asked: RunOptions,
   resumed: SavedRun | undefined,
   flags: TrainFlags,
+  command: Command,
   read?: OwnData,
 ): Promise<void> {
   const quiet = flags.quiet === true || flags.json === '-';
@@ -286,13 +311,16 @@ async function trainInto(
 
   const gpu = await acquire(flags);
   say(`adapter   ${describeAdapter(gpu)}`);
-  const isOwn = resumed === undefined && isPath(flags.model);
+  const { from } = flags;
+  const source =
+    from === undefined || resumed !== undefined ? undefined : await readModel(from, { fold: false });
   const loaded = await loadRun(
     asked,
     read === undefined ? flags : { data: read },
-    isOwn ? flags.model : undefined,
+    resumed === undefined ? ownModelOf(flags, command, source) : undefined,
   );
   const { data, model, run } = loaded;
+  assertMatches(run, model);
   const described =
     run.own === undefined
       ? [`${data.name}: ${data.train.count} training and ${data.test?.count} test images, checked`]
@@ -310,6 +338,8 @@ async function trainInto(
   say(
     `memory    ${megabytes(trainer.plan.peakBytes)} on the GPU, ${megabytes(trainer.plan.activations)} of it activations`,
   );
+
+  if (source !== undefined) say(`from      ${from}: ${await loadStart(trainer, source, flags.latents)}`);
 
   const epochs: EpochRecord[] = [...(resumed?.epochs ?? [])];
   if (resumed !== undefined) {
@@ -342,7 +372,7 @@ async function trainInto(
       ? undefined
       : await GeometryTap.create(trainer.network, {
           onSample: (sample) => samples.push(sampleRecord(sample)),
-          start: initialValues(model, run.seed),
+          start: source === undefined ? initialValues(model, run.seed) : await trainer.network.values(),
           ...(resumed === undefined ? {} : { resume: resumed.checkpoint }),
         });
 
@@ -459,6 +489,17 @@ async function trainInto(
   gpu.dispose();
 }
 
+/** What makes the network, where it isn't a ready-made one: a file, or the network that weights come from. */
+function ownModelOf(flags: TrainFlags, command: Command, source: ReadableModel | undefined) {
+  const { model } = flags;
+  if (isPath(model)) return (made: Parameters<typeof readOwnModel>[1]) => readOwnModel(model, made);
+  if (source === undefined || command.getOptionValueSource('model') === 'cli') return undefined;
+  return async ({ classes }: { readonly classes: number }) => ({
+    model: nameOfModel(source.model.name),
+    description: await withHead(source.model, classes),
+  });
+}
+
 function runOptions(flags: TrainFlags): RunOptions {
   const { dataset, epochs, batch, optimizer, loss, seed, fanScaled, augment } = flags;
   const model = isPath(flags.model) ? nameOfModel(flags.model) : flags.model;
@@ -472,6 +513,8 @@ function runOptions(flags: TrainFlags): RunOptions {
     ...(testSamples === undefined ? {} : { testSamples }),
     ...(weights === undefined ? {} : { classWeights: weights }),
     ...(modelOptions === undefined ? {} : { modelOptions }),
+    ...(flags.freeze === undefined ? {} : { freeze: flags.freeze }),
+    ...(flags.rateOf === undefined ? {} : { rates: flags.rateOf }),
     ...(validation === undefined ? {} : { validation }),
     ...(patience === undefined ? {} : { patience }),
     ...(monitor === undefined ? {} : { monitor }),
@@ -528,7 +571,12 @@ function inUnitOf(limit: ByteLimit | undefined, error: unknown): unknown {
 function mergeOptions(saved: RunOptions, flags: TrainFlags, command: Command): RunOptions {
   const given = runOptions(flags);
   for (const [name, value] of Object.entries(given) as [keyof RunOptions, unknown][]) {
-    const sources = name === 'lr' ? ['lr', 'lrHalveEvery', 'lrDecay', 'lrWarmup', 'lrRestarts'] : [name];
+    const sources =
+      name === 'lr'
+        ? ['lr', 'lrHalveEvery', 'lrDecay', 'lrWarmup', 'lrRestarts']
+        : name === 'rates'
+          ? ['rateOf']
+          : [name];
     if (!sources.some((source) => command.getOptionValueSource(source) === 'cli')) continue;
     if (JSON.stringify(saved[name]) === JSON.stringify(value)) continue;
     if (name === 'epochs' && given.epochs > saved.epochs) continue;

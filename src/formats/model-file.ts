@@ -75,7 +75,7 @@ export interface ModelDescription {
   readonly outputs?: readonly Pick<ModelOutput, 'name' | 'from'>[];
 }
 
-interface LayerDescription {
+export interface LayerDescription {
   readonly name: string;
   readonly kind: string;
   /** Options of the factory, without the name. */

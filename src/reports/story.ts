@@ -56,6 +56,10 @@ export interface RunOptions {
   /** What it is judged by. */
   readonly monitor?: Monitor;
   readonly keepBest?: boolean;
+  /** Names of parameters that stay as they are; `*` stands for anything. */
+  readonly freeze?: readonly string[];
+  /** What the learning rate of parameters of such names is multiplied by. */
+  readonly rates?: readonly (readonly [string, number])[];
   readonly clip?: { readonly norm: number } | { readonly value: number };
   /** Of data of a person's own: what they are, and how they were read. */
   readonly own?: OwnRun;
@@ -186,6 +190,10 @@ const runSchema = v.object({
   patience: v.exactOptional(wholeTo(1e6)),
   monitor: v.exactOptional(v.picklist(MONITORS)),
   keepBest: flag,
+  freeze: v.exactOptional(v.pipe(v.array(v.pipe(v.string(), v.maxLength(200))), v.maxLength(100))),
+  rates: v.exactOptional(
+    v.pipe(v.array(v.tuple([v.pipe(v.string(), v.maxLength(200)), rate])), v.maxLength(100)),
+  ),
   clip: v.exactOptional(v.union([v.object({ norm: rate }), v.object({ value: rate })])),
   own: v.exactOptional(ownSchema),
 });

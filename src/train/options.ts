@@ -7,8 +7,10 @@ import type { AugmentationLike } from '../methods/augmentations/index.ts';
 import {
   assertSchedule,
   type LossLike,
+  type Optimizer,
   type OptimizerLike,
   type PenaltyLike,
+  type RatedTime,
   resolveLoss,
   resolveOptimizer,
   resolvePenalty,
@@ -86,7 +88,10 @@ const OPTIONS = namesOf<TrainerOptions>({
 /** An optimizer for the parameters whose names match. */
 export interface Override {
   readonly match: RegExp | string;
-  readonly optimizer: OptimizerLike | 'none';
+  /** Default: the training's own, with another `rate`. */
+  readonly optimizer?: OptimizerLike | 'none';
+  /** Multiplies the learning rate. Default 1. */
+  readonly rate?: number;
 }
 
 /** All of them, with their defaults. */
@@ -106,10 +111,7 @@ export function resolveOptions(
     batch: given.batch ?? 100,
     epochs: given.epochs ?? 3,
     optimizer: resolveOptimizer(given.optimizer ?? 'adam', where),
-    overrides: (given.overrides ?? []).map(({ match, optimizer }) => ({
-      match,
-      optimizer: optimizer === 'none' ? undefined : resolveOptimizer(optimizer, where),
-    })),
+    overrides: (given.overrides ?? []).map((own) => resolveOverride(own, given, where)),
     teacher: given.teacher,
     penalty: given.penalty === undefined ? undefined : resolvePenalty(given.penalty, where),
     learningRate: given.learningRate ?? { from: 0.02, to: 0.001, decay: 'exponential' as const },
@@ -139,6 +141,34 @@ export function resolveOptions(
     });
   }
   return options;
+}
+
+function resolveOverride(
+  { match, optimizer, rate = 1 }: Override,
+  given: TrainerOptions,
+  where: string,
+): ResolvedOptions['overrides'][number] {
+  if (!(rate > 0 && Number.isFinite(rate))) {
+    throw new OptionError('A rate of some parameters is a positive multiple.', {
+      given: `rate = ${rate}`,
+      where: `${where}: overrides`,
+      remedy: "optimizer: 'none' leaves them as they are",
+    });
+  }
+  if (optimizer === 'none') return { match, optimizer: undefined, rate: 1 };
+  const resolved = resolveOptimizer(optimizer ?? given.optimizer ?? 'adam', where);
+  return { match, optimizer: rate === 1 ? resolved : atRate(resolved, rate), rate };
+}
+
+/** An optimizer whose learning rate is a multiple of the training's. */
+function atRate(optimizer: Optimizer, factor: number): Optimizer {
+  const { real } = optimizer;
+  return Object.create(optimizer, {
+    scalarsAt: {
+      value: (time: RatedTime) => optimizer.scalarsAt({ ...time, rate: factor * time.rate }),
+    },
+    real: { value: real === undefined ? undefined : atRate(real, factor) },
+  }) as Optimizer;
 }
 
 /** @throws OptionError unless it is one positive number, by one of its names */

@@ -136,7 +136,10 @@ export class Run {
       ...(overrides.length === 0
         ? {}
         : {
-            overrides: overrides.map(({ match, optimizer: own }) => [String(match), own?.toJSON() ?? 'none']),
+            overrides: overrides.map(({ match, optimizer: own, rate }) => [
+              ...[String(match), own?.toJSON() ?? 'none'],
+              ...(rate === 1 ? [] : [rate]),
+            ]),
           }),
       ...(penalty === undefined ? {} : { penalty: penalty.toJSON() }),
       loss: loss.toJSON(),

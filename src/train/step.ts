@@ -38,6 +38,8 @@ export interface StepOptions {
   readonly overrides: readonly {
     readonly match: RegExp | string;
     readonly optimizer: Optimizer | undefined;
+    /** What the learning rate is multiplied by there. */
+    readonly rate: number;
   }[];
   readonly teacher: Network | undefined;
   readonly penalty: Penalty | undefined;
