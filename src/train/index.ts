@@ -23,7 +23,7 @@ export type {
   Trained,
 } from './progress.ts';
 export type { StepTap } from './run.ts';
-export { type StartingValues, startFrom } from './start.ts';
 export type { ClassScores, OutputScores, Scores } from './scores.ts';
+export { type StartingValues, startFrom } from './start.ts';
 export type { TrainingPlan } from './step.ts';
 export { Trainer } from './trainer.ts';
