@@ -153,6 +153,25 @@ describe('products of signs', () => {
   });
 });
 
+describe('scales of filters', () => {
+  const scaled = (kernelQuantizer: 'magnitudeAwareSign' | 'adaBin', filters = 8) =>
+    quantConv2d({ filters, kernelSize: 3, padding: 'same', inputQuantizer: 'steSign', kernelQuantizer });
+
+  test('are multiplied with in the kernel of the product', async () => {
+    const made = await both(between(scaled('magnitudeAwareSign'), batchNormalization()));
+    expect([count(made.without, /conv\/binary_forward/), count(made.without, /fused_real/)]).toEqual([1, 0]);
+    expect([count(made.with, /conv\/binary_forward/), count(made.with, /fused_real/)]).toEqual([0, 1]);
+    expect(count(made.with, /rows\/columns/)).toBe(count(made.without, /rows\/columns/) - 1);
+  });
+
+  test('stay apart with offsets, and where no such kernel takes the windows', async () => {
+    for (const layer of [scaled('adaBin'), scaled('magnitudeAwareSign', 7)]) {
+      const made = await both(between(layer, batchNormalization()));
+      expect(count(made.with, /fused_real/)).toBe(0);
+    }
+  });
+});
+
 describe('gradients through pooling', () => {
   const pool = () => maxPool2d({ poolSize: 2 });
 

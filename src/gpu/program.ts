@@ -275,6 +275,7 @@ export class ProgramBuilder {
       const transients = new Set(this.#transients);
       const make: MakeDispatch = ({ scope, isBackward }, ...given) => this.#made(scope, isBackward, ...given);
       const recording = new Recording(this.#dispatches, {
+        gpu: this.gpu,
         make,
         another: ({ label, shape, dtype }) => {
           const tensor = new Tensor(label, shape, dtype);

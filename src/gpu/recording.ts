@@ -2,6 +2,7 @@
  * What was recorded into a program, before it is planned. A pass looks through it and changes it: it may leave dispatches away,
  * put others in their place, and let them read other tensors, as long as all that is read or kept has the same bits.
  */
+import type { Gpu } from './context.ts';
 import type { Access, Constants, KernelSpec, Workgroups } from './kernel.ts';
 import type { Tensor } from './tensor.ts';
 
@@ -40,6 +41,7 @@ export type MakeDispatch = <B extends Bindings, C extends string>(
 ) => Dispatch;
 
 export class Recording {
+  readonly gpu: Gpu;
   readonly make: MakeDispatch;
   /** A tensor of the program's own with the shape of another. */
   readonly another: (like: Tensor) => Tensor;
@@ -49,12 +51,14 @@ export class Recording {
   constructor(
     dispatches: readonly Dispatch[],
     made: {
+      readonly gpu: Gpu;
       readonly make: MakeDispatch;
       readonly another: (like: Tensor) => Tensor;
       readonly isKept: (tensor: Tensor) => boolean;
     },
   ) {
     this.#list = [...dispatches];
+    this.gpu = made.gpu;
     this.make = made.make;
     this.another = made.another;
     this.#isKept = made.isKept;

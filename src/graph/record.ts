@@ -5,6 +5,7 @@ import type { Activation, Forward, Parameter } from '../layers/index.ts';
 import { irreversible } from '../layers/layer.ts';
 import type { Quantizer } from '../methods/index.ts';
 import * as operations from '../ops/gradients.ts';
+import { scaleInProduct } from '../ops/passes/scale-in-product.ts';
 import { assertOneInputAndOutput, type Model, type ModelLayer } from './model.ts';
 
 /** A forward pass that was recorded, and how to record the way back. */
@@ -61,6 +62,7 @@ export function recordPass(
   inputs: readonly Tensor[],
   options: RecordOptions & { readonly gradients?: typeof operations },
 ): RecordedPass {
+  builder.rewrite(scaleInProduct);
   if (options.training) for (const pass of options.gradients?.TRAINING_PASSES ?? []) builder.rewrite(pass);
   const forwards: Forward[] = [];
   const activations: Activation[] = [];
