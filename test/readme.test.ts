@@ -30,7 +30,18 @@ const pages = documents.flatMap(({ name, text }) =>
   })),
 );
 /** What else has a name of its own, once in all pages: where it runs differs. */
-const KINDS = ['start', 'node', 'browser', 'load', 'classify', 'methods', 'tfjs', 'onnxruntime'] as const;
+const KINDS = [
+  'start',
+  'node',
+  'browser',
+  'load',
+  'classify',
+  'methods',
+  'pictures',
+  'measure',
+  'tfjs',
+  'onnxruntime',
+] as const;
 
 /** Bundles programs of the scratch folder for Node. */
 async function bundle(...programs: readonly string[]): Promise<void> {

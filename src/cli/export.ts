@@ -6,6 +6,7 @@ import { OptionError, printable } from '../errors.ts';
 import { PIXEL_RANGES, type PixelRange, saveModel, sizeOf, wasmEngine } from '../index.ts';
 import { readFileChecked } from '../node/files.ts';
 import { loadModel, writeFileAtomic } from '../node/index.ts';
+import { npx } from '../npx.ts';
 import { html } from '../reports/html.ts';
 import { bytesText, whole } from '../reports/words.ts';
 import { resolvePixels } from '../run/pixels.ts';
@@ -130,7 +131,7 @@ function imageOf({ model, table }: ReadableModel, path: string): [number, number
   throw new OptionError('A page is written of networks that name what a picture shows.', {
     given: `${path}, which takes ${model.inputs.map(({ shape }) => shape.join(' x ')).join(' and ')}`,
     expected: 'height x width x 1 or 3, and one output',
-    remedy: 'write a file for a page of your own: webgpu-bnn convert',
+    remedy: `write a file for a page of your own: ${npx('convert RUN FILE')}`,
   });
 }
 

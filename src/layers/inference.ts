@@ -67,7 +67,15 @@ export function affine(options: { readonly name?: string } = {}): Layer {
   };
 }
 
-/** x·scale + shift with parameters `scale` and `shift` of the input's shape: one of each a value, not a channel. */
+/**
+ * x·scale + shift with parameters `scale` and `shift` of the input's shape: one of each a value, not a channel.
+ * @example
+ * ```ts
+ * import { elementwiseAffine, sequential } from 'webgpu-bnn';
+ *
+ * sequential([elementwiseAffine()], { input: [4, 4] });
+ * ```
+ */
 export function elementwiseAffine(options: { readonly name?: string } = {}): Layer {
   assertKnownOptions(options, ['name'], options.name ?? 'elementwiseAffine');
   const where = options.name ?? 'elementwiseAffine';
