@@ -1,6 +1,7 @@
 /** Starting from weights of another training or file: what is taken, latents of signs, frozen parameters, rates by group. */
 import { beforeAll, describe, expect, test } from 'vitest';
-import { patternOf, withHead } from '../src/cli/fine-tuning.ts';
+import { withHead } from '../src/cli/fine-tuning.ts';
+import { patternOf } from '../src/cli/parameter-names.ts';
 import { OptionError } from '../src/errors.ts';
 import { decodeModel, encodeModel, modelOfDescription } from '../src/formats/model-file.ts';
 import { initialValues, sequential } from '../src/graph/index.ts';

@@ -6,18 +6,12 @@ import {
   type Model,
   type ModelDescription,
   modelOfDescription,
-  type Override,
   startFrom,
   type Trainer,
 } from '../index.ts';
 import type { RunOptions } from '../reports/story.ts';
 import type { ReadableModel } from './imported.ts';
-
-/** `conv*`: a name of a parameter, or of a layer, with `*` for anything. */
-export function patternOf(glob: string): RegExp {
-  const text = glob.replaceAll(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll(/\*+/g, '.*');
-  return new RegExp(`^${text}(/[^/]*)?$`);
-}
+import { patternOf } from './parameter-names.ts';
 
 /** Collects `--freeze`: patterns between commas. */
 export function patterns(text: string, before: readonly string[] = []): string[] {
@@ -37,14 +31,6 @@ export function ratesOf(
     return [...before, [pattern, value]];
   }
   throw new InvalidArgumentError('A name and a multiple are expected, as conv*=0.1.');
-}
-
-/** What a run says of its parameters, as the trainer takes it. */
-export function overridesOf({ freeze = [], rates = [] }: RunOptions): Override[] {
-  return [
-    ...freeze.map((glob) => ({ match: patternOf(glob), optimizer: 'none' as const })),
-    ...rates.map(([glob, rate]) => ({ match: patternOf(glob), rate })),
-  ];
 }
 
 /** @throws OptionError for a name that no parameter of the network has */

@@ -15,6 +15,7 @@ import {
 import { parseJson } from '../json.ts';
 import { storageError } from '../node/files.ts';
 import { isLibraryError, loadModule } from '../node/modules.ts';
+import { npx } from '../npx.ts';
 import type { RunOptions } from '../reports/story.ts';
 
 /** What a network is made for. */
@@ -97,7 +98,7 @@ async function readDescription(path: string): Promise<ModelDescription> {
   } catch (cause) {
     throw new FormatError('This is no description of a network.', {
       given: text.slice(0, 80),
-      expected: 'JSON as webgpu-bnn models NAME --out model.json writes it',
+      expected: `JSON as ${npx('models NAME --out model.json')} writes it`,
       where: path,
       cause,
     });

@@ -7,6 +7,7 @@ import { BnnError, StorageError } from '../errors.ts';
 import { storageError } from '../node/files.ts';
 import { writeFileAtomic } from '../node/index.ts';
 import { SafetensorsReader } from '../node/safetensors.ts';
+import { npx } from '../npx.ts';
 import { differences, type ListedRun, renderRuns, resultOf } from '../reports/several-runs.ts';
 import { parseStory } from '../reports/story.ts';
 import { optionText } from '../reports/training.ts';
@@ -36,8 +37,8 @@ Examples:
       if (runs.length + broken.length === 0) {
         throw new StorageError('There are no runs here.', {
           given: folder,
-          expected: 'a folder that holds folders of webgpu-bnn train',
-          remedy: 'train one: webgpu-bnn train',
+          expected: `a folder that holds folders of ${npx('train')}`,
+          remedy: `train one: ${npx('train')}`,
         });
       }
       const differing = differences(runs);

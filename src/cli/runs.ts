@@ -17,9 +17,9 @@ import { EVERY } from '../methods/table.ts';
 import { DATASET_NAMES, loadDataset, type OwnData, readFileChecked } from '../node/index.ts';
 import { npx } from '../npx.ts';
 import { type OwnRun, parseStory, type RunOptions, type RunStory } from '../reports/story.ts';
-import { overridesOf } from './fine-tuning.ts';
 import { isNamed, readOwnData } from './own-data.ts';
 import { modelOfRun, type OwnModel } from './own-models.ts';
+import { overridesOf } from './parameter-names.ts';
 
 /** The best epoch of a run, where it was kept. */
 export const BEST_FILE = 'best.safetensors';
