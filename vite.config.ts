@@ -137,6 +137,7 @@ export default defineConfig(({ command }) => ({
         training: 'src/training.ts',
         methods: 'src/methods.ts',
         compare: 'src/compare.ts',
+        vectors: 'src/vectors/index.ts',
         node: 'src/node/index.ts',
         onnx: 'src/formats/onnx.ts',
         tflite: 'src/formats/tflite/index.ts',

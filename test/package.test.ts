@@ -355,6 +355,7 @@ const TASKS: Readonly<Record<string, Task>> = {
     vite: 23.1,
     esbuild: 23,
   },
+  'search among vectors': { code: everythingOf('webgpu-bnn/vectors'), vite: 17.5, esbuild: 17.7 },
   'use it in TensorFlow.js': { code: everythingOf('webgpu-bnn/tfjs'), vite: 65, esbuild: 68.8 },
 };
 

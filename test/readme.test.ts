@@ -41,6 +41,7 @@ const KINDS = [
   'measure',
   'tfjs',
   'onnxruntime',
+  'vectors',
 ] as const;
 
 /** Bundles programs of the scratch folder for Node. */
@@ -145,6 +146,14 @@ describe('the programs of the README and of the documentation', () => {
     expect(printed).toMatch(/quantConv2d_2 +5 x 5 x 32 +4,608/);
     const accuracy = Number(/accuracy: ([\d.]+)/.exec(printed)?.[1]);
     expect(accuracy).toBeGreaterThan(0.8);
+  });
+
+  test('the one about vectors finds the keys that it asks for', async () => {
+    await bundle('vectors');
+    const printed = execFileSync(process.execPath, [join(scratch, 'out', 'vectors.js')], {
+      encoding: 'utf8',
+    });
+    expect(printed).toContain('nearest: 7 8 256 256\nwords: 313\n');
   });
 
   test('the one that classifies in Node names classes, without a GPU', async () => {

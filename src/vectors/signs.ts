@@ -1,0 +1,55 @@
+/** Vectors of reals as signs. */
+import { ShapeError } from '../errors.ts';
+import { packSigns } from '../numerics/pack.ts';
+
+/** How many vectors these are. @throws ShapeError unless they are whole */
+export function countOf(length: number, each: number, where: string): number {
+  if (Number.isSafeInteger(each) && each >= 1 && length % each === 0) return length / each;
+  throw new ShapeError('These are no whole vectors.', {
+    given: `${length}`,
+    expected: `a multiple of ${each}`,
+    where,
+  });
+}
+
+/**
+ * The mean of vectors, which taken off them before their signs are taken makes either sign as frequent as the other.
+ * @param x f32 [count, bits]
+ * @returns [bits]
+ * @throws ShapeError
+ */
+export function meanOf(x: ArrayLike<number>, bits: number): Float64Array<ArrayBuffer> {
+  const count = countOf(x.length, bits, 'meanOf');
+  const mean = new Float64Array(bits);
+  for (let i = 0; i < x.length; i++) mean[i % bits] = (mean[i % bits] ?? 0) + (x[i] ?? 0) / count;
+  return mean;
+}
+
+/**
+ * The signs of vectors, packed: 32 to a word, every vector from a new word on, bit 1 for −1; sign(0) = +1.
+ * @param x f32 [count, bits]
+ * @param options.mean [bits]: taken off first; the same for keys and for queries
+ * @returns words [count, ceil(bits / 32)]
+ * @throws ShapeError
+ */
+export function signsOf(
+  x: ArrayLike<number>,
+  bits: number,
+  options: { readonly mean?: ArrayLike<number> | undefined } = {},
+): Uint32Array<ArrayBuffer> {
+  const count = countOf(x.length, bits, 'signsOf');
+  const { mean } = options;
+  if (mean === undefined) return packSigns(x, count, bits);
+  if (mean.length !== bits) {
+    throw new ShapeError('A mean is as long as the vectors.', {
+      given: `${mean.length}`,
+      expected: `${bits}`,
+      where: 'signsOf',
+    });
+  }
+  return packSigns(
+    Float64Array.from(x, (value, i) => value - (mean[i % bits] ?? 0)),
+    count,
+    bits,
+  );
+}
