@@ -171,6 +171,8 @@ describe('search', () => {
     [2, 3000, 64, 10],
     [17, 2500, 96, 3],
     [1, 40_000, 32, 5],
+    [9, 700, 1024, 20],
+    [3, 300, 383, 4],
   ])('of %d queries among %d keys of %d bits: the %d nearest', async (queries, size, bits, count) => {
     // Few different ones, so that many are equally near.
     const keys = randomRows(size, bits, 6, Math.max(2, Math.ceil(size / 3)));

@@ -55,16 +55,22 @@ export const bundleVectors = defineKernel({
   splits: 'line',
 });
 
+/* @__NO_SIDE_EFFECTS__ */
+const search = (name: string) =>
+  defineKernel({
+    name,
+    source: shaders,
+    bindings: { queries: 'read', keys: 'read', best: 'write' },
+    constants: ['QUERIES', 'KEYS', 'WORDS', 'K', 'CHUNKS', 'SPAN'],
+    workgroups: ({ QUERIES, CHUNKS }) => linearWorkgroups(QUERIES * CHUNKS, 64),
+    work: ({ QUERIES, KEYS, WORDS }) => QUERIES * KEYS * WORDS,
+    splits: 'line',
+  });
+
 /** bits [QUERIES, ...] and bits [KEYS, ...] to u32 [QUERIES, CHUNKS, K, 2]: distance and key. */
-export const searchKeys = defineKernel({
-  name: 'vectors/search',
-  source: shaders,
-  bindings: { queries: 'read', keys: 'read', best: 'write' },
-  constants: ['QUERIES', 'KEYS', 'WORDS', 'K', 'CHUNKS', 'SPAN'],
-  workgroups: ({ QUERIES, CHUNKS }) => linearWorkgroups(QUERIES * CHUNKS, 64),
-  work: ({ QUERIES, KEYS, WORDS }) => QUERIES * KEYS * WORDS,
-  splits: 'line',
-});
+export const searchKeys = search('vectors/search');
+/** The same where WORDS is a multiple of 4. */
+export const searchKeys4 = search('vectors/search4');
 
 /** u32 [QUERIES, CHUNKS, K, 2] to u32 [QUERIES, RESULTS, K, 2]. */
 export const mergeNearest = defineKernel({

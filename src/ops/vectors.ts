@@ -12,6 +12,7 @@ import {
   mergeNearest,
   rotateVectors,
   searchKeys,
+  searchKeys4,
 } from '../kernels/vectors.ts';
 import { feistelHalfBits } from '../numerics/random.ts';
 import { assertDType, assertShapeIs, type OutOption, resultTensor } from './checks.ts';
@@ -196,10 +197,11 @@ export function nearest(b: ProgramBuilder, queries: Tensor, keys: Tensor, count:
   const SPAN = Math.max(16 * K, Math.ceil(KEYS / Math.max(1, Math.floor(CHUNKS / QUERIES))));
   let chunks = Math.ceil(KEYS / SPAN);
   let best = b.transient('nearest keys of chunks', [QUERIES, chunks, K, 2], 'u32');
+  const WORDS = wordsFor(BITS);
   b.dispatch(
-    searchKeys,
+    WORDS % 4 === 0 ? searchKeys4 : searchKeys,
     { queries, keys, best },
-    { QUERIES, KEYS, WORDS: wordsFor(BITS), K, CHUNKS: chunks, SPAN },
+    { QUERIES, KEYS, WORDS, K, CHUNKS: chunks, SPAN },
   );
   while (chunks > 1) {
     const RESULTS = Math.ceil(chunks / LISTS);
