@@ -1,6 +1,6 @@
 // Binds vectors: the products of their signs, negated where that is wanted. One invocation makes one word.
 //!include "lib/index.wgsl"
-//!include "lib/vector_words.wgsl"
+//!include "lib/vector/words.wgsl"
 
 override ROWS: u32;
 override OTHERS: u32; // rows of y: ROWS; 1 where all are bound to the same; 0 where to none

@@ -2,7 +2,7 @@
 // word.
 //!include "lib/index.wgsl"
 //!include "lib/random.wgsl"
-//!include "lib/vector_words.wgsl"
+//!include "lib/vector/words.wgsl"
 
 override GROUPS: u32;
 override ROWS: u32; // of a group

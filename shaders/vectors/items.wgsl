@@ -1,7 +1,7 @@
 // An item memory: random vectors by a seed. One invocation makes one word.
 //!include "lib/index.wgsl"
 //!include "lib/random.wgsl"
-//!include "lib/vector_words.wgsl"
+//!include "lib/vector/words.wgsl"
 
 override ROWS: u32;
 override BITS: u32;

@@ -2,7 +2,7 @@
 // evenly with the distance of levels. Of a circle the way back negates the same bits again. One invocation makes one word.
 //!include "lib/index.wgsl"
 //!include "lib/random.wgsl"
-//!include "lib/vector_words.wgsl"
+//!include "lib/vector/words.wgsl"
 
 override ROWS: u32; // levels
 override BITS: u32;

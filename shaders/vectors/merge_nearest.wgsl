@@ -1,6 +1,6 @@
 // The K nearest of SPAN chunks' nearest. One invocation makes a query's list of one result.
 //!include "lib/index.wgsl"
-//!include "lib/nearest.wgsl"
+//!include "lib/vector/nearest.wgsl"
 
 override QUERIES: u32;
 override CHUNKS: u32;

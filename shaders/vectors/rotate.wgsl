@@ -1,6 +1,6 @@
 // Rotates vectors: sign i goes to place (i + SHIFT) mod BITS. One invocation makes one word.
 //!include "lib/index.wgsl"
-//!include "lib/vector_words.wgsl"
+//!include "lib/vector/words.wgsl"
 
 override ROWS: u32;
 override BITS: u32;

@@ -1,5 +1,5 @@
 // The nearest keys, word by word: vectors of any length.
-//!include "lib/search.wgsl"
+//!include "lib/vector/search.wgsl"
 
 override QUERIES: u32;
 override KEYS: u32;

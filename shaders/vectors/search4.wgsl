@@ -1,5 +1,5 @@
 // The nearest keys, four words at a time: WORDS is a multiple of 4.
-//!include "lib/search.wgsl"
+//!include "lib/vector/search.wgsl"
 
 override QUERIES: u32;
 override KEYS: u32;

@@ -1,5 +1,6 @@
 // Vectors of signs: BITS of them in WORDS words; what is behind the last one is 0.
 //!needs BITS
+//!gives vector_mask, vector_words
 
 fn vector_words() -> u32 {
   return (BITS + 31u) / 32u;

@@ -1,8 +1,9 @@
 // The K nearest keys of every query among SPAN keys: one invocation compares a query with the keys of a chunk, so that no
 // distance but those is ever in memory. Neighbours have the same chunk, and read the same keys.
 //!include "lib/index.wgsl"
-//!include "lib/nearest.wgsl"
+//!include "lib/vector/nearest.wgsl"
 //!needs best, CHUNKS, distance_of, K, KEYS, QUERIES, SPAN
+//!gives main
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {

@@ -1,5 +1,6 @@
 // The K nearest of what is offered, in order: by distance, then in the order in which they were offered.
 //!needs K
+//!gives is_near, nearest_count, nearest_distances, nearest_places, offer
 
 const MOST_NEAREST = 64u;
 
