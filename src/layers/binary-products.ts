@@ -15,8 +15,9 @@ import {
   planeConv2d,
 } from '../ops/fused.ts';
 import { assertKnownOptions, namesOf } from '../options.ts';
-import { assertInputIntegers, type QuantConv2dOptions } from './conv2d.ts';
+import type { QuantConv2dOptions } from './conv2d.ts';
 import { assertInference, noGradient, perChannel } from './inference.ts';
+import { assertInputIntegers } from './input-integers.ts';
 import {
   type Activation,
   asReal,

@@ -1,6 +1,5 @@
 /** Convolutional layers: `quantConv2d` with binary weights or inputs, `conv2d` with real ones. */
 
-import { OptionError } from '../errors.ts';
 import type { Shape, Tensor } from '../gpu/index.ts';
 import { isPlainSign, notedConfig, type QuantizerLike } from '../methods/index.ts';
 import {
@@ -14,6 +13,7 @@ import { unpackSigns } from '../ops/dense.ts';
 import { addBias } from '../ops/elementwise.ts';
 import { planeConv2d } from '../ops/fused.ts';
 import { assertKnownOptions, namesOf } from '../options.ts';
+import { assertInputIntegers } from './input-integers.ts';
 import { asReal, assertCount, assertRank, gradientsOf, type Layer, onlyInput, real } from './layer.ts';
 import {
   assertPadding,
@@ -232,25 +232,4 @@ function makeConv2d(kind: string, options: QuantConv2dOptions): Layer {
       };
     },
   };
-}
-
-/** @throws OptionError unless a layer with these options can take integers by their bit planes */
-export function assertInputIntegers(options: Partial<QuantConv2dOptions>, where: string): void {
-  const { inputIntegers, inputQuantizer, kernelQuantizer, groups = 1, padValue = 0 } = options;
-  if (inputIntegers !== 'uint8' && inputIntegers !== 'int8') {
-    throw new OptionError('These input integers are unknown.', {
-      given: String(inputIntegers),
-      expected: 'uint8 or int8',
-      where,
-    });
-  }
-  if (inputQuantizer !== undefined || kernelQuantizer === undefined || groups !== 1 || padValue !== 0) {
-    throw new OptionError(
-      'Integers are taken by binary weights only, as they are, without groups, padded with 0.',
-      {
-        given: `inputQuantizer ${inputQuantizer}, kernelQuantizer ${kernelQuantizer}, ${groups} groups, pad value ${padValue}`,
-        where,
-      },
-    );
-  }
 }

@@ -10,7 +10,7 @@ import type { Quantizer } from '../methods/index.ts';
 import { affineColumns } from '../ops/columns.ts';
 import { packSigns } from '../ops/dense.ts';
 import { add, fill } from '../ops/elementwise.ts';
-import { type Plane, quantizeRows } from '../ops/rows.ts';
+import type { Plane } from '../ops/rows.ts';
 import { type ForwardContext, gradientsOf, type Parameter, type ParameterSpec } from './layer.ts';
 
 /** The kernel, and what goes with it: what its quantizer learns, and what is derived of its latent weights. */
@@ -87,34 +87,6 @@ export function rowTensors(
       offset: hasOffset ? parameterOf(endingOf('Offset', plane))?.value : undefined,
     };
   });
-}
-
-/**
- * Records what is derived of a binary parameter whose quantizer has a rule for rows: the signs of its planes, unless they are
- * those of the latent weights, with their scales and offsets.
- * @param parameterOf by the name that `kernel` has, and an ending
- * @param options.latent the latent weights, where they are not those of the parameter
- * @param options.flips u32 [filters]: counts the signs of the first plane that change
- */
-export function deriveRows(
-  builder: ProgramBuilder,
-  kernel: Parameter,
-  parameterOf: (ending: string) => Parameter | undefined,
-  options: { readonly latent?: Tensor; readonly flips?: Tensor | undefined } = {},
-): void {
-  const rule = kernel.spec.quantizer?.row;
-  if (rule === undefined || kernel.packed === undefined) return;
-  const { latent = kernel.value, flips } = options;
-  quantizeRows(
-    builder,
-    latent,
-    rule,
-    { learned: parameterOf('Learned')?.value },
-    rowTensors(kernel, parameterOf).map((target, plane) => ({
-      ...target,
-      ...(plane === 0 && { flips, isPacked: !rule.hasArgument }),
-    })),
-  );
 }
 
 /** A product of packed signs and its gradient, made into those of weights that are scale·sign + offset. */
