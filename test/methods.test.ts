@@ -1,5 +1,5 @@
 /** Methods that nobody ships, in whole trainings: they train, resume to the same bits, and fail with their own names. */
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { GpuValidationError, OptionError } from '../src/errors.ts';
 import { type Model, Network, sequential } from '../src/graph/index.ts';
 import { batchNormalization, dense, flatten, quantConv2d, quantDense, relu } from '../src/layers/index.ts';
@@ -463,6 +463,83 @@ describe('checkMethod', () => {
       /penalty slope: gradient and the slope of its value/,
     );
     await expect(checkMethod(gpu(), {} as never)).rejects.toThrow(OptionError);
+  });
+});
+
+describe('a gradient that disagrees with its twin', () => {
+  const gpu = useGpu();
+  /** A new definition each time: what was checked is not checked again. */
+  const wrongQuantizer = () =>
+    defineQuantizer({
+      ...quantizer.definition,
+      name: 'wrongly',
+      gradient: (x) => Math.max(0, 1 - x * x),
+    })();
+  const wrongPenalty = () => definePenalty({ ...penalty.definition, name: 'push', twin: (_, g) => g - 1 })();
+  const wrongLoss = () =>
+    defineLoss({
+      ...loss.definition,
+      name: 'flat',
+      twin: ({ outputs }) => ({ loss: 0, gradient: outputs.map(() => 0) }),
+    })();
+  const right = QUANTIZERS.steSign();
+  const flipped = sequential(
+    [flatten(), quantDense({ units: 4, inputQuantizer: wrongQuantizer(), kernelQuantizer: right })],
+    { input: [8, 8, 1] },
+  );
+  const cases: Readonly<Record<string, readonly [Model, TrainerOptions]>> = {
+    'quantizer wrongly: gradient': [network(wrongQuantizer()), {}],
+    'quantizer wrongly: gradient, sample': [flipped, {}],
+    'penalty push: gradient': [network(right), { penalty: wrongPenalty() }],
+    'loss flat: gradient of classes': [network(right), { loss: wrongLoss() }],
+  };
+
+  for (const [where, [model, own]] of Object.entries(cases)) {
+    test(`is found where it is used first: ${where}`, async () => {
+      const before = gpu().memory.bytes;
+      const refused = await Trainer.create(gpu(), model, data, own).catch((cause: unknown) => cause);
+      expect(refused).toBeInstanceOf(OptionError);
+      expect(String(refused)).toContain('disagrees with itself');
+      expect(String(refused)).toContain(where);
+      expect(gpu().memory.bytes).toBe(before);
+    });
+  }
+
+  test('is not asked for in production', async () => {
+    vi.stubEnv('NODE_ENV', 'production');
+    try {
+      const model = network(wrongQuantizer());
+      using trainer = await Trainer.create(gpu(), model, data, {
+        loss: wrongLoss(),
+        penalty: wrongPenalty(),
+      });
+      await trainer.runSteps(1);
+    } finally {
+      vi.unstubAllEnvs();
+    }
+  });
+
+  test('is looked for once, and again with other numbers', async () => {
+    let calls = 0;
+    const counted = defineQuantizer({
+      ...quantizer.definition,
+      name: 'counted',
+      parameters: { width: { default: 1, above: 0, says: 'nothing' } },
+      gradient(x) {
+        calls += 1;
+        return quantizer.definition.gradient(x, {});
+      },
+    });
+    const asked = async (made: Quantizer) => {
+      calls = 0;
+      (await Trainer.create(gpu(), network(made), data)).dispose();
+      return calls > 0;
+    };
+    expect([await asked(counted()), await asked(counted()), await asked(counted({ width: 2 }))]).toEqual([
+      true,
+      false,
+      true,
+    ]);
   });
 });
 

@@ -162,11 +162,15 @@ export function defineLayer<const O extends LayerOptions = Record<never, never>>
     const where = given?.name ?? kind;
     const values = resolved(known, given, where);
     const { traits } = definition;
+    const own = typeof traits === 'function' ? traits(values) : traits;
+    const quantizers = Object.entries(known).flatMap(([name, option]) =>
+      'quantizer' in option ? [(values as Readonly<Record<string, unknown>>)[name] as Quantizer] : [],
+    );
     return {
       name: given.name,
       kind,
       config: notedConfig(given),
-      traits: typeof traits === 'function' ? traits(values) : traits,
+      traits: quantizers.length === 0 ? own : { ...own, quantizers },
       outputShape(inputs, name) {
         const shape = definition.outputShape(counted(inputs, count, name), values, name);
         const isShape =

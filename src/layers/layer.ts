@@ -186,6 +186,8 @@ export interface Traits {
   readonly readsSigns?: boolean;
   /** The quantizer that makes something else than signs of its input, by name: nothing folds into such a layer. */
   readonly inputRule?: string;
+  /** Quantizers that its inputs or outputs go through. Those of its parameters are in their specifications. */
+  readonly quantizers?: readonly Quantizer[];
   /** What it multiplies, if that is all that it does. */
   readonly product?: ProductTraits;
   /** What it does to channels, if that is all that it does. */

@@ -81,9 +81,14 @@ export function assertPadding(quantizer: Quantizer | undefined, padValue: number
 }
 
 /** What a layer says of an input with this quantizer. */
-export function inputTraits(quantizer: Quantizer | undefined): Pick<Traits, 'readsSigns' | 'inputRule'> {
+export function inputTraits(
+  quantizer: Quantizer | undefined,
+): Pick<Traits, 'readsSigns' | 'inputRule' | 'quantizers'> {
   if (quantizer === undefined) return { readsSigns: false };
-  return isPlainSign(quantizer) ? { readsSigns: true } : { readsSigns: false, inputRule: quantizer.name };
+  const quantizers = [quantizer];
+  return isPlainSign(quantizer)
+    ? { readsSigns: true, quantizers }
+    : { readsSigns: false, inputRule: quantizer.name, quantizers };
 }
 
 /** What an input's quantizer learns, as a parameter. */

@@ -1,4 +1,5 @@
 /** What trains, for `Trainer`, which loads it when a training is created: a page can be drawn before that is here. */
+export { checkAtFirstUse } from '../methods/first-use.ts';
 export { checkpointOf, restore } from './checkpoint.ts';
 export { checkData } from './data.ts';
 export { evaluate } from './evaluate.ts';
@@ -8,6 +9,7 @@ export { assertFits, initialWeights, resolveOptions } from './options.ts';
 export { Run } from './run.ts';
 export {
   allocateParts,
+  checkedMethods,
   declareParts,
   disposeParts,
   planTraining,

@@ -10,7 +10,7 @@ import { type Model, Network, recordForward } from '../graph/index.ts';
 import { deriveRows } from '../layers/derive-rows.ts';
 import type { Parameter } from '../layers/index.ts';
 import { asReal } from '../layers/layer.ts';
-import type { Loss, Optimizer, Penalty } from '../methods/index.ts';
+import type { Loss, Optimizer, Penalty, Quantizer } from '../methods/index.ts';
 import { advanceState, gatherBatch, STATE_WORDS } from '../ops/data.ts';
 import { loss as recordLoss, tally as recordTally, tallyWords } from '../ops/loss.ts';
 import { clipGradients } from '../ops/optim.ts';
@@ -86,6 +86,18 @@ export function matches(match: RegExp | string, name: string): boolean {
   if (typeof match === 'string') return match === name;
   // Patterns with these flags remember where they were.
   return new RegExp(match.source, match.flags.replace(/[gy]/g, '')).test(name);
+}
+
+/** What a training uses whose gradients have twins. */
+export function checkedMethods(
+  { layers }: Model,
+  { loss, penalty }: Pick<StepOptions, 'loss' | 'penalty'>,
+): (Quantizer | Penalty | Loss)[] {
+  const quantizers = layers.flatMap(({ layer, parameters }) => [
+    ...(layer.traits?.quantizers ?? []),
+    ...parameters.flatMap(({ quantizer }) => quantizer ?? []),
+  ]);
+  return [...quantizers, ...(penalty === undefined ? [] : [penalty]), loss];
 }
 
 /** Steps of one epoch. */

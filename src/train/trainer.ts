@@ -35,8 +35,10 @@ export class Trainer extends Owner {
   }
 
   /**
-   * Plans, allocates, initialises and compiles a training.
-   * @throws OptionError or ShapeError for what doesn't fit, MemoryPlanError before anything is allocated
+   * Plans, allocates, initialises and compiles a training. Quantizers, penalties and losses of your own are held against their
+   * twins first, once a program, except in production (`NODE_ENV`, or a build for it).
+   * @throws OptionError or ShapeError for what doesn't fit, OptionError for a method whose WGSL disagrees with its twin,
+   *   MemoryPlanError before anything is allocated
    */
   static async create(
     gpu: Gpu,
@@ -52,6 +54,7 @@ export class Trainer extends Owner {
       options.augment && (await import('./augment.ts')).resolveAugmentations(options.augment, data);
     const resolved = engine.resolveOptions(options, data, augment);
     engine.assertFits(model, data);
+    await engine.checkAtFirstUse(gpu, engine.checkedMethods(model, resolved));
     const parts = engine.declareParts(gpu, model, data, resolved);
     const { network } = parts;
     try {
