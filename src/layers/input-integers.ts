@@ -1,10 +1,14 @@
 /** Layers that take integers of 8 bits by their bit planes: trained ones, and those of networks that are only run. */
 import { OptionError } from '../errors.ts';
-import type { QuantConv2dOptions } from './conv2d.ts';
 
-type IntegerOptions = Partial<
-  Pick<QuantConv2dOptions, 'inputIntegers' | 'inputQuantizer' | 'kernelQuantizer' | 'groups' | 'padValue'>
->;
+/** What decides of a layer's options. */
+interface IntegerOptions {
+  readonly inputIntegers?: unknown;
+  readonly inputQuantizer?: unknown;
+  readonly kernelQuantizer?: unknown;
+  readonly groups?: number | undefined;
+  readonly padValue?: number | undefined;
+}
 
 /** @throws OptionError unless a layer with these options can take integers by their bit planes */
 export function assertInputIntegers(options: IntegerOptions, where: string): void {
