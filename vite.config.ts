@@ -27,14 +27,6 @@ const TOGETHER: readonly (readonly [RegExp, string])[] = [
     /\/src\/layers\/(activations|conv2d|dense|normalization|quantized-input|reshaping|weights)\.ts$/,
     'layers-trained',
   ],
-  [/\/src\/(layers|ops|kernels)\/pool(ing)?\.ts$/, 'pooling'],
-  // Models are described by these, run by these, and folded into these.
-  [/\/src\/graph\/(build|model|summary)\.ts$/, 'graph'],
-  [/\/src\/graph\/(network|record|samples|values)\.ts$/, 'network'],
-  [
-    /\/src\/(graph\/(channels|fold|signs|passes\/.+)|(layers|ops|kernels)\/(binary-products|fused|inference))\.ts$/,
-    'passes',
-  ],
 ];
 /** Rooms of which a page may need a part: a file for each module, so that bundlers can leave the others away. */
 const IN_PARTS =
