@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { builtinModules, createRequire } from 'node:module';
 import { basename, join } from 'node:path';
 import { esmExternalRequirePlugin, type Plugin } from 'vite';
@@ -90,11 +90,20 @@ function decoders(): Plugin {
   };
 }
 
-/** What `export` lays beside a model: the entry for running networks, as one file. */
+/** What `export` makes a page of: its templates, and the entry for running networks as one file. */
 function onePiece(): Plugin {
+  const templates = join(import.meta.dirname, 'src', 'cli', 'page');
   return {
     name: 'one-piece',
     apply: 'build',
+    generateBundle() {
+      for (const name of readdirSync(templates)) {
+        this.emitFile({
+          ...{ type: 'asset', fileName: `page/${name}` },
+          source: readFileSync(join(templates, name)),
+        });
+      }
+    },
     async writeBundle({ dir = '' }) {
       const { build } = await import('esbuild');
       await build({

@@ -20,6 +20,7 @@ import { parseJson } from '../src/json.ts';
 import { flatten, quantDense } from '../src/layers/index.ts';
 import { serve } from '../src/node/bench-page.ts';
 import { openModel } from '../src/node/safetensors.ts';
+import { LOG_FILES } from '../src/node/training-log.ts';
 import { csvCell, csvOf } from '../src/reports/csv.ts';
 import { html } from '../src/reports/html.ts';
 import { draw, figure } from '../src/reports/plots.ts';
@@ -89,7 +90,7 @@ describe('a file may not act', () => {
     expect(measured.code, measured.stderr).toBe(0);
     expect(treeOf(victim)).toEqual(before);
     const written = ['evil.safetensors', 'paper.html', 'paper.json', 'report.html', 'report.json'];
-    expect(readdirSync(downloads).sort()).toEqual(written.sort());
+    expect(readdirSync(downloads).sort()).toEqual([...written, ...Object.values(LOG_FILES)].sort());
 
     // Nor does a name become a path: there is no data set of this one, and nobody looks for a folder.
     const path = { ...story, run: { ...story.run, dataset: '../../victim' } };

@@ -13,9 +13,6 @@ import { resolvePixels } from '../run/pixels.ts';
 import { MODEL_ARGUMENT, type ReadableModel, readModel } from './imported.ts';
 import { madeNow } from './made.ts';
 import { assertFree } from './output.ts';
-import script from './page/classify.js?raw';
-import page from './page/index.html?raw';
-import readme from './page/README.md?raw';
 
 interface Flags {
   readonly title?: string;
@@ -23,8 +20,10 @@ interface Flags {
   readonly overwrite?: boolean;
 }
 
-/** The entry for running networks in one file; the build lays it beside the command line. */
+/** The entry for running networks in one file, and what a page is made of; the build lays them beside the command line. */
 export const RUNTIME = 'webgpu-bnn-inference.min.js';
+export const TEMPLATES = 'page';
+const BESIDE = dirname(fileURLToPath(import.meta.url));
 const NAMES = {
   page: 'index.html',
   script: 'classify.js',
@@ -43,7 +42,7 @@ export function exportCommand(): Command {
     .description('write a page that classifies pictures with a stored network, for any static host')
     .argument('<model>', MODEL_ARGUMENT)
     .argument('<folder>', 'where the page goes')
-    .option('--title <text>', 'what the page is called')
+    .option('--title <words>', 'what the page is called')
     .option(
       '--pixels <range>',
       `what the network takes bytes as, where its file does not say: ${Object.keys(PIXEL_RANGES).join(', ')}`,
@@ -84,7 +83,12 @@ async function exportPage(path: string, folder: string, flags: Flags): Promise<v
   const bytes = await saveModel('safetensors', model, source.values, { pixels, classes });
   const title = flags.title ?? titleOf(classes, model.name);
   const values = { title, height, width, channels };
-  const library = await readFileChecked(join(dirname(fileURLToPath(import.meta.url)), RUNTIME));
+  const library = await readFileChecked(join(BESIDE, RUNTIME));
+  const [page, script, readme] = [
+    await template(NAMES.page),
+    await template(NAMES.script),
+    await template(NAMES.readme),
+  ];
   await writeFileAtomic(join(folder, NAMES.model), bytes);
   const milliseconds = (await timeOfImage(join(folder, NAMES.model))).toFixed(1);
   const files: readonly (readonly [name: string, content: Uint8Array | string, about: string])[] = [
@@ -116,6 +120,10 @@ async function exportPage(path: string, folder: string, flags: Flags): Promise<v
   console.log(`size      ${bytesText(total)}, of it the network ${bytesText(bytes.length)}`);
   console.log(`image     ${milliseconds} ms here, in WebAssembly with one thread`);
   console.log(`look      npx serve ${folder}`);
+}
+
+async function template(name: string): Promise<string> {
+  return new TextDecoder().decode(await readFileChecked(join(BESIDE, TEMPLATES, name)));
 }
 
 /** Text that Markdown takes for nothing else, in one line. */

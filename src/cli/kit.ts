@@ -30,7 +30,7 @@ import { DECODERS, decoderFile } from '../node/decoders.ts';
 import { chromiumPackage, unpackOnce } from '../node/gpu.ts';
 import { folderOf, importHeadless, SETUP } from '../node/headless.ts';
 import { megabytes } from '../reports/words.ts';
-import { RUNTIME } from './export.ts';
+import { RUNTIME, TEMPLATES } from './export.ts';
 
 interface Flags {
   readonly out: string;
@@ -83,7 +83,9 @@ export async function writeKit(folder: string, options: { readonly data?: boolea
     const software = chromiumPackage();
     await bundle('cli.js', join(app, 'cli.mjs'));
     await bundle('kit-launch.js', join(kit, 'launch.mjs'));
-    copyFileSync(join(dirname(fileURLToPath(import.meta.url)), RUNTIME), join(app, RUNTIME));
+    const beside = dirname(fileURLToPath(import.meta.url));
+    copyFileSync(join(beside, RUNTIME), join(app, RUNTIME));
+    cpSync(join(beside, TEMPLATES), join(app, TEMPLATES), { recursive: true });
     copyDawn(join(app, 'node_modules', 'webgpu'));
     for (const name of DECODERS) copyFileSync(decoderFile(name), join(app, basename(name)));
     copySoftwareAdapter(software, join(app, 'node_modules', '@sparticuz', 'chromium'));
