@@ -13,7 +13,7 @@ const builtins = [...builtinModules, ...builtinModules.map((name) => `node:${nam
 const external = Object.keys(manifest.peerDependencies);
 
 /** Rooms that a page needs whole or not at all: a file each. */
-const WHOLE = /\/src\/(gpu|train|geometry|data|formats\/onnx|formats\/tflite)\/(?!index|trainer|pictures)/;
+const WHOLE = /\/src\/(gpu|train|geometry|data|formats\/onnx|formats\/tflite)\/(?!index|trainer|callbacks|start|pictures)/;
 /** Modules that are needed together are one file, since bundlers cut where pages differ. */
 const TOGETHER: readonly (readonly [RegExp, string])[] = [
   [/\/src\/(bytes|errors|npx)\.ts$/, 'errors'],
@@ -30,7 +30,7 @@ const TOGETHER: readonly (readonly [RegExp, string])[] = [
 ];
 /** Rooms of which a page may need a part: a file for each module, so that bundlers can leave the others away. */
 const IN_PARTS =
-  /\/src\/((?:kernels|ops|methods|layers|graph|numerics|formats|run|zoo)\/.+|train\/trainer)(?<!\/index)\.ts$/;
+  /\/src\/((?:kernels|ops|methods|layers|graph|numerics|formats|run|zoo)\/.+|train\/(?:trainer|callbacks|start))(?<!\/index)\.ts$/;
 
 /** WGSL of methods. What one module imports is in its file, what several do is a file that imports nothing: no circles. */
 const OF_METHODS = /\/shaders\/methods\/.+\.wgsl$/;

@@ -175,6 +175,7 @@ describe('the programs of the README and of the documentation', () => {
 
   test('pages that run as they stand: methods are checked, and all train', { timeout: 300_000 }, async () => {
     expect(pages.map(({ name }) => name).sort()).toEqual([
+      'comparing',
       'data',
       'hook',
       'layer',
@@ -191,11 +192,15 @@ describe('the programs of the README and of the documentation', () => {
       const printed = execFileSync(process.execPath, [join(scratch, 'out', `page-${name}.js`)], {
         encoding: 'utf8',
       });
-      const says = { hook: /stopped accuracy/, layer: /shiftedSign_1 +128/ }[name];
+      const says = {
+        comparing: /bop [\d.]+ ± [\d.]+ %\n.* together 0\.\d/,
+        hook: /stopped accuracy/,
+        layer: /shiftedSign_1 +128/,
+      }[name];
       const has = says ?? (/^(data|source)$/.test(name) ? /accuracy/ : /compared: \d{3,}/);
       expect(printed, name).toMatch(has);
-      // The first program of a page is whole; others show a part.
-      if (/-\d$/.test(name)) continue;
+      // The first program of a page is whole, others show a part; a comparison trains for some steps only.
+      if (/-\d$|comparing/.test(name)) continue;
       expect(Number(/accuracy ([\d.]+)/.exec(printed)?.[1]), name).toBeGreaterThan(0.75);
     }
   });

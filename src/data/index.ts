@@ -5,6 +5,7 @@ export { type ArrayOptions, type Arrays, arrays, type Nested } from './arrays.ts
 export { CIFAR10_CLASSES, cifar10FromRecords, type NamedBytes, packCifar10, parseCifar10 } from './cifar.ts';
 export { type Dataset, type Split, type TrainingData, takeFirst } from './dataset.ts';
 export { parseTable, type TableColumn, type TableEncoding } from './encoding.ts';
+export { imagesFromFiles } from './files.ts';
 export {
   datasetFromIdx,
   fetchMnist,
@@ -14,12 +15,7 @@ export {
   mnistFromIdx,
   parseIdx,
 } from './idx.ts';
-export {
-  type FilesOptions,
-  imagesFromFiles,
-  type PictureData,
-  type PictureOptions,
-} from './pictures.ts';
+export type { FilesOptions, PictureData, PictureOptions } from './pictures.ts';
 export { residentPart, samplesOf, testAccuracy } from './samples.ts';
 export {
   defineSource,

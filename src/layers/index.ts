@@ -1,3 +1,4 @@
+export { DEFAULT_EPSILON } from '../numerics/epilogue.ts';
 export type { SignOptions } from './activations.ts';
 export type {
   BinaryConv2dOptions,
@@ -43,7 +44,7 @@ export {
 } from './layer.ts';
 export type { Pad2dOptions, SliceOptions, TransposeOptions } from './moving.ts';
 export type { LeakyReluOptions, ReluOptions } from './nonlinearities.ts';
-export { type BatchNormalizationOptions, DEFAULT_EPSILON } from './normalization.ts';
+export type { BatchNormalizationOptions } from './normalization.ts';
 export type { Conv1dOptions, Padding1d, Pool1dOptions, QuantConv1dOptions } from './one-axis.ts';
 export * from './others.ts';
 export type { Pool2dLayerOptions } from './pooling.ts';

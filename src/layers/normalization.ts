@@ -1,6 +1,7 @@
 /** Batch normalisation. */
 
 import { OptionError } from '../errors.ts';
+import { DEFAULT_EPSILON } from '../numerics/epilogue.ts';
 import { normalize } from '../ops/norm.ts';
 import { assertKnownOptions, namesOf } from '../options.ts';
 import {
@@ -14,9 +15,6 @@ import {
   type ParameterSpec,
   real,
 } from './layer.ts';
-
-/** ε when none is given (Hubara et al. 2016). */
-export const DEFAULT_EPSILON = 1e-4;
 
 /** Options of `batchNormalization`. */
 export interface BatchNormalizationOptions {

@@ -4,6 +4,9 @@
  */
 import { packSigns } from './pack.ts';
 
+/** ε of a batch normalization where none is given (Hubara et al. 2016). */
+export const DEFAULT_EPSILON = 1e-4;
+
 /** What a sum is clamped to, by Larq Compute Engine's names. */
 export type FusedActivation = 'relu' | 'relu6' | 'reluN1To1';
 
