@@ -13,7 +13,8 @@ const builtins = [...builtinModules, ...builtinModules.map((name) => `node:${nam
 const external = Object.keys(manifest.peerDependencies);
 
 /** Rooms that a page needs whole or not at all: a file each. */
-const WHOLE = /\/src\/(gpu|train|geometry|data|formats\/onnx|formats\/tflite)\/(?!index|trainer|callbacks|start|pictures)/;
+const WHOLE =
+  /\/src\/(gpu|train|geometry|data|formats\/onnx|formats\/tflite)\/(?!index|trainer|callbacks|start|pictures)/;
 /** Modules that are needed together are one file, since bundlers cut where pages differ. */
 const TOGETHER: readonly (readonly [RegExp, string])[] = [
   [/\/src\/(bytes|errors|npx)\.ts$/, 'errors'],

@@ -242,7 +242,7 @@ function drawn(source: CanvasImageSource, where: string): Picture {
     throw new OptionError('The page may not read these pixels.', {
       given: cause instanceof Error ? cause.message : String(cause),
       where,
-      remedy: 'they come from another site: ask it with <img crossorigin>, and let it allow that',
+      remedy: 'they come from another site: ask it with crossorigin set, and let it allow that',
       cause,
     });
   }

@@ -293,6 +293,7 @@ describe('the house', () => {
     const own = [
       ...rare,
       'src/cpu/index.ts',
+      'src/data/pictures.ts',
       'src/layers/derive-rows.ts',
       'src/layers/others.ts',
       'src/methods/quantizers/others.ts',

@@ -21,6 +21,7 @@ import {
   sgd,
 } from '../src/methods/index.ts';
 import { EVERY, METHODS, methodByName } from '../src/methods/table.ts';
+import { pcg4d } from '../src/numerics/random.ts';
 import { Trainer, type TrainerOptions } from '../src/train/index.ts';
 import { quadrants } from './helpers/data.ts';
 import { expectSame, useGpu } from './helpers/gpu.ts';
@@ -425,7 +426,10 @@ describe('what is wrong with a method is said by its name', () => {
       ...about,
       wgsl: `//!include "lib/random.wgsl"
 fn gradient(x: f32) -> f32 { return select(0.5, 1.0, (pcg4d(vec4u(bitcast<u32>(x), 1u, 2u, 3u)).x & 1u) == 0u); }`,
-      gradient: () => 0.75,
+      gradient: (x) => {
+        const [bits = 0] = new Uint32Array(Float32Array.of(x).buffer);
+        return (pcg4d(bits, 1, 2, 3)[0] & 1) === 0 ? 1 : 0.5;
+      },
     });
     using trainer = await Trainer.create(gpu(), network(noisy()), data, { batch: 50 });
     expect((await trainer.runSteps(2)).length).toBe(2);

@@ -101,7 +101,7 @@ export class Recording {
     return this.#isKept(tensor) || this.readers(tensor).length > 0;
   }
 
-  replace(old: Dispatch, ...made: readonly Dispatch[]): void {
+  exchange(old: Dispatch, ...made: readonly Dispatch[]): void {
     this.#list.splice(this.#list.indexOf(old), 1, ...made);
   }
 
@@ -115,7 +115,7 @@ export class Recording {
     const tensors = reader.tensors.map((tensor, i) =>
       tensor.base === from.base && access[i] === 'read' ? to.reshape(tensor.shape) : tensor,
     );
-    this.replace(reader, { ...reader, tensors });
+    this.exchange(reader, { ...reader, tensors });
   }
 }
 

@@ -25,7 +25,7 @@ export function takeOutParametersOnly(
   return (recording) => {
     const { keys, makers } = resultsOf(parameters, recording);
     const taken = takenOut(recording, keys, makers);
-    for (const dispatch of taken) recording.replace(dispatch);
+    for (const dispatch of taken) recording.exchange(dispatch);
     const recorded = new Map<Tensor, Tensor>();
     /** A tensor in the other program. */
     const there = (tensor: Tensor): Tensor => {

@@ -32,7 +32,7 @@ export function poolInGradient(recording: Recording): void {
     const { BATCH, HEIGHT, WIDTH, STRIDE_X: _x, STRIDE_Y: _y, ...places } = windows;
     const extents = { ...places, BATCH, IMAGE_HEIGHT: HEIGHT, IMAGE_WIDTH: WIDTH };
     const { CHUNKS } = sums.constants;
-    recording.replace(
+    recording.exchange(
       sums.dispatch,
       recording.make(
         sums.dispatch,
@@ -48,7 +48,7 @@ export function poolInGradient(recording: Recording): void {
       const isShared = others.length > 0 || recording.isKept(gradX);
       if (apply.operands.x.base !== pooled.base || through === undefined || isShared) continue;
       const { HAS_GAMMA } = apply.constants;
-      recording.replace(
+      recording.exchange(
         apply.dispatch,
         recording.make(
           apply.dispatch,
@@ -57,7 +57,7 @@ export function poolInGradient(recording: Recording): void {
           { ...extents, HAS_GAMMA },
         ),
       );
-      recording.replace(through.dispatch);
+      recording.exchange(through.dispatch);
     }
   }
 }

@@ -27,7 +27,7 @@ export function scaleInProduct(recording: Recording): void {
     const { a, w, edges } = product.operands;
     // What isn't read is bound to what is.
     const unread = { slope: scales, residual: scales };
-    recording.replace(
+    recording.exchange(
       dispatch,
       recording.make(dispatch, fill1, { out: zeros }, { LANES: zeros.size, VALUE: 0 }),
       recording.make(
@@ -37,6 +37,6 @@ export function scaleInProduct(recording: Recording): void {
         all,
       ),
     );
-    recording.replace(product.dispatch);
+    recording.exchange(product.dispatch);
   }
 }

@@ -24,7 +24,7 @@ export function signsOnly(recording: Recording): void {
     const { inverseStd } = statistics;
     const { ROWS, CHANNELS, HAS_GAMMA, HAS_BETA } = apply.constants;
     const { bits, gate } = operands;
-    recording.replace(
+    recording.exchange(
       dispatch,
       recording.make(
         dispatch,
@@ -35,7 +35,7 @@ export function signsOnly(recording: Recording): void {
     );
   }
   for (const { dispatch, operands } of recording.of(normApply, normApply4)) {
-    if (!recording.isNeeded(operands.y)) recording.replace(dispatch);
+    if (!recording.isNeeded(operands.y)) recording.exchange(dispatch);
   }
 }
 
