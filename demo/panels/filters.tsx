@@ -23,7 +23,7 @@ export function FiltersPanel() {
       <p class="hint">
         {shown === undefined
           ? 'The filters are shown when a network is there.'
-          : `The first ${shown.count} filters of ${shown.layer} at step ${shown.step}${steps === undefined ? '' : ` of ${steps}`}: dark is +1, light is −1, and colour marks signs that flipped within the last ${FRESH} steps. ${shown.flipped.toLocaleString('en')} signs of the layer flipped since the picture before.`}
+          : `The first ${shown.count} filters of ${shown.layer} at step ${shown.step}${steps === undefined ? '' : ` of ${steps}`}: +1 in the colour of the text, −1 in that of the page; another colour marks signs that flipped within the last ${FRESH} steps. ${shown.flipped.toLocaleString('en')} signs of the layer flipped since the picture before.`}
       </p>
       <canvas
         class="filters"
