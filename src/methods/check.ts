@@ -439,13 +439,14 @@ async function checkPenalty(bench: Bench, penalty: Penalty): Promise<MethodCheck
 }
 
 async function checkLoss(bench: Bench, loss: Loss): Promise<MethodCheck> {
-  const [rows, outputs] = [16, 7];
+  const rows = 16;
+  const { outputs = 7, classes = outputs } = loss.definition.madeFor ?? {};
   const logits = numbers(rows * outputs, 2, 2);
   const teacher = numbers(rows * outputs, 2, 9);
   const rowOf = (values: ArrayLike<number>, row: number) =>
     Array.from({ length: outputs }, (_, c) => values[row * outputs + c] ?? 0);
   for (const kind of loss.targets) {
-    const labels = Uint32Array.from({ length: rows }, (_, row) => (row * 3) % outputs);
+    const labels = Uint32Array.from({ length: rows }, (_, row) => (row * 3) % classes);
     const magnitudes = numbers(rows * outputs, 1, 23).map(Math.abs);
     const reals = kind === 'bits' ? magnitudes.map((value) => (value > 0.5 ? 1 : 0)) : magnitudes;
     const words = Uint32Array.from({ length: rows }, (_, row) =>

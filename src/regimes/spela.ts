@@ -114,6 +114,7 @@ export function spelaLoss(units: readonly number[], classes: number): Loss {
       'Σ over layers of -cos(h, e[label]); e of unit j is 1 - 1/C where j mod C is the label, else -1/C',
     source: 'SPELA 2024; vectors of classes here are corners of a regular simplex',
     targets: ['classes'],
+    madeFor: { outputs: units.reduce((sum, count) => sum + count, 0), classes },
     wgsl: `
       const LAYERS = ${units.length}u;
       const UNITS = array<u32, LAYERS>(${units.map((count) => `${count}u`).join(', ')});
