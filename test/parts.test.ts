@@ -22,6 +22,7 @@ import {
   signMatMul,
 } from '../src/ops/dense.ts';
 import { FAMILIES } from '../src/ops/tune.ts';
+import { bundle, levelMemory, nearest } from '../src/ops/vectors.ts';
 import { expectSame, Scratch, useGpu } from './helpers/gpu.ts';
 import { SPECIFICATIONS } from './helpers/specifications.ts';
 
@@ -117,7 +118,12 @@ function recordAll(b: ProgramBuilder, scratch: Scratch): Tensor[] {
         return out;
       }),
   ];
-  return [...convolutions, ...products, ...quads];
+  const vectors = [
+    levelMemory(b, { rows: 200, bits: 70, seed: 1 }),
+    bundle(b, signs([20, 30, 300]), { seed: 2 }),
+    ...[70, 128].map((bits) => nearest(b, signs([130, bits]), signs([64, bits]), 2)),
+  ];
+  return [...convolutions, ...products, ...quads, ...vectors];
 }
 
 /** Records the same once more, in the smaller tiles of all families that were asked for. */
