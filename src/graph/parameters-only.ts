@@ -26,13 +26,12 @@ export function takeOutParametersOnly(
     const { keys, makers } = resultsOf(parameters, recording);
     const taken = takenOut(recording, keys, makers);
     for (const dispatch of taken) recording.exchange(dispatch);
-    const recorded = new Map<Tensor, Tensor>();
     /** A tensor in the other program. */
     const there = (tensor: Tensor): Tensor => {
       const maker = makers.get(tensor.base);
       if (maker === undefined) return tensor;
       const key = keys.get(tensor.base) ?? '';
-      const own = known.get(key) ?? made.get(key) ?? recorded.get(tensor.base);
+      const own = known.get(key) ?? made.get(key);
       if (own !== undefined) return own.reshape(tensor.shape);
       const names = Object.keys(maker.kernel.bindings);
       const access = Object.values(maker.kernel.bindings);
@@ -41,18 +40,18 @@ export function takeOutParametersOnly(
         const result = preparing.within(maker.scope, () =>
           preparing.transient(operand.label.split('/').at(-1) ?? '', operand.base.shape, operand.dtype),
         );
-        recorded.set(operand.base, result);
+        // What lies between is kept, too: the memory is there anyway, and another batch may need it.
+        made.set(keys.get(operand.base) ?? '', preparing.keep(result));
         return result.reshape(operand.shape);
       });
       const bindings = Object.fromEntries(operands.map((operand, i) => [names[i] ?? '', operand]));
       preparing.within(maker.scope, () => preparing.dispatch(maker.kernel, bindings, maker.constants));
       return there(tensor);
     };
-    for (const [result, key] of keys) {
+    for (const result of keys.keys()) {
       const readers = makers.has(result) ? recording.readers(result) : [];
       if (readers.length === 0 || !taken.has(makers.get(result) as Dispatch)) continue;
       const own = there(result);
-      if (!known.has(key)) made.set(key, preparing.keep(own));
       for (const reader of readers) recording.redirect(reader, result, own);
     }
   };
