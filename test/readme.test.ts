@@ -180,6 +180,7 @@ describe('the programs of the README and of the documentation', () => {
       'hook',
       'layer',
       'loss',
+      'loss-2',
       'optimizer',
       'penalty',
       'quantizer',
@@ -196,6 +197,7 @@ describe('the programs of the README and of the documentation', () => {
         comparing: /bop [\d.]+ ± [\d.]+ %\n.* together 0\.\d/,
         hook: /stopped accuracy/,
         layer: /shiftedSign_1 +128/,
+        'loss-2': /accuracy 0\.[6-9]/,
       }[name];
       const has = says ?? (/^(data|source)$/.test(name) ? /accuracy/ : /compared: \d{3,}/);
       expect(printed, name).toMatch(has);

@@ -7,6 +7,8 @@
 override BATCH: u32;
 override HAS_TEACHER: u32; // 0: `teacher` is a placeholder
 override HAS_WEIGHTS: u32; // 0: all weigh 1, and `weights` is a placeholder
+override WEIGHT: f32; // of this loss among others; 1 where it is the only one
+override ADDED: u32; // 1: rows have losses already, and this one is added
 
 @group(0) @binding(0) var<storage, read> logits: array<f32>; // [BATCH, OUTPUTS]
 // By TARGETS: u32 [BATCH], NO_LABEL for a row without sample; f32 [BATCH, OUTPUTS] as bits, the first of which is NO_LABEL then;
@@ -40,15 +42,17 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_inde
   }
   let first = first_target(index);
   if (first == NO_LABEL) {
-    row_losses[index] = vec2u(0u);
+    if (ADDED == 0u) {
+      row_losses[index] = vec2u(0u);
+    }
     for (var c = 0u; c < OUTPUTS * GRADIENT; c++) {
       grad[index * OUTPUTS + c] = 0.0;
     }
     return;
   }
-  var row = Row(index, select(first, 0u, TARGETS != CLASSES), 0.0, f32(atomicLoad(&valid_rows)), 1.0);
+  var row = Row(index, select(first, 0u, TARGETS != CLASSES), 0.0, f32(atomicLoad(&valid_rows)), WEIGHT);
   if (HAS_WEIGHTS == 1u) {
-    row.weight = weights[index];
+    row.weight = WEIGHT * weights[index];
   }
   // A label that is no class must not pass for a row without one.
   var broken = row.label >= OUTPUTS;
@@ -74,9 +78,16 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_inde
       }
     }
   }
-  let loss = row_loss(row) * row.weight;
+  var loss = row_loss(row) * row.weight;
   broken |= !is_finite(loss);
   // Of a target for each output, a hit is a row whose outputs are all on the side of 0 on which they should be.
-  let hit = select(best == asked, agree, TARGETS == REALS || TARGETS == BITS) && !broken;
+  var hit = select(best == asked, agree, TARGETS == REALS || TARGETS == BITS) && !broken;
+  if (ADDED == 1u) {
+    // Hits are those of the first loss.
+    let before = row_losses[index];
+    loss += bitcast<f32>(before.x);
+    broken |= !is_finite(loss) || (before.y & ROW_BROKEN) != 0u;
+    hit = (before.y & ROW_HIT) != 0u && !broken;
+  }
   row_losses[index] = vec2u(bitcast<u32>(loss), ROW_VALID | select(0u, ROW_HIT, hit) | select(0u, ROW_BROKEN, broken));
 }

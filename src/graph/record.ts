@@ -1,6 +1,6 @@
 /** Recording a model's forward and backward pass into a program. */
 import { OptionError } from '../errors.ts';
-import type { ProgramBuilder, Tensor } from '../gpu/index.ts';
+import { type ProgramBuilder, Tensor } from '../gpu/index.ts';
 import type { Activation, Forward, Parameter } from '../layers/index.ts';
 import { irreversible } from '../layers/layer.ts';
 import type { Quantizer } from '../methods/index.ts';
@@ -18,15 +18,20 @@ export interface RecordedPass {
   readonly activations: readonly Activation[];
   /**
    * Records the backward pass, from the last layer to the first.
-   * @param gradOutput f32, gradient with respect to the model's output
+   * @param gradOutput f32, gradient with respect to the model's output; of several, one of each, in the order of `outputs`
    * @param onGradient called when the gradient of a parameter is complete and its old value isn't read any more, so an
    *   update may be recorded on the spot; the gradient's memory is free again right after
    */
-  backward(gradOutput: Tensor, onGradient: (parameter: Parameter, gradient: Tensor) => void): void;
+  backward(
+    gradOutput: Tensor | readonly (Tensor | undefined)[],
+    onGradient: (parameter: Parameter, gradient: Tensor) => void,
+  ): void;
 }
 
 export interface RecordOptions {
   readonly training: boolean;
+  /** Whether the model may have several outputs. Default false. */
+  readonly several?: boolean;
   /** The train state; needed when training. */
   readonly state?: Tensor;
   /** f32 [rows, numbers]: what changes of a quantizer from step to step; needed when training. */
@@ -38,7 +43,7 @@ export interface RecordOptions {
 /**
  * @param input f32 [batch, ...inputShape]
  * @param parameters of the whole network, by `layer/parameter`
- * @throws OptionError for a model with several inputs or outputs
+ * @throws OptionError for a model with several inputs, or with several outputs where they aren't asked for
  */
 export function recordForward(
   builder: ProgramBuilder,
@@ -47,7 +52,8 @@ export function recordForward(
   input: Tensor,
   options: RecordOptions,
 ): RecordedPass {
-  assertOneInputAndOutput(model, options.training ? 'training' : 'recordForward');
+  const one = options.several ? { ...model, outputs: model.outputs.slice(0, 1) } : model;
+  assertOneInputAndOutput(one, options.training ? 'training' : 'recordForward');
   return recordPass(builder, model, parameters, [input], { ...options, gradients: operations });
 }
 
@@ -118,8 +124,15 @@ export function recordPass(
     backward(gradOutput, onGradient) {
       const add = options.gradients?.add;
       if (add === undefined) throw irreversible(model.name);
+      const given = gradOutput instanceof Tensor ? [gradOutput] : gradOutput;
       builder.backwards(() => {
-        recordBackward(builder, model.layers, forwards, trained, parameters, gradOutput, onGradient, add);
+        const gradients: (Tensor | undefined)[] = model.layers.map(() => undefined);
+        model.outputs.forEach(({ from }, index) => {
+          const own = given[index];
+          const sum = gradients[from];
+          if (from >= 0 && own !== undefined) gradients[from] = sum ? add(builder, sum, own) : own;
+        });
+        recordBackward(builder, model.layers, forwards, trained, parameters, gradients, onGradient, add);
       });
     },
   };
@@ -131,13 +144,10 @@ function recordBackward(
   forwards: readonly Forward[],
   trained: readonly boolean[],
   parameters: ReadonlyMap<string, Parameter>,
-  gradOutput: Tensor,
+  gradients: (Tensor | undefined)[],
   onGradient: (parameter: Parameter, gradient: Tensor) => void,
   add: (typeof operations)['add'],
 ): void {
-  const gradients: (Tensor | undefined)[] = layers.map(() => undefined);
-  gradients[layers.length - 1] = gradOutput;
-
   for (let index = layers.length - 1; index >= 0; index--) {
     const entry = layers[index];
     const gradient = gradients[index];

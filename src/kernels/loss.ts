@@ -19,7 +19,7 @@ export const lossFrame = defineKernel({
     rowLosses: 'write',
     grad: 'write',
   },
-  constants: ['BATCH', 'OUTPUTS', 'GRADIENT', 'TARGETS', 'HAS_TEACHER', 'HAS_WEIGHTS'],
+  constants: ['BATCH', 'OUTPUTS', 'GRADIENT', 'TARGETS', 'HAS_TEACHER', 'HAS_WEIGHTS', 'WEIGHT', 'ADDED'],
   workgroups: ({ BATCH }) => [Math.ceil(BATCH / 64), 1, 1],
 });
 

@@ -19,11 +19,19 @@ export interface LossRule {
   readonly teacher: boolean;
 }
 
-/** What a loss is computed of. */
-export interface LossOptions {
+/** A loss on one output. */
+export interface OutputLoss {
   readonly loss: LossRule;
   /** f32 [B, C]. */
   readonly logits: Tensor;
+  /** f32 [B, C]: the outputs of a teacher, for losses that compare with one. */
+  readonly teacher?: Tensor | undefined;
+  /** What it is multiplied by among others. Default 1. */
+  readonly weight?: number;
+}
+
+/** What all losses of a step share. */
+export interface LossContext {
   /**
    * Classes: u32 [B]; reals: f32 [B, C]; rows of them whose first word is 0xffffffff don't count. Which outputs are wanted:
    * bits [B, C + 1], 1 where one is; rows whose last bit is 1 don't count.
@@ -31,8 +39,6 @@ export interface LossOptions {
   readonly targets: Tensor;
   /** Whether `targets` are reals that are shares of classes: the largest is the label. Default false. */
   readonly shares?: boolean;
-  /** f32 [B, C]: the outputs of a teacher, for losses that compare with one. */
-  readonly teacher?: Tensor | undefined;
   /** f32 [B]: what each sample's loss and gradient are multiplied by. Default: 1. */
   readonly weights?: Tensor | undefined;
   /** u32 [8]. */
@@ -42,6 +48,9 @@ export interface LossOptions {
   /** Report only: no gradient, and the run isn't halted. */
   readonly evaluate?: boolean;
 }
+
+/** What a loss is computed of. */
+export type LossOptions = OutputLoss & LossContext;
 
 /**
  * The mean loss of a batch over the rows that count.
@@ -54,12 +63,49 @@ export interface LossOptions {
  * @throws ShapeError, OptionError
  */
 export function loss(b: ProgramBuilder, options: LossOptions): Tensor {
-  const { loss: rule, logits, targets, teacher, weights, state, metrics, evaluate = false } = options;
+  const [gradient] = losses(b, [options], options);
+  return gradient as Tensor;
+}
+
+/**
+ * The sum of several losses of the same targets, each times its weight; hits are those of the first of them.
+ * @returns the gradient with respect to the logits of each, as `loss` gives it
+ * @throws ShapeError, OptionError
+ */
+export function losses(b: ProgramBuilder, outputs: readonly OutputLoss[], context: LossContext): Tensor[] {
+  const { state, metrics, evaluate = false } = context;
   const where = 'loss';
   assertState(state, where);
+  const [ring = 0, columns] = metrics.shape;
+  if (metrics.dtype !== 'f32' || metrics.shape.length !== 2 || columns !== 4) {
+    throw new ShapeError('Metrics have four columns.', {
+      given: `${metrics.label}: ${describe(metrics.shape, metrics.dtype)}`,
+      expected: '[ring, 4] f32',
+      where,
+    });
+  }
+  const [batch = 0] = outputs[0]?.logits.shape ?? [];
+  const rowLosses = b.transient('row losses', [batch, 2], 'u32');
+  const gradients = outputs.map((output, index) => rows(b, output, context, rowLosses, index > 0));
+  b.dispatch(
+    lossReduce,
+    { rowLosses, metrics, state },
+    { BATCH: batch, RING: ring, EVALUATE: evaluate ? 1 : 0 },
+  );
+  return gradients;
+}
+
+/** Losses of the rows of one output, and their gradient. @param added whether they are added to those of others */
+function rows(
+  b: ProgramBuilder,
+  { loss: rule, logits, teacher, weight = 1 }: OutputLoss,
+  { targets, shares = false, weights, evaluate = false }: LossContext,
+  rowLosses: Tensor,
+  added: boolean,
+): Tensor {
+  const where = 'loss';
   const [batch = 0, outputs = 0] = logits.shape;
   const kind = kindOfTargets(targets, logits, where);
-  const { shares = false } = options;
   const asked = shares ? 'classes' : kind;
   if (!rule.targets.includes(asked)) {
     throw new OptionError("This loss doesn't take such targets.", {
@@ -91,15 +137,6 @@ export function loss(b: ProgramBuilder, options: LossOptions): Tensor {
       });
     }
   }
-  const [ring = 0, columns] = metrics.shape;
-  if (metrics.dtype !== 'f32' || metrics.shape.length !== 2 || columns !== 4) {
-    throw new ShapeError('Metrics have four columns.', {
-      given: `${metrics.label}: ${describe(metrics.shape, metrics.dtype)}`,
-      expected: '[ring, 4] f32',
-      where,
-    });
-  }
-  const rowLosses = b.transient('row losses', [batch, 2], 'u32');
   const grad = b.transient('gradient of logits', evaluate ? [1] : [batch, outputs], 'f32');
   const fillings = { loss: rule.filling };
   b.dispatch(
@@ -114,12 +151,9 @@ export function loss(b: ProgramBuilder, options: LossOptions): Tensor {
       TARGETS: TARGET_KINDS[shares ? 'shares' : kind],
       HAS_TEACHER: teacher === undefined ? 0 : 1,
       HAS_WEIGHTS: weights === undefined ? 0 : 1,
+      WEIGHT: weight,
+      ADDED: added ? 1 : 0,
     },
-  );
-  b.dispatch(
-    lossReduce,
-    { rowLosses, metrics, state },
-    { BATCH: batch, RING: ring, EVALUATE: evaluate ? 1 : 0 },
   );
   return grad;
 }

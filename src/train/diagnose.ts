@@ -35,6 +35,7 @@ async function culpritOf(run: Run): Promise<string> {
     const { x } = gatherBatch(builder, parts.gather(train, state, true));
     recordForward(builder, model, parameters, x, {
       training: true,
+      several: true,
       state,
       onOutput({ name }, { kind, tensor }) {
         if (kind !== 'real') return;
@@ -50,7 +51,8 @@ async function culpritOf(run: Run): Promise<string> {
         program.run();
       });
       const place = (await gpu.readWords(found)).indexOf(1);
-      return names[place] ?? `the loss (${options.loss.name})`;
+      const losses = (options.losses ?? [options]).map(({ loss }) => loss.name).join(', ');
+      return names[place] ?? `the loss (${losses})`;
     } finally {
       program.dispose();
     }

@@ -12,7 +12,7 @@ export type { CheckedData } from './data.ts';
 export type { FitHooks, FitResult } from './fit.ts';
 export type { Hook, HookContext, HookVerdict } from './hooks.ts';
 export type { StepMetrics } from './metrics.ts';
-export type { Override, TrainerOptions } from './options.ts';
+export type { OutputLoss, Override, TrainerOptions } from './options.ts';
 export type {
   Checkpoint,
   CheckpointTensor,

@@ -19,7 +19,7 @@ import {
 import { assertKnownOptions, namesOf } from '../options.ts';
 import type { Augmentations } from './augment.ts';
 import type { CheckedData } from './data.ts';
-import { optimizerFor, type StepOptions } from './step.ts';
+import { optimizerFor, type StepOptions, type WeightedLoss } from './step.ts';
 
 /** How a network is trained. What is left away has a default. */
 export interface TrainerOptions {
@@ -44,6 +44,13 @@ export interface TrainerOptions {
   readonly learningRate?: Schedule;
   /** Default `squaredHinge`, as in the papers. */
   readonly loss?: LossLike;
+  /**
+   * In place of `loss`: the sum of several, of one output or of several outputs of a model. All are compared with the same
+   * targets, and outputs are of one shape. Accuracy and scores are of the output of the first loss.
+   *
+   *   losses: [{ loss: 'crossEntropy' }, { output: 'early', loss: 'crossEntropy', weight: 0.3 }]
+   */
+  readonly losses?: readonly OutputLoss[];
   /** Weights, order of samples, augmentation and dropout all follow from it. Default 1. */
   readonly seed?: number;
   /** Scale the steps of binary weights by 1/√(1.5/(fanIn + fanOut)) (Courbariaux et al. 2016). Default false. */
@@ -77,6 +84,7 @@ const OPTIONS = namesOf<TrainerOptions>({
   penalty: true,
   learningRate: true,
   loss: true,
+  losses: true,
   seed: true,
   fanScaledSteps: true,
   classWeights: true,
@@ -84,6 +92,19 @@ const OPTIONS = namesOf<TrainerOptions>({
   augment: true,
   maxBytes: true,
 });
+
+/** A loss among others. */
+export interface OutputLoss {
+  readonly loss: LossLike;
+  /** The model's output, by name. Default: its first. */
+  readonly output?: string;
+  /** What it is multiplied by. Default 1. */
+  readonly weight?: number;
+  /** The teacher's output that it compares with, by name. Default: the one of the same name, or the only one. */
+  readonly taught?: string;
+}
+
+const OUTPUT_LOSS = namesOf<OutputLoss>({ loss: true, output: true, weight: true, taught: true });
 
 /** An optimizer for the parameters whose names match. */
 export interface Override {
@@ -115,7 +136,7 @@ export function resolveOptions(
     teacher: given.teacher,
     penalty: given.penalty === undefined ? undefined : resolvePenalty(given.penalty, where),
     learningRate: given.learningRate ?? { from: 0.02, to: 0.001, decay: 'exponential' as const },
-    loss: resolveLoss(given.loss ?? 'squaredHinge', where),
+    ...resolveLosses(given, where),
     seed: given.seed ?? 1,
     fanScaledSteps: given.fanScaledSteps ?? false,
     augment,
@@ -185,6 +206,35 @@ function resolveClip(clip: TrainerOptions['clip']): TrainerOptions['clip'] {
   });
 }
 
+/** One loss, or several. @throws OptionError for both, for none, and for a weight that is no number above 0 */
+function resolveLosses(
+  { loss, losses }: TrainerOptions,
+  where: string,
+): Pick<StepOptions, 'loss' | 'losses'> {
+  if (losses === undefined) return { loss: resolveLoss(loss ?? 'squaredHinge', where), losses: undefined };
+  if (loss !== undefined || !Array.isArray(losses) || losses.length === 0) {
+    throw new OptionError('There is one loss, or a list of them.', {
+      given: loss === undefined ? 'an empty list, or none' : 'loss and losses',
+      where,
+      remedy: 'leave one of the two options away',
+    });
+  }
+  const resolved = losses.map((one: OutputLoss, i): WeightedLoss => {
+    const own = `${where}: losses[${i}]`;
+    assertKnownOptions(one, OUTPUT_LOSS, own);
+    const { weight = 1, output, taught } = one;
+    if (typeof weight !== 'number' || !Number.isFinite(weight) || weight <= 0) {
+      throw new OptionError('The weight of a loss is a number above 0.', {
+        given: String(weight),
+        where: own,
+      });
+    }
+    return { loss: resolveLoss(one.loss, own), weight, output, taught };
+  });
+  const [first] = resolved;
+  return { loss: (first as WeightedLoss).loss, losses: resolved };
+}
+
 /** A number for each class. @throws OptionError for what is none */
 function resolveClassWeights(
   given: TrainerOptions['classWeights'],
@@ -232,9 +282,13 @@ function samplesOfClasses(source: Source, classes: number): readonly number[] | 
 
 /**
  * @throws ShapeError unless the model takes the samples of the data set, and has an output for each class, number or bit. One
- *   output tells two classes apart
+ *   output tells two classes apart. Outputs with losses of their own are of the shape of the first
  */
-export function assertFits(model: Model, data: CheckedData): void {
+export function assertFits(
+  model: Model,
+  data: CheckedData,
+  { losses = [] }: Pick<StepOptions, 'losses'> = {},
+): void {
   const [outputs = 0] = model.outputShape;
   if (JSON.stringify(model.inputShape) !== JSON.stringify(data.image)) {
     throw new ShapeError("The data set's samples don't fit the model.", {
@@ -254,6 +308,15 @@ export function assertFits(model: Model, data: CheckedData): void {
         where: model.layers.at(-1)?.name,
       },
     );
+  }
+  for (const { output } of losses) {
+    const own = model.outputs.find(({ name }) => name === output);
+    if (own === undefined || own.shape.join() === model.outputShape.join()) continue;
+    throw new ShapeError('Outputs that are compared with the same targets are of one shape.', {
+      given: `${own.name} ${describe(own.shape)}`,
+      expected: describe(model.outputShape),
+      where: model.name,
+    });
   }
 }
 

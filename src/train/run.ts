@@ -116,6 +116,7 @@ export class Run {
       overrides,
       penalty,
       loss,
+      losses,
       fanScaledSteps,
       augment,
       learningRate,
@@ -143,6 +144,9 @@ export class Run {
           }),
       ...(penalty === undefined ? {} : { penalty: penalty.toJSON() }),
       loss: loss.toJSON(),
+      ...(losses === undefined
+        ? {}
+        : { losses: losses.map(({ loss: own, ...others }) => ({ ...others, loss: own.toJSON() })) }),
       fanScaledSteps,
       ...(classWeights === undefined ? {} : { classWeights }),
       ...(clip === undefined ? {} : { clip }),

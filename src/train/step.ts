@@ -8,12 +8,14 @@ import { OptionError } from '../errors.ts';
 import { type DType, Gpu, type HostData, ProgramBuilder, sharedSlots, sizeOf, Tensor } from '../gpu/index.ts';
 import { type Model, Network, recordForward } from '../graph/index.ts';
 import { deriveRows } from '../layers/derive-rows.ts';
-import type { Parameter } from '../layers/index.ts';
+import type { Activation, Parameter } from '../layers/index.ts';
 import { asReal } from '../layers/layer.ts';
 import type { Loss, Optimizer, Penalty, Quantizer } from '../methods/index.ts';
 import { advanceState, gatherBatch, STATE_WORDS } from '../ops/data.ts';
-import { loss as recordLoss, tally as recordTally, tallyWords } from '../ops/loss.ts';
+import { add } from '../ops/elementwise.ts';
+import { losses as recordLosses, tally as recordTally, tallyWords } from '../ops/loss.ts';
 import { clipGradients } from '../ops/optim.ts';
+import { unknownName } from '../options.ts';
 import type { Augmentations } from './augment.ts';
 import type { CheckedData } from './data.ts';
 import { type Held, windowOf } from './feed.ts';
@@ -30,6 +32,16 @@ export interface TrainingPlan {
   readonly peakBytes: number;
 }
 
+/** A loss on an output, with its weight. */
+export interface WeightedLoss {
+  readonly loss: Loss;
+  readonly weight: number;
+  /** By name; undefined: the model's first. */
+  readonly output: string | undefined;
+  /** The teacher's output, by name; undefined: of the same name, or the only one. */
+  readonly taught: string | undefined;
+}
+
 /** The options that decide what a step computes. */
 export interface StepOptions {
   readonly batch: number;
@@ -43,7 +55,10 @@ export interface StepOptions {
   }[];
   readonly teacher: Network | undefined;
   readonly penalty: Penalty | undefined;
+  /** The only one, or the first. */
   readonly loss: Loss;
+  /** All of them, where there are several. */
+  readonly losses?: readonly WeightedLoss[] | undefined;
   readonly fanScaledSteps: boolean;
   readonly augment: Augmentations | undefined;
   /** What gradients are brought to. */
@@ -91,13 +106,18 @@ export function matches(match: RegExp | string, name: string): boolean {
 /** What a training uses whose gradients have twins. */
 export function checkedMethods(
   { layers }: Model,
-  { loss, penalty }: Pick<StepOptions, 'loss' | 'penalty'>,
+  options: Pick<StepOptions, 'loss' | 'losses' | 'penalty'>,
 ): (Quantizer | Penalty | Loss)[] {
   const quantizers = layers.flatMap(({ layer, parameters }) => [
     ...(layer.traits?.quantizers ?? []),
     ...parameters.flatMap(({ quantizer }) => quantizer ?? []),
   ]);
-  return [...quantizers, ...(penalty === undefined ? [] : [penalty]), loss];
+  const { penalty } = options;
+  return [
+    ...quantizers,
+    ...(penalty === undefined ? [] : [penalty]),
+    ...lossesOf(options).map(({ loss }) => loss),
+  ];
 }
 
 /** Steps of one epoch. */
@@ -269,19 +289,13 @@ export function recordTrainStep(
   };
   const pass = recordForward(builder, model, trainedBy(parameters, slots), x, {
     training: true,
+    several: options.losses !== undefined,
     state,
     numbersOf: (quantizer) => tables.of(quantizer),
   });
-  const gradOutput = recordLoss(builder, {
-    loss: options.loss,
-    logits: pass.output.tensor,
-    targets,
-    shares,
-    weights,
-    teacher: taught(builder, options, x),
-    state,
-    metrics: metrics.ring,
-  });
+  const compared = comparedOutputs(builder, model, options, pass.outputs, x);
+  const shared = { targets, shares, weights, state, metrics: metrics.ring };
+  const gradOutputs = byOutput(builder, model, compared, recordLosses(builder, compared, shared));
   const changed = new Set<string>();
   const update = (entry: Slots, gradient: Tensor) => {
     const { fanScaledSteps: fanScaled, penalty } = options;
@@ -290,7 +304,7 @@ export function recordTrainStep(
   };
   const { clip } = options;
   const kept: (readonly [entry: Slots, gradient: Tensor])[] = [];
-  pass.backward(gradOutput, (parameter, gradient) => {
+  pass.backward(gradOutputs, (parameter, gradient) => {
     const entry = slotsOf.get(parameter.name);
     if (entry === undefined || frozen.includes(parameter.name)) return;
     // The length of all of them is known when all are there.
@@ -340,9 +354,71 @@ function trainedBy(
   );
 }
 
-/** The outputs of the teacher for a batch, where the loss compares with one. */
-function taught(builder: ProgramBuilder, { loss, teacher }: StepOptions, x: Tensor): Tensor | undefined {
-  if (!loss.teacher) return undefined;
+/** All losses of a training. */
+function lossesOf({ loss, losses }: Pick<StepOptions, 'loss' | 'losses'>): readonly WeightedLoss[] {
+  return losses ?? [{ loss, weight: 1, output: undefined, taught: undefined }];
+}
+
+/** An output with its loss. */
+interface Compared {
+  readonly loss: Loss;
+  readonly weight: number;
+  readonly logits: Tensor;
+  readonly teacher: Tensor | undefined;
+  /** The output's place in the model. */
+  readonly place: number;
+}
+
+/** What each loss compares, with the outputs of a teacher where it wants them. @throws OptionError for names of no output */
+function comparedOutputs(
+  builder: ProgramBuilder,
+  model: Model,
+  options: StepOptions,
+  outputs: readonly Activation[],
+  x: Tensor,
+): Compared[] {
+  const losses = lossesOf(options);
+  const taught = losses.some(({ loss }) => loss.teacher) ? taughtOutputs(builder, options, x) : [];
+  return losses.map(({ loss, weight, output, taught: name = output }) => {
+    const place = placeOf(model, output, loss.name);
+    const activation = outputs[place] as Activation;
+    const teacher =
+      options.teacher && loss.teacher ? taught[placeOf(options.teacher.model, name, loss.name)] : undefined;
+    return { loss, weight, logits: asReal(builder, activation), teacher, place };
+  });
+}
+
+/** The place of an output by its name: the first without one, and the only one of a model. */
+function placeOf({ outputs, name: model }: Model, name: string | undefined, where: string): number {
+  const found = name === undefined ? 0 : outputs.findIndex((output) => output.name === name);
+  if (found >= 0) return found;
+  throw unknownName(
+    'output',
+    String(name),
+    outputs.map((output) => output.name),
+    `${model}: the loss ${where}`,
+  );
+}
+
+/** Gradients by the model's outputs: of an output with several losses, their sum. */
+function byOutput(
+  builder: ProgramBuilder,
+  { outputs }: Model,
+  compared: readonly Compared[],
+  gradients: readonly Tensor[],
+): (Tensor | undefined)[] {
+  return outputs.map((_, place) =>
+    gradients
+      .filter((_gradient, i) => compared[i]?.place === place)
+      .reduce<Tensor | undefined>(
+        (sum, own) => (sum === undefined ? own : add(builder, sum, own)),
+        undefined,
+      ),
+  );
+}
+
+/** The outputs of the teacher for a batch. @throws OptionError where there is none */
+function taughtOutputs(builder: ProgramBuilder, { loss, teacher }: StepOptions, x: Tensor): Tensor[] {
   if (teacher === undefined) {
     throw new OptionError('This loss compares with a teacher, and there is none.', {
       given: loss.name,
@@ -352,7 +428,8 @@ function taught(builder: ProgramBuilder, { loss, teacher }: StepOptions, x: Tens
   }
   return builder.within('teacher', () => {
     const { model, parameters } = teacher;
-    return asReal(builder, recordForward(builder, model, parameters, x, { training: false }).output);
+    const pass = recordForward(builder, model, parameters, x, { training: false, several: true });
+    return pass.outputs.map((output) => asReal(builder, output));
   });
 }
 
@@ -375,19 +452,13 @@ export function recordTestStep(
   const { model, parameters, gpu } = network;
   const builder = new ProgramBuilder(gpu, `${split} step of ${model.name} on ${data.name}`);
   const { x, targets, weights } = gatherBatch(builder, parts.gather(held, testState, false));
-  const pass = recordForward(builder, model, parameters, x, { training: false });
-  const logits = pass.output.tensor;
-  recordLoss(builder, {
-    loss: options.loss,
-    logits,
-    targets,
-    weights,
-    teacher: taught(builder, options, x),
-    state: testState,
-    metrics: metrics.ring,
-    evaluate: true,
-  });
-  recordTally(builder, { logits, targets, tally });
+  const several = options.losses !== undefined;
+  const pass = recordForward(builder, model, parameters, x, { training: false, several });
+  const compared = comparedOutputs(builder, model, options, pass.outputs, x);
+  const shared = { targets, weights, state: testState, metrics: metrics.ring };
+  recordLosses(builder, compared, { ...shared, evaluate: true });
+  // Scores are those of the first loss's output, as hits are.
+  for (const { logits } of compared.slice(0, 1)) recordTally(builder, { logits, targets, tally });
   advanceState(builder, testState);
   return builder;
 }

@@ -53,7 +53,7 @@ export class Trainer extends Owner {
     const augment =
       options.augment && (await import('./augment.ts')).resolveAugmentations(options.augment, data);
     const resolved = engine.resolveOptions(options, data, augment);
-    engine.assertFits(model, data);
+    engine.assertFits(model, data, resolved);
     await engine.checkAtFirstUse(gpu, engine.checkedMethods(model, resolved));
     const parts = engine.declareParts(gpu, model, data, resolved);
     const { network } = parts;
