@@ -1,5 +1,5 @@
 /**
- * The examples in `demo/examples/` and the demo, as they are built: pages in a real Chrome, from plain files in a folder of a static
+ * The examples in `demo/examples/` and the studio, as they are built: pages in a real Chrome, from plain files in a folder of a static
  * server, where the engine has no `Symbol.dispose`, as Safari's hasn't; scripts in a project that installed the package.
  */
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -196,15 +196,24 @@ test('ONNX Runtime runs the floats of a file, and the library its binary layers,
   expect(Number(/largest difference .*: (\S+)/.exec(text)?.[1])).toBeLessThan(1e-3);
 });
 
-test('the demo trains, and shows the angles of its layers', async () => {
+test('the studio trains, and shows the angles of its layers', async () => {
   const { page, errors } = await chrome.open(`${server.url}/?images=500&heldOut=100&epochs=1&batch=50`);
   const reach = (wanted: string) =>
     page.waitForFunction((state) => document.body.dataset.state === state, {}, wanted);
+  const angle = async () => {
+    await page.click('nav a[href="#/weights"]');
+    await page.waitForSelector('#layers tbody td');
+    const text = await page.$eval('#layers tbody td:nth-of-type(2)', ({ textContent }) => textContent ?? '');
+    await page.click('nav a[href="#/train"]');
+    await page.waitForSelector('#toggle');
+    return Number.parseFloat(text);
+  };
   await reach('ready');
+  const before = await angle();
+  expect(before).toBeCloseTo(30, 0);
   await page.click('#toggle');
-  await page.waitForFunction(() => Number(document.querySelector('[data-field="step"]')?.textContent) > 5);
-  const angle = await page.$eval('#layers tbody td:nth-of-type(2)', ({ textContent }) => textContent ?? '');
-  expect(Number.parseFloat(angle)).toBeCloseTo(30, 0);
+  await reach('finished');
+  expect(await angle()).toBeGreaterThan(before);
   expect(errors).toEqual([]);
   await page.close();
 });
