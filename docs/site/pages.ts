@@ -315,7 +315,16 @@ export function writePages(folder: string, root: string): void {
   const main: Entry[] = [
     written(
       'Start',
-      ['getting-started', 'data', 'models', 'in-projects', 'coming-from', 'command-line'],
+      [
+        'getting-started',
+        'studio',
+        'data',
+        'models',
+        'vectors',
+        'in-projects',
+        'coming-from',
+        'command-line',
+      ],
       source,
     ),
     written(
