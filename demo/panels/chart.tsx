@@ -60,6 +60,7 @@ export function Chart({
     due?: ReturnType<typeof setTimeout> | undefined;
     last: number;
     width: number;
+    plot?: Plot;
   }>({ last: 0, width: 0 });
 
   const draw = async () => {
@@ -67,17 +68,16 @@ export function Chart({
     state.due = undefined;
     const { chartIn } = await import('./echarts.ts');
     // Before it is laid out it has no width, and is drawn when it has.
-    if (place.current === null || state.width === 0) return;
+    if (place.current === null || state.width === 0 || state.plot === undefined) return;
     state.chart ??= chartIn(place.current);
     if (state.chart.getWidth() !== state.width) state.chart.resize();
     state.last = performance.now();
-    state.chart.setOption(optionOf(plot()), { replaceMerge: ['series'], lazyUpdate: true });
+    state.chart.setOption(optionOf(state.plot), { replaceMerge: ['series'], lazyUpdate: true });
   };
 
   useSignalEffect(() => {
-    // Reads the signals, so that it is called again.
-    plot();
     const state = drawn.current;
+    state.plot = plot();
     const wait = Math.max(0, REDRAW_PAUSE - (performance.now() - state.last));
     state.due ??= setTimeout(() => requestAnimationFrame(() => void draw()), wait);
   });

@@ -11,6 +11,7 @@ import {
 import type { Laboratory } from '../worker/laboratory.ts';
 import {
   type Adapter,
+  addAngles,
   append,
   carryTroubles,
   emptyHistory,
@@ -118,11 +119,7 @@ const events: LabEvents = {
     });
   },
   onGeometry(measured, step) {
-    for (const { name, meanAngle } of measured) {
-      const points = history.value.angles[name] ?? [];
-      if (points.at(-1)?.[0] !== step) points.push([step, meanAngle]);
-      (history.value.angles as Record<string, (readonly [number, number])[]>)[name] = points;
-    }
+    addAngles(history.value, measured, step);
     geometry.value = measured;
     recognise();
   },

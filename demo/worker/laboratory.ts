@@ -26,6 +26,7 @@ import { quantizerOf, tryGradient } from './gradient.ts';
 import { loadMnist } from './mnist.ts';
 import {
   type Adapter,
+  addAngles,
   append,
   type Curves,
   emptyHistory,
@@ -211,7 +212,8 @@ export class Laboratory {
       if (isEpochEnd || (step + count) % CHECKPOINT_STEPS === 0) await this.#keep();
       await this.#measure(isEpochEnd);
     }
-    await this.#keep();
+    // At the end of an epoch it was kept already.
+    if (this.#run?.step !== binary.progress.step) await this.#keep();
     return binary.progress.step >= steps;
   }
 
@@ -443,11 +445,7 @@ export class Laboratory {
     if (!all && performance.now() - this.#measured < GEOMETRY_PAUSE) return;
     const { step } = progress;
     const geometry = await measureGeometry(network);
-    for (const { name, meanAngle } of geometry) {
-      const points = this.#history.angles[name] ?? [];
-      if (points.at(-1)?.[0] !== step) points.push([step, meanAngle]);
-      (this.#history.angles as Record<string, (typeof points)[number][]>)[name] = points;
-    }
+    addAngles(this.#history, geometry, step);
     this.#events.onGeometry(geometry, step);
     await this.#measureFilters(step);
     if (all || performance.now() - this.#pairsMeasured > PAIRS_PAUSE) await this.#measurePairs();

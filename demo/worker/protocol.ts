@@ -98,6 +98,15 @@ export function append(history: History, since: History): void {
   }
 }
 
+/** Adds the mean angles of a step, once. */
+export function addAngles(history: History, geometry: readonly LayerGeometry[], step: number): void {
+  const angles = history.angles as Record<string, Point[]>;
+  for (const { name, meanAngle } of geometry) {
+    angles[name] ??= [];
+    if (angles[name].at(-1)?.[0] !== step) angles[name].push([step, meanAngle]);
+  }
+}
+
 /** Where a training is. */
 export interface Standing {
   readonly step: number;
@@ -109,7 +118,7 @@ export interface Standing {
   readonly imagesPerSecond: number;
   /** Of the network of real numbers; undefined where none is trained. */
   readonly twin: { readonly loss: number; readonly accuracy: number } | undefined;
-  /** Share of a second that each network takes of a step, together 1. */
+  /** Of the network of real numbers. */
   readonly twinImagesPerSecond: number | undefined;
 }
 
