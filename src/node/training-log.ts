@@ -5,13 +5,14 @@
  * A training that is resumed goes on with the lines up to its checkpoint, and without those after it, so that the log of a
  * training is the same whether it was stopped or not, but for its times.
  */
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EpochInfo } from '../index.ts';
 import { parseJson } from '../json.ts';
 import { csvOf } from '../reports/csv.ts';
 import { encodeEvent, eventHeader } from '../reports/tensorboard.ts';
 import { storageError } from './files.ts';
+import { partialPath, sweepPartials } from './partial.ts';
 
 /** One line: a step, or an epoch that is over. */
 export type LogLine =
@@ -53,13 +54,19 @@ export class TrainingLog {
     this.#folder = folder;
     this.#append = append;
     const kept = upTo === 0 ? [] : readLog(folder).filter(({ step }) => step <= upTo);
-    this.#files = this.#guarded(() => ({
-      lines: openSync(join(folder, LOG_FILES.lines), 'w'),
-      table: openSync(join(folder, LOG_FILES.table), 'w'),
-      events: openSync(join(folder, LOG_FILES.events), 'w'),
-    }));
-    this.#guarded(() => this.#append(this.#files.events, eventHeader(kept[0]?.time ?? Date.now() / 1000)));
+    // What is kept is written beside the log, which stays as it is until that is whole.
+    const paths = Object.values(LOG_FILES).map((name) => join(folder, name));
+    const partials = paths.map(partialPath);
+    for (const path of paths) sweepPartials(path);
+    const [lines = 0, table = 0, events = 0] = this.#guarded(() =>
+      partials.map((path) => openSync(path, 'wx')),
+    );
+    this.#files = { lines, table, events };
+    this.#guarded(() => this.#append(events, eventHeader(kept[0]?.time ?? Date.now() / 1000)));
     for (const line of kept) this.write(line);
+    this.#guarded(() => {
+      for (const [i, partial] of partials.entries()) renameSync(partial, paths[i] ?? '');
+    });
   }
 
   /** @throws StorageError where the disk is full; what was written before is whole */
