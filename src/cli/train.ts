@@ -17,10 +17,10 @@ import {
   GeometryTap,
   type Halving,
   initialValues,
+  isPatienceOver,
   keepBest,
   type LearningRate,
   MONITORS,
-  type Monitor,
   measureGeometry,
   monitored,
   type StepsInfo,
@@ -408,7 +408,7 @@ async function trainInto(
     ...(patience === undefined ? [] : [earlyStopping({ ...judged, patience })]),
   ];
   // A training that had stopped by itself has stopped.
-  const isOver = patience !== undefined && hasStopped(epochs, patience, monitor);
+  const isOver = patience !== undefined && isPatienceOver(epochs, patience, monitor);
   const result = await (isOver
     ? Promise.resolve({ outcome: 'stopped' as const, step: 0 })
     : trainer.fit({
@@ -544,12 +544,6 @@ function rateOf({ lr, lrHalveEvery, lrDecay, lrWarmup, lrRestarts }: TrainFlags)
     ...(lrRestarts === undefined ? {} : { cycles: lrRestarts + 1 }),
     ...warm,
   };
-}
-
-/** Whether a training had stopped by itself where it stands. */
-function hasStopped(epochs: readonly EpochRecord[], patience: number, monitor: Monitor | undefined): boolean {
-  const last = epochs.at(-1);
-  return last !== undefined && last.epoch - bestEpoch(epochs, monitor).epoch >= patience;
 }
 
 /** An error of too little memory says it in the unit that the limit was given in. */

@@ -56,10 +56,20 @@ export function earlyStopping(options: EarlyStopping): Hook {
   }
   return {
     onEpoch({ history }, info) {
-      const all = [...history, info];
-      return info.epoch - bestEpoch(all, monitor, minDelta).epoch >= patience ? 'stop' : undefined;
+      return isPatienceOver([...history, info], patience, monitor, minDelta) ? 'stop' : undefined;
     },
   };
+}
+
+/** Whether so many epochs have passed since the best; not before there is one. */
+export function isPatienceOver(
+  epochs: readonly EpochInfo[],
+  patience: number,
+  monitor: Monitor | undefined,
+  minDelta = 0,
+): boolean {
+  const last = epochs.at(-1);
+  return last !== undefined && last.epoch - bestEpoch(epochs, monitor, minDelta).epoch >= patience;
 }
 
 /** Saves what is the best so far. @throws OptionError */

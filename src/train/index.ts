@@ -2,6 +2,7 @@ export {
   bestEpoch,
   type EarlyStopping,
   earlyStopping,
+  isPatienceOver,
   type KeepBest,
   keepBest,
   MONITORS,

@@ -1,4 +1,5 @@
 /** What an evaluation says beside loss and accuracy, from what the GPU counted. */
+import { meanOf } from '../numerics/mean.ts';
 import { BEST, type Tally } from '../ops/loss.ts';
 
 /** Of a class, or of an output whose target is a bit. */
@@ -83,8 +84,8 @@ export function scoresOf(tally: Tally, names: readonly string[]): Scores {
   });
   return {
     targets: 'reals',
-    meanSquare: mean(outputs.map(({ meanSquare }) => meanSquare)),
-    meanAbsolute: mean(outputs.map(({ meanAbsolute }) => meanAbsolute)),
+    meanSquare: meanOf(outputs.map(({ meanSquare }) => meanSquare)),
+    meanAbsolute: meanOf(outputs.map(({ meanAbsolute }) => meanAbsolute)),
     outputs,
   };
 }
@@ -112,9 +113,5 @@ function classScores(name: string, count: number, given: number, right: number):
 }
 
 function meanF1(classes: readonly ClassScores[]): number {
-  return mean(classes.filter(({ count }) => count > 0).map(({ f1 }) => f1));
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
+  return meanOf(classes.filter(({ count }) => count > 0).map(({ f1 }) => f1));
 }
