@@ -1,6 +1,8 @@
 /** The angle between weights and their signs: by step, filter by filter, and as a table. */
+
 import type { LayerGeometry } from '../../src/index.ts';
-import { geometry, history, percent, prepared } from '../state/studio.ts';
+import { percent } from '../../src/reports/words.ts';
+import { geometry, history, prepared } from '../state/studio.ts';
 import type { Point } from '../worker/protocol.ts';
 import { Chart, type Plot } from './chart.tsx';
 import { colourOf, layerOf, SERIES } from './theme.ts';

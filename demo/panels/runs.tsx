@@ -1,18 +1,9 @@
 /** The runs that this browser keeps: opened, renamed, deleted, downloaded. */
+
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import {
-  download,
-  hash,
-  isOpen,
-  open,
-  percent,
-  phase,
-  prepared,
-  remove,
-  rename,
-  runs,
-} from '../state/studio.ts';
+import { percent } from '../../src/reports/words.ts';
+import { download, hash, isOpen, open, phase, prepared, remove, rename, runs } from '../state/studio.ts';
 import type { RunSummary } from '../worker/protocol.ts';
 import { kilobytes } from './training.tsx';
 

@@ -1,5 +1,6 @@
 /** Where the training is, and the binary network beside its twin. */
-import { held, percent, prepared, standing } from '../state/studio.ts';
+import { percent } from '../../src/reports/words.ts';
+import { held, prepared, standing } from '../state/studio.ts';
 import { kilobytes } from './training.tsx';
 
 export function StandingPanel() {

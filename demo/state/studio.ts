@@ -1,4 +1,5 @@
 /** Where the page is, and what visitors can do: the worker does the work, panels show these signals. */
+
 import { batch, computed, effect, signal } from '@preact/signals';
 import * as Comlink from 'comlink';
 import {
@@ -8,6 +9,7 @@ import {
   summarize,
   WebGpuUnavailableError,
 } from '../../src/index.ts';
+import { percent } from '../../src/reports/words.ts';
 import type { Laboratory } from '../worker/laboratory.ts';
 import {
   type Adapter,
@@ -458,7 +460,3 @@ export function recognise(): void {
 effect(() => {
   document.body.dataset.state = phase.value;
 });
-
-export function percent(share: number): string {
-  return `${(100 * share).toFixed(2)} %`;
-}
