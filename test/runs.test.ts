@@ -24,21 +24,11 @@ const said = async (...args: string[]) => {
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   return stdout;
 };
-const train = (out: string, ...more: string[]) =>
-  said(
-    ...[
-      'train',
-      '--adapter',
-      'software',
-      '--dataset',
-      at('shapes'),
-      '--batch',
-      '12',
-      '--out',
-      at('runs', out),
-    ],
-    ...['--log-every', '2', ...more],
-  );
+const toTrain = (out: string, ...more: string[]) => [
+  ...['train', '--adapter', 'software', '--dataset', at('shapes'), '--batch', '12'],
+  ...['--out', at('runs', out), ...more],
+];
+const train = (out: string, ...more: string[]) => said(...toTrain(out, '--log-every', '2', ...more));
 const reportOf = (run: string) =>
   JSON.parse(readFileSync(at('runs', run, 'report.json'), 'utf8')) as TrainReport;
 const JUDGED = ['--validation', '0.25', '--keep-best', '--monitor', 'validationLoss', '--lr', '0.01:0.001'];
@@ -50,32 +40,13 @@ const logOf = (run: string) =>
 test('a training that is stopped and resumed ends with the same weights, the same best and the same log', async () => {
   await train('whole', ...SHAPED, '--epochs', '4');
   let killed = false;
-  const { code } = await runCli(
-    cli,
-    [
-      'train',
-      '--adapter',
-      'software',
-      '--dataset',
-      at('shapes'),
-      '--batch',
-      '12',
-      '--out',
-      at('runs', 'stopped'),
-      '--log-every',
-      '2',
-      ...SHAPED,
-      '--epochs',
-      '4',
-    ],
-    {
-      onOutput: (kill, printed) => {
-        if (killed || !/epoch 2\/4/.test(printed)) return;
-        killed = true;
-        kill('SIGINT');
-      },
+  const { code } = await runCli(cli, toTrain('stopped', '--log-every', '2', ...SHAPED, '--epochs', '4'), {
+    onOutput: (kill, printed) => {
+      if (killed || !/epoch 2\/4/.test(printed)) return;
+      killed = true;
+      kill('SIGINT');
     },
-  );
+  });
   expect([killed, code]).toEqual([true, 130]);
   await said(
     'train',
@@ -123,28 +94,11 @@ test('a training that gets no better stops by itself, and stays so when it is re
 
 test('with --watch the report is there while it trains, and loads itself again until it is over', async () => {
   const seen: string[] = [];
-  const { code } = await runCli(
-    cli,
-    [
-      'train',
-      '--adapter',
-      'software',
-      '--dataset',
-      at('shapes'),
-      '--batch',
-      '12',
-      '--out',
-      at('runs', 'watched'),
-      '--epochs',
-      '3',
-      '--watch',
-    ],
-    {
-      onOutput: (_, printed) => {
-        if (/^watch/m.test(printed)) seen.push(readFileSync(at('runs', 'watched', 'report.html'), 'utf8'));
-      },
+  const { code } = await runCli(cli, toTrain('watched', '--epochs', '3', '--watch'), {
+    onOutput: (_, printed) => {
+      if (/^watch/m.test(printed)) seen.push(readFileSync(at('runs', 'watched', 'report.html'), 'utf8'));
     },
-  );
+  });
   expect(code).toBe(0);
   const under = contentOf(seen[0] ?? '');
   expect(under).toContain('http-equiv="refresh" content="5"');
