@@ -10,6 +10,7 @@ import { MemoryPlanError, OptionError } from '../errors.ts';
 import {
   AUGMENTATION_NAMES,
   bestEpoch,
+  type Checkpoint,
   decodeCheckpoint,
   type EpochInfo,
   earlyStopping,
@@ -379,8 +380,6 @@ async function trainInto(
   const progress = new ProgressLine(quiet, trainer.batches, data.targets === 'reals');
   const file = join(out, 'checkpoint.safetensors');
   const bestFile = join(out, BEST_FILE);
-  // A run that is replaced takes its best epoch with it.
-  if (resumed === undefined) await rm(bestFile, { force: true });
   const about = { made: madeNow(), adapter: { ...gpu.adapter, name: describeAdapter(gpu) } };
   const story = (): RunStory => ({ run, initial, epochs, samples });
   const textOf = () => ({ story: JSON.stringify(story()) });
@@ -390,6 +389,13 @@ async function trainInto(
     const page = renderReport(await makeReport(trainer, data, story(), { ...about, running }));
     await writeFileAtomic(join(out, 'report.html'), page);
   };
+  const save = (checkpoint: Checkpoint) => writeFileAtomic(file, encodeCheckpoint(checkpoint, textOf()));
+  if (resumed === undefined) {
+    // First of all files: wherever the training is cut off, it can be resumed.
+    await save(await trainer.checkpoint(tap === undefined ? [] : [tap]));
+    // A run that is replaced takes its best epoch with it.
+    await rm(bestFile, { force: true });
+  }
   await watch();
   if (flags.watch === true) say(`watch     ${join(out, 'report.html')}`);
   const log = new TrainingLog(out, trainer.progress.step);
@@ -438,9 +444,7 @@ async function trainInto(
         },
         checkpoint: {
           ...(flags.checkpointEvery === undefined ? {} : { everySteps: flags.checkpointEvery }),
-          save: async (checkpoint) => {
-            await writeFileAtomic(file, encodeCheckpoint(checkpoint, textOf()));
-          },
+          save,
         },
       })
   ).finally(() => {

@@ -9,6 +9,7 @@ export {
   type Monitor,
   monitored,
 } from './callbacks.ts';
+export type { Keeper } from './checkpoint.ts';
 export type { CheckedData } from './data.ts';
 export type { FitHooks, FitResult } from './fit.ts';
 export type { Hook, HookContext, HookVerdict } from './hooks.ts';

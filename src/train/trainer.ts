@@ -10,6 +10,7 @@ import { DisposedError, MemoryPlanError, OptionError } from '../errors.ts';
 import { assertGpu, type DispatchTiming, type Gpu } from '../gpu/index.ts';
 import type { Model, Network, ParameterValue } from '../graph/index.ts';
 import { assertPresent } from '../options.ts';
+import type { Keeper } from './checkpoint.ts';
 import type { CheckedData } from './data.ts';
 import type * as Engine from './engine.ts';
 import type { FitHooks, FitResult } from './fit.ts';
@@ -238,9 +239,12 @@ export class Trainer extends Owner {
     });
   }
 
-  /** Everything that is needed to go on later, elsewhere. */
-  async checkpoint(): Promise<Checkpoint> {
-    const body = () => this.#engine.checkpointOf(this.#run);
+  /**
+   * Everything that is needed to go on later, elsewhere.
+   * @param keepers what has a state of its own that the checkpoint holds too, as those of `fit` do: its `tap` and `hooks`
+   */
+  async checkpoint(keepers: readonly Keeper[] = []): Promise<Checkpoint> {
+    const body = () => this.#engine.checkpointOf(this.#run, keepers);
     return this.#run.whilePaused(body) ?? this.#exclusively('checkpoint', body);
   }
 
