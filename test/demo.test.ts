@@ -399,14 +399,11 @@ describe('the studio', () => {
       input.value = 'my first';
       input.dispatchEvent(new Event('change', { bubbles: true }));
     });
+    await page.waitForSelector('#runs input[aria-busy="false"]');
     await page.reload({ waitUntil: 'load' });
     await reach(page, 'ready');
     await show(page, 'runs');
-    await page.waitForFunction(
-      () =>
-        document.querySelector('#runs input')?.getAttribute('value') === 'my first' ||
-        (document.querySelector('#runs input') as HTMLInputElement | null)?.value === 'my first',
-    );
+    expect(await page.$eval('#runs input', (input) => (input as HTMLInputElement).value)).toBe('my first');
     await screenshots(page, 'runs');
     await page.evaluate(() => {
       for (const button of document.querySelectorAll('#runs button'))

@@ -3,7 +3,18 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { percent } from '../../src/reports/words.ts';
-import { download, hash, isOpen, open, phase, prepared, remove, rename, runs } from '../state/studio.ts';
+import {
+  download,
+  hash,
+  isOpen,
+  open,
+  phase,
+  prepared,
+  remove,
+  rename,
+  renamed,
+  runs,
+} from '../state/studio.ts';
 import type { RunSummary } from '../worker/protocol.ts';
 import { kilobytes } from './training.tsx';
 
@@ -45,6 +56,7 @@ function row(run: RunSummary) {
       <th scope="row">
         <input
           aria-label="Name of the run"
+          aria-busy={renamed.value === run.id}
           value={run.name}
           onChange={({ currentTarget }) => void rename(run.id, currentTarget.value)}
         />

@@ -343,11 +343,16 @@ export async function listRuns(): Promise<void> {
   }
 }
 
-export function rename(id: string, name: string): Promise<void> {
-  return attempt(async (laboratory) => {
+/** The run whose new name is not kept yet: a page that is left now forgets it. */
+export const renamed = signal<string | undefined>(undefined);
+
+export async function rename(id: string, name: string): Promise<void> {
+  renamed.value = id;
+  await attempt(async (laboratory) => {
     await laboratory.renameRun(id, name);
     await listRuns();
   });
+  renamed.value = undefined;
 }
 
 export function remove(id: string): Promise<void> {

@@ -417,13 +417,16 @@ export class Laboratory {
 
   /** Keeps the run as it stands; where that can't be done, the training goes on. */
   async #keep(): Promise<void> {
-    const [binary, twin, run] = [this.#binary, this.#twin, this.#run];
-    if (binary === undefined || run === undefined) return;
+    const [binary, twin] = [this.#binary, this.#twin];
+    if (binary === undefined) return;
     const files = {
       binary: encodeCheckpoint(await binary.checkpoint()),
       twin: twin === undefined ? undefined : encodeCheckpoint(await twin.checkpoint()),
     };
     const bytes = files.binary.length + (files.twin?.length ?? 0);
+    // Read now: it may have been renamed or deleted meanwhile.
+    const run = this.#run;
+    if (run === undefined) return;
     const summary = { ...run, step: binary.progress.step, changed: Date.now(), bytes };
     this.#run = summary;
     try {

@@ -62,8 +62,14 @@ export async function deleteRun(id: string): Promise<void> {
   ]);
 }
 
+/** Renames a run where it is kept, in one transaction: what is kept of it meanwhile is not lost. */
 export async function renameRun(id: string, name: string): Promise<void> {
-  const stored = await runOf(id);
-  if (stored === undefined) return;
-  await keepRun({ ...stored, summary: { ...stored.summary, name } });
+  const transaction = (await database()).transaction(['summaries', 'runs'], 'readwrite');
+  const runs = transaction.objectStore('runs');
+  const stored = await runs.get(id);
+  if (stored !== undefined) {
+    const summary = { ...stored.summary, name };
+    await Promise.all([transaction.objectStore('summaries').put(summary), runs.put({ ...stored, summary })]);
+  }
+  await transaction.done;
 }
