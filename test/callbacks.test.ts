@@ -89,6 +89,49 @@ test('scores are what predictions say: the matrix, the classes, their F1', async
   );
 });
 
+test('statistics are refitted at the end: those of the final weights over all samples', async () => {
+  const { train, normalise } = data;
+  const whole = { ...options, batch: train.count, epochs: 3, learningRate: 0.05 };
+  const trained = async (refitStatistics: boolean) => {
+    const trainer = await make({ ...whole, refitStatistics });
+    const { epochs: all } = await trainer.fit();
+    return {
+      trainer,
+      last: all.at(-1),
+      values: await trainer.network.values(),
+    };
+  };
+  const [plain, refitted] = [await trained(false), await trained(true)];
+  using _ = plain.trainer;
+  using judged = refitted.trainer;
+  for (const name of ['dense1/kernel', 'dense3/kernel', 'norm3/gamma']) {
+    expect(refitted.values.get(name)?.length, name).toBeGreaterThan(0);
+    expect(refitted.values.get(name), name).toEqual(plain.values.get(name));
+  }
+  expect((await judged.evaluate()).loss).toBe(refitted.last?.testLoss);
+
+  // The twin: sums of pixels times signs, of every unit and sample.
+  const signs = Float64Array.from(refitted.values.get('dense1/kernel') as Float32Array, (w) =>
+    w < 0 ? -1 : 1,
+  );
+  const [scale = 1, shift = 0] = [normalise?.scale?.[0], normalise?.shift?.[0]];
+  const [features, units] = [64, 64];
+  const means = Array.from({ length: units }, (_, unit) => {
+    let sum = 0;
+    for (let at = 0; at < train.count * features; at++) {
+      const pixel = (train.images[at] ?? 0) * scale + shift;
+      sum += pixel * (signs[unit * features + (at % features)] ?? 0);
+    }
+    return sum / train.count;
+  });
+  const kept = (of: typeof plain) => [...(of.values.get('norm1/runningMean') as Float32Array)];
+  const distance = (a: readonly number[]) =>
+    Math.max(...a.map((mean, i) => Math.abs(mean - (means[i] ?? 0))));
+  // After a hundred averages at 0.9, what was there before counts 0.9^100.
+  expect(distance(kept(refitted))).toBeLessThan(1e-3);
+  expect(distance(kept(plain))).toBeGreaterThan(0.1);
+});
+
 describe('early stopping and the best', () => {
   test('what is judged, and when it is better', () => {
     const all = epochs(0.5, 0.3, 0.31, 0.3, 0.29);

@@ -126,6 +126,7 @@ export function trainerOptions(run: RunOptions): TrainerOptions {
     ...(run.classWeights === undefined ? {} : { classWeights: run.classWeights }),
     ...augmentOf(run),
     ...(run.clip === undefined ? {} : { clip: run.clip }),
+    ...(run.refitStatistics === undefined ? {} : { refitStatistics: run.refitStatistics }),
     ...(run.freeze === undefined && run.rates === undefined ? {} : { overrides: overridesOf(run) }),
   };
 }

@@ -147,6 +147,10 @@ export function trainCommand(): Command {
       'clip gradients: to a length of all together, as 1; or each element, as value:0.1',
       clipping,
     )
+    .option(
+      '--refit-statistics',
+      'measure the statistics of batch normalisation anew at the end, with the final weights',
+    )
     .addOption(lossOption())
     .option(
       '--validation <share>',
@@ -401,16 +405,10 @@ async function trainInto(
   const log = new TrainingLog(out, trainer.progress.step);
   const { patience, monitor } = run;
   const judged = monitor === undefined ? {} : { monitor };
+  const saveBest = async (notes: { readonly ended?: 'true' } = {}) =>
+    writeFileAtomic(bestFile, encodeCheckpoint(await trainer.checkpoint(), { ...textOf(), ...notes }));
   const hooks = [
-    ...(run.keepBest === true
-      ? [
-          keepBest({
-            ...judged,
-            save: async () =>
-              writeFileAtomic(bestFile, encodeCheckpoint(await trainer.checkpoint(), textOf())),
-          }),
-        ]
-      : []),
+    ...(run.keepBest === true ? [keepBest({ ...judged, save: () => saveBest() })] : []),
     ...(patience === undefined ? [] : [earlyStopping({ ...judged, patience })]),
   ];
   // A training that had stopped by itself has stopped.
@@ -469,7 +467,10 @@ async function trainInto(
   if (run.keepBest === true && first !== undefined) {
     best = { epoch: bestEpoch(epochs, monitor).epoch, monitor: monitored(first, monitor) };
     say(`best      epoch ${best.epoch}, by ${best.monitor}: ${bestFile}`);
-    await trainer.restore(decodeCheckpoint(await readFileChecked(bestFile), bestFile).checkpoint);
+    const kept = decodeCheckpoint(await readFileChecked(bestFile), bestFile);
+    await trainer.restore(kept.checkpoint);
+    // It was kept while the training went on; what is done at its end is done to it once.
+    if (kept.metadata.ended === undefined && (await trainer.finish())) await saveBest({ ended: 'true' });
   }
   const report = await makeReport(trainer, data, story(), {
     ...about,
@@ -510,7 +511,7 @@ function runOptions(flags: TrainFlags): RunOptions {
   const lr = rateOf(flags);
   const { trainSamples, testSamples, classWeights: weights } = flags;
   const { modelOptions } = flags;
-  const { validation, patience, monitor, keepBest: keeps, clip } = flags;
+  const { validation, patience, monitor, keepBest: keeps, clip, refitStatistics } = flags;
   return {
     ...{ dataset, model, epochs, batch, optimizer, lr, loss, seed, fanScaled, augment },
     ...(trainSamples === undefined ? {} : { trainSamples }),
@@ -524,6 +525,7 @@ function runOptions(flags: TrainFlags): RunOptions {
     ...(monitor === undefined ? {} : { monitor }),
     ...(keeps === undefined ? {} : { keepBest: keeps }),
     ...(clip === undefined ? {} : { clip }),
+    ...(refitStatistics === undefined ? {} : { refitStatistics }),
   };
 }
 

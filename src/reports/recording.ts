@@ -89,6 +89,8 @@ export async function makeReport(
   const images = trainer.batches * run.batch * epochs.length;
   const { dataset, model, seed, own, description: _, ...options } = run;
   const { targets = 'classes', test } = data;
+  // Its end may have changed weights and statistics since the last epoch was judged.
+  const final = isOver && test !== undefined ? await trainer.evaluate() : undefined;
   const isJudged = targets === 'classes' && test !== undefined && !isStreamed(test);
   return {
     version: 1,
@@ -101,7 +103,7 @@ export async function makeReport(
     initial,
     epochs,
     ...(samples.length === 0 ? {} : { samples }),
-    finalTestAccuracy: last?.testAccuracy ?? 0,
+    finalTestAccuracy: final?.accuracy ?? last?.testAccuracy ?? 0,
     imagesPerSecond: seconds > 0 ? images / seconds : 0,
     peakGpuBytes,
     weightsSha256: isOver ? await trainer.network.hash() : '',
@@ -118,7 +120,7 @@ export async function makeReport(
       angles: histogram(layer),
     })),
     ...(isOver && isJudged ? { mistakes: await judgeImages(trainer, data) } : {}),
-    ...(isOver && test !== undefined ? { scores: (await trainer.evaluate()).scores } : {}),
+    ...(final === undefined ? {} : { scores: final.scores }),
     ...(best === undefined ? {} : { best }),
     ...(isOver ? {} : { running }),
     seconds,

@@ -60,6 +60,8 @@ export interface RunOptions {
   readonly freeze?: readonly string[];
   /** What the learning rate of parameters of such names is multiplied by. */
   readonly rates?: readonly (readonly [string, number])[];
+  /** Measure the statistics of batch normalisation anew at the end. */
+  readonly refitStatistics?: boolean;
   readonly clip?: { readonly norm: number } | { readonly value: number };
   /** Of data of a person's own: what they are, and how they were read. */
   readonly own?: OwnRun;
@@ -190,6 +192,7 @@ const runSchema = v.object({
   patience: v.exactOptional(wholeTo(1e6)),
   monitor: v.exactOptional(v.picklist(MONITORS)),
   keepBest: flag,
+  refitStatistics: flag,
   freeze: v.exactOptional(v.pipe(v.array(v.pipe(v.string(), v.maxLength(200))), v.maxLength(100))),
   rates: v.exactOptional(
     v.pipe(v.array(v.tuple([v.pipe(v.string(), v.maxLength(200)), rate])), v.maxLength(100)),

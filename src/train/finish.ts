@@ -1,4 +1,4 @@
-/** The end of a training whose optimizer has something to do then: weights become what they are to be, and statistics theirs. */
+/** The end of a training that has something to do then: weights become what they are to be, and statistics theirs. */
 import { OptionError } from '../errors.ts';
 import type { Run } from './run.ts';
 import { partKept, type Slots } from './updates.ts';
@@ -7,7 +7,8 @@ import { partKept, type Slots } from './updates.ts';
 const REFIT_STEPS = 100;
 
 /**
- * Does to binary weights what their optimizers do when a training is over, and fits batch normalisation to them anew.
+ * Does to binary weights what their optimizers do when a training is over, and fits batch normalisation to them anew; the latter
+ * where it was asked for, too.
  * @returns whether there was something to do
  * @throws OptionError for weights that an optimizer can't give; what a step throws
  */
@@ -16,7 +17,7 @@ export async function finishRun(run: Run): Promise<boolean> {
     ({ parameter, optimizer }) =>
       parameter.spec.role === 'binary' && optimizer.definition.finish !== undefined,
   );
-  if (ending.length === 0) return false;
+  if (ending.length === 0 && !run.options.refitStatistics) return false;
   await run.settle();
   const written = new Map<string, Float32Array>();
   for (const slots of ending) written.set(slots.parameter.name, await finished(run, slots));

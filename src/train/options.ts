@@ -66,6 +66,12 @@ export interface TrainerOptions {
    */
   readonly clip?: { readonly norm: number } | { readonly value: number };
   /**
+   * When the training is over, measure the means and variances of batch normalisation anew, on training samples and with the
+   * weights as they are then: those of the training are averages over its last steps, in which weights still flipped (Wu &
+   * Johnson 2021, "Rethinking 'Batch' in BatchNorm", section 3). Default: false.
+   */
+  readonly refitStatistics?: boolean;
+  /**
    * What is done at random to the samples of every step, in this order, but crops and mirror images first. Default: nothing.
    *
    *   augment: ['crop', 'flip', { name: 'rotate', degrees: 5 }, 'mixup']
@@ -89,6 +95,7 @@ const OPTIONS = namesOf<TrainerOptions>({
   fanScaledSteps: true,
   classWeights: true,
   clip: true,
+  refitStatistics: true,
   augment: true,
   maxBytes: true,
 });
@@ -117,7 +124,7 @@ export interface Override {
 
 /** All of them, with their defaults. */
 export type ResolvedOptions = StepOptions &
-  Required<Pick<TrainerOptions, 'epochs' | 'learningRate' | 'seed'>>;
+  Required<Pick<TrainerOptions, 'epochs' | 'learningRate' | 'seed' | 'refitStatistics'>>;
 
 /** @param augment what is augmented, resolved. @throws OptionError for what is unknown or out of range */
 export function resolveOptions(
@@ -141,6 +148,7 @@ export function resolveOptions(
     fanScaledSteps: given.fanScaledSteps ?? false,
     augment,
     clip: resolveClip(given.clip),
+    refitStatistics: given.refitStatistics ?? false,
     classWeights: resolveClassWeights(given.classWeights, data),
   };
   const counts = { batch: options.batch, epochs: options.epochs };

@@ -192,7 +192,7 @@ export class Trainer extends Owner {
   }
 
   /**
-   * Does what the optimizer does when a training is over, for loops of one's own: `fit` does it after the last epoch.
+   * Does what the optimizer and `refitStatistics` do when a training is over, for loops of one's own: `fit` does it after the last epoch.
    * @returns whether there was something to do
    */
   async finish(): Promise<boolean> {
