@@ -1,11 +1,19 @@
 import { describe, expect, test } from 'vitest';
 import { OptionError, ShapeError } from '../src/errors.ts';
-import { ProgramBuilder, runOnce, type Shape } from '../src/gpu/index.ts';
-import { foldForInference, initialValues, type Model, Network, sequential } from '../src/graph/index.ts';
+import { ProgramBuilder, runOnce, type Shape, type Tensor } from '../src/gpu/index.ts';
+import {
+  foldForInference,
+  initialValues,
+  type Model,
+  Network,
+  sequential,
+  unfoldForTraining,
+} from '../src/graph/index.ts';
 import type { Layer } from '../src/layers/index.ts';
 import {
   affine as affineLayer,
   batchNormalization,
+  elementwiseAffine,
   flatten,
   maxPool2d,
   quantConv2d,
@@ -15,6 +23,7 @@ import {
   threshold as thresholdLayer,
 } from '../src/layers/index.ts';
 import { uniform01 } from '../src/numerics/random.ts';
+import * as gradients from '../src/ops/gradients.ts';
 import { affine, threshold } from '../src/ops/inference.ts';
 import * as reference from '../src/reference/inference.ts';
 import { cnn, mlp } from '../src/zoo/index.ts';
@@ -84,9 +93,37 @@ describe('thresholds on the GPU', () => {
     expect(() => affine(b, x, { scale: short, shift: right })).toThrow(ShapeError);
   });
 
+  test('a gradient goes through the affine layer times its scale', async () => {
+    const values = (seed: number, count: number) =>
+      Float32Array.from({ length: count }, (_, i) => uniform01(seed, 5, i) - 0.5);
+    const [scale, gradient] = [values(1, 5), values(2, 30)];
+    using scratch = new Scratch(gpu());
+    const floats = (name: string, data: Float32Array<ArrayBuffer>, shape: Shape) =>
+      scratch.tensor(name, shape, 'f32', data);
+    const parameters = { scale: floats('scale', scale, [5]), shift: floats('shift', values(3, 5), [5]) };
+    const builder = new ProgramBuilder(gpu(), 'affine');
+    const { backward } = affineLayer().forward(
+      {
+        ...{ builder, gradients, training: true, state: undefined, stream: 0, wantsInputGradient: [true] },
+        parameter: (name) => ({ name, value: parameters[name as 'scale'], packed: undefined }) as never,
+      },
+      [{ kind: 'real', tensor: floats('x', values(4, 30), [6, 5]) }],
+    );
+    const { inputs } = backward(floats('gradient', gradient, [6, 5]));
+    const kept = builder.keep(inputs[0] as Tensor);
+    using program = await builder.compile();
+    program.run();
+    expectClose(
+      await gpu().readFloats(kept),
+      gradient.map((g, i) => g * (scale[i % 5] ?? 0)),
+      1e-6,
+      'gradient',
+    );
+  });
+
   test.each([
     ['threshold', thresholdLayer],
-    ['affine', affineLayer],
+    ['elementwiseAffine', elementwiseAffine],
   ])('the %s layer refuses to train', (_, make) => {
     const layer = make();
     using scratch = new Scratch(gpu());
@@ -200,6 +237,13 @@ describe('folding a model for inference', () => {
     const expected = await network.predict(samples);
     expectSame(await compiled.predict(samples), expected);
     expect(new Set(expected).size).toBeGreaterThan(8);
+
+    // And back again: in layers that train, with the names of the products.
+    const trainable = unfoldForTraining(result.model, result.values);
+    const kinds = trainable.model.layers.map(({ layer }) => layer.kind);
+    expect(kinds.filter((kind) => ['threshold', 'binaryConv2d', 'binaryDense'].includes(kind))).toEqual([]);
+    using unfolded = await Network.create(gpu(), trainable.model, { values: trainable.values });
+    expectSame(await unfolded.predict(samples), expected);
   });
 
   test('a layer written as a class, with methods of its prototype and private fields, is folded like others', async () => {

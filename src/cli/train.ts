@@ -26,6 +26,7 @@ import {
   monitored,
   type StepsInfo,
   Trainer,
+  unfoldForTraining,
 } from '../index.ts';
 import { type OwnData, readFileChecked, writeFileAtomic } from '../node/index.ts';
 import { lockFolder } from '../node/lock.ts';
@@ -317,8 +318,7 @@ async function trainInto(
   const gpu = await acquire(flags);
   say(`adapter   ${describeAdapter(gpu)}`);
   const { from } = flags;
-  const source =
-    from === undefined || resumed !== undefined ? undefined : await readModel(from, { fold: false });
+  const source = from === undefined || resumed !== undefined ? undefined : await readToTrain(from);
   const loaded = await loadRun(
     asked,
     read === undefined ? flags : { data: read },
@@ -492,6 +492,12 @@ async function trainInto(
   tap?.dispose();
   trainer.dispose();
   gpu.dispose();
+}
+
+/** A network to go on with; what a file has folded is unfolded. */
+async function readToTrain(from: string): Promise<ReadableModel> {
+  const read = await readModel(from, { fold: false });
+  return { ...read, ...unfoldForTraining(read.model, read.values) };
 }
 
 /** What makes the network, where it isn't a ready-made one: a file, or the network that weights come from. */

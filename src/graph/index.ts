@@ -20,6 +20,7 @@ export { type RecordedPass, recordForward } from './record.ts';
 export { assertSaysQuantizers } from './rules.ts';
 export { type NamedSamples, resultsFor, type WholeSamples, wholeSamples } from './samples.ts';
 export { type LayerSummary, type ModelSummary, summarize, summaryText } from './summary.ts';
+export { unfoldForTraining } from './unfold.ts';
 export {
   assertValue,
   floatValue,

@@ -1,10 +1,18 @@
-/** Layers of networks that are only run: `threshold`, `affine` and `elementwiseAffine`. They have no gradient. */
+/** Layers of networks that were folded: `threshold` and `elementwiseAffine`, which have no gradient, and `affine`. */
 
 import { OptionError } from '../errors.ts';
 import { type Shape, sizeOf } from '../gpu/index.ts';
 import { affine as affineOp, threshold as thresholdOp } from '../ops/inference.ts';
 import { assertKnownOptions } from '../options.ts';
-import { asReal, type Backward, type Layer, onlyInput, type ParameterSpec, real } from './layer.ts';
+import {
+  asReal,
+  type Backward,
+  gradientsOf,
+  type Layer,
+  onlyInput,
+  type ParameterSpec,
+  real,
+} from './layer.ts';
 
 /**
  * Compares every channel with a threshold; the output travels as packed bits. Parameters `direction` and `threshold`,
@@ -40,7 +48,8 @@ export function threshold(options: { readonly name?: string } = {}): Layer {
 }
 
 /**
- * x·scale + shift with parameters `scale` and `shift`, [channels] each; any shape.
+ * x·scale + shift with parameters `scale` and `shift`, [channels] each; any shape. Networks of model files have it where a
+ * normalisation was folded. Gradients go through it, and its numbers stay as they are.
  * @example
  * ```ts
  * import { affine, sequential } from 'webgpu-bnn';
@@ -58,11 +67,22 @@ export function affine(options: { readonly name?: string } = {}): Layer {
     traits: { channels: { do: 'scale' } },
     outputShape: (inputs, name) => onlyInput(inputs, name),
     parameters: (inputs) => perChannel(onlyInput(inputs, where).at(-1) ?? 1, { scale: 1, shift: 0 }),
-    forward({ builder, training, parameter }, inputs) {
-      assertInference(training, where);
+    forward(context, inputs) {
+      const { builder, parameter, wantsInputGradient } = context;
       const x = asReal(builder, onlyInput(inputs, where));
-      const y = affineOp(builder, x, { scale: parameter('scale').value, shift: parameter('shift').value });
-      return { output: real(y), backward: () => noGradient(where) };
+      const scale = parameter('scale').value;
+      const y = affineOp(builder, x, { scale, shift: parameter('shift').value });
+      return {
+        output: real(y),
+        backward: (gradOutput) => ({
+          inputs: [
+            wantsInputGradient[0]
+              ? gradientsOf(context, where).affineColumns(builder, gradOutput, { scale })
+              : undefined,
+          ],
+          parameters: {},
+        }),
+      };
     },
   };
 }

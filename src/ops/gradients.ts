@@ -2,6 +2,8 @@
  * Operations that only training needs: gradients, and forward passes that keep what those read. Layers are handed them by
  * who trains, so that a page that only runs networks doesn't carry them.
  */
+
+export { affineColumns } from './columns.ts';
 export {
   binaryConv2dGradInput,
   binaryConv2dGradWeights,
