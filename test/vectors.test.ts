@@ -2,7 +2,10 @@
 import { describe, expect, test } from 'vitest';
 import { DisposedError, OptionError, ShapeError } from '../src/errors.ts';
 import { ProgramBuilder, type Tensor } from '../src/gpu/index.ts';
+import { candidates } from '../src/kernels/variants.ts';
+import { SEARCH } from '../src/kernels/vectors.ts';
 import { normal, pcg4d } from '../src/numerics/random.ts';
+import { hammingHistogram } from '../src/reference/dimension.ts';
 import * as reference from '../src/reference/vectors.ts';
 import {
   binaryMatMul,
@@ -21,6 +24,8 @@ import {
 import { expectSame, Scratch, useGpu } from './helpers/gpu.ts';
 
 const gpu = useGpu();
+
+type Search = Parameters<typeof SEARCH.operands>[0];
 
 /** Runs what is recorded, and reads the words of each result. */
 async function run(
@@ -164,7 +169,8 @@ describe('what makes them hypervectors', () => {
 });
 
 describe('search', () => {
-  test.each([
+  const takes: Record<string, number> = {};
+  const GRID = [
     [1, 1, 1, 1],
     [3, 7, 33, 7],
     [5, 64, 100, 64],
@@ -173,19 +179,57 @@ describe('search', () => {
     [1, 40_000, 32, 5],
     [9, 700, 1024, 20],
     [3, 300, 383, 4],
-  ])('of %d queries among %d keys of %d bits: the %d nearest', async (queries, size, bits, count) => {
-    // Few different ones, so that many are equally near.
-    const keys = randomRows(size, bits, 6, Math.max(2, Math.ceil(size / 3)));
-    const asked = randomRows(queries, bits, 7);
-    const [found] = await run((b, scratch) => [
-      nearest(
-        b,
-        scratch.tensor('queries', [queries, bits], 'bits', asked),
-        scratch.tensor('keys', [size, bits], 'bits', keys),
-        count,
-      ),
-    ]);
-    expectSame(found ?? [], reference.nearest(asked, keys, bits, count).flat(2), 'nearest');
+    [4, 1, 128, 1],
+    [6, 67, 128, 64],
+    [7, 2050, 250, 2],
+    [1, 5, 512, 5],
+  ] as const;
+  test.each(GRID)(
+    'of %d queries among %d keys of %d bits: the %d nearest, by every kernel',
+    async (...extents) => {
+      const [queries, size, bits, count] = extents;
+      // Few different ones, so that many are equally near.
+      const keys = randomRows(size, bits, 6, Math.max(2, Math.ceil(size / 3)));
+      const asked = randomRows(queries, bits, 7);
+      const expected = reference.nearest(asked, keys, bits, count).flat(2);
+      const find = async () => {
+        const [found] = await run((b, scratch) => [
+          nearest(
+            b,
+            scratch.tensor('queries', [queries, bits], 'bits', asked),
+            scratch.tensor('keys', [size, bits], 'bits', keys),
+            count,
+          ),
+        ]);
+        return found ?? [];
+      };
+      expectSame(await find(), expected, 'by default');
+      const [key, question] = [...gpu().choices.asked].find(([name]) => name.startsWith('nearest(')) ?? [];
+      if (key === undefined || question === undefined) throw new Error('no kernel was asked for');
+      for (const { name } of candidates(SEARCH, question.extents as Search, gpu())) {
+        gpu().choices.pin(key, name);
+        expectSame(await find(), expected, name);
+        takes[name] = (takes[name] ?? 0) + 1;
+      }
+      gpu().choices.clear(key);
+      (gpu().choices.asked as Map<string, unknown>).clear();
+    },
+  );
+
+  test('every kernel had its cases', () => {
+    expect(takes).toEqual({ 'vectors/search': 12, 'vectors/search4': 7, 'vectors/search_tile': 7 });
+  });
+
+  test('pairs of vectors are counted by how far they are from each other', async () => {
+    for (const [rows, bits] of [
+      [1, 5],
+      [70, 33],
+    ] as const) {
+      const words = randomRows(rows, bits, 12, Math.ceil(rows / 2));
+      using index = await VectorIndex.create(gpu(), words, { bits });
+      const signs = unpackSigns(words, rows, bits);
+      expect(await index.distances()).toEqual(hammingHistogram(signs, rows, bits));
+    }
   });
 
   test('an index gives keys and similarities, however many are asked for, call after call', async () => {

@@ -1,5 +1,6 @@
 /** Hypervectors: memories, binding, bundling, rotation, search. */
 import { defineKernel, linearWorkgroups, wordsFor } from '../gpu/index.ts';
+import type { Family } from './variants.ts';
 
 const shaders = () => import('../../shaders/vectors.ts');
 
@@ -55,22 +56,44 @@ export const bundleVectors = defineKernel({
   splits: 'line',
 });
 
+type Search = Readonly<Record<'QUERIES' | 'KEYS' | 'WORDS' | 'K' | 'CHUNKS' | 'SPAN', number>>;
+
+/** bits [QUERIES, ...] and bits [KEYS, ...] to u32 [QUERIES, CHUNKS, K, 2]: distance and key. */
 /* @__NO_SIDE_EFFECTS__ */
-const search = (name: string) =>
+const search = (name: string, perInvocation: number) =>
   defineKernel({
     name,
     source: shaders,
     bindings: { queries: 'read', keys: 'read', best: 'write' },
     constants: ['QUERIES', 'KEYS', 'WORDS', 'K', 'CHUNKS', 'SPAN'],
-    workgroups: ({ QUERIES, CHUNKS }) => linearWorkgroups(QUERIES * CHUNKS, 64),
+    workgroups: ({ QUERIES, CHUNKS }) => linearWorkgroups(Math.ceil(QUERIES / perInvocation) * CHUNKS, 64),
     work: ({ QUERIES, KEYS, WORDS }) => QUERIES * KEYS * WORDS,
     splits: 'line',
   });
 
-/** bits [QUERIES, ...] and bits [KEYS, ...] to u32 [QUERIES, CHUNKS, K, 2]: distance and key. */
-export const searchKeys = search('vectors/search');
-/** The same where WORDS is a multiple of 4. */
-export const searchKeys4 = search('vectors/search4');
+const searchKeys = search('vectors/search', 1);
+const inFours = ({ WORDS }: Search) => WORDS % 4 === 0;
+
+/** The nearest keys of chunks; all give the same. */
+export const SEARCH: Family<typeof searchKeys, Search> & { readonly general: typeof searchKeys } = {
+  name: 'nearest',
+  exact: true,
+  operands: ({ QUERIES, KEYS, WORDS, K, CHUNKS }) => ({
+    queries: { shape: [QUERIES, 32 * WORDS], dtype: 'bits' },
+    keys: { shape: [KEYS, 32 * WORDS], dtype: 'bits' },
+    best: { shape: [QUERIES, CHUNKS, K, 2], dtype: 'u32' },
+  }),
+  variants: [
+    // Below that, what is read for queries that aren't there costs more than it spares.
+    {
+      kernel: search('vectors/search_tile', 4),
+      canApply: inFours,
+      isDefault: ({ QUERIES }) => QUERIES >= 2,
+    },
+    { kernel: search('vectors/search4', 1), canApply: inFours },
+  ],
+  general: searchKeys,
+};
 
 /** u32 [QUERIES, CHUNKS, K, 2] to u32 [QUERIES, RESULTS, K, 2]. */
 export const mergeNearest = defineKernel({

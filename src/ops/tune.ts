@@ -37,6 +37,7 @@ import {
   SIGN_GRAD_WEIGHTS,
 } from '../kernels/gemm.ts';
 import { candidates, choiceKey, defaultOf, type Family } from '../kernels/variants.ts';
+import { SEARCH } from '../kernels/vectors.ts';
 import { pcg4d } from '../numerics/random.ts';
 import { unknownName } from '../options.ts';
 
@@ -57,6 +58,7 @@ export const FAMILIES: readonly AnyFamily[] = [
   REAL_GRAD_WEIGHTS,
   REAL_NT,
   REAL_TN,
+  SEARCH,
   SIGN,
   SIGN_GRAD_INPUT,
   SIGN_GRAD_WEIGHTS,

@@ -4,6 +4,7 @@
  */
 import { OptionError, ShapeError } from '../errors.ts';
 import { type ProgramBuilder, sizeOf, type Tensor, wordsFor } from '../gpu/index.ts';
+import { choose } from '../kernels/variants.ts';
 import {
   bindVectors,
   bundleVectors,
@@ -11,8 +12,7 @@ import {
   levels,
   mergeNearest,
   rotateVectors,
-  searchKeys,
-  searchKeys4,
+  SEARCH,
 } from '../kernels/vectors.ts';
 import { feistelHalfBits } from '../numerics/random.ts';
 import { assertDType, assertShapeIs, type OutOption, resultTensor } from './checks.ts';
@@ -194,15 +194,11 @@ export function nearest(b: ProgramBuilder, queries: Tensor, keys: Tensor, count:
     });
   }
   // Chunks for every invocation of a GPU, and several times as long as what is kept of them.
-  const SPAN = Math.max(16 * K, Math.ceil(KEYS / Math.max(1, Math.floor(CHUNKS / QUERIES))));
+  const SPAN = Math.max(16 * K, Math.ceil(KEYS / Math.max(1, Math.floor(CHUNKS / Math.ceil(QUERIES / 4)))));
   let chunks = Math.ceil(KEYS / SPAN);
   let best = b.transient('nearest keys of chunks', [QUERIES, chunks, K, 2], 'u32');
-  const WORDS = wordsFor(BITS);
-  b.dispatch(
-    WORDS % 4 === 0 ? searchKeys4 : searchKeys,
-    { queries, keys, best },
-    { QUERIES, KEYS, WORDS, K, CHUNKS: chunks, SPAN },
-  );
+  const constants = { QUERIES, KEYS, WORDS: wordsFor(BITS), K, CHUNKS: chunks, SPAN };
+  b.dispatch(choose(SEARCH, constants, b.gpu), { queries, keys, best }, constants);
   while (chunks > 1) {
     const RESULTS = Math.ceil(chunks / LISTS);
     const merged = b.transient('nearest keys', [QUERIES, RESULTS, K, 2], 'u32');

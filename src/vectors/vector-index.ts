@@ -1,6 +1,7 @@
 /** Many packed vectors on a GPU, and the nearest of them. */
 import { Owner } from '../dispose.ts';
 import { DisposedError, OptionError } from '../errors.ts';
+import { hammingDistances } from '../geometry/distances.ts';
 import { type Gpu, type Program, ProgramBuilder, type Tensor, wordsFor } from '../gpu/index.ts';
 import { nearest } from '../ops/vectors.ts';
 import { assertKnownOptions } from '../options.ts';
@@ -84,6 +85,17 @@ export class VectorIndex extends Owner {
     const found = this.#last.then(() => this.#search(words, count));
     this.#last = found.catch(() => undefined);
     return found;
+  }
+
+  /**
+   * Pairs of keys by how many of their signs differ, counted on the GPU: BID's histogram, which says how many dimensions they
+   * fill (Acevedo et al.).
+   * @returns `bits + 1` counts
+   * @throws DisposedError, OutOfMemoryError
+   */
+  async distances(): Promise<number[]> {
+    this.#assertUsable();
+    return await hammingDistances(this.#gpu, this.#keys);
   }
 
   async #search(words: Uint32Array<ArrayBuffer>, count: number): Promise<Found> {
