@@ -21,9 +21,13 @@ export interface Entry {
   readonly weights?: Quantizer;
   /** Quantizer of inputs, where a layer has one. */
   readonly inputs?: Quantizer;
+  /** What moves the weights. */
   readonly optimizer?: Optimizer;
+  /** What is added to the gradients of latent weights. */
   readonly penalty?: Penalty;
+  /** What the training makes small; default: that of the comparison. */
   readonly loss?: Loss;
+  /** Learning rate over the training; default: that of the comparison. */
   readonly learningRate?: Schedule;
   /** The network with real weights and activations. */
   readonly float: boolean;

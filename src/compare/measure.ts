@@ -10,13 +10,19 @@ import type { EpochInfo, Trainer } from '../train/index.ts';
 export interface ComparedEpoch {
   /** From 1. */
   readonly epoch: number;
+  /** Mean loss of the epoch's steps. */
   readonly trainLoss: number;
+  /** Share of the epoch's training samples that were right, 0 to 1, counted while they trained. */
   readonly trainAccuracy: number;
+  /** Mean loss on the test split after the epoch; NaN where there is none. */
   readonly testLoss: number;
+  /** Share of the test samples that were right after the epoch, 0 to 1; NaN where there are none. */
   readonly testAccuracy: number;
+  /** Wall time of the epoch's steps, evaluation apart. */
   readonly seconds: number;
   /** Of each layer with binary weights. */
   readonly layers: readonly {
+    /** Name of the layer, without its parameter. */
     readonly name: string;
     /** Mean angle between latent weights and their signs, in degrees. */
     readonly angle: number;

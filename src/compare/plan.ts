@@ -44,16 +44,23 @@ export interface ComparisonJob {
   readonly id: string;
   /** The entry's text. */
   readonly method: string;
+  /** What weights and the order of samples follow from. */
   readonly seed: number;
+  /** How many epochs it trains. */
   readonly epochs: number;
+  /** Samples of a step. */
   readonly batch: number;
+  /** For entries that don't say theirs: a number, or a schedule as plain data. */
   readonly learningRate: NonNullable<ComparisonOptions['learningRate']>;
+  /** For entries that don't say theirs, by name. */
   readonly loss: NonNullable<ComparisonOptions['loss']>;
 }
 
 /** The memory that a training of an entry needs. */
 export interface PlannedEntry {
+  /** The entry's text. */
   readonly method: string;
+  /** Bytes by what they are for. */
   readonly plan: TrainingPlan;
 }
 

@@ -15,9 +15,13 @@ import { type ComparisonJob, jobOptions } from './plan.ts';
 /** What a job came to; plain JSON. */
 export type JobResult = JobDone | JobFailed;
 
+/** A job that came to its end, with what was measured of it. */
 export interface JobDone extends Trained {
+  /** What was trained. */
   readonly job: ComparisonJob;
+  /** Tells it from a `JobFailed`. */
   readonly state: 'done';
+  /** One for each epoch, in order. */
   readonly epochs: readonly ComparedEpoch[];
   /** Share of the test samples that are right after the last epoch. */
   readonly testAccuracy: number;
@@ -27,23 +31,31 @@ export interface JobDone extends Trained {
   readonly steps: number;
 }
 
+/** A job that ended in an error. */
 export interface JobFailed {
+  /** What was trained, as far as it came. */
   readonly job: ComparisonJob;
+  /** Tells it from a `JobDone`. */
   readonly state: 'failed';
   /** What was measured before. */
   readonly epochs: readonly ComparedEpoch[];
+  /** Class and text of what was thrown. */
   readonly error: { readonly name: string; readonly message: string };
 }
 
 /** A job that was stopped, to be gone on with. */
 export interface JobProgress {
+  /** To train on from, to the same bits. */
   readonly checkpoint: Checkpoint;
+  /** Those that are over. */
   readonly epochs: readonly ComparedEpoch[];
 }
 
 /** Where a comparison keeps what is done. */
 export interface ComparisonStore {
+  /** What became of a job, by its `id`; undefined where it isn't over. */
   result(id: string): Promise<JobResult | undefined>;
+  /** Keeps what became of a job, under its `id`. */
   keepResult(result: JobResult): Promise<void>;
   /** Of a job that was begun. */
   progress(id: string): Promise<JobProgress | undefined>;
@@ -53,12 +65,15 @@ export interface ComparisonStore {
   dropProgress(id: string): Promise<void>;
 }
 
+/** What a comparison calls and takes while it runs. */
 export interface RunOptions {
+  /** Methods of your own that entries name. */
   readonly guests?: Guests | undefined;
   /** Stops after the steps that are under way; the job is kept. */
   readonly signal?: AbortSignal | undefined;
   /** Called before a job begins or goes on. */
   readonly onJob?: (job: ComparisonJob, index: number) => void;
+  /** Called after some steps of a job, as often as its training reports. */
   readonly onSteps?: (job: ComparisonJob, info: StepsInfo) => void;
   /** Called for every job that is over, also for those that were before. */
   readonly onResult?: (result: JobResult, index: number) => void;
@@ -66,9 +81,11 @@ export interface RunOptions {
 
 /** All that a job is trained with. */
 export interface Workplace {
+  /** Where everything is trained. */
   readonly gpu: Gpu;
   /** The network that entries change. */
   readonly model: Model;
+  /** Samples of all trainings; without a test split there are no accuracies to compare. */
   readonly data: TrainingData;
 }
 

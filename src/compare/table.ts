@@ -4,6 +4,7 @@ import type { JobDone, JobFailed, JobResult } from './run.ts';
 
 /** A number over the seeds. */
 export interface OverSeeds {
+  /** Mean over the seeds. */
   readonly mean: number;
   /** With n − 1; NaN of one seed. */
   readonly sd: number;
@@ -11,20 +12,27 @@ export interface OverSeeds {
 
 /** One entry of a comparison over its seeds; plain JSON. */
 export interface ComparedMethod {
+  /** The entry's text. */
   readonly method: string;
   /** Trainings that came to their end, and those that failed. */
   readonly done: number;
+  /** How many trainings ended in an error. */
   readonly failed: number;
   /** Why the first of those failed. */
   readonly error?: JobFailed['error'];
   /** Share of the test samples that are right. */
   readonly accuracy: OverSeeds;
+  /** Bits that a weight takes in the trained network, mean over all kernels: 1 of binary ones, 32 of real ones. */
   readonly bitsPerWeight: number;
+  /** Size of the model file that is saved of it (safetensors). */
   readonly bytes: number;
+  /** Multiply-accumulates of one sample: of signs, and of reals. */
   readonly operations: { readonly binary: number; readonly float: number };
+  /** Samples that train in a second, mean over the seeds. */
   readonly imagesPerSecond: number;
   /** How often a weight's sign changed in the whole training, a mean over all binary weights' layers. */
   readonly flips: number;
+  /** By layer, means over the seeds: the angle of weights to signs in degrees, the correlation r of the dot products. */
   readonly layers: readonly { readonly name: string; readonly angle: number; readonly r: number }[];
   /** Test accuracy after each epoch. */
   readonly curve: readonly OverSeeds[];
