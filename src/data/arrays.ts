@@ -27,6 +27,7 @@ export interface Arrays {
   readonly weights?: ArrayLike<number>;
 }
 
+/** How arrays become data that train. */
 export interface ArrayOptions extends Arrays {
   /** Of a sample, where x is one array of numbers. */
   readonly shape?: Shape;
@@ -34,12 +35,15 @@ export interface ArrayOptions extends Arrays {
   readonly targets?: TargetKind;
   /** Names of the classes or outputs, in the order of their indices. Default: what there is in `y`, sorted. */
   readonly classes?: readonly string[];
+  /** What it is called in messages and reports. */
   readonly name?: string;
+  /** Samples that are kept for tests, in place of a split. */
   readonly test?: Arrays;
   /** Share that is kept for tests, where there is no `test`; of classes, in their proportions. */
   readonly split?: number;
   /** The split and the order follow from it. Default 1. */
   readonly seed?: number;
+  /** How bytes or reals become what the network takes: v·scale[c] + shift[c]. */
   readonly normalise?: TrainingData['normalise'];
 }
 

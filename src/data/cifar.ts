@@ -26,6 +26,7 @@ const RECORD_BYTES = 1 + IMAGE_BYTES;
 export interface NamedBytes {
   /** File name, for errors. */
   readonly where: string;
+  /** What the file holds. */
   readonly bytes: Uint8Array;
 }
 

@@ -7,6 +7,7 @@ import { isStreamed, type Source } from './source.ts';
 
 /** What trains: samples with targets. */
 export interface TrainingData {
+  /** What it is called in reports and files of checkpoints. */
   readonly name: string;
   /** Names of the classes; of the outputs, where targets are bits or reals. */
   readonly classes: readonly string[];
@@ -14,6 +15,7 @@ export interface TrainingData {
   readonly image: Shape;
   /** What the outputs should be. Default `classes`. */
   readonly targets?: TargetKind;
+  /** Samples that the network learns from. */
   readonly train: Source;
   /** Absent, or without samples: nothing is evaluated. */
   readonly test?: Source;
@@ -33,6 +35,7 @@ export interface Split {
   readonly images: Uint8Array;
   /** u8 [count]: indices into the classes. */
   readonly labels: Uint8Array;
+  /** How many images there are. */
   readonly count: number;
 }
 
@@ -41,11 +44,15 @@ export interface Split {
  * bytes become.
  */
 export interface Dataset {
+  /** What it is called in reports. */
   readonly name: string;
+  /** Names of the classes, in the order of their labels. */
   readonly classes: readonly string[];
   /** [height, width, channels] of an image. */
   readonly image: readonly [height: number, width: number, channels: number];
+  /** Images that the network learns from. */
   readonly train: Split;
+  /** Images that accuracies are measured on. */
   readonly test: Split;
   /** A pixel is byte·scale[c] + shift[c]: here from −1 to 1. */
   readonly normalise: { readonly scale: readonly number[]; readonly shift: readonly number[] };

@@ -8,6 +8,7 @@ export type TableColumn =
 
 /** How rows become samples, and outputs numbers again; plain JSON, which model files keep. */
 export interface TableEncoding {
+  /** In the order in which they follow each other in a sample. */
   readonly columns: readonly TableColumn[];
   /** Of a regression: an output o stands for o·sd + mean. */
   readonly outputs?: readonly { readonly name: string; readonly mean: number; readonly sd: number }[];

@@ -9,6 +9,7 @@ import { type TrainingData, toUnitRange } from './dataset.ts';
 import { defineSource, type Source } from './source.ts';
 import { orderOf, parted } from './split.ts';
 
+/** How pictures become data that train. */
 export interface PictureOptions {
   /** [height, width] that pictures are resized to. Default: their own, where all have the same. */
   readonly size?: readonly [height: number, width: number];
@@ -22,11 +23,13 @@ export interface PictureOptions {
   readonly skipBroken?: boolean;
   /** Decode pictures whenever they are needed, and keep none. Default: where they would take more than 256 MB. */
   readonly stream?: boolean;
+  /** What it is called in messages and reports. */
   readonly name?: string;
 }
 
 /** What pictures give. */
 export type PictureData = TrainingData & {
+  /** Pictures that are kept for tests. */
   readonly test: Source;
   /** Pictures that were left out, and why. */
   readonly skipped: readonly { readonly path: string; readonly why: string }[];
@@ -51,6 +54,7 @@ export function hasImageName(path: string): boolean {
   return IMAGE_ENDINGS.some((ending) => path.toLowerCase().endsWith(ending));
 }
 
+/** How files of a page become data that train. */
 export interface FilesOptions extends PictureOptions {
   /** The class of each file. Default: the folder that it is in, below the one that was chosen. */
   readonly labels?: readonly string[];

@@ -22,9 +22,11 @@ export type Labels = Uint8Array | Uint16Array | Uint32Array | Float32Array;
 
 /** Samples in memory. */
 export interface ResidentSource {
+  /** How many samples there are. */
   readonly count: number;
   /** [count, ...shape of a sample], row-major: bytes, which are normalised on the GPU, or reals. */
   readonly images: Uint8Array | Float32Array;
+  /** What each sample should give, in the order of the images. */
   readonly labels: Labels;
   /** f32 [count]: what the loss and the gradient of each sample are multiplied by. Default: 1. */
   readonly weights?: Float32Array;
@@ -42,6 +44,7 @@ export interface SampleBatch {
 
 /** Samples that are read when they are needed. */
 export interface StreamedSource {
+  /** How many samples there are. */
   readonly count: number;
   /** What `read` writes as images. */
   readonly dtype: 'u8' | 'f32';

@@ -21,16 +21,21 @@ export interface TableOptions {
   readonly split?: number;
   /** Rows that are kept for tests, as a table of their own with the same columns. */
   readonly test?: string;
+  /** The split and the order of rows follow from it. Default 1. */
   readonly seed?: number;
   /** A column of weights of samples. */
   readonly weights?: string;
+  /** What it is called in messages and reports. */
   readonly name?: string;
 }
 
 /** Rows of texts below the names of their columns. */
 export interface Table {
+  /** Names of the columns, from the first row. */
   readonly columns: readonly string[];
+  /** Without the row of names; each has a text for every column. */
   readonly rows: readonly (readonly string[])[];
+  /** Where it comes from, for errors: a file's name, say. */
   readonly where: string;
 }
 
@@ -154,8 +159,11 @@ export async function tableFromCsv(text: string, options: TableOptions): Promise
 
 /** A table as a training takes it, with how its columns became numbers. */
 export type TableData = TrainingData & {
+  /** Rows that the network learns from. */
   readonly train: ResidentSource;
+  /** Rows that are kept for tests. */
   readonly test: ResidentSource;
+  /** How a row becomes a sample: model files keep it. */
   readonly table: TableEncoding;
 };
 
