@@ -48,7 +48,9 @@ import {
 
 /** A classifier that others trained. */
 export interface BnnPynqNetwork {
+  /** Which of the known networks it is. */
   readonly topology: Topology;
+  /** Its layers, as this library runs them. */
   readonly model: Model;
   /** Weights are packed signs. */
   readonly values: ReadonlyMap<string, ParameterValue>;

@@ -57,6 +57,7 @@ export interface LoadOptions {
   readonly input?: readonly number[] | Readonly<Record<string, readonly number[]>> | undefined;
   /** What makes the layers and quantizers of a file that aren't this library's own: factories of them. */
   readonly with?: readonly Guest[] | undefined;
+  /** Called while files are fetched, with bytes so far and in all. */
   readonly onProgress?: (progress: LoadProgress) => void;
   /** Aborts fetching. */
   readonly signal?: AbortSignal;
@@ -66,8 +67,11 @@ const OPTIONS = namesOf<LoadOptions>({ fold: true, input: true, with: true, onPr
 
 /** What a file holds, before it is compiled. */
 export interface ModelContent extends ReadNotes {
+  /** What the content was found to be. */
   readonly format: ModelFormat;
+  /** Its layers. */
   readonly model: Model;
+  /** Its parameters by `layer/parameter`: reals, or packed signs. */
   readonly values: ParameterValues;
   /** Names of the outputs, where the file names them. */
   readonly classes: readonly string[] | undefined;
@@ -77,11 +81,13 @@ export interface ModelContent extends ReadNotes {
   readonly grid?: IntegerGrid | undefined;
   /** What goes in and comes out as the file has it, where its format leaves the order of axes open (ONNX). */
   readonly inputs?: readonly OnnxEnd[] | undefined;
+  /** The same of what comes out. */
   readonly outputs?: readonly OnnxEnd[] | undefined;
   /** What the reader made thresholds, scales or nothing of. */
   readonly folded: readonly string[];
 }
 
+/** A model that is ready to be run. */
 export interface LoadedModel extends ModelContent {
   /** Normalisations that stayed, with the reason. */
   readonly kept: FoldedModel['kept'];

@@ -52,6 +52,7 @@ import {
 
 /** A model file as it was read. */
 export interface StoredModel extends ReadNotes {
+  /** Its layers. */
   readonly model: Model;
   /** Binary parameters are packed signs. */
   readonly values: ReadonlyMap<string, ParameterValue>;
@@ -64,6 +65,7 @@ const MOST_LAYERS = 4096;
 
 /** The graph as a file has it. */
 export interface ModelDescription {
+  /** What it is called. */
   readonly name: string;
   /** Shape of the first input, without the batch. */
   readonly input: Shape;

@@ -22,8 +22,11 @@ export interface ModelNotes {
 
 /** What a file said; nothing for what it didn't. */
 export interface ReadNotes {
+  /** Names of the classes, in the order of the outputs. */
   readonly classes: readonly string[] | undefined;
+  /** How bytes of a picture become what the network takes. */
   readonly pixels: PixelEncoding | undefined;
+  /** What wrote the file, with its version. */
   readonly producer: string | undefined;
   /** The axes of the input in the file itself: `NHWC`, `NCHW`; models of this library take NHWC in any case. */
   readonly layout: string | undefined;

@@ -66,8 +66,11 @@ export type SafetensorsTensor = {
 
 /** A tensor to be written: `data` must be the kind of array that `dtype` is read into. */
 export interface SafetensorsInput {
+  /** Type of an element, as the format calls it. */
   readonly dtype: SafetensorsDtype;
+  /** Extent of each axis; empty for one number. */
   readonly shape: readonly number[];
+  /** Elements in row-major order; as many as `shape` has places. */
   readonly data:
     | Uint8Array
     | Int8Array
@@ -83,7 +86,9 @@ export interface SafetensorsInput {
 
 /** The tensors of a safetensors file by name, and its map of strings. */
 export interface SafetensorsFile {
+  /** By name. */
   readonly tensors: Map<string, SafetensorsTensor>;
+  /** `__metadata__` of the header; empty where there is none. */
   readonly metadata: Readonly<Record<string, string>>;
 }
 

@@ -39,7 +39,9 @@ import { withChannelsLast } from './views.ts';
 
 /** What an ONNX file holds: a model, its values, and what the file says of itself. */
 export interface OnnxNetwork {
+  /** Its layers. */
   readonly model: Model;
+  /** f32 by `layer/parameter`. */
   readonly values: ReadonlyMap<string, Float32Array<ArrayBuffer>>;
   /** `labels` where the file ends in a TopK: the model gives the scores, whose largest is the label. */
   readonly output: 'scores' | 'labels';
@@ -59,6 +61,7 @@ export interface OnnxNetwork {
 
 /** An input or an output as the file has it; the model's own are [height, width, channels], or one axis of features. */
 export interface OnnxEnd {
+  /** Name in the file. */
   readonly name: string;
   /** The batch first, 0 where it is open. */
   readonly dims: readonly number[];

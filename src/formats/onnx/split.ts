@@ -21,6 +21,7 @@ import { importGraph, inferShapes, isSupported } from './read.ts';
 
 /** A value that passes from one file to the next. */
 export interface OnnxValue {
+  /** Name in both files. */
   readonly name: string;
   /** As in ONNX, the batch first, 0 where it is open. */
   readonly dims: readonly number[];

@@ -27,7 +27,9 @@ export interface TfliteEnd {
   readonly grid: Grid | undefined;
 }
 
+/** What a TensorFlow Lite file holds. */
 export interface TfliteNetwork {
+  /** Its layers. */
   readonly model: Model;
   /** Binary weights are packed signs. */
   readonly values: ReadonlyMap<string, ParameterValue>;
