@@ -24,6 +24,7 @@ export interface ActivationGeometry extends ChannelBalance {
   readonly distances: readonly number[];
   /** D(r) = d0 + d1·r of the binary intrinsic dimension. */
   readonly d0: number;
+  /** Slope of D(r) over r: see `d0`. */
   readonly d1: number;
   /** The dimension that mean and variance of the distances tell. */
   readonly momentDimension: number;

@@ -14,6 +14,7 @@ import type { RandomAngles, RotatedAngles } from './figures.ts';
 
 /** A mean over filters, with its standard error. */
 export interface MeanOfFilters {
+  /** The mean itself. */
   readonly mean: number;
   /** Standard error of the mean, over filters and images; NaN where there are too few of either to tell. */
   readonly error: number;
@@ -21,16 +22,21 @@ export interface MeanOfFilters {
 
 /** What was measured of a layer, as far as claims are about it. */
 export interface MeasuredLayer {
+  /** Name of the layer. */
   readonly name: string;
+  /** How many filters it has. */
   readonly filters: number;
+  /** Weights of one filter: d of the closed forms. */
   readonly dimension: number;
   /** Between filters and their signs, in degrees. */
   readonly meanAngle: number;
+  /** Standard deviation over the filters, in degrees. */
   readonly sdAngle: number;
   /** Mean cosine of the filters and their signs. */
   readonly meanCosine: number;
   /** Correlation of A·w_c and A·w_b over the filters; and on permuted activations. */
   readonly r: MeanOfFilters;
+  /** The same r with the activations' elements permuted, which takes their structure away. */
   readonly permutedR: MeanOfFilters;
   /** Correlation of A_c·w_b and A_b·w_b; undefined where the input isn't binarized. */
   readonly activationsR: MeanOfFilters | undefined;
@@ -46,7 +52,9 @@ export interface Measurements {
   readonly accuracy: number;
   /** Test images behind the accuracies. */
   readonly images: number;
+  /** Random vectors of several dimensions, the control of the instrument. */
   readonly random: readonly RandomAngles[];
+  /** Vectors with few large entries, before and after a random rotation. */
   readonly rotation: readonly RotatedAngles[];
 }
 
@@ -55,16 +63,20 @@ export type Verdict = 'holds' | 'fails' | 'cannot be told';
 
 /** A claim of the paper: its closed form, what was measured, and the verdict. */
 export interface Claim {
+  /** Short name, the same in every report. */
   readonly id: string;
   /**
    * What the verdict is about. What holds by construction, of random vectors or by the definition of the control, says that
    * the instrument measures right, and nothing of the network.
    */
   readonly about: 'network' | 'instrument';
+  /** What the paper says, as a sentence. */
   readonly claim: string;
   /** What theory says, with numbers. */
   readonly expected: string;
+  /** What was found, with numbers. */
   readonly measured: string;
+  /** What follows from the two. */
   readonly verdict: Verdict;
   /** The rule that the verdict follows from, and where it failed. */
   readonly reason: string;

@@ -5,8 +5,11 @@
 
 /** Weights by value, in units of the root mean square of their filter: equal bins from `from` to `to`. */
 export interface Density {
+  /** Lower end of the first bin. */
   readonly from: number;
+  /** Upper end of the last bin. */
   readonly to: number;
+  /** Weights in each bin, or their probability. */
   readonly counts: ArrayLike<number>;
 }
 

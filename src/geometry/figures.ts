@@ -23,15 +23,23 @@ const STREAM_EXAMPLE = 0x6578616d;
 
 /** How the angles between random vectors of a dimension and their signs are spread. */
 export interface RandomAngles {
+  /** Entries of a vector. */
   readonly dimension: number;
+  /** How many vectors were drawn. */
   readonly vectors: number;
+  /** Mean cosine of a vector and its signs. */
   readonly meanCosine: number;
   /** Exact, and the deviation of one vector. */
   readonly expectedCosine: number;
+  /** Standard deviation of the cosine of one vector, by the closed form. */
   readonly expectedSdCosine: number;
+  /** Mean angle between a vector and its signs, in degrees. */
   readonly meanAngle: number;
+  /** Standard deviation of the angles, in degrees. */
   readonly sdAngle: number;
+  /** Mean angle by the closed form, in degrees. */
   readonly expectedAngle: number;
+  /** Standard deviation of one angle by the closed form, in degrees. */
   readonly expectedSd: number;
   /** Vectors by their angle: 180 equal bins from 0 to 90 degrees. */
   readonly counts: readonly number[];
@@ -78,6 +86,7 @@ export async function randomAngles(
 
 /** Angles of a vector with few large entries, before and after rotations. */
 export interface RotatedAngles {
+  /** Entries of a vector before it is padded. */
   readonly dimension: number;
   /** Of the rotated vectors: the next power of two. */
   readonly padded: number;
@@ -146,6 +155,7 @@ export interface RotationGain {
   readonly name: string;
   /** Mean angle between filters and their signs, and between rotated filters and theirs, in degrees. */
   readonly angle: number;
+  /** Mean angle between rotated filters and their signs, in degrees. */
   readonly rotatedAngle: number;
   /** How much smaller the angle gets. */
   readonly gain: number;
@@ -192,8 +202,11 @@ export interface FewBitCurves {
   readonly bitsExpected: readonly number[];
   /** The same by the densities of random vectors' weights, and of each binary layer's. */
   readonly measured: readonly {
+    /** `layer/parameter` of the network, or `random`. */
     readonly name: string;
+    /** Angle in degrees to a ternary version, at each of the thresholds. */
     readonly ternary: readonly number[];
+    /** Angle in degrees to versions of 1, 2, 3 and 4 bits. */
     readonly bits: readonly number[];
     /** The means of the filters' own angles; those above pool the weights of a layer. */
     readonly filters: { readonly ternary: readonly number[]; readonly bits: readonly number[] };

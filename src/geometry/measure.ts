@@ -9,13 +9,17 @@ import { FILTER_STATISTICS, type FilterStatistic, filterGeometry } from '../ops/
 export interface LayerGeometry {
   /** `layer/parameter`. */
   readonly name: string;
+  /** Of the parameter; the first axis counts filters. */
   readonly shape: Shape;
+  /** How many filters it has. */
   readonly filters: number;
   /** Weights of one filter: the dimension d of the closed forms. */
   readonly dimension: number;
   /** Angle between each filter and its signs, in degrees. */
   readonly angles: Float32Array<ArrayBuffer>;
+  /** Mean of `angles`, in degrees. */
   readonly meanAngle: number;
+  /** Standard deviation of `angles` over the filters, in degrees. */
   readonly sdAngle: number;
   /** Mean angle of a filter of this dimension with a rotation-invariant law: 37.07° − O(1/d) (Anderson & Berg 2018). */
   readonly expectedAngle: number;
@@ -23,11 +27,15 @@ export interface LayerGeometry {
   readonly meanScale: number;
   /** Means over the filters: of the latent weights' standard deviation and excess kurtosis, the share of signs +1, */
   readonly meanDeviation: number;
+  /** Mean excess kurtosis of a filter's latent weights: 0 of Gaussian ones. */
   readonly meanKurtosis: number;
+  /** Mean share of a filter's signs that are +1. */
   readonly positiveShare: number;
   /** the entropy of the signs in bits, the share of latent weights near 0, and the share at ±1. */
   readonly signEntropy: number;
+  /** Mean share of a filter's latent weights that are near 0: |w| < 0.01. */
   readonly nearZero: number;
+  /** Mean share of a filter's latent weights at ±1, where clipping holds them. */
   readonly saturated: number;
   /** Latent weights that are NaN or infinite; their signs hide it from the network's output. */
   readonly nonFinite: number;

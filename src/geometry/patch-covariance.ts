@@ -20,6 +20,7 @@ import type { BinaryLayer, Operand } from './operands.ts';
 export interface PatchCovariance {
   /** Patches that it was estimated from; with fewer than several times the dimension, it looks less isotropic. */
   readonly samples: number;
+  /** Σλ: the variance of all entries of a patch together. */
   readonly trace: number;
   /** (Σλ)²/Σλ². */
   readonly participationRatio: number;
@@ -29,9 +30,11 @@ export interface PatchCovariance {
   readonly eigenvalues: readonly number[];
   /** Per filter: ŵᵀCŵ·d/tr C of the latent weights; 1 for isotropic data. */
   readonly alignments: readonly number[];
+  /** Mean of `alignments` over the filters. */
   readonly meanAlignment: number;
   /** Per filter: the r that C gives, w_bᵀCw_c / √(w_bᵀCw_b · w_cᵀCw_c). */
   readonly correlations: readonly number[];
+  /** Mean of `correlations` over the filters. */
   readonly meanCorrelation: number;
   /** Mean r if the binarization error were random with respect to C: [1 + tan²θ/alignment]^(−1/2). */
   readonly expectedCorrelation: number;

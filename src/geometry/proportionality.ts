@@ -56,6 +56,7 @@ const OPTIONS = namesOf<ProportionalityOptions>({
 
 /** A histogram of pairs: `counts[y · bins + x]`. */
 export interface PairHistogram extends PairGrid {
+  /** Pairs in each cell, row by row of y. */
   readonly counts: readonly number[];
 }
 
@@ -69,18 +70,22 @@ export interface Comparison {
   readonly signChanges: readonly number[];
   /** Over the filters that have a correlation. */
   readonly meanR: number;
+  /** Standard deviation of r over the filters. */
   readonly sdR: number;
   /**
    * Standard error of `meanR` over filters and images: from its spread over the filters, and over up to eight groups of
    * batches. NaN where there are fewer than two of either.
    */
   readonly errorR: number;
+  /** Mean slope of the binarized product on the continuous one, over the filters. */
   readonly meanSlope: number;
+  /** Mean share of the pairs whose signs differ, over the filters. */
   readonly meanSignChange: number;
   /** Filters without a correlation, left out of the means. */
   readonly undefinedFilters: number;
   /** All products of the layer as one set: mixes the filters' scales. */
   readonly pooled: Proportionality;
+  /** Where the pairs lie; undefined where none was asked for. */
   readonly histogram: PairHistogram | undefined;
 }
 
@@ -98,7 +103,9 @@ export interface Comparisons {
 export interface LayerProportionality extends Comparisons {
   /** Of the layer. */
   readonly name: string;
+  /** Of the weights; the first axis counts filters. */
   readonly shape: Shape;
+  /** How many filters it has. */
   readonly filters: number;
   /** Weights of a filter. */
   readonly dimension: number;
@@ -108,6 +115,7 @@ export interface LayerProportionality extends Comparisons {
   readonly products: number;
   /** Per filter: cosine between latent weights and signs, the r of data without structure; 0 for a filter of zeros. */
   readonly cosines: readonly number[];
+  /** Mean of `cosines` over the filters. */
   readonly meanCosine: number;
   /** Mean |w|: the slope of data without structure. */
   readonly meanScale: number;

@@ -37,8 +37,11 @@ export type StoredFormat = Exclude<WeightFormat, 'bits'>;
 
 /** A tensor of two or more dimensions that lies somewhere else; filters along its first axis. */
 export interface StoredFilters {
+  /** Name of the tensor in its file. */
   readonly name: string;
+  /** Extent of each axis; the first counts filters. */
   readonly shape: readonly number[];
+  /** How its elements are stored. */
   readonly format: StoredFormat;
   /** Fills `into` with the tensor's bytes from `offset` on; row-major, little-endian. */
   read(offset: number, into: Uint8Array<ArrayBuffer>): Promise<unknown>;
@@ -46,17 +49,23 @@ export interface StoredFilters {
 
 /** Means and deviations over the filters of a layer; filters of zeros, which have no angle, are left out of them. */
 export interface LayerSurvey {
+  /** Name of the tensor in its file. */
   readonly name: string;
+  /** Extent of each axis; the first counts filters. */
   readonly shape: readonly number[];
+  /** How its elements are stored. */
   readonly format: StoredFormat;
+  /** How many filters were measured. */
   readonly filters: number;
   /** Weights of one filter. */
   readonly dimension: number;
   /** Between a filter and its signs, in degrees; NaN where no filter has one. */
   readonly meanAngle: number;
+  /** Standard deviation of the angles over the filters, in degrees. */
   readonly sdAngle: number;
   /** What the closed forms expect of filters of this length with a rotation-invariant law. */
   readonly expectedAngle: number;
+  /** Standard deviation that the closed form expects of one angle, in degrees. */
   readonly expectedSd: number;
   /** Filters by their angle: equal bins from 0 to 90 degrees. */
   readonly angles: readonly number[];
@@ -81,13 +90,19 @@ export interface LayerSurvey {
   readonly meanScale: number;
   /** 1 - cos^2: the share of a filter's square that binarizing it loses. */
   readonly meanError: number;
+  /** Mean standard deviation of a filter's weights. */
   readonly meanDeviation: number;
+  /** Mean excess kurtosis of a filter's weights: 0 of Gaussian ones. */
   readonly meanKurtosis: number;
+  /** Mean share of a filter's signs that are +1. */
   readonly positiveShare: number;
   /** Of the signs of a filter, in bits. */
   readonly signEntropy: number;
+  /** Mean share of a filter's weights that are near 0: |w| below `SurveyOptions.nearZero`. */
   readonly nearZeroShare: number;
+  /** Mean share of a filter's weights at ±1. */
   readonly saturatedShare: number;
+  /** Filters whose weights are all 0. */
   readonly zeroFilters: number;
   /** Weights that are NaN or infinite; they count in nothing else. */
   readonly nonFinite: number;
@@ -203,6 +218,7 @@ export class FilterSurvey extends Owner {
     return { name, shape, format, filters, dimension, ...tally.summary(dimension) };
   }
 
+  /** Frees its memory on the GPU. */
   dispose(): void {
     this.#arena.dispose();
     this.#latent.dispose();

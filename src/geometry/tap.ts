@@ -32,6 +32,7 @@ export interface TappedLayer extends LayerGeometry {
 export interface GeometrySample {
   /** Steps done when the weights were as they are described. */
   readonly step: number;
+  /** One for each binary parameter, in the network's order. */
   readonly layers: readonly TappedLayer[];
 }
 
@@ -52,20 +53,27 @@ const OPTIONS = namesOf<GeometryTapOptions>({ onSample: true, start: true, resum
 
 /** What of a tap a checkpoint keeps; every `Checkpoint` of the trainer is one. */
 export interface TapCheckpoint {
+  /** By name, as safetensors keeps them. */
   readonly tensors: ReadonlyMap<string, TapTensor>;
 }
 
 /** A tensor of a tap, as checkpoints keep it. */
 export interface TapTensor {
+  /** Type of an element. */
   readonly dtype: 'F32' | 'U32';
+  /** Extent of each axis. */
   readonly shape: Shape;
+  /** Elements in row-major order. */
   readonly data: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
 }
 
 /** A tap as `FitHooks.tap` takes it. */
 export interface RegularTap {
+  /** Steps from one sample to the next. */
   readonly everySteps: number;
+  /** Records the measurement after a step; see `StepTap`. */
   readonly encode: GeometryTap['encode'];
+  /** What checkpoints keep of it; see `StepTap`. */
   readonly state: GeometryTap['state'];
 }
 
