@@ -19,13 +19,17 @@ export interface Choice {
 
 /** A family and extents that some operation asked for. */
 export interface Question {
+  /** The operation: `binaryMatMul`, say. */
   readonly family: string;
+  /** Its sizes by name: M, N and K of a product. */
   readonly extents: Constants;
 }
 
 /** Where choices are kept: text by adapter. Failing to keep them is no error; they are measured again. */
 export interface ChoiceStore {
+  /** What was kept for an adapter; null where nothing was. */
   read(adapter: string): string | null;
+  /** Keeps text for an adapter in place of what was there. */
   write(adapter: string, text: string): void;
 }
 

@@ -27,9 +27,13 @@ import { type DType, describe, type Placement, type Shape, Tensor } from './tens
 export interface AdapterSummary {
   /** A name for people, made of the rest; words that say so where a browser hides all of it, as Firefox does. */
   readonly name: string;
+  /** `GPUAdapterInfo.vendor`; empty where the browser hides it. */
   readonly vendor: string;
+  /** `GPUAdapterInfo.architecture`; empty where the browser hides it. */
   readonly architecture: string;
+  /** `GPUAdapterInfo.device`; empty where the browser hides it. */
   readonly device: string;
+  /** `GPUAdapterInfo.description`; empty where the browser hides it. */
   readonly description: string;
   /** True when there is no GPU behind it: numbers from it say nothing about hardware. */
   readonly software: boolean;
@@ -54,6 +58,7 @@ interface MatrixInfo {
 export interface RequestOptions {
   /** The entry point to WebGPU; `navigator.gpu` when absent. */
   readonly gpu?: GPU;
+  /** Which of two adapters to prefer. Default `high-performance`. */
   readonly powerPreference?: GPUPowerPreference;
   /** Refuse software adapters. */
   readonly requireHardware?: boolean;
@@ -70,10 +75,15 @@ const REQUEST = namesOf<RequestOptions>({
 
 /** Element types as JavaScript sees them after a readback. */
 export interface HostArrays {
+  /** Reals. */
   f32: Float32Array<ArrayBuffer>;
+  /** Signed integers. */
   i32: Int32Array<ArrayBuffer>;
+  /** Unsigned integers. */
   u32: Uint32Array<ArrayBuffer>;
+  /** Bytes. */
   u8: Uint8Array<ArrayBuffer>;
+  /** Signs, 32 to a word along the last axis. */
   bits: Uint32Array<ArrayBuffer>;
 }
 
@@ -108,10 +118,13 @@ const BUFFER_GRANULE = 16;
  * disposes it frees all of them.
  */
 export class Gpu extends Owner {
+  /** The WebGPU device that everything runs on. */
   readonly device: GPUDevice;
+  /** What the adapter says of itself. */
   readonly adapter: AdapterSummary;
   /** Names the adapter where choices are kept: what it says of itself, or what it can do where a browser hides that. */
   readonly adapterKey: string;
+  /** Bytes and buffers that are allocated now, and their peak. */
   readonly memory = new MemoryLedger();
   /** Which of several kernels runs for which extents, where that was measured or pinned. */
   readonly choices = new Choices();
@@ -239,10 +252,12 @@ export class Gpu extends Owner {
     );
   }
 
+  /** Optional WebGPU features that the device was made with. */
   get features(): ReadonlySet<string> {
     return this.device.features;
   }
 
+  /** Limits that the device was made with. */
   get limits(): GPUSupportedLimits {
     return this.device.limits;
   }
@@ -484,6 +499,7 @@ export class Gpu extends Owner {
     });
   }
 
+  /** Waits for the queue and copies a tensor to the host as it lies in memory, padded to 4 bytes. @throws DeviceLostError */
   async readBytes(tensor: Tensor): Promise<ArrayBuffer> {
     const bytes = Math.ceil(tensor.byteLength / 4) * 4;
     const where = `reading ${tensor.label}`;
@@ -549,6 +565,7 @@ export class Gpu extends Owner {
     );
   }
 
+  /** Finishes an encoder and submits it. @throws DeviceLostError, DisposedError */
   submit(encoder: GPUCommandEncoder): void {
     this.assertUsable();
     this.#made('take a submit', encoder.label, () => [this.device.queue.submit([encoder.finish()])]);

@@ -59,6 +59,7 @@ export interface KernelSpec<
   readonly fixed?: Constants;
   /** The size of subgroups that the shader is written for; it is asked for where a device lets one ask. */
   readonly subgroup?: number;
+  /** Its WGSL. */
   readonly source: ShaderSource;
   /**
    * The bindings of group 0 in order: the n-th key is `@binding(n)`. `read` is `var<storage, read>`, `write` is

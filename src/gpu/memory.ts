@@ -22,12 +22,14 @@ export class MemoryLedger {
     return this.#count;
   }
 
+  /** Notes a buffer that was made. */
   enter(bytes: number): void {
     this.#bytes += bytes;
     this.#count += 1;
     this.#peak = Math.max(this.#peak, this.#bytes);
   }
 
+  /** Notes a buffer that was destroyed. */
   strike(bytes: number): void {
     this.#bytes -= bytes;
     this.#count -= 1;

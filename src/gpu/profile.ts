@@ -5,8 +5,11 @@ import { cut, type Step } from './steps.ts';
 
 /** Milliseconds of one dispatch, measured on the GPU. */
 export interface DispatchTiming {
+  /** The kernel's name. */
   readonly kernel: string;
+  /** The layer that recorded it, and the kernel. */
   readonly label: string;
+  /** Between the timestamps at its beginning and its end. */
   readonly milliseconds: number;
 }
 

@@ -93,6 +93,7 @@ export class Arena extends Owner {
     this.#tenants.delete(tenant);
   }
 
+  /** Frees what it holds. @throws DisposedError the second time */
   dispose(): void {
     if (this.#disposed) throw new DisposedError('This arena was disposed already.', { where: 'Arena' });
     this.#disposed = true;
@@ -149,7 +150,9 @@ export class Arena extends Owner {
 
 /** Records dispatches and the tensors between them; operations are functions of it. */
 export class ProgramBuilder {
+  /** What it will run on. */
   readonly gpu: Gpu;
+  /** What errors and profiles call it. */
   readonly label: string;
   readonly #dispatches: Dispatch[] = [];
   readonly #transients: Tensor[] = [];
@@ -426,10 +429,13 @@ class PlacedSteps implements Tenant {
 
 /** A recorded list of dispatches with its memory, to be run again and again. */
 export class Program extends Owner {
+  /** What errors and profiles call it. */
   readonly label: string;
+  /** Which tensor lies where, and how many bytes they take. */
   readonly plan: MemoryPlan;
   /** An estimate of what one run does, in what `KernelSpec.work` counts. */
   readonly work: number;
+  /** What it runs on. */
   readonly gpu: Gpu;
   /** What it dispatches, in order. */
   readonly steps: readonly Step[];
@@ -449,6 +455,7 @@ export class Program extends Owner {
     this.#leave = leave;
   }
 
+  /** How many dispatches a run has. */
   get dispatches(): number {
     return this.steps.length;
   }

@@ -6,7 +6,9 @@ import type { Gpu } from './context.ts';
 import type { Access, Constants, KernelSpec, Workgroups } from './kernel.ts';
 import type { Tensor } from './tensor.ts';
 
+/** One call of a kernel, as it was recorded. */
 export interface Dispatch {
+  /** What it runs. */
   readonly kernel: KernelSpec;
   /** The layer that recorded it. */
   readonly scope: string;
@@ -14,7 +16,9 @@ export interface Dispatch {
   readonly label: string;
   /** In the order of the kernel's bindings. */
   readonly tensors: readonly Tensor[];
+  /** Values of the kernel's overrides. */
   readonly constants: Constants;
+  /** How many workgroups run on each axis. */
   readonly workgroups: Workgroups;
   /** Whether it is of the way back. */
   readonly isBackward: boolean;
@@ -40,8 +44,11 @@ export type MakeDispatch = <B extends Bindings, C extends string>(
   constants: Readonly<Record<C, number>>,
 ) => Dispatch;
 
+/** The dispatches of a program that passes may change before it is planned. */
 export class Recording {
+  /** What the program will run on. */
   readonly gpu: Gpu;
+  /** Makes a dispatch in the place of another, with its label and its direction. */
   readonly make: MakeDispatch;
   /** A tensor of the program's own with the shape of another. */
   readonly another: (like: Tensor) => Tensor;
@@ -64,6 +71,7 @@ export class Recording {
     this.#isKept = made.isKept;
   }
 
+  /** As they are now, in order. */
   get dispatches(): readonly Dispatch[] {
     return this.#list;
   }
@@ -78,6 +86,7 @@ export class Recording {
     return this.#list.filter((dispatch) => touches(dispatch, tensor, 'read'));
   }
 
+  /** Dispatches that write a tensor or a reshape of it, in order. */
   writers(tensor: Tensor): Dispatch[] {
     return this.#list.filter((dispatch) => touches(dispatch, tensor, 'write'));
   }
@@ -101,10 +110,12 @@ export class Recording {
     return this.#isKept(tensor) || this.readers(tensor).length > 0;
   }
 
+  /** Puts dispatches, or none, in the place of one. */
   exchange(old: Dispatch, ...made: readonly Dispatch[]): void {
     this.#list.splice(this.#list.indexOf(old), 1, ...made);
   }
 
+  /** Puts a dispatch before another. */
   insertBefore(next: Dispatch, made: Dispatch): void {
     this.#list.splice(this.#list.indexOf(next), 0, made);
   }

@@ -59,6 +59,7 @@ interface RecordedStep {
 
 /** A program whose operands are named when it runs: for devices, buffers and encoders of others. */
 export class Routine<Name extends string = string> {
+  /** What errors and profiles call it. */
   readonly label: string;
   /** The shapes and types of the operands, by name. */
   readonly operands: Readonly<Record<Name, Tensor>>;
@@ -252,6 +253,7 @@ type BoundStep = Pick<Step, 'pipeline' | 'bindGroup' | 'workgroups'>;
 
 /** A routine on given buffers: encoding it is a few calls a dispatch, and allocates nothing. */
 export class BoundRoutine extends Owner {
+  /** What errors and profiles call it. */
   readonly label: string;
   readonly #gpu: Gpu;
   readonly #steps: readonly BoundStep[];

@@ -62,9 +62,13 @@ export interface Placement {
  * with `new Tensor` and given memory later by `Gpu.allocate`.
  */
 export class Tensor extends Owner {
+  /** Extent of each axis, row-major, channels last. */
   readonly shape: Shape;
+  /** Type of an element; `bits` are signs, packed along the last axis. */
   readonly dtype: DType;
+  /** What errors and memory plans call it. */
   readonly label: string;
+  /** Bytes that the elements take, each row of `bits` padded to whole words. */
   readonly byteLength: number;
   /** The tensor whose memory this one shares; itself unless it came from `reshape`. */
   readonly base: Tensor;
@@ -98,10 +102,12 @@ export class Tensor extends Owner {
     return tensor;
   }
 
+  /** Number of elements. */
   get size(): number {
     return sizeOf(this.shape);
   }
 
+  /** Whether it has memory on the GPU. */
   get isPlaced(): boolean {
     return this.base.#placement !== undefined;
   }
