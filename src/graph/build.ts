@@ -19,7 +19,9 @@ import { summaryText } from './summary.ts';
 
 /** A value in the graph: the result of a layer, or the model's input. Shapes are without the batch axis. */
 export interface GraphNode {
+  /** What gives it; undefined for an input of the model. */
   readonly layer: Layer | undefined;
+  /** What the layer takes, in order; empty for an input. */
   readonly inputs: readonly GraphNode[];
 }
 

@@ -16,7 +16,9 @@ export interface FoldOptions extends PassOptions {
 
 /** A model as it runs fastest, its values, and what became of its layers. */
 export interface FoldedModel {
+  /** With fewer layers, to the same outputs. */
   readonly model: Model;
+  /** By `layer/parameter` of the folded model: reals, or packed signs. */
   readonly values: Map<string, ParameterValue>;
   /** What became a threshold. */
   readonly folded: readonly string[];

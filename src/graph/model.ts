@@ -5,18 +5,25 @@ import type { Layer, ParameterSpec } from '../layers/index.ts';
 
 /** A layer in a model, with its name and the places its inputs come from. */
 export interface ModelLayer {
+  /** Unique in the model; parameters are called `name/parameter`. */
   readonly name: string;
+  /** What it computes. */
   readonly layer: Layer;
   /** Index of each input: a layer of the model, or −1 for the model's first input, −2 for its second, and so on. */
   readonly inputs: readonly number[];
+  /** Without the batch axis, one for each input. */
   readonly inputShapes: readonly Shape[];
+  /** Without the batch axis. */
   readonly outputShape: Shape;
+  /** What it learns or keeps, before it has values. */
   readonly parameters: readonly ParameterSpec[];
 }
 
 /** What goes into a model, without the batch axis. */
 export interface ModelInput {
+  /** By it, samples are given to a model with several inputs. */
   readonly name: string;
+  /** Without the batch axis. */
   readonly shape: Shape;
 }
 
@@ -28,8 +35,11 @@ export interface ModelOutput extends ModelInput {
 
 /** A graph of layers between inputs and outputs, with all shapes known. */
 export interface Model {
+  /** What it is called in files and reports. */
   readonly name: string;
+  /** In the order in which samples are given. */
   readonly inputs: readonly ModelInput[];
+  /** In the order in which results come. */
   readonly outputs: readonly ModelOutput[];
   /** Of the first input. */
   readonly inputShape: Shape;

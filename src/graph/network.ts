@@ -80,7 +80,9 @@ function latentsOf(
 
 /** A model with its parameters on a GPU. */
 export class Network extends Owner {
+  /** Where its parameters are. */
   readonly gpu: Gpu;
+  /** Its layers. */
   readonly model: Model;
   /** Whether binary parameters are packed bits only. */
   readonly forInference: boolean;
@@ -528,6 +530,7 @@ export interface Predictor {
   readonly inputs: readonly Tensor[];
   /** f32 [batch, ...shape] of each output of the model; overwritten by the next run. */
   readonly outputs: readonly Tensor[];
+  /** What runs, from the inputs to the outputs. */
   readonly program: Program;
 }
 

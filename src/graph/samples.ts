@@ -10,6 +10,7 @@ export type NamedSamples = readonly Reals[] | ReadonlyMap<string, Reals> | Reado
 export interface WholeSamples {
   /** Of each input, in the model's order. */
   readonly given: readonly Float32Array<ArrayBuffer>[];
+  /** How many samples there are. */
   readonly count: number;
   /** Values of a sample of each input. */
   readonly sizes: readonly number[];

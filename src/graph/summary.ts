@@ -6,8 +6,11 @@ import { multipliesSigns } from './signs.ts';
 
 /** Shape, parameters and operations of a layer. */
 export interface LayerSummary {
+  /** Name of the layer in the model. */
   readonly name: string;
+  /** Kind of the layer: `quantConv2d`, say. */
   readonly kind: string;
+  /** Without the batch axis. */
   readonly outputShape: Shape;
   /** Weights stored as one bit. */
   readonly binaryParameters: number;
@@ -21,9 +24,13 @@ export interface LayerSummary {
 
 /** The layers of a model, and their sums. */
 export interface ModelSummary {
+  /** Name of the model. */
   readonly name: string;
+  /** Of the first input, without the batch axis. */
   readonly inputShape: Shape;
+  /** In the model's order. */
   readonly layers: readonly LayerSummary[];
+  /** Sums over the layers. */
   readonly total: Omit<LayerSummary, 'name' | 'kind' | 'outputShape'>;
 }
 

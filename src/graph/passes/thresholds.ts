@@ -58,6 +58,7 @@ export function foldThresholds(source: Model, values: ParameterValues): Rewrite 
 export interface Thresholds {
   /** 1 (at least), −1 (at most −threshold) or 0 (constant). */
   readonly direction: Float32Array;
+  /** One for each channel, an integer; see `direction`. */
   readonly threshold: Float32Array;
   /** Channels in which the float path's rounding could decide otherwise for an integer right at the threshold. */
   readonly uncertain: readonly number[];
