@@ -10,6 +10,7 @@ import { toLayersModel } from './models.ts';
 
 /** How much is timed, and on what. */
 export interface ComparisonOptions {
+  /** Samples of a step. */
   readonly batch: number;
   /** Timed steps of each. */
   readonly steps: number;
@@ -17,6 +18,7 @@ export interface ComparisonOptions {
   readonly warmUp?: number;
   /** Of the weights, which are the same in both. */
   readonly seed?: number;
+  /** Of Adam. Default 0.001. */
   readonly learningRate?: number;
 }
 
@@ -30,7 +32,9 @@ export interface ComparedTraining {
 
 /** A training with this library's layers, and one with TensorFlow.js' own. */
 export interface Comparison {
+  /** With this library's kernels. */
   readonly with: ComparedTraining;
+  /** With TensorFlow.js' own operations. */
   readonly without: ComparedTraining;
 }
 

@@ -4,7 +4,9 @@ import { ConstraintBase } from './bases.ts';
 
 /** Keeps weights in [−clipValue, clipValue]. */
 export class WeightClip extends ConstraintBase {
+  /** Name under which saved models of TensorFlow.js have it. */
   static readonly className: string = 'WeightClip';
+  /** Largest magnitude of a weight; 1 when absent. */
   readonly clipValue: number;
 
   constructor(options: { readonly clipValue?: number | undefined } = {}) {

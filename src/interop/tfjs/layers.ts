@@ -80,8 +80,11 @@ const INITIALIZER = 'glorotUniform';
 
 /** `output = activation(inputQuantizer(input) · kernelQuantizer(kernel) + bias)`, over the last axis. */
 export class QuantDense extends DenseBase {
+  /** Name under which saved models of TensorFlow.js have it. */
   static readonly className: string = 'QuantDense';
+  /** What the input is quantized with; undefined: it is taken as it is. */
   readonly inputQuantizer: Quantizer | undefined;
+  /** What the kernel is quantized with; undefined: it is used as it is. */
   readonly kernelQuantizer: Quantizer | undefined;
 
   constructor(args: QuantDenseArgs) {
@@ -118,10 +121,15 @@ export class QuantDense extends DenseBase {
 
 /** A 1-D convolution with quantized input and kernel; `padding` may be `causal` too. */
 export class QuantConv1D extends Conv1DBase {
+  /** Name under which saved models of TensorFlow.js have it. */
   static readonly className: string = 'QuantConv1D';
+  /** What the input is quantized with; undefined: it is taken as it is. */
   readonly inputQuantizer: Quantizer | undefined;
+  /** What the kernel is quantized with; undefined: it is used as it is. */
   readonly kernelQuantizer: Quantizer | undefined;
+  /** What taps outside the input read where `padding` is `same`, after quantization; 0 when absent. */
   readonly padValues: number;
+  /** Groups that channels and filters are divided into; 1 when absent. */
   readonly groups: number;
 
   constructor(args: QuantConvArgs) {
@@ -186,10 +194,15 @@ export class QuantConv1D extends Conv1DBase {
 
 /** A 2-D convolution with quantized input and kernel. */
 export class QuantConv2D extends Conv2DBase {
+  /** Name under which saved models of TensorFlow.js have it. */
   static readonly className: string = 'QuantConv2D';
+  /** What the input is quantized with; undefined: it is taken as it is. */
   readonly inputQuantizer: Quantizer | undefined;
+  /** What the kernel is quantized with; undefined: it is used as it is. */
   readonly kernelQuantizer: Quantizer | undefined;
+  /** What taps outside the input read where `padding` is `same`, after quantization; 0 when absent. */
   readonly padValues: number;
+  /** Groups that channels and filters are divided into; 1 when absent. */
   readonly groups: number;
 
   constructor(args: QuantConvArgs) {
@@ -230,9 +243,13 @@ export class QuantConv2D extends Conv2DBase {
 
 /** A depthwise 2-D convolution with quantized input and kernel: every channel on its own. */
 export class QuantDepthwiseConv2D extends DepthwiseConv2DBase {
+  /** Name under which saved models of TensorFlow.js have it. */
   static readonly className: string = 'QuantDepthwiseConv2D';
+  /** What the input is quantized with; undefined: it is taken as it is. */
   readonly inputQuantizer: Quantizer | undefined;
+  /** What the depthwise kernel is quantized with; undefined: it is used as it is. */
   readonly depthwiseQuantizer: Quantizer | undefined;
+  /** What taps outside the input read where `padding` is `same`, after quantization; 0 when absent. */
   readonly padValues: number;
 
   constructor(args: QuantDepthwiseConv2DArgs) {
@@ -302,10 +319,15 @@ export class QuantDepthwiseConv2D extends DepthwiseConv2DBase {
  * the two is not.
  */
 export class QuantSeparableConv2D extends SeparableConv2DBase {
+  /** Name under which saved models of TensorFlow.js have it. */
   static readonly className: string = 'QuantSeparableConv2D';
+  /** What the input is quantized with; undefined: it is taken as it is. */
   readonly inputQuantizer: Quantizer | undefined;
+  /** What the depthwise kernel is quantized with; undefined: it is used as it is. */
   readonly depthwiseQuantizer: Quantizer | undefined;
+  /** What the pointwise kernel is quantized with; undefined: it is used as it is. */
   readonly pointwiseQuantizer: Quantizer | undefined;
+  /** What taps outside the input read where `padding` is `same`, after quantization; 0 when absent. */
   readonly padValues: number;
 
   constructor(args: QuantSeparableConv2DArgs) {

@@ -12,7 +12,9 @@ import { DisposedError, ShapeError } from '../../errors.ts';
  *   metric.updateState(tf.tensor1d([1, 2])); // result: 0.75
  */
 export class FlipRatio {
+  /** Name under which saved models of TensorFlow.js have it. */
   static readonly className = 'FlipRatio';
+  /** `flip_ratio` unless another was given. */
   readonly name: string;
   #previous: tf.Tensor | undefined;
   /** Sum of the ratios; on the device, so that an update reads nothing back. */
@@ -71,6 +73,7 @@ export class FlipRatio {
     this.#count = 0;
   }
 
+  /** What its constructor takes. */
   getConfig(): tf.serialization.ConfigDict {
     return { name: this.name };
   }

@@ -214,10 +214,15 @@ export function lceDequantize(
 
 /** Attributes of Larq Compute Engine's `LceBMaxPool2d`. */
 export interface LcePoolOptions {
+  /** Rows of a window. */
   readonly filterHeight: number;
+  /** Columns of a window. */
   readonly filterWidth: number;
+  /** Rows from one window to the next. */
   readonly strideHeight: number;
+  /** Columns from one window to the next. */
   readonly strideWidth: number;
+  /** `same`: outputs at ⌈size / stride⌉ places; `valid`: only where the window lies inside. */
   readonly padding: 'same' | 'valid';
 }
 
@@ -242,11 +247,17 @@ export function lceBMaxPool2d(x: tf.Tensor, options: LcePoolOptions): tf.Tensor 
 
 /** Attributes of Larq Compute Engine's `LceBconv2d`. */
 export interface LceConvOptions {
+  /** Channels of the input, which its packed words don't tell. */
   readonly channelsIn: number;
+  /** Rows from one window to the next. */
   readonly strideHeight: number;
+  /** Columns from one window to the next. */
   readonly strideWidth: number;
+  /** Rows from one tap to the next. */
   readonly dilationHeightFactor: number;
+  /** Columns from one tap to the next. */
   readonly dilationWidthFactor: number;
+  /** `same`: outputs at ⌈size / stride⌉ places; `valid`: only where the window lies inside. */
   readonly padding: 'same' | 'valid';
   /** What taps outside the image read: 1 or 0; 0 when absent. */
   readonly padValues?: 0 | 1 | undefined;
@@ -254,6 +265,7 @@ export interface LceConvOptions {
   readonly activation?: FusedActivation | undefined;
   /** f32 [O]; come together. */
   readonly multiplier?: tf.Tensor | undefined;
+  /** f32 [O]: added after the multiplier. */
   readonly bias?: tf.Tensor | undefined;
   /** int32 [O]: with it the output is packed, −1 where the number of unequal signs exceeds it. */
   readonly threshold?: tf.Tensor | undefined;
@@ -315,7 +327,9 @@ export function lceBconv2d(x: tf.Tensor, filter: tf.Tensor, options: LceConvOpti
 
 /** A node of a graph model, as TensorFlow.js' converter hands it to a custom operator. */
 export interface GraphNode {
+  /** Tensors that go in, in the operator's order. */
   readonly inputs: readonly tf.Tensor[];
+  /** Attributes of the node, as the model's file has them. */
   readonly attrs: Readonly<Record<string, unknown>>;
 }
 type RegisterOp = (name: string, operator: (node: GraphNode) => tf.Tensor) => void;

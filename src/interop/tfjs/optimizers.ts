@@ -30,8 +30,11 @@ export interface BopOptions {
  * every variable that it is given binary: put it in a `CaseOptimizer` beside one for the others.
  */
 export class Bop extends tf.Optimizer {
+  /** Name under which saved models of TensorFlow.js have it. */
   static readonly className: string = 'Bop';
+  /** A weight flips where w·m exceeds it; a number, or a function of the step. 1e-8 when absent. */
   threshold: Hyper;
+  /** Rate of the average m of gradients; a number, or a function of the step. 1e-4 when absent. */
   gamma: Hyper;
   readonly #averages = new Map<string, tf.Variable>();
 
@@ -107,6 +110,7 @@ export type Case = readonly [predicate: (variable: tf.Variable) => boolean, opti
  *   new CaseOptimizer([[Bop.isBinaryVariable, new Bop()]], tf.train.adam(0.01))
  */
 export class CaseOptimizer extends tf.Optimizer {
+  /** Name under which saved models of TensorFlow.js have it. */
   static readonly className: string = 'CaseOptimizer';
   readonly #cases: readonly Case[];
   readonly #rest: tf.Optimizer | undefined;

@@ -15,6 +15,7 @@ export interface QuantizerOptions {
   /** `['flip_ratio']` keeps the mean ratio of values that changed from call to call, in `flipRatio`. */
   readonly metrics?: readonly 'flip_ratio'[] | undefined;
 }
+/** Options of quantizers that pass the gradient inside a window. */
 export interface ClippedOptions extends QuantizerOptions {
   /** Half width of the window in which the gradient passes; 1 when absent, no window where it is null. */
   readonly clipValue?: number | null | undefined;
@@ -118,6 +119,7 @@ abstract class Clipped extends Quantizer {
 
 /** sign(x); the gradient passes where |x| ≤ clipValue (Hubara 2016). */
 export class SteSign extends Clipped {
+  /** Name under which saved models of TensorFlow.js have it. */
   static readonly className: string = 'SteSign';
   readonly precision = 1;
 
@@ -134,6 +136,7 @@ export class SteSign extends Clipped {
 
 /** sign(x); the gradient is multiplied by 2 − 2|x| where |x| ≤ 1 (Bi-Real Net 2018). */
 export class ApproxSign extends Quantizer {
+  /** Name under which saved models of TensorFlow.js have it. */
   static readonly className: string = 'ApproxSign';
   readonly precision = 1;
 
@@ -148,6 +151,7 @@ export class ApproxSign extends Quantizer {
   }
 }
 
+/** Options of `SwishSign`. */
 export interface SwishSignOptions extends QuantizerOptions {
   /** Steepness; 5 when absent. */
   readonly beta?: number | undefined;
@@ -155,8 +159,10 @@ export interface SwishSignOptions extends QuantizerOptions {
 
 /** sign(x); the gradient is multiplied by β(2 − βx·tanh(βx/2)) / (1 + cosh(βx)) (BNN+ 2018). */
 export class SwishSign extends Quantizer {
+  /** Name under which saved models of TensorFlow.js have it. */
   static readonly className: string = 'SwishSign';
   readonly precision = 1;
+  /** Steepness β of the gradient; 5 when absent. */
   readonly beta: number;
 
   constructor(options: SwishSignOptions = {}) {
@@ -188,6 +194,7 @@ export class SwishSign extends Quantizer {
 
 /** sign(x) times the mean of |x| over all axes but the last, which passes no gradient (Bi-Real Net 2018, 3.3). */
 export class MagnitudeAwareSign extends Clipped {
+  /** Name under which saved models of TensorFlow.js have it. */
   static readonly className: string = 'MagnitudeAwareSign';
   readonly precision = 1;
 
@@ -218,6 +225,7 @@ export function meanMagnitude(x: tf.Tensor): tf.Tensor {
   return tf.tidy(() => tf.mean(tf.abs(x), [...x.shape.keys()].slice(0, -1)));
 }
 
+/** Options of `SteTern`. */
 export interface SteTernOptions extends ClippedOptions {
   /** Values below it in magnitude become 0; 0.05 when absent. */
   readonly thresholdValue?: number | undefined;
@@ -227,9 +235,12 @@ export interface SteTernOptions extends ClippedOptions {
 
 /** −1, 0 or +1 by a threshold; the gradient passes where |x| ≤ clipValue (Li 2016). */
 export class SteTern extends Clipped {
+  /** Name under which saved models of TensorFlow.js have it. */
   static readonly className: string = 'SteTern';
   readonly precision = 2;
+  /** Values below it in magnitude become 0. */
   readonly thresholdValue: number;
+  /** Whether 0.7 · mean|x| is the threshold, in place of `thresholdValue`. */
   readonly ternaryWeightNetworks: boolean;
 
   constructor(options: SteTernOptions = {}) {
@@ -257,6 +268,7 @@ export class SteTern extends Clipped {
 
 /** 1 where x > 0, else 0; the gradient passes where |x| ≤ clipValue. */
 export class SteHeaviside extends Clipped {
+  /** Name under which saved models of TensorFlow.js have it. */
   static readonly className: string = 'SteHeaviside';
   readonly precision = 1;
 
@@ -269,6 +281,7 @@ export class SteHeaviside extends Clipped {
   }
 }
 
+/** Options of `DoReFa`. */
 export interface DoReFaOptions extends QuantizerOptions {
   /** Bits; 2 when absent. */
   readonly kBit?: number | undefined;
@@ -278,8 +291,10 @@ export interface DoReFaOptions extends QuantizerOptions {
 
 /** k bits, uniform in [0, 1], or [−1, 1] for weights (Zhou 2016, 2.3). */
 export class DoReFa extends Quantizer {
+  /** Name under which saved models of TensorFlow.js have it. */
   static readonly className: string = 'DoReFa';
   readonly precision: number;
+  /** Which values it is for; see `DoReFaOptions.mode`. */
   readonly mode: 'activations' | 'weights';
 
   constructor(options: DoReFaOptions = {}) {
@@ -336,6 +351,7 @@ export class DoReFa extends Quantizer {
   }
 }
 
+/** Options of `NoOp`. */
 export interface NoOpOptions extends QuantizerOptions {
   /** Bits that an optimizer such as Bop keeps the values to. */
   readonly precision: number;
@@ -343,6 +359,7 @@ export interface NoOpOptions extends QuantizerOptions {
 
 /** x itself; marks a variable as having `precision` bits, for optimizers that keep it so. */
 export class NoOp extends Quantizer {
+  /** Name under which saved models of TensorFlow.js have it. */
   static readonly className: string = 'NoOp';
   readonly precision: number;
 
