@@ -23,6 +23,7 @@ import { gpuOf, type OrtLike, type OrtTensor } from './runtime.ts';
 
 /** A value by its name in the ONNX file, with its shape there. */
 export interface NamedValue {
+  /** Name in the ONNX file. */
   readonly name: string;
   /** The batch first, [batch, channels, height, width] or [batch, features]. */
   readonly dims: readonly number[];
@@ -57,7 +58,9 @@ const OUTPUT_USAGE = BUFFER_USAGE.STORAGE | BUFFER_USAGE.COPY_SRC | BUFFER_USAGE
 export class BinarySession<T extends OrtTensor = OrtTensor> {
   /** As ONNX Runtime's sessions have them. */
   readonly inputNames: readonly string[];
+  /** As `InferenceSession` has them: one name. */
   readonly outputNames: readonly string[];
+  /** What runs the layers. */
   readonly network: Network;
   readonly #ort: OrtLike<T>;
   readonly #input: NamedValue;

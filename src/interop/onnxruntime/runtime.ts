@@ -4,7 +4,9 @@ import { Gpu } from '../../gpu/index.ts';
 
 /** A tensor of ONNX Runtime Web. */
 export interface OrtTensor {
+  /** Element type in ONNX Runtime's words: `float32`, say. */
   readonly type: string;
+  /** The batch first. */
   readonly dims: readonly number[];
   /** Where its values are; `none` once it was disposed. */
   readonly location: string;
@@ -12,13 +14,17 @@ export interface OrtTensor {
   readonly gpuBuffer: unknown;
   /** Throws unless they are on the host. */
   readonly data: unknown;
+  /** Frees its memory. */
   dispose(): void;
 }
 
 /** The module of ONNX Runtime Web: `import * as ort from 'onnxruntime-web/webgpu'`. Tested with version 1.30. */
 export interface OrtLike<T extends OrtTensor = OrtTensor> {
+  /** Its settings; `webgpu.device` is the device that it runs on, or a promise of it. */
   readonly env: { readonly webgpu?: { readonly device?: unknown } };
+  /** Its class of tensors, as far as it is used here. */
   readonly Tensor: {
+    /** A tensor on a buffer of its own device, copied nowhere. Calls `dispose` when it is given back. */
     // biome-ignore lint/suspicious/noExplicitAny: its own type of buffers differs with the version of its typings.
     fromGpuBuffer(buffer: any, options: { dataType: 'float32'; dims: readonly number[]; dispose(): void }): T;
   };
