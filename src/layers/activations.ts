@@ -13,6 +13,7 @@ import {
 
 /** Options of `sign`. */
 export interface SignOptions {
+  /** What the layer is called in a model, its files and errors. Default: its kind, with a number. */
   readonly name?: string;
   /** Default `steSign`. */
   readonly quantizer?: QuantizerLike;

@@ -34,6 +34,7 @@ import {
 
 /** What becomes of the sums. */
 export interface BinaryOutputOptions {
+  /** What the layer is called in a model, its files and errors. Default: its kind, with a number. */
   readonly name?: string;
   /** Clamps the sum before everything else. */
   readonly activation?: FusedActivation;
@@ -48,9 +49,11 @@ export interface BinaryOutputOptions {
   readonly prelu?: boolean;
 }
 
+/** Options of `binaryConv2d`. */
 export interface BinaryConv2dOptions extends BinaryOutputOptions, Conv2dOptions {
   /** The input is taken as integers of 8 bits instead of as signs; see `quantConv2d`. */
   readonly inputIntegers?: QuantConv2dOptions['inputIntegers'];
+  /** Output channels. */
   readonly filters: number;
   /** One number for a square kernel, or [height, width]. */
   readonly kernelSize: number | readonly [height: number, width: number];
@@ -72,7 +75,9 @@ const BINARY_CONV2D_OPTIONS = namesOf<BinaryConv2dOptions>({
   padValue: true,
 });
 
+/** Options of `binaryDense`. */
 export interface BinaryDenseOptions extends BinaryOutputOptions {
+  /** Outputs. */
   readonly units: number;
 }
 

@@ -25,8 +25,11 @@ import {
 import { kernelGradients, realsOnce, rowProduct, withRows } from './rows.ts';
 import { type KernelOptions, kernelOf, type RotationOptions, usedWeights, zeroBias } from './weights.ts';
 
+/** Options of `conv2d`. */
 export interface Conv2dLayerOptions extends KernelOptions, Conv2dOptions {
+  /** What the layer is called in a model, its files and errors. Default: its kind, with a number. */
   readonly name?: string;
+  /** Output channels. */
   readonly filters: number;
   /** One number for a square kernel, or [height, width]. */
   readonly kernelSize: number | readonly [height: number, width: number];
@@ -34,6 +37,7 @@ export interface Conv2dLayerOptions extends KernelOptions, Conv2dOptions {
   readonly useBias?: boolean;
 }
 
+/** Options of `quantConv2d`. */
 export interface QuantConv2dOptions extends Conv2dLayerOptions, RotationOptions {
   /** Binarizes the input; absent, the layer takes it as it is. */
   readonly inputQuantizer?: QuantizerLike;

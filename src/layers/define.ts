@@ -41,6 +41,7 @@ import {
 
 /** A number; one without a default must be given. */
 export interface NumberOption extends Omit<NumberParameter, 'default'> {
+  /** What it is where it isn't given. */
   readonly default?: number;
   /** Whether it is a whole number. */
   readonly integer?: boolean;
@@ -48,22 +49,29 @@ export interface NumberOption extends Omit<NumberParameter, 'default'> {
 
 /** True or false. */
 export interface FlagOption {
+  /** What it is where it isn't given. */
   readonly default: boolean;
+  /** What it does, for the layer's page. */
   readonly says: string;
 }
 
 /** One of some words. */
 export interface ChoiceOption {
+  /** What it is where it isn't given. */
   readonly default: string;
+  /** All words that may be given. */
   readonly oneOf: readonly string[];
+  /** What it does, for the layer's page. */
   readonly says: string;
 }
 
 /** A quantizer, by name or as an object. The option's name must end in "quantizer": by that, files are read. */
 export interface QuantizerOption {
+  /** Tells it from other options. */
   readonly quantizer: true;
   /** Default `steSign`. */
   readonly default?: QuantizerLike;
+  /** What it does, for the layer's page. */
   readonly says: string;
 }
 
@@ -102,6 +110,7 @@ export type Inputs<T> = readonly [T, ...T[]];
 
 /** The recorded forward pass: f32 are reals, packed bits are signs. */
 export interface DefinedForward {
+  /** f32 or packed signs, with the batch as first axis. */
   readonly output: Tensor;
   /**
    * Records the backward pass; called at most once, only when training.
@@ -145,6 +154,7 @@ export interface LayerDefinition<O extends LayerOptions = LayerOptions> {
 /** Makes layers of one kind; `loadModel(file, { with: [factory] })` takes it as it is. */
 export interface DefinedLayerFactory<O extends LayerOptions = LayerOptions> {
   (...options: Required<O> extends never ? [options?: GivenOptions<O>] : [options: GivenOptions<O>]): Layer;
+  /** By which files call layers of this kind. */
   readonly kind: string;
 }
 

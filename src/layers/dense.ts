@@ -12,7 +12,9 @@ import { type KernelOptions, kernelOf, type RotationOptions, usedWeights, zeroBi
 
 /** Options of `dense`. */
 export interface DenseOptions extends KernelOptions {
+  /** What the layer is called in a model, its files and errors. Default: its kind, with a number. */
   readonly name?: string;
+  /** Outputs. */
   readonly units: number;
   /** Default false, as is the field's custom: batch normalisation follows. */
   readonly useBias?: boolean;

@@ -55,10 +55,13 @@ const QUANT_DEPTHWISE_CONV2D_OPTIONS = namesOf<QuantDepthwiseConv2dOptions>({
 
 /** Options of `quantSeparableConv2d`. */
 export interface QuantSeparableConv2dOptions extends DepthwiseOptions {
+  /** Output channels. */
   readonly filters: number;
   /** Binarizes the pointwise weights; absent, they are used as they are. */
   readonly pointwiseQuantizer?: QuantizerLike;
+  /** What keeps the latent pointwise weights in a range, as `kernelConstraint` does. */
   readonly pointwiseConstraint?: KernelOptions['kernelConstraint'];
+  /** How the pointwise weights are drawn before training. */
   readonly pointwiseInitializer?: Initializer;
 }
 

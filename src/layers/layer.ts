@@ -25,12 +25,17 @@ export type ParameterRole = 'binary' | 'real' | 'statistic';
 
 /** A parameter of a layer before it has values. */
 export interface ParameterSpec {
+  /** Without the layer's: `kernel`, say. */
   readonly name: string;
   /** Filters are OHWI, dense kernels [units, inputs]: the first axis counts filters. */
   readonly shape: Shape;
+  /** How it is used, and whether it is trained. */
   readonly role: ParameterRole;
+  /** How its values are drawn before training. */
   readonly initializer: Initializer;
+  /** Inputs that one output is a sum of. */
   readonly fanIn: number;
+  /** Outputs that one input goes into. */
   readonly fanOut: number;
   /** Binary only: what gates the weight's gradient. Default: `steSign`. */
   readonly quantizer?: Quantizer;
@@ -44,6 +49,7 @@ export interface ParameterSpec {
 export interface Parameter {
   /** `layer/parameter`, unique in a network. */
   readonly name: string;
+  /** What it was made of. */
   readonly spec: ParameterSpec;
   /**
    * f32: the latent weights of a binary parameter, or the values of another. The latent weights of a network that is
@@ -56,7 +62,9 @@ export interface Parameter {
 
 /** What flows along an edge of the graph: reals (f32) or signs (bits), with the batch as first axis. */
 export interface Activation {
+  /** `real`: f32; `sign`: packed bits. */
   readonly kind: 'real' | 'sign';
+  /** With the batch as first axis. */
   readonly tensor: Tensor;
   /**
    * Whether these reals are whole numbers of at most 2²⁴ in size, as sums of signs are. A normalisation then treats ties as
@@ -67,7 +75,9 @@ export interface Activation {
 
 /** Everything a layer may use while it records its forward pass. */
 export interface ForwardContext {
+  /** Where dispatches are recorded. */
   readonly builder: ProgramBuilder;
+  /** Whether a backward pass follows: dropout drops, normalisation measures the batch. */
   readonly training: boolean;
   /** The train state (see `shaders/lib/state.wgsl`); present when training. */
   readonly state: Tensor | undefined;
@@ -96,6 +106,7 @@ export function irreversible(where: string): OptionError {
 
 /** The recorded forward pass of a layer. */
 export interface Forward {
+  /** With the batch as first axis. */
   readonly output: Activation;
   /**
    * Records the backward pass; called at most once, only when training.
@@ -114,7 +125,9 @@ export interface Backward {
 
 /** Multiply-accumulates of one sample. */
 export interface Operations {
+  /** Of signs: an XNOR and a count of bits. */
   readonly binary: number;
+  /** Of reals. */
   readonly float: number;
 }
 
@@ -149,6 +162,7 @@ export type ChannelTraits =
 
 /** One of the layers that a layer can be run as. */
 export interface LayerPart {
+  /** What computes it. */
   readonly layer: Layer;
   /** It is called as the whole layer is, with a dot and this behind. Default: as the whole layer is, which one part may be. */
   readonly name?: string;
@@ -209,9 +223,13 @@ export interface Layer {
    * @throws ShapeError naming the layer when the inputs don't fit
    */
   outputShape(inputs: readonly Shape[], name: string): Shape;
+  /** What it learns or keeps with inputs of these shapes, without the batch axis. */
   parameters(inputs: readonly Shape[]): readonly ParameterSpec[];
+  /** What a sample costs, without the batch axis; absent: nothing that is counted. */
   operations?(inputs: readonly Shape[]): Operations;
+  /** What passes and reports may know of it; see `Traits`. */
   readonly traits?: Traits | undefined;
+  /** Records the forward pass, and gives what records the backward pass. @throws ShapeError naming the layer */
   forward(context: ForwardContext, inputs: readonly Activation[]): Forward;
 }
 

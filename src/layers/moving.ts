@@ -19,6 +19,7 @@ import { asReal, assertRank, gradientsOf, type Layer, onlyInput, real } from './
 
 /** Options of `transpose`. */
 export interface TransposeOptions {
+  /** What the layer is called in a model, its files and errors. Default: its kind, with a number. */
   readonly name?: string;
   /** Axis i of the output is axis `permutation[i]` of the input, without the batch axis. */
   readonly permutation: readonly number[];
@@ -72,6 +73,7 @@ export function transpose(options: TransposeOptions): Layer {
 
 /** Options of `slice`. */
 export interface SliceOptions {
+  /** What the layer is called in a model, its files and errors. Default: its kind, with a number. */
   readonly name?: string;
   /** First place on each axis, without the batch axis. */
   readonly begin: readonly number[];
@@ -134,6 +136,7 @@ export function slice(options: SliceOptions): Layer {
 
 /** Options of `pad2d`. */
 export interface Pad2dOptions {
+  /** What the layer is called in a model, its files and errors. Default: its kind, with a number. */
   readonly name?: string;
   /** Pixels on each side. */
   readonly padding: Frame;

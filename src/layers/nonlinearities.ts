@@ -15,6 +15,7 @@ import { asReal, gradientsOf, type Layer, onlyInput, real } from './layer.ts';
 
 /** Options of `relu`. */
 export interface ReluOptions {
+  /** What the layer is called in a model, its files and errors. Default: its kind, with a number. */
   readonly name?: string;
   /** Default 0. */
   readonly minimum?: number;
@@ -143,6 +144,7 @@ export function tanh(options: { readonly name?: string } = {}): Layer {
 
 /** Options of `leakyRelu`. */
 export interface LeakyReluOptions {
+  /** What the layer is called in a model, its files and errors. Default: its kind, with a number. */
   readonly name?: string;
   /** Slope below zero. Default 0.3, as in Keras; ONNX' default is 0.01, TensorFlow's 0.2. */
   readonly alpha?: number;

@@ -18,6 +18,7 @@ import {
 
 /** Options of `batchNormalization`. */
 export interface BatchNormalizationOptions {
+  /** What the layer is called in a model, its files and errors. Default: its kind, with a number. */
   readonly name?: string;
   /** Share of the old running statistics kept at each step (Keras' sense). Default 0.9. */
   readonly momentum?: number;

@@ -31,10 +31,14 @@ interface Windows1d {
 
 type Windows2d = 'kernelSize' | 'strides' | 'dilations' | 'padding';
 type Real2d = Omit<Conv2dLayerOptions, Windows2d | 'kernelQuantizer' | 'kernelConstraint'>;
+/** Options of `conv1d`. */
 export interface Conv1dOptions extends Real2d, Windows1d {}
+/** Options of `quantConv1d`. */
 export interface QuantConv1dOptions extends Omit<QuantConv2dOptions, Windows2d>, Windows1d {}
 
+/** Options of `maxPool1d` and `averagePool1d`. */
 export interface Pool1dOptions {
+  /** What the layer is called in a model, its files and errors. Default: its kind, with a number. */
   readonly name?: string;
   /** Steps of a window. */
   readonly poolSize: number;

@@ -23,7 +23,9 @@ import {
   real,
 } from './layer.ts';
 
+/** Options of layers that pool windows. */
 export interface Pool2dLayerOptions extends Pool2dOptions {
+  /** What the layer is called in a model, its files and errors. Default: its kind, with a number. */
   readonly name?: string;
 }
 

@@ -13,6 +13,7 @@ import { asReal, assertCount, type Layer, onlyInput, real } from './layer.ts';
 
 /** Options of `quantize`. */
 export interface QuantizeOptions {
+  /** What the layer is called in a model, its files and errors. Default: its kind, with a number. */
   readonly name?: string;
   /** 1 to 24. */
   readonly bits: number;
@@ -85,6 +86,7 @@ export function quantize(options: QuantizeOptions): Layer {
 
 /** Options of `multiThreshold`. */
 export interface MultiThresholdOptions {
+  /** What the layer is called in a model, its files and errors. Default: its kind, with a number. */
   readonly name?: string;
   /** Thresholds a channel. */
   readonly levels: number;

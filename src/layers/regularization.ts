@@ -6,6 +6,7 @@ import { asReal, gradientsOf, type Layer, onlyInput, real } from './layer.ts';
 
 /** Options of `dropout`. */
 export interface DropoutOptions {
+  /** What the layer is called in a model, its files and errors. Default: its kind, with a number. */
   readonly name?: string;
   /** Share of the values that is dropped, in [0, 1). */
   readonly rate: number;

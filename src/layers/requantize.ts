@@ -5,7 +5,9 @@ import { assertRange, type IntegerRange, requantize as requantizeOp } from '../o
 import { assertKnownOptions, namesOf } from '../options.ts';
 import { asReal, type Layer, onlyInput, type ParameterSpec, real } from './layer.ts';
 
+/** Options of `requantize`: where the integers lie. */
 export interface RequantizeOptions extends IntegerRange {
+  /** What the layer is called in a model, its files and errors. Default: its kind, with a number. */
   readonly name?: string;
 }
 

@@ -33,6 +33,7 @@ export function flatten(options: { readonly name?: string } = {}): Layer {
 
 /** Options of `reshape`. */
 export interface ReshapeOptions {
+  /** What the layer is called in a model, its files and errors. Default: its kind, with a number. */
   readonly name?: string;
   /** Without the batch axis. */
   readonly shape: Shape;
