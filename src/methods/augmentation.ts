@@ -65,19 +65,24 @@ export interface BuiltInDefinition<P extends Parameters = Parameters> extends De
   readonly stage: 'pick' | 'mix' | 'targets';
 }
 
+/** What `defineAugmentation` makes an augmentation of. */
 export type AugmentationDefinition<P extends Parameters = Parameters> =
   | MoveDefinition<P>
   | ChangeDefinition<P>
   | BuiltInDefinition<P>;
 
+/** What is done to samples while they train. */
 export interface Augmentation extends Method {
+  /** Tells it from other methods. */
   readonly kind: 'augmentation';
+  /** What it was made of. */
   readonly definition: AugmentationDefinition;
   readonly parameters: Readonly<Record<string, number>>;
   /** What goes into the frame of its stage, where it has one. */
   readonly filling: Filling | undefined;
 }
 
+/** Makes an augmentation of its numbers. */
 export type AugmentationFactory<P extends Parameters = Parameters> = MethodFactory<
   Augmentation,
   P,

@@ -28,6 +28,7 @@ import type { StepTime } from './schedules.ts';
 
 /** What was compared, and how far apart the worst pair was. */
 export interface MethodCheck {
+  /** Name of the method. */
   readonly method: string;
   /** Numbers that were compared. */
   readonly compared: number;

@@ -22,18 +22,27 @@ export type Point = readonly [x: number, y: number];
 
 /** Functions of a method, drawn together. */
 export interface MethodFigure {
+  /** What it shows, in a few words. */
   readonly title: string;
+  /** What to see in it, as a sentence. */
   readonly caption: string;
+  /** What lies along the x axis. */
   readonly x: string;
+  /** What lies along the y axis. */
   readonly y: string;
+  /** The functions by name, each as points from left to right. */
   readonly series: readonly { readonly name: string; readonly points: readonly Point[] }[];
 }
 
+/** What the page of a method says; plain data. */
 export interface MethodDescription {
+  /** By it the method is given as a text. */
   readonly name: string;
+  /** What of a training it decides. */
   readonly kind: Method['kind'];
   /** What it does in a few words. */
   readonly about: string;
+  /** The mathematics, as text. */
   readonly formula: string;
   /** The paper's authors, year and name, without what else is said of it. */
   readonly paper: string;
@@ -41,10 +50,13 @@ export interface MethodDescription {
   readonly link: string | undefined;
   /** Where all of it comes from: the paper, and in what it differs. */
   readonly source: string;
+  /** Its numbers, with their defaults and ranges. */
   readonly parameters: readonly DescribedParameter[];
+  /** What it trains beside the weights, each with where it starts. */
   readonly learned: readonly { readonly name: string; readonly start: number; readonly says: string }[];
   /** Other facts, a sentence each. */
   readonly notes: readonly string[];
+  /** Functions of it, drawn. */
   readonly figures: readonly MethodFigure[];
 }
 

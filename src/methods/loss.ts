@@ -45,6 +45,7 @@ export type TargetKind = 'classes' | 'reals' | 'bits';
 
 /** One row of outputs, for the twin. */
 export interface LossRow {
+  /** What the network gave. */
   readonly outputs: readonly number[];
   /** What each output should be; of a class 1 at the label, 0 elsewhere; of bits 1 or 0. */
   readonly wanted: readonly number[];
@@ -56,7 +57,9 @@ export interface LossRow {
 
 /** The loss of one row, and its derivative with respect to each output. */
 export interface LossOfRow {
+  /** Before the sample's weight is multiplied on. */
   readonly loss: number;
+  /** One for each output. */
   readonly gradient: readonly number[];
 }
 
@@ -80,9 +83,13 @@ export interface LossDefinition<P extends Parameters = Parameters> extends Descr
 
 /** What a training makes small. */
 export interface Loss extends Method {
+  /** Tells it from other methods. */
   readonly kind: 'loss';
+  /** What it was made of. */
   readonly definition: LossDefinition;
+  /** What kinds of targets it takes. */
   readonly targets: readonly TargetKind[];
+  /** Whether it compares with a teacher's outputs. */
   readonly teacher: boolean;
   /** What goes into the kernels. */
   readonly filling: Filling;

@@ -10,6 +10,7 @@ import type { Schedule } from './schedules.ts';
 
 /** A number of a method. */
 export interface NumberParameter {
+  /** What it is where it isn't given. */
   readonly default: number;
   /** Must be more than this. */
   readonly above?: number;
@@ -25,8 +26,11 @@ export interface NumberParameter {
 
 /** A number that may change from step to step. */
 export interface ScheduleParameter {
+  /** What it is where it isn't given. */
   readonly default: Schedule;
+  /** Tells it from a number that stays. */
   readonly schedule: true;
+  /** What it does, for the method's page. */
   readonly says: string;
 }
 
@@ -69,10 +73,13 @@ export type MethodNote = string | Readonly<{ name: string } & Record<string, unk
 
 /** Every method, whatever it is. */
 export interface Method {
+  /** What of a training it decides: `quantizer`, `optimizer`, `penalty`, `loss` or `augmentation`. */
   readonly kind: string;
+  /** By it texts and files name the method. */
   readonly name: string;
   /** All numbers, defaults included. */
   readonly parameters: Readonly<Record<string, number | Schedule>>;
+  /** What it was made of. */
   readonly definition: Description<Parameters>;
   /** Its name and the numbers that aren't defaults, as JSON has it. */
   toJSON(): MethodNote;
@@ -191,6 +198,7 @@ export function factoryOf<M extends Method, P extends Parameters, D extends Desc
 /** Makes methods; `definition` is what they are made of. */
 export interface MethodFactory<M extends Method, P extends Parameters, D> {
   (values?: Partial<Values<P>>): M;
+  /** What all its methods are made of. */
   readonly definition: D;
 }
 

@@ -34,17 +34,21 @@ import { assertSchedule, type StepTime, scheduledValues } from './schedules.ts';
 
 /** A moment of the training, and its learning rate. */
 export interface RatedTime extends StepTime {
+  /** Learning rate of the step, by its schedule. */
   readonly rate: number;
 }
 
 /** One weight's step, for the twin. */
 export interface TwinStep {
+  /** The weight before the step. */
   readonly w: number;
+  /** Gradient of the loss with respect to it. */
   readonly g: number;
   /** By the fields of `Slots`; the twin changes them. */
   readonly slots: Record<string, number>;
   /** By the fields of `Scalars`. */
   readonly scalars: Readonly<Record<string, number>>;
+  /** Multiplies the step; see `UpdateOptions.stepScale`. */
   readonly stepScale: number;
   /** The mean of what was measured of the tensor in the step before; 0 of an optimizer that measures nothing. */
   readonly measured: number;
@@ -124,7 +128,9 @@ export interface OptimizerDefinition<P extends Parameters = Parameters> extends 
 
 /** How weights move, given their gradients. */
 export interface Optimizer extends Method {
+  /** Tells it from other methods. */
   readonly kind: 'optimizer';
+  /** What it was made of. */
   readonly definition: OptimizerDefinition;
   /** What goes into the kernels. */
   readonly update: UpdateFunction;

@@ -36,7 +36,9 @@ export interface PenaltyDefinition<P extends Parameters = Parameters> extends De
 
 /** What is added to the gradient of a latent weight. */
 export interface Penalty extends Method {
+  /** Tells it from other methods. */
   readonly kind: 'penalty';
+  /** What it was made of. */
   readonly definition: PenaltyDefinition;
   /** What goes into the kernels. */
   readonly filling: Filling;

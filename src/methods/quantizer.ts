@@ -65,7 +65,9 @@ export interface QuantizerDefinition<P extends Parameters = Parameters> extends 
    * axis of activations, the filter of weights. The rule has the derivatives: `row.learning`.
    */
   readonly learned?: {
+    /** Whether a whole tensor shares the numbers, or each channel (each filter of weights) has its own. */
     readonly per: 'tensor' | 'channel';
+    /** The numbers by name: where each starts, and what it does. */
     readonly numbers: Readonly<Record<string, LearnedNumber>>;
   };
   /** What it can't quantize, and why, as a sentence: weights or activations. Default: nothing. */
@@ -74,7 +76,9 @@ export interface QuantizerDefinition<P extends Parameters = Parameters> extends 
 
 /** What becomes a sign, and what gradient passes. */
 export interface Quantizer extends Method {
+  /** Tells it from other methods. */
   readonly kind: 'quantizer';
+  /** What it was made of. */
   readonly definition: QuantizerDefinition;
   /** What goes into the kernels: `gradient`. */
   readonly filling: Filling;
@@ -208,6 +212,7 @@ function startsOf(learned: QuantizerDefinition['learned'], where: string): Recor
 
 /** A factory of quantizers, whatever numbers they have. */
 export type AnyQuantizerFactory = ((values?: never) => Quantizer) & {
+  /** What its quantizers are made of; here its name alone. */
   readonly definition: Pick<QuantizerDefinition, 'name'>;
 };
 

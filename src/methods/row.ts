@@ -11,6 +11,7 @@ import { fieldsOf, overridesOf, type Parameters, snake, type Values } from './me
 
 /** What is known of the values of a row. In WGSL the names are `mean_magnitude`, `mean_deviation` and so on. */
 export interface RowStatistics {
+  /** Mean of x. */
   readonly mean: number;
   /** Mean of |x|. */
   readonly meanMagnitude: number;
@@ -27,9 +28,11 @@ export interface RowStatistics {
    * levels that are nearest to the row.
    */
   readonly lower: number;
+  /** Upper of the two levels. */
   readonly upper: number;
   /** The same of |x|. */
   readonly lowerMagnitude: number;
+  /** Upper of the two levels of |x|. */
   readonly upperMagnitude: number;
 }
 
@@ -64,9 +67,13 @@ export interface RowRuleDefinition<P extends Parameters = Parameters> {
   readonly wgsl: string;
   /** The same in float64: a twin of each function that the WGSL has. */
   readonly argument?: (x: number, row: RowStatistics, values: RuleValues<P>) => number;
+  /** Twin of `slope`: the argument's derivative with respect to x. */
   readonly slope?: (x: number, row: RowStatistics, values: RuleValues<P>) => number;
+  /** Twin of `scale`: positive. */
   readonly scale?: (row: RowStatistics, values: RuleValues<P>) => number;
+  /** Twin of `offset`. */
   readonly offset?: (row: RowStatistics, values: RuleValues<P>) => number;
+  /** Twin of `learning`: derivatives of the value with respect to what is learned, in order. */
   readonly learning?: (
     at: { readonly x: number; readonly sign: number; readonly passed: number },
     row: RowStatistics,
@@ -90,10 +97,15 @@ export interface RowRuleDefinition<P extends Parameters = Parameters> {
 export interface RowRule extends RowFilling {
   /** Whether the sign is taken of something else than the value itself. */
   readonly hasArgument: boolean;
+  /** What the sign is taken of; x where the rule has no argument. */
   argument(x: number, row: RowStatistics, at?: Partial<RuleMoment>): number;
+  /** The argument's derivative with respect to x; 1 where the rule has none. */
   slope(x: number, row: RowStatistics, at?: Partial<RuleMoment>): number;
+  /** What the sign is multiplied by; 1 where the rule has none. */
   scale(row: RowStatistics, at?: Partial<RuleMoment>): number;
+  /** What is added to the scaled sign; 0 where the rule has none. */
   offset(row: RowStatistics, at?: Partial<RuleMoment>): number;
+  /** Derivatives of the value with respect to what is learned, in order; empty where nothing is. */
   learning(
     of: { readonly x: number; readonly sign: number; readonly passed: number },
     row: RowStatistics,

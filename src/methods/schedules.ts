@@ -4,8 +4,11 @@ import { assertKnownOptions, namesOf, unknownName } from '../options.ts';
 
 /** From one value to another over all steps of the training. */
 export interface Decay extends WarmUp {
+  /** At the first step. */
   readonly from: number;
+  /** At the last step of a cycle. */
   readonly to: number;
+  /** How it goes there: by equal factors, by equal steps, or along half a cosine. */
   readonly decay: 'exponential' | 'linear' | 'cosine';
   /** How often it goes from one value to the other, in equal parts: warm restarts (Loshchilov & Hutter 2017). Default 1. */
   readonly cycles?: number;
@@ -19,8 +22,11 @@ export interface WarmUp {
 
 /** The same value for some epochs, then half of it, and so on (FINN's recipe: .02, halved every 40 epochs). */
 export interface Halving extends WarmUp {
+  /** In the first epochs. */
   readonly from: number;
+  /** Tells it from a `Decay`. */
   readonly decay: 'halving';
+  /** Epochs after which it is half of what it was. */
   readonly everyEpochs: number;
 }
 

@@ -62,8 +62,11 @@ export const BINARY = {
 
 /** join(left(x), right(x)). */
 export interface GradientGenome {
+  /** By its name in `UNARY`. */
   readonly left: keyof typeof UNARY;
+  /** By its name in `UNARY`. */
   readonly right: keyof typeof UNARY;
+  /** By its name in `BINARY`. */
   readonly join: keyof typeof BINARY;
 }
 
@@ -87,6 +90,7 @@ export function quantizerOfGenome({ left, right, join }: GradientGenome): Quanti
   })();
 }
 
+/** How gradients are bred and judged. */
 export interface SearchOptions {
   /** How good a quantizer is: accuracy after some epochs, say. Larger is better; what isn't finite is worst. */
   readonly fitness: (quantizer: Quantizer, genome: GradientGenome) => number | Promise<number>;
@@ -111,9 +115,13 @@ const OPTIONS = namesOf<SearchOptions>({
   onGeneration: true,
 });
 
+/** The best that was found. */
 export interface SearchResult {
+  /** Which functions its gradient is made of. */
   readonly genome: GradientGenome;
+  /** The sign with that gradient. */
   readonly quantizer: Quantizer;
+  /** What `fitness` said of it. */
   readonly fitness: number;
 }
 

@@ -6,7 +6,9 @@ import * as AUGMENTATIONS from './all.ts';
 export * from './all.ts';
 export { AUGMENTATIONS };
 
+/** Names of the shipped augmentations. */
 export type AugmentationName = keyof typeof AUGMENTATIONS;
+/** Names of the shipped augmentations, in the order of the index. */
 export const AUGMENTATION_NAMES = /* @__PURE__ */ namesIn(AUGMENTATIONS);
 
 /** A shipped augmentation by its name and numbers: `{ name: 'rotate', degrees: 5 }`. */
