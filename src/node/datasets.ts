@@ -212,12 +212,15 @@ export async function fetchDataset(name: string, options: FetchOptions = {}): Pr
 
 /** Whether a data set is here, and where. */
 export interface DatasetStatus {
+  /** By it `train --data` takes it. */
   readonly name: DatasetName;
+  /** What it holds, in a line. */
   readonly about: string;
   /** Whether all files are there; their content is checked when they are loaded. */
   readonly here: boolean;
   /** Where they are or would be. */
   readonly folder: string;
+  /** Files that aren't there. */
   readonly missing: readonly string[];
 }
 

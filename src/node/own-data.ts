@@ -35,6 +35,7 @@ export interface OwnDataOptions extends Omit<PictureOptions, 'name'> {
 
 /** What is said of the data beside them. */
 export type OwnData = TrainingData & {
+  /** Pictures that were left out, and why. */
   readonly skipped?: readonly { readonly path: string; readonly why: string }[];
 };
 
