@@ -33,8 +33,11 @@ export function permuteAxes<T extends number>(
 
 /** Parts of a tensor: `size` places of each axis, every `step`-th (backwards where negative), from `begin` on. */
 export interface SliceRange {
+  /** First place on each axis. */
   readonly begin: readonly number[];
+  /** How many places of each axis. */
   readonly size: readonly number[];
+  /** Places from one to the next on each axis; negative goes backwards. */
   readonly strides: readonly number[];
 }
 

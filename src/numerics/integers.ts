@@ -39,6 +39,7 @@ export function quantize(
 export interface IntegerRange {
   /** Least and largest integer; what lies outside is saturated. */
   readonly minimum: number;
+  /** Largest integer. */
   readonly maximum: number;
   /** Taken from the result, so that a quantized zero is 0. */
   readonly zeroPoint: number;

@@ -11,11 +11,15 @@ export const PAIR_MOMENTS = ['meanX', 'meanY', 'squaresX', 'squaresY', 'products
  * the signs differ. Central ones, for raw sums of squares of large dot products cancel and outgrow 32 bits.
  */
 export interface PairMoments {
+  /** How many pairs there are. */
   readonly count: number;
+  /** Mean of the first of each pair. */
   readonly meanX: number;
+  /** Mean of the second of each pair. */
   readonly meanY: number;
   /** Σ(x − meanX)². */
   readonly squaresX: number;
+  /** Σ(y − meanY)². */
   readonly squaresY: number;
   /** Σ(x − meanX)(y − meanY). */
   readonly products: number;
@@ -79,9 +83,14 @@ export function proportionality(moments: PairMoments): Proportionality {
 
 /** Where a histogram of pairs lies: `bins` × `bins` equal cells; x from `x0`, y from `y0`, cells of the given sizes. */
 export interface PairGrid {
+  /** Cells on each axis. */
   readonly bins: number;
+  /** Where x begins. */
   readonly x0: number;
+  /** Where y begins. */
   readonly y0: number;
+  /** Width of a cell along x. */
   readonly cellX: number;
+  /** Height of a cell along y. */
   readonly cellY: number;
 }

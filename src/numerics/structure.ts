@@ -7,6 +7,7 @@ export const PAIR_STATISTICS = ['largestCosine', 'cosineSum', 'squareSum', 'twin
 export interface PairStructure {
   /** Largest |cos| of two different filters. */
   readonly largestCosine: number;
+  /** Mean cosine of two different filters. */
   readonly meanCosine: number;
   /** Standard deviation of the cosines of different filters: 1/√d for random signs. */
   readonly sdCosine: number;
@@ -14,6 +15,7 @@ export interface PairStructure {
   readonly participation: number;
   /** Filters equal to an earlier one, and filters that are the negative of an earlier one. */
   readonly duplicates: number;
+  /** Filters that are the negative of an earlier one. */
   readonly negatedDuplicates: number;
 }
 
