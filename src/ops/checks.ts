@@ -4,6 +4,7 @@ import { type DType, describe, type ProgramBuilder, type Shape, type Tensor } fr
 
 /** Where a result goes; a transient tensor of the program when absent. */
 export interface OutOption {
+  /** Where the result goes, of its shape and type; absent: a transient tensor of the program. */
   readonly out?: Tensor | undefined;
 }
 

@@ -45,10 +45,15 @@ export interface Conv2dOptions {
 
 /** A convolution's windows with the shapes of its three tensors. */
 export interface ResolvedConv2d extends Conv2dWindows {
+  /** Rows of padding below the image. */
   readonly padBottom: number;
+  /** Columns of padding right of the image. */
   readonly padRight: number;
+  /** [N, H, W, C]. */
   readonly inputShape: Shape;
+  /** [O, kh, kw, C/groups]. */
   readonly filterShape: Shape;
+  /** [N, H', W', O]. */
   readonly outputShape: Shape;
 }
 

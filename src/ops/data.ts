@@ -12,11 +12,13 @@ export const STATE_WORDS = 8;
 export interface TrainState {
   /** Optimizer steps done. */
   readonly step: number;
+  /** From 0. */
   readonly epoch: number;
   /** Batches done in this epoch. */
   readonly batch: number;
   /** Set by the GPU when a loss was not finite; nothing that outlives a step changes from then on. */
   readonly halted: boolean;
+  /** What the order of samples and everything random follows from. */
   readonly seed: number;
 }
 
@@ -95,6 +97,7 @@ export interface GatherOptions {
   readonly shuffle: boolean;
   /** One number for all channels, or one for each: value v becomes v * scale + shift, in f32. Absent: 1 and 0. */
   readonly scale?: readonly number[];
+  /** Added after the scale; see there. */
   readonly shift?: readonly number[];
   /** Scale and shift as f32 [C], for more than four channels that differ. */
   readonly affine?: { readonly scale: Tensor; readonly shift: Tensor };

@@ -185,7 +185,9 @@ export function signMatMulGradWeights(
 
 /** Which operands of `matMul` are stored transposed. */
 export interface TransposeOptions {
+  /** `a` is stored as [K, M]. Default false. */
   readonly transposeA?: boolean | undefined;
+  /** `b` is stored as [N, K]. Default false. */
   readonly transposeB?: boolean | undefined;
 }
 

@@ -46,9 +46,11 @@ export const FUSED_ACTIVATIONS: readonly FusedActivation[] = ['relu', 'relu6', '
 
 /** Sums as reals: PReLU(clamp(sum)·multiplier + bias + residual). Parameters are f32 [outputs]. */
 export interface RealOutput {
+  /** Tells it from `SignOutput`. */
   readonly output: 'real';
   /** Absent together with `bias`: the sums stay as they are. */
   readonly multiplier?: Tensor | undefined;
+  /** Comes together with `multiplier`. */
   readonly bias?: Tensor | undefined;
   /** f32, shape of the output. */
   readonly residual?: Tensor | undefined;
@@ -58,14 +60,19 @@ export interface RealOutput {
 
 /** Sums as signs: +1 where direction·clamp(sum) ≥ threshold. Parameters are f32 [outputs]. */
 export interface SignOutput {
+  /** Tells it from `RealOutput`. */
   readonly output: 'signs';
+  /** 1, −1, or 0 where the sign is the same whatever the sum. */
   readonly direction: Tensor;
+  /** What direction·clamp(sum) is compared with. */
   readonly threshold: Tensor;
 }
 
+/** How a binary product ends. */
 export interface FusedOptions extends OutOption {
   /** Clamps the sum before everything else. */
   readonly activation?: FusedActivation | undefined;
+  /** What becomes of the sums. */
   readonly epilogue: RealOutput | SignOutput;
   /** A kernel by name, or `general` for the one for any windows; for tests and measurements. */
   readonly variant?: string | undefined;

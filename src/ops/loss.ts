@@ -15,12 +15,15 @@ import { assertState } from './data.ts';
 export interface LossRule {
   /** `fn row_loss(row: Row) -> f32`. */
   readonly filling: Filling;
+  /** What kinds of targets it takes. */
   readonly targets: readonly ('classes' | 'reals' | 'bits')[];
+  /** Whether it compares with a teacher's outputs. */
   readonly teacher: boolean;
 }
 
 /** A loss on one output. */
 export interface OutputLoss {
+  /** What is computed. */
   readonly loss: LossRule;
   /** f32 [B, C]. */
   readonly logits: Tensor;
@@ -199,25 +202,33 @@ export function tallyWords(kind: GivenKind, outputs: number): number {
 /** What the words of `tally` count; see there. */
 export type Tally =
   | {
+      /** Tells it from the others. */
       readonly kind: 'classes';
+      /** Rows that had a target. */
       readonly rows: number;
       /** Rows whose class is among the `BEST` largest outputs. */
       readonly best: number;
       /** By class, of its rows, of the rows that were taken for it, and of those of both. */
       readonly actual: readonly number[];
+      /** By class, rows that were taken for it. */
       readonly given: readonly number[];
+      /** By class, rows that are of it and were taken for it. */
       readonly right: readonly number[];
       /** Rows by class and by answer, [outputs, outputs]; absent of more than 512 outputs. */
       readonly pairs?: readonly (readonly number[])[];
     }
   | {
+      /** Tells it from the others. */
       readonly kind: 'bits';
+      /** Rows that had a target. */
       readonly rows: number;
       /** By output: rows where it is wanted and given, given only, wanted only, neither. */
       readonly outputs: readonly (readonly [both: number, given: number, wanted: number, neither: number])[];
     }
   | {
+      /** Tells it from the others. */
       readonly kind: 'reals';
+      /** Rows that had a target. */
       readonly rows: number;
       /** By output: sums of squared errors, of their sizes, of targets and of squared targets. */
       readonly outputs: readonly (readonly [

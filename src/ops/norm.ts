@@ -31,6 +31,7 @@ const MOST_CHUNKS = 256;
 
 /** What the gradient needs of the forward pass; f32 [C] each. */
 export interface SavedStatistics {
+  /** Of the batch. */
   readonly mean: Tensor;
   /** Of the batch, biased. */
   readonly variance: Tensor;
@@ -251,6 +252,7 @@ export interface BatchNormGradOptions {
   readonly gradOutput: Tensor;
   /** f32 [..., C], as given to `batchNorm`; with `pooling` f32 [N, H, W, C], what was pooled for it. */
   readonly x: Tensor;
+  /** What `batchNorm` gave beside its result. */
   readonly saved: Pick<SavedStatistics, 'mean' | 'inverseStd'>;
   /** f32 [C]; 1 when absent. */
   readonly gamma?: Tensor;
@@ -263,7 +265,9 @@ export interface BatchNormGradOptions {
 
 /** What a gradient through batch normalisation subtracts; f32 [C] each. */
 export interface NormGradSums {
+  /** Σ gradOutput·x̂, the gradient of gamma. */
   readonly gradGamma: Tensor;
+  /** Σ gradOutput, the gradient of beta. */
   readonly gradBeta: Tensor;
 }
 

@@ -46,6 +46,7 @@ export interface UpdateFunction extends Filling {
 
 /** What every update takes. */
 export interface UpdateOptions {
+  /** How a weight moves. */
   readonly update: UpdateFunction;
   /** f32, shape of the parameter. */
   readonly grad: Tensor;
@@ -61,6 +62,7 @@ export interface UpdateOptions {
   readonly stepScale?: number;
 }
 
+/** What an update of binary weights takes. */
 export interface UpdateBinaryOptions extends UpdateOptions {
   /** f32 [O, ..., C]; absent where only the signs are kept, of an optimizer that moves signs. */
   readonly latent?: Tensor | undefined;
@@ -189,6 +191,7 @@ function addUp(b: ProgramBuilder, measures: Tensor, state: Tensor, weights: numb
   b.dispatch(measuredMean, { state, measures }, { PARTS: measures.size - MEASURED, WEIGHTS: weights });
 }
 
+/** What an update of real parameters takes. */
 export interface UpdateRealOptions extends UpdateOptions {
   /** f32, shape of `grad`. */
   readonly parameter: Tensor;

@@ -31,7 +31,9 @@ export const LARGEST_F32 = 3.4028234663852886e38;
 
 /** Between what values are kept. */
 export interface Bounds {
+  /** Values below it become it. */
   readonly minimum: number;
+  /** Values above it become it. */
   readonly maximum: number;
 }
 
@@ -102,7 +104,9 @@ export function preluGrad(
 
 /** Slopes of channels on either side of zero, f32 [C] each. */
 export interface Slopes {
+  /** Where values are not negative. */
   readonly above: Tensor;
+  /** Where values are negative. */
   readonly below: Tensor;
 }
 
@@ -224,6 +228,7 @@ export function multiThreshold(b: ProgramBuilder, x: Tensor, thresholds: Tensor)
 
 /** The grid that values are rounded to. */
 export interface QuantizeGrid extends Grid {
+  /** To which neighbour values go. */
   readonly rounding: RoundingMode;
   /** Gives the integers less the zero point, not their multiples of the scale. */
   readonly integers?: boolean | undefined;

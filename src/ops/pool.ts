@@ -27,7 +27,9 @@ export interface Pool2dOptions {
 
 /** Pooling's windows with the shapes of its tensors. */
 export interface ResolvedPool2d extends Pool2dWindows {
+  /** [N, H, W, C]. */
   readonly inputShape: Shape;
+  /** [N, H', W', C]. */
   readonly outputShape: Shape;
 }
 

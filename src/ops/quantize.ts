@@ -7,6 +7,7 @@ import { packSigns } from './dense.ts';
 
 /** What these operations need of a quantizer; the objects of `methods` have it. */
 export interface Surrogate {
+  /** What kernels and errors call it. */
   readonly name: string;
   /** `fn gradient(x: f32) -> f32`. */
   readonly filling: Filling;

@@ -31,11 +31,15 @@ export interface RowFilling {
   fillingOf(plane: number): Filling;
   /** What of the statistics it reads: medians cost more than sums, and halves most. */
   readonly reads: readonly ('sums' | 'medians' | 'halves')[];
+  /** Whether signs are multiplied by a number of their row. */
   readonly hasScale: boolean;
+  /** Whether a number of the row is added. */
   readonly hasOffset: boolean;
+  /** Whether the gradient passes straight through the whole; see `RowRuleDefinition.straight`. */
   readonly isStraight: boolean;
   /** Whether its argument is drawn by chance. */
   readonly isRandom: boolean;
+  /** How many signs a value is made of. */
   readonly planes: number;
   /** Whether planes after the first are of what the former left over. */
   readonly ofRemainder: boolean;
@@ -120,12 +124,15 @@ export interface Plane {
 
 /** Where a plane goes; what is left out is transient. */
 export interface PlaneTarget {
+  /** [rows, row]: the signs. */
   readonly bits?: Tensor | undefined;
   /** The bits are the signs of the values, and packed already. */
   readonly isPacked?: boolean;
   /** u32 [rows]: goes up by the signs of the row that changed; default: nobody counts. */
   readonly flips?: Tensor | undefined;
+  /** f32 [rows]: what the signs of each row are multiplied by. */
   readonly scale?: Tensor | undefined;
+  /** f32 [rows]: what is added to each row. */
   readonly offset?: Tensor | undefined;
 }
 
