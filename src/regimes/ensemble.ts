@@ -81,8 +81,11 @@ export function bootstrap(count: number, seed: number, member: number): Uint32Ar
   );
 }
 
+/** How many members an ensemble has, and how they are made to differ. */
 export interface EnsembleOptions {
+  /** How many networks are trained, one after the other. */
   readonly members: number;
+  /** How they are made to differ. */
   readonly rule: EnsembleRule;
   /** Of each member; their seeds count up from its seed. */
   readonly training?: TrainerOptions;
@@ -90,6 +93,7 @@ export interface EnsembleOptions {
   readonly onMember?: (index: number, alpha: number, testAccuracy: number) => void;
 }
 
+/** Networks that vote. */
 export interface Ensemble {
   /** How much each member's vote counts. */
   readonly alphas: readonly number[];

@@ -21,7 +21,9 @@ export function majoritySigns(voters: readonly Float32Array[]): Float32Array<Arr
   );
 }
 
+/** How often networks vote, and how long they train apart. */
 export interface VoteOptions {
+  /** How many votes are taken. */
   readonly rounds: number;
   /** Of each network between two votes. */
   readonly steps: number;

@@ -13,18 +13,23 @@ import { apply, type GraphNode, input, type Model, model as makeModel } from '..
 import { concat, defineLayer, flatten, leakyRelu, quantDense } from '../layers/index.ts';
 import { defineLoss, type Loss, type LossRow, type QuantizerLike } from '../methods/index.ts';
 
+/** Sizes of a network whose layers learn each by itself. */
 export interface SpelaOptions {
   /** Shape of a sample. */
   readonly input: readonly number[];
   /** Of each layer, at least as many as there are classes. */
   readonly units: readonly number[];
+  /** How many classes there are, each with a vector for every layer. */
   readonly classes: number;
   /** Of weights. Default `steSign`; `none` for real ones. */
   readonly kernelQuantizer?: QuantizerLike | 'none';
 }
 
+/** A network whose layers learn each by itself, and what trains and reads it. */
 export interface Spela {
+  /** Its only output is that of all layers, one after another. */
   readonly model: Model;
+  /** Of all layers, each compared with the vectors of the classes. */
   readonly loss: Loss;
   /** Classes of samples by the last layer. @param outputs of the model, f32 [samples, all units] */
   predict(outputs: ArrayLike<number>): number[];

@@ -7,6 +7,7 @@
 import { OptionError } from '../errors.ts';
 import type { Checkpoint, CheckpointTensor, Hook } from '../train/index.ts';
 
+/** Which signs are kept, and when. */
 export interface StableSignsOptions {
   /** Steps between two looks at the weights. */
   readonly everySteps: number;
@@ -18,7 +19,9 @@ export interface StableSignsOptions {
   readonly resume?: Checkpoint | undefined;
 }
 
+/** What keeps signs during a training. */
 export interface StableSigns {
+  /** For `fit({ hooks: [hook] })`. */
   readonly hook: Hook;
   /** Share of the weights that are kept, by parameter. */
   shares(): Map<string, number>;
