@@ -7,6 +7,7 @@ export interface RankedClass {
   readonly label: number;
   /** The label as text where the classes have no names. */
   readonly name: string;
+  /** The network's output for it. */
   readonly score: number;
 }
 

@@ -44,7 +44,9 @@ export interface Classification {
 
 /** What a classifier needs of a loaded model. */
 export interface ClassifierModel {
+  /** Its layers. */
   readonly model: Model;
+  /** By `layer/parameter`: reals, or packed signs. */
   readonly values: ParameterValues;
   /** Names of the outputs, where the file names them. */
   readonly classes: readonly string[] | undefined;
@@ -63,6 +65,7 @@ export interface ClassifierModel {
 
 /** A network that says classes of pictures or numbers. */
 export class Classifier extends Owner {
+  /** What it was made of. */
   readonly loaded: ClassifierModel;
   /** What runs it; of a GPU, a `Network`. */
   readonly network: Runner;

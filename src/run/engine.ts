@@ -22,6 +22,7 @@ export interface Runner {
   predict(samples: NamedSamples): Promise<Record<string, Float32Array<ArrayBuffer>>>;
   /** Frees its memory. @throws DisposedError the second time */
   dispose(): void;
+  /** Whether its memory was freed. */
   readonly disposed: boolean;
 }
 

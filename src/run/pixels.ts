@@ -6,10 +6,13 @@ import { describe, type Shape, sizeOf } from '../gpu/index.ts';
 export interface PixelEncoding {
   /** One number for each channel, or one for all. */
   readonly scale: readonly number[];
+  /** One number for each channel, or one for all. */
   readonly shift: readonly number[];
   /** To the nearest integer, halves upwards. */
   readonly round?: boolean;
+  /** What lies below becomes it. Default: nothing is limited. */
   readonly minimum?: number;
+  /** What lies above becomes it. Default: nothing is limited. */
   readonly maximum?: number;
 }
 
@@ -40,7 +43,9 @@ export function describePixels(encoding: PixelEncoding): string {
 
 /** 8-bit integers for reals, as networks of TensorFlow Lite have them: real = scale·(integer − zeroPoint). */
 export interface IntegerGrid {
+  /** A real for one step of the integers. */
   readonly scale: number;
+  /** The integer that stands for 0. */
   readonly zeroPoint: number;
 }
 
