@@ -20,8 +20,10 @@ export const MONITORS = [
   'trainLoss',
   'trainAccuracy',
 ] as const;
+/** Numbers of an epoch that a training may be judged by. */
 export type Monitor = (typeof MONITORS)[number];
 
+/** When a training stops before its end. */
 export interface EarlyStopping {
   /** Epochs without an improvement after which the training stops. */
   readonly patience: number;
@@ -31,7 +33,9 @@ export interface EarlyStopping {
   readonly minDelta?: number;
 }
 
+/** Which epoch is the best, and what is done with it. */
 export interface KeepBest {
+  /** Default: the loss on the samples for validation where there are some, else on the test split, else on those that train. */
   readonly monitor?: Monitor;
   /** Called after every epoch that is the best so far; awaited. `trainer.checkpoint()` may be called there. */
   readonly save: (info: EpochInfo) => Promise<void>;

@@ -8,6 +8,7 @@ import { joinKept, MEASURED_SHAPE, partKept, slotNames, wholeMeasures } from './
 
 /** Something that keeps tensors with the checkpoints of a training: a tap, a hook. */
 export interface Keeper {
+  /** Its tensors by name, as they are now. */
   readonly state?: StepTap['state'] | undefined;
 }
 

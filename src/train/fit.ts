@@ -33,7 +33,9 @@ export interface FitHooks {
   readonly tap?: StepTap;
   /** Called after every epoch, after every `everySteps` steps, and when the training is aborted; awaited. */
   readonly checkpoint?: {
+    /** Steps between two checkpoints. Default: only those after epochs. */
     readonly everySteps?: number;
+    /** Keeps a checkpoint; awaited. */
     readonly save: (checkpoint: Checkpoint) => Promise<void>;
   };
 }
@@ -52,6 +54,7 @@ const CHECKPOINT_HOOKS = namesOf<NonNullable<FitHooks['checkpoint']>>({ everySte
 export interface FitResult {
   /** `stopped`: by a hook, before the end; `fit` goes on from there. */
   readonly outcome: 'finished' | 'aborted' | 'stopped';
+  /** One for each epoch that was finished, those before a resume included. */
   readonly epochs: readonly EpochInfo[];
   /** Steps done since the start. */
   readonly step: number;

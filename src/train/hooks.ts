@@ -44,9 +44,11 @@ export interface HookContext {
   readonly step: number;
   /** From 1. */
   readonly epoch: number;
+  /** Epochs of the whole training. */
   readonly epochs: number;
   /** Steps of this epoch done, and in all. */
   readonly batch: number;
+  /** Steps of an epoch. */
   readonly batches: number;
   /** The epochs that are over, but for the one that `onEpoch` is told of. */
   readonly history: readonly EpochInfo[];

@@ -15,9 +15,11 @@ export const MAX_GROUP = 256;
 
 /** What one step reported. */
 export interface StepMetrics {
+  /** Steps that were done before it: 0 of the first. */
   readonly step: number;
   /** Mean loss of the batch. */
   readonly loss: number;
+  /** Samples of the batch that were right. */
   readonly correct: number;
   /** Samples in the batch. */
   readonly count: number;

@@ -102,6 +102,7 @@ const OPTIONS = namesOf<TrainerOptions>({
 
 /** A loss among others. */
 export interface OutputLoss {
+  /** What is computed of the output. */
   readonly loss: LossLike;
   /** The model's output, by name. Default: its first. */
   readonly output?: string;
@@ -115,6 +116,7 @@ const OUTPUT_LOSS = namesOf<OutputLoss>({ loss: true, output: true, weight: true
 
 /** An optimizer for the parameters whose names match. */
 export interface Override {
+  /** A name, `layer/parameter`, or a pattern that finds it. */
   readonly match: RegExp | string;
   /** Default: the training's own, with another `rate`. */
   readonly optimizer?: OptimizerLike | 'none';

@@ -20,6 +20,7 @@ import { batchesOf, disposeParts, type EvaluatedSplit, type Parts, recordTrainSt
 
 /** Something that looks at the weights after some of the steps, on the GPU, in the submit of the step. */
 export interface StepTap {
+  /** Steps from one look to the next. */
   readonly everySteps: number;
   /**
    * Records its work after the step; must not write what training reads.

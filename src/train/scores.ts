@@ -4,6 +4,7 @@ import { BEST, type Tally } from '../ops/loss.ts';
 
 /** Of a class, or of an output whose target is a bit. */
 export interface ClassScores {
+  /** Name of the class or of the output. */
   readonly name: string;
   /** Samples that are of it. */
   readonly count: number;
@@ -17,35 +18,46 @@ export interface ClassScores {
 
 /** Of an output whose target is a number. */
 export interface OutputScores {
+  /** Name of the output. */
   readonly name: string;
+  /** Mean of (y − t)². */
   readonly meanSquare: number;
+  /** Mean of |y − t|. */
   readonly meanAbsolute: number;
   /** The share of the targets' variance that is explained: 1 − Σ(y − t)² / Σ(t − mean)²; NaN where targets do not vary. */
   readonly r2: number;
 }
 
+/** What was counted of an evaluation beside loss and accuracy, by the kind of the targets. */
 export type Scores =
   | {
+      /** Tells it from the others. */
       readonly targets: 'classes';
       /** Share of the samples whose class is among the five largest outputs. */
       readonly top5: number;
       /** Mean of the classes' F1, of those that have samples. */
       readonly f1: number;
+      /** In the order of the outputs. */
       readonly classes: readonly ClassScores[];
       /** Samples by class and by the class that they were taken for; absent of more than 512 outputs. */
       readonly confusion?: readonly (readonly number[])[];
     }
   | {
+      /** Tells it from the others. */
       readonly targets: 'bits';
       /** Mean of the outputs' F1, of those that are wanted somewhere. */
       readonly f1: number;
+      /** In the order of the outputs. */
       readonly classes: readonly ClassScores[];
     }
   | {
+      /** Tells it from the others. */
       readonly targets: 'reals';
       /** Means over the outputs. */
       readonly meanSquare: number;
+      /** Mean of |y − t|, over the outputs. */
       readonly meanAbsolute: number;
+      /** In the order of the outputs. */
       readonly outputs: readonly OutputScores[];
     };
 

@@ -5,6 +5,7 @@ import { unpackSigns } from '../numerics/pack.ts';
 
 /** What a training starts from, and where each parameter of it comes from. */
 export interface StartingValues {
+  /** By `layer/parameter`, all that the model has. */
   readonly values: Map<string, Float32Array<ArrayBuffer>>;
   /** Names of the parameters that were taken. */
   readonly taken: readonly string[];

@@ -24,11 +24,17 @@ import { declareSlots, recordUpdate, type Slots, Tables, tensorsOf } from './upd
 
 /** Bytes of GPU memory that training needs, by what they are for. */
 export interface TrainingPlan {
+  /** Values of the network, latent weights and packed signs. */
   readonly parameters: number;
+  /** What the optimizer keeps of each weight. */
   readonly optimizer: number;
+  /** Samples: all that are resident, or the window of a stream. */
   readonly data: number;
+  /** Between the layers, forward and backward; training and evaluation share it. */
   readonly activations: number;
+  /** The state of training and test, metrics, tallies and tables of scheduled numbers. */
   readonly counters: number;
+  /** All of them together. */
   readonly peakBytes: number;
 }
 

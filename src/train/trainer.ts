@@ -22,6 +22,7 @@ import type { TrainingPlan } from './step.ts';
 
 /** Trains a network on a GPU: steps, evaluations and checkpoints. */
 export class Trainer extends Owner {
+  /** Bytes of GPU memory that it takes. */
   readonly plan: TrainingPlan;
   readonly #run: Run;
   readonly #engine: typeof Engine;
@@ -88,18 +89,22 @@ export class Trainer extends Owner {
     }
   }
 
+  /** Where it trains. */
   get gpu(): Gpu {
     return this.#run.gpu;
   }
 
+  /** What it trains; its values are those of the last step. */
   get network(): Network {
     return this.#run.network;
   }
 
+  /** What it trains on, checked and with defaults. */
   get data(): CheckedData {
     return this.#run.data;
   }
 
+  /** What it was made with, checked and with defaults. */
   get options(): ResolvedOptions {
     return this.#run.options;
   }
