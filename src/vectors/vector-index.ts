@@ -7,6 +7,7 @@ import { nearest } from '../ops/vectors.ts';
 import { assertKnownOptions } from '../options.ts';
 import { countOf } from './signs.ts';
 
+/** What keys have in common. */
 export interface VectorIndexOptions {
   /** Length of a vector. */
   readonly bits: number;
@@ -30,7 +31,9 @@ interface Search {
   readonly program: Program;
 }
 
+/** Keys of signs on a GPU, and the search for those that are nearest. */
 export class VectorIndex extends Owner {
+  /** Length of a vector. */
   readonly bits: number;
   /** How many keys there are. */
   readonly size: number;
