@@ -18,6 +18,7 @@ export interface ModelEntry {
   readonly about: string;
   /** Images that it was made for. */
   readonly input: readonly [height: number, width: number, channels: number];
+  /** Classes that it was made for. */
   readonly classes: number;
   /** Options that are positive integers, with their defaults. */
   readonly options: Readonly<Record<string, number>>;

@@ -5,5 +5,6 @@ import type { Shape } from '../gpu/index.ts';
 export interface ModelOptions {
   /** [height, width, channels] of the images. */
   readonly input: Shape;
+  /** How many classes it tells apart. */
   readonly classes: number;
 }

@@ -21,11 +21,13 @@ import type { ModelOptions } from './options.ts';
 /** Images with a side of so many pixels are made smaller before the first block. */
 const LARGE = 64;
 
+/** Sizes of a residual network. */
 export interface ResidualOptions extends ModelOptions {
   /** Of the first stage; each later one has twice as many. */
   readonly filters?: number;
 }
 
+/** Sizes of a QuickNet. */
 export interface QuickNetOptions extends ResidualOptions {
   /** Binary convolutions of each of the four stages. */
   readonly blocks?: number;
