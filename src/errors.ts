@@ -12,6 +12,7 @@ export interface ErrorDetails {
   readonly where?: string | undefined;
   /** What a person can do about it. */
   readonly remedy?: string | undefined;
+  /** The error that led to this one. */
   readonly cause?: unknown;
 }
 
@@ -21,9 +22,13 @@ export abstract class BnnError extends Error {
   abstract readonly code: string;
   /** The bare sentence, without the details that `message` appends. */
   readonly what: string;
+  /** What was there, in words; undefined where it says nothing. */
   readonly given: string | undefined;
+  /** What would have been right, in words; undefined where it is plain. */
   readonly expected: string | undefined;
+  /** The file, layer, option or call that it is about. */
   readonly where: string | undefined;
+  /** What a person can do about it: a command, or a change. */
   readonly remedy: string | undefined;
 
   constructor(what: string, details: ErrorDetails = {}) {

@@ -6,12 +6,15 @@ import { FormatError, OptionError } from './errors.ts';
 
 /** What a network takes. */
 export interface ImageSize {
+  /** Rows of pixels. */
   readonly height: number;
+  /** Columns of pixels. */
   readonly width: number;
   /** 1 for grey, 3 for red, green, blue. */
   readonly channels: number;
 }
 
+/** A picture as a network takes it. */
 export interface ReadImage {
   /** u8 [height, width, channels] of the size that was asked for. */
   readonly pixels: Uint8Array<ArrayBuffer>;
