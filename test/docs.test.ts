@@ -15,6 +15,7 @@ import { wgsl } from '../shaders/link.ts';
 import * as errors from '../src/errors.ts';
 import { LAYER_KINDS } from '../src/layers/index.ts';
 import { METHODS, methodByName } from '../src/methods/table.ts';
+import { publicNames } from './helpers/docstrings.ts';
 import { ENTRIES, ENTRY_ALIASES } from './helpers/entries.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -130,6 +131,52 @@ describe('programs', () => {
   test('every layer has an example', () => {
     const shown = examples.map(({ symbol }) => symbol);
     expect(LAYER_KINDS.filter((kind) => !shown.includes(kind))).toEqual([]);
+  });
+});
+
+describe('docstrings', () => {
+  test('stand above every public name and every public member of it', () => {
+    const all = publicNames(Object.values(ENTRIES));
+    // So that they were looked for.
+    expect(all.length).toBeGreaterThan(2500);
+    const lacking = all.filter(({ documented }) => !documented);
+    expect(lacking.map(({ file, line, name }) => `${file}:${line} ${name}`)).toEqual([]);
+  });
+
+  test('are missed where there is none', () => {
+    const [entry, other] = ['entry', 'other'].map((name) => join(scratch, `docstrings-${name}.ts`)) as [
+      string,
+      string,
+    ];
+    writeFileSync(entry, "export * from './docstrings-other.ts';\nexport const unsaid = 1;\n");
+    writeFileSync(
+      other,
+      `/** Said. */
+export interface Said { bare: number; /** Said. */ said: number }
+export class Unsaid implements Said {
+  bare = 1;
+  said = 2;
+  #own = 3;
+  private hidden = 4;
+  // A comment is no docstring.
+  method(): number {
+    return this.#own + this.hidden;
+  }
+}
+/** Said. */
+export type Either =
+  | {
+      readonly inner: number;
+    }
+  | { readonly line: 'is said above' };
+const notPublic = 1;
+export { notPublic as renamed };
+`,
+    );
+    const lacking = publicNames([entry]).filter(({ documented }) => !documented);
+    expect(lacking.map(({ name }) => name)).toEqual([
+      ...['unsaid', 'Said.bare', 'Unsaid', 'Unsaid.bare', 'Unsaid.method', 'Either.inner', 'notPublic'],
+    ]);
   });
 });
 
