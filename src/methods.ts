@@ -10,6 +10,7 @@ export {
 } from './data/index.ts';
 export { checkMethod, type MethodCheck } from './methods/check.ts';
 export * from './methods/index.ts';
+export * from './methods/losses/others.ts';
 export * from './methods/optimizers/others.ts';
 export * from './methods/penalties/others.ts';
 export * from './methods/quantizers/others.ts';

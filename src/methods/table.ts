@@ -5,6 +5,7 @@
 import { unknownName } from '../options.ts';
 import type { DescribedMethod } from './describe.ts';
 import { LOSSES } from './losses/index.ts';
+import * as OTHER_LOSSES from './losses/others.ts';
 import { OPTIMIZERS } from './optimizers/index.ts';
 import * as OTHER_OPTIMIZERS from './optimizers/others.ts';
 import { PENALTIES } from './penalties/index.ts';
@@ -19,7 +20,7 @@ export const EVERY = {
   quantizer: { ...QUANTIZERS, ...OTHER_QUANTIZERS },
   optimizer: { ...OPTIMIZERS, ...OTHER_OPTIMIZERS },
   penalty: { ...PENALTIES, ...OTHER_PENALTIES },
-  loss: LOSSES,
+  loss: { ...LOSSES, ...OTHER_LOSSES },
 } as const;
 
 /** Factories by name, kind after kind: quantizers, optimizers, penalties, losses. */

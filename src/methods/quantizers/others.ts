@@ -4,4 +4,5 @@ export { distributionAware } from './distribution-aware.ts';
 export { fracBits } from './frac-bits.ts';
 export { greedyBits } from './greedy-bits.ts';
 export { leastSquares2Bits } from './least-squares-2-bits.ts';
+export { rbnn } from './rbnn.ts';
 export { uniq } from './uniq.ts';
