@@ -17,6 +17,7 @@ export abstract class Owner {
     return false;
   }
 
+  /** Frees what it holds. @throws DisposedError the second time */
   abstract dispose(): void;
 
   /** What `using` calls: frees what was not freed yet. */

@@ -41,6 +41,7 @@ export interface Trained {
   readonly operations: { readonly binary: number; readonly float: number };
   /** Correlation of dot products with binary and with continuous weights, a mean over the filters of a layer. */
   readonly r: readonly { readonly name: string; readonly r: number }[];
+  /** Of all values as `Network.hash` has it: the same where the same bits were learned. */
   readonly weightsSha256: string;
 }
 

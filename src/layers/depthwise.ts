@@ -18,6 +18,7 @@ import { inputTraits, resolveInputQuantizer } from './quantized-input.ts';
 import type { KernelOptions } from './weights.ts';
 
 interface DepthwiseOptions extends Omit<Conv2dOptions, 'groups'> {
+  /** What the layer is called in a model, its files and errors. Default: its kind, with a number. */
   readonly name?: string;
   /** One number for a square kernel, or [height, width]. */
   readonly kernelSize: QuantConv2dOptions['kernelSize'];

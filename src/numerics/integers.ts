@@ -3,7 +3,9 @@ import { type RoundingMode, roundBy } from './rounding.ts';
 
 /** The integers of a uniform quantizer. */
 export interface Grid {
+  /** Bits of an integer. */
   readonly bits: number;
+  /** Whether there are negative ones. */
   readonly signed: boolean;
   /** Leaves away the lowest integer of signed ones, the highest of others. */
   readonly narrow: boolean;

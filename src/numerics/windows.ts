@@ -46,21 +46,37 @@ export function placeWindows(
 
 /** Everything a convolution's loops need. */
 export interface Conv2dWindows {
+  /** Images. */
   readonly batch: number;
+  /** Rows of an input image. */
   readonly height: number;
+  /** Columns of an input image. */
   readonly width: number;
+  /** Channels of the input, of all groups. */
   readonly channels: number;
+  /** Rows of an output image. */
   readonly outHeight: number;
+  /** Columns of an output image. */
   readonly outWidth: number;
+  /** Filters, of all groups. */
   readonly outChannels: number;
+  /** Rows of taps. */
   readonly kernelHeight: number;
+  /** Columns of taps. */
   readonly kernelWidth: number;
+  /** Rows from one window to the next. */
   readonly strideY: number;
+  /** Columns from one window to the next. */
   readonly strideX: number;
+  /** Rows from one tap to the next. */
   readonly dilationY: number;
+  /** Columns from one tap to the next. */
   readonly dilationX: number;
+  /** Rows of padding above the image. */
   readonly padTop: number;
+  /** Columns of padding left of the image. */
   readonly padLeft: number;
+  /** Parts that channels and filters are divided into; each filter reads its own. */
   readonly groups: number;
   /** What taps outside the image read: −1, 0 or +1. */
   readonly padValue: number;
@@ -97,17 +113,29 @@ export function eachTap(
 
 /** Everything pooling's loops need. */
 export interface Pool2dWindows {
+  /** Images. */
   readonly batch: number;
+  /** Rows of an input image. */
   readonly height: number;
+  /** Columns of an input image. */
   readonly width: number;
+  /** Channels of the input and of the output. */
   readonly channels: number;
+  /** Rows of an output image. */
   readonly outHeight: number;
+  /** Columns of an output image. */
   readonly outWidth: number;
+  /** Rows of a window. */
   readonly poolHeight: number;
+  /** Columns of a window. */
   readonly poolWidth: number;
+  /** Rows from one window to the next. */
   readonly strideY: number;
+  /** Columns from one window to the next. */
   readonly strideX: number;
+  /** Rows of padding above the image. */
   readonly padTop: number;
+  /** Columns of padding left of the image. */
   readonly padLeft: number;
 }
 

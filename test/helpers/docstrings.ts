@@ -34,6 +34,8 @@ interface Member {
   readonly isOverride: boolean;
 }
 
+/** Types that take one as it is, or a part of it. */
+const UTILITIES = ['Omit', 'Pick', 'Partial', 'Readonly'];
 const ROOT = join(import.meta.dirname, '..', '..');
 const nameOf = (key: Node | undefined): string => key?.name ?? String(key?.value ?? '');
 
@@ -98,19 +100,29 @@ export function publicNames(entries: readonly string[]): PublicName[] {
     return undefined;
   }
 
+  /** What a class or an interface extends or implements; the one in `Omit<One, ...>`. */
+  function heritageOf(declared: Node): Node[] {
+    const listed: Node[] = [
+      ...(declared.implements ?? []),
+      ...(Array.isArray(declared.extends) ? declared.extends : []),
+    ];
+    return [
+      ...(declared.superClass ? [declared.superClass as Node] : []),
+      ...listed.map(({ expression, typeArguments }) =>
+        UTILITIES.includes(nameOf(expression)) ? typeArguments.params[0].typeName : expression,
+      ),
+    ].filter((one) => one?.type === 'Identifier');
+  }
+
   /** Whether a class or an interface that this one extends or implements says what a member is. */
   function isInherited(source: Source, declared: Node, member: Member, depth = 0): boolean {
-    const heritage: Node[] = [
-      ...(declared.superClass ? [declared.superClass] : []),
-      ...[...(declared.implements ?? []), ...(Array.isArray(declared.extends) ? declared.extends : [])].map(
-        ({ expression }: Node) => expression,
-      ),
-    ];
-    return heritage.some((one) => {
-      const there = one.type === 'Identifier' ? declarationOf(source, nameOf(one)) : undefined;
+    // Of a class of another package: its own documentation says it.
+    const isForeign = declared.superClass && declared.superClass.type !== 'Identifier';
+    if (isForeign && member.isOverride) return true;
+    return heritageOf(declared).some((one) => {
+      const there = declarationOf(source, nameOf(one));
       const members: readonly Node[] | undefined =
         there?.[1].body?.body ?? there?.[1].typeAnnotation?.members;
-      // Of a class of another package: its own documentation says it.
       if (!there || !members) return member.isOverride;
       const [of, node] = there;
       if (depth > 8) return false;
@@ -167,11 +179,19 @@ export function publicNames(entries: readonly string[]): PublicName[] {
     }
     const name = nameOf(declared.id);
     note(source, start, name);
-    const members = declared.body?.body;
     if (declared.type === 'TSInterfaceDeclaration' || declared.type === 'ClassDeclaration')
-      visitMembers(source, declared, members, name);
+      visitBody(source, declared);
     else if (declared.type === 'TSTypeAliasDeclaration')
       visitType(source, declared, declared.typeAnnotation, name);
+  }
+
+  /** Members, inherited ones too: they are public, where their owner isn't. */
+  function visitBody(source: Source, declared: Node): void {
+    visitMembers(source, declared, declared.body.body, nameOf(declared.id));
+    for (const one of heritageOf(declared)) {
+      const there = declarationOf(source, nameOf(one));
+      if (there?.[1].body?.body) visitBody(there[0], there[1]);
+    }
   }
 
   const visited = new Set<string>();

@@ -17,48 +17,77 @@ export type Shape = (number | null)[];
 
 /** Something that a layer applies to a tensor: an activation, or a constraint. */
 export interface Applied extends serialization.Serializable {
+  /** The tensor that takes the place of `x`. */
   apply(x: Tensor): Tensor;
 }
 
 /** What Dense has beside the parts of every layer. */
 interface DenseParts {
+  /** Outputs. */
   readonly units: number;
+  /** What follows the sums; null: nothing. */
   readonly activation: Applied | null;
+  /** [inputs, units]. */
   readonly kernel: LayerVariable;
+  /** [units]; null where it has none. */
   readonly bias: LayerVariable | null;
 }
 
 /** What all convolutions have. */
 interface ConvolutionParts {
+  /** Taps along each axis. */
   readonly kernelSize: number[];
+  /** Steps from one window to the next along each axis. */
   readonly strides: number[];
+  /** What lies outside the input; see TensorFlow. */
   readonly padding: 'valid' | 'same' | 'causal';
+  /** Where the channels are. */
   readonly dataFormat: 'channelsFirst' | 'channelsLast';
+  /** Steps from one tap to the next along each axis. */
   readonly dilationRate: number[];
+  /** What follows the sums; null: nothing. */
   readonly activation: Applied | null;
+  /** Whether a bias is added to the sums. */
   readonly useBias: boolean;
+  /** [channels out]; null where it has none. */
   bias: LayerVariable | null;
+  /** What the bias is before training. */
   readonly biasInitializer: Initializer;
+  /** What is added to the loss for the bias. */
   readonly biasRegularizer: Regularizer;
+  /** What is applied to the bias after a step. */
   readonly biasConstraint: Constraint;
 }
 interface ConvParts extends ConvolutionParts {
+  /** Channels out. */
   readonly filters: number;
+  /** [...kernelSize, channels / groups, filters]; built with the layer. */
   kernel: LayerVariable;
+  /** How the kernel is drawn before training. */
   readonly kernelInitializer: Initializer;
+  /** What is added to the loss for the kernel. */
   readonly kernelRegularizer: Regularizer;
+  /** What is applied to the kernel after a step. */
   readonly kernelConstraint: Constraint;
 }
 interface DepthwiseParts extends ConvolutionParts {
+  /** Outputs of every channel. */
   readonly depthMultiplier: number;
+  /** [...kernelSize, channels, depthMultiplier]. */
   readonly depthwiseKernel: LayerVariable;
+  /** What is applied to the kernel after a step. */
   readonly depthwiseConstraint: Constraint;
 }
 interface SeparableParts extends ConvolutionParts {
+  /** Channels out. */
   readonly filters: number;
+  /** Outputs of every channel between the two. */
   readonly depthMultiplier: number;
+  /** [...kernelSize, channels, depthMultiplier]. */
   readonly depthwiseKernel: LayerVariable;
+  /** [1, 1, channels · depthMultiplier, filters]. */
   readonly pointwiseKernel: LayerVariable;
+  /** How the pointwise kernel is drawn before training. */
   pointwiseInitializer: Initializer;
 }
 type Initializer = ReturnType<typeof initializers.ones>;

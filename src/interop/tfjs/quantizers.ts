@@ -104,6 +104,7 @@ function clipped(clip: number | null): (dy: tf.Tensor, x: tf.Tensor) => tf.Tenso
 
 /** Those that pass the gradient inside a window. */
 abstract class Clipped extends Quantizer {
+  /** Half width of the window in which the gradient passes; null: it passes everywhere. */
   readonly clipValue: number | null;
 
   constructor(options: ClippedOptions = {}) {
