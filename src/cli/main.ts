@@ -4,7 +4,7 @@ import manifest from '../../package.json' with { type: 'json' };
 import { BnnError } from '../errors.ts';
 /**
  * The command line: `webgpu-bnn train | compare | eval | run | inspect | convert | export | geometry | paper | bench | tune |
- * methods | models | data | setup | doctor`. Thin: it parses, calls the library, prints.
+ * methods | models | vectors | data | setup | doctor`. Thin: it parses, calls the library, prints.
  */
 import { npx } from '../npx.ts';
 import { benchCommand } from './bench.ts';
@@ -27,6 +27,7 @@ import { reportCommand, runsCommand } from './run-list.ts';
 import { setupCommand } from './setup.ts';
 import { trainCommand } from './train.ts';
 import { tuneCommand } from './tune.ts';
+import { vectorsCommand } from './vectors.ts';
 
 const program = new Command('webgpu-bnn')
   .description('Train, study and run binary neural networks on any GPU that WebGPU reaches.')
@@ -47,6 +48,7 @@ const program = new Command('webgpu-bnn')
   .addCommand(tuneCommand())
   .addCommand(methodsCommand())
   .addCommand(modelsCommand())
+  .addCommand(vectorsCommand())
   .addCommand(kitCommand())
   .addCommand(dataCommand())
   .addCommand(setupCommand())
@@ -71,7 +73,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no usable GPU, 4 data missing or 
   );
 
 // Commander leaves with 1 on wrong usage; here that is 2.
-for (const command of [program, ...program.commands]) {
+for (const command of [program, ...program.commands.flatMap((one) => [one, ...one.commands])]) {
   command.exitOverride((error) => process.exit(error.exitCode === 0 ? EXIT.ok : EXIT.usage));
 }
 

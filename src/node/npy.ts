@@ -33,12 +33,30 @@ const READERS: Readonly<Record<string, Read>> = {
   f8: (view, at, little) => view.getFloat64(at, little),
 };
 
+/** What an `.npy` file says before its numbers. */
+export interface NpyHeader {
+  readonly shape: Shape;
+  /** Kind and bytes of an element, as `f4`. */
+  readonly type: string;
+  /** What stands before it: `<`, `>`, `|`, `=` or nothing. */
+  readonly order: string;
+  readonly fortran: boolean;
+  /** Bytes before the numbers. */
+  readonly start: number;
+  /** How many numbers. */
+  readonly count: number;
+}
+
+/** Bytes that are enough for the header of an array of a few axes. */
+export const NPY_PREFIX = 4096;
+
 /**
- * Reads a file of versions 1 to 3: booleans, integers and floats of any width and byte order, in C or Fortran order.
+ * Reads the header of a file of versions 1 to 3.
+ * @param bytes the file, or its beginning
+ * @param size bytes of the whole file
  * @throws FormatError for another type, and for a file that is cut off or no `.npy`
  */
-export function readNpy(given: Uint8Array, where: string): NpyArray {
-  const bytes = plainBytes(given, where);
+export function readNpyHeader(bytes: Uint8Array, size: number, where: string): NpyHeader {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const magic = new TextDecoder('latin1').decode(bytes.subarray(1, 6));
   const version = bytes[6] ?? 0;
@@ -47,28 +65,55 @@ export function readNpy(given: Uint8Array, where: string): NpyArray {
   }
   const start = version === 1 ? 10 + view.getUint16(8, true) : 12 + view.getUint32(8, true);
   const header = new TextDecoder().decode(bytes.subarray(version === 1 ? 10 : 12, start)).trim();
-  const [, order, type] = /'descr'\s*:\s*'([<>|=]?)([a-zA-Z]\d+)'/.exec(header) ?? [];
+  const [, order = '', type] = /'descr'\s*:\s*'([<>|=]?)([a-zA-Z]\d+)'/.exec(header) ?? [];
   const [, fortran] = /'fortran_order'\s*:\s*(True|False)/.exec(header) ?? [];
   const [, extents] = /'shape'\s*:\s*\(([\d,\sL]*)\)/.exec(header) ?? [];
-  const read = Object.hasOwn(READERS, type ?? '') ? READERS[type ?? ''] : undefined;
-  if (start > bytes.length || type === undefined || fortran === undefined || extents === undefined || !read) {
+  const isKnown = Object.hasOwn(READERS, type ?? '');
+  if (
+    start > bytes.length ||
+    type === undefined ||
+    fortran === undefined ||
+    extents === undefined ||
+    !isKnown
+  ) {
     throw unreadable(where, header.slice(0, 120) || 'an empty header');
   }
   const shape = [...extents.matchAll(/\d+/g)].map(([extent]) => Number(extent));
   const width = Number(type.slice(1));
   const count = shape.reduce((product, extent) => product * extent, 1);
-  if (!Number.isSafeInteger(count) || start + count * width !== bytes.length) {
+  if (!Number.isSafeInteger(count) || start + count * width !== size) {
     throw unreadable(
       where,
-      `${bytes.length - start} bytes of numbers for shape [${shape.join(', ')}]`,
+      `${size - start} bytes of numbers for shape [${shape.join(', ')}]`,
       `${count * width} bytes`,
     );
   }
+  return { shape, type, order, fortran: fortran === 'True', start, count };
+}
+
+/** Numbers of an array, as they lie in the file, as f32. */
+export function npyNumbers(bytes: Uint8Array, { type, order }: NpyHeader): Float32Array<ArrayBuffer> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const width = Number(type.slice(1));
+  const read = READERS[type] as Read;
+  return Float32Array.from({ length: bytes.length / width }, (_, i) => read(view, i * width, order !== '>'));
+}
+
+/**
+ * Reads a file of versions 1 to 3: booleans, integers and floats of any width and byte order, in C or Fortran order.
+ * @throws FormatError for another type, and for a file that is cut off or no `.npy`
+ */
+export function readNpy(given: Uint8Array, where: string): NpyArray {
+  const bytes = plainBytes(given, where);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const { shape, type, order, fortran, start, count } = readNpyHeader(bytes, bytes.length, where);
+  const read = READERS[type] as Read;
   const dtype = `${order}${type}`;
-  const places = fortran === 'True' ? fromFortran(shape) : undefined;
+  const places = fortran ? fromFortran(shape) : undefined;
   if (type === 'u1' && places === undefined)
     return { shape, dtype, data: new Uint8Array(bytes.subarray(start)) };
   const little = order !== '>';
+  const width = Number(type.slice(1));
   const data = type === 'u1' ? new Uint8Array(count) : new Float32Array(count);
   for (let i = 0; i < count; i++) data[i] = read(view, start + width * (places?.[i] ?? i), little);
   return { shape, dtype, data };

@@ -1,7 +1,6 @@
 /** Many packed vectors on a GPU, and the nearest of them. */
 import { Owner } from '../dispose.ts';
 import { DisposedError, OptionError } from '../errors.ts';
-import { hammingDistances } from '../geometry/distances.ts';
 import { type Gpu, type Program, ProgramBuilder, type Tensor, wordsFor } from '../gpu/index.ts';
 import { nearest } from '../ops/vectors.ts';
 import { assertKnownOptions } from '../options.ts';
@@ -98,6 +97,7 @@ export class VectorIndex extends Owner {
    */
   async distances(): Promise<number[]> {
     this.#assertUsable();
+    const { hammingDistances } = await import('../geometry/distances.ts');
     return await hammingDistances(this.#gpu, this.#keys);
   }
 

@@ -1,0 +1,111 @@
+/** `webgpu-bnn vectors`: an index of embeddings, one bit a dimension, and what is nearest in it. */
+import Table from 'cli-table3';
+import { Command, Option } from 'commander';
+import { ShapeError } from '../errors.ts';
+import { openVectors, VectorIndexFile, writeVectorIndex } from '../node/vector-files.ts';
+import { bytesText } from '../reports/words.ts';
+import { type AdapterOptions, acquire, jsonOption, positiveInteger, withAdapter } from './options.ts';
+import { emit, jsonText, OutputOption } from './output.ts';
+
+interface IndexFlags {
+  readonly out: string;
+  readonly tensor?: string;
+  readonly int8?: boolean;
+  readonly mean: boolean;
+}
+
+interface SearchFlags extends AdapterOptions {
+  readonly queries: string;
+  readonly tensor?: string;
+  readonly count: number;
+  readonly rescore?: boolean;
+  readonly engine: 'gpu' | 'cpu';
+  readonly json?: string;
+}
+
+export function vectorsCommand(): Command {
+  return new Command('vectors')
+    .description('keep one bit a dimension of embeddings, and find the nearest of them')
+    .addCommand(indexCommand())
+    .addCommand(searchCommand())
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ webgpu-bnn vectors index embeddings.npy --out embeddings.index --int8
+  $ webgpu-bnn vectors search embeddings.index --queries queries.npy -k 10 --rescore`,
+    );
+}
+
+const tensorOption = () => new Option('--tensor <name>', 'which tensor of a safetensors file');
+
+function indexCommand(): Command {
+  return new Command('index')
+    .description('make an index of the rows of a .npy or safetensors file')
+    .argument('<file>', 'numbers [count, dimensions]')
+    .addOption(new OutputOption('--out <file>', 'the index to write').makeOptionMandatory())
+    .addOption(tensorOption())
+    .option('--int8', 'keep a byte a dimension too, so that candidates can be scored again')
+    .option('--no-mean', 'take signs as they are, without taking off the mean')
+    .action(async (path: string, flags: IndexFlags) => {
+      const { count, bits, bytes } = await writeVectorIndex(path, flags.out, flags);
+      console.log(`read      ${path}: ${count} vectors of ${bits} dimensions`);
+      console.log(`written   ${flags.out}: ${bytesText(bytes)}`);
+    });
+}
+
+function searchCommand(): Command {
+  return withAdapter(new Command('search'))
+    .description('find the nearest keys of every row of a .npy or safetensors file')
+    .argument('<index>', 'what `vectors index` wrote')
+    .requiredOption('--queries <file>', 'numbers [queries, dimensions]')
+    .addOption(tensorOption())
+    .option('-k, --count <n>', 'how many of the nearest, 64 at most', positiveInteger, 10)
+    .option('--rescore', 'find four times as many by their signs, and sort them by their bytes')
+    .addOption(
+      new Option('--engine <name>', 'what searches; both find the same')
+        .choices(['gpu', 'cpu'])
+        .default('gpu'),
+    )
+    .addOption(jsonOption())
+    .action(search);
+}
+
+async function search(path: string, flags: SearchFlags): Promise<void> {
+  const index = await VectorIndexFile.open(path);
+  try {
+    const file = await openVectors(flags.queries, flags.tensor);
+    try {
+      if (file.bits !== index.bits) {
+        throw new ShapeError('Queries are as long as the keys.', {
+          given: `${file.bits} dimensions`,
+          expected: `${index.bits}`,
+          where: flags.queries,
+        });
+      }
+      const values = await file.read(0, file.count);
+      const gpu = flags.engine === 'gpu' ? await acquire(flags) : undefined;
+      const found = await index.search(values, flags.count, { gpu, rescore: flags.rescore });
+      gpu?.dispose();
+      const { count: size, bits } = index;
+      const measure = flags.rescore === true ? 'cosine' : 'sign similarity';
+      await emit(jsonText({ size, bits, measure, ...found }), flags.json);
+      if (flags.json === '-') return;
+      console.log(`${size} keys of ${bits} bits; ${measure}`);
+      const table = new Table({ head: ['query', 'nearest keys'], style: { head: [], border: [] } });
+      found.keys.forEach((keys, query) => {
+        const scores = found.scores[query] ?? [];
+        const shown = keys.map((key, i) => {
+          const score = scores[i] ?? 0;
+          return `${key} (${flags.rescore === true ? score.toFixed(4) : score})`;
+        });
+        table.push([query, shown.join('  ')]);
+      });
+      console.log(table.toString());
+    } finally {
+      await file.close();
+    }
+  } finally {
+    await index.close();
+  }
+}
