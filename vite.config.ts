@@ -28,6 +28,7 @@ const TOGETHER: readonly (readonly [RegExp, string])[] = [
     /\/src\/layers\/(activations|conv2d|dense|normalization|quantized-input|reshaping|weights)\.ts$/,
     'layers-trained',
   ],
+  [/\/src\/(layers|ops|kernels)\/pool(ing)?\.ts$/, 'pooling'],
 ];
 /** Rooms of which a page may need a part: a file for each module, so that bundlers can leave the others away. */
 const IN_PARTS =

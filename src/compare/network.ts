@@ -1,7 +1,6 @@
 /** Networks of a comparison: one with other quantizers in place of its own, and its float twin. */
 import { OptionError } from '../errors.ts';
 import { apply, type GraphNode, input, type Model, model as makeModel } from '../graph/index.ts';
-import { loadMaker } from '../layers/common.ts';
 import { type Layer, relu } from '../layers/index.ts';
 import { renamed } from '../layers/layer.ts';
 import type { Entry } from './entry.ts';
@@ -19,7 +18,7 @@ export async function networkFor(model: Model, entry: Entry): Promise<Model> {
   if (entry.float) return floatTwin(model);
   const { weights, inputs } = entry;
   if (weights === undefined && inputs === undefined) return model;
-  const make = await loadMaker(model.layers.map(({ layer }) => layer.kind));
+  const { makeLayer: make } = await import('../layers/registry.ts');
   const replaced = { weights: 0, inputs: 0 };
   const changed = rebuilt(model, ({ layer, name }) => {
     // A layer that only binarizes may not say by what.
@@ -49,7 +48,7 @@ export async function networkFor(model: Model, entry: Entry): Promise<Model> {
  * @throws OptionError for a network that quantizes nothing
  */
 export async function floatTwin(model: Model): Promise<Model> {
-  const make = await loadMaker(model.layers.map(({ layer }) => layer.kind));
+  const { makeLayer: make } = await import('../layers/registry.ts');
   let changes = 0;
   const twin = rebuilt(model, ({ layer, name }) => {
     const own = Object.entries(layer.config).filter(([, value]) => value !== undefined);

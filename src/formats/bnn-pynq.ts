@@ -18,15 +18,8 @@ import { type Bytes, type BytesLike, plainBytes } from '../bytes.ts';
 import { FormatError, listed } from '../errors.ts';
 import { type Shape, sizeOf, wordsFor } from '../gpu/index.ts';
 import { type Model, type PackedSigns, type ParameterValue, sequential } from '../graph/index.ts';
-import {
-  affine,
-  flatten,
-  type Layer,
-  maxPool2d,
-  quantConv2d,
-  quantDense,
-  threshold,
-} from '../layers/index.ts';
+import { affine, flatten, type Layer, maxPool2d, threshold } from '../layers/index.ts';
+import { quantConv2d, quantDense } from '../layers/plain.ts';
 import { encodePixels, type PixelEncoding } from '../run/pixels.ts';
 import {
   addressOf,

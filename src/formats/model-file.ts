@@ -22,17 +22,11 @@ import {
   packedValue,
 } from '../graph/index.ts';
 import { parseJson } from '../json.ts';
-import {
-  type Guest,
-  layerFactories,
-  loadMaker,
-  type MakeLayer,
-  makerWith,
-  withOthers,
-} from '../layers/common.ts';
-import { makeLayer, type ParameterSpec } from '../layers/index.ts';
-import { renamed } from '../layers/layer.ts';
-import { notedConfig } from '../methods/index.ts';
+import type { Guest, MakeLayer } from '../layers/common.ts';
+import { type ParameterSpec, renamed } from '../layers/layer.ts';
+import { loadMaker } from '../layers/load.ts';
+import { makerOfAll } from '../layers/registry.ts';
+import { notedConfig } from '../methods/note.ts';
 import { npx } from '../npx.ts';
 import {
   decodeNotes,
@@ -162,7 +156,7 @@ export async function modelOfDescription(
   options: ReadOptions = {},
 ): Promise<Model> {
   const parsed = parseDescription(description, where);
-  return buildModel(parsed, await makerOf(parsed, options), where);
+  return buildModel(parsed, await loadMaker(parsed.layers, options.with ?? []), where);
 }
 
 /**
@@ -181,7 +175,7 @@ export async function modelOfDescription(
  */
 export function decodeModel(bytes: BytesLike, where = 'model file', options: ReadOptions = {}): StoredModel {
   const parsed = parseFile(plainBytes(bytes, where), where);
-  return buildStored(parsed, makerWith(options.with ?? [], makeLayer), where);
+  return buildStored(parsed, makerOfAll(options.with ?? []), where);
 }
 
 /** `decodeModel` that loads the layers and quantizers which most networks don't have only if the file has them. */
@@ -191,18 +185,7 @@ export async function readModelFile(
   options: ReadOptions = {},
 ): Promise<StoredModel> {
   const parsed = parseFile(bytes, where);
-  return buildStored(parsed, await makerOf(parsed.description, options), where);
-}
-
-/** What makes the layers of a description. */
-async function makerOf({ layers }: ModelDescription, options: ReadOptions): Promise<MakeLayer> {
-  const guests = await withOthers(
-    options.with ?? [],
-    layers.map(({ config }) => config),
-  );
-  const known = new Set(layerFactories(guests).map(({ kind }) => kind));
-  const kinds = layers.map(({ kind }) => kind).filter((kind) => !known.has(kind));
-  return makerWith(guests, await loadMaker(kinds));
+  return buildStored(parsed, await loadMaker(parsed.description.layers, options.with ?? []), where);
 }
 
 /** How a file is read: with layers and quantizers of your own. */

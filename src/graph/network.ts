@@ -24,6 +24,7 @@ import {
   Tensor,
 } from '../gpu/index.ts';
 import { declareParameter, type Parameter, type ParameterSpec } from '../layers/index.ts';
+import { deriveRows } from '../layers/rows.ts';
 import { normal, STREAMS, uniform01 } from '../numerics/random.ts';
 import { packSigns, unpackSigns } from '../ops/dense.ts';
 import { assertKnownOptions, assertPresent, unknownName } from '../options.ts';
@@ -275,15 +276,12 @@ export class Network extends Owner {
   /** @param latents the latent weights of each binary parameter */
   async #derive(latents: ReadonlyMap<Parameter, Tensor>): Promise<void> {
     if (latents.size === 0) return;
-    const hasRules = [...latents.keys()].some(({ spec }) => spec.quantizer?.row !== undefined);
-    // Few networks have rules for rows.
-    const { deriveRows } = hasRules ? await import('../layers/derive-rows.ts') : {};
     const packing = await runOnce(this.gpu, 'pack weights', (builder) => {
       for (const [parameter, latent] of latents) {
         const { name, packed, spec } = parameter;
         if (packed === undefined) continue;
         if (spec.quantizer?.row?.hasArgument !== true) packSigns(builder, latent, { out: packed });
-        deriveRows?.(builder, parameter, (ending) => this.parameters.get(`${name}${ending}`), { latent });
+        deriveRows(builder, parameter, (ending) => this.parameters.get(`${name}${ending}`), { latent });
       }
     });
     packing[DISPOSE]();

@@ -1,8 +1,10 @@
 /** Layers that binarize: `sign`, with any quantizer. */
 
-import { notedConfig, type QuantizerLike } from '../methods/index.ts';
+import type { QuantizerLike } from '../methods/index.ts';
+import { notedConfig } from '../methods/note.ts';
 import { assertKnownOptions, namesOf } from '../options.ts';
 import { type Layer, onlyInput } from './layer.ts';
+import type { LayerParts } from './parts.ts';
 import {
   assertSigns,
   inputParameters,
@@ -21,19 +23,10 @@ export interface SignOptions {
 
 const SIGN_OPTIONS = namesOf<SignOptions>({ name: true, quantizer: true });
 
-/**
- * sign(x), sign(0) = +1; the output travels as packed bits. Backward by the quantizer's surrogate.
- * @example
- * ```ts
- * import { sequential, sign } from 'webgpu-bnn';
- *
- * sequential([sign({ quantizer: 'approxSign' })], { input: [64] });
- * ```
- */
-export function sign(options: SignOptions = {}): Layer {
+export function makeSign(options: SignOptions, parts: LayerParts): Layer {
   assertKnownOptions(options, SIGN_OPTIONS, options.name ?? 'sign');
   const where = options.name ?? 'sign';
-  const quantizer = resolveInputQuantizer(options.quantizer ?? 'steSign', where);
+  const quantizer = resolveInputQuantizer(options.quantizer ?? 'steSign', parts, where);
   assertSigns(quantizer, where);
   return {
     name: options.name,

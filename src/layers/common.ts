@@ -1,10 +1,9 @@
 /** How a layer is made by its kind: of this library, or of a guest. */
 import { FormatError, listed, OptionError } from '../errors.ts';
-import { type AnyQuantizerFactory, QUANTIZER_NAMES } from '../methods/index.ts';
+import type { AnyQuantizerFactory } from '../methods/index.ts';
 import { isQuantizerFactory } from '../methods/quantizer.ts';
 import { nearest } from '../options.ts';
 import type { Layer } from './layer.ts';
-import * as USUAL from './usual.ts';
 
 /**
  * Makes a layer from its `kind` and its `config`.
@@ -63,11 +62,12 @@ export function layerFactories(guests: readonly Guest[]): LayerFactory[] {
 /**
  * `make`, and the layers and quantizers that guests bring. Quantizers are the options whose names end in "quantizer": there
  * the names of guests stand for their objects, in layers of this library and of guests alike.
+ * @param shipped names of the library's own quantizers
  * @throws OptionError for a guest that makes neither, has a name that is taken, or makes layers of another kind
  */
-export function makerWith(guests: readonly Guest[], make: MakeLayer): MakeLayer {
+export function makerWith(guests: readonly Guest[], make: MakeLayer, shipped: readonly string[]): MakeLayer {
   const factories = layerFactories(guests);
-  const quantizers = quantizerFactories(guests);
+  const quantizers = { shipped, guests: quantizerFactories(guests, shipped) };
   return (kind, config, where) => {
     const whole = withQuantizers(config, quantizers, where);
     const guest = factories.find((one) => one.kind === kind);
@@ -84,14 +84,18 @@ export function makerWith(guests: readonly Guest[], make: MakeLayer): MakeLayer 
   };
 }
 
-type Quantizers = ReadonlyMap<string, AnyQuantizerFactory>;
+interface Quantizers {
+  readonly shipped: readonly string[];
+  readonly guests: ReadonlyMap<string, AnyQuantizerFactory>;
+}
 
-function quantizerFactories(guests: readonly Guest[]): Quantizers {
+/** Quantizers that guests bring, by their names. @throws OptionError for a name that is taken */
+export function quantizerFactories(guests: readonly Guest[], names: readonly string[]): Quantizers['guests'] {
   const quantizers = new Map<string, AnyQuantizerFactory>();
   for (const guest of guests) {
     if (!isQuantizerFactory(guest)) continue;
     const { name } = guest.definition;
-    const shipped = (QUANTIZER_NAMES as readonly string[]).includes(name);
+    const shipped = names.includes(name);
     if (shipped || quantizers.has(name)) {
       throw new OptionError('This name of a quantizer is taken.', {
         given: name,
@@ -114,9 +118,9 @@ function withQuantizers(
 ): Readonly<Record<string, unknown>> {
   return Object.fromEntries(
     Object.entries(config).map(([option, value]) => {
-      const name = /quantizer$/i.test(option) ? quantizerName(value) : undefined;
-      if (name === undefined || (QUANTIZER_NAMES as readonly string[]).includes(name)) return [option, value];
-      const factory = quantizers.get(name);
+      const name = quantizerIn(option, value);
+      if (name === undefined || quantizers.shipped.includes(name)) return [option, value];
+      const factory = quantizers.guests.get(name);
       if (factory === undefined) throw unknownQuantizer(name, quantizers, `${where}: ${option}`);
       const { name: _, ...numbers } = typeof value === 'string' ? { name } : (value as { name: string });
       return [option, factory(numbers as never)];
@@ -124,14 +128,15 @@ function withQuantizers(
   );
 }
 
-/** The name in a note of a quantizer; undefined for what is none. */
-function quantizerName(value: unknown): string | undefined {
+/** The name of the quantizer that an option notes; undefined for what notes none. */
+export function quantizerIn(option: string, value: unknown): string | undefined {
+  if (!/quantizer$/i.test(option)) return undefined;
   const name = typeof value === 'object' && value !== null && 'name' in value ? value.name : value;
   return typeof name === 'string' ? name : undefined;
 }
 
 function unknownQuantizer(name: string, quantizers: Quantizers, where: string): FormatError {
-  const known = [...QUANTIZER_NAMES, ...quantizers.keys()];
+  const known = [...quantizers.shipped, ...quantizers.guests.keys()];
   const near = nearest(name, known);
   const given = name.slice(0, 80);
   const own = `if it is one of your own, hand in what makes it: loadModel(file, { with: [${given}] })`;
@@ -151,30 +156,4 @@ function layerOf(guest: LayerFactory, config: Readonly<Record<string, unknown>>)
   const isClass =
     /^class\b/.test(Function.prototype.toString.call(guest)) || 'forward' in (guest.prototype ?? {});
   return isClass ? new (guest as unknown as Class)(config) : (guest as unknown as Maker)(config);
-}
-
-/**
- * Guests, and quantizers of this library that pages don't carry, loaded if layers' options name some of them.
- * @param configs what layers are made with, as a file has it
- */
-export async function withOthers(
-  guests: readonly Guest[],
-  configs: readonly Readonly<Record<string, unknown>>[],
-): Promise<readonly Guest[]> {
-  const known = [...QUANTIZER_NAMES, ...quantizerFactories(guests).keys()] as readonly string[];
-  const missing = configs
-    .flatMap((config) => Object.entries(config))
-    .flatMap(([option, value]) => (/quantizer$/i.test(option) ? [quantizerName(value)] : []))
-    .filter((name) => name !== undefined && !known.includes(name));
-  if (missing.length === 0) return guests;
-  const others: readonly AnyQuantizerFactory[] = Object.values(
-    await import('../methods/quantizers/others.ts'),
-  );
-  return [...guests, ...others.filter(({ definition }) => missing.includes(definition.name))];
-}
-
-/** `makeLayer` for some kinds; the factories of rarer ones are loaded if they are among them. */
-export async function loadMaker(kinds: readonly string[]): Promise<MakeLayer> {
-  if (kinds.every((kind) => Object.hasOwn(USUAL, kind))) return makerOf(USUAL);
-  return makerOf({ ...USUAL, ...(await import('./others.ts')) });
 }

@@ -1,7 +1,8 @@
 /** Convolutional layers: `quantConv2d` with binary weights or inputs, `conv2d` with real ones. */
 
 import type { Shape, Tensor } from '../gpu/index.ts';
-import { isPlainSign, notedConfig, type QuantizerLike } from '../methods/index.ts';
+import type { QuantizerLike } from '../methods/index.ts';
+import { isPlainSign, notedConfig } from '../methods/note.ts';
 import {
   binaryConv2d,
   type Conv2dOptions,
@@ -15,6 +16,7 @@ import { planeConv2d } from '../ops/fused.ts';
 import { assertKnownOptions, namesOf } from '../options.ts';
 import { assertInputIntegers } from './input-integers.ts';
 import { asReal, assertCount, assertRank, gradientsOf, type Layer, onlyInput, real } from './layer.ts';
+import type { LayerParts } from './parts.ts';
 import {
   assertPadding,
   inputParameters,
@@ -66,35 +68,15 @@ export const QUANT_CONV2D_OPTIONS = namesOf<QuantConv2dOptions>({
   padValue: true,
 });
 
-/**
- * 2-D convolution with real weights, OHWI (Keras `Conv2D`). Input and output [height, width, channels].
- * @example
- * ```ts
- * import { conv2d, sequential } from 'webgpu-bnn';
- *
- * sequential([conv2d({ filters: 32, kernelSize: 3, padding: 'same' })], { input: [28, 28, 1] });
- * ```
- */
-export function conv2d(options: Omit<Conv2dLayerOptions, 'kernelQuantizer' | 'kernelConstraint'>): Layer {
-  return makeConv2d('conv2d', options);
+export function makeConv2d(options: Conv2dLayerOptions, parts: LayerParts): Layer {
+  return conv2dOf('conv2d', options, parts);
 }
 
-/**
- * Binary 2-D convolution (Larq's `QuantConv2D`). Input and output [height, width, channels].
- * With both quantizers it is a direct XNOR-popcount convolution over packed bits, and the backward pass keeps bits
- * only. `padValue` 0 (the default) pads a binary input exactly: taps outside the image count nothing.
- * @example
- * ```ts
- * import { quantConv2d, sequential } from 'webgpu-bnn';
- *
- * sequential([quantConv2d({ filters: 32, kernelSize: 3, inputQuantizer: 'steSign', kernelQuantizer: 'steSign' })], { input: [8, 8, 16] });
- * ```
- */
-export function quantConv2d(options: QuantConv2dOptions): Layer {
-  return makeConv2d('quantConv2d', options);
+export function makeQuantConv2d(options: QuantConv2dOptions, parts: LayerParts): Layer {
+  return conv2dOf('quantConv2d', options, parts);
 }
 
-function makeConv2d(kind: string, options: QuantConv2dOptions): Layer {
+function conv2dOf(kind: string, options: QuantConv2dOptions, parts: LayerParts): Layer {
   assertKnownOptions(options, QUANT_CONV2D_OPTIONS, options.name ?? kind);
   const where = options.name ?? kind;
   const { filters, kernelSize } = options;
@@ -102,8 +84,9 @@ function makeConv2d(kind: string, options: QuantConv2dOptions): Layer {
   assertCount(filters, 'filters', where);
   assertCount(kernelHeight, 'kernelSize', where);
   assertCount(kernelWidth, 'kernelSize', where);
-  const inputQuantizer = options.inputQuantizer && resolveInputQuantizer(options.inputQuantizer, where);
-  const kernelFor = kernelOf(options, where);
+  const inputQuantizer =
+    options.inputQuantizer && resolveInputQuantizer(options.inputQuantizer, parts, where);
+  const kernelFor = kernelOf(options, parts, where);
   const binaryWeights = options.kernelQuantizer !== undefined;
   const { inputIntegers } = options;
   assertPadding(inputQuantizer, options.padValue ?? 0, where);
@@ -129,7 +112,11 @@ function makeConv2d(kind: string, options: QuantConv2dOptions): Layer {
           plain: options.useBias !== true,
           withWeights(name, quantizer) {
             const { kernelQuantizer: _, kernelConstraint: _clip, ...others } = options;
-            return makeConv2d(kind, { ...others, name, ...(quantizer && { kernelQuantizer: quantizer }) });
+            return conv2dOf(
+              kind,
+              { ...others, name, ...(quantizer && { kernelQuantizer: quantizer }) },
+              parts,
+            );
           },
         },
       }),
@@ -161,7 +148,7 @@ function makeConv2d(kind: string, options: QuantConv2dOptions): Layer {
       const inputShape = input.tensor.shape;
       const kernel = parameter('kernel');
       const { value: latent, packed } = kernel;
-      const value = usedWeights(builder, latent, options);
+      const value = usedWeights(builder, latent, options, parts);
       const quantized = inputQuantizer && quantizeInput(context, input, inputQuantizer);
       const bits = input.kind === 'sign' ? input.tensor : undefined;
       const takesPlanes =

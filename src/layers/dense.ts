@@ -1,11 +1,13 @@
 /** Fully connected layers: `quantDense` with binary weights or inputs, `dense` with real ones. */
 
 import type { Shape, Tensor } from '../gpu/index.ts';
-import { isPlainSign, notedConfig, type QuantizerLike } from '../methods/index.ts';
+import type { QuantizerLike } from '../methods/index.ts';
+import { isPlainSign, notedConfig } from '../methods/note.ts';
 import { binaryMatMul, matMul, signMatMul, unpackSigns } from '../ops/dense.ts';
 import { addBias } from '../ops/elementwise.ts';
 import { assertKnownOptions, namesOf } from '../options.ts';
 import { asReal, assertCount, assertRank, gradientsOf, type Layer, onlyInput, real } from './layer.ts';
+import type { LayerParts } from './parts.ts';
 import { inputParameters, inputTraits, quantizeInput, resolveInputQuantizer } from './quantized-input.ts';
 import { kernelGradients, realsOnce, rowProduct, withRows } from './rows.ts';
 import { type KernelOptions, kernelOf, type RotationOptions, usedWeights, zeroBias } from './weights.ts';
@@ -37,40 +39,22 @@ const QUANT_DENSE_OPTIONS = namesOf<QuantDenseOptions>({
   kernelInitializer: true,
 });
 
-/**
- * y = x·Wᵀ + b with real weights [units, inputs] (Keras `Dense`, whose kernel is the transpose).
- * @example
- * ```ts
- * import { dense, sequential } from 'webgpu-bnn';
- *
- * sequential([dense({ units: 10, useBias: true })], { input: [64] });
- * ```
- */
-export function dense(options: Omit<DenseOptions, 'kernelQuantizer' | 'kernelConstraint'>): Layer {
-  return makeDense('dense', options);
+export function makeDense(options: DenseOptions, parts: LayerParts): Layer {
+  return denseOf('dense', options, parts);
 }
 
-/**
- * Binary fully connected layer (Larq's `QuantDense`). Input [features], output [units].
- * With both quantizers the product is XNOR-popcount over packed bits, and the backward pass keeps bits only.
- * @example
- * ```ts
- * import { quantDense, sequential } from 'webgpu-bnn';
- *
- * sequential([quantDense({ units: 10, inputQuantizer: 'steSign', kernelQuantizer: 'steSign' })], { input: [64] });
- * ```
- */
-export function quantDense(options: QuantDenseOptions): Layer {
-  return makeDense('quantDense', options);
+export function makeQuantDense(options: QuantDenseOptions, parts: LayerParts): Layer {
+  return denseOf('quantDense', options, parts);
 }
 
-function makeDense(kind: string, options: QuantDenseOptions): Layer {
+function denseOf(kind: string, options: QuantDenseOptions, parts: LayerParts): Layer {
   assertKnownOptions(options, QUANT_DENSE_OPTIONS, options.name ?? kind);
   const where = options.name ?? kind;
   assertCount(options.units, 'units', where);
   const { units } = options;
-  const inputQuantizer = options.inputQuantizer && resolveInputQuantizer(options.inputQuantizer, where);
-  const kernelFor = kernelOf(options, where);
+  const inputQuantizer =
+    options.inputQuantizer && resolveInputQuantizer(options.inputQuantizer, parts, where);
+  const kernelFor = kernelOf(options, parts, where);
   const binaryWeights = options.kernelQuantizer !== undefined;
 
   return {
@@ -87,7 +71,11 @@ function makeDense(kind: string, options: QuantDenseOptions): Layer {
           plain: options.useBias !== true,
           withWeights(name, quantizer) {
             const { kernelQuantizer: _, kernelConstraint: _clip, ...others } = options;
-            return makeDense(kind, { ...others, name, ...(quantizer && { kernelQuantizer: quantizer }) });
+            return denseOf(
+              kind,
+              { ...others, name, ...(quantizer && { kernelQuantizer: quantizer }) },
+              parts,
+            );
           },
         },
       }),
@@ -113,7 +101,7 @@ function makeDense(kind: string, options: QuantDenseOptions): Layer {
       const input = onlyInput(inputs, where);
       const kernel = parameter('kernel');
       const { value: latent, packed } = kernel;
-      const value = usedWeights(builder, latent, options);
+      const value = usedWeights(builder, latent, options, parts);
       const quantized = inputQuantizer && quantizeInput(context, input, inputQuantizer);
       const rows = packed && rowProduct(context, packed);
       const realsOf = realsOnce((bits) => unpackSigns(builder, bits));

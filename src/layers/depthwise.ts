@@ -1,10 +1,11 @@
 /** Depthwise and separable convolutions with binary weights or inputs, by Larq's names. */
 
 import type { Shape } from '../gpu/index.ts';
-import { isPlainSign, notedConfig, type QuantizerLike, resolveQuantizer } from '../methods/index.ts';
+import type { QuantizerLike } from '../methods/index.ts';
+import { isPlainSign, notedConfig } from '../methods/note.ts';
 import type { Conv2dOptions } from '../ops/conv.ts';
 import { assertKnownOptions, namesOf } from '../options.ts';
-import { type QuantConv2dOptions, quantConv2d } from './conv2d.ts';
+import { makeQuantConv2d, type QuantConv2dOptions } from './conv2d.ts';
 import {
   assertCount,
   assertRank,
@@ -14,6 +15,7 @@ import {
   onlyInput,
   type Parameter,
 } from './layer.ts';
+import type { LayerParts } from './parts.ts';
 import { inputTraits, resolveInputQuantizer } from './quantized-input.ts';
 import type { KernelOptions } from './weights.ts';
 
@@ -85,24 +87,14 @@ const QUANT_SEPARABLE_CONV2D_OPTIONS = namesOf<QuantSeparableConv2dOptions>({
   pointwiseInitializer: true,
 });
 
-/**
- * Every input channel is convolved with filters of its own (Larq's `QuantDepthwiseConv2D`). Input [height, width, channels],
- * output [height, width, channels·depthMultiplier]; output c·depthMultiplier + m belongs to channel c. Parameter `kernel`
- * [channels·depthMultiplier, height, width, 1]. With both quantizers the products are of bits.
- * @example
- * ```ts
- * import { quantDepthwiseConv2d, sequential } from 'webgpu-bnn';
- *
- * sequential([quantDepthwiseConv2d({ kernelSize: 3, inputQuantizer: 'steSign', depthwiseQuantizer: 'steSign' })], { input: [8, 8, 16] });
- * ```
- */
-export function quantDepthwiseConv2d(options: QuantDepthwiseConv2dOptions): Layer {
+export function makeQuantDepthwiseConv2d(options: QuantDepthwiseConv2dOptions, parts: LayerParts): Layer {
   assertKnownOptions(options, QUANT_DEPTHWISE_CONV2D_OPTIONS, options.name ?? 'quantDepthwiseConv2d');
   const kind = 'quantDepthwiseConv2d';
   const where = options.name ?? kind;
   // A depthwise convolution is a grouped one, but for the number of groups, which only an input tells.
-  const forInput = groupedBy(options, where);
-  const inputQuantizer = options.inputQuantizer && resolveInputQuantizer(options.inputQuantizer, where);
+  const forInput = groupedBy(options, parts, where);
+  const inputQuantizer =
+    options.inputQuantizer && resolveInputQuantizer(options.inputQuantizer, parts, where);
   return {
     name: options.name,
     kind,
@@ -117,11 +109,10 @@ export function quantDepthwiseConv2d(options: QuantDepthwiseConv2dOptions): Laye
           plain: options.useBias !== true,
           withWeights(name, quantizer) {
             const { depthwiseQuantizer: _, depthwiseConstraint: _clip, ...others } = options;
-            return quantDepthwiseConv2d({
-              ...others,
-              name,
-              ...(quantizer && { depthwiseQuantizer: quantizer }),
-            });
+            return makeQuantDepthwiseConv2d(
+              { ...others, name, ...(quantizer && { depthwiseQuantizer: quantizer }) },
+              parts,
+            );
           },
         },
       }),
@@ -139,30 +130,23 @@ export function quantDepthwiseConv2d(options: QuantDepthwiseConv2dOptions): Laye
   };
 }
 
-/**
- * A depthwise convolution followed by one of single pixels that mixes the channels (Larq's `QuantSeparableConv2D`). The input
- * quantizer is for the first one; the second takes its reals. Parameters `depthwiseKernel` [channels·depthMultiplier,
- * height, width, 1] and `pointwiseKernel` [filters, 1, 1, channels·depthMultiplier].
- * @example
- * ```ts
- * import { quantSeparableConv2d, sequential } from 'webgpu-bnn';
- *
- * sequential([quantSeparableConv2d({ filters: 8, kernelSize: 3, depthwiseQuantizer: 'steSign', pointwiseQuantizer: 'steSign' })], { input: [8, 8, 16] });
- * ```
- */
-export function quantSeparableConv2d(options: QuantSeparableConv2dOptions): Layer {
+export function makeQuantSeparableConv2d(options: QuantSeparableConv2dOptions, parts: LayerParts): Layer {
   assertKnownOptions(options, QUANT_SEPARABLE_CONV2D_OPTIONS, options.name ?? 'quantSeparableConv2d');
   const kind = 'quantSeparableConv2d';
   const where = options.name ?? kind;
   const { useBias, ...spatial } = options;
-  const depthwise = groupedBy(spatial, where);
-  const pointwise = quantConv2d({
-    name: where,
-    filters: options.filters,
-    kernelSize: 1,
-    ...(useBias === undefined ? {} : { useBias }),
-    ...kernelOptions(options.pointwiseQuantizer, options.pointwiseConstraint, options.pointwiseInitializer),
-  });
+  const depthwise = groupedBy(spatial, parts, where);
+  const { pointwiseQuantizer, pointwiseConstraint, pointwiseInitializer } = options;
+  const pointwise = makeQuantConv2d(
+    {
+      name: where,
+      filters: options.filters,
+      kernelSize: 1,
+      ...(useBias === undefined ? {} : { useBias }),
+      ...kernelOptions(pointwiseQuantizer, pointwiseConstraint, pointwiseInitializer),
+    },
+    parts,
+  );
   const between = (inputs: readonly Shape[], name: string) => {
     const input = onlyInput(inputs, name);
     assertRank(input, 3, name);
@@ -172,7 +156,9 @@ export function quantSeparableConv2d(options: QuantSeparableConv2dOptions): Laye
     name: options.name,
     kind,
     config: notedConfig(options),
-    traits: inputTraits(options.inputQuantizer && resolveInputQuantizer(options.inputQuantizer, where)),
+    traits: inputTraits(
+      options.inputQuantizer && resolveInputQuantizer(options.inputQuantizer, parts, where),
+    ),
     outputShape: (inputs, name) => pointwise.outputShape(between(inputs, name), name),
     parameters: (inputs) => [
       ...depthwise(onlyInput(inputs, where))
@@ -227,7 +213,7 @@ export function quantSeparableConv2d(options: QuantSeparableConv2dOptions): Laye
 }
 
 /** The convolution of an input of so many channels: as many groups. */
-function groupedBy(options: DepthwiseOptions, where: string): (input: Shape) => Layer {
+function groupedBy(options: DepthwiseOptions, parts: LayerParts, where: string): (input: Shape) => Layer {
   const {
     kernelSize,
     strides,
@@ -240,22 +226,25 @@ function groupedBy(options: DepthwiseOptions, where: string): (input: Shape) => 
   } = options;
   assertCount(depthMultiplier, 'depthMultiplier', where);
   // Once, so that every layer that is made has the same objects.
-  const input = inputQuantizer && resolveInputQuantizer(inputQuantizer, where);
-  const depthwise = options.depthwiseQuantizer && resolveQuantizer(options.depthwiseQuantizer, where);
+  const input = inputQuantizer && resolveInputQuantizer(inputQuantizer, parts, where);
+  const depthwise = options.depthwiseQuantizer && parts.quantizer(options.depthwiseQuantizer, where);
   const make = (channels: number) =>
-    quantConv2d({
-      name: where,
-      kernelSize,
-      filters: channels * depthMultiplier,
-      groups: channels,
-      strides,
-      dilations,
-      padding,
-      padValue,
-      ...(input === undefined ? {} : { inputQuantizer: input }),
-      ...(useBias === undefined ? {} : { useBias }),
-      ...kernelOptions(depthwise, options.depthwiseConstraint, options.depthwiseInitializer),
-    });
+    makeQuantConv2d(
+      {
+        name: where,
+        kernelSize,
+        filters: channels * depthMultiplier,
+        groups: channels,
+        strides,
+        dilations,
+        padding,
+        padValue,
+        ...(input === undefined ? {} : { inputQuantizer: input }),
+        ...(useBias === undefined ? {} : { useBias }),
+        ...kernelOptions(depthwise, options.depthwiseConstraint, options.depthwiseInitializer),
+      },
+      parts,
+    );
   // Options that aren't right are refused when the layer is made.
   make(1);
   return (input) => make(input[2] ?? 1);

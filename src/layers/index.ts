@@ -43,6 +43,7 @@ export {
   type Traits,
 } from './layer.ts';
 export type { Pad2dOptions, SliceOptions, TransposeOptions } from './moving.ts';
+export * from './named.ts';
 export type { LeakyReluOptions, ReluOptions } from './nonlinearities.ts';
 export type { BatchNormalizationOptions } from './normalization.ts';
 export type { Conv1dOptions, Padding1d, Pool1dOptions, QuantConv1dOptions } from './one-axis.ts';

@@ -4,14 +4,9 @@ import { describe, type Shape } from '../gpu/index.ts';
 import { notedConfig } from '../methods/index.ts';
 import type { Padding } from '../numerics/windows.ts';
 import { assertKnownOptions, namesOf } from '../options.ts';
-import {
-  type Conv2dLayerOptions,
-  conv2d,
-  QUANT_CONV2D_OPTIONS,
-  type QuantConv2dOptions,
-  quantConv2d,
-} from './conv2d.ts';
+import { type Conv2dLayerOptions, QUANT_CONV2D_OPTIONS, type QuantConv2dOptions } from './conv2d.ts';
 import { type Activation, type Layer, onlyInput } from './layer.ts';
+import { conv2d, quantConv2d } from './named.ts';
 import { averagePool2d, globalAveragePool2d, maxPool2d, type Pool2dLayerOptions } from './pooling.ts';
 import { reshape } from './reshaping.ts';
 

@@ -1,9 +1,9 @@
 /** The layers that few networks have: what stands here is loaded when a file names one of them. Files name layers as below. */
-export { quantDepthwiseConv2d, quantSeparableConv2d } from './depthwise.ts';
 export { elementwiseAffine } from './inference.ts';
 export { maxout } from './maxout.ts';
 export { add, concat, divide, maximum, minimum, multiply, subtract } from './merging.ts';
 export { pad2d, slice, transpose } from './moving.ts';
+export { quantDepthwiseConv2d, quantSeparableConv2d } from './named.ts';
 export { leakyRelu, prelu, relu, selu, sigmoid, softmax, tanh } from './nonlinearities.ts';
 export {
   averagePool1d,

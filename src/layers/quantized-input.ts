@@ -5,11 +5,10 @@
  */
 import { OptionError } from '../errors.ts';
 import type { Tensor } from '../gpu/index.ts';
-import { isPlainSign, type Quantizer, type QuantizerLike, resolveQuantizer } from '../methods/index.ts';
+import type { Quantizer, QuantizerLike } from '../methods/index.ts';
+import { isPlainSign } from '../methods/note.ts';
 import { packSigns } from '../ops/dense.ts';
-import { add } from '../ops/elementwise.ts';
-import { type Plane, quantizeRows, type RowContext, statisticsFor } from '../ops/rows.ts';
-import { affineSamples } from '../ops/samples.ts';
+import type { Plane, RowContext } from '../ops/rows.ts';
 import {
   type Activation,
   asReal,
@@ -18,6 +17,7 @@ import {
   type ParameterSpec,
   type Traits,
 } from './layer.ts';
+import type { LayerParts } from './parts.ts';
 import { learnedParameter, onesOf } from './rows.ts';
 
 export interface QuantizedInput {
@@ -43,10 +43,10 @@ const LEARNED = 'inputLearned';
 
 /**
  * A quantizer of activations.
- * @throws OptionError as `resolveQuantizer` does, and for one that is for weights alone
+ * @throws OptionError for an unknown name, and for one that is for weights alone
  */
-export function resolveInputQuantizer(given: QuantizerLike, where: string): Quantizer {
-  const quantizer = resolveQuantizer(given, where);
+export function resolveInputQuantizer(given: QuantizerLike, parts: LayerParts, where: string): Quantizer {
+  const quantizer = parts.quantizer(given, where);
   const { row, definition } = quantizer;
   const isByChannel = definition.learned?.per === 'channel' && (row?.hasScale || row?.hasOffset);
   const reason =
@@ -116,7 +116,8 @@ export function quantizeInput(
   const x = input.tensor;
   if (!context.training) return { ...plain(packSigns(builder, x)), gradient: through };
   if (quantizer.scalars.length > 0) {
-    const statistics = statisticsFor(builder, x, quantizer.row);
+    const { row } = quantizer;
+    const statistics = row?.operations.statisticsFor(builder, x, row);
     return { ...plain(packSigns(builder, x)), ...ruledGradients(context, x, quantizer, statistics) };
   }
   const { binarize, binarizeGrad } = gradientsOf(context, 'binarize');
@@ -135,6 +136,7 @@ function ruledInput(context: ForwardContext, input: Activation, quantizer: Quant
   const { builder, training, state, stream } = context;
   const { row: rule, definition } = quantizer;
   if (rule === undefined) throw new OptionError('This quantizer has no rule.', { where: quantizer.name });
+  const { statisticsFor, quantizeRows, affineSamples, add } = rule.operations;
   const x = asReal(builder, input);
   const drawn = training ? { state, stream } : {};
   const statistics = statisticsFor(builder, x, rule);
@@ -149,7 +151,7 @@ function ruledInput(context: ForwardContext, input: Activation, quantizer: Quant
       const isAffine = rule.hasScale || rule.hasOffset || planes.length > 1;
       if (!isAffine) return product(bits);
       // Of an offset, the product with ones: the same for every sample.
-      const constants = rule.hasOffset ? product(onesOf(builder, [1, ...x.shape.slice(1)])) : undefined;
+      const constants = rule.hasOffset ? product(onesOf(builder, rule, [1, ...x.shape.slice(1)])) : undefined;
       return planes.reduce<Tensor | undefined>(
         (added, plane) =>
           affineSamples(builder, product(plane.bits), {
@@ -161,7 +163,7 @@ function ruledInput(context: ForwardContext, input: Activation, quantizer: Quant
       ) as Tensor;
     },
     gradWeights(gradOutput, of) {
-      const ones = rule.hasOffset ? onesOf(builder, x.shape) : undefined;
+      const ones = rule.hasOffset ? onesOf(builder, rule, x.shape) : undefined;
       const parts = planes.flatMap(({ bits: signs, scale, offset }) => [
         of(scaled(gradOutput, scale), signs),
         ...(offset === undefined || ones === undefined ? [] : [of(scaled(gradOutput, offset), ones)]),

@@ -6,10 +6,8 @@
  */
 import { OptionError } from '../errors.ts';
 import type { ProgramBuilder, Tensor } from '../gpu/index.ts';
-import type { Quantizer } from '../methods/index.ts';
-import { affineColumns } from '../ops/columns.ts';
+import type { Quantizer, RowRule } from '../methods/index.ts';
 import { packSigns } from '../ops/dense.ts';
-import { add, fill } from '../ops/elementwise.ts';
 import type { Plane } from '../ops/rows.ts';
 import { type ForwardContext, gradientsOf, type Parameter, type ParameterSpec } from './layer.ts';
 
@@ -89,6 +87,34 @@ export function rowTensors(
   });
 }
 
+/**
+ * Records what is derived of a binary parameter whose quantizer has a rule for rows: the signs of its planes, unless they are
+ * those of the latent weights, with their scales and offsets.
+ * @param parameterOf by the name that `kernel` has, and an ending
+ * @param options.latent the latent weights, where they are not those of the parameter
+ * @param options.flips u32 [filters]: counts the signs of the first plane that change
+ */
+export function deriveRows(
+  builder: ProgramBuilder,
+  kernel: Parameter,
+  parameterOf: (ending: string) => Parameter | undefined,
+  options: { readonly latent?: Tensor; readonly flips?: Tensor | undefined } = {},
+): void {
+  const rule = kernel.spec.quantizer?.row;
+  if (rule === undefined || kernel.packed === undefined) return;
+  const { latent = kernel.value, flips } = options;
+  rule.operations.quantizeRows(
+    builder,
+    latent,
+    rule,
+    { learned: parameterOf('Learned')?.value },
+    rowTensors(kernel, parameterOf).map((target, plane) => ({
+      ...target,
+      ...(plane === 0 && { flips, isPacked: !rule.hasArgument }),
+    })),
+  );
+}
+
 /** A product of packed signs and its gradient, made into those of weights that are scale·sign + offset. */
 export interface RowProduct {
   /** Whether weights are their signs, and nothing is added to the pass. */
@@ -107,21 +133,23 @@ export function rowProduct(context: ForwardContext, packed: Tensor, groups = 1):
   const { builder, parameter } = context;
   const kernel = parameter('kernel');
   const planes = rowTensors(kernel, (ending) => parameter(`kernel${ending}`));
+  const rule = kernel.spec.quantizer?.row;
   const [first] = planes;
   const isPlain = planes.length === 1 && first?.scale === undefined && first?.offset === undefined;
-  if (isPlain) {
+  if (isPlain || rule === undefined) {
     return {
-      isPlain,
+      isPlain: true,
       output: (product) => product,
       gradInput: (gradOutput, through) => through(gradOutput, packed),
     };
   }
-  const ones = (b: ProgramBuilder, filters: number) => onesOf(b, [filters, ...packed.shape.slice(1)]);
+  const { add, affineColumns } = rule.operations;
+  const ones = (b: ProgramBuilder, filters: number) => onesOf(b, rule, [filters, ...packed.shape.slice(1)]);
   /** The sum over the planes of what one of them gives. */
   const summed = (of: (plane: RowTensors, index: number) => Tensor) =>
     planes.map(of).reduce((sum, part) => add(builder, sum, part));
   return {
-    isPlain,
+    isPlain: false,
     output(product, multiply) {
       let sums: Tensor | undefined;
       const sumsOnce = () => {
@@ -148,9 +176,9 @@ export function rowProduct(context: ForwardContext, packed: Tensor, groups = 1):
 }
 
 /** Packed weights that are all +1. */
-export function onesOf(builder: ProgramBuilder, shape: readonly number[]): Tensor {
+export function onesOf(builder: ProgramBuilder, { operations }: RowRule, shape: readonly number[]): Tensor {
   const ones = builder.transient('ones', shape, 'f32');
-  fill(builder, ones, 1);
+  operations.fill(builder, ones, 1);
   return packSigns(builder, ones);
 }
 

@@ -1,9 +1,9 @@
 /** The weight side that dense and convolutional layers share. */
 import { OptionError } from '../errors.ts';
 import type { ProgramBuilder, Shape, Tensor } from '../gpu/index.ts';
-import { type QuantizerLike, resolveQuantizer } from '../methods/index.ts';
-import { assertRotation, rotatedSigns } from '../ops/rotation.ts';
+import type { QuantizerLike } from '../methods/index.ts';
 import type { Initializer, ParameterSpec } from './layer.ts';
+import type { LayerParts } from './parts.ts';
 
 /** How the weights of a layer begin, are quantized and are kept in bounds. */
 export interface KernelOptions {
@@ -38,8 +38,18 @@ export function usedWeights(
   builder: ProgramBuilder,
   value: Tensor,
   { kernelRotation }: RotationOptions,
+  parts: LayerParts,
 ): Tensor {
-  return kernelRotation === undefined ? value : rotatedSigns(builder, { x: value, ...kernelRotation });
+  if (kernelRotation === undefined) return value;
+  return rotationOf(parts).rotatedSigns(builder, { x: value, ...kernelRotation });
+}
+
+/** @throws OptionError where a layer was made without what rotations need */
+function rotationOf({ rotation }: LayerParts): NonNullable<LayerParts['rotation']> {
+  if (rotation !== undefined) return rotation;
+  throw new OptionError('A layer with a rotation was made without what rotations need.', {
+    where: 'kernelRotation',
+  });
 }
 
 /**
@@ -49,11 +59,12 @@ export function usedWeights(
  */
 export function kernelOf(
   options: KernelOptions & RotationOptions,
+  parts: LayerParts,
   where: string,
 ): (shape: Shape, fanIn: number, fanOut: number) => ParameterSpec {
   const initializer = options.kernelInitializer ?? { kind: 'glorotUniform' };
   if (options.kernelRotation !== undefined) {
-    assertRotation(options.kernelRotation, where);
+    rotationOf(parts).assertRotation(options.kernelRotation, where);
     if (options.kernelQuantizer !== undefined) {
       throw new OptionError('Weights are binarized as they are, or rotated first.', {
         given: 'kernelQuantizer and kernelRotation',
@@ -71,7 +82,7 @@ export function kernelOf(
     }
     return (shape, fanIn, fanOut) => ({ name: 'kernel', shape, initializer, fanIn, fanOut, role: 'real' });
   }
-  const quantizer = resolveQuantizer(options.kernelQuantizer, where);
+  const quantizer = parts.quantizer(options.kernelQuantizer, where);
   const reason =
     quantizer.definition.unfit?.weights ??
     (quantizer.row?.isRandom ? 'what is drawn by chance is drawn anew in every pass' : undefined);

@@ -2,9 +2,10 @@
 import { aboutOf } from './about.ts';
 import type { Loss } from './loss.ts';
 import type { Method, NumberParameter, Provenance, ScheduleParameter } from './method.ts';
+import { isPlainSign } from './note.ts';
 import type { Optimizer } from './optimizer.ts';
 import type { Penalty } from './penalty.ts';
-import { isPlainSign, type Quantizer } from './quantizer.ts';
+import type { Quantizer } from './quantizer.ts';
 import { quantizedRow, statisticsOf } from './row.ts';
 import type { Schedule, StepTime } from './schedules.ts';
 

@@ -13,6 +13,7 @@ export {
   type AugmentationName,
   type NamedAugmentation,
 } from './augmentations/index.ts';
+export { defineQuantizer } from './define-quantizer.ts';
 export {
   defineLoss,
   type Loss,
@@ -33,7 +34,7 @@ export type {
   ScheduleParameter,
   Values,
 } from './method.ts';
-export { notedConfig } from './method.ts';
+export { isPlainSign, notedConfig } from './note.ts';
 export {
   defineOptimizer,
   type Measure,
@@ -46,14 +47,12 @@ export {
 export * from './optimizers/index.ts';
 export * from './penalties/index.ts';
 export { definePenalty, type Penalty, type PenaltyDefinition, type PenaltyFactory } from './penalty.ts';
-export {
-  type AnyQuantizerFactory,
-  defineQuantizer,
-  isPlainSign,
-  type LearnedNumber,
-  type Quantizer,
-  type QuantizerDefinition,
-  type QuantizerFactory,
+export type {
+  AnyQuantizerFactory,
+  LearnedNumber,
+  Quantizer,
+  QuantizerDefinition,
+  QuantizerFactory,
 } from './quantizer.ts';
 export * from './quantizers/index.ts';
 export {

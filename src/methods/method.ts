@@ -6,6 +6,7 @@ import { FormatError, OptionError } from '../errors.ts';
 import { withoutComments } from '../gpu/frame.ts';
 import { assertSignature } from '../gpu/index.ts';
 import { assertKnownOptions, unknownName } from '../options.ts';
+import { isMethod } from './note.ts';
 import type { Schedule } from './schedules.ts';
 
 /** A number of a method. */
@@ -256,7 +257,7 @@ export function resolverOf<M extends Method, L>(
 ): (given: L, where?: string) => M {
   return (something, where = kind) => {
     const given = something as MethodLike<M>;
-    if (isMethod(given) && given.kind === kind) return given as M;
+    if (isMethod(something) && something.kind === kind) return something as unknown as M;
     const { name, ...numbers } =
       typeof given === 'string' ? { name: given } : (given ?? { name: String(given) });
     const factory = Object.hasOwn(table, name) ? table[name] : undefined;
@@ -306,18 +307,4 @@ export function overridesOf(
       return [name, Math.max(-3e38, Math.min(3e38, value))];
     }),
   );
-}
-
-/** Options of a layer as its configuration has them, and files: methods are said by name and numbers. */
-export function notedConfig(options: object): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(options).map(([key, value]: [string, unknown]) => [
-      key,
-      isMethod(value) ? value.toJSON() : value,
-    ]),
-  );
-}
-
-function isMethod(value: unknown): value is Method {
-  return typeof value === 'object' && value !== null && 'kind' in value && 'definition' in value;
 }

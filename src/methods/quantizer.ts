@@ -25,8 +25,10 @@ import {
   snake,
   type Values,
 } from './method.ts';
-import { assertRowRule, type RowRule, type RowRuleDefinition, rowRuleOf } from './row.ts';
-import { assertSchedule, type Schedule, type StepTime, scheduledValues } from './schedules.ts';
+import type * as Rows from './row.ts';
+import type { RowRule, RowRuleDefinition } from './row.ts';
+import type * as Schedules from './schedules.ts';
+import type { Schedule, StepTime } from './schedules.ts';
 
 /** The parameters at a moment: those that are schedules are numbers then. */
 export type Numbers<P extends Parameters> = { readonly [K in keyof P]: number };
@@ -111,27 +113,19 @@ const START: StepTime = { step: 0, steps: 1, epochSteps: 1 };
 /** What one vec4f holds. */
 const MOST_LEARNED = 4;
 
+/** What quantizers with rules for rows, or with numbers that change, are made with. */
+export interface QuantizerParts {
+  readonly rows: Pick<typeof Rows, 'assertRowRule' | 'rowRuleOf'>;
+  readonly schedules: Pick<typeof Schedules, 'assertSchedule' | 'scheduledValues'>;
+}
+
 /**
- * Makes a quantizer of its definition.
- * @returns a factory: what it gives is a quantizer with numbers of its own
- * @throws OptionError for a definition that lacks a member, naming it
- * @example
- * ```ts
- * import { quantDense } from 'webgpu-bnn';
- * import { defineQuantizer } from 'webgpu-bnn/methods';
- *
- * const cubic = defineQuantizer({
- *   name: 'cubic',
- *   formula: '(1 - x²)³ where |x| <= 1, else 0',
- *   source: 'this example',
- *   wgsl: 'fn gradient(x: f32) -> f32 { let y = max(0.0, 1.0 - x * x); return y * y * y; }',
- *   gradient: (x) => Math.max(0, 1 - x * x) ** 3,
- * });
- * quantDense({ units: 64, inputQuantizer: cubic(), kernelQuantizer: cubic() });
- * ```
+ * `defineQuantizer`, for definitions of which it is known what they need: quantizers whose values are their signs come without
+ * the code for others.
  */
-export function defineQuantizer<const P extends Parameters = Record<never, never>>(
+export function quantizerOf<const P extends Parameters = Record<never, never>>(
   definition: QuantizerDefinition<P>,
+  parts?: QuantizerParts,
 ): QuantizerFactory<P> {
   const { name, wgsl, row } = definition;
   const scheduled = Object.entries(definition.parameters ?? {}).flatMap(([key, parameter]) =>
@@ -143,7 +137,7 @@ export function defineQuantizer<const P extends Parameters = Record<never, never
   const scalars = fieldsOf(wgsl, 'Scalars').map((field) => field.name);
   assertFields(scalars, scheduled, where);
   const learned = startsOf(definition.learned, where);
-  if (row !== undefined) assertRowRule(row as RowRuleDefinition, Object.keys(learned), where);
+  if (row !== undefined) parts?.rows.assertRowRule(row as RowRuleDefinition, Object.keys(learned), where);
   else if (Object.keys(learned).length > 0) {
     throw new OptionError('What is learned is read by a rule.', {
       given: `learned: ${Object.keys(learned).join(', ')}`,
@@ -161,8 +155,9 @@ export function defineQuantizer<const P extends Parameters = Record<never, never
     const changing = Object.fromEntries(
       scheduled.map((key) => [key, (values as Readonly<Record<string, number | Schedule>>)[key] ?? 0]),
     );
+    const changed = (time: StepTime) => parts?.schedules.scheduledValues(changing, time) ?? {};
     const at = (time: StepTime) => {
-      const numbers = { ...values, ...scheduledValues(changing, time) } as unknown as Numbers<P>;
+      const numbers = { ...values, ...changed(time) } as unknown as Numbers<P>;
       return {
         gradient: (x: number) => definition.gradient(x, numbers),
         surrogate: (x: number) => definition.surrogate?.(x, numbers),
@@ -172,19 +167,19 @@ export function defineQuantizer<const P extends Parameters = Record<never, never
       filling: { name, wgsl, provides: ['gradient'], constants },
       passing: { name, wgsl: passing, provides: ['rule_gradient', 'Scalars'], constants },
       scalars,
-      scalarsAt: (time) => Object.values(scheduledValues(changing, time)),
+      scalarsAt: (time) => Object.values(changed(time)),
       window: definition.window?.(values),
-      row: row && rowRuleOf(row, name, values, learned),
+      row: row && parts?.rows.rowRuleOf(row, name, values, learned),
       at,
       ...at(START),
     };
   };
-  return factoryOf<Quantizer, P, QuantizerDefinition<P>>('quantizer', definition, make, assertSchedule);
-}
-
-/** Whether a quantizer makes the signs of values of them, and nothing else. */
-export function isPlainSign({ row }: Pick<Quantizer, 'row'>): boolean {
-  return row === undefined || !(row.hasArgument || row.hasScale || row.hasOffset || row.planes > 1);
+  return factoryOf<Quantizer, P, QuantizerDefinition<P>>(
+    'quantizer',
+    definition,
+    make,
+    parts?.schedules.assertSchedule,
+  );
 }
 
 /** @throws OptionError unless the numbers that change are those that the WGSL reads */

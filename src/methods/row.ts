@@ -7,6 +7,7 @@ import { withoutComments } from '../gpu/frame.ts';
 import { assertSignature } from '../gpu/index.ts';
 import { meanOf } from '../numerics/mean.ts';
 import type { RowFilling } from '../ops/rows.ts';
+import * as operations from '../ops/rules.ts';
 import { fieldsOf, overridesOf, type Parameters, snake, type Values } from './method.ts';
 
 /** What is known of the values of a row. In WGSL the names are `mean_magnitude`, `mean_deviation` and so on. */
@@ -95,6 +96,8 @@ export interface RowRuleDefinition<P extends Parameters = Parameters> {
 
 /** A rule with its numbers. */
 export interface RowRule extends RowFilling {
+  /** What passes of such values are made of. */
+  readonly operations: typeof operations;
   /** Whether the sign is taken of something else than the value itself. */
   readonly hasArgument: boolean;
   /** What the sign is taken of; x where the rule has no argument. */
@@ -231,6 +234,7 @@ export function rowRuleOf<P extends Parameters>(
     ...given,
   });
   return {
+    operations,
     fillingOf: (plane) => ({
       name,
       wgsl,

@@ -9,7 +9,8 @@
 import { OptionError } from '../errors.ts';
 import { uniform01 } from '../numerics/random.ts';
 import { assertKnownOptions, namesOf } from '../options.ts';
-import { defineQuantizer, type Quantizer } from './quantizer.ts';
+import { defineQuantizer } from './define-quantizer.ts';
+import type { Quantizer } from './quantizer.ts';
 
 interface Operator<F> {
   /** An expression in WGSL of x, or of x and y. */

@@ -1,5 +1,6 @@
 /** Rules of products with constant weights: matrices and convolutions. Weights of one magnitude become one bit each. */
-import { conv2d, dense, type Layer, quantConv2d, quantDense } from '../../layers/index.ts';
+import type { Layer } from '../../layers/index.ts';
+import { conv2d, dense, quantConv2d, quantDense } from '../../layers/plain.ts';
 import { placeWindows } from '../../numerics/windows.ts';
 import type { Frame } from '../../ops/movement.ts';
 import type { OnnxNode } from './container.ts';

@@ -11,9 +11,9 @@ import {
   binaryConv2d,
   binaryDense,
   maxPool2d,
-  sign,
   threshold,
 } from '../../layers/index.ts';
+import { sign } from '../../layers/plain.ts';
 import { roundBy } from '../../numerics/rounding.ts';
 import { customIntegers, type TfliteFile, type TfliteOperator } from './container.ts';
 import { type Importer, type Placed, type Rule, real, type Value } from './importer.ts';

@@ -3,7 +3,7 @@ import { type BytesLike, plainBytes } from '../../bytes.ts';
 import { BnnError, FormatError, listed } from '../../errors.ts';
 import { sizeOf } from '../../gpu/index.ts';
 import { type GraphNode, input, type Model, model, type ParameterValue } from '../../graph/index.ts';
-import { sign } from '../../layers/index.ts';
+import { sign } from '../../layers/plain.ts';
 import type { PixelEncoding } from '../../run/pixels.ts';
 import { CONSTANT_KINDS, foldConstant } from './constants.ts';
 import { parseTflite, type TfliteFile, type TfliteOperator } from './container.ts';

@@ -1,20 +1,8 @@
 /** TensorFlow Lite's own products, pools and operators that move values, in float32 and in int8. Filters are OHWI there as here. */
 import { type Shape, sizeOf, wordsFor } from '../../gpu/index.ts';
 import { floatValue, type ParameterValue } from '../../graph/index.ts';
-import {
-  averagePool2d,
-  concat,
-  conv2d,
-  dense,
-  type Layer,
-  maxPool2d,
-  pad2d,
-  quantConv2d,
-  quantDense,
-  quantDepthwiseConv2d,
-  slice,
-  transpose,
-} from '../../layers/index.ts';
+import { averagePool2d, concat, type Layer, maxPool2d, pad2d, slice, transpose } from '../../layers/index.ts';
+import { conv2d, dense, quantConv2d, quantDense, quantDepthwiseConv2d } from '../../layers/plain.ts';
 import { expanded, shapeFor, squeezed } from './constants.ts';
 import type { TfliteOperator } from './container.ts';
 import { type Importer, optionsOf, type Rule, real, type Value } from './importer.ts';

@@ -1,4 +1,4 @@
-import { defineQuantizer } from '../quantizer.ts';
+import { defineQuantizer } from '../define-quantizer.ts';
 import { BI_REAL } from './bi-real.ts';
 
 /** Two values of a layer's activations, which are learned. */

@@ -1,4 +1,4 @@
-import { defineQuantizer } from '../quantizer.ts';
+import { defineQuantizer } from '../define-quantizer.ts';
 import { STANDARDIZED, TANH_SLOPE } from './standardized.ts';
 
 /** Two values of each filter, around its mean. */

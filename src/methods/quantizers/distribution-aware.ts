@@ -1,4 +1,4 @@
-import { defineQuantizer } from '../quantizer.ts';
+import { defineQuantizer } from '../define-quantizer.ts';
 import { WINDOW } from './window.ts';
 
 /** The two values that are nearest to a filter, wherever they are. */

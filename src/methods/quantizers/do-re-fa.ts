@@ -1,7 +1,7 @@
 import gradient from '../../../shaders/methods/quantizers/unit_window.wgsl';
 import row from '../../../shaders/methods/rows/do_re_fa.wgsl';
 import { roundBy } from '../../numerics/rounding.ts';
-import { defineQuantizer } from '../quantizer.ts';
+import { defineQuantizer } from '../define-quantizer.ts';
 
 /** Activations of a few bits, uniform in [0, 1]. */
 export const doReFa = /* @__PURE__ */ defineQuantizer({

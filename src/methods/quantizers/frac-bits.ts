@@ -1,4 +1,4 @@
-import { defineQuantizer } from '../quantizer.ts';
+import { defineQuantizer } from '../define-quantizer.ts';
 import { WINDOW } from './window.ts';
 
 /** Two bits of an activation as two products of signs: the first counts twice what the second does. */

@@ -1,4 +1,4 @@
-import { defineQuantizer } from '../quantizer.ts';
+import { defineQuantizer } from '../define-quantizer.ts';
 import { STANDARDIZED, TANH_SLOPE } from './standardized.ts';
 
 /** Signs of standardised weights, times a power of two. */

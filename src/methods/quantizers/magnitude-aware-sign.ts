@@ -1,4 +1,4 @@
-import { defineQuantizer } from '../quantizer.ts';
+import { defineQuantizer } from '../define-quantizer.ts';
 import { WINDOW } from './window.ts';
 
 /** Signs times the mean magnitude of their row. */

@@ -1,4 +1,4 @@
-import { defineQuantizer } from '../quantizer.ts';
+import { defineQuantizer } from '../define-quantizer.ts';
 
 /** The slope of a parabola on either side of zero that grows steeper: RBNN's gradient. */
 export const rbnn = /* @__PURE__ */ defineQuantizer({

@@ -1,4 +1,4 @@
-import { defineQuantizer } from '../quantizer.ts';
+import { defineQuantizer } from '../define-quantizer.ts';
 import { BI_REAL } from './bi-real.ts';
 
 /** Signs around a threshold that is learned of each channel. */

@@ -1,6 +1,6 @@
 import gradient from '../../../shaders/methods/quantizers/ste_identity.wgsl';
 import row from '../../../shaders/methods/rows/si_man.wgsl';
-import { defineQuantizer } from '../quantizer.ts';
+import { defineQuantizer } from '../define-quantizer.ts';
 
 /** Half of each filter's weights are +1: those of the larger magnitude. */
 export const siMan = /* @__PURE__ */ defineQuantizer({

@@ -1,5 +1,5 @@
 import row from '../../../shaders/methods/rows/heaviside.wgsl';
-import { defineQuantizer } from '../quantizer.ts';
+import { defineQuantizer } from '../define-quantizer.ts';
 import { WINDOW } from './window.ts';
 
 /** 1 or 0. */

@@ -1,8 +1,8 @@
 import wgsl from '../../../shaders/methods/quantizers/ste_identity.wgsl';
-import { defineQuantizer } from '../quantizer.ts';
+import { quantizerOf } from '../quantizer.ts';
 
 /** The gradient passes everywhere. */
-export const steIdentity = /* @__PURE__ */ defineQuantizer({
+export const steIdentity = /* @__PURE__ */ quantizerOf({
   name: 'steIdentity',
   formula: '1',
   source: 'Bengio et al. 2013, arXiv 1308.3432',

@@ -1,5 +1,5 @@
 import row from '../../../shaders/methods/rows/ternary.wgsl';
-import { defineQuantizer } from '../quantizer.ts';
+import { defineQuantizer } from '../define-quantizer.ts';
 import { WINDOW } from './window.ts';
 
 /** -1, 0 or 1 by a threshold: two planes of signs. */

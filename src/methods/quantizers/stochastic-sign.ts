@@ -1,4 +1,4 @@
-import { defineQuantizer } from '../quantizer.ts';
+import { defineQuantizer } from '../define-quantizer.ts';
 import { WINDOW } from './window.ts';
 
 /** Signs that are drawn anew in every step of a training; the plain signs where a network is only run. */

@@ -1,8 +1,8 @@
 import wgsl from '../../../shaders/methods/quantizers/swish_sign.wgsl';
-import { defineQuantizer } from '../quantizer.ts';
+import { quantizerOf } from '../quantizer.ts';
 
 /** The derivative of the signed swish function. */
-export const swishSign = /* @__PURE__ */ defineQuantizer({
+export const swishSign = /* @__PURE__ */ quantizerOf({
   name: 'swishSign',
   formula: 'β(2 - βx tanh(βx/2)) / (1 + cosh(βx))',
   source: 'Darabi et al. 2018 (BNN+), arXiv 1812.11800',

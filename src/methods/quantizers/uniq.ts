@@ -1,5 +1,5 @@
 import gradient from '../../../shaders/methods/quantizers/ste_identity.wgsl';
-import { defineQuantizer } from '../quantizer.ts';
+import { defineQuantizer } from '../define-quantizer.ts';
 
 /** Where the cumulative normal distribution is 3/4, and the middles between its quarters. */
 const [QUARTER, INNER, OUTER] = [0.6744897501960817, 0.3186393639643751, 1.1503493803760079];
