@@ -24,6 +24,7 @@ import { MemoryPlanError, OptionError } from '../src/errors.ts';
 import { type Model, sequential } from '../src/graph/index.ts';
 import { flatten, quantDense, sign } from '../src/layers/index.ts';
 import { defineOptimizer } from '../src/methods/index.ts';
+import { uniform01 } from '../src/numerics/random.ts';
 import { mlp } from '../src/zoo/index.ts';
 import { bump, pull } from './guest/methods.ts';
 import { buildCli, runCli } from './helpers/cli.ts';
@@ -377,6 +378,49 @@ describe('webgpu-bnn compare', () => {
     expect(other.code).toBe(2);
     expect(other.stderr).toMatch(/leave --epochs away/);
   }, 240_000);
+
+  test('compares on a table of a person, and goes on only with the same one', {
+    timeout: 120_000,
+  }, async () => {
+    const rows = Array.from({ length: 120 }, (_, i) => {
+      const [a, b] = [uniform01(70, 0, i), uniform01(71, 0, i)];
+      return `${a},${b},${a > b ? 'left' : 'right'}`;
+    });
+    const table = (name: string, lines: readonly string[]) => {
+      writeFileSync(join(folder, name), `a,b,side\n${lines.join('\n')}\n`);
+      return join(folder, name);
+    };
+    const own = table('sides of it.csv', rows);
+    const out = join(folder, 'own');
+    const given = [
+      '--methods',
+      'steSign',
+      '--seeds',
+      '1',
+      '--epochs',
+      '30',
+      '--batch',
+      '8',
+      '--model',
+      'tfc',
+    ];
+    const made = await runCli(cli, ['compare', ...given, '--dataset', own, '--label', 'side', '--out', out]);
+    expect(made.stderr).toBe('');
+    expect(made.stdout).toMatch(/96 training and 24 test samples of 2; 2 classes: left, right/);
+    // Half is chance.
+    expect(Number(/steSign +│ +([\d.]+) %/.exec(made.stdout)?.[1])).toBeGreaterThan(70);
+    expect(readFileSync(join(out, 'comparison.json'), 'utf8')).not.toContain(folder);
+
+    const resume = ['compare', '--resume', out];
+    expect((await runCli(cli, resume)).stderr).toMatch(/say where they lie: --dataset PATH/);
+    const other = table('other.csv', rows.toReversed());
+    expect((await runCli(cli, [...resume, '--dataset', other])).stderr).toMatch(/goes on with the data/);
+    const again = await runCli(cli, [...resume, '--dataset', own]);
+    expect(again.code).toBe(0);
+    expect(again.stdout).toContain(/steSign.*/.exec(made.stdout)?.[0] ?? 'no row');
+    const regression = ['--dataset', own, '--label', 'a', '--regression', '--out', join(folder, 'none')];
+    expect((await runCli(cli, ['compare', ...given, ...regression])).stderr).toMatch(/right class/);
+  });
 
   test.each([
     ['nothing to compare', [], /--methods steSign,irNet,bop/],

@@ -21,12 +21,14 @@ import { OptionError, printable } from '../errors.ts';
 import { type LearningRate, modelByName, takeFirst } from '../index.ts';
 import { describeMethod, type MethodDescription } from '../methods/describe.ts';
 import { comparisonFolder } from '../node/comparison.ts';
-import { loadDataset, readFileChecked, writeFileAtomic } from '../node/index.ts';
+import { loadDataset, type OwnData, readFileChecked, writeFileAtomic } from '../node/index.ts';
 import { lockFolder } from '../node/lock.ts';
 import { loadModule } from '../node/modules.ts';
 import { isOf, type KeptComparison, parseComparison } from '../reports/compared.ts';
 import { type ComparisonReport, comparisonMarkdown, renderComparison } from '../reports/comparison.ts';
 import { bytesText, duration, megabytes, whole } from '../reports/words.ts';
+import { checkData } from '../train/data.ts';
+import { dataDigest } from '../train/fingerprint.ts';
 import { EXIT } from './exit.ts';
 import { madeNow } from './made.ts';
 import {
@@ -34,7 +36,6 @@ import {
   acquire,
   type ByteLimit,
   byteLimit,
-  datasetOption,
   describeAdapter,
   jsonOption,
   learningRate,
@@ -46,9 +47,19 @@ import {
   withAdapter,
 } from './options.ts';
 import { emit, jsonText, OutputOption } from './output.ts';
+import {
+  anyDatasetOption,
+  assertTested,
+  describeData,
+  isNamed,
+  type OwnFlags,
+  readingOf,
+  readOwnData,
+  withOwnData,
+} from './own-data.ts';
 import { interruption } from './train.ts';
 
-interface Flags extends AdapterOptions {
+interface Flags extends AdapterOptions, OwnFlags {
   readonly methods?: readonly string[];
   readonly dataset: string;
   readonly model: string;
@@ -70,18 +81,19 @@ interface Flags extends AdapterOptions {
 }
 
 const DEFAULT_RATE: LearningRate = { from: 0.02, to: 0.001, decay: 'exponential' };
+const SPLIT_SEED = 1;
 /** What a comparison is of, in its folder. */
 const DESCRIPTION = 'comparison.json';
 
 export function compareCommand(): Command {
-  return withAdapter(new Command('compare'))
+  return withOwnData(withAdapter(new Command('compare')))
     .description('train with several methods on equal terms, and compare what comes out')
     .option(
       '--methods <list>',
       'what is compared, between commas: names, files of your own, and combinations with +',
       methodList,
     )
-    .addOption(datasetOption())
+    .addOption(anyDatasetOption('mnist'))
     .addOption(modelOption())
     .option('--seeds <list>', 'each method is trained once with each of them', seedList, [1, 2, 3])
     .option('--epochs <n>', 'passes over the training images', positiveInteger, 3)
@@ -116,6 +128,8 @@ Examples:
   $ webgpu-bnn compare --methods steSign,irNet,bop --epochs 5 --float
   $ webgpu-bnn compare --methods 'approxSign,weights:irNet+inputs:approxSign+sgd+lr=0.1:0.001,steSign(clip=1.3)'
   $ webgpu-bnn compare --methods steSign,./mine.js,./mine.js#other --seeds 1,2 --html methods.html
+  $ webgpu-bnn compare --methods steSign,irNet --dataset ./flowers --size 32 --model cnn
+  $ webgpu-bnn compare --methods steSign,bop --dataset iris.csv --label species --batch 10
   $ webgpu-bnn compare --resume runs/compare-mnist-mlp`,
     )
     .action(async (flags: Flags, command: Command) => {
@@ -125,7 +139,8 @@ Examples:
 
 async function compare(flags: Flags, command: Command): Promise<void> {
   const resumed = flags.resume === undefined ? undefined : await readComparison(flags.resume);
-  const kept = resumed === undefined ? describe(flags) : merged(resumed, flags, command);
+  const own = await ownData(flags, resumed);
+  const kept = resumed === undefined ? described(flags, own) : merged(resumed, flags, command, own);
   const folder = flags.resume ?? flags.out ?? join('runs', `compare-${kept.dataset}-${kept.model}`);
   if (resumed === undefined && existsSync(join(folder, DESCRIPTION))) {
     throw new OptionError('There is a comparison in this folder already.', {
@@ -143,12 +158,15 @@ async function compare(flags: Flags, command: Command): Promise<void> {
       modulesOf(kept.methods).map(async (path) => [path, await loadModule(path, '--methods')] as const),
     ),
   );
-  const { dataset, model: name, trainSamples, testSamples, ...options } = kept;
+  const { dataset, model: name, trainSamples, testSamples, own: _, ...options } = kept;
   const jobs = comparisonJobs(options, guests);
   const gpu = await acquire(flags);
   say(`adapter   ${describeAdapter(gpu)}`);
-  const data = takeFirst(await loadDataset(dataset), trainSamples, testSamples);
-  say(`data      ${data.name}: ${data.train.count} training and ${data.test.count} test images, checked`);
+  const data = takeFirst(own ?? (await loadDataset(dataset)), trainSamples, testSamples);
+  for (const line of own === undefined ? [] : describeData(own)) say(`data      ${line}`);
+  say(
+    `data      ${data.name}: ${data.train.count} training and ${data.test?.count ?? 0} test images${own === undefined ? ', checked' : ''}`,
+  );
   const model = modelByName(name, { input: data.image, classes: data.classes.length });
   const limit = flags.memoryLimit?.bytes;
   const planned = await planComparison(gpu, model, data, jobs, {
@@ -229,8 +247,42 @@ function pagesOf(texts: readonly string[], guests: Guests): Map<string, MethodDe
   );
 }
 
+/**
+ * Data of a person's own, where the comparison is of such; where they lie is not kept, and is said again.
+ * @throws OptionError for data without classes or tests, and for a comparison that goes on without them
+ */
+async function ownData(flags: Flags, resumed: KeptComparison | undefined): Promise<OwnData | undefined> {
+  const { dataset } = flags;
+  if (isNamed(dataset)) {
+    if (resumed?.own === undefined) return undefined;
+    throw new OptionError('This comparison is of data of your own, whose place is not kept.', {
+      expected: `${resumed.dataset}, as it was`,
+      where: '--resume',
+      remedy: 'say where they lie: --dataset PATH',
+    });
+  }
+  const { labels } = flags;
+  const reading = resumed?.own?.read ?? readingOf(flags);
+  const read = labels === undefined ? reading : { ...reading, labels };
+  // One split of the data for all seeds: these are of the trainings.
+  const data = await readOwnData(dataset, read, SPLIT_SEED);
+  assertTested(data);
+  const { targets = 'classes' } = data;
+  if (targets === 'classes') return data;
+  throw new OptionError('Methods are compared by how many samples they put into the right class.', {
+    given: `${data.name}: ${targets}`,
+    expected: 'one class a sample',
+    where: '--dataset',
+  });
+}
+
+/** What tells data of one's own from others. */
+function digestOf(data: OwnData): string {
+  return dataDigest(checkData(data));
+}
+
 /** What the flags say that is compared. */
-function describe(flags: Flags): KeptComparison {
+function described(flags: Flags, own: OwnData | undefined): KeptComparison {
   const { methods, dataset, model, seeds, epochs, batch, lr, loss, float = false } = flags;
   if (methods === undefined) {
     throw new OptionError('A comparison needs to be told what is compared.', {
@@ -239,8 +291,10 @@ function describe(flags: Flags): KeptComparison {
       remedy: '--methods steSign,irNet,bop for example; webgpu-bnn methods lists what there is',
     });
   }
+  const { labels: _, ...read } = readingOf(flags);
   return {
-    ...{ dataset, model, methods, seeds, epochs, batch, learningRate: lr, loss, float },
+    ...{ dataset: own?.name ?? dataset, model, methods, seeds, epochs, batch, learningRate: lr, loss, float },
+    ...(own === undefined ? {} : { own: { read, digest: digestOf(own) } }),
     ...(flags.trainSamples === undefined ? {} : { trainSamples: flags.trainSamples }),
     ...(flags.testSamples === undefined ? {} : { testSamples: flags.testSamples }),
   };
@@ -252,9 +306,23 @@ async function readComparison(folder: string): Promise<KeptComparison> {
 }
 
 /** @throws OptionError for an option that says something else than the comparison which is gone on with */
-function merged(kept: KeptComparison, flags: Flags, command: Command): KeptComparison {
+function merged(
+  kept: KeptComparison,
+  flags: Flags,
+  command: Command,
+  own: OwnData | undefined,
+): KeptComparison {
+  if (own !== undefined && kept.own !== undefined && digestOf(own) !== kept.own.digest) {
+    throw new OptionError('A comparison goes on with the data that it was started with.', {
+      given: `other data, at ${flags.dataset}`,
+      expected: `${kept.dataset}, as it was`,
+      where: '--dataset',
+    });
+  }
   const given: Readonly<Record<string, unknown>> = { ...flags, learningRate: flags.lr };
   for (const [name, value] of Object.entries(kept)) {
+    // Where data of one's own lie is said again, and may have changed.
+    if (name === 'own' || (name === 'dataset' && kept.own !== undefined)) continue;
     const flag = name === 'learningRate' ? 'lr' : name;
     if (command.getOptionValueSource(flag) !== 'cli') continue;
     if (JSON.stringify(given[name]) === JSON.stringify(value)) continue;

@@ -1,7 +1,7 @@
 /** What a comparison keeps in files, and how they are read back: every field by its name, of its type, in its range. */
 import * as v from 'valibot';
 import type { ComparedEpoch, ComparisonJob, ComparisonOptions, JobResult } from '../compare/index.ts';
-import { checked } from './story.ts';
+import { checked, type OwnRun, readingSchema } from './story.ts';
 
 /** What a comparison is; kept in its folder. */
 export interface KeptComparison extends ComparisonOptions {
@@ -9,6 +9,12 @@ export interface KeptComparison extends ComparisonOptions {
   readonly model: string;
   readonly trainSamples?: number;
   readonly testSamples?: number;
+  /** Of data of a person's own, by whose name `dataset` goes: how they are read. Where they lie is not kept. */
+  readonly own?: {
+    readonly read: OwnRun['read'];
+    /** What went into the first training: a comparison goes on with the same. */
+    readonly digest: string;
+  };
 }
 
 const number = v.pipe(v.number(), v.finite());
@@ -40,6 +46,7 @@ const comparisonSchema = v.object({
   float: v.boolean(),
   trainSamples: v.exactOptional(whole(1, 2 ** 32)),
   testSamples: v.exactOptional(whole(1, 2 ** 32)),
+  own: v.exactOptional(v.object({ read: readingSchema, digest: text })),
 });
 
 const jobSchema = v.object({

@@ -117,6 +117,18 @@ const text = v.pipe(v.string(), v.maxLength(4096));
 const numbers = v.pipe(v.array(number), v.minLength(1), v.maxLength(65_536));
 const flag = v.exactOptional(v.boolean());
 
+/** How data of one's own are read. */
+export const readingSchema = v.object({
+  size: v.exactOptional(v.tuple([wholeTo(99_999), wholeTo(99_999)])),
+  channels: v.exactOptional(v.picklist([1, 3])),
+  split: v.exactOptional(v.pipe(number, v.gtValue(0), v.ltValue(1))),
+  label: v.exactOptional(text),
+  weights: v.exactOptional(text),
+  regression: flag,
+  skipBroken: flag,
+  stream: flag,
+});
+
 const ownSchema = v.object({
   input: v.pipe(v.array(wholeTo(2 ** 24)), v.minLength(1), v.maxLength(8)),
   classes: v.pipe(v.array(text), v.minLength(1), v.maxLength(2 ** 20)),
@@ -137,16 +149,7 @@ const ownSchema = v.object({
       }),
     ),
   ),
-  read: v.object({
-    size: v.exactOptional(v.tuple([wholeTo(99_999), wholeTo(99_999)])),
-    channels: v.exactOptional(v.picklist([1, 3])),
-    split: v.exactOptional(v.pipe(number, v.gtValue(0), v.ltValue(1))),
-    label: v.exactOptional(text),
-    weights: v.exactOptional(text),
-    regression: flag,
-    skipBroken: flag,
-    stream: flag,
-  }),
+  read: readingSchema,
 });
 
 const warmupEpochs = v.exactOptional(v.pipe(number, v.minValue(0), v.maxValue(1e6)));
