@@ -54,11 +54,7 @@ export async function measureActivations(
       where: 'measureActivations',
     });
   }
-  const layers: SeenSigns[] = [];
-  for (let start = 0; start < count; start += BATCH) {
-    const batch = samples.subarray(start * size, (start + BATCH) * size);
-    await addSigns(layers, network, batch, start, count);
-  }
+  const layers = await signsRead(network, samples);
   const results: ActivationGeometry[] = [];
   for (const { layer, bits, rows, negative } of layers) {
     using signs = network.gpu.tensor(`signs of ${layer}`, [count, bits], 'bits', rows);
@@ -75,8 +71,22 @@ export async function measureActivations(
   return results;
 }
 
+/**
+ * The signs that every layer with an `inputQuantizer` reads, of all samples.
+ * @param samples f32 [count, ...inputShape]
+ */
+export async function signsRead(network: Network, samples: Float32Array): Promise<SeenSigns[]> {
+  const size = sizeOf(network.model.inputShape);
+  const layers: SeenSigns[] = [];
+  for (let start = 0; start < samples.length / size; start += BATCH) {
+    const batch = samples.subarray(start * size, (start + BATCH) * size);
+    await addSigns(layers, network, batch, start, samples.length / size);
+  }
+  return layers;
+}
+
 /** What was seen of a layer's input so far. */
-interface SeenSigns {
+export interface SeenSigns {
   readonly layer: string;
   readonly bits: number;
   /** The signs of a sample as one row, of all samples. */
