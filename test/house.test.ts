@@ -294,6 +294,7 @@ describe('the house', () => {
       ...rare,
       'src/cpu/index.ts',
       'src/data/pictures.ts',
+      'src/graph/fold.ts',
       'src/layers/registry.ts',
       'src/methods/quantizers/others.ts',
       'src/pictures.ts',

@@ -3,8 +3,8 @@ export { type BnnPynqNetwork, bnnPynqFiles, readBnnPynq } from './bnn-pynq.ts';
 export type { BnnPynqFolding } from './bnn-pynq-layout.ts';
 export { type BnnPynqOptions, encodeBnnPynq } from './bnn-pynq-writer.ts';
 export { checkpointValues, decodeCheckpoint, encodeCheckpoint } from './checkpoint.ts';
+export { compileContent } from './compile.ts';
 export {
-  compileContent,
   type LoadedModel,
   type LoadOptions,
   type LoadProgress,

@@ -8,7 +8,7 @@
  */
 import { type Bytes, type BytesLike, plainBytes } from '../bytes.ts';
 import { BnnError, DataUnavailableError, FormatError, listed, OptionError } from '../errors.ts';
-import { type FoldedModel, foldForInference, type Model, type ParameterValues } from '../graph/index.ts';
+import type { FoldedModel, Model, ParameterValues } from '../graph/index.ts';
 import type { Guest } from '../layers/index.ts';
 import { assertKnownOptions, namesOf } from '../options.ts';
 import { Classifier, type ClassifierOptions } from '../run/classifier.ts';
@@ -130,16 +130,24 @@ export interface LoadedModel extends ModelContent {
  * ```
  */
 export async function loadModel(source: ModelSource, options: LoadOptions = {}): Promise<LoadedModel> {
-  const files = await collect(source, options);
+  assertLoadOptions(options);
+  // What folds is fetched while the file is, and by no page that loads no file.
+  const [files, folding] = await Promise.all([
+    collect(source, options),
+    options.fold === false ? undefined : import('../graph/fold.ts'),
+  ]);
   const bytes = [...files.values()].reduce((sum, file) => sum + file.length, 0);
-  return compileContent(await readContent(files, options), bytes, options);
+  const content = await readContent(files, options);
+  return loadedOf(content, bytes, folding?.foldForInference(content.model, content.values));
 }
 
-/** Folds what was read and gives it its methods. */
-export function compileContent(content: ModelContent, bytes: number, options: LoadOptions = {}): LoadedModel {
+/** @throws OptionError for an option that `loadModel` doesn't have */
+export function assertLoadOptions(options: LoadOptions): void {
   assertKnownOptions(options, OPTIONS, 'loadModel');
-  const folded: FoldedModel | undefined =
-    options.fold === false ? undefined : foldForInference(content.model, content.values);
+}
+
+/** Gives what was read its methods. @param folded what runs in its place */
+export function loadedOf(content: ModelContent, bytes: number, folded: FoldedModel | undefined): LoadedModel {
   const loaded: LoadedModel = {
     ...content,
     model: folded?.model ?? content.model,
