@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { builtinModules, createRequire } from 'node:module';
 import { basename, join } from 'node:path';
-import { esmExternalRequirePlugin, type Plugin } from 'vite';
+import { esmExternalRequirePlugin, type Plugin, parseSync } from 'vite';
 import { defineConfig } from 'vitest/config';
 import manifest from './package.json' with { type: 'json' };
 import { linkFlags, wgsl } from './shaders/link.ts';
@@ -42,6 +42,9 @@ const OF_METHODS = /\/shaders\/methods\/.+\.wgsl$/;
  * them has is where its bundler puts it.
  */
 const SHARING = ['products', 'convolutions'];
+
+/** Entries that export much of which most pages need little. */
+const WIDE = ['index.js'];
 
 /** Packages that formats need: they are in the build, so that a page without a bundler can load what imports them. */
 const PACKAGES = /\/node_modules\/(?:@bufbuild\/(protobuf)|(fflate|flatbuffers|csv-parse))\//;
@@ -118,6 +121,41 @@ function onePiece(): Plugin {
   };
 }
 
+/**
+ * Writes an entry of many names as `export *` of one file for each file that it takes names from. Bundlers that cut pages into
+ * files give a page all that its entry's file imports, if another page needs that; of these they give it what it names.
+ */
+function narrowDoors(): Plugin {
+  return {
+    name: 'narrow-doors',
+    apply: 'build',
+    generateBundle(_, bundle) {
+      for (const chunk of Object.values(bundle)) {
+        if (chunk.type !== 'chunk' || !WIDE.includes(chunk.fileName)) continue;
+        const { module } = parseSync(chunk.fileName, chunk.code);
+        const doors = new Map<string, string[]>();
+        for (const { moduleRequest, importName, exportName } of module.staticExports.flatMap(
+          (one) => one.entries,
+        )) {
+          if (moduleRequest === null) throw new Error(`${chunk.fileName} makes ${exportName.name} itself.`);
+          const names = doors.get(moduleRequest.value) ?? [];
+          doors.set(moduleRequest.value, [...names, `${importName.name} as ${exportName.name}`]);
+        }
+        const lines = [...doors].map(([file, names]) => {
+          const fileName = `${chunk.name}-of-${basename(file).replace(/-[\w-]{8}\.js$/, '.js')}`;
+          this.emitFile({
+            type: 'asset',
+            fileName,
+            source: `export { ${names.join(', ')} } from "${file}";\n`,
+          });
+          return `export * from "./${fileName}";\n`;
+        });
+        chunk.code = lines.join('');
+      }
+    },
+  };
+}
+
 /** Tests that install, build, serve, train and kill as a user would: too long for `npm test`. */
 export const OUTSIDE = [
   'cpu-browsers',
@@ -135,6 +173,7 @@ export default defineConfig(({ command }) => ({
     wgsl({ share: command === 'build' }),
     decoders(),
     onePiece(),
+    narrowDoors(),
     esmExternalRequirePlugin({ external: builtins }),
   ],
   build: {
