@@ -19,6 +19,7 @@ export interface Skippable {
 export interface TwinPrediction {
   /** Pearson's r of each neuron: the twin's products against the real ones. NaN where one of them never changes. */
   readonly r: readonly number[];
+  /** One of each threshold, in order. */
   readonly skippable: readonly Skippable[];
 }
 
