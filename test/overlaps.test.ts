@@ -8,10 +8,11 @@ import {
   nearestHull,
   overlapAgainstFlips,
   overlapsByDepth,
+  rankForHybrid,
   twinPrediction,
 } from '../src/geometry/index.ts';
 import { Network, sequential } from '../src/graph/index.ts';
-import { quantDense } from '../src/layers/index.ts';
+import { quantDense, sign } from '../src/layers/index.ts';
 import { normal } from '../src/numerics/random.ts';
 import { useGpu } from './helpers/gpu.ts';
 
@@ -122,6 +123,32 @@ describe('overlaps of a network', () => {
     expect([found[0]?.overlap, found[0]?.agree, found[4]?.agree]).toEqual([1, 1, 0]);
     expect(await network.hash()).toBe(before);
     await expect(overlapAgainstFlips(network, noise(3, 1), [2])).rejects.toThrow(OptionError);
+  });
+});
+
+describe('hybrid precision', () => {
+  const gpu = useGpu();
+
+  test('ranks by error against cost: signs lose nothing, Gaussians 1 - 2/π, and the smaller layer stays real first', async () => {
+    const binary = (units: number) =>
+      quantDense({ units, inputQuantizer: 'steSign', kernelQuantizer: 'steSign' });
+    const model = sequential([binary(512), binary(64), sign(), binary(16)], { input: [256] });
+    using network = await Network.create(gpu(), model, { seed: 2 });
+    const samples = Float32Array.from({ length: 40 * 256 }, (_, i) => normal(9, 1, i));
+    const ranked = await rankForHybrid(network, samples);
+    const [first, second, last] = ranked;
+    expect(ranked.map(({ layer, operations }) => [layer, operations])).toEqual([
+      ['quantDense_2', 512 * 64],
+      ['quantDense_1', 256 * 512],
+      ['quantDense_3', 64 * 16],
+    ]);
+    const total = 512 * 64 + 256 * 512 + 64 * 16;
+    expect(Math.abs((second?.error ?? 0) - (1 - 2 / Math.PI))).toBeLessThan(0.02);
+    // Sums of 256 signs are Gaussian nearly.
+    expect(Math.abs((first?.error ?? 0) - (1 - 2 / Math.PI))).toBeLessThan(0.02);
+    expect(first?.score).toBeCloseTo(((first?.error ?? 0) * total) / (512 * 64), 9);
+    expect([last?.error, last?.score]).toEqual([0, 0]);
+    await expect(rankForHybrid(network, samples.subarray(1))).rejects.toThrow(OptionError);
   });
 });
 

@@ -1,11 +1,14 @@
 /** Training regimes: what defines each, held against numbers found by hand, and small trainings of them. */
 import { describe, expect, test } from 'vitest';
 import { samplesOf } from '../src/data/index.ts';
+import { sequential } from '../src/graph/index.ts';
+import { batchNormalization, flatten, quantDense } from '../src/layers/index.ts';
 import { checkMethod } from '../src/methods/check.ts';
 import {
   boost,
   bootstrap,
   keepSigns,
+  lateClip,
   majoritySigns,
   spela,
   spelaLoss,
@@ -14,7 +17,7 @@ import {
   trainEnsemble,
   voted,
 } from '../src/regimes/index.ts';
-import { type Checkpoint, Trainer } from '../src/train/index.ts';
+import { type Checkpoint, type Hook, Trainer } from '../src/train/index.ts';
 import { mlp } from '../src/zoo/index.ts';
 import { quadrants } from './helpers/data.ts';
 import { expectSame, useGpu } from './helpers/gpu.ts';
@@ -237,5 +240,33 @@ describe('SPELA', () => {
     expectSame(two.first, one.first);
     expect(two.right).toBeGreaterThan(0.5);
     expect(() => spela({ input: [4], units: [3], classes: 4 })).toThrow(/unit for each class/);
+  });
+});
+
+describe('late clip', () => {
+  const free = sequential(
+    [
+      flatten(),
+      quantDense({ units: 16, kernelQuantizer: 'steSign', kernelConstraint: 'none' }),
+      batchNormalization(),
+      quantDense({ units: 4, inputQuantizer: 'steSign', kernelQuantizer: 'steSign' }),
+    ],
+    { input: data.image },
+  );
+
+  test('leaves latent weights beyond 1 until its epoch, and none from then on', async () => {
+    const most: number[] = [];
+    const look: Hook = {
+      async onEpoch(context) {
+        const [name = ''] = context.parameters.filter((one) => one.endsWith('/kernel'));
+        most.push(Math.max(...(await context.read(name)).map(Math.abs)));
+      },
+    };
+    using trainer = await Trainer.create(gpu(), free, data, { ...small, epochs: 3, learningRate: 0.2 });
+    await trainer.fit({ hooks: [lateClip({ from: 2 }), look] });
+    expect(most).toHaveLength(3);
+    expect(most[0]).toBeGreaterThan(1);
+    expect(most.slice(1)).toEqual([1, 1]);
+    expect(() => lateClip({ from: 0 })).toThrow(/starts after an epoch/);
   });
 });

@@ -27,6 +27,7 @@ export {
   randomAngles,
   rotationExample,
 } from './figures.ts';
+export { type HybridCandidate, rankForHybrid } from './hybrid.ts';
 export { type LayerGeometry, measureGeometry } from './measure.ts';
 export {
   type FlippedOverlap,

@@ -9,6 +9,7 @@ export {
   trainEnsemble,
   voted,
 } from './ensemble.ts';
+export { type LateClipOptions, lateClip } from './late-clip.ts';
 export { majoritySigns, trainByVotes, type VoteOptions } from './sign-votes.ts';
 export { type Spela, type SpelaOptions, spela, spelaLoss } from './spela.ts';
 export { keepSigns, type StableSigns, type StableSignsOptions, stableSigns } from './stable-signs.ts';
