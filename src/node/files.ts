@@ -2,7 +2,6 @@
 import {
   access,
   constants,
-  type FileHandle,
   mkdir,
   open,
   readFile,
@@ -19,8 +18,14 @@ import { plainBytes } from '../bytes.ts';
 import { BnnError, FormatError, StorageError } from '../errors.ts';
 import { partialPath, sweepPartials } from './partial.ts';
 
+/** Of a `FileHandle` what writing takes: the package's types need none of Node's, which a project may not have. */
+interface OpenFile {
+  /** Appends content. */
+  writeFile(bytes: Uint8Array | string): Promise<void>;
+}
+
 /** Puts content into an open, empty file; tests replace it by one that fails. */
-export type WriteContent = (file: FileHandle, bytes: Uint8Array | string) => Promise<void>;
+export type WriteContent = (file: OpenFile, bytes: Uint8Array | string) => Promise<void>;
 
 const writeAll: WriteContent = (file, bytes) => file.writeFile(bytes);
 
