@@ -19,9 +19,16 @@ import { BnnError, FormatError, StorageError } from '../errors.ts';
 import { partialPath, sweepPartials } from './partial.ts';
 
 /** Of a `FileHandle` what writing takes: the package's types need none of Node's, which a project may not have. */
-interface OpenFile {
+export interface OpenFile {
   /** Appends content. */
   writeFile(bytes: Uint8Array | string): Promise<void>;
+  /** Writes `length` bytes from `offset` on, to the place `position` of the file; it may write fewer. */
+  write(
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    position: number,
+  ): Promise<{ readonly bytesWritten: number }>;
 }
 
 /** Puts content into an open, empty file; tests replace it by one that fails. */

@@ -9,7 +9,7 @@ import type { SafetensorsEntry } from '../formats/safetensors.ts';
 import { type Gpu, wordsFor } from '../gpu/index.ts';
 import { MOST_NEAREST, signsOf, VectorIndex } from '../vectors/index.ts';
 import { searchWords } from '../vectors/words.ts';
-import { storageError, writeFileAtomic } from './files.ts';
+import { type OpenFile, storageError, writeFileAtomic } from './files.ts';
 import { NPY_PREFIX, npyNumbers, readNpyHeader } from './npy.ts';
 import { SafetensorsReader } from './safetensors.ts';
 
@@ -229,7 +229,7 @@ export async function writeVectorIndex(
   }
 }
 
-async function writeAt(file: FileHandle, view: ArrayBufferView<ArrayBuffer>, at: number): Promise<void> {
+async function writeAt(file: OpenFile, view: ArrayBufferView<ArrayBuffer>, at: number): Promise<void> {
   const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
   for (let done = 0; done < bytes.length; ) {
     done += (await file.write(bytes, done, bytes.length - done, at + done)).bytesWritten;
