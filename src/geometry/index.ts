@@ -17,6 +17,7 @@ export {
   type Verdict,
 } from './claims.ts';
 export * from './curves.ts';
+export { hammingDistances } from './distances.ts';
 export {
   type FewBitCurves,
   fewBitCurves,

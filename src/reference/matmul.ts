@@ -104,3 +104,23 @@ export function binaryMatMulGradWeights(
 ): Float64Array<ArrayBuffer> {
   return matMul(g, unpackSigns(a, m, k), { m: n, n: k, k: m }, { transposeA: true });
 }
+
+/**
+ * x · (d · sign(w))ᵀ with a scale for each group of signs along a row.
+ * @param x [m, k]
+ * @param w bits [n, k]
+ * @param scales [n, k / group]
+ * @returns float64 [m, n]
+ */
+export function groupedSignMatMul(
+  x: ArrayLike<number>,
+  w: ArrayLike<number>,
+  scales: ArrayLike<number>,
+  shape: MatMulShape & { readonly group: number },
+): Float64Array<ArrayBuffer> {
+  // A row of weights is whole groups, so that those of all rows follow one another.
+  const weights = unpackSigns(w, shape.n, shape.k).map(
+    (sign, i) => sign * (scales[Math.floor(i / shape.group)] ?? 0),
+  );
+  return matMul(x, weights, shape, { transposeB: true });
+}

@@ -89,18 +89,6 @@ export class VectorIndex extends Owner {
     return found;
   }
 
-  /**
-   * Pairs of keys by how many of their signs differ, counted on the GPU: BID's histogram, which says how many dimensions they
-   * fill (Acevedo et al.).
-   * @returns `bits + 1` counts
-   * @throws DisposedError, OutOfMemoryError
-   */
-  async distances(): Promise<number[]> {
-    this.#assertUsable();
-    const { hammingDistances } = await import('../geometry/distances.ts');
-    return await hammingDistances(this.#gpu, this.#keys);
-  }
-
   async #search(words: Uint32Array<ArrayBuffer>, count: number): Promise<Found> {
     this.#assertUsable();
     const where = 'VectorIndex.search';
