@@ -16,7 +16,8 @@ export {
 export { inParts } from './passes/expand.ts';
 export type { FusedLayer, PassOptions } from './passes/pass.ts';
 export { foldBatchNorm, type Thresholds } from './passes/thresholds.ts';
-export { type RecordedPass, recordForward } from './record.ts';
+export type { RecordedPass } from './record.ts';
+export { recordForward } from './record-reversible.ts';
 export { assertSaysQuantizers } from './rules.ts';
 export { type NamedSamples, resultsFor, type WholeSamples, wholeSamples } from './samples.ts';
 export { type LayerSummary, type ModelSummary, summarize, summaryText } from './summary.ts';

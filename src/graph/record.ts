@@ -4,9 +4,9 @@ import { type ProgramBuilder, Tensor } from '../gpu/index.ts';
 import type { Activation, Forward, Parameter } from '../layers/index.ts';
 import { irreversible } from '../layers/layer.ts';
 import type { Quantizer } from '../methods/index.ts';
-import * as operations from '../ops/gradients.ts';
+import type * as operations from '../ops/gradients.ts';
 import { scaleInProduct } from '../ops/passes/scale-in-product.ts';
-import { assertOneInputAndOutput, type Model, type ModelLayer } from './model.ts';
+import type { Model, ModelLayer } from './model.ts';
 
 /** A forward pass that was recorded, and how to record the way back. */
 export interface RecordedPass {
@@ -38,23 +38,6 @@ export interface RecordOptions {
   readonly numbersOf?: (quantizer: Quantizer) => Tensor;
   /** Called when a layer's output was recorded, to record on the spot what reads it. */
   readonly onOutput?: (entry: ModelLayer, output: Activation) => void;
-}
-
-/**
- * @param input f32 [batch, ...inputShape]
- * @param parameters of the whole network, by `layer/parameter`
- * @throws OptionError for a model with several inputs, or with several outputs where they aren't asked for
- */
-export function recordForward(
-  builder: ProgramBuilder,
-  model: Model,
-  parameters: ReadonlyMap<string, Parameter>,
-  input: Tensor,
-  options: RecordOptions,
-): RecordedPass {
-  const one = options.several ? { ...model, outputs: model.outputs.slice(0, 1) } : model;
-  assertOneInputAndOutput(one, options.training ? 'training' : 'recordForward');
-  return recordPass(builder, model, parameters, [input], { ...options, gradients: operations });
 }
 
 /**
