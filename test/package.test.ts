@@ -333,29 +333,29 @@ interface Task {
 }
 const everythingOf = (entry: string) => `import * as all from '${entry}'; window.start = all;`;
 const TASKS: Readonly<Record<string, Task>> = {
-  'run models, and nothing else': { code: everythingOf('webgpu-bnn/inference'), vite: 47.1, esbuild: 50.7 },
+  'run models, and nothing else': { code: everythingOf('webgpu-bnn/inference'), vite: 35.1, esbuild: 37.6 },
   'train networks, and nothing else': {
     code: everythingOf('webgpu-bnn/training'),
-    vite: 92,
-    esbuild: 101.5,
+    vite: 92.3,
+    esbuild: 98.2,
   },
   'run a model': {
     code: "import { Gpu, loadModel } from 'webgpu-bnn'; window.start = { Gpu, loadModel };",
-    vite: 46.9,
-    esbuild: 110.8,
+    vite: 34.8,
+    esbuild: 42.3,
   },
   'train a network': {
     code: "import { Gpu, Trainer, mlp, fetchMnist, measureGeometry } from 'webgpu-bnn'; window.start = { Gpu, Trainer, mlp, fetchMnist, measureGeometry };",
-    vite: 48.6,
-    esbuild: 109,
+    vite: 49.3,
+    esbuild: 76.7,
   },
   'use everything of webgpu-bnn': { code: everythingOf('webgpu-bnn'), vite: 152.9, esbuild: 161.6 },
-  'read ONNX': { code: everythingOf('webgpu-bnn/onnx'), vite: 62.7, esbuild: 64.8 },
-  'read and write TensorFlow Lite': { code: everythingOf('webgpu-bnn/tflite'), vite: 66, esbuild: 67.8 },
+  'read ONNX': { code: everythingOf('webgpu-bnn/onnx'), vite: 55.6, esbuild: 57.8 },
+  'read and write TensorFlow Lite': { code: everythingOf('webgpu-bnn/tflite'), vite: 58.6, esbuild: 60.4 },
   'use it between sessions of ONNX Runtime': {
     code: everythingOf('webgpu-bnn/onnxruntime'),
-    vite: 25.5,
-    esbuild: 27.1,
+    vite: 24.6,
+    esbuild: 24.8,
   },
   'search among vectors': { code: everythingOf('webgpu-bnn/vectors'), vite: 17.5, esbuild: 17.7 },
   'use it in TensorFlow.js': { code: everythingOf('webgpu-bnn/tfjs'), vite: 66.3, esbuild: 73.3 },
