@@ -1,8 +1,16 @@
 /**
- * Methods side by side, and what is trained otherwise: comparisons, pages of methods as data, training regimes. It is what
+ * Methods side by side, what is trained otherwise, and what networks are asked: comparisons, pages of methods as data, training
+ * regimes, statistics of activations and predictors. It is what
  * `webgpu-bnn compare` and `webgpu-bnn methods` are made of, for programs and pages of one's own.
  */
 export * from './compare/index.ts';
+export { type HybridCandidate, rankForHybrid } from './geometry/hybrid.ts';
+export {
+  type FlippedOverlap,
+  type LayerOverlap,
+  overlapAgainstFlips,
+  overlapsByDepth,
+} from './geometry/overlaps.ts';
 export {
   type DescribedMethod,
   describeMethod,
@@ -10,4 +18,11 @@ export {
   type MethodFigure,
 } from './methods/describe.ts';
 export { METHODS, methodByName } from './methods/table.ts';
+export { distanceToHull, type NearestHull, nearestHull } from './numerics/hulls.ts';
+export {
+  memoizedShare,
+  type Skippable,
+  type TwinPrediction,
+  twinPrediction,
+} from './numerics/twin-predictor.ts';
 export * from './regimes/index.ts';

@@ -1,8 +1,6 @@
 /** Hulls, overlaps and twins as predictors: laws that are known, and cases by hand. */
 import { describe, expect, test } from 'vitest';
-import { OptionError, ShapeError } from '../src/errors.ts';
 import {
-  arcsinLaw,
   distanceToHull,
   memoizedShare,
   nearestHull,
@@ -10,7 +8,9 @@ import {
   overlapsByDepth,
   rankForHybrid,
   twinPrediction,
-} from '../src/geometry/index.ts';
+} from '../src/compare.ts';
+import { OptionError, ShapeError } from '../src/errors.ts';
+import { arcsinLaw } from '../src/geometry/index.ts';
 import { Network, sequential } from '../src/graph/index.ts';
 import { quantDense, sign } from '../src/layers/index.ts';
 import { normal } from '../src/numerics/random.ts';

@@ -1,11 +1,4 @@
 export * from '../numerics/closed-forms.ts';
-export { distanceToHull, type NearestHull, nearestHull } from '../numerics/hulls.ts';
-export {
-  memoizedShare,
-  type Skippable,
-  type TwinPrediction,
-  twinPrediction,
-} from '../numerics/twin-predictor.ts';
 export { type ActivationGeometry, measureActivations } from './activations.ts';
 export { filtersAlong } from './axis.ts';
 export {
@@ -28,14 +21,7 @@ export {
   randomAngles,
   rotationExample,
 } from './figures.ts';
-export { type HybridCandidate, rankForHybrid } from './hybrid.ts';
 export { type LayerGeometry, measureGeometry } from './measure.ts';
-export {
-  type FlippedOverlap,
-  type LayerOverlap,
-  overlapAgainstFlips,
-  overlapsByDepth,
-} from './overlaps.ts';
 export type { PatchCovariance } from './patch-covariance.ts';
 export {
   type Comparison,

@@ -19,7 +19,7 @@ const dotOf = (a: ArrayLike<number>, b: ArrayLike<number>) => {
  * @throws OptionError for no corners, ShapeError for points of other lengths
  * @example
  * ```ts
- * import { distanceToHull } from 'webgpu-bnn';
+ * import { distanceToHull } from 'webgpu-bnn/compare';
  *
  * distanceToHull([2, 0.5], [[0, 0], [1, 0], [1, 1], [0, 1]]); // 1
  * ```
