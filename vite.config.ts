@@ -161,6 +161,7 @@ export const OUTSIDE = [
   'cpu-browsers',
   'examples',
   'kills',
+  'nats',
   'own-data',
   'own-page',
   'runs',

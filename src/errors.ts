@@ -155,6 +155,11 @@ export class DataUnavailableError extends BnnError {
   readonly code = 'data-unavailable';
 }
 
+/** A server that hands out jobs can't be reached, refuses, is full, or holds what isn't understood here. */
+export class QueueError extends BnnError {
+  readonly code = 'queue';
+}
+
 /** Reading or writing a file failed; what was there before is untouched. */
 export class StorageError extends BnnError {
   readonly code = 'storage';

@@ -48,6 +48,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   'src/training.ts': 7.5,
   'src/reports': 7.6,
   'src/node': 7.8,
+  'src/nats': 7.9,
   'src/cli': 8,
 };
 

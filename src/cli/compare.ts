@@ -7,6 +7,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import {
   type ComparedMethod,
   type ComparisonJob,
+  type ComparisonStore,
   comparedMethods,
   comparisonJobs,
   entryTexts,
@@ -20,6 +21,7 @@ import {
 import { OptionError, printable } from '../errors.ts';
 import { type LearningRate, modelByName, takeFirst } from '../index.ts';
 import { describeMethod, type MethodDescription } from '../methods/describe.ts';
+import { coordinate, Queue, queuedJobs } from '../nats/index.ts';
 import { comparisonFolder } from '../node/comparison.ts';
 import { loadDataset, type OwnData, readFileChecked, writeFileAtomic } from '../node/index.ts';
 import { lockFolder } from '../node/lock.ts';
@@ -31,6 +33,7 @@ import { checkData } from '../train/data.ts';
 import { dataDigest } from '../train/fingerprint.ts';
 import { EXIT } from './exit.ts';
 import { madeNow } from './made.ts';
+import { type NatsFlags, serverOf, shownServer, withNats } from './nats.ts';
 import {
   type AdapterOptions,
   acquire,
@@ -59,7 +62,8 @@ import {
 } from './own-data.ts';
 import { interruption } from './train.ts';
 
-interface Flags extends AdapterOptions, OwnFlags {
+interface Flags extends AdapterOptions, OwnFlags, NatsFlags {
+  readonly natsLease?: number;
   readonly methods?: readonly string[];
   readonly dataset: string;
   readonly model: string;
@@ -86,7 +90,15 @@ const SPLIT_SEED = 1;
 const DESCRIPTION = 'comparison.json';
 
 export function compareCommand(): Command {
-  return withOwnData(withAdapter(new Command('compare')))
+  return withNats(
+    withOwnData(withAdapter(new Command('compare'))),
+    'let workers train, which take jobs from this server',
+  )
+    .option(
+      '--nats-lease <seconds>',
+      'how long a training stays with a worker that says nothing (default: 30)',
+      positiveInteger,
+    )
     .description('train with several methods on equal terms, and compare what comes out')
     .option(
       '--methods <list>',
@@ -130,6 +142,7 @@ Examples:
   $ webgpu-bnn compare --methods steSign,./mine.js,./mine.js#other --seeds 1,2 --html methods.html
   $ webgpu-bnn compare --methods steSign,irNet --dataset ./flowers --size 32 --model cnn
   $ webgpu-bnn compare --methods steSign,bop --dataset iris.csv --label species --batch 10
+  $ webgpu-bnn compare --methods steSign,irNet,bop --nats nats://host
   $ webgpu-bnn compare --resume runs/compare-mnist-mlp`,
     )
     .action(async (flags: Flags, command: Command) => {
@@ -160,8 +173,23 @@ async function compare(flags: Flags, command: Command): Promise<void> {
   );
   const { dataset, model: name, trainSamples, testSamples, own: _, ...options } = kept;
   const jobs = comparisonJobs(options, guests);
-  const gpu = await acquire(flags);
-  say(`adapter   ${describeAdapter(gpu)}`);
+  const server = serverOf(flags);
+  if (server !== undefined && guests.size > 0) {
+    throw new OptionError('Workers take methods by their names, and no code.', {
+      given: [...guests.keys()].join(', '),
+      where: '--methods',
+      remedy: 'compare methods of your own in one process: without --nats',
+    });
+  }
+  if (server !== undefined && own !== undefined) {
+    throw new OptionError('Workers have the data sets that have names.', {
+      given: dataset,
+      where: '--dataset',
+      remedy: 'compare with data of your own in one process: without --nats',
+    });
+  }
+  const gpu = server === undefined ? await acquire(flags) : undefined;
+  if (gpu !== undefined) say(`adapter   ${describeAdapter(gpu)}`);
   const data = takeFirst(own ?? (await loadDataset(dataset)), trainSamples, testSamples);
   for (const line of own === undefined ? [] : describeData(own)) say(`data      ${line}`);
   say(
@@ -169,45 +197,52 @@ async function compare(flags: Flags, command: Command): Promise<void> {
   );
   const model = modelByName(name, { input: data.image, classes: data.classes.length });
   const limit = flags.memoryLimit?.bytes;
-  const planned = await planComparison(gpu, model, data, jobs, {
-    guests,
-    ...(limit === undefined ? {} : { most: limit }),
-  });
-  const largest = planned.reduce((most, one) => (one.plan.peakBytes > most.plan.peakBytes ? one : most));
-  say(
-    `memory    ${megabytes(largest.plan.peakBytes)} at most on the GPU, with ${largest.method}; one training at a time`,
-  );
-  say(
-    `matrix    ${planned.length} methods x ${jobs.length / planned.length} seeds x ${kept.epochs ?? 3} epochs\n`,
-  );
+  if (gpu !== undefined) {
+    const planned = await planComparison(gpu, model, data, jobs, {
+      guests,
+      ...(limit === undefined ? {} : { most: limit }),
+    });
+    const largest = planned.reduce((most, one) => (one.plan.peakBytes > most.plan.peakBytes ? one : most));
+    say(
+      `memory    ${megabytes(largest.plan.peakBytes)} at most on the GPU, with ${largest.method}; one training at a time`,
+    );
+  }
+  const queue = server === undefined ? undefined : await Queue.open(server, flags.natsLease);
+  if (server !== undefined) say(`queue     ${shownServer(server)}; start workers with: webgpu-bnn worker`);
+  const entries = new Set(jobs.map(({ method }) => method)).size;
+  say(`matrix    ${entries} methods x ${jobs.length / entries} seeds x ${kept.epochs ?? 3} epochs\n`);
 
   const lock = await lockFolder(folder, [DESCRIPTION]);
   const interrupt = interruption(say);
   const progress = new MatrixLine(quiet, jobs);
-  let results: JobResult[];
+  let results: JobResult[] = [];
   try {
     if (resumed === undefined) await writeFileAtomic(join(folder, DESCRIPTION), jsonText(kept, 2));
     const store = comparisonFolder(folder);
-    results = await runComparison(
-      { gpu, model, data },
-      jobs,
-      {
-        ...store,
-        // A result of other options is none of this comparison.
-        async result(id) {
-          const found = await store.result(id);
-          const job = jobs.find((one) => one.id === id);
-          return found !== undefined && job !== undefined && isOf(found, job) ? found : undefined;
-        },
+    // A result of other options is none of this comparison.
+    const ours: ComparisonStore = {
+      ...store,
+      async result(id) {
+        const found = await store.result(id);
+        const job = jobs.find((one) => one.id === id);
+        return found !== undefined && job !== undefined && isOf(found, job) ? found : undefined;
       },
-      {
-        guests,
-        signal: interrupt.signal,
+    };
+    const onResult = (result: JobResult, index: number) => progress.end(result, index);
+    if (queue !== undefined) {
+      progress.begin();
+      results = await coordinate(queue, queuedJobs(kept, data, jobs), ours, {
+        ...{ signal: interrupt.signal, onResult },
+        onQueued: (count) => say(`queued    ${count} trainings`),
+        onShare: (job, share) => progress.update(job, share),
+      });
+    } else if (gpu !== undefined) {
+      results = await runComparison({ gpu, model, data }, jobs, ours, {
+        ...{ guests, signal: interrupt.signal, onResult },
         onJob: () => progress.begin(),
         onSteps: (job, { step, epochs, batches }) => progress.update(job, step / (epochs * batches)),
-        onResult: (result, index) => progress.end(result, index),
-      },
-    );
+      });
+    }
   } finally {
     progress.stop();
     interrupt.release();
@@ -218,7 +253,7 @@ async function compare(flags: Flags, command: Command): Promise<void> {
   const report: ComparisonReport = {
     version: 1,
     made: madeNow(),
-    adapter: { ...gpu.adapter, name: describeAdapter(gpu) },
+    adapter: gpu === undefined ? adapterOf(results) : { ...gpu.adapter, name: describeAdapter(gpu) },
     ...{ comparison: kept, methods, results },
   };
   await emit(jsonText(report, 2), flags.json);
@@ -229,11 +264,21 @@ async function compare(flags: Flags, command: Command): Promise<void> {
   if (flags.json !== '-') console.log(`${quiet ? '' : '\n'}${methodTable(methods)}\n${failures(methods)}`);
   if (!isWhole) {
     say(
-      `\nStopped after ${results.length} of ${jobs.length} trainings; everything is saved.\nGo on with:  webgpu-bnn compare --resume ${folder}`,
+      `\nStopped after ${results.length} of ${jobs.length} trainings; everything is saved.\nGo on with:  webgpu-bnn compare --resume ${folder}${server === undefined ? '' : ` --nats ${shownServer(server)}`}`,
     );
     process.exitCode = EXIT.interrupted;
   } else if (methods.some(({ failed }) => failed > 0)) process.exitCode = EXIT.failed;
-  gpu.dispose();
+  gpu?.dispose();
+  await queue?.close();
+}
+
+/** Where workers trained. */
+function adapterOf(results: readonly JobResult[]): ComparisonReport['adapter'] {
+  const known = results.flatMap(({ adapter }) => adapter ?? []);
+  return {
+    name: [...new Set(known.map((adapter) => describeAdapter({ adapter })))].join(', ') || 'none',
+    software: known.some(({ software }) => software),
+  };
 }
 
 /** What each entry is made of. */

@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { BnnError } from '../errors.ts';
 /**
- * The command line: `webgpu-bnn train | compare | eval | run | inspect | convert | export | geometry | paper | bench | tune |
+ * The command line: `webgpu-bnn train | compare | worker | eval | run | inspect | convert | export | geometry | paper | bench | tune |
  * methods | models | vectors | data | setup | doctor`. Thin: it parses, calls the library, prints.
  */
 import { npx } from '../npx.ts';
@@ -28,6 +28,7 @@ import { setupCommand } from './setup.ts';
 import { trainCommand } from './train.ts';
 import { tuneCommand } from './tune.ts';
 import { vectorsCommand } from './vectors.ts';
+import { workerCommand } from './worker.ts';
 
 const program = new Command('webgpu-bnn')
   .description('Train, study and run binary neural networks on any GPU that WebGPU reaches.')
@@ -35,6 +36,7 @@ const program = new Command('webgpu-bnn')
   .showHelpAfterError(`(${npx('COMMAND --help')} shows what there is)`)
   .addCommand(trainCommand())
   .addCommand(compareCommand())
+  .addCommand(workerCommand())
   .addCommand(evalCommand())
   .addCommand(runCommand())
   .addCommand(runsCommand())

@@ -42,7 +42,9 @@ export function acquire(options: AdapterOptions): Promise<Gpu> {
   });
 }
 
-export function describeAdapter(gpu: Pick<Gpu, 'adapter'>): string {
+export function describeAdapter(gpu: {
+  readonly adapter: Pick<Gpu['adapter'], 'name' | 'software'>;
+}): string {
   const { name, software } = gpu.adapter;
   return software ? `${name} (software: there is no GPU here, or no driver for it)` : name;
 }

@@ -19,6 +19,7 @@ export {
 } from './plan.ts';
 export {
   type ComparisonStore,
+  type JobAdapter,
   type JobDone,
   type JobFailed,
   type JobProgress,

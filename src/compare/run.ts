@@ -3,7 +3,7 @@
  * between two jobs, and within one, is a store's: a folder, a page's storage, a queue.
  */
 import type { TrainingData } from '../data/index.ts';
-import { BnnError, DeviceLostError, StorageError } from '../errors.ts';
+import { BnnError, DeviceLostError, QueueError, StorageError } from '../errors.ts';
 import type { Gpu } from '../gpu/index.ts';
 import type { Model } from '../graph/index.ts';
 import { type Checkpoint, type StepsInfo, Trainer } from '../train/index.ts';
@@ -15,8 +15,18 @@ import { type ComparisonJob, jobOptions } from './plan.ts';
 /** What a job came to; plain JSON. */
 export type JobResult = JobDone | JobFailed;
 
+/** Where a job was done, when that was elsewhere: bits may differ between kinds of adapters. */
+export interface JobAdapter {
+  /** As the driver says it. */
+  readonly name: string;
+  /** Whether it is a processor. */
+  readonly software: boolean;
+}
+
 /** A job that came to its end, with what was measured of it. */
 export interface JobDone extends Trained {
+  /** Absent of what was trained here. */
+  readonly adapter?: JobAdapter;
   /** What was trained. */
   readonly job: ComparisonJob;
   /** Tells it from a `JobFailed`. */
@@ -33,6 +43,8 @@ export interface JobDone extends Trained {
 
 /** A job that ended in an error. */
 export interface JobFailed {
+  /** Absent of what was tried here. */
+  readonly adapter?: JobAdapter;
   /** What was trained, as far as it came. */
   readonly job: ComparisonJob;
   /** Tells it from a `JobDone`. */
@@ -128,7 +140,7 @@ async function runJob(
     result = await trainJob(place, job, progress?.checkpoint, epochs, store, options);
   } catch (error) {
     // These are of the machine, and no method's: nothing else would come to an end either.
-    if (error instanceof DeviceLostError || error instanceof StorageError) throw error;
+    if ([DeviceLostError, StorageError, QueueError].some((kind) => error instanceof kind)) throw error;
     result = { job, state: 'failed', epochs, error: errorOf(error) };
   }
   if (result === undefined) return undefined;

@@ -11,7 +11,15 @@ import { pathToFileURL } from 'node:url';
 import { npx } from '../npx.ts';
 import { cacheFolder } from './cache.ts';
 
-export type HeadlessPackage = 'webgpu' | '@sparticuz/chromium' | 'puppeteer-core' | 'esbuild';
+export type HeadlessPackage =
+  | 'webgpu'
+  | '@sparticuz/chromium'
+  | 'puppeteer-core'
+  | 'esbuild'
+  | '@nats-io/transport-node'
+  | '@nats-io/jetstream'
+  | '@nats-io/kv'
+  | '@nats-io/obj';
 
 /** What gets everything that is missing. */
 export const SETUP = /* @__PURE__ */ npx('setup');

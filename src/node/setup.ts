@@ -29,6 +29,10 @@ export const PARTS = {
   mnist: { about: '70,000 handwritten digits, to train and to test with', packages: [] },
   chrome: { about: 'what drives Chrome, for bench --in chrome', packages: ['puppeteer-core'] },
   kit: { about: 'what bundles the folder that kit writes', packages: ['esbuild'], linuxOnly: true },
+  nats: {
+    about: 'clients of NATS, for compare --nats and worker',
+    packages: ['@nats-io/transport-node', '@nats-io/jetstream', '@nats-io/kv', '@nats-io/obj'],
+  },
 } as const satisfies Readonly<Record<string, PartSpecification>>;
 
 export type Part = keyof typeof PARTS;

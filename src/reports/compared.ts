@@ -49,7 +49,8 @@ const comparisonSchema = v.object({
   own: v.exactOptional(v.object({ read: readingSchema, digest: text })),
 });
 
-const jobSchema = v.object({
+/** One training of a comparison, as files and queues have it. */
+export const jobSchema = v.object({
   id: v.pipe(text, v.regex(/^[A-Za-z0-9-]+$/)),
   method: text,
   seed,
@@ -77,10 +78,13 @@ const epochsSchema = v.pipe(
   v.maxLength(1e6),
 );
 
+const adapter = v.exactOptional(v.object({ name: text, software: v.boolean() }));
+
 const resultSchema = v.variant('state', [
   v.object({
     job: jobSchema,
     state: v.literal('done'),
+    adapter,
     epochs: epochsSchema,
     testAccuracy: measured,
     imagesPerSecond: measured,
@@ -94,6 +98,7 @@ const resultSchema = v.variant('state', [
   v.object({
     job: jobSchema,
     state: v.literal('failed'),
+    adapter,
     epochs: epochsSchema,
     error: v.object({ name: v.string(), message: v.string() }),
   }),

@@ -1,0 +1,296 @@
+/** Comparisons whose trainings workers take from a real NATS server, through the built command line. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { buildCli, type Run, runCli } from './helpers/cli.ts';
+
+const SERVER = ['nats-server', '/usr/sbin/nats-server'].find(
+  (name) => spawnSync(name, ['--version']).status === 0,
+);
+if (SERVER === undefined) console.log('did not run: no nats-server');
+
+interface Started {
+  readonly child: ChildProcess;
+  readonly ended: Promise<Run>;
+  /** Until it printed something. */
+  printed(text: RegExp): Promise<string>;
+}
+
+function start(program: string, args: readonly string[]): Started {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let [stdout, stderr] = ['', ''];
+  const listeners = new Set<() => void>();
+  const told = () => {
+    for (const listener of listeners) listener();
+  };
+  child.stdout.on('data', (chunk) => {
+    stdout += chunk;
+    told();
+  });
+  child.stderr.on('data', (chunk) => {
+    stderr += chunk;
+    told();
+  });
+  const ended = new Promise<Run>((done) =>
+    child.on('close', (code) => {
+      done({ code, stdout, stderr });
+      told();
+    }),
+  );
+  return {
+    ...{ child, ended },
+    printed: (text) =>
+      new Promise((done, fail) => {
+        const look = () => {
+          if (text.test(stdout) || text.test(stderr)) done(stdout);
+          else if (child.exitCode !== null || child.signalCode !== null)
+            fail(new Error(`it ended: ${stdout}${stderr}`));
+        };
+        listeners.add(look);
+        look();
+      }),
+  };
+}
+
+function freePort(): Promise<number> {
+  return new Promise((done) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => done(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
+
+describe.skipIf(SERVER === undefined)('beyond one machine', () => {
+  let cli: string;
+  let folder: string;
+  const running = new Set<Started>();
+  const keep = (started: Started) => {
+    running.add(started);
+    return started;
+  };
+
+  beforeAll(async () => {
+    cli = await buildCli();
+    folder = mkdtempSync(join(tmpdir(), 'webgpu-bnn nats '));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  afterEach(async () => {
+    for (const { child, ended } of running) {
+      child.kill('SIGCONT');
+      child.kill('SIGKILL');
+      await ended;
+    }
+    running.clear();
+  });
+
+  async function serve(port: number, config: string): Promise<Started> {
+    const file = join(folder, `server ${port}.conf`);
+    writeFileSync(file, `listen: "127.0.0.1:${port}"\n${config}\n`);
+    const server = keep(start(SERVER ?? '', ['-c', file]));
+    await server.printed(/Server is ready/);
+    return server;
+  }
+  const stored = (name: string, more = '') => `jetstream { store_dir: "${join(folder, name)}"${more} }`;
+  const worker = (url: string, ...more: string[]) =>
+    keep(start(process.execPath, [cli, 'worker', '--nats', url, ...more]));
+  const matrix = (out: string, ...more: string[]) => [
+    ...['compare', '--methods', 'steSign,irNet,bop', '--seeds', '1,2,3,4', '--epochs', '8', '--batch', '50'],
+    ...['--train-samples', '200', '--test-samples', '100', '--out', join(folder, out)],
+    ...['--json', join(folder, `${out}.json`), ...more],
+  ];
+  const one = (out: string, ...more: string[]) => [
+    ...['compare', '--methods', 'steSign', '--seeds', '1', '--epochs', '2', '--batch', '50', ...more],
+    ...['--train-samples', '100', '--test-samples', '50', '--out', join(folder, out)],
+  ];
+  /** What must not depend on who trained. */
+  const essence = (file: string) => {
+    const { methods, results } = JSON.parse(readFileSync(join(folder, file), 'utf8'));
+    return {
+      results: results.map((result: Record<string, unknown> & { epochs: object[] }) => ({
+        ...{ ...result, imagesPerSecond: 0, adapter: 0 },
+        epochs: result.epochs.map((epoch) => ({ ...epoch, seconds: 0 })),
+      })),
+      methods: methods.map((method: object) => ({ ...method, imagesPerSecond: 0 })),
+    };
+  };
+
+  test('twelve trainings by three workers, one killed, one paused, server and coordinator restarted: the results of one process', async () => {
+    const port = await freePort();
+    const url = `nats://127.0.0.1:${port}`;
+    let server = await serve(port, stored('matrix'));
+    const first = keep(start(process.execPath, [cli, ...matrix('over', '--nats', url, '--nats-lease', '4')]));
+    await first.printed(/^queued/m);
+    const [killed, paused, steady] = [worker(url), worker(url), worker(url)];
+
+    await first.printed(/^\d+\/12 /m);
+    // In the middle of a training: after its first epoch of eight.
+    const inTheMiddle = /saved after step 4\n$/;
+    await Promise.all([
+      killed.printed(inTheMiddle).then(() => killed.child.kill('SIGKILL')),
+      paused.printed(inTheMiddle).then(() => paused.child.kill('SIGSTOP')),
+    ]);
+    first.child.kill('SIGKILL');
+    await Promise.all([first.ended, killed.ended]);
+    server.child.kill('SIGTERM');
+    await server.ended;
+    server = await serve(port, stored('matrix'));
+
+    const resumed = ['compare', '--resume', join(folder, 'over'), '--json', join(folder, 'over.json')];
+    const second = keep(start(process.execPath, [cli, ...resumed, '--nats', url]));
+    // Longer than its lease of four seconds.
+    await new Promise((done) => setTimeout(done, 10_000));
+    paused.child.kill('SIGCONT');
+    const over = await second.ended;
+    expect(over.stderr).not.toMatch(/Error/);
+    expect(over.code).toBe(0);
+    steady.child.kill('SIGTERM');
+    paused.child.kill('SIGTERM');
+    const left = await Promise.all([steady.ended, paused.ended]);
+    expect(left.map(({ code }) => code)).toEqual([0, 0]);
+    // What the killed one and the paused one had went on from where it was saved.
+    expect(left.map(({ stdout }) => stdout).join('')).toMatch(/goes on after step [1-9]/);
+
+    const connection = await connect({ servers: url });
+    const manager = await jetstreamManager(connection);
+    expect((await manager.streams.info('webgpu-bnn-jobs')).state.messages).toBe(0);
+    await connection.close();
+
+    const whole = await runCli(cli, matrix('whole'));
+    expect(whole.code).toBe(0);
+    expect(essence('over.json').results).toHaveLength(12);
+    expect(essence('over.json')).toEqual(essence('whole.json'));
+    expect(JSON.parse(readFileSync(join(folder, 'over.json'), 'utf8')).results[0].adapter.name).toMatch(/\w/);
+  });
+
+  test('a training that kills its worker three times in the same place ends with its error in the table', async () => {
+    const port = await freePort();
+    const url = `nats://127.0.0.1:${port}`;
+    await serve(port, stored('poison'));
+    const coordinator = keep(
+      start(process.execPath, [cli, ...one('poison', '--nats', url, '--nats-lease', '2')]),
+    );
+    await coordinator.printed(/^queued/m);
+    for (let tried = 0; tried < 3; tried++) {
+      const victim = worker(url);
+      // It says so before its first step, of which there is no checkpoint yet.
+      await victim.printed(/seed 1/);
+      victim.child.kill('SIGKILL');
+      await victim.ended;
+    }
+    worker(url);
+    const { code, stdout } = await coordinator.ended;
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/failed once: QueueError: Its worker was lost, 3 times in the same place/);
+  });
+
+  test('a job of another version goes back, and three workers that refuse it end it', async () => {
+    const port = await freePort();
+    const url = `nats://127.0.0.1:${port}`;
+    await serve(port, stored('version'));
+    const coordinator = keep(start(process.execPath, [cli, ...one('version', '--nats', url)]));
+    await coordinator.printed(/^queued/m);
+    coordinator.child.kill('SIGTERM');
+    const stopped = await coordinator.ended;
+    expect(stopped.code).toBe(130);
+    expect(stopped.stdout).toMatch(/compare --resume .* --nats nats:/);
+
+    const connection = await connect({ servers: url });
+    const manager = await jetstreamManager(connection);
+    // The job that was put, as one of tomorrow.
+    const put = await manager.streams.getMessage('webgpu-bnn-jobs', { seq: 1 });
+    const job = put?.json<object>() ?? {};
+    await manager.streams.purge('webgpu-bnn-jobs');
+    await jetstream(connection).publish(
+      put?.subject ?? '',
+      JSON.stringify({ ...job, version: 2, code: '9.9.9' }),
+    );
+    for (let tried = 0; tried < 3; tried++) {
+      const refused = await worker(url).ended;
+      expect(refused.code).toBe(1);
+      expect(refused.stderr).toMatch(/QueueError: The job is of another version/);
+      expect(refused.stderr).toMatch(/remedy: .*webgpu-bnn@9\.9\.9 worker/);
+      expect((await manager.streams.info('webgpu-bnn-jobs')).state.messages).toBe(1);
+    }
+    await connection.close();
+    const again = keep(
+      start(process.execPath, [cli, 'compare', '--resume', join(folder, 'version'), '--nats', url]),
+    );
+    await again.printed(/^queued/m);
+    worker(url);
+    expect((await again.ended).stdout).toMatch(/failed once: QueueError: The job is of another version/);
+  });
+
+  test('no server, wrong credentials, no JetStream, methods that are code: what to do is said', async () => {
+    const nowhere = `nats://127.0.0.1:${await freePort()}`;
+    const missing = await runCli(cli, ['worker', '--nats', nowhere]);
+    expect(missing.code).toBe(1);
+    expect(missing.stderr).toMatch(/QueueError: No NATS server answers[\s\S]*remedy: .*nats-server -js/);
+
+    const closed = await freePort();
+    await serve(closed, `${stored('closed')}\nauthorization { user: u, password: secretword }`);
+    const wrong = await runCli(cli, ['worker', '--nats', `nats://u:wrongword@127.0.0.1:${closed}`]);
+    expect(wrong.code).toBe(1);
+    expect(wrong.stderr).toMatch(/QueueError: The NATS server refuses these credentials/);
+    expect(wrong.stderr).not.toMatch(/wrongword/);
+
+    const plain = await freePort();
+    await serve(plain, '');
+    const without = await runCli(cli, ['worker', '--nats', `nats://127.0.0.1:${plain}`]);
+    expect(without.code).toBe(1);
+    expect(without.stderr).toMatch(/QueueError: The NATS server has no JetStream[\s\S]*nats-server -js/);
+
+    const own = join(folder, 'mine.js');
+    writeFileSync(own, 'export const mine = 1;\n');
+    const code = await runCli(cli, ['compare', '--methods', own, '--nats', nowhere]);
+    expect(code.code).toBe(2);
+    const unknown = await runCli(cli, ['worker', '--nats', 'http://127.0.0.1']);
+    expect(unknown.code).toBe(2);
+    expect(unknown.stderr).toMatch(/OptionError: There is no such address of a NATS server/);
+  });
+
+  test('a store that is full ends the worker with a remedy, and the job stays in the queue', async () => {
+    const port = await freePort();
+    const url = `nats://127.0.0.1:${port}`;
+    await serve(port, stored('full', ', max_file_store: 262144'));
+    const coordinator = keep(start(process.execPath, [cli, ...one('full', '--nats', url)]));
+    await coordinator.printed(/^queued/m);
+    const full = await worker(url).ended;
+    expect(full.code).toBe(1);
+    expect(full.stderr).toMatch(
+      /QueueError: The store of the NATS server is full[\s\S]*remedy: .*max_file_store/,
+    );
+    const connection = await connect({ servers: url });
+    const manager = await jetstreamManager(connection);
+    expect((await manager.streams.info('webgpu-bnn-jobs')).state.messages).toBe(1);
+    await connection.close();
+  });
+
+  test('a worker with other data, or without them, says which, and gives the job back', async () => {
+    const port = await freePort();
+    const url = `nats://127.0.0.1:${port}`;
+    await serve(port, stored('data'));
+    const coordinator = keep(start(process.execPath, [cli, ...one('data', '--nats', url)]));
+    await coordinator.printed(/^queued/m);
+    coordinator.child.kill('SIGTERM');
+    await coordinator.ended;
+    const connection = await connect({ servers: url });
+    const manager = await jetstreamManager(connection);
+    const put = await manager.streams.getMessage('webgpu-bnn-jobs', { seq: 1 });
+    const job = put?.json<object>() ?? {};
+    await manager.streams.purge('webgpu-bnn-jobs');
+    const client = jetstream(connection);
+    await client.publish('webgpu-bnn.jobs.other', JSON.stringify({ ...job, data: 'of others' }));
+    const other = await worker(url).ended;
+    expect(other.code).toBe(1);
+    expect(other.stderr).toMatch(/QueueError: The data here are not what the job was made with/);
+    expect((await manager.streams.info('webgpu-bnn-jobs')).state.messages).toBe(1);
+    await manager.streams.purge('webgpu-bnn-jobs');
+    await connection.close();
+  });
+});
