@@ -1,5 +1,5 @@
 /** The studio as it is built, below a sub-path, in a real Chrome, as a visitor uses it. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -12,6 +12,7 @@ import { advice } from '../demo/state/support.ts';
 import { IDX_FILES } from '../src/data/idx.ts';
 import { loadModel } from '../src/formats/index.ts';
 import { type Chrome, launchChrome } from './helpers/chrome.ts';
+import { drawShapes, picture } from './helpers/drawn-shapes.ts';
 import { serveFolder } from './helpers/static.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -366,12 +367,14 @@ describe('the studio', () => {
     await close(page);
   });
 
+  /** Of the weights as they are now. */
+  async function hashOf(page: Page): Promise<string> {
+    await show(page, 'runs');
+    await page.waitForFunction(() => document.querySelector(`[data-field="hash"]`)?.textContent !== '');
+    return page.$eval('[data-field="hash"]', (element) => element.textContent ?? '');
+  }
+
   test('left in the middle and opened again, goes on to the bits of a training that was not', async () => {
-    const hashOf = async (page: Page) => {
-      await show(page, 'runs');
-      await page.waitForFunction(() => document.querySelector(`[data-field="hash"]`)?.textContent !== '');
-      return page.$eval('[data-field="hash"]', (element) => element.textContent ?? '');
-    };
     const straight = await open(SMALL);
     await reach(straight.page, 'ready');
     await straight.page.click('#toggle');
@@ -410,6 +413,172 @@ describe('the studio', () => {
         if (button.textContent === 'Delete') (button as HTMLButtonElement).click();
     });
     await page.waitForFunction(() => document.querySelector('#runs') === null);
+    await close(page);
+  });
+
+  test("learns a visitor's own pictures, says what is wrong with them, and knows them after a reload", async () => {
+    const shapes = mkdtempSync(join(tmpdir(), 'webgpu-bnn shapes '));
+    drawShapes(shapes, 0, 20, 20);
+    writeFileSync(join(shapes, 'disc', 'notes.txt'), 'no picture');
+    const broken = join(shapes, 'broken.png');
+    writeFileSync(broken, 'no picture');
+    const pathOf = (shape: string) => (_: unknown, i: number) => join(shapes, shape, `${i}.png`);
+    const crosses = Array.from({ length: 20 }, pathOf('cross'));
+    const { page, errors } = await open('images=2000&heldOut=500&epochs=10&layers=dense64&twin=0&seed=1');
+    await reach(page, 'ready');
+    await show(page, 'pictures');
+    const give = async (selector: string, ...paths: string[]) => {
+      const input = (await page.$(selector)) as ElementHandle<HTMLInputElement>;
+      await input.uploadFile(...paths);
+    };
+    const name = (value: string) =>
+      page.$eval(
+        '#class-name',
+        (input, text) => {
+          if (!(input instanceof HTMLInputElement)) return;
+          input.value = text;
+          input.dispatchEvent(new Event('input', { bubbles: true }));
+        },
+        value,
+      );
+    const counted = (...counts: string[]) =>
+      page.waitForFunction(
+        (wanted) =>
+          [...document.querySelectorAll('#groups li')]
+            .map(
+              (item) => `${item.querySelector('input')?.value}: ${item.querySelector('span')?.textContent}`,
+            )
+            .join() === wanted,
+        {},
+        counts.join(),
+      );
+    /** What is wrong with them; the training that was there is left as it was. */
+    const refused = async (what: RegExp) => {
+      await page.click('#learn-pictures');
+      await page.waitForFunction(
+        (source) =>
+          new RegExp(source, 's').test(document.querySelector('#picture-trouble')?.textContent ?? ''),
+        {},
+        what.source,
+      );
+      expect(await page.$eval('body', (body) => body.dataset.state)).toBe('ready');
+    };
+
+    await name('cross');
+    await give('#picture-files', ...crosses);
+    await counted('cross: 20 pictures');
+    await refused(/tell classes apart.*one class, cross.*Remedy/);
+    await name('hollow');
+    await give('#picture-files', broken);
+    await counted('cross: 20 pictures', 'hollow: 1 picture');
+    await refused(/one picture only.*hollow.*Remedy/);
+    await name('hollow');
+    await give('#picture-files', join(shapes, 'hollow square', '0.png'));
+    await counted('cross: 20 pictures', 'hollow: 2 pictures');
+    await refused(/can not be read.*broken\.png.*Remedy/);
+    await screenshots(page, 'pictures-wrong');
+    await page.click('input[name="skip-broken"]');
+    await refused(/too few samples.*1 sample of hollow.*Remedy/);
+    await page.click('input[name="skip-broken"]');
+    await page.click('button[aria-label="Remove hollow"]');
+    await give('#picture-folder', join(shapes, 'disc'));
+    await counted('cross: 20 pictures', 'disc: 20 pictures');
+    // Dropped without a folder, and named afterwards.
+    await page.$eval(
+      '#pictures-drop',
+      (panel, files) => {
+        const dataTransfer = new DataTransfer();
+        for (const [i, bytes] of files.entries())
+          dataTransfer.items.add(new File([Uint8Array.from(bytes)], `${i}.png`, { type: 'image/png' }));
+        panel.dispatchEvent(new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true }));
+      },
+      Array.from({ length: 20 }, (_, i) => [...picture('hollow square', i, 20)]),
+    );
+    await counted('cross: 20 pictures', 'disc: 20 pictures', 'class 3: 20 pictures');
+    await page.$eval('#groups li:nth-of-type(3) input', (input) => {
+      if (!(input instanceof HTMLInputElement)) return;
+      input.value = 'hollow square';
+      input.dispatchEvent(new Event('change', { bubbles: true }));
+    });
+    await page.click('#learn-pictures');
+    await page.waitForSelector('#own');
+    await reach(page, 'ready');
+    expect(await page.$('#picture-trouble')).toBeNull();
+    const shown = () =>
+      page.$$eval('#own figure', (figures) =>
+        figures.map((figure) => {
+          const thumbnails = figure.querySelectorAll('canvas').length;
+          return `${figure.querySelector('figcaption')?.textContent}, ${thumbnails} shown`;
+        }),
+      );
+    const own = ['cross', 'disc', 'hollow square'].map(
+      (shape) => `${shape} 16 to learn, 4 held out, 8 shown`,
+    );
+    expect(await shown()).toEqual(own);
+    expect(await inked(page, '#own canvas')).toBe(784);
+    await screenshots(page, 'pictures');
+
+    await show(page, 'train');
+    await page.click('#toggle');
+    await reach(page, 'finished');
+    expect(Number.parseFloat(await field(page, 'test-accuracy'))).toBeGreaterThan(60);
+    await page.click('#sample');
+    await page.waitForFunction(() =>
+      /^(cross|disc|hollow square)$/.test(document.querySelector('[data-field="class"]')?.textContent ?? ''),
+    );
+    expect(await field(page, 'hint')).toMatch(/is (cross|disc|hollow square)\.$/);
+    await screenshots(page, 'pictures-train');
+    const hash = await hashOf(page);
+
+    // The same again, left in the middle.
+    await show(page, 'train');
+    await page.click('#reset');
+    await reach(page, 'ready');
+    await page.click('#toggle');
+    await pastStep(page, 15);
+    await page.goto(`${server.url}/`, { waitUntil: 'load' });
+    await reach(page, 'paused');
+    await show(page, 'pictures');
+    expect(await shown()).toEqual(own);
+    await show(page, 'train');
+    await page.click('#toggle');
+    await reach(page, 'finished');
+    expect(await hashOf(page)).toBe(hash);
+
+    // Pictures go with the last run that learnt them; MNIST is there as before.
+    const kept = () =>
+      page.evaluate(
+        () =>
+          new Promise<number>((resolve) => {
+            const opening = indexedDB.open('webgpu-bnn studio');
+            opening.onsuccess = () => {
+              const counting = opening.result.transaction('pictures').objectStore('pictures').count();
+              counting.onsuccess = () => {
+                opening.result.close();
+                resolve(counting.result);
+              };
+            };
+          }),
+      );
+    expect(await kept()).toBe(1);
+    for (const left of [1, 0]) {
+      await page.$$eval('#runs button', (buttons) =>
+        buttons.find(({ textContent }) => textContent === 'Delete')?.click(),
+      );
+      await page.waitForFunction(
+        (count) => document.querySelectorAll('#runs tbody tr').length === count,
+        {},
+        left,
+      );
+      expect(await kept()).toBe(left);
+      await reach(page, 'ready', 'finished');
+    }
+    await show(page, 'pictures');
+    await page.click('#learn-mnist');
+    await reach(page, 'ready');
+    await page.waitForFunction(() => document.querySelector('#own') === null);
+    rmSync(shapes, { recursive: true, force: true });
+    expect(errors).toEqual([]);
     await close(page);
   });
 

@@ -25,13 +25,15 @@ export function DrawingPanel() {
     const held = await heldOutImage(next.current);
     if (held === undefined) return;
     next.current = held.index + 1;
-    hint.value = `Held-out image ${held.index} is a ${held.label}.`;
+    hint.value = `Held-out image ${held.index} is ${held.name}.`;
     pad.current?.show(held.image);
   };
 
   return (
     <section class="panel" aria-labelledby="drawing-title">
-      <h2 id="drawing-title">Draw a digit</h2>
+      <h2 id="drawing-title">
+        {prepared.value?.pictures === undefined ? 'Draw a digit' : 'Draw, or take a picture'}
+      </h2>
       <div class="drawing">
         <div class="pad">
           <div class="surface">
@@ -104,8 +106,11 @@ function Answer() {
   );
 }
 
-const best = (scores: Float32Array | undefined) =>
-  scores === undefined ? '–' : String(scores.indexOf(Math.max(...scores)));
+const best = (scores: Float32Array | undefined) => {
+  if (scores === undefined) return '–';
+  const index = scores.indexOf(Math.max(...scores));
+  return prepared.value?.classes[index] ?? String(index);
+};
 
 /** A bar for each class, from the lowest score that is asked of a network (−1) to the highest (+1) or beyond. */
 function Bars(given: {
@@ -123,7 +128,7 @@ function Bars(given: {
         const score = given.scores?.[index];
         const share = score === undefined ? '0' : ((score - low) / (high - low)).toFixed(3);
         return (
-          <li key={name} class={first === String(index) ? 'best' : ''} style={{ '--share': share }}>
+          <li key={name} class={first === name ? 'best' : ''} style={{ '--share': share }}>
             <span>{name}</span>
             <span class="track" />
             <span class="score">{score === undefined ? '' : score.toFixed(2).replace('-', '−')}</span>

@@ -1,8 +1,7 @@
 /** What held-out images are taken for, and the wrong ones that the network is surest of. */
-import { useLayoutEffect, useRef } from 'preact/hooks';
-import { findMistakes, isOpen, mistakes } from '../state/studio.ts';
+import { findMistakes, isOpen, mistakes, prepared } from '../state/studio.ts';
 import type { Mistakes } from '../worker/protocol.ts';
-import { inkImage } from './pad.ts';
+import { Picture } from './picture.tsx';
 
 export function MistakesPanel() {
   const found = mistakes.value;
@@ -26,7 +25,11 @@ export function MistakesPanel() {
           <ul class="worst" id="worst">
             {found.worst.map((one) => (
               <li key={one.index}>
-                <Picture image={one.image} label={`Held-out image ${one.index}`} />
+                <Picture
+                  image={one.image}
+                  label={`Held-out image ${one.index}`}
+                  isInk={prepared.value?.pictures === undefined}
+                />
                 <span>
                   {found.classes[one.label]} taken for {found.classes[one.taken]}
                 </span>
@@ -78,12 +81,4 @@ function Confusion({ found: { classes, confusion } }: { readonly found: Mistakes
       </table>
     </div>
   );
-}
-
-function Picture({ image, label }: { readonly image: Uint8Array<ArrayBuffer>; readonly label: string }) {
-  const canvas = useRef<HTMLCanvasElement>(null);
-  useLayoutEffect(() => {
-    canvas.current?.getContext('2d')?.putImageData(inkImage(image), 0, 0);
-  }, [image]);
-  return <canvas class="ink" ref={canvas} width="28" height="28" role="img" aria-label={label} />;
 }

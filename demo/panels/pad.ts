@@ -122,3 +122,10 @@ export function inkImage(image: Uint8Array<ArrayBuffer>): ImageData {
   for (const [index, ink] of image.entries()) pixels.data[4 * index + 3] = ink;
   return pixels;
 }
+
+/** Brightness of a u8 [28, 28] image. */
+export function greyImage(image: Uint8Array<ArrayBuffer>): ImageData {
+  const pixels = new ImageData(SIDE, SIDE);
+  for (const [index, grey] of image.entries()) pixels.data.set([grey, grey, grey, 255], 4 * index);
+  return pixels;
+}

@@ -9,6 +9,7 @@ import {
   isOpen,
   link,
   outline,
+  own,
   type Phase,
   pause,
   phase,
@@ -44,6 +45,12 @@ export function TrainingPanel() {
   return (
     <section class="panel" aria-labelledby="training-title">
       <h2 id="training-title">Training</h2>
+      <p class="hint" data-field="data">
+        {settings.value.pictures === undefined
+          ? 'Data: MNIST, handwritten digits'
+          : `Data: your pictures of ${own.value?.classes.map(({ name }) => name).join(', ')}`}{' '}
+        (<a href="#/pictures">change</a>)
+      </p>
       <form id="controls" ref={form} onSubmit={submit}>
         {NUMBERS.map(({ name, label, ...range }) => (
           <label key={name}>

@@ -21,6 +21,8 @@ export interface Settings {
   readonly gradient: string;
   /** Whether the same network is trained beside with real weights and activations. */
   readonly twin: boolean;
+  /** Which pictures of the visitor's own are learnt; undefined: MNIST. No address carries them. */
+  readonly pictures?: string | undefined;
 }
 
 /** A number that can be chosen. */

@@ -22,6 +22,7 @@ import {
   type LabEvents,
   type Mistakes,
   type OpenedModel,
+  type OwnPictures,
   type Prepared,
   type Recognised,
   type RunSummary,
@@ -33,6 +34,7 @@ import {
 } from '../worker/protocol.ts';
 import { methodOf } from './methods.ts';
 import { networkOf } from './network.ts';
+import type { PictureGroup } from './pictures.ts';
 import { initialSettings, MY_QUANTIZER, queryOf, type Settings } from './settings.ts';
 
 export type Phase =
@@ -77,10 +79,19 @@ export const foreign = signal(false);
 /** The function in the text box as it was tried last. */
 export const tried = signal<TriedGradient | undefined>(undefined);
 
+/** Pictures of the visitor's own that were read, whether some are being read, and what went wrong with them. */
+export const own = signal<OwnPictures | undefined>(undefined);
+export const reading = signal(false);
+export const pictureTrouble = signal<Trouble | undefined>(undefined);
+
 /** What the networks of the settings are like, at once: bytes and operations; undefined where they can't be made. */
 export const outline = computed(() => {
   const { layers, quantizer } = settings.value;
-  const data = { image: [28, 28, 1], classes: Array.from({ length: 10 }, String) };
+  const names = settings.value.pictures === undefined ? undefined : own.value?.classes;
+  const data = {
+    image: [28, 28, 1],
+    classes: names?.map(({ name }) => name) ?? Array.from({ length: 10 }, String),
+  };
   try {
     const named = methodOf('quantizer', quantizer === MY_QUANTIZER ? 'steSign' : quantizer);
     const binary = summarize(networkOf(layers, named, data));
@@ -233,6 +244,7 @@ function show(networks: Prepared, of: Settings): void {
   made = of;
   batch(() => {
     prepared.value = networks;
+    own.value = networks.pictures;
     history.value = networks.history;
   });
   recognise();
@@ -307,6 +319,36 @@ export function reset(): Promise<void> {
       status.value = 'Ready.';
     });
   });
+}
+
+/** Reads pictures, and makes networks that learn them. Where they can't be learnt, all stays as it was. */
+export async function learnPictures(groups: readonly PictureGroup[], skipBroken: boolean): Promise<void> {
+  if (lab === undefined) return;
+  reading.value = true;
+  pictureTrouble.value = undefined;
+  try {
+    const read = await lab.readPictures(groups, skipBroken);
+    // Ten steps an epoch, where pictures are few.
+    const batchSize = Math.min(settings.value.batch, Math.max(1, Math.floor(read.train / 10)));
+    batch(() => {
+      own.value = read;
+      settings.value = { ...settings.value, pictures: read.id, batch: batchSize };
+    });
+  } catch (cause) {
+    pictureTrouble.value = troubleOf(cause);
+    return;
+  } finally {
+    reading.value = false;
+  }
+  await reset();
+}
+
+export function learnMnist(): Promise<void> {
+  batch(() => {
+    own.value = undefined;
+    settings.value = { ...settings.value, pictures: undefined };
+  });
+  return reset();
 }
 
 /** Goes on where a lost device left off, from what was kept last. */

@@ -8,6 +8,7 @@ import { MapsPanel } from '../panels/maps.tsx';
 import { MistakesPanel } from '../panels/mistakes.tsx';
 import { ModelPanel } from '../panels/model.tsx';
 import { Notices } from '../panels/notice.tsx';
+import { PicturesPanel } from '../panels/pictures.tsx';
 import { QuantizerPanel } from '../panels/quantizer.tsx';
 import { DownloadPanel, RunsPanel } from '../panels/runs.tsx';
 import { BesidePanel, StandingPanel } from '../panels/standing.tsx';
@@ -31,6 +32,10 @@ const VIEWS = {
         <AnglesPanel />
       </>
     ),
+  },
+  pictures: {
+    title: 'Your pictures',
+    panels: () => <PicturesPanel />,
   },
   weights: {
     title: 'See inside',

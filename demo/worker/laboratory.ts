@@ -18,12 +18,15 @@ import {
   saveTraining,
   summarize,
   Trainer,
+  takeFirst,
 } from '../../src/index.ts';
 import { methodOf } from '../state/methods.ts';
 import { networkOf } from '../state/network.ts';
+import type { PictureGroup } from '../state/pictures.ts';
 import { MY_QUANTIZER, type Settings } from '../state/settings.ts';
 import { quantizerOf, tryGradient } from './gradient.ts';
 import { loadMnist } from './mnist.ts';
+import { bytesOf, datasetOf, ownPicturesOf, readPictures, type StoredPictures } from './pictures.ts';
 import {
   type Adapter,
   addAngles,
@@ -35,6 +38,7 @@ import {
   type LabEvents,
   type Mistakes,
   type OpenedModel,
+  type OwnPictures,
   type Prepared,
   type Recognised,
   type RunSummary,
@@ -43,7 +47,7 @@ import {
   TroubleError,
   troubleOf,
 } from './protocol.ts';
-import { allRuns, deleteRun, keepRun, renameRun, runOf } from './runs.ts';
+import { allRuns, deleteRun, keepRun, picturesOf, renameRun, runOf } from './runs.ts';
 
 /** The learning rate ends at this share of where it starts. */
 const FINAL_RATE = 0.05;
@@ -69,6 +73,8 @@ export class Laboratory {
   #binary: Trainer | undefined;
   #twin: Trainer | undefined;
   #data: Dataset | undefined;
+  /** Pictures that were read or opened last. */
+  #pictures: StoredPictures | undefined;
   #run: RunSummary | undefined;
   #history: History = emptyHistory();
   #classifier: Classifier | undefined;
@@ -103,7 +109,7 @@ export class Laboratory {
   async prepare(settings: Settings, onLoaded: (share: number) => void): Promise<Prepared> {
     const now = Date.now();
     const run: RunSummary = {
-      ...{ id: crypto.randomUUID(), name: nameOf(settings), created: now, changed: now, settings },
+      ...{ id: crypto.randomUUID(), name: this.#nameOf(settings), created: now, changed: now, settings },
       ...{ step: 0, steps: 0, accuracy: undefined, twinAccuracy: undefined, bytes: 0 },
     };
     return this.#make(run, onLoaded);
@@ -131,7 +137,7 @@ export class Laboratory {
     const gpu = this.#assertOpen();
     const { settings } = run;
     await this.#claim(run.id);
-    const data = await loadMnist(this.#folder, { train: settings.images, test: settings.heldOut }, onLoaded);
+    const data = await this.#dataOf(settings, onLoaded);
     const { batch, epochs, rate, seed, optimizer, loss, penalty } = settings;
     const options = { batch, epochs, seed, loss: methodOf('loss', loss) };
     const decaying = (from: number) => ({ from, to: from * FINAL_RATE, decay: 'exponential' as const });
@@ -158,7 +164,7 @@ export class Laboratory {
     this.#history = stored === undefined ? emptyHistory() : upTo(stored.history, run.step);
     const steps = this.#binary.batches * epochs;
     this.#run = { ...run, steps };
-    this.#samples = samplesOf(data, 'test', { count: Math.min(PAIRS_IMAGES, settings.heldOut) });
+    this.#samples = samplesOf(data, 'test', { count: Math.min(PAIRS_IMAGES, data.test.count) });
     await this.#measure(true);
     const total = summarize(model).total;
     return {
@@ -168,7 +174,15 @@ export class Laboratory {
       sizes: { binary: total.bytes, real: summarize(real).total.bytes },
       operations: total.operations,
       history: this.#history,
+      pictures: settings.pictures === undefined ? undefined : this.#shown,
     };
+  }
+
+  /** Reads pictures of the visitor's own, for networks that are prepared after. @throws TroubleError */
+  async readPictures(groups: readonly PictureGroup[], skipBroken: boolean): Promise<OwnPictures> {
+    const read = await readPictures(groups, skipBroken);
+    this.#pictures = read;
+    return ownPicturesOf(read);
   }
 
   /** Trains to the end, or until `pause`. @returns whether it came to the end */
@@ -234,15 +248,16 @@ export class Laboratory {
   /** A held-out image, and what it is. */
   heldOut(index: number): {
     readonly image: Uint8Array<ArrayBuffer>;
-    readonly label: number;
+    /** Its class. */
+    readonly name: string;
     readonly index: number;
   } {
-    const test = this.#data?.test;
-    if (test === undefined) throw new Error('no data is loaded');
+    if (this.#data === undefined) throw new Error('no data is loaded');
+    const { test, classes } = this.#data;
     const at = index % test.count;
     return {
       image: Uint8Array.from(test.images.subarray(at * 784, (at + 1) * 784)),
-      label: test.labels[at] ?? 0,
+      name: classes[test.labels[at] ?? 0] ?? '',
       index: at,
     };
   }
@@ -423,14 +438,16 @@ export class Laboratory {
       binary: encodeCheckpoint(await binary.checkpoint()),
       twin: twin === undefined ? undefined : encodeCheckpoint(await twin.checkpoint()),
     };
-    const bytes = files.binary.length + (files.twin?.length ?? 0);
     // Read now: it may have been renamed or deleted meanwhile.
     const run = this.#run;
     if (run === undefined) return;
+    const learnt = this.#pictures?.id === run.settings.pictures ? this.#pictures : undefined;
+    const bytes =
+      files.binary.length + (files.twin?.length ?? 0) + (learnt === undefined ? 0 : bytesOf(learnt));
     const summary = { ...run, step: binary.progress.step, changed: Date.now(), bytes };
     this.#run = summary;
     try {
-      await keepRun({ summary, history: this.#history, ...files });
+      await keepRun({ summary, history: this.#history, ...files }, learnt);
       this.#events.onSaved(summary);
     } catch (cause) {
       this.#events.onUnsaved({
@@ -524,6 +541,34 @@ export class Laboratory {
     });
   }
 
+  async #dataOf(settings: Settings, onLoaded: (share: number) => void): Promise<Dataset> {
+    const { pictures, images, heldOut } = settings;
+    if (pictures === undefined) {
+      return loadMnist(this.#folder, { train: images, test: heldOut }, onLoaded);
+    }
+    const own = this.#pictures?.id === pictures ? this.#pictures : await picturesOf(pictures);
+    if (own === undefined) {
+      throw new TroubleError({
+        kind: 'error',
+        what: 'The pictures of this run are not in this browser any more.',
+        remedy: 'choose them again, or go back to MNIST, under “Your pictures”',
+      });
+    }
+    this.#pictures = own;
+    return takeFirst(datasetOf(own), Math.min(images, own.train.count), Math.min(heldOut, own.test.count));
+  }
+
+  get #shown(): OwnPictures | undefined {
+    return this.#pictures === undefined ? undefined : ownPicturesOf(this.#pictures);
+  }
+
+  #nameOf({ layers, quantizer, optimizer, pictures }: Settings): string {
+    const network = `${layers.map(({ units }) => units).join('-')}, ${quantizer}, ${optimizer}`;
+    return pictures === undefined
+      ? network
+      : `${this.#pictures?.classes.join(', ') ?? 'pictures'}: ${network}`;
+  }
+
   /** A run is trained in one tab at a time. */
   async #claim(id: string): Promise<void> {
     this.#release?.();
@@ -603,7 +648,3 @@ function upTo(history: History, step: number): History {
 }
 
 const smoothed = (before: number, now: number) => (before === 0 ? now : 0.8 * before + 0.2 * now);
-
-function nameOf({ layers, quantizer, optimizer }: Settings): string {
-  return `${layers.map(({ units }) => units).join('-')}, ${quantizer}, ${optimizer}`;
-}

@@ -172,6 +172,22 @@ export interface RunSummary {
   readonly bytes: number;
 }
 
+/** Pictures of the visitor's own, as the page shows them. */
+export interface OwnPictures {
+  readonly id: string;
+  readonly name: string;
+  /** Pictures to learn from, of all classes. */
+  readonly train: number;
+  readonly classes: readonly {
+    readonly name: string;
+    readonly train: number;
+    readonly test: number;
+    /** Some of them, u8 [28, 28]. */
+    readonly shown: readonly Uint8Array<ArrayBuffer>[];
+  }[];
+  readonly skipped: readonly { readonly path: string; readonly why: string }[];
+}
+
 /** What a prepared network is like. */
 export interface Prepared {
   readonly id: string;
@@ -183,6 +199,8 @@ export interface Prepared {
   readonly sizes: { readonly binary: number; readonly real: number };
   readonly operations: { readonly binary: number; readonly float: number };
   readonly history: History;
+  /** What it learns; undefined: MNIST. */
+  readonly pictures: OwnPictures | undefined;
 }
 
 export interface Scores {

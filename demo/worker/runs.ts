@@ -1,5 +1,6 @@
 /** Runs in the browser's storage: what lists show, the curves, and the checkpoints to go on from. */
 import { type DBSchema, type IDBPDatabase, openDB } from 'idb';
+import type { StoredPictures } from './pictures.ts';
 import type { History, RunSummary } from './protocol.ts';
 
 interface StoredRun {
@@ -13,15 +14,20 @@ interface StoredRun {
 interface Schema extends DBSchema {
   summaries: { key: string; value: RunSummary };
   runs: { key: string; value: StoredRun };
+  /** Once for all runs that learn them. */
+  pictures: { key: string; value: StoredPictures };
 }
 
 let opened: Promise<IDBPDatabase<Schema>> | undefined;
 
 function database(): Promise<IDBPDatabase<Schema>> {
-  opened ??= openDB<Schema>('webgpu-bnn studio', 1, {
-    upgrade(created) {
-      created.createObjectStore('summaries', { keyPath: 'id' });
-      created.createObjectStore('runs', { keyPath: 'summary.id' });
+  opened ??= openDB<Schema>('webgpu-bnn studio', 2, {
+    upgrade(created, version) {
+      if (version < 1) {
+        created.createObjectStore('summaries', { keyPath: 'id' });
+        created.createObjectStore('runs', { keyPath: 'summary.id' });
+      }
+      created.createObjectStore('pictures', { keyPath: 'id' });
     },
     terminated: () => {
       opened = undefined;
@@ -33,10 +39,13 @@ function database(): Promise<IDBPDatabase<Schema>> {
   return opened;
 }
 
-/** Keeps a run as it stands now: all of it or nothing. */
-export async function keepRun(run: StoredRun): Promise<void> {
-  const transaction = (await database()).transaction(['summaries', 'runs'], 'readwrite');
+/** Keeps a run as it stands now, and the pictures that it learns: all of it or nothing. */
+export async function keepRun(run: StoredRun, learnt: StoredPictures | undefined): Promise<void> {
+  const transaction = (await database()).transaction(['summaries', 'runs', 'pictures'], 'readwrite');
+  const pictures = transaction.objectStore('pictures');
+  const isNew = learnt !== undefined && (await pictures.count(learnt.id)) === 0;
   await Promise.all([
+    ...(isNew ? [pictures.put(learnt)] : []),
     transaction.objectStore('summaries').put(run.summary),
     transaction.objectStore('runs').put(run),
     transaction.done,
@@ -53,10 +62,20 @@ export async function allRuns(): Promise<RunSummary[]> {
   return all.sort((a, b) => b.changed - a.changed);
 }
 
+export async function picturesOf(id: string): Promise<StoredPictures | undefined> {
+  return (await database()).get('pictures', id);
+}
+
+/** Deletes a run, and pictures that no other learns. */
 export async function deleteRun(id: string): Promise<void> {
-  const transaction = (await database()).transaction(['summaries', 'runs'], 'readwrite');
+  const transaction = (await database()).transaction(['summaries', 'runs', 'pictures'], 'readwrite');
+  const summaries = transaction.objectStore('summaries');
+  const all = await summaries.getAll();
+  const learnt = all.find((run) => run.id === id)?.settings.pictures;
+  const isShared = all.some((run) => run.id !== id && run.settings.pictures === learnt);
   await Promise.all([
-    transaction.objectStore('summaries').delete(id),
+    ...(learnt === undefined || isShared ? [] : [transaction.objectStore('pictures').delete(learnt)]),
+    summaries.delete(id),
     transaction.objectStore('runs').delete(id),
     transaction.done,
   ]);
