@@ -189,6 +189,7 @@ export default defineConfig(({ command }) => ({
         methods: 'src/methods.ts',
         compare: 'src/compare.ts',
         vectors: 'src/vectors/index.ts',
+        hypervectors: 'src/hypervectors/index.ts',
         node: 'src/node/index.ts',
         onnx: 'src/formats/onnx.ts',
         tflite: 'src/formats/tflite/index.ts',

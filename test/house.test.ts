@@ -32,6 +32,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   'src/train': 6.5,
   'src/geometry': 6.5,
   'src/vectors': 6.6,
+  'src/hypervectors': 6.65,
   'src/data': 6.4,
   'src/regimes': 6.7,
   'src/zoo': 6.8,

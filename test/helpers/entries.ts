@@ -6,6 +6,7 @@ const SOURCES = join(import.meta.dirname, '..', '..', 'src');
 export const ENTRIES: Readonly<Record<string, string>> = {
   'webgpu-bnn': join(SOURCES, 'index.ts'),
   'webgpu-bnn/compare': join(SOURCES, 'compare.ts'),
+  'webgpu-bnn/hypervectors': join(SOURCES, 'hypervectors', 'index.ts'),
   'webgpu-bnn/inference': join(SOURCES, 'inference.ts'),
   'webgpu-bnn/methods': join(SOURCES, 'methods.ts'),
   'webgpu-bnn/node': join(SOURCES, 'node', 'index.ts'),

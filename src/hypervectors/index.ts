@@ -1,0 +1,35 @@
+/**
+ * Classifiers of hyperdimensional computing: things are encoded as packed vectors of signs, and a vector is found for each class.
+ *
+ *   import { adaptHd, recordEncoder, trainClassifier } from 'webgpu-bnn/hypervectors';
+ *
+ *   const encoder = recordEncoder({ features: 784, levels: 256, bits: 10_000 });
+ *   const classifier = trainClassifier(adaptHd, encoder.encode(images), labels, { bits: 10_000, classes: 10 });
+ *   classifier.classify(encoder.encode(others));
+ */
+export * from '../errors.ts';
+export { Gpu } from '../gpu/index.ts';
+export {
+  type ClassifierOptions,
+  classifierOf,
+  trainClassifier,
+  type VectorClassifier,
+} from './classifier.ts';
+export {
+  type RecordEncoder,
+  type RecordOptions,
+  recordEncoder,
+  type TextEncoder,
+  type TextOptions,
+  textEncoder,
+} from './encoding.ts';
+export { type LeHdcOptions, trainLeHdc } from './le-hdc.ts';
+export {
+  adaptHd,
+  type Change,
+  CLASSIFIER_RULES,
+  type ClassifierRule,
+  centroid,
+  onlineHd,
+  type Shown,
+} from './rules/index.ts';
