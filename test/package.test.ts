@@ -206,6 +206,7 @@ describe('a page without a bundler', () => {
            import * as methods from '${installed}/dist/methods.js';
            import * as compare from '${installed}/dist/compare.js';
            import * as vectors from '${installed}/dist/vectors.js';
+           import * as hypervectors from '${installed}/dist/hypervectors.js';
            import * as onnx from '${installed}/dist/onnx.js';
            import * as tflite from '${installed}/dist/tflite.js';
            import * as onnxruntime from '${installed}/dist/onnxruntime.js';
