@@ -582,6 +582,48 @@ describe('the studio', () => {
     await close(page);
   });
 
+  /** Ten steps an epoch. */
+  const TINY = 'images=500&heldOut=100&epochs=1&batch=50&layers=dense64&seed=1';
+
+  test('goes on for 10 more epochs after the end, over a reload, and draws runs over each other', async () => {
+    const { page, errors } = await open(TINY);
+    await reach(page, 'ready');
+    await page.click('#toggle');
+    await reach(page, 'finished');
+    await page.click('#more');
+    await pastStep(page, 30);
+    await page.goto(`${server.url}/`, { waitUntil: 'load' });
+    await reach(page, 'paused');
+    expect(await field(page, 'status')).toMatch(/left after step \d/);
+    expect(await page.$eval('input[name="epochs"]', (input) => (input as HTMLInputElement).value)).toBe('11');
+    await page.click('#toggle');
+    await reach(page, 'finished');
+    expect(await step(page)).toBe(110);
+    await screenshots(page, 'finished');
+
+    await page.click('#reset');
+    await reach(page, 'ready');
+    await type(page, 'epochs', '2');
+    await type(page, 'seed', '2');
+    await page.click('#toggle');
+    await reach(page, 'finished');
+    await show(page, 'runs');
+    const text = () => page.$eval('#accuracy', (chart) => chart.textContent ?? '');
+    await page.waitForSelector('#accuracy svg path');
+    expect(await text()).not.toMatch(/64, steSign, adam/);
+    await page.click('#runs input[type="checkbox"]:not(:disabled)');
+    await page.waitForFunction(() =>
+      /64, steSign, adam, held out/.test(document.querySelector('#accuracy')?.textContent ?? ''),
+    );
+    await screenshots(page, 'overlaid');
+    await page.click('#runs input[type="checkbox"]:not(:disabled)');
+    await page.waitForFunction(
+      () => !/64, steSign/.test(document.querySelector('#accuracy')?.textContent ?? ''),
+    );
+    expect(errors).toEqual([]);
+    await close(page);
+  });
+
   test('hands out the network in every format', async () => {
     const { page, errors } = await open(SMALL.replace('epochs=3', 'epochs=1'));
     await reach(page, 'ready');

@@ -1,5 +1,5 @@
 /** Loss and accuracy by step, of the binary network and of its twin. */
-import { history, prepared, settings } from '../state/studio.ts';
+import { history, overlaid, prepared, runs, settings } from '../state/studio.ts';
 import { Chart, type Line, type Plot } from './chart.tsx';
 import { colourOf } from './theme.ts';
 
@@ -25,10 +25,34 @@ function lines(measure: 'Loss' | 'Accuracy'): Line[] {
           { name: 'Real, held out', points: twin[`test${measure}`], color: colourOf(3), marks: true },
         ]
       : []),
+    ...others(measure),
   ];
 }
 
-const steps = () => ({ name: 'step', min: 0, max: prepared.value?.steps ?? 1 });
+/** Lines of binary networks of the runs that are laid over. Runs of one name are told apart by when they began. */
+function others(measure: 'Loss' | 'Accuracy'): Line[] {
+  const shown = runs.value.filter(({ id }) => overlaid.value.has(id) && id !== prepared.value?.id);
+  return shown.flatMap(({ id, name, created }, index) => {
+    const curves = overlaid.value.get(id)?.binary;
+    if (curves === undefined) return [];
+    const isAlone = shown.filter((other) => other.name === name).length === 1;
+    const title = isAlone ? name : `${name} (${new Date(created).toLocaleTimeString('en')})`;
+    const color = colourOf(4 + index);
+    return [
+      { name: `${title}, epoch so far`, points: curves[`mean${measure}`], color, dashed: true },
+      { name: `${title}, held out`, points: curves[`test${measure}`], color, marks: true },
+    ];
+  });
+}
+
+/** As far as the longest of the runs that are drawn. */
+const steps = () => ({
+  ...{ name: 'step', min: 0 },
+  max: Math.max(
+    prepared.value?.steps ?? 1,
+    ...runs.value.filter(({ id }) => overlaid.value.has(id)).map((run) => run.steps),
+  ),
+});
 
 function lossPlot(): Plot {
   const all = lines('Loss');

@@ -8,6 +8,8 @@ import {
   hash,
   isOpen,
   open,
+  overlaid,
+  overlay,
   phase,
   prepared,
   remove,
@@ -34,7 +36,7 @@ export function RunsPanel() {
           <table id="runs">
             <thead>
               <tr>
-                {['Name', 'Step', 'Held out', 'Real numbers', 'Size', ''].map((title) => (
+                {['Name', 'Curves', 'Step', 'Held out', 'Real numbers', 'Size', ''].map((title) => (
                   <th scope="col" key={title}>
                     {title === '' ? <span class="unseen">Actions</span> : title}
                   </th>
@@ -61,6 +63,15 @@ function row(run: RunSummary) {
           onChange={({ currentTarget }) => void rename(run.id, currentTarget.value)}
         />
       </th>
+      <td>
+        <input
+          type="checkbox"
+          aria-label={`Draw the curves of ${run.name}`}
+          disabled={isOpened}
+          checked={isOpened || overlaid.value.has(run.id)}
+          onChange={({ currentTarget }) => void overlay(run.id, currentTarget.checked)}
+        />
+      </td>
       <td>
         {run.step} / {run.steps}
       </td>

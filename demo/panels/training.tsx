@@ -4,10 +4,11 @@ import { useSignal } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import { METHODS_OF, type MethodKind } from '../state/methods.ts';
 import { type LayerChoice, MOST_LAYERS, MOST_UNITS } from '../state/network.ts';
-import { MY_QUANTIZER, NUMBERS, type Settings } from '../state/settings.ts';
+import { MOST_EPOCHS, MY_QUANTIZER, NUMBERS, type Settings } from '../state/settings.ts';
 import {
   isOpen,
   link,
+  MORE_EPOCHS,
   outline,
   own,
   type Phase,
@@ -18,6 +19,7 @@ import {
   standing,
   status,
   train,
+  trainOn,
 } from '../state/studio.ts';
 
 const TOGGLE: Partial<Record<Phase, string>> = {
@@ -117,8 +119,25 @@ export function TrainingPanel() {
         >
           Reset
         </button>
+        {now === 'finished' && (
+          <button
+            type="button"
+            id="more"
+            disabled={settings.value.epochs + MORE_EPOCHS > MOST_EPOCHS}
+            onClick={() => void trainOn()}
+          >
+            {MORE_EPOCHS} more epochs
+          </button>
+        )}
         <CopyLink />
       </div>
+      {now === 'finished' && (
+        <p class="hint">
+          {MORE_EPOCHS} more epochs go on from these weights. The learning rate then falls over all{' '}
+          {settings.value.epochs + MORE_EPOCHS} epochs, so that it first rises again: the weights come out
+          otherwise than those of a run that was as long from its start.
+        </p>
+      )}
       <progress id="progress" max="1" value={step / steps} aria-label="Training progress" />
       <p class="status" role="status" data-field="status">
         {status}

@@ -34,8 +34,11 @@ export interface NumberChoice {
   readonly step: number | 'any';
 }
 
+/** A run is made no longer than this. */
+export const MOST_EPOCHS = 1000;
+
 export const NUMBERS: readonly NumberChoice[] = [
-  { name: 'epochs', label: 'Epochs', min: 1, max: 100, step: 1 },
+  { name: 'epochs', label: 'Epochs', min: 1, max: MOST_EPOCHS, step: 1 },
   { name: 'batch', label: 'Batch', min: 1, max: 1000, step: 1 },
   { name: 'rate', label: 'Learning rate', min: 0, max: 1, step: 'any' },
   { name: 'seed', label: 'Seed', min: 0, max: 2 ** 32 - 1, step: 1 },

@@ -274,6 +274,43 @@ export function open(id: string): Promise<void> {
   });
 }
 
+/** Epochs that a finished run is prolonged by. */
+export const MORE_EPOCHS = 10;
+
+/** Trains a finished run on, with a schedule that spans its longer course. */
+export function trainOn(): Promise<void> {
+  return attempt(async (laboratory) => {
+    const id = prepared.value?.id;
+    if (id === undefined || made === undefined) return;
+    batch(() => {
+      phase.value = 'preparing';
+      status.value = 'Making the run longer …';
+    });
+    const networks = await laboratory.prolong(id, MORE_EPOCHS, Comlink.proxy(onLoaded));
+    const now = { ...made, epochs: made.epochs + MORE_EPOCHS };
+    batch(() => {
+      settings.value = now;
+      mistakes.value = undefined;
+    });
+    show(networks, now);
+    phase.value = 'paused';
+    await train();
+  });
+}
+
+/** Curves of other runs that are laid over those of the run at hand, by the run's id. */
+export const overlaid = signal<ReadonlyMap<string, History>>(new Map());
+
+/** Lays the curves of a run over the others, or takes them away. */
+export function overlay(id: string, wanted: boolean): Promise<void> {
+  return attempt(async (laboratory) => {
+    const next = new Map(overlaid.value);
+    if (wanted) next.set(id, await laboratory.historyOf(id));
+    else next.delete(id);
+    overlaid.value = next;
+  });
+}
+
 /** Trains, or goes on. */
 export function train(): Promise<void> {
   return attempt(async (laboratory) => {
@@ -400,6 +437,7 @@ export async function rename(id: string, name: string): Promise<void> {
 export function remove(id: string): Promise<void> {
   return attempt(async (laboratory) => {
     await laboratory.deleteRun(id);
+    overlaid.value = new Map([...overlaid.value].filter(([own]) => own !== id));
     await listRuns();
     if (prepared.value?.id === id) await reset();
   });

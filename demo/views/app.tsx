@@ -66,6 +66,8 @@ const VIEWS = {
       <>
         <RunsPanel />
         <DownloadPanel />
+        <LossPanel />
+        <AccuracyPanel />
       </>
     ),
   },

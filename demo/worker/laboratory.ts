@@ -20,6 +20,7 @@ import {
   Trainer,
   takeFirst,
 } from '../../src/index.ts';
+import { withEpochs } from '../../src/train/progress.ts';
 import { methodOf } from '../state/methods.ts';
 import { networkOf } from '../state/network.ts';
 import type { PictureGroup } from '../state/pictures.ts';
@@ -47,7 +48,7 @@ import {
   TroubleError,
   troubleOf,
 } from './protocol.ts';
-import { allRuns, deleteRun, keepRun, picturesOf, renameRun, runOf } from './runs.ts';
+import { allRuns, deleteRun, keepRun, picturesOf, renameRun, runOf, type StoredRun } from './runs.ts';
 
 /** The learning rate ends at this share of where it starts. */
 const FINAL_RATE = 0.05;
@@ -78,7 +79,8 @@ export class Laboratory {
   #run: RunSummary | undefined;
   #history: History = emptyHistory();
   #classifier: Classifier | undefined;
-  #release: (() => void) | undefined;
+  /** Gives up the lock of the run at hand; done once others can have it. */
+  #release: (() => Promise<void>) | undefined;
   #stopping = true;
   #loop: Promise<unknown> = Promise.resolve();
   #layer: string | undefined;
@@ -117,22 +119,28 @@ export class Laboratory {
 
   /** Makes the networks of a run that was kept, as they stood. */
   async resume(id: string, onLoaded: (share: number) => void): Promise<Prepared> {
-    const stored = await runOf(id);
-    if (stored === undefined) {
-      throw new TroubleError({
-        kind: 'error',
-        what: 'This run is not in this browser any more.',
-        remedy: 'start a new one',
-      });
-    }
+    const stored = await keptRun(id);
     return this.#make(stored.summary, onLoaded, stored);
   }
 
-  async #make(
-    run: RunSummary,
-    onLoaded: (share: number) => void,
-    stored?: Awaited<ReturnType<typeof runOf>>,
-  ): Promise<Prepared> {
+  /**
+   * Makes the networks of a finished run ready for more epochs, and keeps that it is longer now: a page that is left at once goes
+   * on with it. The learning rate falls over all epochs of the longer run from here on.
+   */
+  async prolong(id: string, more: number, onLoaded: (share: number) => void): Promise<Prepared> {
+    const { summary, ...stored } = await keptRun(id);
+    const settings = { ...summary.settings, epochs: summary.settings.epochs + more };
+    const prepared = await this.#make({ ...summary, settings }, onLoaded, { summary, ...stored });
+    await this.#keep();
+    return prepared;
+  }
+
+  /** The curves of a run that was kept. */
+  async historyOf(id: string): Promise<History> {
+    return (await keptRun(id)).history;
+  }
+
+  async #make(run: RunSummary, onLoaded: (share: number) => void, stored?: StoredRun): Promise<Prepared> {
     await this.#disposeTrainers();
     const gpu = this.#assertOpen();
     const { settings } = run;
@@ -154,9 +162,14 @@ export class Laboratory {
       this.#twin = await Trainer.create(gpu, real, data, { ...options, learningRate: decaying(TWIN_RATE) });
     }
     if (stored !== undefined) {
-      await this.#binary.restore(decodeCheckpoint(stored.binary, 'the run').checkpoint);
+      const isLonger = epochs > stored.summary.settings.epochs;
+      const checkpointOf = (file: Uint8Array<ArrayBuffer>) => {
+        const { checkpoint } = decodeCheckpoint(file, 'the run');
+        return isLonger ? withEpochs(checkpoint, epochs) : checkpoint;
+      };
+      await this.#binary.restore(checkpointOf(stored.binary));
       if (this.#twin !== undefined && stored.twin !== undefined) {
-        await this.#twin.restore(decodeCheckpoint(stored.twin, 'the run').checkpoint);
+        await this.#twin.restore(checkpointOf(stored.twin));
       }
     }
     this.#data = data;
@@ -571,15 +584,17 @@ export class Laboratory {
 
   /** A run is trained in one tab at a time. */
   async #claim(id: string): Promise<void> {
-    this.#release?.();
-    this.#release = undefined;
+    await this.#giveUp();
     if (navigator.locks === undefined) return;
     const claimed = await new Promise<boolean>((resolve) => {
-      void navigator.locks.request(`webgpu-bnn run ${id}`, { ifAvailable: true }, (lock) => {
-        resolve(lock !== null);
-        if (lock === null) return undefined;
+      const lock = navigator.locks.request(`webgpu-bnn run ${id}`, { ifAvailable: true }, (given) => {
+        resolve(given !== null);
+        if (given === null) return undefined;
         return new Promise<void>((release) => {
-          this.#release = release;
+          this.#release = async () => {
+            release();
+            await lock;
+          };
         });
       });
     });
@@ -591,10 +606,14 @@ export class Laboratory {
     });
   }
 
+  async #giveUp(): Promise<void> {
+    await this.#release?.();
+    this.#release = undefined;
+  }
+
   async #disposeTrainers(): Promise<void> {
     await this.stop();
-    this.#release?.();
-    this.#release = undefined;
+    await this.#giveUp();
     this.#binary?.dispose();
     this.#twin?.dispose();
     this.#binary = undefined;
@@ -611,6 +630,17 @@ export class Laboratory {
     if (this.#binary === undefined) throw new Error('no network is prepared');
     return this.#binary;
   }
+}
+
+/** A run as it was kept. @throws TroubleError where it is not there */
+async function keptRun(id: string): Promise<StoredRun> {
+  const stored = await runOf(id);
+  if (stored !== undefined) return stored;
+  throw new TroubleError({
+    kind: 'error',
+    what: 'This run is not in this browser any more.',
+    remedy: 'start a new one',
+  });
 }
 
 /** Height and width of a picture of so many values, as square as may be. */

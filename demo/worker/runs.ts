@@ -3,7 +3,7 @@ import { type DBSchema, type IDBPDatabase, openDB } from 'idb';
 import type { StoredPictures } from './pictures.ts';
 import type { History, RunSummary } from './protocol.ts';
 
-interface StoredRun {
+export interface StoredRun {
   readonly summary: RunSummary;
   readonly history: History;
   /** Checkpoints as files of safetensors: of the binary network, and of its twin. */

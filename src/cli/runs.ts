@@ -138,13 +138,6 @@ export interface SavedRun extends RunStory {
   readonly checkpoint: Checkpoint;
 }
 
-/** A checkpoint for a training that is longer than the one which left it: its schedule spans all epochs of the longer one. */
-export function withEpochs({ tensors, progress }: Checkpoint, epochs: number): Checkpoint {
-  // The values of the schedule are others then.
-  const { scheduleDigest: _, ...fixed } = progress.fixed;
-  return { tensors, progress: { ...progress, fixed: { ...fixed, epochs } } };
-}
-
 /**
  * The run that a folder or a checkpoint file holds.
  * @param which of a folder, what it stopped with, or the best epoch where that was kept

@@ -36,6 +36,7 @@ import { epochRecord, makeReport, sampleRecord } from '../reports/recording.ts';
 import type { EpochRecord, InitialRecord, RunOptions, RunStory, SampleRecord } from '../reports/story.ts';
 import { optionText, renderReport, type TrainReport } from '../reports/training.ts';
 import { duration, megabytes } from '../reports/words.ts';
+import { withEpochs } from '../train/progress.ts';
 import { EXIT } from './exit.ts';
 import { assertMatches, loadStart, patterns, ratesOf, withHead } from './fine-tuning.ts';
 import { type ReadableModel, readModel } from './imported.ts';
@@ -75,7 +76,7 @@ import {
   withOwnData,
 } from './own-data.ts';
 import { anyModelOption, isPath, modelOptionsOption, nameOfModel, readOwnModel } from './own-models.ts';
-import { BEST_FILE, loadRun, readRun, type SavedRun, trainerOptions, withEpochs } from './runs.ts';
+import { BEST_FILE, loadRun, readRun, type SavedRun, trainerOptions } from './runs.ts';
 
 export interface TrainFlags extends Omit<RunOptions, 'own' | 'description'>, AdapterOptions, OwnFlags {
   readonly lrHalveEvery?: number;

@@ -142,3 +142,10 @@ export function progressAfter(before: Progress, done: readonly StepMetrics[], el
     seconds: before.seconds + elapsed / 1000,
   };
 }
+
+/** A checkpoint for a training that is longer than the one which left it: its schedule spans all epochs of the longer one. */
+export function withEpochs({ tensors, progress }: Checkpoint, epochs: number): Checkpoint {
+  // The values of the schedule are others then.
+  const { scheduleDigest: _, ...fixed } = progress.fixed;
+  return { tensors, progress: { ...progress, fixed: { ...fixed, epochs } } };
+}
