@@ -145,7 +145,7 @@ describe('nothing is lost', () => {
     const mine = join(folder, 'mine.json');
     writeFileSync(mine, 'mine');
     const tried: string[] = [];
-    const READ = ['--resume', '--input', '--labels'];
+    const READ = ['--resume', '--input', '--labels', '--queries', '--nats-creds', '--nats-ca'];
     for (const name of names) {
       // A start of each costs more than the check: what main.ts does with a command is done here.
       const file = readdirSync(CLI).find(
