@@ -5,6 +5,7 @@ import { partsOf } from '../src/gpu/kernel.ts';
 import { Pace } from '../src/gpu/pace.ts';
 import { BINARY_GRAD_INPUT, BINARY_GRAD_WEIGHTS } from '../src/kernels/conv-gradients.ts';
 import { candidates } from '../src/kernels/variants.ts';
+import { SEARCH } from '../src/kernels/vectors.ts';
 import { packSigns } from '../src/numerics/pack.ts';
 import { uniform01 } from '../src/numerics/random.ts';
 import { binaryConv2d, conv2d, conv2dConstants, resolveConv2d, signConv2d } from '../src/ops/conv.ts';
@@ -21,6 +22,7 @@ import {
   matMul,
   signMatMul,
 } from '../src/ops/dense.ts';
+import { groupedSignMatMul } from '../src/ops/grouped.ts';
 import { FAMILIES } from '../src/ops/tune.ts';
 import { bundle, levelMemory, nearest } from '../src/ops/vectors.ts';
 import { expectSame, Scratch, useGpu } from './helpers/gpu.ts';
@@ -118,10 +120,18 @@ function recordAll(b: ProgramBuilder, scratch: Scratch): Tensor[] {
         return out;
       }),
   ];
+  const found = { QUERIES: 130, KEYS: 64, WORDS: 4, K: 2, CHUNKS: 1, SPAN: 64 };
+  const [queries, keys] = [signs([130, 128]), signs([64, 128])];
   const vectors = [
     levelMemory(b, { rows: 200, bits: 70, seed: 1 }),
     bundle(b, signs([20, 30, 300]), { seed: 2 }),
-    ...[70, 128].map((bits) => nearest(b, signs([130, bits]), signs([64, bits]), 2)),
+    nearest(b, signs([130, 70]), signs([64, 70]), 2),
+    ...candidates(SEARCH, found, b.gpu).map((kernel) => {
+      const best = b.transient(kernel.name, [130, 1, 2, 2], 'u32');
+      b.dispatch(kernel, { queries, keys, best }, found);
+      return best;
+    }),
+    groupedSignMatMul(b, reals([9, 256]), signs([20, 256]), reals([20, 2])),
   ];
   return [...convolutions, ...products, ...quads, ...vectors];
 }
