@@ -112,17 +112,6 @@ test('with --watch the report is there while it trains, and loads itself again u
   }
 });
 
-test.each(['onnx', 'tflite', 'safetensors'])('a training starts from an .%s file', async (format) => {
-  const file = at(`start.${format}`);
-  await said('convert', at('runs', 'whole'), file);
-  const printed = await train(`from ${format}`, '--from', file, '--epochs', '1');
-  expect(printed).toContain(`from      ${file}: `);
-  // One epoch from there is better than one from nothing.
-  await train(`anew ${format}`, '--epochs', '1');
-  const [from, anew] = [reportOf(`from ${format}`), reportOf(`anew ${format}`)];
-  expect(from.epochs[0]?.trainLoss).toBeLessThan(anew.epochs[0]?.trainLoss ?? 0);
-});
-
 test('runs are listed with what differs, and laid beside each other in a page', async () => {
   const { runs } = JSON.parse(await said('runs', at('runs'), '--json')) as {
     runs: { name: string; epoch: number; epochs: number; best: number; options: Record<string, unknown> }[];
@@ -144,6 +133,17 @@ test('runs are listed with what differs, and laid beside each other in a page', 
     broken: unknown[];
   };
   expect([listed.runs.length, listed.broken.length]).toEqual([3, 1]);
+});
+
+test.each(['onnx', 'tflite', 'safetensors'])('a training starts from an .%s file', async (format) => {
+  const file = at(`start.${format}`);
+  await said('convert', at('runs', 'whole'), file);
+  const printed = await train(`from ${format}`, '--from', file, '--epochs', '1');
+  expect(printed).toContain(`from      ${file}: `);
+  // One epoch from there is better than one from nothing.
+  await train(`anew ${format}`, '--epochs', '1');
+  const [from, anew] = [reportOf(`from ${format}`), reportOf(`anew ${format}`)];
+  expect(from.epochs[0]?.trainLoss).toBeLessThan(anew.epochs[0]?.trainLoss ?? 0);
 });
 
 test('a network of a module, or of a description, trains, and is gone on with and used without its file', async () => {
