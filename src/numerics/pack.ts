@@ -33,9 +33,9 @@ export function unpackSigns(
   return x;
 }
 
-/** Set bits of a 32-bit word. */
+/** Set bits of a 32-bit word, in parallel sums of pairs, fours and bytes. */
 export function popcount(word: number): number {
-  let count = 0;
-  for (let rest = word; rest !== 0; rest &= rest - 1) count += 1;
-  return count;
+  const pairs = word - ((word >>> 1) & 0x55555555);
+  const fours = (pairs & 0x33333333) + ((pairs >>> 2) & 0x33333333);
+  return Math.imul((fours + (fours >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
 }

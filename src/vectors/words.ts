@@ -3,6 +3,7 @@
  * loop counts the bits of a word in a dozen operations, which WebAssembly's vectors would halve at best: there is no engine to load.
  */
 import { OptionError, ShapeError } from '../errors.ts';
+import { popcount } from '../numerics/pack.ts';
 import { countOf } from './signs.ts';
 
 type Words = Uint32Array<ArrayBuffer>;
@@ -58,7 +59,7 @@ export function searchWords(queries: Words, keys: Words, bits: number, count: nu
     for (let key = 0; key < size; key++) {
       let distance = 0;
       for (let word = 0; word < each; word++) {
-        distance += bitsOf((queries[query * each + word] ?? 0) ^ (keys[key * each + word] ?? 0));
+        distance += popcount((queries[query * each + word] ?? 0) ^ (keys[key * each + word] ?? 0));
       }
       if (distance >= most) continue;
       let at = count - 1;
@@ -74,11 +75,4 @@ export function searchWords(queries: Words, keys: Words, bits: number, count: nu
     for (let i = 0; i < count; i++) found.similarities[query * count + i] = bits - 2 * (distances[i] ?? 0);
   }
   return found;
-}
-
-/** Set bits of a word, in parallel sums of pairs, fours and bytes. */
-function bitsOf(word: number): number {
-  const pairs = word - ((word >>> 1) & 0x55555555);
-  const fours = (pairs & 0x33333333) + ((pairs >>> 2) & 0x33333333);
-  return Math.imul((fours + (fours >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
 }
