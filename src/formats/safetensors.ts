@@ -118,29 +118,48 @@ export function encodeSafetensors(
   const width = ({ dtype }: SafetensorsInput) => ARRAYS[dtype].BYTES_PER_ELEMENT;
   entries.sort(([, a], [, b]) => width(b) - width(a));
 
-  // Written by hand because objects move keys such as "0" to the front.
-  const members: string[] = [];
-  const member = (key: string, value: unknown) => `${JSON.stringify(key)}:${JSON.stringify(value)}`;
-  if (Object.keys(metadata).length > 0) members.push(member(METADATA, metadata));
-  let end = 0;
-  for (const [name, { dtype, shape, data }] of entries) {
-    const begin = end;
-    end += data.byteLength;
-    members.push(member(name, { dtype, shape, data_offsets: [begin, end] }));
-  }
-  const header = new TextEncoder().encode(`{${members.join(',')}}`);
-  const start = LENGTH_BYTES + Math.ceil(header.length / 8) * 8;
-
-  const bytes = new Uint8Array(start + end);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(start - LENGTH_BYTES), true);
-  bytes.fill(0x20, LENGTH_BYTES, start);
-  bytes.set(header, LENGTH_BYTES);
-  let at = start;
+  const prefix = safetensorsPrefix(
+    entries.map(([name, { dtype, shape, data }]) => ({ name, dtype, shape, bytes: data.byteLength })),
+    metadata,
+  );
+  const size = entries.reduce((sum, [, { data }]) => sum + data.byteLength, 0);
+  const bytes = new Uint8Array(prefix.length + size);
+  bytes.set(prefix);
+  let at = prefix.length;
   for (const [, { data }] of entries) {
     bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
     at += data.byteLength;
   }
   return bytes;
+}
+
+/**
+ * What a file begins with: the length of its header, and the header. Tensors follow in their order, one right after the other.
+ * @param tensors those of wider elements first, so that all are aligned
+ */
+export function safetensorsPrefix(
+  tensors: readonly (Pick<SafetensorsEntry, 'dtype' | 'shape'> & {
+    readonly name: string;
+    readonly bytes: number;
+  })[],
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array<ArrayBuffer> {
+  // Written by hand because objects move keys such as "0" to the front.
+  const members: string[] = [];
+  const member = (key: string, value: unknown) => `${JSON.stringify(key)}:${JSON.stringify(value)}`;
+  if (Object.keys(metadata).length > 0) members.push(member(METADATA, metadata));
+  let end = 0;
+  for (const { name, dtype, shape, bytes } of tensors) {
+    const begin = end;
+    end += bytes;
+    members.push(member(name, { dtype, shape, data_offsets: [begin, end] }));
+  }
+  const header = new TextEncoder().encode(`{${members.join(',')}}`);
+  const start = LENGTH_BYTES + Math.ceil(header.length / 8) * 8;
+  const prefix = new Uint8Array(start).fill(0x20);
+  new DataView(prefix.buffer).setBigUint64(0, BigInt(start - LENGTH_BYTES), true);
+  prefix.set(header, LENGTH_BYTES);
+  return prefix;
 }
 
 /**

@@ -5,8 +5,9 @@
  */
 import { type FileHandle, open } from 'node:fs/promises';
 import { BnnError, FormatError, OptionError, ShapeError } from '../errors.ts';
-import type { SafetensorsEntry } from '../formats/safetensors.ts';
+import { type SafetensorsEntry, safetensorsPrefix } from '../formats/safetensors.ts';
 import { type Gpu, wordsFor } from '../gpu/index.ts';
+import { npx } from '../npx.ts';
 import { MOST_NEAREST, signsOf, VectorIndex } from '../vectors/index.ts';
 import { searchWords } from '../vectors/words.ts';
 import { type OpenFile, storageError, writeFileAtomic } from './files.ts';
@@ -194,26 +195,19 @@ export async function writeVectorIndex(
       4 * words * count,
       options.int8 === true ? count * bits : 0,
     ];
-    const described = {
-      __metadata__: { kind: KIND, version: '1', bits: `${bits}` },
-      mean: { dtype: 'F32', shape: [bits], data_offsets: [0, forMean] },
-      keys: { dtype: 'U32', shape: [count, words], data_offsets: [forMean, forMean + forKeys] },
-      ...(options.int8 === true && {
-        int8: {
-          dtype: 'I8',
-          shape: [count, bits],
-          data_offsets: [forMean + forKeys, forMean + forKeys + forBytes],
-        },
-      }),
-    };
-    const text = JSON.stringify(described);
-    const header = new TextEncoder().encode(text.padEnd(Math.ceil(text.length / 8) * 8));
-    const start = 8 + header.length;
+    const prefix = safetensorsPrefix(
+      [
+        { name: 'mean', dtype: 'F32', shape: [bits], bytes: forMean },
+        { name: 'keys', dtype: 'U32', shape: [count, words], bytes: forKeys },
+        ...(options.int8 === true
+          ? [{ name: 'int8', dtype: 'I8', shape: [count, bits], bytes: forBytes } as const]
+          : []),
+      ],
+      { kind: KIND, version: '1', bits: `${bits}` },
+    );
+    const start = prefix.length;
     await writeFileAtomic(out, '', async (target) => {
-      const prefix = new Uint8Array(8);
-      new DataView(prefix.buffer).setBigUint64(0, BigInt(header.length), true);
       await writeAt(target, prefix, 0);
-      await writeAt(target, header, 8);
       await writeAt(target, kept, start);
       for (let first = 0; first < count; first += rows) {
         const values = await file.read(first, Math.min(rows, count - first));
@@ -421,6 +415,6 @@ function partsOf({ header, path }: SafetensorsReader): Parts {
     given: `kind ${metadata.kind ?? 'not said'}, tensors ${[...entries.keys()].slice(0, 10).join(', ')}`,
     expected: `${KIND} of version 1`,
     where: path,
-    remedy: 'make one: webgpu-bnn vectors index',
+    remedy: `make one: ${npx('vectors index')}`,
   });
 }
