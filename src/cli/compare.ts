@@ -26,6 +26,7 @@ import { comparisonFolder } from '../node/comparison.ts';
 import { loadDataset, type OwnData, readFileChecked, writeFileAtomic } from '../node/index.ts';
 import { lockFolder } from '../node/lock.ts';
 import { loadModule } from '../node/modules.ts';
+import { npx } from '../npx.ts';
 import { isOf, type KeptComparison, parseComparison } from '../reports/compared.ts';
 import { type ComparisonReport, comparisonMarkdown, renderComparison } from '../reports/comparison.ts';
 import { bytesText, duration, megabytes, whole } from '../reports/words.ts';
@@ -208,7 +209,10 @@ async function compare(flags: Flags, command: Command): Promise<void> {
     );
   }
   const queue = server === undefined ? undefined : await Queue.open(server, flags.natsLease);
-  if (server !== undefined) say(`queue     ${shownServer(server)}; start workers with: webgpu-bnn worker`);
+  if (server !== undefined)
+    say(
+      `queue     ${shownServer(server)}; start workers with: ${npx(`worker --nats ${shownServer(server)}`)}`,
+    );
   const entries = new Set(jobs.map(({ method }) => method)).size;
   say(`matrix    ${entries} methods x ${jobs.length / entries} seeds x ${kept.epochs ?? 3} epochs\n`);
 
@@ -264,7 +268,7 @@ async function compare(flags: Flags, command: Command): Promise<void> {
   if (flags.json !== '-') console.log(`${quiet ? '' : '\n'}${methodTable(methods)}\n${failures(methods)}`);
   if (!isWhole) {
     say(
-      `\nStopped after ${results.length} of ${jobs.length} trainings; everything is saved.\nGo on with:  webgpu-bnn compare --resume ${folder}${server === undefined ? '' : ` --nats ${shownServer(server)}`}`,
+      `\nStopped after ${results.length} of ${jobs.length} trainings; everything is saved.\nGo on with:  ${npx(`compare --resume ${folder}`)}${server === undefined ? '' : ` --nats ${shownServer(server)}`}`,
     );
     process.exitCode = EXIT.interrupted;
   } else if (methods.some(({ failed }) => failed > 0)) process.exitCode = EXIT.failed;
@@ -333,7 +337,7 @@ function described(flags: Flags, own: OwnData | undefined): KeptComparison {
     throw new OptionError('A comparison needs to be told what is compared.', {
       given: 'no --methods',
       where: 'compare',
-      remedy: '--methods steSign,irNet,bop for example; webgpu-bnn methods lists what there is',
+      remedy: `--methods steSign,irNet,bop for example; ${npx('methods')} lists what there is`,
     });
   }
   const { labels: _, ...read } = readingOf(flags);

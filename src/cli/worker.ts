@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { OptionError, printable } from '../errors.ts';
 import { Queue, work } from '../nats/index.ts';
 import { loadDataset } from '../node/index.ts';
+import { npx } from '../npx.ts';
 import { type NatsFlags, serverOf, shownServer, withNats } from './nats.ts';
 import { type AdapterOptions, acquire, describeAdapter, positiveInteger, withAdapter } from './options.ts';
 import { interruption } from './train.ts';
@@ -34,7 +35,7 @@ async function worker(flags: Flags): Promise<void> {
     throw new OptionError('A worker needs to be told where jobs come from.', {
       given: 'no --nats',
       where: 'worker',
-      remedy: '--nats nats://host; webgpu-bnn compare works without it on one machine',
+      remedy: `--nats nats://host; ${npx('compare')} works without it on one machine`,
     });
   }
   const say = (text: string) => console.log(text);
