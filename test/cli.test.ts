@@ -25,11 +25,14 @@ const CLI = join(import.meta.dirname, '..', 'src', 'cli');
 
 let cli = '';
 let folder = '';
-const bnn = (args: string, options?: CliOptions) => runCli(cli, args.split(' '), options);
+// Called in an empty folder: runs that a clone holds already are in nobody's way.
+const bnn = (args: string, options?: CliOptions) =>
+  runCli(cli, args.split(' '), { cwd: join(folder, 'empty'), ...options });
 
 beforeAll(async () => {
   cli = await buildCli();
   folder = mkdtempSync(join(tmpdir(), 'webgpu-bnn-cli-'));
+  mkdirSync(join(folder, 'empty'));
 });
 afterAll(() => {
   rmSync(folder, { recursive: true, force: true });

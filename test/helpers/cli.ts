@@ -34,6 +34,8 @@ export async function buildCli(): Promise<string> {
 
 export interface CliOptions {
   readonly env?: Readonly<Record<string, string>>;
+  /** Where it is called; default: the repository, which may hold runs of whoever works there. */
+  readonly cwd?: string;
   /** Called with what kills the process, and everything printed so far, whenever it prints. */
   readonly onOutput?: (kill: (signal: NodeJS.Signals) => void, printed: string) => void;
 }
@@ -41,10 +43,10 @@ export interface CliOptions {
 export function runCli(
   cli: string,
   args: readonly string[],
-  { env = {}, onOutput }: CliOptions = {},
+  { env = {}, cwd = ROOT, onOutput }: CliOptions = {},
 ): Promise<Run> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [cli, ...args], { cwd: ROOT, env: { ...process.env, ...env } });
+    const child = spawn(process.execPath, [cli, ...args], { cwd, env: { ...process.env, ...env } });
     let stdout = '';
     let stderr = '';
     child.stdout.on('data', (chunk) => {
