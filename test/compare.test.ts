@@ -13,6 +13,7 @@ import {
   floatTwin,
   type JobProgress,
   type JobResult,
+  lessonOf,
   modulesOf,
   networkFor,
   overSeeds,
@@ -20,12 +21,16 @@ import {
   planComparison,
   runComparison,
 } from '../src/compare/index.ts';
+import { samplesOf } from '../src/data/index.ts';
 import { MemoryPlanError, OptionError } from '../src/errors.ts';
-import { type Model, sequential } from '../src/graph/index.ts';
+import { checkpointValues, saveModel } from '../src/formats/index.ts';
+import { initialValues, type Model, Network, sequential } from '../src/graph/index.ts';
 import { flatten, quantDense, sign } from '../src/layers/index.ts';
 import { defineOptimizer } from '../src/methods/index.ts';
+import { teacherCosine } from '../src/methods/losses/teacher-cosine.ts';
 import { uniform01 } from '../src/numerics/random.ts';
-import { mlp } from '../src/zoo/index.ts';
+import { Trainer } from '../src/train/index.ts';
+import { cnn, mlp } from '../src/zoo/index.ts';
 import { bump, pull } from './guest/methods.ts';
 import { buildCli, runCli } from './helpers/cli.ts';
 import { quadrants } from './helpers/data.ts';
@@ -80,6 +85,19 @@ describe('entries', () => {
     expect(parseEntry('float')).toEqual({ text: 'float', float: true });
   });
 
+  test('a loss with a teacher has the float twin, or a file', () => {
+    expect(parseEntry('distillation')).toMatchObject({ loss: { name: 'distillation' }, teacher: 'float' });
+    const file = parseEntry('distillation(teacher=./my nets/a+b=c.onnx, share=0.5)+irNet');
+    expect(file.teacher).toBe('./my nets/a+b=c.onnx');
+    expect(file.loss?.parameters).toMatchObject({ share: 0.5 });
+    // What compares inner layers stands beside the loss of the labels.
+    const both = parseEntry('teacherCosine(teacher=float)+crossEntropy');
+    expect([both.loss?.name, both.inner?.name, both.teacher]).toEqual([
+      ...['crossEntropy', 'teacherCosine', 'float'],
+    ]);
+    expect(parseEntry('crossEntropy').teacher).toBeUndefined();
+  });
+
   test('a module gives one method of each kind, or the one that is named', () => {
     const guests = new Map([
       ['./mine.js', { bump, again: bump, pull, other: 1 }],
@@ -107,7 +125,10 @@ describe('entries', () => {
     ['steSign(clip=wide)', /is a number/],
     ['weights:sgd', /have quantizers[\s\S]*leave weights: away/],
     ['weights:reActSign', /isn't for weights/],
-    ['distillation', /a comparison has none/],
+    ['steSign(teacher=float)', /of a loss that compares with one/],
+    ['distillation(teacher=)', /distillation\(teacher=float\)/],
+    ['distillation(share=2)', /share/],
+    ['distillation(teacher=./a.onnx)+teacherCosine', /has one teacher[\s\S]*\.\/a\.onnx, float/],
     ['lr=1:2:3', /two as in/],
     ['lr=fast', /is a number/],
   ])('%s is refused', (text, expected) => {
@@ -163,6 +184,20 @@ describe('networks', () => {
     );
   });
 });
+
+/** Mean cosine of rows. */
+function meanCosine(a: Float32Array, b: Float32Array, width: number): number {
+  const rows = a.length / width;
+  const dot = (x: Float32Array, y: Float32Array) => x.reduce((sum, value, i) => sum + value * (y[i] ?? 0), 0);
+  const cosines = Array.from({ length: rows }, (_, row) => {
+    const [x, y] = [a, b].map((all) => all.subarray(row * width, (row + 1) * width)) as [
+      Float32Array,
+      Float32Array,
+    ];
+    return dot(x, y) / Math.sqrt(dot(x, x) * dot(y, y));
+  });
+  return cosines.reduce((sum, one) => sum + one, 0) / rows;
+}
 
 describe('the matrix', () => {
   const gpu = useGpu();
@@ -301,6 +336,129 @@ describe('the matrix', () => {
     expect(facts(await runComparison(place(), jobs, store))).toEqual(whole);
   });
 
+  describe('teachers', () => {
+    const jobs = comparisonJobs({
+      ...{ seeds: [7], epochs: 2, batch: 50 },
+      methods: ['teacherCosine', 'steSign', 'distillation(share=0.5)'],
+    });
+
+    test('the float twin is trained first, and what it learned teaches; stopped and resumed to the same bits', async () => {
+      expect(jobs.map(({ id, teacher }) => [id, teacher])).toEqual([
+        ['01-float-seed7', undefined],
+        ['02-teacherCosine-seed7', '01-float-seed7'],
+        ['03-steSign-seed7', undefined],
+        ['04-distillation-share-0-5-seed7', '01-float-seed7'],
+      ]);
+      const planned = await planComparison(gpu(), model, data, jobs);
+      const [, , steSign, distilled] = planned.map(({ plan }) => plan);
+      expect(distilled?.parameters).toBeGreaterThan((steSign?.parameters ?? 0) + 4 * 64 * 32);
+
+      const before = gpu().memory.bytes;
+      const store = memory();
+      const results = await runComparison(place(), jobs, store);
+      const errors = results.map((result) => (result.state === 'failed' ? result.error : undefined));
+      expect(errors).toEqual(results.map(() => undefined));
+      expect(gpu().memory.bytes).toBe(before);
+      // What the teacher learned is kept, for students that fail and are tried again; nothing else is.
+      expect([...store.progressed.keys()]).toEqual(['01-float-seed7']);
+
+      // The same by hand.
+      const twin = await floatTwin(model);
+      const checkpoint = store.progressed.get('01-float-seed7')?.checkpoint;
+      using teacher = await Network.create(gpu(), twin, {
+        values: checkpointValues(checkpoint as JobProgress['checkpoint'], twin),
+      });
+      expect(await teacher.hash()).toBe(results[0]?.state === 'done' && results[0].weightsSha256);
+      using alone = await Trainer.create(gpu(), model, data, {
+        ...{ batch: 50, epochs: 2, seed: 7, teacher },
+        loss: { name: 'distillation', share: 0.5 },
+      });
+      await alone.fit();
+      expect(await alone.network.hash()).toBe(results[3]?.state === 'done' && results[3].weightsSha256);
+
+      const controller = new AbortController();
+      const parts = memory();
+      await runComparison(place(), jobs, parts, {
+        signal: controller.signal,
+        onSteps: ({ method }, { step }) => {
+          if (method.startsWith('distillation') && step >= 3) controller.abort();
+        },
+      });
+      expect(parts.progressed.size).toBe(2);
+      expect(facts(await runComparison(place(), jobs, parts))).toEqual(facts(results));
+      // A store that keeps no progress has no teacher: it is trained again, to the same bits.
+      const forgetful = { ...memory(), progress: async () => undefined };
+      expect(facts(await runComparison(place(), jobs.slice(3), forgetful))).toEqual(facts(results.slice(3)));
+    });
+
+    test('inner layers turn towards the same layers of the teacher', async () => {
+      const entry = parseEntry('teacherCosine');
+      const lesson = await lessonOf(model, entry, new Map(), data.normalise);
+      expect(lesson.inner).toEqual(['norm1', 'norm2']);
+      for (const made of [lesson.student, lesson.teacher]) {
+        expect(made?.outputs.map(({ name, shape }) => [name, shape.join()])).toEqual([
+          [model.outputs[0]?.name, '4'],
+          ['norm1', '32'],
+          ['norm2', '32'],
+        ]);
+      }
+      const conv = cnn({ input: [28, 28, 1], classes: 4 });
+      const flat = await lessonOf(conv, entry);
+      expect(flat.student.outputs.map(({ shape }) => shape.length)).toEqual(
+        flat.student.outputs.map(() => 1),
+      );
+
+      const twin = lesson.teacher as Model;
+      using teacher = await Network.create(gpu(), twin, { seed: 1 });
+      const cosines: number[] = [];
+      for (const losses of [
+        [{ loss: 'crossEntropy' }],
+        [
+          { loss: 'crossEntropy' },
+          { loss: teacherCosine(), output: 'norm1' },
+          { loss: teacherCosine(), output: 'norm2' },
+        ],
+      ] as const) {
+        using trainer = await Trainer.create(gpu(), lesson.student, data, {
+          ...{ batch: 50, epochs: 3, seed: 2, teacher, losses },
+        });
+        const { history } = trainer.progress;
+        expect(history).toEqual([]);
+        await trainer.fit();
+        const { loss } = await trainer.evaluate();
+        const samples = samplesOf(data, 'test', { count: 100 });
+        const own = await trainer.network.predict({ [trainer.network.model.inputs[0]?.name ?? '']: samples });
+        const theirs = await teacher.predict({ [twin.inputs[0]?.name ?? '']: samples });
+        expect(loss).toBeGreaterThan(0);
+        cosines.push(meanCosine(own.norm1 as Float32Array, theirs.norm1 as Float32Array, 32));
+      }
+      const [without = 0, taught = 0] = cosines;
+      expect(taught).toBeGreaterThan(without + 0.1);
+    });
+
+    test('a file that teaches is of the same samples, and has the layers that it teaches', async () => {
+      const values = initialValues(model, 1);
+      const other = mlp({ input: [4, 4, 1], classes: 4, units: 8 });
+      const plain = sequential([flatten(), quantDense({ name: 'only', units: 4 })], { input: data.image });
+      const teachers = new Map([
+        ['./other.onnx', { model: other, values: initialValues(other, 1) }],
+        ['./plain.onnx', { model: plain, values: initialValues(plain, 1) }],
+        ['./bytes.onnx', { model, values, pixels: { scale: [1 / 255], shift: [0] } }],
+      ]);
+      const asked = (text: string) => lessonOf(model, parseEntry(text), teachers, data.normalise);
+      await expect(asked('distillation(teacher=./none.onnx)')).rejects.toThrow(/was not handed in/);
+      await expect(asked('distillation(teacher=./other.onnx)')).rejects.toThrow(/takes the samples/);
+      await expect(asked('distillation(teacher=./bytes.onnx)')).rejects.toThrow(
+        /takes pixels as its student/,
+      );
+      await expect(asked('teacherCosine(teacher=./plain.onnx)')).rejects.toThrow(/lacks a layer[\s\S]*norm1/);
+      expect((await asked('distillation(teacher=./plain.onnx)')).values?.has('only/kernel')).toBe(true);
+      await expect(
+        lessonOf(plain, parseEntry('teacherCosine(teacher=./plain.onnx)'), teachers),
+      ).rejects.toThrow(/signs of no inner layer/);
+    });
+  });
+
   test('mean and deviation over seeds', () => {
     expect(overSeeds([1, 2, 6])).toEqual({ mean: 3, sd: Math.sqrt(7) });
     expect(overSeeds([2]).sd).toBeNaN();
@@ -378,6 +536,26 @@ describe('webgpu-bnn compare', () => {
     expect(other.code).toBe(2);
     expect(other.stderr).toMatch(/leave --epochs away/);
   }, 240_000);
+
+  test('learns from a file, and from the float twin, which is an entry then', async () => {
+    const file = join(folder, 'wide teacher.safetensors');
+    const teacher = mlp({ input: [28, 28, 1], classes: 10, units: 16 });
+    writeFileSync(file, await saveModel('safetensors', teacher, initialValues(teacher, 1)));
+    const methods = `distillation(teacher=${file}, share=0.5),distillation`;
+    const html = join(folder, 'taught.html');
+    const given = ['compare', '--methods', methods, '--seeds', '1', '--epochs', '1', ...SMALL];
+    const made = await runCli(cli, [...given, '--out', join(folder, 'taught'), '--html', html]);
+    expect(made.stderr).toBe('');
+    expect(made.code).toBe(0);
+    expect(made.stdout).toMatch(/matrix {4}3 methods x 1 seeds/);
+    expect(made.stdout).toMatch(/1\/3 {2}float, seed 1[\s\S]*2\/3 {2}distillation\(teacher=.*wide teacher/);
+    expect(readFileSync(html, 'utf8')).toContain('KL(softmax(teacher / T)');
+    const missing = await runCli(cli, [
+      ...['compare', '--methods', 'distillation(teacher=./no such.onnx)', ...SMALL],
+      ...['--out', join(folder, 'none')],
+    ]);
+    expect(missing.stderr).toMatch(/no such model[\s\S]*no such\.onnx/);
+  });
 
   test('compares on a table of a person, and goes on only with the same one', {
     timeout: 120_000,

@@ -11,12 +11,14 @@ import {
   comparedMethods,
   comparisonJobs,
   entryTexts,
+  FLOAT,
   type Guests,
   type JobResult,
   modulesOf,
   parseEntry,
   planComparison,
   runComparison,
+  type Teachers,
 } from '../compare/index.ts';
 import { OptionError, printable } from '../errors.ts';
 import { type LearningRate, modelByName, takeFirst } from '../index.ts';
@@ -33,6 +35,7 @@ import { bytesText, duration, megabytes, whole } from '../reports/words.ts';
 import { checkData } from '../train/data.ts';
 import { dataDigest } from '../train/fingerprint.ts';
 import { EXIT } from './exit.ts';
+import { readModel } from './imported.ts';
 import { madeNow } from './made.ts';
 import { type NatsFlags, serverOf, shownServer, withNats } from './nats.ts';
 import {
@@ -140,6 +143,7 @@ it. A combination changes all that its parts change; lr=RATE is a part, too. Num
 Examples:
   $ webgpu-bnn compare --methods steSign,irNet,bop --epochs 5 --float
   $ webgpu-bnn compare --methods 'approxSign,weights:irNet+inputs:approxSign+sgd+lr=0.1:0.001,steSign(clip=1.3)'
+  $ webgpu-bnn compare --methods 'steSign,distillation,teacherCosine,distillation(teacher=./wide.safetensors)'
   $ webgpu-bnn compare --methods steSign,./mine.js,./mine.js#other --seeds 1,2 --html methods.html
   $ webgpu-bnn compare --methods steSign,irNet --dataset ./flowers --size 32 --model cnn
   $ webgpu-bnn compare --methods steSign,bop --dataset iris.csv --label species --batch 10
@@ -174,12 +178,20 @@ async function compare(flags: Flags, command: Command): Promise<void> {
   );
   const { dataset, model: name, trainSamples, testSamples, own: _, ...options } = kept;
   const jobs = comparisonJobs(options, guests);
+  const teachers = await teachersOf(kept.methods, guests);
   const server = serverOf(flags);
   if (server !== undefined && guests.size > 0) {
     throw new OptionError('Workers take methods by their names, and no code.', {
       given: [...guests.keys()].join(', '),
       where: '--methods',
       remedy: 'compare methods of your own in one process: without --nats',
+    });
+  }
+  if (server !== undefined && teachers.size > 0) {
+    throw new OptionError('Workers take no files: a teacher of theirs is the float twin.', {
+      given: [...teachers.keys()].join(', '),
+      where: '--methods',
+      remedy: 'teacher=float, or compare in one process: without --nats',
     });
   }
   if (server !== undefined && own !== undefined) {
@@ -200,7 +212,7 @@ async function compare(flags: Flags, command: Command): Promise<void> {
   const limit = flags.memoryLimit?.bytes;
   if (gpu !== undefined) {
     const planned = await planComparison(gpu, model, data, jobs, {
-      guests,
+      ...{ guests, teachers },
       ...(limit === undefined ? {} : { most: limit }),
     });
     const largest = planned.reduce((most, one) => (one.plan.peakBytes > most.plan.peakBytes ? one : most));
@@ -242,7 +254,7 @@ async function compare(flags: Flags, command: Command): Promise<void> {
       });
     } else if (gpu !== undefined) {
       results = await runComparison({ gpu, model, data }, jobs, ours, {
-        ...{ guests, signal: interrupt.signal, onResult },
+        ...{ guests, teachers, signal: interrupt.signal, onResult },
         onJob: () => progress.begin(),
         onSteps: (job, { step, epochs, batches }) => progress.update(job, step / (epochs * batches)),
       });
@@ -276,6 +288,15 @@ async function compare(flags: Flags, command: Command): Promise<void> {
   await queue?.close();
 }
 
+/** Networks of files that entries name as teachers. */
+async function teachersOf(texts: readonly string[], guests: Guests): Promise<Teachers> {
+  const paths = texts.flatMap((text) => parseEntry(text, guests).teacher ?? []);
+  const files = [...new Set(paths)].filter((path) => path !== FLOAT);
+  return new Map(
+    await Promise.all(files.map(async (path) => [path, await readModel(path, { fold: false })] as const)),
+  );
+}
+
 /** Where workers trained. */
 function adapterOf(results: readonly JobResult[]): ComparisonReport['adapter'] {
   const known = results.flatMap(({ adapter }) => adapter ?? []);
@@ -289,8 +310,8 @@ function adapterOf(results: readonly JobResult[]): ComparisonReport['adapter'] {
 function pagesOf(texts: readonly string[], guests: Guests): Map<string, MethodDescription[]> {
   return new Map(
     texts.map((text) => {
-      const { weights, inputs, optimizer, penalty, loss } = parseEntry(text, guests);
-      const parts = [weights, inputs, optimizer, penalty, loss].filter((part) => part !== undefined);
+      const { weights, inputs, optimizer, penalty, loss, inner } = parseEntry(text, guests);
+      const parts = [weights, inputs, optimizer, penalty, loss, inner].filter((part) => part !== undefined);
       return [text, parts.map((part) => describeMethod(part))];
     }),
   );

@@ -2,7 +2,8 @@
  * Entries of a comparison: what a training changes, as a text. Parts are joined by `+`, each a method by its name, with numbers
  * in brackets where they aren't its defaults: `irNet+sgd(momentum=0.5)+lr=0.1:0.001`. A quantizer changes weights and
  * inputs, as far as it is for both; `weights:` or `inputs:` before it says one of them. `./mine.js` is all that a module exports,
- * `./mine.js#name` one thing of it.
+ * `./mine.js#name` one thing of it. A loss with a teacher has `teacher=float` among its numbers, which is the default, or a file:
+ * `distillation(teacher=./wide.safetensors, share=0.5)`.
  */
 import { listed, OptionError } from '../errors.ts';
 import type { DescribedMethod } from '../methods/describe.ts';
@@ -27,6 +28,10 @@ export interface Entry {
   readonly penalty?: Penalty;
   /** What the training makes small; default: that of the comparison. */
   readonly loss?: Loss;
+  /** What is made small beside it, of every inner layer that feeds a sign. */
+  readonly inner?: Loss;
+  /** Where a loss has a teacher: `float`, or the path of its file. */
+  readonly teacher?: string;
   /** Learning rate over the training; default: that of the comparison. */
   readonly learningRate?: Schedule;
   /** The network with real weights and activations. */
@@ -34,7 +39,7 @@ export interface Entry {
 }
 
 /** What an entry can change, by the name that errors and tables have for it. */
-export type Role = Exclude<keyof Entry, 'text' | 'float'>;
+export type Role = Exclude<keyof Entry, 'text' | 'float' | 'teacher'>;
 
 /** The entry of the float twin. */
 export const FLOAT = 'float';
@@ -59,7 +64,7 @@ export function parseEntry(text: string, guests: Guests = new Map()): Entry {
   if (text === FLOAT) return { text, float: true };
   const parts = split(text, '+').flatMap((part) => partsOf(part, guests, where));
   const claims = new Map<Role, string>();
-  const entry: { -readonly [R in Role]?: Entry[R] } = {};
+  const entry: { -readonly [R in Role | 'teacher']?: Entry[R] } = {};
   const claim = <R extends Role>(role: R, value: NonNullable<Entry[R]>, name: string) => {
     const other = claims.get(role);
     if (other !== undefined) {
@@ -82,6 +87,8 @@ export function parseEntry(text: string, guests: Guests = new Map()): Entry {
     const free = part.roles.filter((role) => !claims.has(role));
     for (const role of free.length > 0 ? free : part.roles) claimMethod(role, part.method);
   }
+  const teacher = teacherOf(parts, where);
+  if (teacher !== undefined) entry.teacher = teacher;
   assertPossible(entry, where);
   return { text, float: false, ...entry };
 
@@ -91,7 +98,7 @@ export function parseEntry(text: string, guests: Guests = new Map()): Entry {
 }
 
 /** @throws OptionError for a penalty on an optimizer without latent weights */
-function assertPossible({ optimizer, penalty, loss }: Partial<Entry>, where: string): void {
+function assertPossible({ optimizer, penalty }: Partial<Entry>, where: string): void {
   if (penalty !== undefined && optimizer?.definition.signsOnly === true) {
     throw new OptionError('A penalty pulls at latent weights, and this optimizer has none.', {
       given: `${penalty.name} with ${optimizer.name}`,
@@ -99,18 +106,30 @@ function assertPossible({ optimizer, penalty, loss }: Partial<Entry>, where: str
       remedy: 'leave the penalty away, or take an optimizer with latent weights: adam, sgd',
     });
   }
-  if (loss?.teacher === true) {
-    throw new OptionError('This loss compares with a teacher, and a comparison has none.', {
-      given: loss.name,
-      where,
-      remedy: 'train with a teacher in a program of your own: Trainer.create(..., { teacher })',
-    });
-  }
+}
+
+/** The teacher of all losses that have one. @throws OptionError for two of them */
+function teacherOf(parts: readonly Part[], where: string): string | undefined {
+  const teachers = parts.flatMap((part) =>
+    'method' in part && part.method.kind === 'loss' && part.method.teacher ? [part.teacher ?? FLOAT] : [],
+  );
+  const [one, ...others] = [...new Set(teachers)];
+  if (others.length === 0) return one;
+  throw new OptionError('An entry has one teacher.', {
+    given: listed([...new Set(teachers)]),
+    where,
+    remedy: 'make two entries of it, with a comma between them',
+  });
 }
 
 type Part =
   | { readonly rate: Schedule }
-  | { readonly method: DescribedMethod; readonly roles: readonly Role[] };
+  | {
+      readonly method: DescribedMethod;
+      readonly roles: readonly Role[];
+      /** As it was said. */
+      readonly teacher?: string | undefined;
+    };
 
 function partsOf(text: string, guests: Guests, where: string): Part[] {
   const rate = /^lr=(.*)$/.exec(text)?.[1];
@@ -118,18 +137,33 @@ function partsOf(text: string, guests: Guests, where: string): Part[] {
   const [, place, name = ''] = /^(?:(weights|inputs):)?(.*)$/.exec(text) ?? [];
   const role = place as 'weights' | 'inputs' | undefined;
   const module = modulePart(name);
-  const methods = module === undefined ? [named(name, where)] : exportedBy(module, guests, where);
+  if (module === undefined) {
+    const { method, teacher } = named(name, where);
+    return [{ method, teacher, roles: rolesOf(method, role, where) }];
+  }
+  const methods = exportedBy(module, guests, where);
   return methods.map((method) => ({ method, roles: rolesOf(method, role, where) }));
 }
 
-function named(text: string, where: string): DescribedMethod {
+function named(text: string, where: string): { method: DescribedMethod; teacher?: string | undefined } {
   const [, name = text, numbers] = /^(\w+)\((.*)\)$/.exec(text) ?? [];
-  if (numbers === undefined) return methodByName(name, {}, where);
-  const given = split(numbers, ',').map((pair) => {
-    const [key, value = ''] = pair.split('=');
-    return [key, value.includes(':') ? rateOf(value, where) : numberOf(value, where)];
+  if (numbers === undefined) return { method: methodByName(name, {}, where) };
+  const pairs = split(numbers, ',').map((pair): [string, string] => {
+    const [, key = pair, value = ''] = /^([^=]*)=(.*)$/.exec(pair) ?? [];
+    return [key.trim(), value.trim()];
   });
-  return methodByName(name, Object.fromEntries(given), where);
+  const teacher = pairs.find(([key]) => key === 'teacher')?.[1];
+  const given = pairs
+    .filter(([key]) => key !== 'teacher')
+    .map(([key, value]) => [key, value.includes(':') ? rateOf(value, where) : numberOf(value, where)]);
+  const method = methodByName(name, Object.fromEntries(given), where);
+  if (teacher === undefined || (method.kind === 'loss' && method.teacher && teacher !== ''))
+    return { method, teacher };
+  throw new OptionError('A teacher is the float twin or a file, of a loss that compares with one.', {
+    given: text,
+    expected: 'distillation(teacher=float), distillation(teacher=./wide.safetensors)',
+    where,
+  });
 }
 
 function numberOf(text: string, where: string): number {
@@ -150,7 +184,8 @@ function rateOf(text: string, where: string): Schedule {
 /** What a method changes. @throws OptionError for a quantizer at a place that it is not for */
 function rolesOf(method: DescribedMethod, place: 'weights' | 'inputs' | undefined, where: string): Role[] {
   if (method.kind !== 'quantizer') {
-    if (place === undefined) return [method.kind];
+    const isInner = method.kind === 'loss' && method.definition.inner === true;
+    if (place === undefined) return [isInner ? 'inner' : method.kind];
     throw new OptionError('Weights and inputs have quantizers.', {
       given: `${place}:${method.name}, which is of the kind ${method.kind}`,
       where,

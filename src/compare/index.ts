@@ -29,3 +29,4 @@ export {
   type Workplace,
 } from './run.ts';
 export { type ComparedMethod, comparedMethods, type OverSeeds, overSeeds } from './table.ts';
+export { type Lesson, lessonOf, type Teacher, type Teachers } from './teacher.ts';

@@ -3,7 +3,7 @@ import { isStreamed, samplesOf, type TrainingData } from '../data/index.ts';
 import { saveTraining } from '../formats/index.ts';
 import { measureGeometry, measureProportionality } from '../geometry/index.ts';
 import { sizeOf } from '../gpu/index.ts';
-import { type Model, summarize } from '../graph/index.ts';
+import { type Model, Network, summarize } from '../graph/index.ts';
 import type { EpochInfo, Trainer } from '../train/index.ts';
 
 /** An epoch of a job; plain JSON. */
@@ -75,20 +75,30 @@ export async function measureEpoch(trainer: Trainer, info: EpochInfo): Promise<C
 /** Test samples that dot products are taken of. */
 const MOST_SAMPLES = 200;
 
-export async function measureTrained(trainer: Trainer, data: TrainingData): Promise<Trained> {
-  const { network } = trainer;
-  const { model } = network;
+/** @param model what was trained, without the outputs that only a teacher looks at */
+export async function measureTrained(trainer: Trainer, model: Model, data: TrainingData): Promise<Trained> {
   const { operations } = summarize(model).total;
+  const trained = async () => ({ ...(await trainer.trained()), model });
   return {
-    bytes: (await saveTraining(trainer, 'safetensors')).byteLength,
+    bytes: (await saveTraining({ trained }, 'safetensors')).byteLength,
     bitsPerWeight: bitsPerWeight(model),
     operations,
-    r: await rOf(trainer, data),
-    weightsSha256: await network.hash(),
+    r: await rOf(trainer, model, data),
+    weightsSha256: await trainer.network.hash(),
   };
 }
 
-async function rOf({ network }: Trainer, data: TrainingData): Promise<Trained['r']> {
+async function rOf({ network: own }: Trainer, model: Model, data: TrainingData): Promise<Trained['r']> {
+  const isPlain = own.model.outputs.length === model.outputs.length;
+  const network = isPlain ? own : await Network.create(own.gpu, model, { values: await own.values() });
+  try {
+    return await rOfNetwork(network, data);
+  } finally {
+    if (network !== own) network.dispose();
+  }
+}
+
+async function rOfNetwork(network: Network, data: TrainingData): Promise<Trained['r']> {
   const { test } = data;
   const isMeasured = network.binaryParameters.some(({ name }) => isProduct(network.model, layerOf(name)));
   if (!isMeasured || test === undefined || isStreamed(test)) return [];

@@ -1,7 +1,7 @@
 /** Networks of a comparison: one with other quantizers in place of its own, and its float twin. */
-import { OptionError } from '../errors.ts';
+import { listed, OptionError } from '../errors.ts';
 import { apply, type GraphNode, input, type Model, model as makeModel } from '../graph/index.ts';
-import { type Layer, relu } from '../layers/index.ts';
+import { flatten, type Layer, relu } from '../layers/index.ts';
 import { renamed } from '../layers/layer.ts';
 import type { Entry } from './entry.ts';
 
@@ -71,13 +71,56 @@ export async function floatTwin(model: Model): Promise<Model> {
   });
 }
 
+/**
+ * Names of the layers whose results become signs: what inner losses compare.
+ * @throws OptionError where there are none
+ */
+export function signInputs({ layers, name }: Model, where: string): string[] {
+  const found = layers.flatMap(({ layer, inputs: [from = -1] }) => {
+    const hasSigns = Object.entries(layer.config).some(
+      ([key, value]) => value !== undefined && OF_INPUTS.test(key),
+    );
+    const source = hasSigns || isSign(layer) ? layers[from]?.name : undefined;
+    return source === undefined ? [] : [source];
+  });
+  if (found.length > 0) return [...new Set(found)];
+  throw new OptionError('This network makes signs of no inner layer.', {
+    given: name,
+    expected: 'layers with an inputQuantizer',
+    where,
+  });
+}
+
+/**
+ * The same network whose outputs are those of inner layers, too, flat and by their names.
+ * @throws OptionError for a name of none of its layers
+ */
+export function withOutputs(model: Model, names: readonly string[], where: string): Model {
+  if (names.length === 0) return model;
+  const unknown = names.find((name) => !model.layers.some((layer) => layer.name === name));
+  if (unknown === undefined) return rebuilt(model, ({ layer }) => [layer], names);
+  throw new OptionError('The teacher lacks a layer whose activations it is to teach.', {
+    given: `${model.name}: ${listed(model.layers.map(({ name }) => name))}`,
+    expected: listed(names),
+    where,
+    remedy: 'take the float twin: teacher=float',
+  });
+}
+
 /** Whether a layer makes signs of what flows in, and does nothing else. */
 function isSign({ traits = {} }: Layer): boolean {
   return traits.output === 'signs' && traits.readsSigns !== undefined && traits.product === undefined;
 }
 
-/** A model of the same graph, in which each layer became one or a few in a row. */
-function rebuilt(model: Model, change: (entry: Model['layers'][number]) => readonly Layer[]): Model {
+/**
+ * A model of the same graph, in which each layer became one or a few in a row.
+ * @param more layers whose results are outputs, too
+ */
+function rebuilt(
+  model: Model,
+  change: (entry: Model['layers'][number]) => readonly Layer[],
+  more: readonly string[] = [],
+): Model {
   const starts = model.inputs.map(({ name, shape }) => [name, input(shape)] as const);
   const nodes: GraphNode[] = [];
   const nodeAt = (from: number): GraphNode => {
@@ -94,5 +137,10 @@ function rebuilt(model: Model, change: (entry: Model['layers'][number]) => reado
     nodes.push(more.reduce((node, layer) => apply(layer, node), begun));
   }
   const output = new Map(model.outputs.map(({ name, from }) => [name, nodeAt(from)] as const));
+  for (const [index, { name, outputShape }] of model.layers.entries()) {
+    if (!more.includes(name)) continue;
+    const node = nodeAt(index);
+    output.set(name, outputShape.length === 1 ? node : apply(flatten({ name: `${name}_flat` }), node));
+  }
   return makeModel({ input: new Map(starts), output, name: model.name });
 }

@@ -2,13 +2,13 @@
 import type { TrainingData } from '../data/index.ts';
 import { MemoryPlanError, OptionError } from '../errors.ts';
 import type { Gpu } from '../gpu/index.ts';
-import type { Model } from '../graph/index.ts';
+import { type Model, Network } from '../graph/index.ts';
 import type { LossName, Schedule } from '../methods/index.ts';
 import { assertKnownOptions, namesOf } from '../options.ts';
 import * as engine from '../train/engine.ts';
-import type { TrainerOptions, TrainingPlan } from '../train/index.ts';
+import type { OutputLoss, TrainerOptions, TrainingPlan } from '../train/index.ts';
 import { type Entry, FLOAT, type Guests, parseEntry } from './entry.ts';
-import { networkFor } from './network.ts';
+import { type Lesson, lessonOf, type Teachers } from './teacher.ts';
 
 /** What a comparison is of; plain JSON. */
 export interface ComparisonOptions {
@@ -54,6 +54,8 @@ export interface ComparisonJob {
   readonly learningRate: NonNullable<ComparisonOptions['learningRate']>;
   /** For entries that don't say theirs, by name. */
   readonly loss: NonNullable<ComparisonOptions['loss']>;
+  /** Of an entry that learns from its float twin: the job that trains it, with the same seed. */
+  readonly teacher?: string;
 }
 
 /** The memory that a training of an entry needs. */
@@ -67,14 +69,21 @@ export interface PlannedEntry {
 const DEFAULT_RATE = { from: 0.02, to: 0.001, decay: 'exponential' } as const;
 
 /**
- * The jobs of a comparison: a seed after the other, so that what is done first is a whole table.
+ * The jobs of a comparison: a seed after the other, so that what is done first is a whole table. Where an entry learns from the
+ * float twin, that is an entry, too, and the first.
  * @throws OptionError for options that are unknown, for an entry or a seed that comes twice, and what `parseEntry` throws
  */
 export function comparisonJobs(options: ComparisonOptions, guests?: Guests): ComparisonJob[] {
   assertKnownOptions(options, OPTIONS, 'compare');
   const { seeds = [1, 2, 3], epochs = 3, batch = 100, learningRate = DEFAULT_RATE } = options;
   const { loss = 'squaredHinge', float = false } = options;
-  const methods = [...options.methods, ...(float && !options.methods.includes(FLOAT) ? [FLOAT] : [])];
+  const taught = options.methods.filter((method) => parseEntry(method, guests).teacher === FLOAT);
+  const others = taught.length > 0 ? options.methods.filter((method) => method !== FLOAT) : options.methods;
+  const methods = [
+    ...(taught.length > 0 ? [FLOAT] : []),
+    ...others,
+    ...(taught.length === 0 && float && !others.includes(FLOAT) ? [FLOAT] : []),
+  ];
   for (const [what, list] of [
     ['method', methods],
     ['seed', seeds],
@@ -86,26 +95,36 @@ export function comparisonJobs(options: ComparisonOptions, guests?: Guests): Com
       { given: list.length === 0 ? 'none' : String(twice), where: `compare: ${what}s` },
     );
   }
-  for (const method of methods) parseEntry(method, guests);
   const named = new Map<string, string>();
   for (const [index, method] of methods.entries()) {
     const plain = method.replace(/[^A-Za-z0-9]+/g, '-').replace(/^-|-$/g, '');
     named.set(method, `${String(index + 1).padStart(2, '0')}-${plain.slice(0, 60)}`);
   }
+  const idOf = (method: string, seed: number) => `${named.get(method)}-seed${seed}`;
   return seeds.flatMap((seed) =>
     methods.map((method) => ({
-      id: `${named.get(method)}-seed${seed}`,
-      ...{ method, seed, epochs, batch, learningRate, loss },
+      ...{ id: idOf(method, seed), method, seed, epochs, batch, learningRate, loss },
+      ...(taught.includes(method) ? { teacher: idOf(FLOAT, seed) } : {}),
     })),
   );
 }
 
-/** A job as the trainer takes it. */
-export function jobOptions(job: ComparisonJob, entry: Entry): TrainerOptions {
-  const { optimizer, penalty, loss, learningRate } = entry;
+/**
+ * A job as the trainer takes it.
+ * @param inner names of the outputs that the entry's loss of inner layers is of
+ */
+export function jobOptions(
+  job: ComparisonJob,
+  entry: Entry,
+  { teacher, inner }: { readonly teacher?: Network | undefined; readonly inner: readonly string[] },
+): TrainerOptions {
+  const { optimizer, penalty, learningRate } = entry;
+  const loss = entry.loss ?? job.loss;
+  const beside = entry.inner === undefined ? [] : inner.map((output) => ({ output, loss: entry.inner }));
   return {
     ...{ batch: job.batch, epochs: job.epochs, seed: job.seed },
-    loss: loss ?? job.loss,
+    ...(beside.length === 0 ? { loss } : { losses: [{ loss }, ...beside] as OutputLoss[] }),
+    ...(teacher === undefined ? {} : { teacher }),
     learningRate: learningRate ?? job.learningRate,
     ...(optimizer === undefined ? {} : { optimizer }),
     ...(penalty === undefined ? {} : { penalty }),
@@ -122,34 +141,40 @@ export async function planComparison(
   model: Model,
   data: TrainingData,
   jobs: readonly ComparisonJob[],
-  options: { readonly guests?: Guests | undefined; readonly most?: number | undefined } = {},
+  options: {
+    readonly guests?: Guests | undefined;
+    readonly teachers?: Teachers | undefined;
+    readonly most?: number | undefined;
+  } = {},
 ): Promise<PlannedEntry[]> {
   const firsts = jobs.filter(({ method }, index) => jobs.findIndex((job) => job.method === method) === index);
   const planned: PlannedEntry[] = [];
   for (const job of firsts) {
     const entry = parseEntry(job.method, options.guests);
-    const network = await networkFor(model, entry);
-    planned.push({ method: job.method, plan: planOf(gpu, network, data, job, entry, options.most) });
+    const lesson = await lessonOf(model, entry, options.teachers, data.normalise);
+    planned.push({ method: job.method, plan: planOf(gpu, lesson, data, job, entry, options.most) });
   }
   return planned;
 }
 
 function planOf(
   gpu: Gpu,
-  network: Model,
+  { student, teacher: teaches, inner }: Lesson,
   given: TrainingData,
   job: ComparisonJob,
   entry: Entry,
   most: number | undefined,
 ): TrainingPlan {
-  const data = engine.checkData(given, network.outputShape[0]);
-  const options = engine.resolveOptions(jobOptions(job, entry), data);
-  engine.assertFits(network, data);
-  const parts = engine.declareParts(gpu, network, data, options);
+  const data = engine.checkData(given, student.outputShape[0]);
+  const teacher = teaches === undefined ? undefined : new Network(gpu, teaches);
+  const options = engine.resolveOptions(jobOptions(job, entry, { teacher, inner }), data);
+  engine.assertFits(student, data, options);
+  const parts = engine.declareParts(gpu, student, data, options);
   try {
     const train = engine.recordTrainStep(parts, options, data);
     const test = engine.recordTestStep(parts, options, data);
-    const plan = engine.planTraining(parts, test === undefined ? [train] : [train, test]);
+    const own = engine.planTraining(parts, test === undefined ? [train] : [train, test]);
+    const plan = withTeacher(own, teacher?.parameterBytes ?? 0);
     if (most === undefined || plan.peakBytes <= most) return plan;
     throw new MemoryPlanError(
       'A training of this comparison needs more memory than is allowed; nothing was run.',
@@ -163,4 +188,9 @@ function planOf(
   } finally {
     engine.disposeParts(parts);
   }
+}
+
+/** The teacher's parameters are those of the training, as far as memory goes. */
+function withTeacher(plan: TrainingPlan, bytes: number): TrainingPlan {
+  return { ...plan, parameters: plan.parameters + bytes, peakBytes: plan.peakBytes + bytes };
 }

@@ -4,13 +4,14 @@
  */
 import type { TrainingData } from '../data/index.ts';
 import { BnnError, DeviceLostError, QueueError, StorageError } from '../errors.ts';
+import { checkpointValues } from '../formats/index.ts';
 import type { Gpu } from '../gpu/index.ts';
-import type { Model } from '../graph/index.ts';
+import { type Model, Network, type ParameterValues } from '../graph/index.ts';
 import { type Checkpoint, type StepsInfo, Trainer } from '../train/index.ts';
-import { type Guests, parseEntry } from './entry.ts';
+import { FLOAT, type Guests, parseEntry } from './entry.ts';
 import { type ComparedEpoch, measureEpoch, measureTrained, type Trained } from './measure.ts';
-import { networkFor } from './network.ts';
 import { type ComparisonJob, jobOptions } from './plan.ts';
+import { lessonOf, type Teachers } from './teacher.ts';
 
 /** What a job came to; plain JSON. */
 export type JobResult = JobDone | JobFailed;
@@ -73,7 +74,7 @@ export interface ComparisonStore {
   progress(id: string): Promise<JobProgress | undefined>;
   /** Called after every epoch, and where a job is stopped; replaces what was kept. */
   keepProgress(id: string, progress: JobProgress): Promise<void>;
-  /** The job is over. */
+  /** The job is over. Not called of one that teaches others: they learn from what was kept last. */
   dropProgress(id: string): Promise<void>;
 }
 
@@ -81,6 +82,8 @@ export interface ComparisonStore {
 export interface RunOptions {
   /** Methods of your own that entries name. */
   readonly guests?: Guests | undefined;
+  /** Networks of files that entries name as teachers. */
+  readonly teachers?: Teachers | undefined;
   /** Stops after the steps that are under way; the job is kept. */
   readonly signal?: AbortSignal | undefined;
   /** Called before a job begins or goes on. */
@@ -116,7 +119,9 @@ export async function runComparison(
   for (const [index, job] of jobs.entries()) {
     if (options.signal?.aborted) break;
     const before = await store.result(job.id);
-    const result = before?.state === 'done' ? before : await runJob(place, job, index, store, options);
+    const teaches = jobs.some(({ teacher }) => teacher === job.id);
+    const result =
+      before?.state === 'done' ? before : await runJob(place, job, { index, teaches }, store, options);
     if (result === undefined) break;
     results.push(result);
     options.onResult?.(result, index);
@@ -128,7 +133,7 @@ export async function runComparison(
 async function runJob(
   place: Workplace,
   job: ComparisonJob,
-  index: number,
+  { index, teaches }: { readonly index: number; readonly teaches: boolean },
   store: ComparisonStore,
   options: RunOptions,
 ): Promise<JobResult | undefined> {
@@ -145,28 +150,38 @@ async function runJob(
   }
   if (result === undefined) return undefined;
   await store.keepResult(result);
-  await store.dropProgress(job.id);
+  if (!teaches) await store.dropProgress(job.id);
   return result;
 }
 
 async function trainJob(
-  { gpu, model, data }: Workplace,
+  place: Workplace,
   job: ComparisonJob,
   checkpoint: Checkpoint | undefined,
   epochs: ComparedEpoch[],
   store: ComparisonStore,
-  { guests, signal, onSteps }: RunOptions,
+  options: RunOptions,
 ): Promise<JobDone | undefined> {
+  const { gpu, model, data } = place;
+  const { guests, teachers, signal, onSteps } = options;
   const entry = parseEntry(job.method, guests);
-  const network = await networkFor(model, entry);
-  const trainer = await Trainer.create(gpu, network, data, jobOptions(job, entry));
+  const lesson = await lessonOf(model, entry, teachers, data.normalise);
+  const { student, inner } = lesson;
+  let teacher: Network | undefined;
+  if (lesson.teacher !== undefined) {
+    const values = lesson.values ?? (await twinValues(place, job, lesson.teacher, store, options));
+    if (values === undefined) return undefined;
+    teacher = await Network.create(gpu, lesson.teacher, { values });
+  }
+  let trainer: Trainer | undefined;
   try {
+    trainer = await Trainer.create(gpu, student, data, jobOptions(job, entry, { teacher, inner }));
     if (checkpoint !== undefined) await trainer.restore(checkpoint);
     const { outcome, step } = await trainer.fit({
       ...(signal === undefined ? {} : { signal }),
       onSteps: (info) => onSteps?.(job, info),
       onEpoch: async (info) => {
-        epochs.push(await measureEpoch(trainer, info));
+        epochs.push(await measureEpoch(trainer as Trainer, info));
       },
       checkpoint: { save: (saved) => store.keepProgress(job.id, { checkpoint: saved, epochs }) },
     });
@@ -177,8 +192,35 @@ async function trainJob(
       testAccuracy: epochs.at(-1)?.testAccuracy ?? Number.NaN,
       imagesPerSecond: (step * job.batch) / seconds,
       steps: step,
-      ...(await measureTrained(trainer, data)),
+      ...(await measureTrained(trainer, lesson.plain, data)),
     };
+  } finally {
+    trainer?.dispose();
+    teacher?.dispose();
+  }
+}
+
+/**
+ * What the float twin learned with the seed of a job: as the matrix kept it; or else, where the store keeps no such thing, it is
+ * trained here.
+ * @returns nothing where it was stopped
+ */
+async function twinValues(
+  { gpu, data }: Workplace,
+  job: ComparisonJob,
+  twin: Model,
+  store: ComparisonStore,
+  { signal, onSteps }: RunOptions,
+): Promise<ParameterValues | undefined> {
+  const kept = job.teacher === undefined ? undefined : await store.progress(job.teacher);
+  if (kept?.checkpoint.progress.epoch === job.epochs) return checkpointValues(kept.checkpoint, twin);
+  const trainer = await Trainer.create(gpu, twin, data, jobOptions(job, parseEntry(FLOAT), { inner: [] }));
+  try {
+    const { outcome } = await trainer.fit({
+      ...(signal === undefined ? {} : { signal }),
+      onSteps: (info) => onSteps?.(job, info),
+    });
+    return outcome === 'aborted' ? undefined : await trainer.network.values();
   } finally {
     trainer.dispose();
   }

@@ -77,6 +77,8 @@ export interface LossDefinition<P extends Parameters = Parameters> extends Descr
   readonly targets?: readonly TargetKind[];
   /** Whether it compares with a teacher's outputs. Default false. */
   readonly teacher?: boolean;
+  /** Whether it is of inner layers, beside a loss of the targets, which it doesn't look at. Default false. */
+  readonly inner?: boolean;
   /** How many outputs and classes it is for, where it is made for one network: it is checked with so many. */
   readonly madeFor?: { readonly outputs: number; readonly classes: number };
 }

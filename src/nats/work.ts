@@ -161,7 +161,9 @@ function storeOf(
     async keepResult(result) {
       await queue.keepResult(digest, JSON.stringify({ ...result, adapter }));
     },
-    async progress() {
+    async progress(id) {
+      // What a teacher learned elsewhere isn't here: it is trained again.
+      if (id !== job.job.id) return undefined;
       const bytes = await queue.checkpoint(digest);
       const kept = bytes === undefined ? undefined : readCheckpoint(bytes, digest, adapter);
       onJob?.(job, kept?.checkpoint.progress.step ?? 0);

@@ -58,6 +58,7 @@ export const jobSchema = v.object({
   batch: whole(1, 2 ** 24),
   learningRate,
   loss: text,
+  teacher: v.exactOptional(text),
 });
 
 const epochsSchema = v.pipe(

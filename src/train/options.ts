@@ -292,7 +292,7 @@ function samplesOfClasses(source: Source, classes: number): readonly number[] | 
 
 /**
  * @throws ShapeError unless the model takes the samples of the data set, and has an output for each class, number or bit. One
- *   output tells two classes apart. Outputs with losses of their own are of the shape of the first
+ *   output tells two classes apart. Outputs with losses of their own are of the shape of the first, but those of inner layers
  */
 export function assertFits(
   model: Model,
@@ -319,9 +319,10 @@ export function assertFits(
       },
     );
   }
-  for (const { output } of losses) {
+  for (const { output, loss } of losses) {
     const own = model.outputs.find(({ name }) => name === output);
     if (own === undefined || own.shape.join() === model.outputShape.join()) continue;
+    if (isClass && loss.definition.inner === true) continue;
     throw new ShapeError('Outputs that are compared with the same targets are of one shape.', {
       given: `${own.name} ${describe(own.shape)}`,
       expected: describe(model.outputShape),

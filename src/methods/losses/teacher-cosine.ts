@@ -12,8 +12,9 @@ export const teacherCosine = /* @__PURE__ */ defineLoss({
     'Leroux et al. 2020 (training binary networks with knowledge transfer): similarity of activations; the cosine is ours',
   provenance: 'abstract',
   remarks:
-    'It is for outputs of inner layers, which both networks name: `losses` of a training gives each output its own. Length is free; distillation is for the outputs of classes. A row of zeros has loss 1 and no gradient.',
+    'It is for outputs of inner layers, which both networks name: `losses` of a training gives each output its own, and `compare` what goes into every sign. Length is free; distillation is for the outputs of classes. A row of zeros has loss 1 and no gradient.',
   teacher: true,
+  inner: true,
   wgsl: `
     fn row_loss(row: Row) -> f32 {
       var dot = 0.0;
