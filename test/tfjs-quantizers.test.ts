@@ -20,6 +20,7 @@ import {
   SwishSign,
   WeightClip,
 } from '../src/interop/tfjs/index.ts';
+import { defineQuantizer, irNet, steSign, steTern } from '../src/methods/index.ts';
 import { expectClose, expectSame } from './helpers/gpu.ts';
 import { type BackendName, on, useTensorFlow, values } from './helpers/tfjs.ts';
 
@@ -52,6 +53,15 @@ const ternary = (threshold: number) => (x: number) =>
   Math.abs(x) < threshold ? 0 : Math.abs(x) > threshold ? Math.sign(x) : 0;
 const meanMagnitude = REALS.reduce((sum, x) => sum + Math.abs(x), 0) / REALS.length;
 
+const cubic = (power: number) =>
+  defineQuantizer({
+    name: 'cubic',
+    formula: '(1 - x²)ⁿ where |x| <= 1, else 0',
+    source: 'this test',
+    wgsl: `fn gradient(x: f32) -> f32 { let y = max(0.0, 1.0 - x * x); return ${'y * '.repeat(power)}1.0; }`,
+    gradient: (x) => Math.max(0, 1 - x * x) ** power,
+  })();
+
 const FORMULAS: readonly {
   readonly name: string;
   readonly quantizer: Quantizer;
@@ -77,6 +87,18 @@ const FORMULAS: readonly {
     quantizer: new SteTern({ ternaryWeightNetworks: true }),
     y: ternary(0.7 * meanMagnitude),
     dx: within(1),
+  },
+  {
+    name: 'one of defineQuantizer',
+    quantizer: getQuantizer(cubic(3)) as Quantizer,
+    y: sign,
+    dx: (x) => Math.max(0, 1 - x * x) ** 3,
+  },
+  {
+    name: 'another of its name',
+    quantizer: getQuantizer(cubic(2)) as Quantizer,
+    y: sign,
+    dx: (x) => Math.max(0, 1 - x * x) ** 2,
   },
   {
     name: 'noop',
@@ -218,6 +240,43 @@ describe("Larq's quantizers", () => {
     const custom = quantDense({ units: 1, kernelQuantizer: (x) => tf.relu(x) });
     expect(() => custom.getConfig()).toThrow(/can't be saved/);
     tf.disposeVariables();
+  });
+
+  for (const backend of BACKENDS) {
+    test(`two of one name, made by defineQuantizer, are each what they are in layers, on ${backend}`, async () => {
+      await on(backend, async () => {
+        const [x, w] = [tf.tensor(values(12, 3), [3, 4]), tf.tensor(values(8, 4), [4, 2])];
+        for (const power of [2, 3]) {
+          const layer = quantDense({ units: 2, kernelQuantizer: cubic(power), useBias: false });
+          layer.build([3, 4]);
+          layer.setWeights([w]);
+          const kernel = layer.trainableWeights[0]?.read() as tf.Variable;
+          const { grads } = tf.variableGrads(() => tf.sum(layer.apply(x) as tf.Tensor), [kernel]);
+          const sums = await tf.tidy(() => tf.sum(x, 0)).data();
+          const expected = values(8, 4).map(
+            (value, i) => (sums[Math.floor(i / 2)] ?? 0) * Math.max(0, 1 - value * value) ** power,
+          );
+          expectClose((await Object.values(grads)[0]?.data<'float32'>()) as Float32Array, expected, 1e-5);
+        }
+        tf.dispose([x, w]);
+        tf.disposeVariables();
+      });
+    });
+  }
+
+  test("this library's own are written by name and numbers; those with rules for rows are refused", () => {
+    const layer = quantDense({ units: 2, kernelQuantizer: steSign({ clip: 1.3 }) });
+    const { kernelQuantizer } = layer.getConfig() as Record<
+      string,
+      { className: string; config: tf.serialization.ConfigDict }
+    >;
+    expect(kernelQuantizer).toMatchObject({ className: 'MethodQuantizer' });
+    expect(getQuantizer(kernelQuantizer)).toMatchObject({ method: { name: 'steSign', window: 1.3 } });
+    for (const method of [steTern(), irNet()])
+      expect(() => getQuantizer(method)).toThrow(/rule for rows|from step to step/);
+    expect(() =>
+      getQuantizer({ className: 'MethodQuantizer', config: { method: { name: 'steSing' } } }),
+    ).toThrow(/steSign/);
   });
 
   test('options that make no sense are refused', () => {

@@ -19,6 +19,7 @@ import { registerLayers } from './layers.ts';
 import { registerOperatorKernels } from './operators.ts';
 import { Bop } from './optimizers.ts';
 import { registerProducts } from './products.ts';
+import { registerPseudoGradient } from './pseudo-gradient.ts';
 import { QUANTIZERS } from './quantizers.ts';
 import { provideAll } from './shaders.ts';
 
@@ -67,6 +68,8 @@ export {
   type DoReFaOptions,
   getQuantizer,
   MagnitudeAwareSign,
+  type MethodOptions,
+  MethodQuantizer,
   NoOp,
   type NoOpOptions,
   Quantizer,
@@ -99,5 +102,6 @@ register(WeightClip, ['weight_clip']);
 register(Bop);
 registerLayers();
 registerProducts();
+registerPseudoGradient();
 registerOperatorKernels();
 provideAll();

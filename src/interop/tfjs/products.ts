@@ -32,6 +32,7 @@ import {
   webgpuBackend,
 } from './backend.ts';
 import { productOnProcessor } from './processor.ts';
+import { idOf } from './pseudo-gradient.ts';
 import { MagnitudeAwareSign, meanMagnitude, type Quantizer, type Surrogate } from './quantizers.ts';
 
 type Pair = readonly [y: number, x: number];
@@ -230,7 +231,10 @@ function outputShape(x: tf.TensorInfo, w: tf.TensorInfo, windows: Windows | null
 
 /** Names a routine by everything that it depends on. */
 function keyOf(name: string, attrs: ProductAttrs, ...operands: readonly tf.TensorInfo[]): string {
-  return [name, ...operands.map(({ shape }) => shape.join('x')), JSON.stringify(attrs)].join(' ');
+  const quantizers = [attrs.input, attrs.kernel].map((surrogate) => surrogate && idOf(surrogate.quantizer));
+  return [name, ...operands.map(({ shape }) => shape.join('x')), ...quantizers, JSON.stringify(attrs)].join(
+    ' ',
+  );
 }
 
 function operandsOf(x: tf.TensorInfo, w: tf.TensorInfo, attrs: ProductAttrs): Operands {

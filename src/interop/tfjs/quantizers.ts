@@ -1,12 +1,16 @@
 /**
- * Larq's quantizers for TensorFlow.js, by class, alias or serialized form. Forward formulas, pseudo-gradients, names,
- * options and defaults are Larq's (larq/quantizers.py); `sign` takes 0 for +1, as there. Each is also an activation.
+ * Larq's quantizers for TensorFlow.js, by class, alias or serialized form, and this library's own, as they are. Forward formulas,
+ * names, options and defaults are Larq's (larq/quantizers.py); `sign` takes 0 for +1, as there. Gradients are those of this
+ * library's quantizers. Each is also an activation.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { OptionError } from '../../errors.ts';
 import * as methods from '../../methods/index.ts';
+import { isMethod, isPlainSign } from '../../methods/note.ts';
+import { resolvePlainQuantizer } from '../../methods/quantizers/plain.ts';
 import { ActivationBase } from './bases.ts';
 import { FlipRatio } from './metrics.ts';
+import { pseudoGradient } from './pseudo-gradient.ts';
 
 type Config = tf.serialization.ConfigDict;
 
@@ -72,18 +76,21 @@ export abstract class Quantizer extends ActivationBase {
   }
 }
 
-/** A forward formula, and the factor by which the gradient is multiplied. */
+/** What a formula makes of x, with another gradient than its own. */
 function straightThrough(
   x: tf.Tensor,
   forward: (x: tf.Tensor) => tf.Tensor,
-  backward: (dy: tf.Tensor, x: tf.Tensor) => tf.Tensor,
+  backward: methods.Quantizer | ((dy: tf.Tensor, x: tf.Tensor) => tf.Tensor),
 ): tf.Tensor {
   const quantize = tf.customGrad((...args: (tf.Tensor | tf.GradSaveFunc)[]) => {
     const [input, save] = args as [tf.Tensor, tf.GradSaveFunc];
     save([input]);
     return {
       value: forward(input),
-      gradFunc: (dy: tf.Tensor, [saved]: tf.Tensor[]) => backward(dy, saved as tf.Tensor),
+      gradFunc: (dy: tf.Tensor, [saved]: tf.Tensor[]) =>
+        typeof backward === 'function'
+          ? backward(dy, saved as tf.Tensor)
+          : pseudoGradient(dy, saved as tf.Tensor, backward),
     };
   }) as (x: tf.Tensor) => tf.Tensor;
   return quantize(x);
@@ -92,14 +99,6 @@ function straightThrough(
 /** −1 where x < 0, else +1. */
 function sign(x: tf.Tensor): tf.Tensor {
   return tf.tidy(() => tf.sub(1, tf.mul(2, tf.cast(tf.less(x, 0), 'float32'))));
-}
-
-/** The gradient where |x| is at most `clip`; all of it without a `clip`. */
-function clipped(clip: number | null): (dy: tf.Tensor, x: tf.Tensor) => tf.Tensor {
-  return (dy, x) =>
-    clip === null
-      ? tf.clone(dy)
-      : tf.tidy(() => tf.mul(dy, tf.cast(tf.lessEqual(tf.abs(x), clip), 'float32')));
 }
 
 /** Those that pass the gradient inside a window. */
@@ -111,6 +110,11 @@ abstract class Clipped extends Quantizer {
     super(options);
     const clip = optionOf(options, 'clipValue', 1);
     this.clipValue = clip === null ? null : numberOf(clip, 'clipValue');
+  }
+
+  /** The gradient inside the window. */
+  protected get gradient(): methods.Quantizer {
+    return this.clipValue === null ? methods.steIdentity() : methods.steSign({ clip: this.clipValue });
   }
 
   override getConfig(): Config {
@@ -125,13 +129,11 @@ export class SteSign extends Clipped {
   readonly precision = 1;
 
   override get surrogate(): Surrogate {
-    return this.clipValue === null
-      ? { quantizer: methods.steIdentity() }
-      : { quantizer: methods.steSign({ clip: this.clipValue }) };
+    return { quantizer: this.gradient };
   }
 
   protected override quantize(x: tf.Tensor): tf.Tensor {
-    return straightThrough(x, sign, clipped(this.clipValue));
+    return straightThrough(x, sign, this.gradient);
   }
 }
 
@@ -146,9 +148,7 @@ export class ApproxSign extends Quantizer {
   }
 
   protected override quantize(x: tf.Tensor): tf.Tensor {
-    return straightThrough(x, sign, (dy, saved) =>
-      tf.tidy(() => tf.mul(dy, tf.mul(2, tf.relu(tf.sub(1, tf.abs(saved)))))),
-    );
+    return straightThrough(x, sign, methods.approxSign());
   }
 }
 
@@ -176,16 +176,7 @@ export class SwishSign extends Quantizer {
   }
 
   protected override quantize(x: tf.Tensor): tf.Tensor {
-    const { beta } = this;
-    return straightThrough(x, sign, (dy, saved) =>
-      tf.tidy(() => {
-        // As 1 + cosh(z) overflows, e = exp(−|z|): β(2 − |z|·tanh(|z|/2)) · 2e / (1 + e)².
-        const z = tf.abs(tf.mul(beta, saved));
-        const e = tf.exp(tf.neg(z));
-        const slope = tf.mul(beta, tf.sub(2, tf.mul(z, tf.tanh(tf.mul(0.5, z)))));
-        return tf.mul(dy, tf.mul(slope, tf.div(tf.mul(2, e), tf.square(tf.add(1, e)))));
-      }),
-    );
+    return straightThrough(x, sign, methods.swishSign({ beta: this.beta }));
   }
 
   override getConfig(): Config {
@@ -216,7 +207,7 @@ export class MagnitudeAwareSign extends Clipped {
     return straightThrough(
       x,
       (input) => tf.tidy(() => scaled(sign(input), input)),
-      (dy, saved) => tf.tidy(() => scaled(clipped(this.clipValue)(dy, saved), saved)),
+      (dy, saved) => tf.tidy(() => scaled(pseudoGradient(dy, saved, this.gradient), saved)),
     );
   }
 }
@@ -258,7 +249,7 @@ export class SteTern extends Clipped {
           : tf.scalar(this.thresholdValue);
         return tf.sign(tf.add(tf.sign(tf.add(input, threshold)), tf.sign(tf.sub(input, threshold))));
       });
-    return straightThrough(x, ternary, clipped(this.clipValue));
+    return straightThrough(x, ternary, this.gradient);
   }
 
   override getConfig(): Config {
@@ -277,7 +268,7 @@ export class SteHeaviside extends Clipped {
     return straightThrough(
       x,
       (input) => tf.tidy(() => tf.cast(tf.greater(input, 0), 'float32')),
-      clipped(this.clipValue),
+      this.gradient,
     );
   }
 }
@@ -322,11 +313,7 @@ export class DoReFa extends Quantizer {
       return straightThrough(
         x,
         (input) => tf.tidy(() => rounded(tf.clipByValue(input, 0, 1))),
-        (dy, saved) =>
-          tf.tidy(() => {
-            const inside = tf.logicalAnd(tf.greaterEqual(saved, 0), tf.lessEqual(saved, 1));
-            return tf.mul(dy, tf.cast(inside, 'float32'));
-          }),
+        methods.doReFa(),
       );
     }
     // The largest magnitude is a constant to the gradient; where it is 0, so are all weights.
@@ -378,6 +365,53 @@ export class NoOp extends Quantizer {
   }
 }
 
+/** Options of `MethodQuantizer`. */
+export interface MethodOptions extends QuantizerOptions {
+  /** A quantizer of this library, one that `defineQuantizer` made, or the name (and numbers) of `steSign` and its like. */
+  readonly method: methods.QuantizerLike;
+}
+
+/**
+ * sign(x), with the gradient of a quantizer of this library or of one's own: `getQuantizer` makes it of `defineQuantizer`'s, so
+ * that `quantDense({ units: 64, kernelQuantizer: cubic() })` takes them as they are. Of what is one's own, files keep the name.
+ */
+export class MethodQuantizer extends Quantizer {
+  /** Name under which saved models of TensorFlow.js have it. */
+  static readonly className: string = 'MethodQuantizer';
+  readonly precision = 1;
+  /** Whose gradient passes. */
+  readonly method: methods.Quantizer;
+
+  /** @throws OptionError for one that makes something else than signs of values, or changes from step to step */
+  constructor(options: MethodOptions) {
+    super(options);
+    const method = resolvePlainQuantizer(options.method);
+    if (!isPlainSign(method) || method.scalars.length > 0) {
+      throw new OptionError(
+        'TensorFlow.js takes quantizers whose values are their signs, with one gradient.',
+        {
+          given: `${method.name}, ${method.scalars.length > 0 ? 'which changes from step to step' : 'which has a rule for rows'}`,
+          where: 'webgpu-bnn/tfjs',
+          remedy: "extend this entry's Quantizer, whose quantize is made of TensorFlow.js' operations",
+        },
+      );
+    }
+    this.method = method;
+  }
+
+  override get surrogate(): Surrogate {
+    return { quantizer: this.method };
+  }
+
+  protected override quantize(x: tf.Tensor): tf.Tensor {
+    return straightThrough(x, sign, this.method);
+  }
+
+  override getConfig(): Config {
+    return { method: this.method.toJSON() as Config };
+  }
+}
+
 /** A function in place of a quantizer; it can't be saved. */
 class Custom extends Quantizer {
   static readonly className: string = 'Custom';
@@ -400,10 +434,11 @@ class Custom extends Quantizer {
   }
 }
 
-/** A quantizer, its alias or class name, its serialized form, or a function. */
+/** A quantizer, one of this library's, an alias or class name, a serialized form, or a function. */
 export type QuantizerIdentifier =
   | string
   | Quantizer
+  | methods.Quantizer
   | ((x: tf.Tensor) => tf.Tensor)
   | { readonly className: string; readonly config: Config };
 
@@ -419,6 +454,7 @@ export const QUANTIZERS: readonly { readonly made: QuantizerClass; readonly alia
   { made: SteHeaviside, aliases: ['ste_heaviside'] },
   { made: DoReFa, aliases: ['dorefa_quantizer', 'DoReFaQuantizer'] },
   { made: NoOp, aliases: ['NoOpQuantizer'] },
+  { made: MethodQuantizer, aliases: [] },
 ];
 const KNOWN = QUANTIZERS.map(({ made, aliases }) => aliases[0] ?? made.className).join(', ');
 
@@ -436,6 +472,7 @@ export function getQuantizer(
   if (identifier === null || identifier === undefined) return undefined;
   if (identifier instanceof Quantizer) return identifier;
   if (typeof identifier === 'function') return new Custom(identifier);
+  if (isMethod(identifier)) return new MethodQuantizer({ method: identifier as methods.Quantizer });
   const { className, config = {} } =
     typeof identifier === 'string'
       ? { className: identifier }
