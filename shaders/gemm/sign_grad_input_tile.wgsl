@@ -4,6 +4,7 @@
 //!include "lib/tile/row.wgsl"
 //!include "lib/tile/sums.wgsl"
 //!include "lib/tile/signs.wgsl"
+//!include "lib/tile/store_sums.wgsl"
 
 override M: u32;
 override N: u32;
@@ -90,27 +91,12 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     c23 += s3 * g2;
     c33 += s3 * g3;
   }
-  store(m, k, c00);
-  store(m + 1u, k, c10);
-  store(m + 2u, k, c20);
-  store(m + 3u, k, c30);
-  if (TILE_SUMS == 64u) {
-    store(m, k + 4u, c01);
-    store(m, k + 8u, c02);
-    store(m, k + 12u, c03);
-    store(m + 1u, k + 4u, c11);
-    store(m + 1u, k + 8u, c12);
-    store(m + 1u, k + 12u, c13);
-    store(m + 2u, k + 4u, c21);
-    store(m + 2u, k + 8u, c22);
-    store(m + 2u, k + 12u, c23);
-    store(m + 3u, k + 4u, c31);
-    store(m + 3u, k + 8u, c32);
-    store(m + 3u, k + 12u, c33);
-  } else {
-    store(m + 4u, k, c40);
-    store(m + 5u, k, c50);
-    store(m + 6u, k, c60);
-    store(m + 7u, k, c70);
-  }
+  store_sums(
+    m, k,
+    c00, c01, c02, c03,
+    c10, c11, c12, c13,
+    c20, c21, c22, c23,
+    c30, c31, c32, c33,
+    c40, c50, c60, c70,
+  );
 }

@@ -4,6 +4,7 @@
 //!include "lib/tile/row.wgsl"
 //!include "lib/tile/sums.wgsl"
 //!include "lib/tile/signs.wgsl"
+//!include "lib/tile/store_sums.wgsl"
 
 override M: u32;
 override N: u32;
@@ -134,27 +135,12 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     c23 += row.z * s3;
     c33 += row.w * s3;
   }
-  store(n, k, c00);
-  store(n + 1u, k, c10);
-  store(n + 2u, k, c20);
-  store(n + 3u, k, c30);
-  if (TILE_SUMS == 64u) {
-    store(n, k + 4u, c01);
-    store(n, k + 8u, c02);
-    store(n, k + 12u, c03);
-    store(n + 1u, k + 4u, c11);
-    store(n + 1u, k + 8u, c12);
-    store(n + 1u, k + 12u, c13);
-    store(n + 2u, k + 4u, c21);
-    store(n + 2u, k + 8u, c22);
-    store(n + 2u, k + 12u, c23);
-    store(n + 3u, k + 4u, c31);
-    store(n + 3u, k + 8u, c32);
-    store(n + 3u, k + 12u, c33);
-  } else {
-    store(n + 4u, k, c40);
-    store(n + 5u, k, c50);
-    store(n + 6u, k, c60);
-    store(n + 7u, k, c70);
-  }
+  store_sums(
+    n, k,
+    c00, c01, c02, c03,
+    c10, c11, c12, c13,
+    c20, c21, c22, c23,
+    c30, c31, c32, c33,
+    c40, c50, c60, c70,
+  );
 }

@@ -4,6 +4,7 @@
 //!include "lib/tile/row.wgsl"
 //!include "lib/tile/sums.wgsl"
 //!include "lib/tile/signs.wgsl"
+//!include "lib/tile/store_sums.wgsl"
 
 override M: u32;
 override N: u32;
@@ -104,27 +105,12 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
       c33 += s3 * x3;
     }
   }
-  store(m, n, c00);
-  store(m + 1u, n, c10);
-  store(m + 2u, n, c20);
-  store(m + 3u, n, c30);
-  if (TILE_SUMS == 64u) {
-    store(m, n + 4u, c01);
-    store(m, n + 8u, c02);
-    store(m, n + 12u, c03);
-    store(m + 1u, n + 4u, c11);
-    store(m + 1u, n + 8u, c12);
-    store(m + 1u, n + 12u, c13);
-    store(m + 2u, n + 4u, c21);
-    store(m + 2u, n + 8u, c22);
-    store(m + 2u, n + 12u, c23);
-    store(m + 3u, n + 4u, c31);
-    store(m + 3u, n + 8u, c32);
-    store(m + 3u, n + 12u, c33);
-  } else {
-    store(m + 4u, n, c40);
-    store(m + 5u, n, c50);
-    store(m + 6u, n, c60);
-    store(m + 7u, n, c70);
-  }
+  store_sums(
+    m, n,
+    c00, c01, c02, c03,
+    c10, c11, c12, c13,
+    c20, c21, c22, c23,
+    c30, c31, c32, c33,
+    c40, c50, c60, c70,
+  );
 }
