@@ -1,12 +1,14 @@
-/** Comparisons whose trainings workers take from a real NATS server, through the built command line. */
+/** Work that workers take from a real NATS server, through the built command line. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { encodeSafetensors } from '../src/formats/safetensors.ts';
+import { normal } from '../src/numerics/random.ts';
 import { buildCli, type Run, runCli } from './helpers/cli.ts';
 
 const SERVER = ['nats-server', '/usr/sbin/nats-server'].find(
@@ -208,7 +210,7 @@ describe.skipIf(SERVER === undefined)('beyond one machine', () => {
     await manager.streams.purge('webgpu-bnn-jobs');
     await jetstream(connection).publish(
       put?.subject ?? '',
-      JSON.stringify({ ...job, version: 2, code: '9.9.9' }),
+      JSON.stringify({ ...job, version: 3, code: '9.9.9' }),
     );
     for (let tried = 0; tried < 3; tried++) {
       const refused = await worker(url).ended;
@@ -282,15 +284,91 @@ describe.skipIf(SERVER === undefined)('beyond one machine', () => {
     const connection = await connect({ servers: url });
     const manager = await jetstreamManager(connection);
     const put = await manager.streams.getMessage('webgpu-bnn-jobs', { seq: 1 });
-    const job = put?.json<object>() ?? {};
+    const job = put?.json<{ task: { data: object } }>() ?? { task: { data: {} } };
+    job.task.data = { ...job.task.data, digest: 'of others' };
     await manager.streams.purge('webgpu-bnn-jobs');
     const client = jetstream(connection);
-    await client.publish('webgpu-bnn.jobs.other', JSON.stringify({ ...job, data: 'of others' }));
+    await client.publish('webgpu-bnn.jobs.other', JSON.stringify(job));
     const other = await worker(url).ended;
     expect(other.code).toBe(1);
     expect(other.stderr).toMatch(/QueueError: The data here are not what the job was made with/);
     expect((await manager.streams.info('webgpu-bnn-jobs')).state.messages).toBe(1);
     await manager.streams.purge('webgpu-bnn-jobs');
+    await connection.close();
+  });
+
+  /** A file of matrices of these shapes, with numbers that follow from the seed. */
+  const weights = (name: string, seed: number, shapes: Readonly<Record<string, readonly number[]>>) => {
+    const path = join(folder, name);
+    mkdirSync(dirname(path), { recursive: true });
+    const tensors = Object.entries(shapes).map(([tensor, shape], stream) => {
+      const count = shape.reduce((product, extent) => product * extent, 1);
+      const data = Float32Array.from({ length: count }, (_, i) => 0.05 * normal(seed, stream, i));
+      return [tensor, { dtype: 'F32', shape: [...shape], data }] as const;
+    });
+    writeFileSync(path, encodeSafetensors(Object.fromEntries(tensors)));
+  };
+
+  test('shards and folders of models, surveyed by workers, give the survey of one process to the bit', async () => {
+    const port = await freePort();
+    const url = `nats://127.0.0.1:${port}`;
+    await serve(port, stored('survey'));
+    const shapes = { a: [64, 100], bias: [64], c: [32, 3, 3, 16] };
+    weights('my models/big/m-1.safetensors', 1, shapes);
+    weights('my models/big/m-2.safetensors', 2, { d: [512, 300], zeros: [4, 2] });
+    const files = { a: 1, bias: 1, c: 1, d: 2, zeros: 2 };
+    const index = Object.entries(files).map(([tensor, file]) => [tensor, `m-${file}.safetensors`]);
+    const indexFile = join(folder, 'my models', 'big', 'm.safetensors.index.json');
+    writeFileSync(indexFile, JSON.stringify({ weight_map: Object.fromEntries(index) }));
+    weights('my models/small.run/model.safetensors', 3, { w: [10, 1000] });
+    const root = join(folder, 'my models');
+    const survey = (out: string, ...more: string[]) => [
+      ...['geometry', root, '--pairs', '--rotate', '--json', join(folder, `${out}.json`), ...more],
+    ];
+    const resumed = join(folder, 'layers.json');
+    const first = keep(
+      start(process.execPath, [cli, ...survey('over', '--nats', url, '--data', folder, '--resume', resumed)]),
+    );
+    expect(await first.printed(/^queued/m)).toMatch(/queued +5 tensors/);
+    const connection = await connect({ servers: url });
+    const manager = await jetstreamManager(connection);
+    const put = await manager.streams.getMessage('webgpu-bnn-jobs', { seq: 1 });
+    const job = put?.json<{ task: object }>() ?? { task: {} };
+
+    const without = await worker(url).ended;
+    expect(without.code).toBe(4);
+    expect(without.stderr).toMatch(/DataUnavailableError: .*does not have[\s\S]*my models\/.*\.safetensors/);
+    expect(without.stderr).toMatch(/remedy: .*worker --nats \.\.\. --data FOLDER/);
+    const other = join(folder, 'another machine');
+    weights('another machine/my models/big/m-1.safetensors', 9, shapes);
+    const wrong = await worker(url, '--data', other, '--jobs', '1').ended;
+    expect(wrong.code).toBe(1);
+    expect(wrong.stderr).toMatch(/QueueError: The file here is not the one that the job was made with/);
+
+    const workers = [worker(url, '--data', folder), worker(url, '--data', folder)];
+    const over = await first.ended;
+    expect(over.stderr).toBe('');
+    expect(over.code).toBe(0);
+    const whole = await runCli(cli, survey('whole'));
+    expect(whole.code).toBe(0);
+    const read = (name: string) => JSON.parse(readFileSync(join(folder, name), 'utf8'));
+    const [there, here] = [read('over.json'), read('whole.json')];
+    const names = here.layers.map(({ name }: { name: string }) => name);
+    expect(names.sort()).toEqual(['big:a', 'big:c', 'big:d', 'big:zeros', 'small.run/model:w']);
+    for (const field of ['layers', 'skipped', 'weights', 'spreadSlope', 'model'])
+      expect(there[field]).toEqual(here[field]);
+    expect(there.adapter.name).toBe(here.adapter.name);
+    expect(read('layers.json').layers).toHaveLength(5);
+
+    for (const { child } of workers) child.kill('SIGTERM');
+    expect((await Promise.all(workers.map(({ ended }) => ended))).map(({ code }) => code)).toEqual([0, 0]);
+
+    // A path that leads out of what a worker was given.
+    const task = { ...job.task, file: '../../etc/model.safetensors' };
+    await jetstream(connection).publish('webgpu-bnn.jobs.outside', JSON.stringify({ ...job, task }));
+    const outside = await worker(url, '--data', folder).ended;
+    expect(outside.code).toBe(2);
+    expect(outside.stderr).toMatch(/OptionError: A job names a file that is not below the folder of data/);
     await connection.close();
   });
 });

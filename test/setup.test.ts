@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import manifest from '../package.json' with { type: 'json' };
-import { PART_NAMES, PARTS, planSetup } from '../src/node/setup.ts';
+import { PART_NAMES, PARTS, planSetup, USUAL_PARTS } from '../src/node/setup.ts';
 import { makeProject, packed, run } from './helpers/package.ts';
 
 let work = '';
@@ -95,7 +95,10 @@ describe('what setup would do', () => {
   test('is said part by part, and nothing is done', async () => {
     const before = readFileSync(join(project, 'package.json'), 'utf8');
     const printed = await dryRun();
-    for (const part of PART_NAMES) expect(printed).toContain(PARTS[part].about);
+    for (const part of USUAL_PARTS) expect(printed).toContain(PARTS[part].about);
+    // One machine needs no clients of servers.
+    expect(printed).not.toMatch(/nats/);
+    expect(await dryRun('nats')).toMatch(/npm install .*@nats-io\/transport-node@\d/);
     expect(printed).toMatch(/^would run in .*a project: npm install --no-audit --no-fund webgpu@\d/m);
     expect(printed).toContain('would download mnist');
     expect(readFileSync(join(project, 'package.json'), 'utf8')).toBe(before);

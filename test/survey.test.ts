@@ -97,6 +97,13 @@ describe('reading', () => {
     }
     writeFileSync(index, '{"weight_map":');
     await expect(openModel(index)).rejects.toThrow(FormatError);
+    rmSync(index);
+    write('many/first run/model.safetensors', { w: f32([2, 2], gaussian(1, 4)) });
+    write('many/first run/best.safetensors', { w: f32([2, 2], gaussian(2, 4)) });
+    write('many/second/m-1.safetensors', { w: f32([2, 2], gaussian(3, 4)) });
+    const second = join(folder, 'many', 'second', 'm.safetensors.index.json');
+    writeFileSync(second, JSON.stringify({ weight_map: { w: 'm-1.safetensors' } }));
+    expect(await names(join(folder, 'many'))).toEqual(['first run/best:w', 'first run/model:w', 'second:w']);
     mkdirSync(join(folder, 'nothing'));
     await expect(openModel(join(folder, 'nothing'))).rejects.toThrow(OptionError);
     await expect(openModel(join(folder, 'no such file'))).rejects.toThrow(StorageError);

@@ -344,6 +344,7 @@ export function writePages(folder: string, root: string): void {
       'Your own',
       [
         'comparing',
+        'several-machines',
         'extending/',
         ...['quantizer', 'optimizer', 'penalty', 'loss', 'layer', 'hook', 'source'].map(
           (name) => `extending/${name}`,

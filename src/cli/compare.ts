@@ -23,7 +23,7 @@ import {
 import { OptionError, printable } from '../errors.ts';
 import { type LearningRate, modelByName, takeFirst } from '../index.ts';
 import { describeMethod, type MethodDescription } from '../methods/describe.ts';
-import { coordinate, Queue, queuedJobs } from '../nats/index.ts';
+import { Queue, trainByWorkers } from '../nats/index.ts';
 import { comparisonFolder } from '../node/comparison.ts';
 import { loadDataset, type OwnData, readFileChecked, writeFileAtomic } from '../node/index.ts';
 import { lockFolder } from '../node/lock.ts';
@@ -37,7 +37,7 @@ import { dataDigest } from '../train/fingerprint.ts';
 import { EXIT } from './exit.ts';
 import { readModel } from './imported.ts';
 import { madeNow } from './made.ts';
-import { type NatsFlags, serverOf, shownServer, withNats } from './nats.ts';
+import { adaptersOf, type NatsFlags, sayQueue, serverOf, shownServer, withNats } from './nats.ts';
 import {
   type AdapterOptions,
   acquire,
@@ -221,10 +221,7 @@ async function compare(flags: Flags, command: Command): Promise<void> {
     );
   }
   const queue = server === undefined ? undefined : await Queue.open(server, flags.natsLease);
-  if (server !== undefined)
-    say(
-      `queue     ${shownServer(server)}; start workers with: ${npx(`worker --nats ${shownServer(server)}`)}`,
-    );
+  if (server !== undefined) sayQueue(server, say);
   const entries = new Set(jobs.map(({ method }) => method)).size;
   say(`matrix    ${entries} methods x ${jobs.length / entries} seeds x ${kept.epochs ?? 3} epochs\n`);
 
@@ -247,7 +244,7 @@ async function compare(flags: Flags, command: Command): Promise<void> {
     const onResult = (result: JobResult, index: number) => progress.end(result, index);
     if (queue !== undefined) {
       progress.begin();
-      results = await coordinate(queue, queuedJobs(kept, data, jobs), ours, {
+      results = await trainByWorkers(queue, kept, data, jobs, ours, {
         ...{ signal: interrupt.signal, onResult },
         onQueued: (count) => say(`queued    ${count} trainings`),
         onShare: (job, share) => progress.update(job, share),
@@ -269,7 +266,10 @@ async function compare(flags: Flags, command: Command): Promise<void> {
   const report: ComparisonReport = {
     version: 1,
     made: madeNow(),
-    adapter: gpu === undefined ? adapterOf(results) : { ...gpu.adapter, name: describeAdapter(gpu) },
+    adapter:
+      gpu === undefined
+        ? adaptersOf(results.flatMap(({ adapter }) => adapter ?? []))
+        : { ...gpu.adapter, name: describeAdapter(gpu) },
     ...{ comparison: kept, methods, results },
   };
   await emit(jsonText(report, 2), flags.json);
@@ -295,15 +295,6 @@ async function teachersOf(texts: readonly string[], guests: Guests): Promise<Tea
   return new Map(
     await Promise.all(files.map(async (path) => [path, await readModel(path, { fold: false })] as const)),
   );
-}
-
-/** Where workers trained. */
-function adapterOf(results: readonly JobResult[]): ComparisonReport['adapter'] {
-  const known = results.flatMap(({ adapter }) => adapter ?? []);
-  return {
-    name: [...new Set(known.map((adapter) => describeAdapter({ adapter })))].join(', ') || 'none',
-    software: known.some(({ software }) => software),
-  };
 }
 
 /** What each entry is made of. */

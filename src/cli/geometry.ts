@@ -3,9 +3,9 @@ import { existsSync } from 'node:fs';
 import { Presets, SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
 import { Command, InvalidArgumentError } from 'commander';
-import { FormatError, MemoryPlanError, OptionError, printable, StorageError } from '../errors.ts';
-import { filtersAlong } from '../geometry/axis.ts';
-import { FilterSurvey, type LayerSurvey, type StoredFormat } from '../geometry/survey.ts';
+import { FormatError, OptionError, printable, StorageError } from '../errors.ts';
+import type { LayerSurvey } from '../geometry/survey.ts';
+import { FORMATS, type SurveyedTensor } from '../nats/index.ts';
 import { readFileChecked, writeFileAtomic } from '../node/index.ts';
 import { openModel, type StoredTensor } from '../node/safetensors.ts';
 import { randomGramParticipation } from '../numerics/closed-forms.ts';
@@ -18,17 +18,13 @@ import { NO_SURVEY, parseSurvey, type SavedLayer, SURVEY_REMEDY, type SurveyKey 
 import { megabytes } from '../reports/words.ts';
 import { EXIT } from './exit.ts';
 import { madeNow } from './made.ts';
-import {
-  type AdapterOptions,
-  acquire,
-  byteCount,
-  describeAdapter,
-  jsonOption,
-  withAdapter,
-} from './options.ts';
+import { type Keeping, type Measured, measureByWorkers, measureHere } from './measured.ts';
+import { type NatsFlags, serverOf, withNats } from './nats.ts';
+import { type AdapterOptions, byteCount, jsonOption, withAdapter } from './options.ts';
 import { emit, jsonText, OutputOption } from './output.ts';
 
-interface Flags extends AdapterOptions {
+interface Flags extends AdapterOptions, NatsFlags {
+  readonly data: string;
   readonly memory: number;
   readonly nearZero: number;
   readonly axis: number;
@@ -42,9 +38,20 @@ interface Flags extends AdapterOptions {
 }
 
 export function geometryCommand(): Command {
-  return withAdapter(new Command('geometry'))
+  return withNats(
+    withAdapter(new Command('geometry')),
+    'let workers measure, which take jobs from this server',
+  )
+    .option(
+      '--data <folder>',
+      'with --nats: what files are named from, for workers with a --data of their own',
+      '.',
+    )
     .description('measure the angle between every filter of a stored model and its signs, and more')
-    .argument('<model>', 'a .safetensors file, a folder of them, or an index of shards')
+    .argument(
+      '<model>',
+      'a .safetensors file, an index of shards, a folder of these, or a folder of such folders',
+    )
     .option('--memory <bytes>', 'GPU memory to live in', byteCount, 256 * 2 ** 20)
     .option('--near-zero <number>', 'weights smaller than this count as near zero', Number, 0.01)
     .option('--axis <n>', 'axis that counts the filters, or "last"', axisNumber, 0)
@@ -69,92 +76,80 @@ Examples:
   $ webgpu-bnn geometry model.safetensors
   $ webgpu-bnn geometry runs/mnist-mlp --pairs --html geometry.html
   $ webgpu-bnn geometry keras.safetensors --axis last --rotate
+  $ webgpu-bnn geometry runs --csv all-runs.csv
+  $ webgpu-bnn geometry models/llama --data models --nats nats://host
   $ webgpu-bnn geometry llama/ --memory 512MB --json geometry.json --resume llama.geometry`,
     )
     .action(run);
 }
 
-const FORMATS: Readonly<Record<string, StoredFormat>> = { F32: 'f32', F16: 'f16', BF16: 'bf16' };
-
 async function run(path: string, flags: Flags): Promise<void> {
   const model = await openModel(path);
-  const gpu = await acquire(flags);
-  const plain = flags.quiet || flags.json === '-';
   try {
-    const { chosen, skipped } = sortOut(model.tensors);
-    const total = chosen.reduce((sum, { entry }) => sum + entry.end - entry.begin, 0);
-    const bar = progressBar(plain ? 0 : total);
-    const layers: LayerSurvey[] = [];
-    const started = performance.now();
-    const { memory, nearZero, rotate, pairs, axis } = flags;
-    using survey = new FilterSurvey(gpu, { memory, nearZero, rotate, pairs });
-    const saved = await Saved.open(flags.resume, { model: path, nearZero, rotate, pairs, axis });
-    const onSignal = () => {
-      bar?.stop();
-      const done = saved?.write() ?? Promise.resolve();
-      void done.finally(() => process.exit(EXIT.interrupted));
-    };
-    process.once('SIGINT', onSignal);
-    let bytes = 0;
-    let kept = 0;
-    try {
-      for (const { name, entry, file } of chosen) {
-        const format = FORMATS[entry.dtype] ?? 'f32';
-        const read = (offset: number, into: Uint8Array<ArrayBuffer>) => file.read(entry, offset, into);
-        const done = saved?.layer(name, entry.shape);
-        if (done !== undefined) {
-          kept += entry.end - entry.begin;
-          layers.push(done);
-          continue;
-        }
-        try {
-          const filters = filtersAlong({ name, shape: entry.shape, format, read }, axis);
-          const layer = await survey.measure(filters, (chunk) => {
-            bytes += chunk;
-            bar?.update((kept + bytes) / 2 ** 20, { name: printable(name) });
-          });
-          layers.push(layer);
-          await saved?.add(layer, entry.shape);
-        } catch (error) {
-          // One filter that is too long is no reason to leave the others unmeasured.
-          if (!(error instanceof MemoryPlanError)) throw error;
-          skipped.push({ name, reason: `${error.what} ${error.remedy ?? ''}`.trim() });
-        }
-      }
-    } finally {
-      bar?.stop();
-      process.off('SIGINT', onSignal);
-      await saved?.write();
-    }
-    const seconds = (performance.now() - started) / 1000;
-    const { slope } = spreadSlope(layers);
-    const report: GeometryReport = {
-      version: 1,
-      made: madeNow(),
-      adapter: { name: describeAdapter(gpu), software: gpu.adapter.software },
-      model: path,
-      layers,
-      skipped,
-      weights: layers.reduce((sum, { filters, dimension }) => sum + filters * dimension, 0),
-      spreadSlope: Number.isFinite(slope) ? slope : null,
-      nearZero: flags.nearZero,
-      seconds,
-      bytesPerSecond: bytes / seconds,
-      peakGpuBytes: gpu.memory.peakBytes,
-    };
-    const json = jsonText(report, 2);
-    await emit(json, flags.json);
-    if (flags.csv !== undefined) await writeFileAtomic(flags.csv, tableOf(layers));
-    if (flags.html !== undefined) await writeFileAtomic(flags.html, renderGeometry(report));
-    if (!plain) print(report);
-    for (const { name, nonFinite } of layers) {
-      if (nonFinite > 0)
-        console.error(`warning: ${name} has ${nonFinite} NaN or infinite weights; they count in nothing`);
-    }
+    await survey(path, sortOut(model.tensors), flags);
   } finally {
     await model.close();
-    gpu.dispose();
   }
+}
+
+async function survey(path: string, { chosen, skipped }: SortedOut, flags: Flags): Promise<void> {
+  const { memory, nearZero, rotate, pairs, axis } = flags;
+  const plain = flags.quiet || flags.json === '-';
+  const total = chosen.reduce((sum, { entry }) => sum + entry.end - entry.begin, 0);
+  const saved = await Saved.open(flags.resume, { model: path, nearZero, rotate, pairs, axis });
+  const server = serverOf(flags);
+  const bar = progressBar(plain ? 0 : total);
+  const started = performance.now();
+  const onSignal = () => {
+    bar?.stop();
+    const done = saved?.write() ?? Promise.resolve();
+    void done.finally(() => process.exit(EXIT.interrupted));
+  };
+  process.once('SIGINT', onSignal);
+  let measured: Measured;
+  try {
+    const numbers = { memory, nearZero, rotate, pairs, axis };
+    const keeping: Keeping = {
+      before: ({ name, entry }) => saved?.layer(name, entry.shape),
+      add: async (layer, { entry }) => await saved?.add(layer, entry.shape),
+      progress: (bytes, name) => bar?.update(bytes / 2 ** 20, { name: printable(name) }),
+      say: (text) => {
+        if (!plain) console.log(text);
+      },
+    };
+    measured =
+      server === undefined
+        ? await measureHere(chosen, numbers, flags, keeping)
+        : await measureByWorkers(chosen, numbers, { server, root: flags.data }, keeping);
+  } finally {
+    bar?.stop();
+    process.off('SIGINT', onSignal);
+    await saved?.write();
+  }
+  const { made, adapter, bytes, peakGpuBytes } = measured;
+  const seconds = (performance.now() - started) / 1000;
+  const layers = made.flatMap((one) => (one.state === 'done' ? one.layer : []));
+  const failed = made.filter(({ state }) => state === 'failed').length;
+  const without = made.flatMap((one, index) =>
+    one.state === 'done' ? [] : { name: chosen[index]?.name ?? '', reason: one.reason },
+  );
+  const { slope } = spreadSlope(layers);
+  const report: GeometryReport = {
+    ...{ version: 1, made: madeNow(), adapter, model: path, layers },
+    skipped: [...skipped, ...without],
+    weights: layers.reduce((sum, { filters, dimension }) => sum + filters * dimension, 0),
+    spreadSlope: Number.isFinite(slope) ? slope : null,
+    ...{ nearZero, seconds, bytesPerSecond: bytes / seconds, peakGpuBytes },
+  };
+  await emit(jsonText(report, 2), flags.json);
+  if (flags.csv !== undefined) await writeFileAtomic(flags.csv, tableOf(layers));
+  if (flags.html !== undefined) await writeFileAtomic(flags.html, renderGeometry(report));
+  if (!plain) print(report);
+  for (const { name, nonFinite } of layers) {
+    if (nonFinite > 0)
+      console.error(`warning: ${name} has ${nonFinite} NaN or infinite weights; they count in nothing`);
+  }
+  if (failed > 0) process.exitCode = EXIT.failed;
 }
 
 /** An axis, or `last`. */
@@ -224,24 +219,28 @@ function notASurvey(path: string, cause: unknown): FormatError {
 /** What a training keeps of a weight beside it, by the end of the name: moments of Adam, counts of flips. */
 const KEPT_BESIDE = /\.(m|v|flips)$/;
 
-function sortOut(tensors: readonly StoredTensor[]) {
+interface SortedOut {
+  readonly chosen: readonly SurveyedTensor[];
+  readonly skipped: readonly { readonly name: string; readonly reason: string }[];
+}
+
+function sortOut(tensors: readonly StoredTensor[]): SortedOut {
   const names = new Set(tensors.map(({ name }) => name));
   const skipped: { name: string; reason: string }[] = [];
-  const chosen = tensors.filter(({ name, entry: { shape, dtype } }) => {
+  const chosen: SurveyedTensor[] = [];
+  for (const tensor of tensors) {
+    const { name } = tensor;
+    const { shape, dtype } = tensor.entry;
+    const format = FORMATS[dtype];
     const weight = name.replace(KEPT_BESIDE, '');
-    const reason =
-      weight !== name && names.has(weight)
-        ? 'what a training keeps beside its weights'
-        : shape.length < 2
-          ? 'fewer than two dimensions'
-          : shape.includes(0)
-            ? 'empty'
-            : FORMATS[dtype] === undefined
-              ? `${dtype}: only F32, F16 and BF16 are measured`
-              : undefined;
-    if (reason !== undefined) skipped.push({ name, reason });
-    return reason === undefined;
-  });
+    if (weight !== name && names.has(weight)) {
+      skipped.push({ name, reason: 'what a training keeps beside its weights' });
+    } else if (shape.length < 2) skipped.push({ name, reason: 'fewer than two dimensions' });
+    else if (shape.includes(0)) skipped.push({ name, reason: 'empty' });
+    else if (format === undefined) {
+      skipped.push({ name, reason: `${dtype}: only F32, F16 and BF16 are measured` });
+    } else chosen.push({ ...tensor, format });
+  }
   return { chosen, skipped };
 }
 

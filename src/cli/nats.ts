@@ -1,6 +1,9 @@
 /** Options of a NATS server, by the names that NATS' own tools give them in the environment. */
 import { type Command, Option } from 'commander';
+import type { JobAdapter } from '../compare/index.ts';
 import type { ServerOptions } from '../nats/index.ts';
+import { npx } from '../npx.ts';
+import { describeAdapter } from './options.ts';
 
 export interface NatsFlags {
   readonly nats?: string;
@@ -27,4 +30,21 @@ export function serverOf(flags: NatsFlags): ServerOptions | undefined {
 /** The address without what is secret. */
 export function shownServer({ url }: ServerOptions): string {
   return url.replaceAll(/\/\/[^/,]*@/g, '//');
+}
+
+/** Says where jobs lie, and what starts a worker. @param more options that workers need */
+export function sayQueue(server: ServerOptions, say: (text: string) => void, more = ''): void {
+  const address = shownServer(server);
+  say(`queue     ${address}; start workers with: ${npx(`worker --nats ${address}${more}`)}`);
+}
+
+/** Where workers worked. */
+export function adaptersOf(adapters: readonly JobAdapter[]): {
+  readonly name: string;
+  readonly software: boolean;
+} {
+  return {
+    name: [...new Set(adapters.map((adapter) => describeAdapter({ adapter })))].join(', ') || 'none',
+    software: adapters.some(({ software }) => software),
+  };
 }

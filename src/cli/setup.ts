@@ -1,6 +1,6 @@
 /** `webgpu-bnn setup`: gets what headless work needs and a page does not. */
 import { Argument, Command, Option } from 'commander';
-import { PART_NAMES, PARTS, type Part, planSetup, setup } from '../node/setup.ts';
+import { PART_NAMES, PARTS, type Part, planSetup, setup, USUAL_PARTS } from '../node/setup.ts';
 
 interface Flags {
   readonly into?: 'project' | 'cache';
@@ -11,7 +11,7 @@ interface Flags {
 export function setupCommand(): Command {
   return new Command('setup')
     .description('get what is missing for work without a browser: WebGPU for Node, a software adapter, MNIST')
-    .addArgument(new Argument('[parts...]', 'which; without it, all').choices(PART_NAMES))
+    .addArgument(new Argument('[parts...]', 'which; without it, all but nats').choices(PART_NAMES))
     .addOption(
       new Option(
         '--into <place>',
@@ -30,12 +30,13 @@ Nothing is asked, and what is here already is left alone. "data" gets other data
 
 Examples:
   $ npx webgpu-bnn setup
+  $ npx webgpu-bnn setup nats
   $ npx webgpu-bnn setup webgpu --into cache --registry https://registry.example.org`,
     )
     .action(async (parts: Part[], flags: Flags) => {
       const chosen = parts.length === 0 ? {} : { parts };
       const plan = await planSetup({ ...chosen, ...(flags.into && { into: flags.into }) });
-      for (const part of parts.length === 0 ? PART_NAMES : parts) {
+      for (const part of parts.length === 0 ? USUAL_PARTS : parts) {
         const state = plan.here.includes(part)
           ? 'here'
           : plan.useless.includes(part)

@@ -1,7 +1,7 @@
-/** `webgpu-bnn worker`: takes trainings from a NATS server. */
+/** `webgpu-bnn worker`: does jobs that a NATS server has. */
 import { Command } from 'commander';
 import { OptionError, printable } from '../errors.ts';
-import { Queue, work } from '../nats/index.ts';
+import { Queue, surveys, trainings, work } from '../nats/index.ts';
 import { loadDataset } from '../node/index.ts';
 import { npx } from '../npx.ts';
 import { type NatsFlags, serverOf, shownServer, withNats } from './nats.ts';
@@ -10,21 +10,25 @@ import { interruption } from './train.ts';
 
 interface Flags extends AdapterOptions, NatsFlags {
   readonly jobs?: number;
+  readonly data?: string;
 }
 
 export function workerCommand(): Command {
   return withNats(withAdapter(new Command('worker')), 'the server that jobs come from')
-    .description('take trainings from a NATS server: one worker for each GPU')
+    .description('do jobs that a NATS server has: one worker for each GPU')
+    .option('--data <folder>', 'files that jobs may name, by their place below it')
     .option('--jobs <n>', 'end after so many', positiveInteger)
     .addHelpText(
       'after',
       `
-Jobs name methods, networks and data sets; a worker runs no code of others. Ctrl+C gives a training back with its checkpoint.
+Jobs name methods, networks, data sets and files below --data; a worker runs no code of others. Ctrl+C gives a job back with its checkpoint.
 
 Examples:
   $ nats-server -js
   $ webgpu-bnn worker --nats nats://host
-  $ webgpu-bnn compare --methods steSign,irNet,bop --nats nats://host`,
+  $ webgpu-bnn worker --nats nats://host --data models
+  $ webgpu-bnn compare --methods steSign,irNet,bop --nats nats://host
+  $ webgpu-bnn geometry models/llama --data models --nats nats://host`,
     )
     .action(worker);
 }
@@ -47,11 +51,9 @@ async function worker(flags: Flags): Promise<void> {
   try {
     const { name, software } = gpu.adapter;
     const done = await work(queue, {
-      ...{ gpu, adapter: { name, software }, load: loadDataset, signal: interrupt.signal, most: flags.jobs },
-      onJob: ({ job }, step) =>
-        say(printable(`${job.method}, seed ${job.seed}${step > 0 ? `: goes on after step ${step}` : ''}`)),
-      onSaved: ({ job }, step) => say(printable(`${job.method}, seed ${job.seed}: saved after step ${step}`)),
-      onDone: ({ job }, state) => say(printable(`${job.method}, seed ${job.seed}: ${state}`)),
+      ...{ gpu, adapter: { name, software }, signal: interrupt.signal, most: flags.jobs },
+      kinds: { training: trainings(loadDataset), survey: surveys(flags.data) },
+      print: (text) => say(printable(text)),
     });
     say(`${done} jobs done`);
   } finally {

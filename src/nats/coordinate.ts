@@ -1,46 +1,62 @@
-/** A comparison whose jobs others do: puts them into the queue, and gathers results until all are there. */
-import type { ComparisonJob, ComparisonStore, JobResult, RunOptions } from '../compare/index.ts';
-import { QueueError } from '../errors.ts';
+/** Jobs that others do: puts them into the queue, and gathers results until all are there. */
 import { parseJson } from '../json.ts';
-import { isOf, parseResult } from '../reports/compared.ts';
 import { digestOfJob, type QueuedJob } from './job.ts';
 import type { Queue } from './queue.ts';
 
 /** How often what is missing is asked for and put into the queue again, should a message have been lost. */
 const SWEEP = 5000;
 
-export interface CoordinateOptions extends Pick<RunOptions, 'signal' | 'onResult'> {
+/** What a kind of jobs makes of what workers store. */
+export interface Gathering<Result> {
+  /** A result of a job here, so that it isn't done again; undefined where there is none. */
+  before?(index: number): Promise<Result | undefined>;
+  /** A result from its text. @throws FormatError, or QueueError for one of another job */
+  read(text: string, index: number): Result;
+  /** What stands for a job that workers could not do: an error of theirs. */
+  refused(error: Refusal['refused'], index: number): Result;
+  /** Keeps a result here, before it counts. */
+  keep?(result: Result, index: number): Promise<void>;
+}
+
+export interface CoordinateOptions<Result> {
+  /** Stops gathering; jobs stay in the queue. */
+  readonly signal?: AbortSignal | undefined;
   /** Called when all that is missing is in the queue. */
   readonly onQueued?: (jobs: number) => void;
-  readonly onShare?: (job: ComparisonJob, share: number) => void;
+  readonly onShare?: (index: number, share: number) => void;
+  readonly onResult?: (result: Result, index: number) => void;
+}
+
+/** What a worker stores of a job that it could not read, or that three tries didn't get further. */
+export interface Refusal {
+  readonly refused: { readonly name: string; readonly message: string };
 }
 
 /**
  * Has the jobs done that aren't; those that failed before are tried again.
- * @param store where results are kept here
- * @returns the results in the order of the jobs; of a comparison that was stopped, those that there are
- * @throws QueueError where the server is away for two minutes, or a result is another job's
+ * @returns the results in the order of the jobs; where it was stopped, those that there are
+ * @throws QueueError where the server is away for two minutes, and what `gathering` throws
  */
-export async function coordinate(
+export async function coordinate<Result>(
   queue: Queue,
-  queued: readonly QueuedJob[],
-  store: ComparisonStore,
-  { signal, onQueued, onShare, onResult }: CoordinateOptions = {},
-): Promise<JobResult[]> {
-  const results = new Map<number, JobResult>();
+  jobs: readonly QueuedJob[],
+  gathering: Gathering<Result>,
+  { signal, onQueued, onShare, onResult }: CoordinateOptions<Result> = {},
+): Promise<Result[]> {
+  const results = new Map<number, Result>();
   const waiting = new Map<string, number>();
-  for (const [index, job] of queued.entries()) {
-    const before = await store.result(job.job.id);
-    if (before?.state === 'done') {
-      results.set(index, before);
-      onResult?.(before, index);
+  for (const [index, job] of jobs.entries()) {
+    const before = await gathering.before?.(index);
+    if (before === undefined) {
+      waiting.set(digestOfJob(job), index);
       continue;
     }
-    waiting.set(digestOfJob(job), index);
+    results.set(index, before);
+    onResult?.(before, index);
   }
   queue.listen(({ digest, share }) => {
-    const job = queued[waiting.get(digest) ?? -1];
-    if (job !== undefined) onShare?.(job.job, share);
+    const index = waiting.get(digest);
+    if (index !== undefined) onShare?.(index, share);
   });
 
   let wake = () => {};
@@ -52,10 +68,13 @@ export async function coordinate(
   });
   const settle = async (digest: string, text: string) => {
     const index = waiting.get(digest);
-    const job = index === undefined ? undefined : queued[index]?.job;
-    if (index === undefined || job === undefined) return;
-    const result = resultOf(text, job, digest);
-    await store.keepResult(result);
+    if (index === undefined) return;
+    const { refused } = parseJson(text) as Partial<Refusal>;
+    const result =
+      refused === undefined
+        ? gathering.read(text, index)
+        : gathering.refused({ name: String(refused.name), message: String(refused.message) }, index);
+    await gathering.keep?.(result, index);
     waiting.delete(digest);
     results.set(index, result);
     onResult?.(result, index);
@@ -66,14 +85,14 @@ export async function coordinate(
   try {
     for (const digest of waiting.keys()) {
       const text = await queue.result(digest);
-      // What failed is tried again when a comparison is started again, here as in one process.
+      // What failed is tried again when its command is started again, here as in one process.
       if (text !== undefined && isFailure(text)) await queue.dropResult(digest);
     }
     let isQueued = false;
     while (waiting.size > 0 && !isStopped()) {
       for (const [digest, index] of [...waiting]) {
         const text = await queue.result(digest);
-        const job = queued[index];
+        const job = jobs[index];
         if (text !== undefined) await settle(digest, text);
         else if (job !== undefined) await queue.put(digest, job);
       }
@@ -102,27 +121,8 @@ export async function coordinate(
   return [...results].sort(([a], [b]) => a - b).map(([, result]) => result);
 }
 
+/** Of every kind, a result that failed says so by its `state`. */
 function isFailure(text: string): boolean {
   const { refused, state } = parseJson(text) as { refused?: unknown; state?: unknown };
   return refused !== undefined || state === 'failed';
-}
-
-/** What a worker stores of a job that it could not read, or that three tries didn't get further. */
-export interface Refusal {
-  readonly refused: { readonly name: string; readonly message: string };
-}
-
-function resultOf(text: string, job: ComparisonJob, digest: string): JobResult {
-  const { refused } = parseJson(text) as Partial<Refusal>;
-  if (refused !== undefined) {
-    const { name, message } = refused;
-    return { job, state: 'failed', epochs: [], error: { name: String(name), message: String(message) } };
-  }
-  const result = parseResult(text, digest);
-  if (isOf(result, job)) return result;
-  throw new QueueError('A result is of another job.', {
-    given: result.job.id,
-    expected: job.id,
-    where: digest,
-  });
 }

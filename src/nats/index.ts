@@ -1,7 +1,15 @@
-/** Beyond one machine: comparisons whose trainings workers take from a NATS server. */
+/** Beyond one machine: work that workers take from a NATS server. */
 
 export type { ServerOptions } from './connect.ts';
-export { coordinate } from './coordinate.ts';
-export { queuedJobs } from './job.ts';
 export { Queue } from './queue.ts';
-export { work } from './work.ts';
+export {
+  FORMATS,
+  reasonOf,
+  type SurveyedLayer,
+  type SurveyedTensor,
+  type SurveyNumbers,
+  surveyByWorkers,
+  surveys,
+} from './surveys.ts';
+export { trainByWorkers, trainings } from './trainings.ts';
+export { type Kind, work } from './work.ts';

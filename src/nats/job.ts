@@ -1,57 +1,30 @@
-/** A job as it lies in the queue: plain JSON that names methods, networks and data, and carries none of them. */
+/** A job as it lies in the queue: plain JSON that names what is to be done with what, and carries no code. */
 import { createHash } from 'node:crypto';
 import * as v from 'valibot';
 import manifest from '../../package.json' with { type: 'json' };
-import type { ComparisonJob } from '../compare/index.ts';
-import { sourceDigest, type TrainingData } from '../data/index.ts';
 import { QueueError } from '../errors.ts';
-import { jobSchema, type KeptComparison } from '../reports/compared.ts';
 import { checked } from '../reports/story.ts';
 
-const VERSION = 1;
+const VERSION = 2;
 
-/** One training of a comparison for whoever takes it. */
-export interface QueuedJob {
+/** Work for whoever takes it. */
+export interface QueuedJob<Task = unknown> {
   readonly version: typeof VERSION;
-  /** Version of this package: other versions may train to other bits. */
+  /** Version of this package: other versions may come to other bits. */
   readonly code: string;
-  readonly dataset: string;
-  readonly model: string;
-  readonly trainSamples?: number;
-  readonly testSamples?: number;
-  /** Digest of the samples, which whoever trains compares with its own. */
-  readonly data: string;
-  readonly job: ComparisonJob;
+  /** What is to be done; a worker knows some kinds. */
+  readonly kind: string;
+  /** What it is done with, as its kind says. */
+  readonly task: Task;
 }
 
 const name = v.pipe(v.string(), v.maxLength(4096));
-const count = v.exactOptional(v.pipe(v.number(), v.safeInteger(), v.minValue(1)));
 const versionSchema = v.object({ version: v.number(), code: name });
-const queuedSchema = v.object({
-  version: v.literal(VERSION),
-  code: name,
-  dataset: name,
-  model: name,
-  trainSamples: count,
-  testSamples: count,
-  data: name,
-  job: jobSchema,
-});
+const kindSchema = v.object({ kind: name });
 
-/** Jobs of a comparison, for the queue. */
-export function queuedJobs(
-  comparison: KeptComparison,
-  data: TrainingData,
-  jobs: readonly ComparisonJob[],
-): QueuedJob[] {
-  const { dataset, model, trainSamples, testSamples } = comparison;
-  const digest = datasetDigest(data);
-  return jobs.map((job) => ({
-    ...{ version: VERSION, code: manifest.version, dataset, model },
-    ...(trainSamples === undefined ? {} : { trainSamples }),
-    ...(testSamples === undefined ? {} : { testSamples }),
-    ...{ data: digest, job },
-  }));
+/** A job for the queue. */
+export function queued<Task>(kind: string, task: Task): QueuedJob<Task> {
+  return { version: VERSION, code: manifest.version, kind, task };
 }
 
 /** What tells a job from all others: 64 hexadecimal digits. */
@@ -59,17 +32,14 @@ export function digestOfJob(job: QueuedJob): string {
   return createHash('sha256').update(JSON.stringify(job)).digest('hex');
 }
 
-/** Follows from all samples, labels and names of classes. */
-export function datasetDigest({ classes, image, normalise, train, test }: TrainingData): string {
-  const splits = [train, ...(test === undefined ? [] : [test])].map(sourceDigest);
-  const about = JSON.stringify([classes, image, normalise, ...splits]);
-  return createHash('sha256').update(about).digest('hex');
-}
+const about = (where: string) => ({ what: 'A job of the queue is malformed.', where });
 
-/** @throws QueueError for a job of another version; FormatError that names the first field which is wrong */
-export function parseQueued(text: string, where: string): QueuedJob {
-  const about = { what: 'A job of the queue is malformed.', where };
-  const { version, code } = checked(text, versionSchema, about);
+/**
+ * Which kind of job a text of the queue is.
+ * @throws QueueError for a job of another version; FormatError that names the first field which is wrong
+ */
+export function kindOf(text: string, where: string): string {
+  const { version, code } = checked(text, versionSchema, about(where));
   if (version !== VERSION || code !== manifest.version) {
     throw new QueueError('The job is of another version than this worker.', {
       given: `jobs of version ${version}, of webgpu-bnn ${code}`,
@@ -78,5 +48,14 @@ export function parseQueued(text: string, where: string): QueuedJob {
       remedy: `start a worker of that version: npx webgpu-bnn@${code} worker`,
     });
   }
-  return checked(text, queuedSchema, about) as QueuedJob;
+  return checked(text, kindSchema, about(where)).kind;
+}
+
+/** What a job of a known kind is done with. @throws FormatError that names the first field which is wrong */
+export function taskOf<Schema extends v.GenericSchema>(
+  text: string,
+  schema: Schema,
+  where: string,
+): v.InferOutput<Schema> {
+  return checked(text, v.object({ task: schema }), about(where)).task;
 }

@@ -147,7 +147,7 @@ export class Queue {
       throw new QueueError('A job is too large.', {
         given: `${Buffer.byteLength(text)} bytes`,
         expected: `${MOST_BYTES} at most`,
-        where: job.job.id,
+        where: digest,
       });
     }
     await persist(async () => {

@@ -1,48 +1,76 @@
-/** A worker: takes a job, trains it with what is here, stores the result, and only then says that it is done. */
+/** A worker: takes a job, does it with what is here, stores the result, and only then says that it is done. */
 import type { JsMsg } from '@nats-io/jetstream';
-import { type ComparisonStore, type JobAdapter, runComparison, type Workplace } from '../compare/index.ts';
-import { type Dataset, takeFirst } from '../data/index.ts';
-import { BnnError, FormatError, QueueError } from '../errors.ts';
-import { decodeCheckpoint, encodeCheckpoint } from '../formats/index.ts';
+import type * as v from 'valibot';
+import type { JobAdapter } from '../compare/index.ts';
+import { BnnError } from '../errors.ts';
 import type { Gpu } from '../gpu/index.ts';
-import { npx } from '../npx.ts';
-import { parseEpochs } from '../reports/compared.ts';
-import { modelByName } from '../zoo/index.ts';
 import type { Refusal } from './coordinate.ts';
-import { datasetDigest, parseQueued, type QueuedJob } from './job.ts';
+import { kindOf, taskOf } from './job.ts';
 import type { Queue, Tries } from './queue.ts';
 
 /** Tries that get a job no further, after which its error is its result. */
 const TRIES = 3;
-/** A training that does no step for so many leases hangs, and its job may be another's. */
+/** A job that says nothing for so many leases hangs, and may be another's. */
 const SILENT_LEASES = 10;
+/** Milliseconds until a job that this worker leaves to others is offered again. */
+const PASSED = 1000;
+
+/** What a kind of jobs needs of the worker that does one. */
+export interface Hands {
+  readonly gpu: Gpu;
+  readonly adapter: JobAdapter;
+  /** The worker is stopped, or the job is another's by now: nothing that is done counts any more. */
+  readonly signal: AbortSignal;
+  /** Says how much is done, from 0 to 1, and that nothing hangs. */
+  say(share: number): void;
+  /** What `keepCheckpoint` was given last, by this worker or another. */
+  checkpoint(): Promise<Uint8Array | undefined>;
+  /** Keeps what the job goes on from. @param further whether it got further since the last one, so that tries count anew */
+  keepCheckpoint(bytes: Uint8Array, further: boolean): Promise<void>;
+  /** Prints a line about the job. */
+  print(text: string): void;
+}
+
+/** How a worker does jobs of a kind. */
+export interface Kind<Task = unknown> {
+  readonly schema: v.GenericSchema<unknown, Task>;
+  /** Which job it is, in a few words for a person. */
+  title(task: Task): string;
+  /** Whether this worker leaves the job to others. */
+  passes?(task: Task): boolean;
+  /**
+   * @returns its result, plain JSON; undefined where it was stopped
+   * @throws what a machine or its data lacks: the job goes back to the queue, and the worker ends
+   */
+  run(task: Task, hands: Hands): Promise<object | undefined>;
+}
 
 export interface WorkOptions {
   readonly gpu: Gpu;
   readonly adapter: JobAdapter;
-  /** @throws DataUnavailableError that says the command which gets it */
-  readonly load: (dataset: string) => Promise<Dataset>;
+  /** What this worker does; jobs of other kinds are left to others. */
+  // biome-ignore lint/suspicious/noExplicitAny: each kind has tasks of its own, which its schema checks
+  readonly kinds: Readonly<Record<string, Kind<any>>>;
   /** Ends after the steps that are under way; the job goes back with its checkpoint. */
   readonly signal?: AbortSignal | undefined;
   /** Ends after so many jobs. */
   readonly most?: number | undefined;
-  readonly onJob?: (job: QueuedJob, resumedAt: number) => void;
-  readonly onSaved?: (job: QueuedJob, step: number) => void;
-  readonly onDone?: (job: QueuedJob, state: string) => void;
+  /** Called with lines about jobs. */
+  readonly print?: (text: string) => void;
 }
 
 /**
  * Takes jobs until it is stopped.
+ * @returns how many it did
  * @throws what a machine or its data lacks, after the job has gone back to the queue: DeviceLostError, StorageError, QueueError,
  * DataUnavailableError
  */
 export async function work(queue: Queue, options: WorkOptions): Promise<number> {
   const { signal, most = Number.POSITIVE_INFINITY } = options;
-  const places = new Map<string, Workplace>();
   let done = 0;
   while (done < most && signal?.aborted !== true) {
     const taken = await queue.take();
-    if (taken !== undefined && (await runOne(queue, taken.message, taken.digest, places, options))) done += 1;
+    if (taken !== undefined && (await runOne(queue, taken.message, taken.digest, options))) done += 1;
   }
   return done;
 }
@@ -52,8 +80,7 @@ async function runOne(
   queue: Queue,
   message: JsMsg,
   digest: string,
-  places: Map<string, Workplace>,
-  options: WorkOptions,
+  { gpu, adapter, kinds, signal, print = () => {} }: WorkOptions,
 ): Promise<boolean> {
   if ((await queue.result(digest)) !== undefined) {
     await queue.done(message);
@@ -69,22 +96,32 @@ async function runOne(
   }
   const lease = new Lease(queue.lease, message);
   try {
-    const tries = before.tries + 1;
-    await queue.keepTries(digest, { ...before, tries });
-    const job = parseQueued(message.string(), `job ${digest}`);
-    const place = await placeOf(job, places, options);
-    const stopping = options.signal === undefined ? [] : [options.signal];
-    const [result] = await runComparison(
-      place,
-      [job.job],
-      storeOf(queue, digest, job, options, () => !lease.signal.aborted),
-      {
-        signal: AbortSignal.any([lease.signal, ...stopping]),
-        onSteps: (_, { step, epochs, batches }) => {
-          if (lease.used()) queue.say({ digest, share: step / (epochs * batches) });
-        },
+    const text = message.string();
+    const where = `job ${digest}`;
+    const kind = kinds[kindOf(text, where)];
+    const task = kind && taskOf(text, kind.schema, where);
+    if (kind === undefined || kind.passes?.(task) === true) {
+      message.nak(PASSED);
+      return false;
+    }
+    await queue.keepTries(digest, { ...before, tries: before.tries + 1 });
+    const title = kind.title(task);
+    const result = await kind.run(task, {
+      ...{ gpu, adapter },
+      signal: AbortSignal.any([lease.signal, ...(signal === undefined ? [] : [signal])]),
+      say: (share) => {
+        if (lease.used()) queue.say({ digest, share });
       },
-    );
+      checkpoint: () => queue.checkpoint(digest),
+      async keepCheckpoint(bytes, further) {
+        // A worker that lost the job leaves the checkpoint of its successor alone.
+        if (lease.signal.aborted) return;
+        await queue.keepCheckpoint(digest, bytes);
+        // It got further: what was tried before was no poison.
+        if (further) await queue.keepTries(digest, { tries: 1 });
+      },
+      print: (more) => print(`${title}${more}`),
+    });
     // Someone else has the job by now.
     if (lease.signal.aborted) return false;
     if (result === undefined) {
@@ -93,8 +130,9 @@ async function runOne(
       message.nak();
       return false;
     }
+    await queue.keepResult(digest, JSON.stringify({ ...result, adapter }));
     await end(queue, message, digest);
-    options.onDone?.(job, result.state);
+    print(`${title}: ${'state' in result ? result.state : 'done'}`);
     return true;
   } catch (cause) {
     await giveBack(queue, message, digest, before, cause);
@@ -122,75 +160,6 @@ async function giveBack(
   const said = cause instanceof BnnError ? text : text.slice(0, 1000);
   message.nak(1000);
   await queue.keepTries(digest, { tries: before.tries + 1, error: { name, message: said } }).catch(() => {});
-}
-
-async function placeOf(
-  job: QueuedJob,
-  places: Map<string, Workplace>,
-  { gpu, load }: WorkOptions,
-): Promise<Workplace> {
-  const { dataset, model, trainSamples, testSamples } = job;
-  const key = JSON.stringify([dataset, model, trainSamples, testSamples, job.data]);
-  const known = places.get(key);
-  if (known !== undefined) return known;
-  const data = takeFirst(await load(dataset), trainSamples, testSamples);
-  if (datasetDigest(data) !== job.data) {
-    throw new QueueError('The data here are not what the job was made with.', {
-      given: datasetDigest(data),
-      expected: job.data,
-      where: dataset,
-      remedy: `get the same files on both machines: ${npx(`data ${dataset}`)}`,
-    });
-  }
-  const network = modelByName(model, { input: data.image, classes: data.classes.length });
-  const place = { gpu, model: network, data };
-  places.set(key, place);
-  return place;
-}
-
-/** @param isOurs whether the lease holds: a worker that lost it leaves the checkpoint of its successor alone */
-function storeOf(
-  queue: Queue,
-  digest: string,
-  job: QueuedJob,
-  { adapter, onJob, onSaved }: WorkOptions,
-  isOurs: () => boolean,
-): ComparisonStore {
-  return {
-    result: async () => undefined,
-    async keepResult(result) {
-      await queue.keepResult(digest, JSON.stringify({ ...result, adapter }));
-    },
-    async progress(id) {
-      // What a teacher learned elsewhere isn't here: it is trained again.
-      if (id !== job.job.id) return undefined;
-      const bytes = await queue.checkpoint(digest);
-      const kept = bytes === undefined ? undefined : readCheckpoint(bytes, digest, adapter);
-      onJob?.(job, kept?.checkpoint.progress.step ?? 0);
-      return kept;
-    },
-    async keepProgress(_, { checkpoint, epochs }) {
-      if (!isOurs()) return;
-      const texts = { epochs: JSON.stringify(epochs), adapter: adapter.name };
-      await queue.keepCheckpoint(digest, encodeCheckpoint(checkpoint, texts));
-      // It got further: what was tried before was no poison. The one before the first step is no progress.
-      const { step } = checkpoint.progress;
-      if (step === 0) return;
-      await queue.keepTries(digest, { tries: 1 });
-      onSaved?.(job, step);
-    },
-    async dropProgress() {},
-  };
-}
-
-/** Nothing of an adapter of another kind, whose bits may differ: then a job begins anew. */
-function readCheckpoint(bytes: Uint8Array, digest: string, adapter: JobAdapter) {
-  const { checkpoint, metadata } = decodeCheckpoint(bytes, digest);
-  if (metadata.adapter !== adapter.name) return undefined;
-  if (metadata.epochs === undefined) {
-    throw new FormatError('A checkpoint of the queue is malformed.', { given: 'no epochs', where: digest });
-  }
-  return { checkpoint, epochs: parseEpochs(metadata.epochs, digest) };
 }
 
 /** Says again and again that the job is being worked at, and notices when that came too late. */

@@ -1,4 +1,4 @@
-/** Safetensors files that are read piece by piece, of any size: one file, a folder of them, or an index of shards. */
+/** Safetensors files that are read piece by piece, of any size: one file, a folder of them, an index of shards, or many of these. */
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { FormatError, OptionError, StorageError } from '../errors.ts';
@@ -67,14 +67,17 @@ export class SafetensorsReader {
 
 /** A tensor, and the file that it lies in. */
 export interface StoredTensor {
+  /** Unique among those that were opened together. */
   readonly name: string;
+  /** In its file. */
+  readonly ownName: string;
   readonly entry: SafetensorsEntry;
   readonly file: SafetensorsReader;
 }
 
 /**
- * Opens a model for reading: a `.safetensors` file, a `.safetensors.index.json` of shards beside it, or a folder with
- * such an index or with any number of safetensors files.
+ * Opens models for reading: a `.safetensors` file, a `.safetensors.index.json` of shards beside it, a folder with such an index
+ * or with any number of safetensors files, or a folder of such folders.
  * @returns every tensor, file by file; `close` closes them all
  * @throws StorageError, FormatError for damaged files, tensors that the index promises and no shard has, or two files
  * with a tensor of the same name; OptionError where there is nothing to read
@@ -82,37 +85,38 @@ export interface StoredTensor {
 export async function openModel(
   path: string,
 ): Promise<{ readonly tensors: readonly StoredTensor[]; close(): Promise<void> }> {
-  const { paths, promised } = await filesOf(path);
   const files: SafetensorsReader[] = [];
   const close = async () => {
     for (const file of files) await file.close();
   };
   try {
+    const models = await modelsOf(path);
     const tensors = new Map<string, StoredTensor>();
-    for (const one of paths) {
-      const file = await SafetensorsReader.open(one);
-      files.push(file);
-      for (const [name, entry] of file.header.entries) {
-        // Shards share their names; independent files of a folder don't.
-        const key =
-          promised === undefined && paths.length > 1 ? `${basename(one, '.safetensors')}:${name}` : name;
-        if (tensors.has(key)) {
-          throw new FormatError('Two shards hold a tensor of the same name.', {
-            given: `"${key}"`,
-            where: one,
-          });
+    for (const { prefix, paths, promised } of models) {
+      for (const one of paths) {
+        const file = await SafetensorsReader.open(one);
+        files.push(file);
+        for (const [ownName, entry] of file.header.entries) {
+          const name = models.length > 1 ? `${prefix}:${ownName}` : ownName;
+          if (tensors.has(name)) {
+            throw new FormatError('Two shards hold a tensor of the same name.', {
+              given: `"${name}"`,
+              where: one,
+            });
+          }
+          tensors.set(name, { name, ownName, entry, file });
         }
-        tensors.set(key, { name: key, entry, file });
       }
-    }
-    for (const [name, shard] of promised ?? []) {
-      if (basename(tensors.get(name)?.file.path ?? '') === shard) continue;
-      throw new FormatError('The index promises a tensor that its shard does not have.', {
-        given: `"${name}"`,
-        expected: shard,
-        where: path,
-        remedy: 'get the index and all shards again',
-      });
+      for (const [ownName, shard] of promised ?? []) {
+        const name = models.length > 1 ? `${prefix}:${ownName}` : ownName;
+        if (basename(tensors.get(name)?.file.path ?? '') === shard) continue;
+        throw new FormatError('The index promises a tensor that its shard does not have.', {
+          given: `"${ownName}"`,
+          expected: shard,
+          where: path,
+          remedy: 'get the index and all shards again',
+        });
+      }
     }
     return { tensors: [...tensors.values()], close };
   } catch (error) {
@@ -123,33 +127,64 @@ export async function openModel(
 
 const INDEX = '.safetensors.index.json';
 
-async function filesOf(
-  path: string,
-): Promise<{ paths: readonly string[]; promised?: ReadonlyMap<string, string> }> {
-  if (path.endsWith('.index.json')) return await shardsOf(path);
-  let names: string[];
+/** Files whose tensors have names that differ. */
+interface StoredModel {
+  /** What tells it from others that are opened with it. */
+  readonly prefix: string;
+  readonly paths: readonly string[];
+  /** What an index says that is in which file. */
+  readonly promised?: ReadonlyMap<string, string>;
+}
+
+async function modelsOf(path: string): Promise<StoredModel[]> {
+  if (path.endsWith('.index.json')) return [await shardsOf(path)];
+  let isFolder: boolean;
   try {
-    if (!(await stat(path)).isDirectory()) return { paths: [path] };
-    names = (await readdir(path)).sort();
+    isFolder = (await stat(path)).isDirectory();
   } catch (cause) {
     throw storageError('The file could not be read.', path, cause);
   }
-  const indices = names.filter((name) => name.endsWith(INDEX));
-  if (indices[0] !== undefined && indices.length === 1) return await shardsOf(join(path, indices[0]));
-  const found = names.filter((name) => name.endsWith('.safetensors'));
-  if (found.length === 0 || indices.length > 1) {
-    throw new OptionError('It is not clear what to read in this folder.', {
-      given: indices.length > 1 ? indices.join(', ') : 'no safetensors file',
-      expected: `files *.safetensors, or one *${INDEX}`,
-      where: path,
-    });
-  }
-  return { paths: found.map((name) => join(path, name)) };
+  if (!isFolder) return [{ prefix: '', paths: [path] }];
+  const models = await modelsBelow(path);
+  if (models.length > 0) return models;
+  throw new OptionError('It is not clear what to read in this folder.', {
+    given: 'no safetensors file',
+    expected: `files *.safetensors, one *${INDEX}, or folders of these`,
+    where: path,
+  });
 }
 
-async function shardsOf(
-  path: string,
-): Promise<{ paths: readonly string[]; promised: ReadonlyMap<string, string> }> {
+/** The models of a folder; of folders within it only where it has none itself: they may hold the same in another form. */
+async function modelsBelow(folder: string): Promise<StoredModel[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
+    throw storageError('The folder could not be read.', folder, cause);
+  });
+  const names = entries.map(({ name }) => name).sort();
+  const indices = names.filter((name) => name.endsWith(INDEX));
+  if (indices[0] !== undefined && indices.length === 1) return [await shardsOf(join(folder, indices[0]))];
+  if (indices.length > 1) {
+    throw new OptionError('It is not clear what to read in this folder.', {
+      given: indices.join(', '),
+      expected: `files *.safetensors, or one *${INDEX}`,
+      where: folder,
+    });
+  }
+  const found = names.filter((name) => name.endsWith('.safetensors'));
+  if (found.length > 0) {
+    return found.map((name) => ({ prefix: basename(name, '.safetensors'), paths: [join(folder, name)] }));
+  }
+  // Folders themselves, and no links to them: these may lead in a circle.
+  const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  const below: StoredModel[] = [];
+  for (const name of folders.sort()) {
+    for (const model of await modelsBelow(join(folder, name))) {
+      below.push({ ...model, prefix: model.prefix === '' ? name : `${name}/${model.prefix}` });
+    }
+  }
+  return below;
+}
+
+async function shardsOf(path: string): Promise<StoredModel> {
   const bytes = await readFileChecked(path);
   const wrong = (given: string, cause?: unknown) =>
     new FormatError('This is no index of shards.', {
@@ -177,7 +212,7 @@ async function shardsOf(
   }
   if (promised.size === 0) throw wrong('an empty weight_map');
   const shards = [...new Set(promised.values())].sort();
-  return { paths: shards.map((shard) => join(dirname(path), shard)), promised };
+  return { prefix: '', paths: shards.map((shard) => join(dirname(path), shard)), promised };
 }
 
 async function readRange(

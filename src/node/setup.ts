@@ -30,16 +30,18 @@ export const PARTS = {
   chrome: { about: 'what drives Chrome, for bench --in chrome', packages: ['puppeteer-core'] },
   kit: { about: 'what bundles the folder that kit writes', packages: ['esbuild'], linuxOnly: true },
   nats: {
-    about: 'clients of NATS, for compare --nats and worker',
+    about: 'clients of NATS, for work on several machines; only where it is named',
     packages: ['@nats-io/transport-node', '@nats-io/jetstream', '@nats-io/kv', '@nats-io/obj'],
   },
 } as const satisfies Readonly<Record<string, PartSpecification>>;
 
 export type Part = keyof typeof PARTS;
 export const PART_NAMES = Object.keys(PARTS) as Part[];
+/** What one machine needs: no clients of servers that others run. */
+export const USUAL_PARTS: readonly Part[] = PART_NAMES.filter((part) => part !== 'nats');
 
 export interface SetupOptions {
-  /** Which; all that this machine can use when absent. */
+  /** Which; `USUAL_PARTS`, as far as this machine can use them, when absent. */
   readonly parts?: readonly Part[];
   /** Where packages go; the project where it depends on this package, and else the cache. */
   readonly into?: 'project' | 'cache';
@@ -64,7 +66,7 @@ export interface SetupPlan {
  * Looks what is missing. Nothing is changed.
  * @throws OptionError where packages are to go into a project and there is none
  */
-export async function planSetup({ parts = PART_NAMES, into, from }: SetupOptions = {}): Promise<SetupPlan> {
+export async function planSetup({ parts = USUAL_PARTS, into, from }: SetupOptions = {}): Promise<SetupPlan> {
   const mnist = (await datasetStatus()).find(({ name }) => name === 'mnist')?.here === true;
   const isHere = (part: Part) =>
     part === 'mnist' ? mnist : PARTS[part].packages.every((name) => folderOf(name) !== undefined);

@@ -1,6 +1,7 @@
 /** What a comparison keeps in files, and how they are read back: every field by its name, of its type, in its range. */
 import * as v from 'valibot';
 import type { ComparedEpoch, ComparisonJob, ComparisonOptions, JobResult } from '../compare/index.ts';
+import { LOSS_NAMES } from '../methods/index.ts';
 import { checked, type OwnRun, readingSchema } from './story.ts';
 
 /** What a comparison is; kept in its folder. */
@@ -57,7 +58,7 @@ export const jobSchema = v.object({
   epochs: whole(1, 1e6),
   batch: whole(1, 2 ** 24),
   learningRate,
-  loss: text,
+  loss: v.picklist(LOSS_NAMES),
   teacher: v.exactOptional(text),
 });
 

@@ -31,6 +31,50 @@ const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const shape = v.pipe(v.array(count), v.maxLength(16));
 const numbers = (most: number) => v.pipe(v.array(measured), v.maxLength(most));
 
+/** One layer, as files and queues have it. */
+export const layerSchema = v.object({
+  name: v.string(),
+  shape,
+  format: v.picklist(['f32', 'f16', 'bf16']),
+  filters: count,
+  dimension: count,
+  meanAngle: measured,
+  sdAngle: measured,
+  expectedAngle: measured,
+  expectedSd: measured,
+  angles: numbers(4096),
+  density: v.object({
+    from: measured,
+    to: measured,
+    counts: numbers(2 ** 16),
+  }),
+  ternary: v.object({ threshold: measured, angle: measured }),
+  residualAngles: numbers(32),
+  twoBitAngle: measured,
+  rotatedAngle: v.exactOptional(measured),
+  pairs: v.exactOptional(
+    v.object({
+      largestCosine: measured,
+      meanCosine: measured,
+      sdCosine: measured,
+      participation: measured,
+      duplicates: count,
+      negatedDuplicates: count,
+    }),
+  ),
+  patterns: v.exactOptional(numbers(512)),
+  meanScale: measured,
+  meanError: measured,
+  meanDeviation: measured,
+  meanKurtosis: measured,
+  positiveShare: measured,
+  signEntropy: measured,
+  nearZeroShare: measured,
+  saturatedShare: measured,
+  zeroFilters: count,
+  nonFinite: count,
+});
+
 const surveySchema = v.object({
   version: v.literal(1),
   key: v.object({
@@ -43,48 +87,7 @@ const surveySchema = v.object({
   layers: v.array(
     v.object({
       stored: shape,
-      layer: v.object({
-        name: v.string(),
-        shape,
-        format: v.picklist(['f32', 'f16', 'bf16']),
-        filters: count,
-        dimension: count,
-        meanAngle: measured,
-        sdAngle: measured,
-        expectedAngle: measured,
-        expectedSd: measured,
-        angles: numbers(4096),
-        density: v.object({
-          from: measured,
-          to: measured,
-          counts: numbers(2 ** 16),
-        }),
-        ternary: v.object({ threshold: measured, angle: measured }),
-        residualAngles: numbers(32),
-        twoBitAngle: measured,
-        rotatedAngle: v.exactOptional(measured),
-        pairs: v.exactOptional(
-          v.object({
-            largestCosine: measured,
-            meanCosine: measured,
-            sdCosine: measured,
-            participation: measured,
-            duplicates: count,
-            negatedDuplicates: count,
-          }),
-        ),
-        patterns: v.exactOptional(numbers(512)),
-        meanScale: measured,
-        meanError: measured,
-        meanDeviation: measured,
-        meanKurtosis: measured,
-        positiveShare: measured,
-        signEntropy: measured,
-        nearZeroShare: measured,
-        saturatedShare: measured,
-        zeroFilters: count,
-        nonFinite: count,
-      }),
+      layer: layerSchema,
     }),
   ),
 });

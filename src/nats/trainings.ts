@@ -1,0 +1,207 @@
+/** Jobs of the kind `training`: one training of a comparison, by the names of its methods, network and data. */
+import { createHash } from 'node:crypto';
+import * as v from 'valibot';
+import {
+  type ComparisonJob,
+  type ComparisonStore,
+  type JobAdapter,
+  type JobResult,
+  type RunOptions,
+  runComparison,
+  type Workplace,
+} from '../compare/index.ts';
+import { type Dataset, sourceDigest, type TrainingData, takeFirst } from '../data/index.ts';
+import { FormatError, QueueError } from '../errors.ts';
+import { decodeCheckpoint, encodeCheckpoint } from '../formats/index.ts';
+import type { Gpu } from '../gpu/index.ts';
+import { npx } from '../npx.ts';
+import { isOf, jobSchema, type KeptComparison, parseEpochs, parseResult } from '../reports/compared.ts';
+import { modelByName } from '../zoo/index.ts';
+import { coordinate } from './coordinate.ts';
+import { type QueuedJob, queued } from './job.ts';
+import type { Queue } from './queue.ts';
+import type { Hands, Kind } from './work.ts';
+
+/** Which samples are meant, and how whoever has them knows that they are. */
+export interface NamedData {
+  readonly dataset: string;
+  readonly trainSamples?: number;
+  readonly testSamples?: number;
+  /** Digest of the samples, which whoever trains compares with its own. */
+  readonly digest: string;
+}
+
+interface Training {
+  readonly data: NamedData;
+  readonly model: string;
+  readonly job: ComparisonJob;
+}
+
+const name = v.pipe(v.string(), v.maxLength(4096));
+const count = v.exactOptional(v.pipe(v.number(), v.safeInteger(), v.minValue(1)));
+/** Checks what names samples. */
+export const dataSchema = v.object({ dataset: name, trainSamples: count, testSamples: count, digest: name });
+const trainingSchema = v.object({ data: dataSchema, model: name, job: jobSchema });
+
+/** Names samples in jobs. */
+export function namedData(
+  { dataset, trainSamples, testSamples }: Omit<NamedData, 'digest'>,
+  data: TrainingData,
+): NamedData {
+  return {
+    dataset,
+    ...(trainSamples === undefined ? {} : { trainSamples }),
+    ...(testSamples === undefined ? {} : { testSamples }),
+    digest: datasetDigest(data),
+  };
+}
+
+/** Follows from all samples, labels and names of classes. */
+function datasetDigest({ classes, image, normalise, train, test }: TrainingData): string {
+  const splits = [train, ...(test === undefined ? [] : [test])].map(sourceDigest);
+  const about = JSON.stringify([classes, image, normalise, ...splits]);
+  return createHash('sha256').update(about).digest('hex');
+}
+
+/** Jobs of a comparison, for the queue. */
+function trainingJobs(
+  comparison: KeptComparison,
+  data: TrainingData,
+  jobs: readonly ComparisonJob[],
+): QueuedJob<Training>[] {
+  const named = namedData(comparison, data);
+  return jobs.map((job) => queued('training', { data: named, model: comparison.model, job }));
+}
+
+/**
+ * Has workers train what isn't trained; as `runComparison` in one process.
+ * @param store where results are kept here
+ * @returns the results in the order of the jobs; of a comparison that was stopped, those that there are
+ * @throws QueueError where the server is away for two minutes, or a result is another job's
+ */
+export function trainByWorkers(
+  queue: Queue,
+  comparison: KeptComparison,
+  data: TrainingData,
+  jobs: readonly ComparisonJob[],
+  store: ComparisonStore,
+  options: Pick<RunOptions, 'signal' | 'onResult'> & {
+    readonly onQueued?: (jobs: number) => void;
+    readonly onShare?: (job: ComparisonJob, share: number) => void;
+  } = {},
+): Promise<JobResult[]> {
+  const { onShare, ...more } = options;
+  const at = (index: number) => jobs[index] as ComparisonJob;
+  return coordinate<JobResult>(
+    queue,
+    trainingJobs(comparison, data, jobs),
+    {
+      async before(index) {
+        const result = await store.result(at(index).id);
+        return result?.state === 'done' ? result : undefined;
+      },
+      read(text, index) {
+        const result = parseResult(text, at(index).id);
+        if (isOf(result, at(index))) return result;
+        throw new QueueError('A result is of another job.', {
+          given: result.job.id,
+          expected: at(index).id,
+          where: '--nats',
+        });
+      },
+      refused: (error, index) => ({ job: at(index), state: 'failed', epochs: [], error }),
+      keep: (result) => store.keepResult(result),
+    },
+    { ...more, onShare: (index, share) => onShare?.(at(index), share) },
+  );
+}
+
+/**
+ * How a worker trains.
+ * @param load gets a data set by its name; throws DataUnavailableError that says the command which gets it
+ */
+export function trainings(load: (dataset: string) => Promise<Dataset>): Kind<Training> {
+  const places = workplaces(load);
+  return {
+    schema: trainingSchema,
+    title: ({ job }) => `${job.method}, seed ${job.seed}`,
+    async run({ data, model, job }, hands) {
+      let result: JobResult | undefined;
+      const store: ComparisonStore = {
+        ...progressOf(hands, job.id),
+        result: async () => undefined,
+        async keepResult(done) {
+          result = done;
+        },
+      };
+      await runComparison(await places(hands.gpu, data, model), [job], store, {
+        signal: hands.signal,
+        onSteps: (_, { step, epochs, batches }) => hands.say(step / (epochs * batches)),
+      });
+      return result;
+    },
+  };
+}
+
+/** Networks and samples that jobs name, kept for the next job of the same. @throws QueueError for other samples than were meant */
+export function workplaces(
+  load: (dataset: string) => Promise<Dataset>,
+): (gpu: Gpu, named: NamedData, model: string) => Promise<Workplace> {
+  const places = new Map<string, Workplace>();
+  return async (gpu, named, model) => {
+    const { dataset, trainSamples, testSamples, digest } = named;
+    const key = JSON.stringify([named, model]);
+    const known = places.get(key);
+    if (known !== undefined) return known;
+    const data = takeFirst(await load(dataset), trainSamples, testSamples);
+    if (datasetDigest(data) !== digest) {
+      throw new QueueError('The data here are not what the job was made with.', {
+        given: datasetDigest(data),
+        expected: digest,
+        where: dataset,
+        remedy: `get the same files on both machines: ${npx(`data ${dataset}`)}`,
+      });
+    }
+    const network = modelByName(model, { input: data.image, classes: data.classes.length });
+    const place = { gpu, model: network, data };
+    places.set(key, place);
+    return place;
+  };
+}
+
+/** Keeps the progress of a training with the job. @param own the `id` of the training */
+function progressOf(
+  hands: Hands,
+  own: string,
+): Pick<ComparisonStore, 'progress' | 'keepProgress' | 'dropProgress'> {
+  const { adapter, print } = hands;
+  return {
+    async progress(id) {
+      // What a teacher learned elsewhere isn't here: it is trained again.
+      if (id !== own) return undefined;
+      const bytes = await hands.checkpoint();
+      const kept = bytes === undefined ? undefined : readCheckpoint(bytes, own, adapter);
+      const step = kept?.checkpoint.progress.step ?? 0;
+      print(step > 0 ? `: goes on after step ${step}` : '');
+      return kept;
+    },
+    async keepProgress(_, { checkpoint, epochs }) {
+      const texts = { epochs: JSON.stringify(epochs), adapter: adapter.name };
+      // The one before the first step is no progress.
+      const { step } = checkpoint.progress;
+      await hands.keepCheckpoint(encodeCheckpoint(checkpoint, texts), step > 0);
+      if (step > 0 && !hands.signal.aborted) print(`: saved after step ${step}`);
+    },
+    async dropProgress() {},
+  };
+}
+
+/** Nothing of an adapter of another kind, whose bits may differ: then a job begins anew. */
+function readCheckpoint(bytes: Uint8Array, where: string, adapter: JobAdapter) {
+  const { checkpoint, metadata } = decodeCheckpoint(bytes, where);
+  if (metadata.adapter !== adapter.name) return undefined;
+  if (metadata.epochs === undefined) {
+    throw new FormatError('A checkpoint of the queue is malformed.', { given: 'no epochs', where });
+  }
+  return { checkpoint, epochs: parseEpochs(metadata.epochs, where) };
+}
