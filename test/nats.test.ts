@@ -371,4 +371,116 @@ describe.skipIf(SERVER === undefined)('beyond one machine', () => {
     expect(outside.stderr).toMatch(/OptionError: A job names a file that is not below the folder of data/);
     await connection.close();
   });
+
+  test('a bench of all workers is one table, and without workers it says what starts one', async () => {
+    const port = await freePort();
+    const url = `nats://127.0.0.1:${port}`;
+    await serve(port, stored('bench'));
+    const bench = (...more: string[]) => [
+      ...['bench', '--quick', '--no-peers', '--suite', 'training', '--models', 'mlp', '--nats', url, ...more],
+    ];
+    const alone = await runCli(cli, bench());
+    expect(alone.code).toBe(1);
+    expect(alone.stderr).toMatch(/QueueError: No worker answers[\s\S]*remedy: .*worker --nats/);
+    expect((await runCli(cli, bench('--html', join(folder, 'bench.html')))).code).toBe(2);
+    const workers = [worker(url), worker(url)];
+    await Promise.all(workers.map((one) => one.printed(/^ready/m)));
+    const json = join(folder, 'bench.json');
+    const both = await runCli(cli, bench('--json', json));
+    expect(both.stderr).toBe('');
+    expect(both.code).toBe(0);
+    expect(both.stdout).toMatch(/queued +a bench for each of 2 workers/);
+    expect(both.stdout).toMatch(/training mlp, batch \d+ .*\d images\/s .*\d images\/s/);
+    const { reports } = JSON.parse(readFileSync(json, 'utf8'));
+    expect(reports).toHaveLength(2);
+    for (const report of reports) expect(report.training[0].losses.length).toBeGreaterThan(1);
+    // Each worker did one, and not the faster of them both.
+    for (const { child } of workers) child.kill('SIGTERM');
+    const left = await Promise.all(workers.map(({ ended }) => ended));
+    expect(left.map(({ stdout }) => stdout.match(/^bench: done$/gm)?.length)).toEqual([1, 1]);
+  });
+
+  test('a server with a certificate of its own is talked to with --nats-ca, and else not', async () => {
+    const port = await freePort();
+    const at = (name: string) => join(folder, name);
+    const openssl = (...args: string[]) => {
+      const { status, stderr } = spawnSync('openssl', args, { encoding: 'utf8' });
+      if (status !== 0) throw new Error(stderr);
+    };
+    const subject = (name: string) => ['-nodes', '-newkey', 'rsa:2048', '-days', '1', '-subj', `/CN=${name}`];
+    const own = ['-keyout', at('ca.key'), '-out', at('ca.pem')];
+    openssl('req', '-x509', ...subject('an authority'), ...own);
+    openssl('req', ...subject('localhost'), '-keyout', at('server.key'), '-out', at('server.csr'));
+    writeFileSync(at('names'), 'subjectAltName=DNS:localhost,IP:127.0.0.1');
+    const signed = ['-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-CAcreateserial', '-extfile', at('names')];
+    openssl('x509', '-req', '-days', '1', '-in', at('server.csr'), '-out', at('server.pem'), ...signed);
+    const tls = `tls { cert_file: "${at('server.pem')}", key_file: "${at('server.key')}" }`;
+    await serve(port, `${stored('tls')}\n${tls}\nauthorization { user: u, password: secretword }`);
+
+    const url = `tls://localhost:${port}`;
+    const without = await runCli(cli, ['worker', '--nats', url]);
+    expect(without.code).toBe(1);
+    expect(without.stderr).toMatch(
+      /QueueError: The certificate .* is not trusted[\s\S]*remedy: .*--nats-ca FILE/,
+    );
+    for (const [option, word] of [
+      ['--nats-ca', 'PEM certificates'],
+      ['--nats-creds', 'credentials'],
+    ] as const) {
+      const missing = await runCli(cli, ['worker', '--nats', url, option, at('no such file')]);
+      expect(missing.code).toBe(2);
+      expect(missing.stderr).toMatch(new RegExp(`OptionError: [^]*${word}[^]*remedy: .*${option} FILE`));
+    }
+    const trusted = ['--nats', url, '--nats-ca', at('ca.pem'), '--nats-user', 'u', '--nats-password'];
+    const wrong = await runCli(cli, ['worker', ...trusted, 'wrongword']);
+    expect(wrong.stderr).toMatch(/QueueError: The NATS server refuses these credentials/);
+    const right = keep(start(process.execPath, [cli, 'worker', ...trusted, 'secretword']));
+    await right.printed(/^ready/m);
+    right.child.kill('SIGTERM');
+    expect((await right.ended).code).toBe(0);
+  });
+
+  test('data of a person are found below what the worker was given, compared by digest, and no code', async () => {
+    const port = await freePort();
+    const url = `nats://127.0.0.1:${port}`;
+    await serve(port, stored('own'));
+    const table = (name: string, seed: number) => {
+      const path = join(folder, name);
+      mkdirSync(dirname(path), { recursive: true });
+      const rows = Array.from({ length: 60 }, (_, row) => [
+        ...[0, 1, 2].map((column) => (normal(seed, row, column) + (row % 2)).toFixed(3)),
+        row % 2 === 0 ? 'even' : 'odd',
+      ]);
+      writeFileSync(path, [['a', 'b', 'c', 'kind'], ...rows].map((row) => row.join(',')).join('\n'));
+    };
+    table('my sets/rows.csv', 1);
+    table('another machine/my sets/rows.csv', 2);
+    const compare = (out: string, ...more: string[]) => [
+      ...['compare', '--methods', 'steSign', '--seeds', '1', '--epochs', '2', '--batch', '10'],
+      ...['--dataset', join(folder, 'my sets', 'rows.csv'), '--label', 'kind', '--out', join(folder, out)],
+      ...['--json', join(folder, `${out}.json`), ...more],
+    ];
+    const code = join(folder, 'my sets', 'rows.js');
+    writeFileSync(code, 'export default () => { throw new Error("it ran"); };\n');
+    const above = await runCli(cli, compare('above', '--nats', url, '--data', join(folder, 'other')));
+    expect(above.code).toBe(2);
+    expect(above.stderr).toMatch(/OptionError: .* not below it[\s\S]*remedy: .*--data FOLDER/);
+
+    const first = keep(
+      start(process.execPath, [cli, ...compare('own over', '--nats', url, '--data', folder)]),
+    );
+    await first.printed(/^queued/m);
+    const without = await worker(url).ended;
+    expect(without.code).toBe(4);
+    expect(without.stderr).toMatch(/DataUnavailableError[\s\S]*my sets\/rows\.csv[\s\S]*--data FOLDER/);
+    const wrong = await worker(url, '--data', join(folder, 'another machine')).ended;
+    expect(wrong.code).toBe(1);
+    expect(wrong.stderr).toMatch(/QueueError: The data here are not what the job was made with/);
+    worker(url, '--data', folder);
+    const over = await first.ended;
+    expect(over.stderr).toBe('');
+    expect(over.code).toBe(0);
+    expect((await runCli(cli, compare('own whole'))).code).toBe(0);
+    expect(essence('own over.json')).toEqual(essence('own whole.json'));
+  });
 });

@@ -14,11 +14,23 @@ import {
   SUITES,
   type Suite,
 } from '../bench/index.ts';
+import { OptionError } from '../errors.ts';
+import type { Gpu } from '../index.ts';
+import { benchByWorkers, Queue } from '../nats/index.ts';
 import { benchInChrome } from '../node/bench-page.ts';
 import { writeFileAtomic } from '../node/index.ts';
 import { type BenchReport, renderBench } from '../reports/bench.ts';
-import { leftOutOf, SECTIONS, seconds, type TextTable, tablesOf } from '../reports/bench-tables.ts';
+import {
+  acrossAdapters,
+  leftOutOf,
+  SECTIONS,
+  seconds,
+  type TextTable,
+  tablesOf,
+} from '../reports/bench-tables.ts';
+import { EXIT } from './exit.ts';
 import { madeNow } from './made.ts';
+import { type NatsFlags, sayQueue, serverOf, withNats } from './nats.ts';
 import {
   type AdapterOptions,
   acquire,
@@ -28,8 +40,9 @@ import {
   withAdapter,
 } from './options.ts';
 import { emit, jsonText, OutputOption } from './output.ts';
+import { interruption } from './train.ts';
 
-interface Flags extends AdapterOptions {
+interface Flags extends AdapterOptions, NatsFlags {
   readonly in: 'node' | 'chrome';
   readonly suite: Suite | 'all';
   readonly models: readonly BenchModel[];
@@ -44,7 +57,10 @@ interface Flags extends AdapterOptions {
 }
 
 export function benchCommand(): Command {
-  return withAdapter(new Command('bench'))
+  return withNats(
+    withAdapter(new Command('bench')),
+    'measure the GPUs of all workers that this server has, into one table',
+  )
     .description('measure the kernels and the training steps on this machine, beside other libraries')
     .addOption(
       new Option('--in <program>', 'where: in Node, or in a headless Chrome')
@@ -85,6 +101,7 @@ Examples:
   $ webgpu-bnn bench --quick
   $ webgpu-bnn bench --json figures.json --html report.html
   $ webgpu-bnn bench --in chrome --quick
+  $ webgpu-bnn bench --quick --no-peers --nats nats://host
   $ webgpu-bnn bench --suite kernels --shapes 'conv-*-b1,matmul-4096x4096x4096'
   $ webgpu-bnn bench --suite kernels --no-peers --toggles disable_robustness
   $ webgpu-bnn bench --suite training --models binarynet --batch 50 --json figures.json`,
@@ -107,6 +124,10 @@ async function bench(flags: Flags): Promise<void> {
   const say = (text: string) => {
     if (flags.json !== '-') console.log(text);
   };
+  if (serverOf(flags) !== undefined) {
+    await byWorkers(flags, options, say);
+    return;
+  }
   const start = performance.now();
   const measured = await (flags.in === 'chrome' ? inChrome : inNode)(flags, options, say);
   const report: BenchReport = { ...measured, seconds: (performance.now() - start) / 1000 };
@@ -116,17 +137,67 @@ async function bench(flags: Flags): Promise<void> {
   if (flags.markdown !== undefined) await writeFileAtomic(flags.markdown, markdownOf(report));
 }
 
+/** The bench of a worker's GPU. */
+export async function benchOfWorker(
+  gpu: Gpu,
+  options: BenchOptions,
+  measuring: () => void,
+  flags: AdapterOptions,
+): Promise<BenchReport> {
+  const start = performance.now();
+  const figures = await runBench(gpu, options, { measuring });
+  return { ...figures, ...aboutNode(gpu, flags), seconds: (performance.now() - start) / 1000 };
+}
+
+async function byWorkers(flags: Flags, options: BenchOptions, say: (text: string) => void): Promise<void> {
+  const server = serverOf(flags);
+  if (server === undefined || flags.in === 'chrome' || flags.html !== undefined) {
+    throw new OptionError('Workers measure in Node, and their figures are one table.', {
+      given: flags.in === 'chrome' ? '--in chrome' : '--html',
+      expected: '--json or --markdown',
+      where: 'bench --nats',
+    });
+  }
+  const queue = await Queue.open(server);
+  const interrupt = interruption(say);
+  try {
+    sayQueue(server, say);
+    const made = await benchByWorkers(queue, options, {
+      signal: interrupt.signal,
+      onQueued: (workers) => say(`queued    a bench for each of ${workers} workers`),
+      onResult: (one) =>
+        say(one.state === 'done' ? `measured  ${one.report.adapter.name}` : `failed    ${one.error.message}`),
+    });
+    const reports = made.flatMap((one) => (one.state === 'done' ? one.report : []));
+    await emit(jsonText({ version: 1, made: madeNow(), reports }, 2), flags.json);
+    const table = acrossAdapters(reports);
+    if (flags.markdown !== undefined) {
+      await writeFileAtomic(flags.markdown, `# The benchmark on several adapters\n\n${markdownTable(table)}`);
+    }
+    say(textOf(table));
+    if (interrupt.signal.aborted) process.exitCode = EXIT.interrupted;
+    else if (reports.length < made.length) process.exitCode = EXIT.failed;
+  } finally {
+    interrupt.release();
+    await queue.close();
+  }
+}
+
+function aboutNode(gpu: Gpu, flags: AdapterOptions) {
+  return {
+    adapter: { ...gpu.adapter, name: describeAdapter(gpu) },
+    host: `Node ${process.version}`,
+    ...aboutRun(flags),
+  };
+}
+
 async function inNode(
   flags: Flags,
   options: BenchOptions,
   say: (text: string) => void,
 ): Promise<Omit<BenchReport, 'seconds'>> {
   using gpu = await acquire(flags);
-  const about = {
-    adapter: { ...gpu.adapter, name: describeAdapter(gpu) },
-    host: `Node ${process.version}`,
-    ...aboutRun(flags),
-  };
+  const about = aboutNode(gpu, flags);
   sayWhere(about, say);
   const figures = await runBench(gpu, options, {
     measuring: sayMeasuring,
@@ -163,7 +234,7 @@ async function inChrome(
   return { ...rest, ...run, host: browser, adapter: { ...adapter, name: describeAdapter({ adapter }) } };
 }
 
-function aboutRun(flags: Flags): Pick<BenchReport, 'toggles' | 'made'> {
+function aboutRun(flags: AdapterOptions): Pick<BenchReport, 'toggles' | 'made'> {
   return { toggles: flags.toggles?.split(',') ?? [], made: madeNow() };
 }
 
@@ -203,15 +274,15 @@ function markdownOf(report: BenchReport): string {
     }, warm-up apart; what was timed was checked in the same run.`,
     ...(leftOut === '' ? [] : [`- Left out: ${leftOut}.`]),
   ];
-  const tables = SECTIONS.flatMap((section) => tablesOf(section, report)).map(
-    ({ title, head, rows, note }) => {
-      const lines = [head, head.map((_, i) => (i === 0 ? '---' : '---:')), ...rows];
-      const table = lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
-      return `## ${title}\n\n${table}\n${note === undefined ? '' : `\n${note}\n`}`;
-    },
-  );
+  const tables = SECTIONS.flatMap((section) => tablesOf(section, report)).map(markdownTable);
   const missing = report.missingPeers.map(({ name, reason }) => `Not measured: ${name}: ${reason}\n`);
   return `# The benchmark on a ${adapter.software ? 'software' : 'hardware'} adapter\n\n${facts.join('\n')}\n\n${[...tables, ...missing].join('\n')}`;
+}
+
+function markdownTable({ title, head, rows, note }: TextTable): string {
+  const lines = [head, head.map((_, i) => (i === 0 ? '---' : '---:')), ...rows];
+  const table = lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+  return `## ${title}\n\n${table}\n${note === undefined ? '' : `\n${note}\n`}`;
 }
 
 function textOf({ title, head, rows, note }: TextTable): string {

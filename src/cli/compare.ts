@@ -37,7 +37,16 @@ import { dataDigest } from '../train/fingerprint.ts';
 import { EXIT } from './exit.ts';
 import { readModel } from './imported.ts';
 import { madeNow } from './made.ts';
-import { adaptersOf, type NatsFlags, sayQueue, serverOf, shownServer, withNats } from './nats.ts';
+import { nameData, SPLIT_SEED } from './named-data.ts';
+import {
+  adaptersOf,
+  type NatsFlags,
+  namingOption,
+  sayQueue,
+  serverOf,
+  shownServer,
+  withNats,
+} from './nats.ts';
 import {
   type AdapterOptions,
   acquire,
@@ -68,6 +77,7 @@ import { interruption } from './train.ts';
 
 interface Flags extends AdapterOptions, OwnFlags, NatsFlags {
   readonly natsLease?: number;
+  readonly data: string;
   readonly methods?: readonly string[];
   readonly dataset: string;
   readonly model: string;
@@ -89,7 +99,6 @@ interface Flags extends AdapterOptions, OwnFlags, NatsFlags {
 }
 
 const DEFAULT_RATE: LearningRate = { from: 0.02, to: 0.001, decay: 'exponential' };
-const SPLIT_SEED = 1;
 /** What a comparison is of, in its folder. */
 const DESCRIPTION = 'comparison.json';
 
@@ -98,6 +107,7 @@ export function compareCommand(): Command {
     withOwnData(withAdapter(new Command('compare'))),
     'let workers train, which take jobs from this server',
   )
+    .addOption(namingOption())
     .option(
       '--nats-lease <seconds>',
       'how long a training stays with a worker that says nothing (default: 30)',
@@ -148,6 +158,7 @@ Examples:
   $ webgpu-bnn compare --methods steSign,irNet --dataset ./flowers --size 32 --model cnn
   $ webgpu-bnn compare --methods steSign,bop --dataset iris.csv --label species --batch 10
   $ webgpu-bnn compare --methods steSign,irNet,bop --nats nats://host
+  $ webgpu-bnn compare --methods steSign,bop --dataset sets/flowers --data sets --nats nats://host
   $ webgpu-bnn compare --resume runs/compare-mnist-mlp`,
     )
     .action(async (flags: Flags, command: Command) => {
@@ -194,13 +205,6 @@ async function compare(flags: Flags, command: Command): Promise<void> {
       remedy: 'teacher=float, or compare in one process: without --nats',
     });
   }
-  if (server !== undefined && own !== undefined) {
-    throw new OptionError('Workers have the data sets that have names.', {
-      given: dataset,
-      where: '--dataset',
-      remedy: 'compare with data of your own in one process: without --nats',
-    });
-  }
   const gpu = server === undefined ? await acquire(flags) : undefined;
   if (gpu !== undefined) say(`adapter   ${describeAdapter(gpu)}`);
   const data = takeFirst(own ?? (await loadDataset(dataset)), trainSamples, testSamples);
@@ -244,7 +248,10 @@ async function compare(flags: Flags, command: Command): Promise<void> {
     const onResult = (result: JobResult, index: number) => progress.end(result, index);
     if (queue !== undefined) {
       progress.begin();
-      results = await trainByWorkers(queue, kept, data, jobs, ours, {
+      const { labels } = flags;
+      const read = { ...kept.own?.read, ...(labels === undefined ? {} : { labels }) };
+      const named = nameData(own === undefined ? dataset : flags.dataset, read, flags.data, data, kept);
+      results = await trainByWorkers(queue, { data: named, model: name }, jobs, ours, {
         ...{ signal: interrupt.signal, onResult },
         onQueued: (count) => say(`queued    ${count} trainings`),
         onShare: (job, share) => progress.update(job, share),

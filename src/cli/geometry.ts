@@ -19,7 +19,7 @@ import { megabytes } from '../reports/words.ts';
 import { EXIT } from './exit.ts';
 import { madeNow } from './made.ts';
 import { type Keeping, type Measured, measureByWorkers, measureHere } from './measured.ts';
-import { type NatsFlags, serverOf, withNats } from './nats.ts';
+import { type NatsFlags, namingOption, serverOf, withNats } from './nats.ts';
 import { type AdapterOptions, byteCount, jsonOption, withAdapter } from './options.ts';
 import { emit, jsonText, OutputOption } from './output.ts';
 
@@ -42,11 +42,7 @@ export function geometryCommand(): Command {
     withAdapter(new Command('geometry')),
     'let workers measure, which take jobs from this server',
   )
-    .option(
-      '--data <folder>',
-      'with --nats: what files are named from, for workers with a --data of their own',
-      '.',
-    )
+    .addOption(namingOption())
     .description('measure the angle between every filter of a stored model and its signs, and more')
     .argument(
       '<model>',

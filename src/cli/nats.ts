@@ -22,6 +22,13 @@ export function withNats(command: Command, about: string): Command {
     .addOption(new Option('--nats-ca <file>', 'certificates that the server is checked by').env('NATS_CA'));
 }
 
+/** `--data` of a command that has workers do what it is for. */
+export const namingOption = () =>
+  new Option(
+    '--data <folder>',
+    'with --nats: what files are named from, for workers with a --data of their own',
+  ).default('.');
+
 export function serverOf(flags: NatsFlags): ServerOptions | undefined {
   const { nats: url, natsUser: user, natsPassword: password, natsCreds: creds, natsCa: ca } = flags;
   return url === undefined ? undefined : { url, user, password, creds, ca };

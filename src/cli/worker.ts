@@ -1,9 +1,10 @@
 /** `webgpu-bnn worker`: does jobs that a NATS server has. */
 import { Command } from 'commander';
 import { OptionError, printable } from '../errors.ts';
-import { Queue, surveys, trainings, work } from '../nats/index.ts';
-import { loadDataset } from '../node/index.ts';
+import { benches, Queue, surveys, trainings, work } from '../nats/index.ts';
 import { npx } from '../npx.ts';
+import { benchOfWorker } from './bench.ts';
+import { dataOfJob } from './named-data.ts';
 import { type NatsFlags, serverOf, shownServer, withNats } from './nats.ts';
 import { type AdapterOptions, acquire, describeAdapter, positiveInteger, withAdapter } from './options.ts';
 import { interruption } from './train.ts';
@@ -52,8 +53,13 @@ async function worker(flags: Flags): Promise<void> {
     const { name, software } = gpu.adapter;
     const done = await work(queue, {
       ...{ gpu, adapter: { name, software }, signal: interrupt.signal, most: flags.jobs },
-      kinds: { training: trainings(loadDataset), survey: surveys(flags.data) },
+      kinds: {
+        training: trainings((named) => dataOfJob(named, flags.data)),
+        survey: surveys(flags.data),
+        bench: benches((gpu, options, measuring) => benchOfWorker(gpu, options, measuring, flags)),
+      },
       print: (text) => say(printable(text)),
+      onReady: () => say('ready     waits for jobs'),
     });
     say(`${done} jobs done`);
   } finally {

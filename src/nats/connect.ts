@@ -1,5 +1,4 @@
 /** The way to a NATS server, and what of its clients is needed: optional packages, which `webgpu-bnn setup nats` gets. */
-import { readFile } from 'node:fs/promises';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { OptionError, QueueError } from '../errors.ts';
 import { type HeadlessPackage, importHeadless } from '../node/headless.ts';
@@ -77,8 +76,8 @@ export async function connectTo({ transport }: Clients, options: ServerOptions):
   const { servers, shown, ...inUrl } = addresses(options.url);
   const user = options.user ?? inUrl.user;
   const pass = options.password ?? inUrl.password;
-  const creds = options.creds === undefined ? undefined : await readFileChecked(options.creds);
-  const ca = options.ca === undefined ? undefined : await readFile(options.ca, 'utf8');
+  const creds = await fileOf(options.creds, '--nats-creds', 'the file of credentials that NATS gave out');
+  const ca = await fileOf(options.ca, '--nats-ca', 'a file of PEM certificates');
   try {
     return await transport.connect({
       servers,
@@ -87,18 +86,45 @@ export async function connectTo({ transport }: Clients, options: ServerOptions):
       reconnectTimeWait: 500,
       ...(user === undefined ? {} : { user, pass: pass ?? '' }),
       ...(creds === undefined ? {} : { authenticator: transport.credsAuthenticator(creds) }),
-      ...(ca === undefined ? {} : { tls: { ca } }),
+      ...(ca === undefined ? {} : { tls: { ca: new TextDecoder().decode(ca) } }),
     });
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
-    const refused = /authori[sz]ation|authentication|credential/i.test(message);
-    throw new QueueError(refused ? 'The NATS server refuses these credentials.' : 'No NATS server answers.', {
-      given: `${shown}: ${message}`,
-      where: '--nats',
-      remedy: refused
-        ? 'check --nats-creds, or --nats-user and --nats-password'
-        : 'start one with nats-server -js, or check the address',
-      cause,
-    });
+    const { what, remedy } = FAULTS.find(({ said }) => said.test(message)) ?? NO_SERVER;
+    throw new QueueError(what, { given: `${shown}: ${message}`, where: '--nats', remedy, cause });
   }
 }
+
+/** @throws OptionError that names the option of a file which can't be read */
+async function fileOf(
+  path: string | undefined,
+  option: string,
+  expected: string,
+): Promise<Uint8Array | undefined> {
+  if (path === undefined) return undefined;
+  return await readFileChecked(path).catch((cause: unknown) => {
+    throw new OptionError('A file that says who may talk to the NATS server can not be read.', {
+      ...{ given: path, expected, where: option, cause },
+      remedy: `name the file that the administrator of the server gives out: ${option} FILE`,
+    });
+  });
+}
+
+const NO_SERVER = {
+  what: 'No NATS server answers.',
+  remedy: 'start one with nats-server -js, or check the address',
+};
+/** What connecting fails by, by what is said then. */
+const FAULTS = [
+  {
+    said: /authori[sz]ation|authentication|credential|nkey/i,
+    what: 'The NATS server refuses these credentials.',
+    remedy: 'check --nats-creds, or --nats-user and --nats-password',
+  },
+  {
+    said: /certificate|self.signed|\bPEM\b|\bSSL\b|\btls\b/i,
+    what: 'The certificate of the NATS server is not trusted.',
+    remedy:
+      'name the certificates of whoever signed it: --nats-ca FILE; and the server by a name that its certificate has',
+  },
+];

@@ -1,4 +1,5 @@
 /** Jobs that others do: puts them into the queue, and gathers results until all are there. */
+import { BnnError } from '../errors.ts';
 import { parseJson } from '../json.ts';
 import { digestOfJob, type QueuedJob } from './job.ts';
 import type { Queue } from './queue.ts';
@@ -30,6 +31,12 @@ export interface CoordinateOptions<Result> {
 /** What a worker stores of a job that it could not read, or that three tries didn't get further. */
 export interface Refusal {
   readonly refused: { readonly name: string; readonly message: string };
+}
+
+/** What of an error goes to others. */
+export function errorOf(cause: unknown): Refusal['refused'] {
+  const { name, message } = cause instanceof Error ? cause : { name: 'thrown', message: String(cause) };
+  return { name, message: cause instanceof BnnError ? message : message.slice(0, 1000) };
 }
 
 /**

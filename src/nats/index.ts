@@ -1,5 +1,6 @@
 /** Beyond one machine: work that workers take from a NATS server. */
 
+export { benchByWorkers, benches, type WorkerBench } from './benches.ts';
 export type { ServerOptions } from './connect.ts';
 export { Queue } from './queue.ts';
 export {
@@ -11,5 +12,5 @@ export {
   surveyByWorkers,
   surveys,
 } from './surveys.ts';
-export { trainByWorkers, trainings } from './trainings.ts';
+export { type NamedData, namedData, trainByWorkers, trainings } from './trainings.ts';
 export { type Kind, work } from './work.ts';

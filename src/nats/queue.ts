@@ -15,6 +15,9 @@ const STREAM = 'webgpu-bnn-jobs';
 const WORKERS = 'workers';
 const SUBJECT = 'webgpu-bnn.jobs';
 const PROGRESS = 'webgpu-bnn.progress';
+const PRESENCE = 'webgpu-bnn.workers';
+/** Milliseconds in which a worker answers that is there. */
+const ANSWERS = 2000;
 /** Of a job; results have what the server takes in one message. */
 const MOST_BYTES = 64 * 1024;
 const MOST_CHECKPOINT = 2 ** 31;
@@ -29,6 +32,9 @@ const IN_QUEUE = 10077;
 const IS_THERE = 10071;
 /** "JetStream system temporarily unavailable". */
 const STARTING = 10008;
+
+/** Nobody listens: no worker, or a server that is only starting. */
+const NOBODY = 'NoResponders';
 
 /** What was tried of a job since it last got further. */
 export interface Tries {
@@ -249,6 +255,28 @@ export class Queue {
     });
   }
 
+  /** Answers whoever asks for workers, from now on. */
+  async answer(): Promise<void> {
+    this.#connection.subscribe(PRESENCE, {
+      callback: (error, message) => {
+        if (error === null || error === undefined) message.respond();
+      },
+    });
+    await this.#connection.flush();
+  }
+
+  /** How many workers answer. */
+  async workers(): Promise<number> {
+    let count = 0;
+    try {
+      const asking = { strategy: 'timer', maxWait: ANSWERS } as const;
+      for await (const _ of await this.#connection.requestMany(PRESENCE, '', asking)) count += 1;
+    } catch (cause) {
+      if (!(cause instanceof Error && cause.name === NOBODY)) throw typed(cause);
+    }
+    return count;
+  }
+
   /** Calls for every result that is stored from now on. @returns what ends that */
   async watch(onResult: (digest: string, text: string) => void): Promise<() => void> {
     const entries = await persist(() =>
@@ -278,7 +306,7 @@ async function persist<T>(action: () => Promise<T>): Promise<T> {
 }
 
 const AWAY = [
-  ...['TimeoutError', 'NoRespondersError', 'ConnectionError', 'RequestError', 'JetStreamNotEnabled'],
+  ...['TimeoutError', NOBODY, 'ConnectionError', 'RequestError', 'JetStreamNotEnabled'],
   ...['JetStreamError', 'JetStreamStatusError'],
 ];
 

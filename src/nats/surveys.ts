@@ -1,15 +1,13 @@
 /** Jobs of the kind `survey`: the geometry of one stored tensor. A survey is all of them, in the order of its files. */
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import * as v from 'valibot';
 import type { JobAdapter } from '../compare/index.ts';
-import { DataUnavailableError, MemoryPlanError, QueueError } from '../errors.ts';
+import { MemoryPlanError, QueueError } from '../errors.ts';
 import { filtersAlong } from '../geometry/axis.ts';
 import { FilterSurvey, type LayerSurvey, type StoredFormat, type SurveyOptions } from '../geometry/survey.ts';
 import type { Gpu } from '../gpu/index.ts';
 import { nameBelow, pathBelow } from '../node/below.ts';
 import { SafetensorsReader, type StoredTensor } from '../node/safetensors.ts';
-import { npx } from '../npx.ts';
 import { checked } from '../reports/story.ts';
 import { layerSchema } from '../reports/survey.ts';
 import { type CoordinateOptions, coordinate } from './coordinate.ts';
@@ -158,7 +156,7 @@ export function surveys(root: string | undefined): Kind<SurveyTask> {
     schema: taskSchema,
     title: ({ file, tensor }) => `${file}: ${tensor}`,
     async run({ file, tensor, shape, format, digest, numbers }, { gpu, signal, say }) {
-      const reader = await openHere(root, file);
+      const reader = await SafetensorsReader.open(pathBelow(root, file));
       try {
         const entry = reader.header.entries.get(tensor);
         const isSame =
@@ -202,18 +200,6 @@ export const FORMATS: Readonly<Record<string, StoredFormat>> = { F32: 'f32', F16
 /** Why a tensor is left out of a survey. */
 export function reasonOf({ what, remedy = '' }: MemoryPlanError): string {
   return `${what} ${remedy}`.trim();
-}
-
-/** @throws DataUnavailableError with the command that helps; what opening throws */
-async function openHere(root: string | undefined, file: string): Promise<SafetensorsReader> {
-  const path = root === undefined ? undefined : pathBelow(root, file);
-  if (path !== undefined && existsSync(path)) return await SafetensorsReader.open(path);
-  throw new DataUnavailableError('A job is about a file that this worker does not have.', {
-    given: root === undefined ? 'no --data' : `--data ${root}`,
-    expected: file,
-    where: 'worker',
-    remedy: `copy it here, and name the folder that it is below: ${npx('worker --nats ... --data FOLDER')}`,
-  });
 }
 
 /** Bytes that are read at once. */

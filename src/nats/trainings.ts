@@ -10,21 +10,25 @@ import {
   runComparison,
   type Workplace,
 } from '../compare/index.ts';
-import { type Dataset, sourceDigest, type TrainingData, takeFirst } from '../data/index.ts';
+import { sourceDigest, type TrainingData, takeFirst } from '../data/index.ts';
 import { FormatError, QueueError } from '../errors.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../formats/index.ts';
 import type { Gpu } from '../gpu/index.ts';
 import { npx } from '../npx.ts';
-import { isOf, jobSchema, type KeptComparison, parseEpochs, parseResult } from '../reports/compared.ts';
+import { isOf, jobSchema, parseEpochs, parseResult } from '../reports/compared.ts';
+import { type OwnRun, readingSchema } from '../reports/story.ts';
 import { modelByName } from '../zoo/index.ts';
 import { coordinate } from './coordinate.ts';
-import { type QueuedJob, queued } from './job.ts';
+import { queued } from './job.ts';
 import type { Queue } from './queue.ts';
 import type { Hands, Kind } from './work.ts';
 
 /** Which samples are meant, and how whoever has them knows that they are. */
 export interface NamedData {
+  /** A name; of data of a person's own, their place below the folder of data. */
   readonly dataset: string;
+  /** How data of a person's own are read. */
+  readonly own?: OwnRun['read'];
   readonly trainSamples?: number;
   readonly testSamples?: number;
   /** Digest of the samples, which whoever trains compares with its own. */
@@ -39,21 +43,18 @@ interface Training {
 
 const name = v.pipe(v.string(), v.maxLength(4096));
 const count = v.exactOptional(v.pipe(v.number(), v.safeInteger(), v.minValue(1)));
-/** Checks what names samples. */
-export const dataSchema = v.object({ dataset: name, trainSamples: count, testSamples: count, digest: name });
+const dataSchema = v.object({
+  dataset: name,
+  own: v.exactOptional(v.object({ ...readingSchema.entries, labels: v.exactOptional(name) })),
+  trainSamples: count,
+  testSamples: count,
+  digest: name,
+});
 const trainingSchema = v.object({ data: dataSchema, model: name, job: jobSchema });
 
 /** Names samples in jobs. */
-export function namedData(
-  { dataset, trainSamples, testSamples }: Omit<NamedData, 'digest'>,
-  data: TrainingData,
-): NamedData {
-  return {
-    dataset,
-    ...(trainSamples === undefined ? {} : { trainSamples }),
-    ...(testSamples === undefined ? {} : { testSamples }),
-    digest: datasetDigest(data),
-  };
+export function namedData(named: Omit<NamedData, 'digest'>, data: TrainingData): NamedData {
+  return { ...named, digest: datasetDigest(data) };
 }
 
 /** Follows from all samples, labels and names of classes. */
@@ -61,16 +62,6 @@ function datasetDigest({ classes, image, normalise, train, test }: TrainingData)
   const splits = [train, ...(test === undefined ? [] : [test])].map(sourceDigest);
   const about = JSON.stringify([classes, image, normalise, ...splits]);
   return createHash('sha256').update(about).digest('hex');
-}
-
-/** Jobs of a comparison, for the queue. */
-function trainingJobs(
-  comparison: KeptComparison,
-  data: TrainingData,
-  jobs: readonly ComparisonJob[],
-): QueuedJob<Training>[] {
-  const named = namedData(comparison, data);
-  return jobs.map((job) => queued('training', { data: named, model: comparison.model, job }));
 }
 
 /**
@@ -81,8 +72,7 @@ function trainingJobs(
  */
 export function trainByWorkers(
   queue: Queue,
-  comparison: KeptComparison,
-  data: TrainingData,
+  { data, model }: Pick<Training, 'data' | 'model'>,
   jobs: readonly ComparisonJob[],
   store: ComparisonStore,
   options: Pick<RunOptions, 'signal' | 'onResult'> & {
@@ -94,7 +84,7 @@ export function trainByWorkers(
   const at = (index: number) => jobs[index] as ComparisonJob;
   return coordinate<JobResult>(
     queue,
-    trainingJobs(comparison, data, jobs),
+    jobs.map((job) => queued<Training>('training', { data, model, job })),
     {
       async before(index) {
         const result = await store.result(at(index).id);
@@ -118,9 +108,9 @@ export function trainByWorkers(
 
 /**
  * How a worker trains.
- * @param load gets a data set by its name; throws DataUnavailableError that says the command which gets it
+ * @param load gets the data that a job names; throws DataUnavailableError that says the command which gets them
  */
-export function trainings(load: (dataset: string) => Promise<Dataset>): Kind<Training> {
+export function trainings(load: (named: NamedData) => Promise<TrainingData>): Kind<Training> {
   const places = workplaces(load);
   return {
     schema: trainingSchema,
@@ -145,21 +135,24 @@ export function trainings(load: (dataset: string) => Promise<Dataset>): Kind<Tra
 
 /** Networks and samples that jobs name, kept for the next job of the same. @throws QueueError for other samples than were meant */
 export function workplaces(
-  load: (dataset: string) => Promise<Dataset>,
+  load: (named: NamedData) => Promise<TrainingData>,
 ): (gpu: Gpu, named: NamedData, model: string) => Promise<Workplace> {
   const places = new Map<string, Workplace>();
   return async (gpu, named, model) => {
-    const { dataset, trainSamples, testSamples, digest } = named;
+    const { dataset, own, trainSamples, testSamples, digest } = named;
     const key = JSON.stringify([named, model]);
     const known = places.get(key);
     if (known !== undefined) return known;
-    const data = takeFirst(await load(dataset), trainSamples, testSamples);
+    const data = takeFirst(await load(named), trainSamples, testSamples);
     if (datasetDigest(data) !== digest) {
       throw new QueueError('The data here are not what the job was made with.', {
         given: datasetDigest(data),
         expected: digest,
         where: dataset,
-        remedy: `get the same files on both machines: ${npx(`data ${dataset}`)}`,
+        remedy:
+          own === undefined
+            ? `get the same files on both machines: ${npx(`data ${dataset}`)}`
+            : 'copy the files to this machine again, and start the worker again',
       });
     }
     const network = modelByName(model, { input: data.image, classes: data.classes.length });

@@ -2,9 +2,8 @@
 import type { JsMsg } from '@nats-io/jetstream';
 import type * as v from 'valibot';
 import type { JobAdapter } from '../compare/index.ts';
-import { BnnError } from '../errors.ts';
 import type { Gpu } from '../gpu/index.ts';
-import type { Refusal } from './coordinate.ts';
+import { errorOf, type Refusal } from './coordinate.ts';
 import { kindOf, taskOf } from './job.ts';
 import type { Queue, Tries } from './queue.ts';
 
@@ -55,6 +54,8 @@ export interface WorkOptions {
   readonly signal?: AbortSignal | undefined;
   /** Ends after so many jobs. */
   readonly most?: number | undefined;
+  /** Called when it answers that it is there. */
+  readonly onReady?: () => void;
   /** Called with lines about jobs. */
   readonly print?: (text: string) => void;
 }
@@ -67,6 +68,8 @@ export interface WorkOptions {
  */
 export async function work(queue: Queue, options: WorkOptions): Promise<number> {
   const { signal, most = Number.POSITIVE_INFINITY } = options;
+  await queue.answer();
+  options.onReady?.();
   let done = 0;
   while (done < most && signal?.aborted !== true) {
     const taken = await queue.take();
@@ -156,10 +159,8 @@ async function giveBack(
   before: Tries,
   cause: unknown,
 ): Promise<void> {
-  const { name, message: text } = cause instanceof Error ? cause : { name: 'thrown', message: String(cause) };
-  const said = cause instanceof BnnError ? text : text.slice(0, 1000);
   message.nak(1000);
-  await queue.keepTries(digest, { tries: before.tries + 1, error: { name, message: said } }).catch(() => {});
+  await queue.keepTries(digest, { tries: before.tries + 1, error: errorOf(cause) }).catch(() => {});
 }
 
 /** Says again and again that the job is being worked at, and notices when that came too late. */

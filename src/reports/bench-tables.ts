@@ -95,13 +95,53 @@ function cpuTables({ peer, clock, rows, first, memory }: CpuFigures): TextTable[
   ];
 }
 
-function ceilingTable(ceilings: Ceilings): TextTable {
-  const rates = [
+/** The figures of several adapters beside each other: a row a figure, a column an adapter. */
+export function acrossAdapters(
+  reports: readonly (Pick<BenchFigures, 'ceilings' | 'kernels' | 'layers' | 'training'> & {
+    readonly adapter: { readonly name: string };
+  })[],
+): TextTable {
+  const columns = reports.map((report) => new Map(mainFigures(report)));
+  const names = [...new Set(columns.flatMap((column) => [...column.keys()]))];
+  return {
+    title: 'Figures of all adapters',
+    head: ['figure', ...reports.map(({ adapter }, index) => `${index + 1}: ${adapter.name}`)],
+    rows: names.map((name) => [name, ...columns.map((column) => column.get(name) ?? '-')]),
+  };
+}
+
+function mainFigures({
+  ceilings,
+  kernels,
+  layers,
+  training,
+}: Pick<BenchFigures, 'ceilings' | 'kernels' | 'layers' | 'training'>): [string, string][] {
+  const rates = ceilings === undefined ? [] : ceilingRates(ceilings);
+  return [
+    ...rates.map(([name, { perSecond }, unit]): [string, string] => [name, inBillions(perSecond, unit)]),
+    ...[...kernels, ...layers].map(({ name, macs, binary }): [string, string] => [
+      `${name}, binary`,
+      `${((2 * macs) / binary.median / 1e6).toFixed(1)} GOPS`,
+    ]),
+    ...training.map(({ model, batch, imagesPerSecond }): [string, string] => [
+      `training ${model}, batch ${batch}`,
+      `${imagesPerSecond.toFixed(0)} images/s`,
+    ]),
+  ];
+}
+
+function ceilingRates(ceilings: Pick<Ceilings, 'popcounts' | 'logic' | 'multiplyAdds' | 'copy'>) {
+  return [
     ['population counts of 32 bits', ceilings.popcounts, 'G/s'],
     ['exclusive-ors of 32 bits', ceilings.logic, 'G/s'],
     ['f32 multiply-adds', ceilings.multiplyAdds, 'G/s'],
     ['copying, read + written', ceilings.copy, 'GB/s'],
   ] as const;
+}
+
+const inBillions = (perSecond: number, unit: string) => `${(perSecond / 1e9).toFixed(2)} ${unit}`;
+
+function ceilingTable(ceilings: Ceilings): TextTable {
   const overheads = [
     ['one more dispatch', ceilings.dispatch],
     ['one more submit', ceilings.submit],
@@ -111,9 +151,9 @@ function ceilingTable(ceilings: Ceilings): TextTable {
     title: 'Ceilings',
     head: ['ceiling', 'rate', 'median', 'spread'],
     rows: [
-      ...rates.map(([name, { perSecond, time }, unit]) => [
+      ...ceilingRates(ceilings).map(([name, { perSecond, time }, unit]) => [
         name,
-        `${(perSecond / 1e9).toFixed(2)} ${unit}`,
+        inBillions(perSecond, unit),
         milliseconds(time.median),
         spread(time),
       ]),
