@@ -57,28 +57,31 @@ const TWINS: Readonly<Record<string, (passes: number) => number[][]>> = {
   centroid: () => twin(1, () => 'add'),
   adaptHd: (passes) => twin(passes, (pass) => (pass === 0 ? 'add' : 'correct')),
   onlineHd: (passes) => twin(passes, (pass) => (pass === 0 ? 'online and add' : 'online')),
+  quantHd: (passes) => twin(passes, (pass) => (pass === 0 ? 'add' : 'correct signs')),
 };
 
 function twin(
   passes: number,
-  kindOf: (pass: number) => 'add' | 'correct' | 'online' | 'online and add',
+  kindOf: (pass: number) => 'add' | 'correct' | 'correct signs' | 'online' | 'online and add',
 ): number[][] {
   const sums = Array.from({ length: CLASSES }, () => new Array<number>(BITS).fill(0));
   for (let pass = 0; pass < passes; pass++) {
     const kind = kindOf(pass);
+    const quantized = sums.map((sum) => sum.map((value) => (value < 0 ? -1 : 1)));
     for (let i = 0; i < train.labels.length; i++) {
       const row = permute(5, pass, i, train.labels.length);
       const [label, signs] = [train.labels[row] ?? 0, signsAt(vectors, row)];
       const add = (one: number, weight: number) => {
         sums[one] = (sums[one] ?? []).map((value, k) => value + weight * (signs[k] ?? 0));
       };
-      const cosines = sums.map((sum) => product(sum, signs) / (Math.sqrt(product(sum, sum) * BITS) || 1));
+      const cosines = (kind === 'correct signs' ? quantized : sums).map((sum) => product(sum, signs) / (Math.sqrt(product(sum, sum) * BITS) || 1));
       const taken = first(cosines);
-      const online = kind !== 'correct';
+      const online = kind.startsWith('online');
+      const rate = kind === 'correct' ? 1 : 1 / 32;
       if (kind === 'add') add(label, 1);
       else if (taken !== label) {
-        add(label, online ? 1 - (cosines[label] ?? 0) : 1);
-        add(taken, online ? (cosines[taken] ?? 0) - 1 : -1);
+        add(label, online ? 1 - (cosines[label] ?? 0) : rate);
+        add(taken, online ? (cosines[taken] ?? 0) - 1 : -rate);
       } else if (kind === 'online and add') add(label, 1 - (cosines[label] ?? 0));
     }
   }

@@ -63,7 +63,7 @@ export function assertLabelled(
 
 /**
  * Trains a classifier: shows it every vector in every pass, in an order by the seed. The same sums everywhere.
- * @param rule `centroid`, `adaptHd`, `onlineHd`, or one of your own
+ * @param rule `centroid`, `adaptHd`, `onlineHd`, `quantHd`, or one of your own
  * @param vectors words [count, ceil(bits / 32)]
  * @param labels [count], below `classes`
  * @throws ShapeError, OptionError
@@ -84,18 +84,21 @@ export function trainClassifier(
   const count = assertLabelled(vectors, labels, options, where);
   const sums = new Float32Array(classes * bits);
   const signs = new Float32Array(bits);
-  /** Squared lengths of sums, kept along: anew at every pass, so that rounding doesn't pile up. */
+  const comparesSigns = rule.compares === 'signs';
+  let compared = sums;
+  /** Squared lengths of what vectors are compared with, kept along: anew at every pass, so that rounding doesn't pile up. */
   const squares = new Float64Array(classes);
   for (let pass = 0; pass < passes; pass++) {
+    if (comparesSigns) compared = sums.map((sum) => (sum < 0 ? -1 : 1));
     for (let c = 0; c < classes; c++)
-      squares[c] = dot(sums, c * bits, sums.subarray(c * bits, (c + 1) * bits));
+      squares[c] = dot(compared, c * bits, compared.subarray(c * bits, (c + 1) * bits));
     const asks = rule.asks(pass);
     for (let i = 0; i < count; i++) {
       const row = permute(seed, pass, i, count);
       const label = labels[row] ?? 0;
       toSigns(vectors, row, signs);
       const dots = new Float64Array(classes);
-      if (asks) for (let c = 0; c < classes; c++) dots[c] = dot(sums, c * bits, signs);
+      if (asks) for (let c = 0; c < classes; c++) dots[c] = dot(compared, c * bits, signs);
       const cosines = dots.map((one, c) =>
         (squares[c] ?? 0) > 0 ? one / Math.sqrt((squares[c] ?? 0) * bits) : 0,
       );
@@ -103,6 +106,7 @@ export function trainClassifier(
       for (const [one, weight] of rule.changes({ label, taken, cosines, pass })) {
         const first = one * bits;
         for (let k = 0; k < bits; k++) sums[first + k] = (sums[first + k] ?? 0) + weight * (signs[k] ?? 0);
+        if (comparesSigns) continue;
         // |c + w v|² = |c|² + 2 w (c · v) + w² |v|²
         squares[one] = (squares[one] ?? 0) + 2 * weight * (dots[one] ?? 0) + weight * weight * bits;
       }

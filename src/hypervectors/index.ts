@@ -31,5 +31,6 @@ export {
   type ClassifierRule,
   centroid,
   onlineHd,
+  quantHd,
   type Shown,
 } from './rules/index.ts';

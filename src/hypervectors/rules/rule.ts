@@ -6,7 +6,7 @@ export interface Shown {
   readonly label: number;
   /** The class that it is taken for: the one with the largest cosine, the first of equal ones. */
   readonly taken: number;
-  /** Cosines of the vector with the sum of every class; 0 with a sum of nothing. */
+  /** Cosines of the vector with what stands for every class, by `ClassifierRule.compares`; 0 with a sum of nothing. */
   readonly cosines: Float64Array;
   /** Passes over all vectors before this one. */
   readonly pass: number;
@@ -27,6 +27,8 @@ export interface ClassifierRule {
   readonly passes: number;
   /** Whether it needs cosines in this pass; where it doesn't, none are computed, and `taken` is the label. */
   asks(pass: number): boolean;
+  /** What a vector is compared with: the sums as they are (the default), or their signs as they were when the pass began. */
+  readonly compares?: 'sums' | 'signs' | undefined;
   /** What this vector changes. */
   changes(shown: Shown): readonly Change[];
 }
