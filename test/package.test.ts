@@ -359,6 +359,7 @@ const TASKS: Readonly<Record<string, Task>> = {
     esbuild: 24.8,
   },
   'search among vectors': { code: everythingOf('webgpu-bnn/vectors'), vite: 17.5, esbuild: 17.7 },
+  'classify hypervectors': { code: everythingOf('webgpu-bnn/hypervectors'), vite: 46.1, esbuild: 52.4 },
   'use it in TensorFlow.js': { code: everythingOf('webgpu-bnn/tfjs'), vite: 64.7, esbuild: 70.4 },
 };
 

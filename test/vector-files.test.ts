@@ -105,6 +105,62 @@ describe('vectors index and search', () => {
     expect(recall(again.keys, truth)).toBeGreaterThan(0.95);
   });
 
+  test('queries of several pieces are answered as one by one', async () => {
+    // 16 MiB are read at once.
+    const many = 22_000;
+    const all = new Float32Array(many * DIMS);
+    for (let row = 0; row < many; row++) {
+      const source = (row * 7) % ASKED;
+      all.set(queries.subarray(source * DIMS, (source + 1) * DIMS), row * DIMS);
+    }
+    expect(all.byteLength).toBeGreaterThan(2 ** 24);
+    writeFileSync(at('many.npy'), npy(all, [many, DIMS]));
+    const few = await runCli(cli, ['vectors', 'index', at('queries.npy'), '--out', at('few.index')]);
+    expect([few.code, few.stderr]).toEqual([0, '']);
+    const ask = async (name: string) => {
+      const args = [
+        'vectors',
+        'search',
+        at('few.index'),
+        '--queries',
+        at(name),
+        '-k',
+        '2',
+        '--engine',
+        'cpu',
+      ];
+      const { code, stdout, stderr } = await runCli(cli, [...args, '--json=-']);
+      expect([code, stderr]).toEqual([0, '']);
+      return JSON.parse(stdout) as { keys: number[][]; scores: number[][] };
+    };
+    const [one, other] = [await ask('queries.npy'), await ask('many.npy')];
+    const expected = (lists: number[][]) =>
+      Array.from({ length: many }, (_, row) => lists[(row * 7) % ASKED] ?? []).flat();
+    expectSame(other.keys.flat(), expected(one.keys), 'keys');
+    expectSame(other.scores.flat(), expected(one.scores), 'scores');
+  });
+
+  test('a key with bits behind its last one is refused by every engine', async () => {
+    const bits = 40;
+    writeFileSync(
+      at('tail.index'),
+      encodeSafetensors(
+        {
+          mean: { dtype: 'F32', shape: [bits], data: new Float32Array(bits) },
+          keys: { dtype: 'U32', shape: [2, 2], data: Uint32Array.of(1, 255, 2, 256) },
+        },
+        { kind: 'webgpu-bnn vector index', version: '1', bits: `${bits}` },
+      ),
+    );
+    writeFileSync(at('forty.npy'), npy(new Float32Array(bits), [1, bits]));
+    const args = ['vectors', 'search', at('tail.index'), '--queries', at('forty.npy'), '-k', '1'];
+    for (const engine of ['cpu', 'gpu']) {
+      const { code, stderr } = await runCli(cli, [...args, '--engine', engine]);
+      expect(code).toBe(1);
+      expect(stderr).toMatch(/FormatError: A key has bits behind its last one[\s\S]*key 1/);
+    }
+  });
+
   test('nothing is overwritten unasked, nor half written', async () => {
     const before = readdirSync(folder);
     const taken = await runCli(cli, ['vectors', 'index', at('queries.npy'), '--out', at('keys.npy.index')]);

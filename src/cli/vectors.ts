@@ -1,8 +1,7 @@
 /** `webgpu-bnn vectors`: an index of embeddings, one bit a dimension, and what is nearest in it. */
 import Table from 'cli-table3';
 import { Command, Option } from 'commander';
-import { ShapeError } from '../errors.ts';
-import { openVectors, VectorIndexFile, writeVectorIndex } from '../node/vector-files.ts';
+import { VectorIndexFile, writeVectorIndex } from '../node/vector-files.ts';
 import { bytesText } from '../reports/words.ts';
 import { type AdapterOptions, acquire, jsonOption, positiveInteger, withAdapter } from './options.ts';
 import { emit, jsonText, OutputOption } from './output.ts';
@@ -74,37 +73,24 @@ function searchCommand(): Command {
 async function search(path: string, flags: SearchFlags): Promise<void> {
   const index = await VectorIndexFile.open(path);
   try {
-    const file = await openVectors(flags.queries, flags.tensor);
-    try {
-      if (file.bits !== index.bits) {
-        throw new ShapeError('Queries are as long as the keys.', {
-          given: `${file.bits} dimensions`,
-          expected: `${index.bits}`,
-          where: flags.queries,
-        });
-      }
-      const values = await file.read(0, file.count);
-      const gpu = flags.engine === 'gpu' ? await acquire(flags) : undefined;
-      const found = await index.search(values, flags.count, { gpu, rescore: flags.rescore });
-      gpu?.dispose();
-      const { count: size, bits } = index;
-      const measure = flags.rescore === true ? 'cosine' : 'sign similarity';
-      await emit(jsonText({ size, bits, measure, ...found }), flags.json);
-      if (flags.json === '-') return;
-      console.log(`${size} keys of ${bits} bits; ${measure}`);
-      const table = new Table({ head: ['query', 'nearest keys'], style: { head: [], border: [] } });
-      found.keys.forEach((keys, query) => {
-        const scores = found.scores[query] ?? [];
-        const shown = keys.map((key, i) => {
-          const score = scores[i] ?? 0;
-          return `${key} (${flags.rescore === true ? score.toFixed(4) : score})`;
-        });
-        table.push([query, shown.join('  ')]);
+    using gpu = flags.engine === 'gpu' ? await acquire(flags) : undefined;
+    const { count, rescore, tensor } = flags;
+    const found = await index.searchFile(flags.queries, count, { gpu, rescore, tensor });
+    const { count: size, bits } = index;
+    const measure = flags.rescore === true ? 'cosine' : 'sign similarity';
+    await emit(jsonText({ size, bits, measure, ...found }), flags.json);
+    if (flags.json === '-') return;
+    console.log(`${size} keys of ${bits} bits; ${measure}`);
+    const table = new Table({ head: ['query', 'nearest keys'], style: { head: [], border: [] } });
+    found.keys.forEach((keys, query) => {
+      const scores = found.scores[query] ?? [];
+      const shown = keys.map((key, i) => {
+        const score = scores[i] ?? 0;
+        return `${key} (${flags.rescore === true ? score.toFixed(4) : score})`;
       });
-      console.log(table.toString());
-    } finally {
-      await file.close();
-    }
+      table.push([query, shown.join('  ')]);
+    });
+    console.log(table.toString());
   } finally {
     await index.close();
   }

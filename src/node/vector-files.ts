@@ -5,10 +5,11 @@
  */
 import { type FileHandle, open } from 'node:fs/promises';
 import { BnnError, FormatError, OptionError, ShapeError } from '../errors.ts';
-import { type SafetensorsEntry, safetensorsPrefix } from '../formats/safetensors.ts';
+import { type SafetensorsEntry, type SafetensorsHeader, safetensorsPrefix } from '../formats/safetensors.ts';
 import { type Gpu, wordsFor } from '../gpu/index.ts';
 import { npx } from '../npx.ts';
 import { MOST_NEAREST, signsOf, VectorIndex } from '../vectors/index.ts';
+import { firstWithTail } from '../vectors/signs.ts';
 import { searchWords } from '../vectors/words.ts';
 import { type OpenFile, storageError, writeFileAtomic } from './files.ts';
 import { NPY_PREFIX, npyNumbers, readNpyHeader } from './npy.ts';
@@ -253,6 +254,14 @@ export interface FoundInFile {
   readonly scores: readonly (readonly number[])[];
 }
 
+/** How an index is searched. */
+export interface SearchOptions {
+  /** On which to search; without it, the processor does, to the same bits. */
+  readonly gpu?: Gpu | undefined;
+  /** Takes four times as many by their signs, and of them the nearest by their bytes. */
+  readonly rescore?: boolean | undefined;
+}
+
 /** Candidates for each key that is wanted, where they are scored again. */
 const CANDIDATES = 4;
 
@@ -276,7 +285,7 @@ export class VectorIndexFile {
   static async open(path: string): Promise<VectorIndexFile> {
     const file = await SafetensorsReader.open(path);
     try {
-      const parts = partsOf(file);
+      const parts = indexParts(file.header, path);
       const bytes = await file.read(parts.mean, 0, new Uint8Array(parts.mean.end - parts.mean.begin));
       const mean = new Float32Array(bytes.buffer);
       assertFinite(mean, 0, mean.length, path);
@@ -290,15 +299,9 @@ export class VectorIndexFile {
   /**
    * The nearest keys of every query.
    * @param values f32 [queries, bits], as they are: what was taken off the keys is taken off them
-   * @param options.gpu on which to search; without it, the processor does, to the same bits
-   * @param options.rescore takes four times as many by their signs, and of them the nearest by their bytes
-   * @throws StorageError, ShapeError, OptionError
+   * @throws StorageError, FormatError, ShapeError, OptionError
    */
-  async search(
-    values: Float32Array,
-    count: number,
-    options: { readonly gpu?: Gpu | undefined; readonly rescore?: boolean | undefined } = {},
-  ): Promise<FoundInFile> {
+  async search(values: Float32Array, count: number, options: SearchOptions = {}): Promise<FoundInFile> {
     const { bits } = this;
     const where = 'vectors search';
     if (options.rescore === true && this.#bytes === undefined) {
@@ -346,10 +349,43 @@ export class VectorIndexFile {
     };
   }
 
+  /**
+   * The nearest keys of all vectors of a file, of which only a piece is in memory.
+   * @throws StorageError, FormatError, ShapeError, OptionError
+   */
+  async searchFile(
+    path: string,
+    count: number,
+    options: SearchOptions & { tensor?: string | undefined } = {},
+  ) {
+    const file = await openVectors(path, options.tensor);
+    try {
+      if (file.bits !== this.bits) {
+        throw new ShapeError('Queries are as long as the keys.', {
+          given: `${file.bits} dimensions`,
+          expected: `${this.bits}`,
+          where: path,
+        });
+      }
+      const rows = rowsAtOnce(4 * file.bits);
+      const found: { keys: (readonly number[])[]; scores: (readonly number[])[] } = { keys: [], scores: [] };
+      for (let first = 0; first < file.count; first += rows) {
+        const values = await file.read(first, Math.min(rows, file.count - first));
+        const { keys, scores } = await this.search(values, count, options);
+        // One by one: an argument list has its limits.
+        for (const list of keys) found.keys.push(list);
+        for (const list of scores) found.scores.push(list);
+      }
+      return found;
+    } finally {
+      await file.close();
+    }
+  }
+
   async #words(first: number, rows: number): Promise<Uint32Array<ArrayBuffer>> {
     const width = 4 * wordsFor(this.bits);
     const bytes = await this.#file.read(this.#keys, first * width, new Uint8Array(rows * width));
-    return new Uint32Array(bytes.buffer);
+    return keyWords(bytes, this.bits, first, this.#file.path);
   }
 
   /** Candidates by the cosines of their bytes with the query. */
@@ -387,13 +423,31 @@ async function nearestOf(
   return await index.search(queries, count);
 }
 
-interface Parts {
+/**
+ * Keys of an index.
+ * @param first the place of the first of them
+ * @throws FormatError for one with bits behind its last one, which would count
+ */
+export function keyWords(bytes: Uint8Array<ArrayBuffer>, bits: number, first: number, path: string) {
+  const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
+  const bad = firstWithTail(words, bits);
+  if (bad < 0) return words;
+  throw new FormatError('A key has bits behind its last one.', {
+    given: `key ${first + bad}`,
+    expected: `${bits} bits in ${wordsFor(bits)} words`,
+    where: path,
+  });
+}
+
+/** Where the parts of an index lie. */
+export interface Parts {
   readonly mean: SafetensorsEntry;
   readonly keys: SafetensorsEntry;
   readonly int8: SafetensorsEntry | undefined;
 }
 
-function partsOf({ header, path }: SafetensorsReader): Parts {
+/** @throws FormatError for what is no index of vectors, or contradicts itself */
+export function indexParts(header: SafetensorsHeader, path: string): Parts {
   const { entries, metadata } = header;
   const [mean, keys, int8] = ['mean', 'keys', 'int8'].map((name) => entries.get(name));
   const bits = mean?.shape[0] ?? 0;

@@ -12,6 +12,17 @@ export function countOf(length: number, each: number, where: string): number {
   });
 }
 
+/** The first vector that has a bit behind its last one, which would count as a difference; −1 where none has. */
+export function firstWithTail(words: Uint32Array, bits: number): number {
+  const each = Math.ceil(bits / 32);
+  const tail = bits % 32;
+  if (tail === 0) return -1;
+  for (let last = each - 1; last < words.length; last += each) {
+    if ((words[last] ?? 0) >>> tail !== 0) return (last + 1) / each - 1;
+  }
+  return -1;
+}
+
 /**
  * The mean of vectors, which taken off them before their signs are taken makes either sign as frequent as the other.
  * @param x f32 [count, bits]
@@ -47,9 +58,7 @@ export function signsOf(
       where: 'signsOf',
     });
   }
-  return packSigns(
-    Float64Array.from(x, (value, i) => value - (mean[i % bits] ?? 0)),
-    count,
-    bits,
-  );
+  const centred = new Float64Array(x.length);
+  for (let i = 0; i < centred.length; i++) centred[i] = (x[i] ?? 0) - (mean[i % bits] ?? 0);
+  return packSigns(centred, count, bits);
 }

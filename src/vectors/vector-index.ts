@@ -4,7 +4,7 @@ import { DisposedError, OptionError } from '../errors.ts';
 import { type Gpu, type Program, ProgramBuilder, type Tensor, wordsFor } from '../gpu/index.ts';
 import { nearest } from '../ops/vectors.ts';
 import { assertKnownOptions } from '../options.ts';
-import { countOf } from './signs.ts';
+import { countOf, firstWithTail } from './signs.ts';
 
 /** What keys have in common. */
 export interface VectorIndexOptions {
@@ -154,18 +154,14 @@ function dispose({ program, queries }: Search): void {
   queries.dispose();
 }
 
-/** Bits behind the last one of a vector would count as differences. */
+/** @throws OptionError for bits behind the last one of a vector */
 function assertTails(words: Uint32Array, bits: number, where: string): void {
-  const each = wordsFor(bits);
-  const tail = bits % 32;
-  if (tail === 0) return;
-  for (let last = each - 1; last < words.length; last += each) {
-    if ((words[last] ?? 0) >>> tail === 0) continue;
-    throw new OptionError('Bits behind the last one of a vector are 0.', {
-      given: `vector ${(last + 1) / each - 1}`,
-      expected: `${bits} bits in ${each} words`,
-      where,
-      remedy: 'pack them by signsOf',
-    });
-  }
+  const vector = firstWithTail(words, bits);
+  if (vector < 0) return;
+  throw new OptionError('Bits behind the last one of a vector are 0.', {
+    given: `vector ${vector}`,
+    expected: `${bits} bits in ${wordsFor(bits)} words`,
+    where,
+    remedy: 'pack them by signsOf',
+  });
 }

@@ -4,11 +4,14 @@ import { join } from 'node:path';
 import { inflateSync, zipSync } from 'fflate';
 import { decodeModel, encodeModel, readBnnPynq } from '../../src/formats/index.ts';
 import { exportOnnx, importOnnx } from '../../src/formats/onnx.ts';
+import { decodeSafetensorsHeader, encodeSafetensors } from '../../src/formats/safetensors.ts';
 import { exportTflite, importTflite } from '../../src/formats/tflite/index.ts';
 import { readZipWith } from '../../src/formats/zip.ts';
 import { initialValues, sequential } from '../../src/graph/index.ts';
 import { batchNormalization, flatten, maxPool2d, quantConv2d, quantDense } from '../../src/layers/index.ts';
+import { indexParts, keyWords } from '../../src/node/vector-files.ts';
 import { parseStory } from '../../src/reports/story.ts';
+import { searchWords } from '../../src/vectors/words.ts';
 import { damage, randomOf } from './attack.ts';
 import { HELD } from './costly.ts';
 
@@ -91,6 +94,29 @@ const story = JSON.stringify({
 });
 const text = new TextEncoder().encode(story);
 
+const [keyCount, keyBits] = [9, 40];
+const vectors = encodeSafetensors(
+  {
+    mean: { dtype: 'F32', shape: [keyBits], data: new Float32Array(keyBits).fill(0.5) },
+    keys: {
+      ...{ dtype: 'U32', shape: [keyCount, 2] },
+      data: Uint32Array.from({ length: 2 * keyCount }, (_, i) => (i % 2 ? i : Math.imul(i + 1, 0x9e3779b9))),
+    },
+    int8: { dtype: 'I8', shape: [keyCount, keyBits], data: new Int8Array(keyCount * keyBits).fill(-3) },
+  },
+  { kind: 'webgpu-bnn vector index', version: '1', bits: `${keyBits}` },
+);
+
+/** Reads an index from memory as `VectorIndexFile` does piece by piece, and searches it. */
+function searchIndex(bytes: Uint8Array<ArrayBuffer>) {
+  const header = decodeSafetensorsHeader(bytes, bytes.length, 'index');
+  const { keys, mean } = indexParts(header, 'index');
+  const own = bytes.slice(header.start + keys.begin, header.start + keys.end);
+  const bits = mean.shape[0] ?? 0;
+  const words = keyWords(own, bits, 0, 'index');
+  searchWords(words.slice(0, Math.ceil(bits / 32)), words, bits, 1);
+}
+
 export const ATTACKS: readonly Attack[] = [
   {
     name: 'record of a run',
@@ -108,6 +134,14 @@ export const ATTACKS: readonly Attack[] = [
     // Tensors are views into the file.
     allocation: 2 * own.length,
     held: 4 * own.length,
+  },
+  {
+    name: 'index of vectors',
+    rounds: 10_000,
+    make: (round) => damage(vectors, round),
+    read: searchIndex,
+    allocation: 2 * vectors.length,
+    held: 4 * vectors.length,
   },
   {
     name: 'zip archive',
