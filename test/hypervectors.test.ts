@@ -74,7 +74,9 @@ function twin(
       const add = (one: number, weight: number) => {
         sums[one] = (sums[one] ?? []).map((value, k) => value + weight * (signs[k] ?? 0));
       };
-      const cosines = (kind === 'correct signs' ? quantized : sums).map((sum) => product(sum, signs) / (Math.sqrt(product(sum, sum) * BITS) || 1));
+      const cosines = (kind === 'correct signs' ? quantized : sums).map(
+        (sum) => product(sum, signs) / (Math.sqrt(product(sum, sum) * BITS) || 1),
+      );
       const taken = first(cosines);
       const online = kind.startsWith('online');
       const rate = kind === 'correct' ? 1 : 1 / 32;
