@@ -37,6 +37,7 @@ export function keptActivations(gpu: Gpu, name: ModelName, batch: number): KeptA
     augment: undefined,
     clip: undefined,
     classWeights: undefined,
+    votes: undefined,
   });
   const builder = new ProgramBuilder(gpu, 'what is kept');
   const { train, state, network, metrics } = parts;

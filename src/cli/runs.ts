@@ -16,6 +16,7 @@ import {
 import { EVERY } from '../methods/table.ts';
 import { DATASET_NAMES, loadDataset, type OwnData, readFileChecked } from '../node/index.ts';
 import { npx } from '../npx.ts';
+import { shareOf } from '../regimes/index.ts';
 import { type OwnRun, parseStory, type RunOptions, type RunStory } from '../reports/story.ts';
 import { isNamed, readOwnData } from './own-data.ts';
 import { modelOfRun, type OwnModel } from './own-models.ts';
@@ -32,9 +33,10 @@ export interface DataPlace {
 }
 
 /**
- * The data set and the model of a run.
+ * The data set and the model of a run; of one whose trainers vote, the share of one of them.
  * @param own such data, or where they lie
  * @param ownModel makes a network of a person's own, which the run does not keep yet
+ * @param rank of the trainer
  * @returns the run with such a network
  * @throws OptionError for a run of such data where nobody says it
  */
@@ -42,9 +44,11 @@ export async function loadRun(
   run: RunOptions,
   own: DataPlace | { readonly data: OwnData },
   ownModel?: (made: { readonly input: Shape; readonly classes: number }) => Promise<OwnModel>,
+  rank = 0,
 ): Promise<{ data: OwnData; model: Model; run: RunOptions }> {
   const whole = 'data' in own ? takeSamples(own.data, run) : await dataOf(run, own);
-  const data = run.validation === undefined ? whole : withValidation(whole, run.validation, run.seed);
+  const judged = run.validation === undefined ? whole : withValidation(whole, run.validation, run.seed);
+  const data = shareOf(judged, rank, run.votes ?? 1);
   const made = { input: data.image, classes: data.classes.length };
   const whose = ownModel === undefined ? run : { ...run, ...(await ownModel(made)) };
   return { data, model: await modelOfRun(whose, made), run: whose };
@@ -113,16 +117,29 @@ function augmentOf({ augment, dataset }: RunOptions): Pick<TrainerOptions, 'augm
   return { augment: augment as NonNullable<TrainerOptions['augment']> };
 }
 
-/** A run's options as the trainer takes them. */
-export function trainerOptions(run: RunOptions): TrainerOptions {
+/**
+ * A run's options as a trainer takes them.
+ * @param rank of one among several that vote: each has its share of the batch, and an order of its own
+ * @throws OptionError for a batch that can't be shared evenly
+ */
+export function trainerOptions(run: RunOptions, rank = 0): TrainerOptions {
+  const { votes = 1 } = run;
+  if (run.batch % votes !== 0) {
+    throw new OptionError('Trainers that vote have shares of a batch that are equal.', {
+      given: `--batch ${run.batch} --votes ${votes}`,
+      expected: `a batch that is a multiple of ${votes}`,
+      where: '--batch',
+    });
+  }
   return {
-    batch: run.batch,
+    batch: run.batch / votes,
     epochs: run.epochs,
     optimizer: EVERY.optimizer[run.optimizer](),
     learningRate: run.lr,
     loss: run.loss,
-    seed: run.seed,
+    seed: (run.seed + rank) % 2 ** 32,
     fanScaledSteps: run.fanScaled,
+    ...(run.votes === undefined ? {} : { votes: 'alone' }),
     ...(run.classWeights === undefined ? {} : { classWeights: run.classWeights }),
     ...augmentOf(run),
     ...(run.clip === undefined ? {} : { clip: run.clip }),

@@ -77,6 +77,7 @@ import {
 } from './own-data.ts';
 import { anyModelOption, isPath, modelOptionsOption, nameOfModel, readOwnModel } from './own-models.ts';
 import { BEST_FILE, loadRun, readRun, type SavedRun, trainerOptions } from './runs.ts';
+import { votersHere } from './votes.ts';
 
 export interface TrainFlags extends Omit<RunOptions, 'own' | 'description'>, AdapterOptions, OwnFlags {
   readonly lrHalveEvery?: number;
@@ -150,6 +151,11 @@ export function trainCommand(): Command {
       clipping,
     )
     .option(
+      '--votes <n>',
+      'reduce gradients to signs that n trainers decide on by majority, each with its share of samples and batch',
+      positiveInteger,
+    )
+    .option(
       '--refit-statistics',
       'measure the statistics of batch normalisation anew at the end, with the final weights',
     )
@@ -219,6 +225,7 @@ Examples:
   $ webgpu-bnn train --dataset houses.csv --label price --regression --batch 20
   $ webgpu-bnn train --validation 0.1 --patience 5 --keep-best --epochs 100 --watch
   $ webgpu-bnn train --lr 0.01:0 --lr-decay cosine --lr-warmup 1 --lr-restarts 3 --clip 1
+  $ webgpu-bnn train --votes 4 --batch 200
   $ webgpu-bnn train --resume runs/mnist-mlp
   $ webgpu-bnn train --resume runs/mnist-mlp --epochs 10`,
     )
@@ -320,9 +327,10 @@ async function trainInto(
   say(`adapter   ${describeAdapter(gpu)}`);
   const { from } = flags;
   const source = from === undefined || resumed !== undefined ? undefined : await readToTrain(from);
+  const place = read === undefined ? flags : { data: read };
   const loaded = await loadRun(
     asked,
-    read === undefined ? flags : { data: read },
+    place,
     resumed === undefined ? ownModelOf(flags, command, source) : undefined,
   );
   const { data, model, run } = loaded;
@@ -335,8 +343,10 @@ async function trainInto(
   say(`\n${model.summary()}\n`);
   // From here on there is something to save.
   const interrupt = interruption(say);
+  const voters = run.votes === undefined ? undefined : votersHere(gpu, run, place);
   const trainer = await Trainer.create(gpu, model, data, {
     ...trainerOptions(run),
+    ...(voters === undefined ? {} : { votes: voters.votes }),
     ...(flags.memoryLimit === undefined ? {} : { maxBytes: flags.memoryLimit.bytes }),
   }).catch((error: unknown) => {
     throw inUnitOf(flags.memoryLimit, error);
@@ -414,6 +424,7 @@ async function trainInto(
   ];
   // A training that had stopped by itself has stopped.
   const isOver = patience !== undefined && isPatienceOver(epochs, patience, monitor);
+  if (!isOver) await voters?.begin(trainer);
   const result = await (isOver
     ? Promise.resolve({ outcome: 'stopped' as const, step: 0 })
     : trainer.fit({
@@ -446,10 +457,11 @@ async function trainInto(
           save,
         },
       })
-  ).finally(() => {
+  ).finally(async () => {
     log.close();
     progress.stop();
     interrupt.release();
+    await voters?.end();
   });
 
   if (result.outcome === 'aborted') {
@@ -487,6 +499,7 @@ async function trainInto(
   else say(`test accuracy   ${(100 * report.finalTestAccuracy).toFixed(2)} %`);
   say(`speed           ${report.imagesPerSecond.toFixed(0)} images a second`);
   say(`weights         sha256 ${report.weightsSha256}`);
+  for (const line of voters?.summary() ?? []) say(`votes           ${line}`);
   say(
     `files           ${join(out, '{checkpoint.safetensors, report.json, report.html, log.jsonl, log.csv}')}`,
   );
@@ -518,7 +531,7 @@ function runOptions(flags: TrainFlags): RunOptions {
   const lr = rateOf(flags);
   const { trainSamples, testSamples, classWeights: weights } = flags;
   const { modelOptions } = flags;
-  const { validation, patience, monitor, keepBest: keeps, clip, refitStatistics } = flags;
+  const { validation, patience, monitor, keepBest: keeps, clip, refitStatistics, votes } = flags;
   return {
     ...{ dataset, model, epochs, batch, optimizer, lr, loss, seed, fanScaled, augment },
     ...(trainSamples === undefined ? {} : { trainSamples }),
@@ -533,6 +546,7 @@ function runOptions(flags: TrainFlags): RunOptions {
     ...(keeps === undefined ? {} : { keepBest: keeps }),
     ...(clip === undefined ? {} : { clip }),
     ...(refitStatistics === undefined ? {} : { refitStatistics }),
+    ...(votes === undefined ? {} : { votes }),
   };
 }
 

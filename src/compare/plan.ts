@@ -173,7 +173,7 @@ function planOf(
   try {
     const train = engine.recordTrainStep(parts, options, data);
     const test = engine.recordTestStep(parts, options, data);
-    const own = engine.planTraining(parts, test === undefined ? [train] : [train, test]);
+    const own = engine.planTraining(parts, test === undefined ? train : [...train, test]);
     const plan = withTeacher(own, teacher?.parameterBytes ?? 0);
     if (most === undefined || plan.peakBytes <= most) return plan;
     throw new MemoryPlanError(

@@ -10,6 +10,7 @@ export {
   voted,
 } from './ensemble.ts';
 export { type LateClipOptions, lateClip } from './late-clip.ts';
+export { Poll, type PollOptions, type Round, shareOf } from './poll.ts';
 export { majoritySigns, trainByVotes, type VoteOptions } from './sign-votes.ts';
 export { type Spela, type SpelaOptions, spela, spelaLoss } from './spela.ts';
 export { keepSigns, type StableSigns, type StableSignsOptions, stableSigns } from './stable-signs.ts';

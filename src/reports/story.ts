@@ -63,6 +63,8 @@ export interface RunOptions {
   /** Measure the statistics of batch normalisation anew at the end. */
   readonly refitStatistics?: boolean;
   readonly clip?: { readonly norm: number } | { readonly value: number };
+  /** Gradients are reduced to signs that so many trainers decide on, each with its share of batch and samples. */
+  readonly votes?: number;
   /** Of data of a person's own: what they are, and how they were read. */
   readonly own?: OwnRun;
 }
@@ -154,7 +156,8 @@ const ownSchema = v.object({
 
 const warmupEpochs = v.exactOptional(v.pipe(number, v.minValue(0), v.maxValue(1e6)));
 
-const runSchema = v.object({
+/** What a run is, where it comes from a file or a queue. */
+export const runSchema = v.object({
   dataset: plainName,
   model: plainName,
   epochs: wholeTo(1e6),
@@ -201,6 +204,7 @@ const runSchema = v.object({
     v.pipe(v.array(v.tuple([v.pipe(v.string(), v.maxLength(200)), rate])), v.maxLength(100)),
   ),
   clip: v.exactOptional(v.union([v.object({ norm: rate }), v.object({ value: rate })])),
+  votes: v.exactOptional(wholeTo(1024)),
   own: v.exactOptional(ownSchema),
 });
 

@@ -27,5 +27,5 @@ export type {
 export type { StepTap } from './run.ts';
 export type { ClassScores, OutputScores, Scores } from './scores.ts';
 export { type StartingValues, startFrom } from './start.ts';
-export type { TrainingPlan } from './step.ts';
+export type { TrainingPlan, Vote } from './step.ts';
 export { Trainer } from './trainer.ts';

@@ -19,7 +19,7 @@ import {
 import { assertKnownOptions, namesOf } from '../options.ts';
 import type { Augmentations } from './augment.ts';
 import type { CheckedData } from './data.ts';
-import { optimizerFor, type StepOptions, type WeightedLoss } from './step.ts';
+import { optimizerFor, type StepOptions, type Vote, type WeightedLoss } from './step.ts';
 
 /** How a network is trained. What is left away has a default. */
 export interface TrainerOptions {
@@ -66,6 +66,12 @@ export interface TrainerOptions {
    */
   readonly clip?: { readonly norm: number } | { readonly value: number };
   /**
+   * Reduces gradients to their signs before the optimizer has them, 1 bit a weight; 0 counts as +1 (signSGD, Bernstein et al.
+   * 2018). `alone`: the signs are this trainer's own. A function decides about them in every step: with several trainers by
+   * majority, see `Poll`. Default: gradients stay as they are.
+   */
+  readonly votes?: 'alone' | Vote;
+  /**
    * When the training is over, measure the means and variances of batch normalisation anew, on training samples and with the
    * weights as they are then: those of the training are averages over its last steps, in which weights still flipped (Wu &
    * Johnson 2021, "Rethinking 'Batch' in BatchNorm", section 3). Default: false.
@@ -95,6 +101,7 @@ const OPTIONS = namesOf<TrainerOptions>({
   fanScaledSteps: true,
   classWeights: true,
   clip: true,
+  votes: true,
   refitStatistics: true,
   augment: true,
   maxBytes: true,
@@ -150,6 +157,7 @@ export function resolveOptions(
     fanScaledSteps: given.fanScaledSteps ?? false,
     augment,
     clip: resolveClip(given.clip),
+    votes: resolveVotes(given),
     refitStatistics: given.refitStatistics ?? false,
     classWeights: resolveClassWeights(given.classWeights, data),
   };
@@ -213,6 +221,25 @@ function resolveClip(clip: TrainerOptions['clip']): TrainerOptions['clip'] {
     given: more.length === 0 ? `${name} = ${most}` : JSON.stringify(clip),
     expected: '{ norm: 1 } or { value: 1 }',
     where,
+  });
+}
+
+/** @throws OptionError for what is none, and beside what changes the size of gradients alone */
+function resolveVotes({ votes, clip }: TrainerOptions): StepOptions['votes'] {
+  if (votes === undefined) return undefined;
+  const where = 'Trainer.create: votes';
+  if (votes !== 'alone' && typeof votes !== 'function') {
+    throw new OptionError('Signs of gradients are decided on by a function, or alone.', {
+      given: String(votes),
+      expected: "'alone', or (ballot, step) => decision",
+      where,
+    });
+  }
+  if (clip === undefined) return votes;
+  throw new OptionError('Signs have no size that could be clipped.', {
+    given: `votes and clip: ${JSON.stringify(clip)}`,
+    where,
+    remedy: 'leave one of the two options away',
   });
 }
 

@@ -5,8 +5,15 @@
  * Where it is is known to the GPU, which counts its own steps; the host counts what is reported. After a fault the host
  * asks the GPU. Where a fault may have left half a step in the weights, nothing goes on before `restore`.
  */
-import { type BnnError, GpuValidationError, NonFiniteError } from '../errors.ts';
-import { type DispatchTiming, type Gpu, type Program, profile, type Tensor } from '../gpu/index.ts';
+import { type BnnError, GpuValidationError, NonFiniteError, OptionError } from '../errors.ts';
+import {
+  type DispatchTiming,
+  type Gpu,
+  type Program,
+  type ProgramBuilder,
+  profile,
+  type Tensor,
+} from '../gpu/index.ts';
 import type { Network } from '../graph/index.ts';
 import { type RatedTime, scheduledAt } from '../methods/index.ts';
 import { decodeTrainState, encodeTrainState } from '../ops/data.ts';
@@ -57,10 +64,10 @@ export class Run {
   readonly batches: number;
   /** Where the samples of streams come from. */
   readonly #feeds: Readonly<Record<'train' | EvaluatedSplit, Feed | undefined>>;
-  /** One training step of all parameters. */
-  readonly #whole: Program;
+  /** One training step of all parameters; in two parts where trainers vote on it. */
+  readonly #whole: readonly Program[];
   /** One without those that are frozen, where some are. */
-  #partial: Program | undefined;
+  #partial: readonly Program[] | undefined;
   /** Evaluations begun. */
   evaluations = 0;
   readonly #digests: Readonly<Record<'model' | 'data' | 'schedule', string>>;
@@ -78,7 +85,7 @@ export class Run {
     parts: Parts,
     options: ResolvedOptions,
     data: CheckedData,
-    train: Program,
+    train: readonly Program[],
     tests: Readonly<Record<EvaluatedSplit, Program | undefined>>,
   ) {
     this.gpu = parts.network.gpu;
@@ -98,8 +105,8 @@ export class Run {
     this.#progress = freshProgress(this.fixed());
   }
 
-  /** One training step. */
-  get train(): Program {
+  /** One training step; in two parts where trainers vote on it. */
+  get train(): readonly Program[] {
     return this.#partial ?? this.#whole;
   }
 
@@ -124,6 +131,7 @@ export class Run {
       epochs,
       classWeights,
       clip,
+      votes,
     } = this.options;
     return {
       model: this.network.model.name,
@@ -151,6 +159,7 @@ export class Run {
       fanScaledSteps,
       ...(classWeights === undefined ? {} : { classWeights }),
       ...(clip === undefined ? {} : { clip }),
+      ...(votes === undefined ? {} : { votes: true }),
       augment: augment?.note ?? null,
       learningRate: typeof learningRate === 'function' ? 'function' : learningRate,
       scheduleDigest: this.#digests.schedule,
@@ -217,6 +226,7 @@ export class Run {
 
   /** The most steps that can be submitted at once. */
   get most(): number {
+    if (this.train.length > 1) return 1;
     return this.#feeds.train?.most ?? MAX_GROUP;
   }
 
@@ -242,17 +252,68 @@ export class Run {
    */
   async submit(steps: number, ahead = 0, tap?: StepTap): Promise<Submitted> {
     const write = await this.samplesAhead(ahead, steps);
-    return this.#submit(this.train, this.#progress.step + ahead, steps, true, tap, write);
+    const first = this.#progress.step + ahead;
+    const [begun, voted] = this.train;
+    if (voted === undefined) return this.#submit(begun as Program, first, steps, true, tap, write);
+    return this.#submit(voted, first, steps, true, tap, await this.#decide(begun as Program, first, write));
+  }
+
+  /**
+   * Does a step up to its gradients, and has their signs decided on.
+   * @returns what hands the GPU the decision
+   */
+  async #decide(begun: Program, step: number, write?: (gpu: Gpu) => void): Promise<(gpu: Gpu) => void> {
+    const { gpu } = this;
+    const { votes } = this.options;
+    const { frozen = [] } = this.#progress;
+    const ballots = this.parts.slots.flatMap(({ parameter, ballot }) =>
+      ballot === undefined || frozen.includes(parameter.name) ? [] : [ballot],
+    );
+    try {
+      await gpu.scoped(begun.label, () => {
+        write?.(gpu);
+        begun.run();
+      });
+      const signs = await Promise.all(ballots.map((ballot) => gpu.readWords(ballot)));
+      const cast = joined(signs);
+      const decided = typeof votes === 'function' ? await votes(cast, step) : cast;
+      if (decided.length !== cast.length) {
+        throw new OptionError('A vote decides about every weight.', {
+          given: `${decided.length} words`,
+          expected: `${cast.length} words`,
+          where: `votes, step ${step}`,
+        });
+      }
+      return () => {
+        let at = 0;
+        for (const ballot of ballots) {
+          const words = ballot.byteLength / 4;
+          gpu.write(ballot, decided.subarray(at, at + words));
+          at += words;
+        }
+      };
+    } catch (cause) {
+      this.#breaks('a vote that came to no end', cause);
+      throw cause;
+    }
   }
 
   /** Runs one training step with a timestamp around every dispatch. @returns nothing where there are no timestamps */
   async profile(): Promise<{ timings: DispatchTiming[]; latest: StepMetrics[] } | undefined> {
     const { counters } = this.gpu;
+    const [train, voted] = this.train;
+    if (train === undefined || voted !== undefined) {
+      throw new OptionError('A step that trainers vote on is not profiled: it waits for the others.', {
+        given: 'votes',
+        where: 'profile',
+        remedy: "profile the training with votes: 'alone'",
+      });
+    }
     const write = await this.samplesAhead(0, 1);
     await this.gpu.scoped('the samples of a step', () => write?.(this.gpu));
     const { submits } = counters;
     try {
-      const timings = await profile(this.train);
+      const timings = await profile(train);
       if (timings === undefined) return undefined;
       const latest = await this.parts.metrics.readNow(this.#progress.step, 1);
       if (latest !== undefined) return { timings, latest };
@@ -288,7 +349,9 @@ export class Run {
     const { parts, options, data, network, batches, gpu } = this;
     const { epoch } = this.#progress;
     const names = parts.slots.map(({ parameter }) => parameter.name);
-    const program = await recordTrainStep(parts, options, data, names).compile({ arena: network.arena });
+    // Nothing is updated, so nothing is voted on.
+    const [step] = recordTrainStep(parts, { ...options, votes: undefined }, data, names);
+    const program = await (step as ProgramBuilder).compile({ arena: network.arena });
     const state = encodeTrainState({ step: REFITS, epoch, batch: 0, seed: options.seed });
     this.#onGpu = undefined;
     try {
@@ -379,8 +442,12 @@ export class Run {
     const partial =
       frozen.length === 0
         ? undefined
-        : await recordTrainStep(this.parts, this.options, this.data, frozen).compile({ arena });
-    this.#partial?.dispose();
+        : await Promise.all(
+            recordTrainStep(this.parts, this.options, this.data, frozen).map((part) =>
+              part.compile({ arena }),
+            ),
+          );
+    for (const part of this.#partial ?? []) part.dispose();
     this.#partial = partial;
   }
 
@@ -424,8 +491,7 @@ export class Run {
   }
 
   dispose(): void {
-    this.#whole.dispose();
-    this.#partial?.dispose();
+    for (const part of [...this.#whole, ...(this.#partial ?? [])]) part.dispose();
     for (const test of Object.values(this.tests)) test?.dispose();
     disposeParts(this.parts);
   }
@@ -505,7 +571,7 @@ export class Run {
   #breaks(given: string, cause?: unknown): void {
     this.#broken ??= new GpuValidationError('A fault may have left half a step in the weights.', {
       given,
-      where: this.train.label,
+      where: this.#whole[0]?.label,
       remedy: 'restore a checkpoint, then go on',
       cause,
     });
@@ -516,6 +582,17 @@ export class Run {
     const time = { step, steps: this.steps, epochSteps: this.batches };
     return { ...time, rate: scheduledAt(this.options.learningRate, time) };
   }
+}
+
+/** Arrays one after the other. */
+function joined(parts: readonly Uint32Array[]): Uint32Array<ArrayBuffer> {
+  const whole = new Uint32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
 
 /** @throws NonFiniteError where the training halted within the steps */

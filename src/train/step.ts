@@ -12,6 +12,7 @@ import { asReal } from '../layers/layer.ts';
 import { deriveRows } from '../layers/rows.ts';
 import type { Loss, Optimizer, Penalty, Quantizer } from '../methods/index.ts';
 import { advanceState, gatherBatch, STATE_WORDS } from '../ops/data.ts';
+import { packSigns, unpackSigns } from '../ops/dense.ts';
 import { add } from '../ops/elementwise.ts';
 import { losses as recordLosses, tally as recordTally, tallyWords } from '../ops/loss.ts';
 import { clipGradients } from '../ops/optim.ts';
@@ -71,7 +72,20 @@ export interface StepOptions {
   readonly clip: { readonly norm: number } | { readonly value: number } | undefined;
   /** What the loss of samples of each class is multiplied by. */
   readonly classWeights: readonly number[] | undefined;
+  /** Who decides about the signs that gradients are reduced to: the trainer alone, or several; undefined: they are not. */
+  readonly votes: 'alone' | Vote | undefined;
 }
+
+/**
+ * What trainers decide together about the signs of a step's gradients.
+ * @param ballot a bit a weight, 1 where its gradient is negative: parameter after parameter, each from a new word on
+ * @param step steps done before this one
+ * @returns what is decided, as the ballot is laid out
+ */
+export type Vote = (
+  ballot: Uint32Array<ArrayBuffer>,
+  step: number,
+) => Promise<Uint32Array<ArrayBuffer>> | Uint32Array<ArrayBuffer>;
 
 /** Everything on the GPU that a training owns. */
 export interface Parts {
@@ -151,7 +165,8 @@ export function declareParts(gpu: Gpu, model: Model, data: CheckedData, options:
     .filter(({ spec }) => spec.role !== 'statistic' && spec.derived !== true)
     .flatMap((parameter) => {
       const optimizer = optimizerFor(options, parameter.name);
-      return optimizer === undefined ? [] : [declareSlots(optimizer, parameter, network.parameters)];
+      if (optimizer === undefined) return [];
+      return [declareSlots(optimizer, parameter, network.parameters, options.votes !== undefined)];
     });
   return {
     network,
@@ -276,17 +291,21 @@ export function disposeParts(parts: Parts): void {
 /**
  * Gather, forward, loss, backward with updates, advance: one step of training.
  * @param frozen names of parameters that aren't updated
+ * @returns the step; where trainers vote in two parts: what comes before the vote, and the updates
  */
 export function recordTrainStep(
   parts: Parts,
   options: StepOptions,
   data: CheckedData,
   frozen: readonly string[] = [],
-): ProgramBuilder {
+): readonly ProgramBuilder[] {
   const { network, state, tables, metrics, slots } = parts;
   const { model, parameters, gpu } = network;
   const slotsOf = new Map(slots.map((entry) => [entry.parameter.name, entry]));
-  const builder = new ProgramBuilder(gpu, `training step of ${model.name} on ${data.name}`);
+  const label = `training step of ${model.name} on ${data.name}`;
+  const builder = new ProgramBuilder(gpu, label);
+  const ending =
+    typeof options.votes === 'function' ? new ProgramBuilder(gpu, `${label}, as voted`) : builder;
   const picked = gatherBatch(builder, parts.gather(parts.train, state, true));
   const [outputs = 1] = model.outputShape;
   const { x, targets, weights, shares } = options.augment?.mix(builder, picked, state, outputs) ?? {
@@ -305,16 +324,22 @@ export function recordTrainStep(
   const changed = new Set<string>();
   const update = (entry: Slots, gradient: Tensor) => {
     const { fanScaledSteps: fanScaled, penalty } = options;
-    recordUpdate(builder, entry, gradient, { state, tables, fanScaled, penalty });
+    recordUpdate(ending, entry, gradient, { state, tables, fanScaled, penalty });
     changed.add(entry.parameter.name);
   };
   const { clip } = options;
   const kept: (readonly [entry: Slots, gradient: Tensor])[] = [];
+  const ballots: (readonly [entry: Slots, ballot: Tensor])[] = [];
   pass.backward(gradOutputs, (parameter, gradient) => {
     const entry = slotsOf.get(parameter.name);
     if (entry === undefined || frozen.includes(parameter.name)) return;
+    const { ballot } = entry;
+    if (ballot !== undefined) {
+      packSigns(builder, gradient.reshape(ballot.shape), { out: ballot });
+      ballots.push([entry, ballot]);
+    }
     // The length of all of them is known when all are there.
-    if (clip !== undefined && 'norm' in clip) kept.push([entry, gradient]);
+    else if (clip !== undefined && 'norm' in clip) kept.push([entry, gradient]);
     else update(entry, clip === undefined ? gradient : onlyOf(clipGradients(builder, [gradient], clip)));
   });
   if (clip !== undefined && kept.length > 0) {
@@ -325,15 +350,18 @@ export function recordTrainStep(
     );
     for (const [i, [entry]] of kept.entries()) update(entry, onlyOf(gradients.slice(i, i + 1)));
   }
+  for (const [entry, ballot] of ballots) {
+    update(entry, unpackSigns(ending, ballot).reshape(entry.parameter.spec.shape));
+  }
   for (const parameter of network.binaryParameters) {
     const { name } = parameter;
     if (!changed.has(name) && !changed.has(`${name}Learned`)) continue;
-    deriveRows(builder, parameter, (ending) => parameters.get(`${name}${ending}`), {
+    deriveRows(ending, parameter, (ending) => parameters.get(`${name}${ending}`), {
       flips: slotsOf.get(name)?.flips,
     });
   }
-  advanceState(builder, state);
-  return builder;
+  advanceState(ending, state);
+  return ending === builder ? [builder] : [builder, ending];
 }
 
 function onlyOf([first]: readonly Tensor[]): Tensor {

@@ -60,10 +60,10 @@ export class Trainer extends Owner {
     const parts = engine.declareParts(gpu, model, data, resolved);
     const { network } = parts;
     try {
-      const trainBuilder = engine.recordTrainStep(parts, resolved, data);
+      const trainBuilders = engine.recordTrainStep(parts, resolved, data);
       const testBuilder = engine.recordTestStep(parts, resolved, data, 'test');
       const validationBuilder = engine.recordTestStep(parts, resolved, data, 'validation');
-      const builders = [trainBuilder, testBuilder, validationBuilder].filter((own) => own !== undefined);
+      const builders = [...trainBuilders, testBuilder, validationBuilder].filter((own) => own !== undefined);
       const plan = engine.planTraining(parts, builders);
       if (options.maxBytes !== undefined && plan.peakBytes > options.maxBytes) {
         throw new MemoryPlanError('Training needs more memory than is allowed; nothing was allocated.', {
@@ -77,10 +77,11 @@ export class Trainer extends Owner {
       await gpu.scoped('training', () => engine.allocateParts(parts, data, resolved));
       await network.load(engine.initialWeights(model, resolved));
       for (const builder of builders) network.arena.reserve(builder.plan().slots);
-      const train = await trainBuilder.compile({ arena: network.arena });
+      const { arena } = network;
+      const train = await Promise.all(trainBuilders.map((builder) => builder.compile({ arena })));
       const tests = {
-        test: await testBuilder?.compile({ arena: network.arena }),
-        validation: await validationBuilder?.compile({ arena: network.arena }),
+        test: await testBuilder?.compile({ arena }),
+        validation: await validationBuilder?.compile({ arena }),
       };
       return new Trainer(engine, new engine.Run(parts, resolved, data, train, tests), plan);
     } catch (cause) {
@@ -121,7 +122,7 @@ export class Trainer extends Owner {
 
   /** Dispatches of one training step. */
   get dispatches(): number {
-    return this.#run.train.dispatches;
+    return this.#run.train.reduce((sum, { dispatches }) => sum + dispatches, 0);
   }
 
   /**
@@ -166,6 +167,7 @@ export class Trainer extends Owner {
   /**
    * Runs one training step with a timestamp around every dispatch.
    * @returns milliseconds by dispatch, in order; undefined where the device has no timestamps
+   * @throws OptionError of a training whose steps others vote on
    */
   async profile(): Promise<DispatchTiming[] | undefined> {
     return this.#exclusively('profile', async () => {
@@ -190,7 +192,7 @@ export class Trainer extends Owner {
     const start = performance.now();
     for (let i = 0; i < times; i++) {
       const encoder = this.gpu.encoder('training step');
-      this.#run.train.encode(encoder);
+      for (const part of this.#run.train) part.encode(encoder);
       encoder.finish();
     }
     return (performance.now() - start) / times;

@@ -28,20 +28,27 @@ export interface Slots {
   readonly flips: Tensor | undefined;
   /** What its quantizer learns, of a binary parameter. */
   readonly learned: Tensor | undefined;
+  /** bits [size]: signs of its gradient, then what was decided about them; of trainings that vote. */
+  readonly ballot: Tensor | undefined;
 }
 
 /** All tensors of some slots. */
 export function tensorsOf(slots: readonly Slots[]): Tensor[] {
-  return slots.flatMap(({ kept, measures, flips }) =>
-    [kept, measures, flips].filter((one) => one !== undefined),
+  return slots.flatMap(({ kept, measures, flips, ballot }) =>
+    [kept, measures, flips, ballot].filter((one) => one !== undefined),
   );
 }
 
-/** Declares the slots of a parameter; they get memory later. @param parameters all that the network has */
+/**
+ * Declares the slots of a parameter; they get memory later.
+ * @param parameters all that the network has
+ * @param votes whether gradients are reduced to signs
+ */
 export function declareSlots(
   given: Optimizer,
   parameter: Parameter,
   parameters: ReadonlyMap<string, Parameter>,
+  votes: boolean,
 ): Slots {
   const binary = parameter.spec.role === 'binary';
   const optimizer = binary ? given : (given.real ?? given);
@@ -58,6 +65,7 @@ export function declareSlots(
       measured === undefined ? undefined : new Tensor(`${parameter.name}.measured`, [measured], 'f32'),
     flips: binary ? new Tensor(`${parameter.name}.flips`, [shape[0] ?? 1], 'u32') : undefined,
     learned: parameters.get(`${parameter.name}Learned`)?.value,
+    ballot: votes ? new Tensor(`${parameter.name}.ballot`, [size], 'bits') : undefined,
   };
 }
 
