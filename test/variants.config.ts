@@ -5,7 +5,7 @@
 import { defineConfig, mergeConfig } from 'vitest/config';
 import base from '../vite.config.ts';
 
-const files = ['conv', 'fused', 'matmul'];
+const files = ['conv', 'fused', 'grouped', 'matmul'];
 
 export default defineConfig((environment) => {
   const config = mergeConfig(base(environment), {

@@ -81,6 +81,8 @@ export interface HostArrays {
   i32: Int32Array<ArrayBuffer>;
   /** Unsigned integers. */
   u32: Uint32Array<ArrayBuffer>;
+  /** Half floats, as their 16 bits. */
+  f16: Uint16Array<ArrayBuffer>;
   /** Bytes. */
   u8: Uint8Array<ArrayBuffer>;
   /** Signs, 32 to a word along the last axis. */
@@ -470,6 +472,8 @@ export class Gpu extends Owner {
         return new Float32Array(bytes);
       case 'i32':
         return new Int32Array(bytes);
+      case 'f16':
+        return new Uint16Array(bytes);
       case 'u8':
         return new Uint8Array(bytes);
       default:

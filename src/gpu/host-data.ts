@@ -6,7 +6,7 @@ import { type DType, describe, type Tensor } from './tensor.ts';
 export type Reals = Float32Array | Float64Array | readonly number[];
 
 /** Elements for a tensor: reals for f32, and arrays of the same type for the others. */
-export type HostData = Reals | Int32Array | Uint32Array | Uint8Array | Uint8ClampedArray;
+export type HostData = Reals | Int32Array | Uint32Array | Uint16Array | Uint8Array | Uint8ClampedArray;
 
 /** The arrays whose elements are those of a tensor. */
 const ARRAYS: Readonly<Record<DType, readonly string[]>> = {
@@ -14,6 +14,7 @@ const ARRAYS: Readonly<Record<DType, readonly string[]>> = {
   i32: ['Int32Array'],
   u32: ['Uint32Array'],
   bits: ['Uint32Array'],
+  f16: ['Uint16Array'],
   u8: ['Uint8Array', 'Uint8ClampedArray'],
 };
 

@@ -3,6 +3,7 @@
  *
  * Element types
  * - `f32`, `i32`, `u32`: four bytes an element.
+ * - `f16`: half floats as they are in memory, two to a 32-bit word, the first one in its lower half.
  * - `u8`: bytes (images, labels), four to a 32-bit word, least significant first.
  * - `bits`: signs, 32 to a `u32`, least significant first, along the last axis; every row starts a new word and the
  *   tail bits of its last word are 0. Bit 1 means −1, bit 0 means +1 (Larq Compute Engine's convention).
@@ -10,8 +11,8 @@
 import { Owner } from '../dispose.ts';
 import { DisposedError, ShapeError } from '../errors.ts';
 
-/** Element types of tensors: floats, unsigned integers, and packed signs. */
-export type DType = 'f32' | 'i32' | 'u32' | 'u8' | 'bits';
+/** Element types of tensors: floats, integers, half floats, bytes, and packed signs. */
+export type DType = 'f32' | 'i32' | 'u32' | 'f16' | 'u8' | 'bits';
 /** Extents of a tensor, the outermost first. */
 export type Shape = readonly number[];
 
@@ -28,6 +29,7 @@ export function sizeOf(shape: Shape): number {
 /** Bytes a tensor of this shape and type takes, without padding at its end. */
 export function byteLengthOf(shape: Shape, dtype: DType): number {
   if (dtype === 'u8') return sizeOf(shape);
+  if (dtype === 'f16') return 2 * sizeOf(shape);
   if (dtype !== 'bits') return 4 * sizeOf(shape);
   const channels = shape.at(-1) ?? 1;
   return 4 * sizeOf(shape.slice(0, -1)) * wordsFor(channels);

@@ -9,7 +9,13 @@ export * from './dense.ts';
 export * from './elementwise.ts';
 export * from './fused.ts';
 export * from './geometry.ts';
-export { groupedSignMatMul } from './grouped.ts';
+export {
+  type GroupedSignMatMulOptions,
+  groupedSignMatMul,
+  type QuantizedTokens,
+  quantizeTokens,
+  roundToHalves,
+} from './grouped.ts';
 export * from './inference.ts';
 export * from './loss.ts';
 export { type Frame, pad2d, permute, type SliceRange, slice, sliceGrad } from './movement.ts';

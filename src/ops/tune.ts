@@ -10,6 +10,7 @@ import {
   type Constants,
   type DType,
   type Gpu,
+  type HostArrays,
   type KernelSpec,
   type Program,
   ProgramBuilder,
@@ -36,6 +37,7 @@ import {
   SIGN_GRAD_INPUT,
   SIGN_GRAD_WEIGHTS,
 } from '../kernels/gemm.ts';
+import { GROUPED_F16, GROUPED_F32, GROUPED_I8 } from '../kernels/grouped.ts';
 import { candidates, choiceKey, defaultOf, type Family } from '../kernels/variants.ts';
 import { SEARCH } from '../kernels/vectors.ts';
 import { pcg4d } from '../numerics/random.ts';
@@ -52,6 +54,9 @@ export const FAMILIES: readonly AnyFamily[] = [
   BINARY_GRAD_WEIGHTS,
   FUSED_REAL,
   FUSED_SIGNS,
+  GROUPED_F16,
+  GROUPED_F32,
+  GROUPED_I8,
   REAL,
   REAL_FORWARD,
   REAL_GRAD_INPUT,
@@ -308,14 +313,14 @@ function median(times: readonly number[]): number {
 }
 
 /** Operands that look random and are the same every time; tail bits are 0. */
-function noise(
-  shape: Shape,
-  dtype: DType,
-  stream: number,
-): Uint32Array<ArrayBuffer> | Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> {
+function noise(shape: Shape, dtype: DType, stream: number): HostArrays[DType] {
   const wordAt = (i: number) => pcg4d(i, stream, 0, 0)[0];
   if (dtype === 'f32') return Float32Array.from({ length: sizeOf(shape) }, (_, i) => wordAt(i) / 2 ** 31 - 1);
   if (dtype === 'i32') return Int32Array.from({ length: sizeOf(shape) }, (_, i) => wordAt(i) % 64);
+  if (dtype === 'u8') return Uint8Array.from({ length: sizeOf(shape) }, (_, i) => wordAt(i));
+  // From 1/2 to 1, of either sign.
+  if (dtype === 'f16')
+    return Uint16Array.from({ length: sizeOf(shape) }, (_, i) => (wordAt(i) & 0x83ff) | 0x3800);
   if (dtype !== 'bits') return Uint32Array.from({ length: sizeOf(shape) }, (_, i) => wordAt(i));
   const channels = shape.at(-1) ?? 1;
   const words = wordsFor(channels);

@@ -106,10 +106,11 @@ export function binaryMatMulGradWeights(
 }
 
 /**
- * x · (d · sign(w))ᵀ with a scale for each group of signs along a row.
+ * x · (d · t)ᵀ with a scale d for each group of weights along a row, t = sign(w), or 0 where a bit of `nonzero` is 0.
  * @param x [m, k]
  * @param w bits [n, k]
  * @param scales [n, k / group]
+ * @param nonzero bits [n, k]; no weight is 0 where it is absent
  * @returns float64 [m, n]
  */
 export function groupedSignMatMul(
@@ -117,10 +118,12 @@ export function groupedSignMatMul(
   w: ArrayLike<number>,
   scales: ArrayLike<number>,
   shape: MatMulShape & { readonly group: number },
+  nonzero?: ArrayLike<number>,
 ): Float64Array<ArrayBuffer> {
+  const kept = nonzero && unpackSigns(nonzero, shape.n, shape.k);
   // A row of weights is whole groups, so that those of all rows follow one another.
-  const weights = unpackSigns(w, shape.n, shape.k).map(
-    (sign, i) => sign * (scales[Math.floor(i / shape.group)] ?? 0),
+  const weights = unpackSigns(w, shape.n, shape.k).map((sign, i) =>
+    kept?.[i] === 1 ? 0 : sign * (scales[Math.floor(i / shape.group)] ?? 0),
   );
   return matMul(x, weights, shape, { transposeB: true });
 }
