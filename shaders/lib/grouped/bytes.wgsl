@@ -1,12 +1,12 @@
 // Sums of activations of a byte each with signs, by dot products of packed bytes: integers for a word of signs, which are then
 // scaled.
-//!needs TERNARY, Weights, x, x_scales
+//!needs TERNARY, x, x_scales
 //!gives accumulate, close_word, Four, four, Signs, signs_at, Sums, total
 //!include "lib/grouped/weights.wgsl"
 alias Four = u32; // bytes, two's complement
 alias Signs = vec4u; // of each column four bytes: +1, -1 or 0
 struct Sums {
-  whole: vec4f,
+  scaled: vec4f,
   word: vec4i,
 }
 
@@ -35,13 +35,13 @@ fn accumulate(sums: Sums, signs: Signs, four: Four) -> Sums {
     dot4I8Packed(signs.z, four),
     dot4I8Packed(signs.w, four),
   );
-  return Sums(sums.whole, sums.word + dots);
+  return Sums(sums.scaled, sums.word + dots);
 }
 
 fn close_word(sums: Sums, scales: vec4f) -> Sums {
-  return Sums(sums.whole + scales * vec4f(sums.word), vec4i());
+  return Sums(sums.scaled + scales * vec4f(sums.word), vec4i());
 }
 
 fn total(sums: Sums, row: u32) -> vec4f {
-  return sums.whole * x_scales[row];
+  return sums.scaled * x_scales[row];
 }

@@ -1,6 +1,6 @@
 // Sums of real activations with signs: a sign is turned into the scale with that sign, so that nothing is left to do for a group.
 // Bits are moved by multiplying with powers of two (`lib/tile/signs.wgsl` says why).
-//!needs four_reals, row_scale, TERNARY, Weights
+//!needs four_reals, row_scale, TERNARY
 //!gives accumulate, close_word, Four, four, Signs, signs_at, Sums, total
 //!include "lib/grouped/weights.wgsl"
 alias Four = vec4f;

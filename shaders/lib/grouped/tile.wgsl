@@ -1,5 +1,5 @@
 // Four rows of eight columns an invocation, in registers: each sign that it expands is used four times, each activation eight.
-//!needs accumulate, close_word, columns_from, four, GROUP, K, M, N, out, scales_at, signs_at, Sums, total, weights_at
+//!needs accumulate, close_word, columns_from, four, GROUP, K, M, N, out, scales_at, signs_at, Sums, total, weights_at, WORDS_OF_GROUP
 //!include "lib/tile/row.wgsl"
 fn store(row: u32, column: u32, sums: vec4f) {
   if (row < M) {

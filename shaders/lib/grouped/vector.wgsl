@@ -1,5 +1,5 @@
 // One row a workgroup: 16 invocations share eight columns, and read a row of weights in order, each of them every 16th word.
-//!needs accumulate, close_word, columns_from, four, GROUP, K, M, N, out, scales_at, signs_at, Sums, total, weights_at
+//!needs accumulate, close_word, columns_from, four, K, M, N, out, scales_at, signs_at, Sums, total, weights_at, WORDS_OF_GROUP
 //!include "lib/index.wgsl"
 const LANES = 16u;
 
