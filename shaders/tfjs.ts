@@ -3,6 +3,7 @@ export default import.meta.glob<string>(
   [
     './{conv,gemm,pack,pool,quantize}/*.wgsl',
     '!./{conv,gemm}/*_matrix_*.wgsl',
+    '!./gemm/grouped_*.wgsl',
     '!./conv/planes_*.wgsl',
     '!./pool/*_grad.wgsl',
   ],

@@ -56,7 +56,7 @@ const ACTIVATIONS = {
   },
 };
 
-/** Of the product, the length of a group, and whether weights are ternary. Those after the first two only where all are asked for. */
+/** Of the product, the length of a group, and whether weights are ternary and scales half floats. Those after the first two only where all are asked for. */
 const SHAPES = [
   [5, 41, 640, 128, true],
   [1, 7, 1536, 768, false],
@@ -79,18 +79,26 @@ describe('groupedSignMatMul', () => {
         const { x, w, scales, nonzero } = operands(m, n, k, group);
         const { data, reals } = ACTIVATIONS[dtype](x);
         const kept = ternary ? nonzero : undefined;
-        const expected = reference.groupedSignMatMul(reals, w, scales, { m, n, k, group }, kept);
+        const halves = ACTIVATIONS.f16(scales);
+        const each = ternary ? halves.reals : scales;
+        const expected = reference.groupedSignMatMul(reals, w, each, { m, n, k, group }, kept);
         const rows = dtype === 'u8' ? Float32Array.from({ length: m }, (_, i) => 0.25 + i) : undefined;
         if (rows !== undefined) {
           for (const i of expected.keys()) expected[i] = (expected[i] ?? 0) * (rows[Math.floor(i / n)] ?? 0);
         }
-        const extents = { M: m, N: n, K: k, GROUP: group, TERNARY: kept === undefined ? 0 : 1 };
+        const extents = {
+          ...{ M: m, N: n, K: k, GROUP: group },
+          TERNARY: ternary ? 1 : 0,
+          HALF_SCALES: ternary ? 1 : 0,
+        };
         using scratch = new Scratch(gpu());
         const tensors = {
           x: scratch.tensor('x', [m, k], dtype, data),
           w: scratch.tensor('w', [n, k], 'bits', w),
           nonzero: scratch.tensor('nonzero', [n, k], 'bits', kept ?? w),
-          scales: scratch.tensor('scales', [n, k / group], 'f32', scales),
+          scales: ternary
+            ? scratch.tensor('scales', [n, k / group], 'f16', halves.data)
+            : scratch.tensor('scales', [n, k / group], 'f32', scales),
           ...(rows && { xScales: scratch.tensor('row scales', [m], 'f32', rows) }),
         };
         const b = new ProgramBuilder(gpu(), 'grouped');
@@ -121,14 +129,14 @@ describe('groupedSignMatMul', () => {
     const { data, reals } = ACTIVATIONS.u8(x.map((value) => 3 * value));
     const ones = new Float32Array((n * k) / group).fill(1);
     const expected = reference.groupedSignMatMul(reals, w, ones, { m, n, k, group }, nonzero);
-    const extents = { M: m, N: n, K: k, GROUP: group, TERNARY: 1 };
+    const extents = { M: m, N: n, K: k, GROUP: group, TERNARY: 1, HALF_SCALES: 1 };
     using scratch = new Scratch(gpu());
     const b = new ProgramBuilder(gpu(), 'grouped');
     const tensors = {
       x: scratch.tensor('x', [m, k], 'u8', data),
       w: scratch.tensor('w', [n, k], 'bits', w),
       nonzero: scratch.tensor('nonzero', [n, k], 'bits', nonzero),
-      scales: scratch.tensor('scales', [n, k / group], 'f32', ones),
+      scales: scratch.tensor('scales', [n, k / group], 'f16', new Uint16Array(ones.length).fill(0x3c00)),
       xScales: scratch.tensor('row scales', [m], 'f32', ones.subarray(0, m)),
     };
     const outs = candidates(GROUPED_I8, extents, gpu()).map((kernel) => {

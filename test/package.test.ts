@@ -350,7 +350,7 @@ const TASKS: Readonly<Record<string, Task>> = {
     vite: 49.3,
     esbuild: 76.7,
   },
-  'use everything of webgpu-bnn': { code: everythingOf('webgpu-bnn'), vite: 155.1, esbuild: 164.9 },
+  'use everything of webgpu-bnn': { code: everythingOf('webgpu-bnn'), vite: 156.2, esbuild: 166 },
   'read ONNX': { code: everythingOf('webgpu-bnn/onnx'), vite: 55.6, esbuild: 57.8 },
   'read and write TensorFlow Lite': { code: everythingOf('webgpu-bnn/tflite'), vite: 58.6, esbuild: 60.4 },
   'use it between sessions of ONNX Runtime': {

@@ -8,10 +8,11 @@ import { type Abilities, bytesCanApply, type Family } from './variants.ts';
 
 const source = () => import('../../shaders/grouped.ts');
 
-/** Of the product [M, K] x [N, K] -> [M, N], the length of a group, and 1 where weights are ternary. */
-export type GroupedExtents = Readonly<Record<'M' | 'N' | 'K' | 'GROUP' | 'TERNARY', number>>;
+const CONSTANTS = ['M', 'N', 'K', 'GROUP', 'TERNARY', 'HALF_SCALES'] as const;
 
-const CONSTANTS = ['M', 'N', 'K', 'GROUP', 'TERNARY'] as const;
+/** Of the product [M, K] x [N, K] -> [M, N], the length of a group, and 1 where weights are ternary, and where scales are f16. */
+export type GroupedExtents = Readonly<Record<(typeof CONSTANTS)[number], number>>;
+
 const work = ({ M, N, K }: GroupedExtents) => M * N * K;
 
 /** A row of 32 columns a workgroup. */
@@ -77,16 +78,16 @@ const dotsPay = (device: Abilities) => !device.adapter.software;
 
 const operandsWith =
   (dtype: DType) =>
-  ({ M, N, K, GROUP }: GroupedExtents) =>
+  ({ M, N, K, GROUP, HALF_SCALES }: GroupedExtents) =>
     ({
       x: { shape: [M, K], dtype },
       w: { shape: [N, K], dtype: 'bits' },
       nonzero: { shape: [N, K], dtype: 'bits' },
-      scales: { shape: [N, K / GROUP], dtype: 'f32' },
+      scales: { shape: [N, K / GROUP], dtype: HALF_SCALES === 1 ? 'f16' : 'f32' },
       out: { shape: [M, N], dtype: 'f32' },
     }) as const;
 
-/** f32 [M, K] x bits [N, K] with f32 [N, K / GROUP] to f32 [M, N]. */
+/** f32 [M, K] x bits [N, K] with f32 or f16 [N, K / GROUP] to f32 [M, N]. */
 export const GROUPED_F32: Family<typeof f32, GroupedExtents> & { readonly general: typeof f32 } = {
   general: f32,
   name: 'groupedSignMatMul',

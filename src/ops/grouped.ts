@@ -18,7 +18,7 @@ export interface GroupedSignMatMulOptions extends OutOption {
  * Q1_0 has groups of 128; a group is any multiple of 32 that divides a row. Sums are f32, and of bytes integers for every 32 of them.
  * @param x [M, K]: f32, f16, or u8 that are read as signed bytes, with `xScales` (`quantizeTokens` makes them)
  * @param w bits [N, K]: bit 1 is −1 (of Q1_0 it is +1: negate its words)
- * @param scales f32 [N, K / group], which says how long a group is
+ * @param scales f32 or f16 [N, K / group], which says how long a group is
  * @returns f32 [M, N]
  * @throws ShapeError, OptionError
  */
@@ -33,7 +33,7 @@ export function groupedSignMatMul(
   const { nonzero, xScales } = options;
   if (x.dtype !== 'f16' && x.dtype !== 'u8') assertDType(x, 'f32', where);
   assertDType(w, 'bits', where);
-  assertDType(scales, 'f32', where);
+  if (scales.dtype !== 'f16') assertDType(scales, 'f32', where);
   const [M = 0, K = 0] = x.shape;
   const [N = 0, length] = w.shape;
   if (x.shape.length !== 2 || w.shape.length !== 2 || length !== K) {
@@ -63,7 +63,11 @@ export function groupedSignMatMul(
     });
   }
   const out = resultTensor(b, where, [M, N], 'f32', options.out);
-  const extents = { M, N, K, GROUP, TERNARY: nonzero === undefined ? 0 : 1 };
+  const extents = {
+    ...{ M, N, K, GROUP },
+    TERNARY: nonzero === undefined ? 0 : 1,
+    HALF_SCALES: scales.dtype === 'f16' ? 1 : 0,
+  };
   // Something has to be bound; without zeros it isn't read.
   const operands = { x, w, nonzero: nonzero ?? w, scales, out };
   if (xScales !== undefined) {

@@ -1,5 +1,5 @@
 // Signs of four columns, the scales of their groups, and which of them count: vectors across the columns.
-//!needs GROUP, K, N, nonzero, scales, TERNARY, w
+//!needs GROUP, HALF_SCALES, K, N, nonzero, scales, TERNARY, w
 //!gives columns_from, scales_at, Weights, weights_at, WORDS_OF_GROUP
 override WORDS_OF_GROUP = GROUP / 32u;
 
@@ -22,7 +22,15 @@ fn weights_at(columns: vec4u, place: u32) -> Weights {
   return weights;
 }
 
+fn scale_at(at: u32) -> f32 {
+  if (HALF_SCALES == 1u) {
+    let pair = unpack2x16float(scales[at / 2u]);
+    return select(pair.x, pair.y, (at & 1u) == 1u);
+  }
+  return bitcast<f32>(scales[at]);
+}
+
 fn scales_at(columns: vec4u, group: u32) -> vec4f {
   let at = columns * (K / GROUP) + group;
-  return vec4f(scales[at.x], scales[at.y], scales[at.z], scales[at.w]);
+  return vec4f(scale_at(at.x), scale_at(at.y), scale_at(at.z), scale_at(at.w));
 }
