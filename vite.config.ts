@@ -97,7 +97,7 @@ function decoders(): Plugin {
 
 /** What `export` makes a page of: its templates, and the entry for running networks as one file. */
 function onePiece(): Plugin {
-  const templates = join(import.meta.dirname, 'src', 'cli', 'page');
+  const templates = join(import.meta.dirname, 'src', 'reports', 'exported-page');
   return {
     name: 'one-piece',
     apply: 'build',
@@ -167,6 +167,7 @@ export const OUTSIDE = [
   'runs',
   'setup',
   'site',
+  'studio',
 ].map((name) => `test/${name}.test.ts`);
 
 export default defineConfig(({ command }) => ({

@@ -5,6 +5,8 @@ import { defineConfig } from 'vite';
 import { wgsl } from '../shaders/link.ts';
 import { ENTRY_ALIASES } from '../test/helpers/entries.ts';
 import { mnistFiles } from './mnist-plugin.ts';
+import { offline } from './offline-plugin.ts';
+import { runtime } from './runtime-plugin.ts';
 
 const folder = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
@@ -21,7 +23,7 @@ export default defineConfig(({ command }) => ({
   // Relative, so that a build works from any folder of a static server.
   base: './',
   cacheDir: folder('../node_modules/.vite-demo'),
-  plugins: [wgsl({ share: command === 'build' }), mnistFiles()],
+  plugins: [wgsl({ share: command === 'build' }), mnistFiles(), runtime(), offline()],
   // Examples import the package by its name, as in a project of one's own.
   resolve: { alias: ENTRY_ALIASES },
   // Also while developing: Safari doesn't know `using`.

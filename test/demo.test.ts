@@ -1,41 +1,39 @@
 /** The studio as it is built, below a sub-path, in a real Chrome, as a visitor uses it. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import type { ElementHandle, Page } from 'puppeteer-core';
-import { build } from 'vite';
+import type { ElementHandle } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { mnistFromInk } from '../demo/panels/preprocess.ts';
 import { initialSettings, queryOf } from '../demo/state/settings.ts';
 import { advice } from '../demo/state/support.ts';
 import { IDX_FILES } from '../src/data/idx.ts';
 import { loadModel } from '../src/formats/index.ts';
-import { type Chrome, launchChrome } from './helpers/chrome.ts';
 import { drawShapes, picture } from './helpers/drawn-shapes.ts';
-import { serveFolder } from './helpers/static.ts';
+import {
+  answer,
+  close,
+  draw,
+  field,
+  hashOf,
+  inked,
+  ONE,
+  pastStep,
+  reach,
+  SMALL,
+  type Studio,
+  screenshots,
+  show,
+  startStudio,
+  step,
+  TINY,
+  type,
+} from './helpers/studio.ts';
 
 const ROOT = join(import.meta.dirname, '..');
-const ARTIFACTS = join(ROOT, 'test', 'artifacts');
 /** A network that Brevitas exported. */
 const TFC = join(ROOT, 'test', 'fixtures', 'qonnx-tfc', 'TFC_1W1A.onnx');
-
-/** A training that a software adapter does in some seconds. */
-const SMALL = 'images=2000&heldOut=500&epochs=3&batch=50&layers=dense128-dense64&seed=1';
-
-/** Begins every script: a message on a channel destroys the devices that were had since. */
-const TAKE_DEVICE = `globalThis.takesDevices ??= (() => {
-  const prototype = globalThis.GPUAdapter?.prototype;
-  const request = prototype?.requestDevice;
-  if (request === undefined) return true;
-  prototype.requestDevice = async function (descriptor) {
-    const device = await request.call(this, descriptor);
-    new BroadcastChannel('take-device').onmessage = () => device.destroy();
-    return device;
-  };
-  return true;
-})();
-`;
 
 /** A drawing of `width`×`height` with ink in rectangles [left, top, width, height]. */
 function ink(
@@ -148,159 +146,21 @@ describe('an address', () => {
 });
 
 describe('the studio', () => {
-  let folder = '';
-  let chrome: Chrome;
-  let server: Awaited<ReturnType<typeof serveFolder>>;
-
+  let studio: Studio;
   beforeAll(async () => {
-    mkdirSync(ARTIFACTS, { recursive: true });
-    folder = mkdtempSync(join(tmpdir(), 'webgpu-bnn studio '));
-    await build({
-      configFile: join(ROOT, 'demo', 'vite.config.ts'),
-      logLevel: 'error',
-      build: { outDir: folder, emptyOutDir: true },
-    });
-    server = await serveFolder(folder, {
-      below: '/a/sub-path/',
-      // A worker's device can be taken away by the worker itself only.
-      edit: (script) => TAKE_DEVICE + script,
-    });
-    chrome = await launchChrome();
+    studio = await startStudio();
   });
-
-  afterAll(async () => {
-    await chrome?.[Symbol.asyncDispose]();
-    await server?.[Symbol.asyncDispose]();
-    rmSync(folder, { recursive: true, force: true });
-  });
-
-  /** The studio in a profile of its own. */
-  async function open(query: string): Promise<{ page: Page; errors: string[] }> {
-    const context = await chrome.browser.createBrowserContext();
-    const page = await context.newPage();
-    page.setDefaultTimeout(500_000);
-    await page.setViewport({ width: 1440, height: 900 });
-    const errors: string[] = [];
-    page.on('pageerror', (error) => errors.push(String(error)));
-    page.on('console', (message) => {
-      if (message.type() === 'error') errors.push(message.text());
-    });
-    await page.goto(`${server.url}/${query === '' ? '' : `?${query}`}`, { waitUntil: 'load' });
-    return { page, errors };
-  }
-
-  const close = (page: Page) => page.browserContext().close();
-
-  const field = (page: Page, name: string) =>
-    page.$eval(`[data-field="${name}"]`, (element) => element.textContent ?? '');
-  const step = async (page: Page) => Number(await field(page, 'step'));
-
-  /** Waits for a state of the page; an error on the page ends the wait with its text. */
-  async function reach(page: Page, ...wanted: string[]): Promise<void> {
-    const reached = await page.waitForFunction(
-      (names) => [...names, 'failed', 'unsupported'].find((state) => state === document.body.dataset.state),
-      { polling: 100 },
-      wanted,
-    );
-    const state = await reached.jsonValue();
-    if (wanted.includes(state ?? '')) return;
-    expect.fail(`${state}: ${await page.$eval('#notice', (e) => e.textContent)}`);
-  }
-
-  const pastStep = (page: Page, after: number) =>
-    page.waitForFunction(
-      (least) => Number(document.querySelector('[data-field="step"]')?.textContent) > least,
-      { polling: 50 },
-      after,
-    );
-
-  async function show(page: Page, view: string): Promise<void> {
-    await page.click(`nav a[href="#/${view}"]`);
-    await page.waitForSelector(`main[data-view="${view}"]`);
-  }
-
-  async function type(page: Page, name: string, value: string): Promise<void> {
-    await page.$eval(
-      `input[name="${name}"]`,
-      (input, text) => {
-        if (!(input instanceof HTMLInputElement)) return;
-        input.value = text;
-        input.dispatchEvent(new Event('input', { bubbles: true }));
-      },
-      value,
-    );
-  }
-
-  /** Draws one stroke through points in shares of the pad. */
-  async function draw(page: Page, points: readonly (readonly [x: number, y: number])[]): Promise<void> {
-    await page.$eval('#pad', (element) => element.scrollIntoView({ block: 'center' }));
-    const box = await (await page.$('#pad'))?.boundingBox();
-    if (!box) throw new Error('the pad is not on the page');
-    for (const [index, [x, y]] of points.entries()) {
-      await page.mouse.move(box.x + x * box.width, box.y + y * box.height, { steps: index === 0 ? 1 : 4 });
-      if (index === 0) await page.mouse.down();
-    }
-    await page.mouse.up();
-  }
-
-  const ONE = [
-    [0.52, 0.2],
-    [0.5, 0.5],
-    [0.48, 0.8],
-  ] as const;
-
-  /** What the binary network takes the drawing for, once it has answered the last stroke. */
-  async function answer(page: Page): Promise<string> {
-    await page.waitForFunction(() =>
-      /^\d$/.test(document.querySelector('[data-field="class"]')?.textContent ?? ''),
-    );
-    let shown = '';
-    for (let same = 0; same < 3; ) {
-      await new Promise((resolve) => setTimeout(resolve, 150));
-      const now = await page.$eval('#bars', (element) => element.textContent ?? '');
-      same = now === shown ? same + 1 : 0;
-      shown = now;
-    }
-    return field(page, 'class');
-  }
-
-  async function screenshots(page: Page, name: string): Promise<void> {
-    for (const scheme of ['light', 'dark']) {
-      await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
-      for (const [width, height] of [
-        [1440, 900],
-        [390, 844],
-      ] as const) {
-        await page.setViewport({ width, height });
-        await new Promise((resolve) => setTimeout(resolve, 500));
-        await page.screenshot({
-          path: join(ARTIFACTS, `studio-${name}-${scheme}-${width}.png`),
-          fullPage: true,
-        });
-      }
-    }
-    await page.emulateMediaFeatures([]);
-    await page.setViewport({ width: 1440, height: 900 });
-  }
-
-  /** Inked pixels of a canvas. */
-  const inked = (page: Page, selector: string) =>
-    page.$eval(selector, (canvas) => {
-      if (!(canvas instanceof HTMLCanvasElement)) return 0;
-      const { data } = canvas.getContext('2d')?.getImageData(0, 0, canvas.width, canvas.height) ?? {
-        data: [],
-      };
-      return [...data].filter((value, i) => i % 4 === 3 && value > 0).length;
-    });
+  afterAll(() => studio?.[Symbol.asyncDispose]());
+  const open = (query: string) => studio.open(query);
 
   test('holds MNIST in pieces, and refers to everything by relative paths', async () => {
-    const html = readFileSync(join(folder, 'index.html'), 'utf8');
+    const html = readFileSync(join(studio.folder, 'index.html'), 'utf8');
     expect(html).toMatch(/src="\.\/assets\//);
     expect(html).not.toMatch(/(src|href)="\//);
     for (const name of Object.values(IDX_FILES))
-      expect(readFileSync(join(folder, 'mnist', name)).length).toBeGreaterThan(0);
-    const labels = readFileSync(join(folder, 'mnist', IDX_FILES.trainLabels)).subarray(8);
-    const last = gunzipSync(readFileSync(join(folder, 'mnist', 'train-29.gz')));
+      expect(readFileSync(join(studio.folder, 'mnist', name)).length).toBeGreaterThan(0);
+    const labels = readFileSync(join(studio.folder, 'mnist', IDX_FILES.trainLabels)).subarray(8);
+    const last = gunzipSync(readFileSync(join(studio.folder, 'mnist', 'train-29.gz')));
     expect(last.length).toBe(2000 * 785);
     expect(last.subarray(0, 2000).equals(labels.subarray(58_000))).toBe(true);
   });
@@ -367,13 +227,6 @@ describe('the studio', () => {
     await close(page);
   });
 
-  /** Of the weights as they are now. */
-  async function hashOf(page: Page): Promise<string> {
-    await show(page, 'runs');
-    await page.waitForFunction(() => document.querySelector(`[data-field="hash"]`)?.textContent !== '');
-    return page.$eval('[data-field="hash"]', (element) => element.textContent ?? '');
-  }
-
   test('left in the middle and opened again, goes on to the bits of a training that was not', async () => {
     const straight = await open(SMALL);
     await reach(straight.page, 'ready');
@@ -388,7 +241,7 @@ describe('the studio', () => {
     await page.click('#toggle');
     // An epoch of 40 steps was kept.
     await pastStep(page, 45);
-    await page.goto(`${server.url}/`, { waitUntil: 'load' });
+    await page.goto(`${studio.url}/`, { waitUntil: 'load' });
     await reach(page, 'paused');
     expect(await field(page, 'status')).toMatch(/left after step 40/);
     await page.click('#toggle');
@@ -536,7 +389,7 @@ describe('the studio', () => {
     await reach(page, 'ready');
     await page.click('#toggle');
     await pastStep(page, 15);
-    await page.goto(`${server.url}/`, { waitUntil: 'load' });
+    await page.goto(`${studio.url}/`, { waitUntil: 'load' });
     await reach(page, 'paused');
     await show(page, 'pictures');
     expect(await shown()).toEqual(own);
@@ -582,9 +435,6 @@ describe('the studio', () => {
     await close(page);
   });
 
-  /** Ten steps an epoch. */
-  const TINY = 'images=500&heldOut=100&epochs=1&batch=50&layers=dense64&seed=1';
-
   test('goes on for 10 more epochs after the end, over a reload, and draws runs over each other', async () => {
     const { page, errors } = await open(TINY);
     await reach(page, 'ready');
@@ -592,7 +442,7 @@ describe('the studio', () => {
     await reach(page, 'finished');
     await page.click('#more');
     await pastStep(page, 30);
-    await page.goto(`${server.url}/`, { waitUntil: 'load' });
+    await page.goto(`${studio.url}/`, { waitUntil: 'load' });
     await reach(page, 'paused');
     expect(await field(page, 'status')).toMatch(/left after step \d/);
     expect(await page.$eval('input[name="epochs"]', (input) => (input as HTMLInputElement).value)).toBe('11');
@@ -779,11 +629,11 @@ describe('the studio', () => {
   });
 
   test('says what to do where WebGPU is missing', async () => {
-    const page = await chrome.browser.newPage();
+    const page = await studio.chrome.browser.newPage();
     await page.evaluateOnNewDocument(() => {
       Object.defineProperty(Navigator.prototype, 'gpu', { get: () => undefined });
     });
-    await page.goto(`${server.url}/`);
+    await page.goto(`${studio.url}/`);
     await page.waitForSelector('body[data-state="unsupported"]');
     const text = await page.$eval('#notice', (element) => element.textContent);
     for (const browser of ['Chrome', 'Firefox', 'Safari', '--enable-unsafe-webgpu'])
@@ -817,7 +667,7 @@ describe('the studio', () => {
     await reach(page, 'ready');
     await page.click('#toggle');
     await pastStep(page, 24);
-    const session = await chrome.browser.target().createCDPSession();
+    const session = await studio.chrome.browser.target().createCDPSession();
     // The answer doesn't come when the process is gone first.
     session.send('Browser.crashGpuProcess').catch(() => undefined);
     await page.waitForSelector('body[data-state="failed"]');

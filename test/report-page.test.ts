@@ -1,9 +1,11 @@
 /** A report in a real browser: on phones and large screens, what its script does, and what it lets nobody else do. */
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { SCRIPT, SCRIPT_DIGEST } from '../src/reports/page.ts';
 import { renderReport } from '../src/reports/training.ts';
 import { type Chrome, launchChrome } from './helpers/chrome.ts';
 import { layer, sample } from './helpers/page.ts';
@@ -16,6 +18,10 @@ beforeAll(async () => {
 afterAll(async () => {
   await chrome?.[Symbol.asyncDispose]();
   rmSync(folder, { recursive: true, force: true });
+});
+
+test('its policy knows the script by its digest', () => {
+  expect(createHash('sha256').update(SCRIPT).digest('base64')).toBe(SCRIPT_DIGEST);
 });
 
 const NAME = '=1+1 <b>bold</b> $& {a}';

@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import manifest from '../package.json' with { type: 'json' };
 import { LAYER_KINDS } from '../src/layers/index.ts';
 import { METHODS } from '../src/methods/table.ts';
+import { violations } from './helpers/axe.ts';
 import { type Chrome, launchChrome } from './helpers/chrome.ts';
 import { serveFolder } from './helpers/static.ts';
 
@@ -129,10 +130,6 @@ describe('the site', () => {
   });
 });
 
-interface Axe {
-  run(): Promise<{ violations: { id: string; nodes: { html: string; failureSummary: string }[] }[] }>;
-}
-
 describe('in Chrome', () => {
   let chrome: Chrome;
   let server: Awaited<ReturnType<typeof serveFolder>>;
@@ -144,8 +141,6 @@ describe('in Chrome', () => {
     await server[Symbol.asyncDispose]();
   });
 
-  const axe = () =>
-    readFileSync(join(ROOT, 'docs', 'site', 'node_modules', 'axe-core', 'axe.min.js'), 'utf8');
   const shots = process.env.WEBGPU_BNN_SHOTS;
 
   test.for(['light', 'dark'])(
@@ -165,17 +160,7 @@ describe('in Chrome', () => {
           expect(await page.evaluate(() => document.documentElement.classList.contains('dark'))).toBe(
             scheme === 'dark',
           );
-          await page.evaluate(axe());
-          const { violations } = await page.evaluate(() => (globalThis as unknown as { axe: Axe }).axe.run());
-          found.push(
-            ...violations.map(({ id, nodes }) => ({
-              name,
-              width,
-              id,
-              first: nodes[0]?.failureSummary,
-              html: nodes[0]?.html.slice(0, 300),
-            })),
-          );
+          found.push(...(await violations(page)).map((one) => ({ name, width, ...one })));
           const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
           if (wide > 0) found.push({ name, width, wide });
           if (shots)

@@ -1,9 +1,9 @@
 /** A model file from elsewhere: what it is made of, what folds, and what it takes a picture for. */
 import { useSignal } from '@preact/signals';
 import { model, modelTrouble, openModel, recognised, recognisePicture } from '../state/studio.ts';
+import { kilobytes } from '../state/words.ts';
 import type { OpenedModel } from '../worker/protocol.ts';
 import { Details } from './notice.tsx';
-import { kilobytes } from './training.tsx';
 
 /** Larger files are refused: a page holds all of one. */
 const MOST_BYTES = 256e6;

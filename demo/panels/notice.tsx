@@ -1,5 +1,6 @@
 /** What went wrong, and what to do about it. */
 
+import { newer, takeNewer } from '../state/offline.ts';
 import { phase, recover, trouble, unsaved } from '../state/studio.ts';
 import { advice } from '../state/support.ts';
 import type { Trouble } from '../worker/protocol.ts';
@@ -13,6 +14,14 @@ export function Notices() {
         <section class="notice" id="unsaved" role="status">
           <h2>{unsaved.value.what}</h2>
           <Details wrong={unsaved.value} />
+        </section>
+      )}
+      {newer.value !== undefined && (
+        <section class="notice" id="newer" role="status">
+          <h2>There is a newer version of this page.</h2>
+          <button type="button" onClick={takeNewer}>
+            Load it
+          </button>
         </section>
       )}
     </>

@@ -5,7 +5,10 @@ import { useEffect } from 'preact/hooks';
 import { percent } from '../../src/reports/words.ts';
 import {
   download,
+  downloadPage,
+  downloadReport,
   hash,
+  held,
   isOpen,
   open,
   overlaid,
@@ -17,8 +20,8 @@ import {
   renamed,
   runs,
 } from '../state/studio.ts';
+import { kilobytes } from '../state/words.ts';
 import type { RunSummary } from '../worker/protocol.ts';
-import { kilobytes } from './training.tsx';
 
 export function RunsPanel() {
   const all = runs.value;
@@ -126,6 +129,28 @@ export function DownloadPanel() {
             {reader}
           </li>
         ))}
+        <li>
+          <button
+            type="button"
+            id="download-page"
+            disabled={!isOpen.value || prepared.value === undefined}
+            onClick={() => void downloadPage()}
+          >
+            a page
+          </button>{' '}
+          that names what pictures show, in a zip: for any static host
+        </li>
+        <li>
+          <button
+            type="button"
+            id="download-report"
+            disabled={!isOpen.value || held.value === undefined}
+            onClick={() => void downloadReport()}
+          >
+            a report
+          </button>{' '}
+          of the training: curves, angles, flips, mistakes, in one file
+        </li>
       </ul>
       <p class="hint">
         SHA-256 of its weights, which two trainings with the same settings on the same GPU share:{' '}

@@ -1,7 +1,7 @@
 /** Where the training is, and the binary network beside its twin. */
 import { percent } from '../../src/reports/words.ts';
 import { held, prepared, standing } from '../state/studio.ts';
-import { kilobytes } from './training.tsx';
+import { kilobytes } from '../state/words.ts';
 
 export function StandingPanel() {
   const now = standing.value;

@@ -6,14 +6,16 @@ import { METHODS_OF, type MethodKind } from '../state/methods.ts';
 import { type LayerChoice, MOST_LAYERS, MOST_UNITS } from '../state/network.ts';
 import { MOST_EPOCHS, MY_QUANTIZER, NUMBERS, type Settings } from '../state/settings.ts';
 import {
+  type CopiedLink,
   isOpen,
-  link,
+  linkWithNetwork,
   MORE_EPOCHS,
   outline,
   own,
   type Phase,
   pause,
   phase,
+  prepared,
   reset,
   settings,
   standing,
@@ -21,6 +23,7 @@ import {
   train,
   trainOn,
 } from '../state/studio.ts';
+import { kilobytes } from '../state/words.ts';
 
 const TOGGLE: Partial<Record<Phase, string>> = {
   training: 'Pause',
@@ -35,9 +38,12 @@ function change(part: Partial<Settings>): void {
 
 export function TrainingPanel() {
   const form = useRef<HTMLFormElement>(null);
+  const copied = useSignal<CopiedLink | undefined>(undefined);
   const now = phase.value;
   // What is being trained can't be changed, nor what can go on: Reset first.
   const fixed = !(now === 'ready' || now === 'failed');
+  // A network that a link brought has no run to go on with.
+  const canGoOn = now === 'finished' && prepared.value?.brought === undefined;
   const { step = 0, steps = 1 } = standing.value ?? {};
   const submit = (event: Event) => {
     event.preventDefault();
@@ -119,7 +125,7 @@ export function TrainingPanel() {
         >
           Reset
         </button>
-        {now === 'finished' && (
+        {canGoOn && (
           <button
             type="button"
             id="more"
@@ -129,9 +135,20 @@ export function TrainingPanel() {
             {MORE_EPOCHS} more epochs
           </button>
         )}
-        <CopyLink />
+        <button
+          type="button"
+          id="link"
+          onClick={async () => {
+            copied.value = await linkWithNetwork();
+            // Where that is not allowed, it can be copied by hand.
+            await navigator.clipboard?.writeText(copied.value.address).catch(() => undefined);
+          }}
+        >
+          Copy link
+        </button>
       </div>
-      {now === 'finished' && (
+      {copied.value !== undefined && <Link link={copied.value} />}
+      {canGoOn && (
         <p class="hint">
           {MORE_EPOCHS} more epochs go on from these weights. The learning rate then falls over all{' '}
           {settings.value.epochs + MORE_EPOCHS} epochs, so that it first rises again: the weights come out
@@ -219,28 +236,23 @@ function Layers({ fixed }: { readonly fixed: boolean }) {
   );
 }
 
-function CopyLink() {
-  const copied = useSignal(false);
+function Link({ link: { address, holds } }: { readonly link: CopiedLink }) {
   return (
-    <button
-      type="button"
-      id="link"
-      onClick={async () => {
-        history.replaceState(null, '', link());
-        await navigator.clipboard?.writeText(link()).catch(() => undefined);
-        copied.value = true;
-        setTimeout(() => {
-          copied.value = false;
-        }, 2000);
-      }}
-    >
-      {copied.value ? 'Copied' : 'Copy link'}
-    </button>
+    <div class="link">
+      <label>
+        Link
+        <input
+          id="link-address"
+          readOnly
+          value={address}
+          onFocus={({ currentTarget }) => currentTarget.select()}
+        />
+      </label>
+      <p class="hint" role="status" data-field="link-holds">
+        {holds}
+      </p>
+    </div>
   );
-}
-
-export function kilobytes(bytes: number): string {
-  return bytes < 1e6 ? `${Math.round(bytes / 1000)} KB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
 function million(count: number): string {

@@ -9,8 +9,10 @@ import {
   summarize,
   WebGpuUnavailableError,
 } from '../../src/index.ts';
+import { base64UrlOf, bytesOfBase64Url } from '../../src/reports/base64.ts';
 import { percent } from '../../src/reports/words.ts';
 import type { Laboratory } from '../worker/laboratory.ts';
+import { MOST_BYTES } from '../worker/pieces.ts';
 import {
   type Adapter,
   addAngles,
@@ -36,6 +38,7 @@ import { methodOf } from './methods.ts';
 import { networkOf } from './network.ts';
 import type { PictureGroup } from './pictures.ts';
 import { initialSettings, MY_QUANTIZER, queryOf, type Settings } from './settings.ts';
+import { kilobytes } from './words.ts';
 
 export type Phase =
   | 'starting'
@@ -188,7 +191,7 @@ export async function start(): Promise<void> {
   worker.addEventListener('error', ({ message }) => fail(new Error(message)));
   const Remote = Comlink.wrap<typeof Laboratory>(worker);
   try {
-    lab = await new Remote(new URL('mnist', document.baseURI).href, Comlink.proxy(events));
+    lab = await new Remote(document.baseURI.replace(/[?#].*$/, ''), Comlink.proxy(events));
   } catch (cause) {
     fail(cause);
     return;
@@ -204,12 +207,18 @@ export async function start(): Promise<void> {
       const given = initialSettings(location.search, adapter.value.software);
       foreign.value = given.quantizer === MY_QUANTIZER;
       settings.value = foreign.value ? { ...given, quantizer: 'steSign' } : given;
-      await prepare();
+      const text = new URLSearchParams(location.hash.slice(1)).get('network');
+      // What is no base64 is damaged as an empty one is.
+      await prepare(text === null ? undefined : (bytesOfBase64Url(text) ?? new Uint8Array()));
+      const brought = prepared.value?.brought;
       batch(() => {
-        phase.value = 'ready';
+        phase.value = brought === undefined ? 'ready' : 'finished';
+        if (brought !== undefined) held.value = { binary: brought, twin: undefined };
         status.value = foreign.value
           ? 'This link brings a gradient function. Read it under “Your own method”, and allow it there if you trust it.'
-          : 'Ready. Start the training, or draw a digit to see an untrained network guess.';
+          : brought === undefined
+            ? 'Ready. Start the training, or draw a digit to see an untrained network guess.'
+            : 'This link brought a trained network. Draw digits for it, or reset to train one of its settings.';
       });
     }
   });
@@ -219,8 +228,8 @@ const onLoaded = (share: number) => {
   if (phase.value === 'preparing') status.value = `Loading MNIST: ${Math.round(100 * share)} % …`;
 };
 
-/** Makes the networks of the settings as they are now. */
-async function prepare(): Promise<void> {
+/** Makes the networks of the settings as they are now. @param network of a link, which is shown as it is */
+async function prepare(network?: Uint8Array<ArrayBuffer>): Promise<void> {
   if (lab === undefined) return;
   batch(() => {
     phase.value = 'preparing';
@@ -229,7 +238,7 @@ async function prepare(): Promise<void> {
     forget();
   });
   const now = settings.value;
-  show(await lab.prepare(now, Comlink.proxy(onLoaded)), now);
+  show(await lab.prepare(now, Comlink.proxy(onLoaded), network), now);
 }
 
 function forget(): void {
@@ -268,11 +277,14 @@ export function open(id: string): Promise<void> {
       phase.value = over ? 'finished' : 'paused';
       if (run?.accuracy !== undefined) held.value = { binary: run.accuracy, twin: run.twinAccuracy };
       status.value = over
-        ? 'This run is finished. Draw digits, or train it on.'
+        ? `This run is finished. ${tryOut()}, or train it on.`
         : `This run was left after step ${networks.step}: resume it, or reset to begin anew.`;
     });
   });
 }
+
+/** How a network can be tried that knows digits, or the visitor's own classes. */
+const tryOut = () => (prepared.value?.pictures === undefined ? 'Draw digits' : 'Try a test image');
 
 /** Epochs that a finished run is prolonged by. */
 export const MORE_EPOCHS = 10;
@@ -328,7 +340,7 @@ export function train(): Promise<void> {
     batch(() => {
       phase.value = isOver ? 'finished' : 'paused';
       status.value = isOver
-        ? 'Finished. Draw digits, look at its weights, or reset to train anew.'
+        ? `Finished. ${tryOut()}, look at its weights, or reset to train anew.`
         : `Paused after step ${standing.value?.step ?? 0}.`;
     });
   });
@@ -467,14 +479,25 @@ export async function tryGradient(wgsl: string): Promise<void> {
 
 /** Hands the binary network to the browser as a file. */
 export function download(format: 'safetensors' | 'onnx' | 'tflite'): Promise<void> {
-  return attempt(async (laboratory) => {
-    const bytes = await laboratory.save(format);
-    const link = document.createElement('a');
-    link.href = URL.createObjectURL(new Blob([bytes]));
-    link.download = `binary-network.${format}`;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-  });
+  return attempt(async (laboratory) => hand(`binary-network.${format}`, await laboratory.save(format)));
+}
+
+/** Hands over a page that uses the binary network, as a zip. */
+export function downloadPage(): Promise<void> {
+  return attempt(async (laboratory) => hand('binary-network-page.zip', await laboratory.page()));
+}
+
+/** Hands over the report of the training. */
+export async function downloadReport(): Promise<void> {
+  await attempt(async (laboratory) => hand('training-report.html', await laboratory.report(link())));
+}
+
+function hand(name: string, content: BlobPart): void {
+  const anchor = document.createElement('a');
+  anchor.href = URL.createObjectURL(new Blob([content]));
+  anchor.download = name;
+  anchor.click();
+  setTimeout(() => URL.revokeObjectURL(anchor.href), 10_000);
 }
 
 /** Opens a model file; the training is left as it is. */
@@ -506,6 +529,34 @@ async function withModel(body: (laboratory: Comlink.Remote<Laboratory>) => Promi
 /** Of the weights as they are now, for who compares two trainings. */
 export async function hash(): Promise<string | undefined> {
   return lab?.hash();
+}
+
+/** A link, and what it holds. */
+export interface CopiedLink {
+  readonly address: string;
+  readonly holds: string;
+}
+
+/** An address that opens with the settings, and with the network where that is small and stands still. */
+export async function linkWithNetwork(): Promise<CopiedLink> {
+  const settingsOnly = (why: string) => ({ address: link(), holds: `The link holds the settings. ${why}` });
+  if (settings.value.pictures !== undefined) {
+    return settingsOnly(
+      'It opens on MNIST: pictures of your own, and what learnt them, stay in this browser.',
+    );
+  }
+  if (!['paused', 'finished'].includes(phase.value) || lab === undefined) {
+    return settingsOnly('Once the training is paused or over, it holds the network, too.');
+  }
+  const packed = await lab.packed();
+  const size = `${kilobytes(packed.length)} packed`;
+  if (packed.length > MOST_BYTES) {
+    return settingsOnly(`The network is too large for a link: ${size}, at most ${kilobytes(MOST_BYTES)}.`);
+  }
+  return {
+    address: `${link()}#network=${base64UrlOf(packed)}`,
+    holds: `The link holds the settings and the network, ${size}.`,
+  };
 }
 
 /** An address that opens with the settings as they are. */

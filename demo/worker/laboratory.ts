@@ -8,6 +8,7 @@ import {
   decodeCheckpoint,
   encodeCheckpoint,
   Gpu,
+  type LayerGeometry,
   loadModel,
   measureGeometry,
   measureProportionality,
@@ -20,12 +21,14 @@ import {
   Trainer,
   takeFirst,
 } from '../../src/index.ts';
+import { scheduledAt } from '../../src/methods/schedules.ts';
 import { withEpochs } from '../../src/train/progress.ts';
 import { methodOf } from '../state/methods.ts';
 import { networkOf } from '../state/network.ts';
 import type { PictureGroup } from '../state/pictures.ts';
 import { MY_QUANTIZER, type Settings } from '../state/settings.ts';
 import { quantizerOf, tryGradient } from './gradient.ts';
+import { packNetwork, unpackInto } from './links.ts';
 import { loadMnist } from './mnist.ts';
 import { bytesOf, datasetOf, ownPicturesOf, readPictures, type StoredPictures } from './pictures.ts';
 import {
@@ -48,7 +51,16 @@ import {
   TroubleError,
   troubleOf,
 } from './protocol.ts';
-import { allRuns, deleteRun, keepRun, picturesOf, renameRun, runOf, type StoredRun } from './runs.ts';
+import {
+  allRuns,
+  deleteRun,
+  keepRun,
+  picturesOf,
+  renameRun,
+  runOf,
+  type StoredRun,
+  type Story,
+} from './runs.ts';
 
 /** The learning rate ends at this share of where it starts. */
 const FINAL_RATE = 0.05;
@@ -69,7 +81,7 @@ const WORST = 12;
 
 export class Laboratory {
   readonly #events: LabEvents;
-  readonly #folder: string;
+  readonly #base: string;
   #gpu: Gpu | undefined;
   #binary: Trainer | undefined;
   #twin: Trainer | undefined;
@@ -78,6 +90,8 @@ export class Laboratory {
   #pictures: StoredPictures | undefined;
   #run: RunSummary | undefined;
   #history: History = emptyHistory();
+  /** Undefined of a run that was kept without one. */
+  #story: Story | undefined;
   #classifier: Classifier | undefined;
   /** Gives up the lock of the run at hand; done once others can have it. */
   #release: (() => Promise<void>) | undefined;
@@ -89,9 +103,9 @@ export class Laboratory {
   #pairsMeasured = 0;
   #signs: { readonly words: Uint32Array; readonly step: number; readonly flips: Int32Array } | undefined;
 
-  /** @param folder URL of the folder of MNIST */
-  constructor(folder: string, events: LabEvents) {
-    this.#folder = folder;
+  /** @param base URL of the page, which files that are loaded lie beside */
+  constructor(base: string, events: LabEvents) {
+    this.#base = base;
     this.#events = events;
   }
 
@@ -107,20 +121,27 @@ export class Laboratory {
     return { name, software };
   }
 
-  /** Makes the networks of some settings, ready to be trained: a run of its own. */
-  async prepare(settings: Settings, onLoaded: (share: number) => void): Promise<Prepared> {
+  /**
+   * Makes the networks of some settings, ready to be trained: a run of its own.
+   * @param network what the binary network shall be, of a link; it is shown as it is
+   */
+  async prepare(
+    settings: Settings,
+    onLoaded: (share: number) => void,
+    network?: Uint8Array<ArrayBuffer>,
+  ): Promise<Prepared> {
     const now = Date.now();
     const run: RunSummary = {
       ...{ id: crypto.randomUUID(), name: this.#nameOf(settings), created: now, changed: now, settings },
       ...{ step: 0, steps: 0, accuracy: undefined, twinAccuracy: undefined, bytes: 0 },
     };
-    return this.#make(run, onLoaded);
+    return this.#make(run, onLoaded, { network });
   }
 
   /** Makes the networks of a run that was kept, as they stood. */
   async resume(id: string, onLoaded: (share: number) => void): Promise<Prepared> {
     const stored = await keptRun(id);
-    return this.#make(stored.summary, onLoaded, stored);
+    return this.#make(stored.summary, onLoaded, { stored });
   }
 
   /**
@@ -130,7 +151,7 @@ export class Laboratory {
   async prolong(id: string, more: number, onLoaded: (share: number) => void): Promise<Prepared> {
     const { summary, ...stored } = await keptRun(id);
     const settings = { ...summary.settings, epochs: summary.settings.epochs + more };
-    const prepared = await this.#make({ ...summary, settings }, onLoaded, { summary, ...stored });
+    const prepared = await this.#make({ ...summary, settings }, onLoaded, { stored: { summary, ...stored } });
     await this.#keep();
     return prepared;
   }
@@ -140,7 +161,14 @@ export class Laboratory {
     return (await keptRun(id)).history;
   }
 
-  async #make(run: RunSummary, onLoaded: (share: number) => void, stored?: StoredRun): Promise<Prepared> {
+  async #make(
+    run: RunSummary,
+    onLoaded: (share: number) => void,
+    {
+      stored,
+      network,
+    }: { readonly stored?: StoredRun; readonly network?: Uint8Array<ArrayBuffer> | undefined },
+  ): Promise<Prepared> {
     await this.#disposeTrainers();
     const gpu = this.#assertOpen();
     const { settings } = run;
@@ -158,7 +186,7 @@ export class Laboratory {
       ...(penalty === 'none' ? {} : { penalty: methodOf('penalty', penalty) }),
     });
     // The twin learns by what suits real weights, whatever moves the signs.
-    if (settings.twin) {
+    if (settings.twin && network === undefined) {
       this.#twin = await Trainer.create(gpu, real, data, { ...options, learningRate: decaying(TWIN_RATE) });
     }
     if (stored !== undefined) {
@@ -172,16 +200,20 @@ export class Laboratory {
         await this.#twin.restore(checkpointOf(stored.twin));
       }
     }
+    if (network !== undefined) await unpackInto(this.#binary.network, network);
     this.#data = data;
     this.#signs = undefined;
     this.#history = stored === undefined ? emptyHistory() : upTo(stored.history, run.step);
     const steps = this.#binary.batches * epochs;
     this.#run = { ...run, steps };
     this.#samples = samplesOf(data, 'test', { count: Math.min(PAIRS_IMAGES, data.test.count) });
-    await this.#measure(true);
+    const geometry = await this.#measure(true);
+    const fresh = () => ({ initial: initialOf(geometry), records: [] });
+    this.#story = stored === undefined ? fresh() : stored.story;
     const total = summarize(model).total;
     return {
       ...{ id: run.id, step: this.#binary.progress.step, steps },
+      brought: network === undefined ? undefined : (await this.#binary.evaluate()).accuracy,
       classes: data.classes,
       layers: this.#layers,
       sizes: { binary: total.bytes, real: summarize(real).total.bytes },
@@ -355,6 +387,31 @@ export class Laboratory {
     return saveTraining(this.#assertPrepared(), format);
   }
 
+  /** The binary network as a link holds it. */
+  packed(): Promise<Uint8Array<ArrayBuffer>> {
+    return packNetwork(this.#assertPrepared().network);
+  }
+
+  /** A page that uses the binary network, as a zip of its folder. */
+  async page(): Promise<Uint8Array<ArrayBuffer>> {
+    const { pageOf } = await import('./exports.ts');
+    return pageOf(this.#assertPrepared(), this.#base);
+  }
+
+  /** The report of the training, as one page. @param link address that opens with its settings @throws TroubleError */
+  async report(link: string): Promise<string> {
+    const [binary, data, run, story] = [this.#assertPrepared(), this.#data, this.#run, this.#story];
+    if (data === undefined || run === undefined || story === undefined || story.records.length === 0) {
+      throw new TroubleError({
+        kind: 'error',
+        what: 'A report tells what epochs were like, and this run has kept none.',
+        remedy: 'train for an epoch',
+      });
+    }
+    const { reportOf } = await import('./exports.ts');
+    return reportOf(this.#assertOpen(), binary, data, run.settings, story, link);
+  }
+
   /** Of the binary network's weights: two runs that agree to the bit have the same. */
   hash(): Promise<string> {
     return this.#assertPrepared().network.hash();
@@ -433,6 +490,7 @@ export class Laboratory {
       since.twin.testAccuracy.push([step, 100 * twin.accuracy]);
     }
     append(this.#history, since);
+    await this.#tellEpoch(held);
     if (this.#run !== undefined) {
       this.#run = { ...this.#run, accuracy: held.accuracy, twinAccuracy: twin?.accuracy };
     }
@@ -441,6 +499,22 @@ export class Laboratory {
       twin?.accuracy,
       since,
     );
+  }
+
+  /** Writes an epoch down for the report. @throws NonFiniteError for weights that are no numbers */
+  async #tellEpoch(held: { readonly loss: number; readonly accuracy: number }): Promise<void> {
+    const [binary, story] = [this.#assertPrepared(), this.#story];
+    if (story === undefined) return;
+    const { epochRecord } = await import('../../src/reports/recording.ts');
+    const { step, epoch, batch, count, correct, lossSum, seconds } = binary.progress;
+    const time = { step: step - 1, steps: this.#run?.steps ?? step, epochSteps: binary.batches };
+    const learningRate = scheduledAt(binary.options.learningRate, time);
+    const record = await epochRecord(binary, {
+      ...{ epoch: epoch + 1, trainLoss: lossSum / batch, trainAccuracy: correct / count },
+      ...{ testLoss: held.loss, testAccuracy: held.accuracy, learningRate, seconds },
+      imagesPerSecond: count / seconds,
+    });
+    this.#story = { ...story, records: [...story.records, record] };
   }
 
   /** Keeps the run as it stands; where that can't be done, the training goes on. */
@@ -460,7 +534,8 @@ export class Laboratory {
     const summary = { ...run, step: binary.progress.step, changed: Date.now(), bytes };
     this.#run = summary;
     try {
-      await keepRun({ summary, history: this.#history, ...files }, learnt);
+      const story = this.#story === undefined ? {} : { story: this.#story };
+      await keepRun({ summary, history: this.#history, ...story, ...files }, learnt);
       this.#events.onSaved(summary);
     } catch (cause) {
       this.#events.onUnsaved({
@@ -473,9 +548,9 @@ export class Laboratory {
   }
 
   /** Angles and filters, and dot products where they are due. @param all whatever was measured when */
-  async #measure(all: boolean): Promise<void> {
+  async #measure(all: boolean): Promise<readonly LayerGeometry[]> {
     const { network, progress } = this.#assertPrepared();
-    if (!all && performance.now() - this.#measured < GEOMETRY_PAUSE) return;
+    if (!all && performance.now() - this.#measured < GEOMETRY_PAUSE) return [];
     const { step } = progress;
     const geometry = await measureGeometry(network);
     addAngles(this.#history, geometry, step);
@@ -483,6 +558,7 @@ export class Laboratory {
     await this.#measureFilters(step);
     if (all || performance.now() - this.#pairsMeasured > PAIRS_PAUSE) await this.#measurePairs();
     this.#measured = performance.now();
+    return geometry;
   }
 
   async #measureFilters(step: number): Promise<void> {
@@ -557,7 +633,7 @@ export class Laboratory {
   async #dataOf(settings: Settings, onLoaded: (share: number) => void): Promise<Dataset> {
     const { pictures, images, heldOut } = settings;
     if (pictures === undefined) {
-      return loadMnist(this.#folder, { train: images, test: heldOut }, onLoaded);
+      return loadMnist(new URL('mnist', this.#base).href, { train: images, test: heldOut }, onLoaded);
     }
     const own = this.#pictures?.id === pictures ? this.#pictures : await picturesOf(pictures);
     if (own === undefined) {
@@ -642,6 +718,9 @@ async function keptRun(id: string): Promise<StoredRun> {
     remedy: 'start a new one',
   });
 }
+
+const initialOf = (geometry: readonly LayerGeometry[]): Story['initial'] =>
+  geometry.map(({ name, meanAngle }) => ({ name, angleDegrees: meanAngle }));
 
 /** Height and width of a picture of so many values, as square as may be. */
 function squareOf(values: number): [number, number] {

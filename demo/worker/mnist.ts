@@ -11,9 +11,14 @@ const PIXELS = 28 * 28;
 /** Pieces that were loaded, by name. */
 const loaded = new Map<string, Promise<Uint8Array<ArrayBuffer>>>();
 
+/** What was loaded once is there without a network; undefined where this browser keeps nothing. */
+const kept = async () => globalThis.caches?.open('webgpu-bnn MNIST').catch(() => undefined);
+
 async function load(folder: string, name: string): Promise<Uint8Array<ArrayBuffer>> {
   const url = `${folder}/${name}`;
-  const response = await fetch(url);
+  const cache = await kept();
+  const before = await cache?.match(url);
+  const response = before ?? (await fetch(url));
   if (!response.ok || response.body === null) {
     throw new DataUnavailableError('A piece of MNIST is missing.', {
       given: `${response.status} ${response.statusText}`.trim(),
@@ -23,7 +28,16 @@ async function load(folder: string, name: string): Promise<Uint8Array<ArrayBuffe
   }
   const bytes = new Uint8Array(await response.arrayBuffer());
   // A server that knows of gzip may have had the browser unpack it.
-  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
+  const isPacked = bytes[0] === 0x1f && bytes[1] === 0x8b;
+  const images = isPacked ? await unpack(bytes) : bytes;
+  // Some hosts answer with a page where a file is missing.
+  const isWhole = images.length > 0 && images.length % (1 + PIXELS) === 0;
+  // Where storage is full it is loaded again another time.
+  if (before === undefined && isWhole) await cache?.put(url, new Response(bytes)).catch(() => undefined);
+  return images;
+}
+
+async function unpack(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
   const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
   return new Uint8Array(await new Response(unpacked).arrayBuffer());
 }

@@ -199,6 +199,8 @@ export interface Prepared {
   readonly sizes: { readonly binary: number; readonly real: number };
   readonly operations: { readonly binary: number; readonly float: number };
   readonly history: History;
+  /** Held-out accuracy of a network that came with a link, 0 to 1; undefined of others. */
+  readonly brought: number | undefined;
   /** What it learns; undefined: MNIST. */
   readonly pictures: OwnPictures | undefined;
 }

@@ -1,11 +1,20 @@
 /** Runs in the browser's storage: what lists show, the curves, and the checkpoints to go on from. */
 import { type DBSchema, type IDBPDatabase, openDB } from 'idb';
+import type { EpochRecord, InitialRecord } from '../../src/reports/story.ts';
 import type { StoredPictures } from './pictures.ts';
 import type { History, RunSummary } from './protocol.ts';
+
+/** What a report tells of a training: angles before the first step, and what was measured after each epoch. */
+export interface Story {
+  readonly initial: InitialRecord;
+  readonly records: readonly EpochRecord[];
+}
 
 export interface StoredRun {
   readonly summary: RunSummary;
   readonly history: History;
+  /** Absent of runs that were kept before there were reports. */
+  readonly story?: Story;
   /** Checkpoints as files of safetensors: of the binary network, and of its twin. */
   readonly binary: Uint8Array<ArrayBuffer>;
   readonly twin: Uint8Array<ArrayBuffer> | undefined;

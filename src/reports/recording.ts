@@ -13,6 +13,7 @@ import {
   type Trainer,
   type TrainingData,
 } from '../index.ts';
+import { base64Of } from './base64.ts';
 import type { EpochRecord, RunStory, SampleRecord } from './story.ts';
 import type { Mistakes, TrainReport } from './training.ts';
 
@@ -183,5 +184,5 @@ function pictureOf(set: TrainingData, index: number): string {
   if ((channels !== 1 && channels !== 3) || more !== undefined || !(images instanceof Uint8Array)) return '';
   const size = height * width * channels;
   const data = images.slice(index * size, (index + 1) * size);
-  return Buffer.from(encode({ width, height, data, channels, depth: 8 })).toString('base64');
+  return base64Of(encode({ width, height, data, channels, depth: 8 }));
 }
