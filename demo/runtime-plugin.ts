@@ -1,4 +1,5 @@
 /** Vite plugin: the entry for running networks as one file beside the page, which goes into the pages that visitors download. */
+import { join } from 'node:path';
 import { transform } from 'esbuild';
 import { build, type Plugin } from 'vite';
 import { wgsl } from '../shaders/link.ts';
@@ -13,7 +14,7 @@ async function made(): Promise<string> {
     build: {
       write: false,
       target: 'es2023',
-      lib: { entry: new URL('../src/inference.ts', import.meta.url).pathname, formats: ['es'] },
+      lib: { entry: join(import.meta.dirname, '..', 'src', 'inference.ts'), formats: ['es'] },
       rolldownOptions: { output: { codeSplitting: false } },
     },
   });
