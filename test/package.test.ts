@@ -360,7 +360,7 @@ const TASKS: Readonly<Record<string, Task>> = {
   },
   'search among vectors': { code: everythingOf('webgpu-bnn/vectors'), vite: 17.5, esbuild: 17.7 },
   'classify hypervectors': { code: everythingOf('webgpu-bnn/hypervectors'), vite: 46.1, esbuild: 52.4 },
-  'use it in TensorFlow.js': { code: everythingOf('webgpu-bnn/tfjs'), vite: 64.7, esbuild: 70.4 },
+  'use it in TensorFlow.js': { code: everythingOf('webgpu-bnn/tfjs'), vite: 65.3, esbuild: 71 },
 };
 
 /** What a page that uses them has anyway. */

@@ -313,7 +313,12 @@ export class DoReFa extends Quantizer {
       return straightThrough(
         x,
         (input) => tf.tidy(() => rounded(tf.clipByValue(input, 0, 1))),
-        methods.doReFa(),
+        // As `doReFa` has it, without the rules for rows that come with that.
+        (dy, saved) =>
+          tf.tidy(() => {
+            const inside = tf.logicalAnd(tf.greaterEqual(saved, 0), tf.lessEqual(saved, 1));
+            return tf.mul(dy, tf.cast(inside, 'float32'));
+          }),
       );
     }
     // The largest magnitude is a constant to the gradient; where it is 0, so are all weights.
