@@ -14,3 +14,4 @@ export { Poll, type PollOptions, type Round, shareOf } from './poll.ts';
 export { majoritySigns, trainByVotes, type VoteOptions } from './sign-votes.ts';
 export { type Spela, type SpelaOptions, spela, spelaLoss } from './spela.ts';
 export { keepSigns, type StableSigns, type StableSignsOptions, stableSigns } from './stable-signs.ts';
+export { type TurnToSignsOptions, turnToSigns } from './turn-to-signs.ts';

@@ -12,6 +12,7 @@
  *   await trainer.fit({ hooks: [freezeLate] });
  */
 import { listed, OptionError } from '../errors.ts';
+import type { Shape } from '../gpu/index.ts';
 import type { Parameter } from '../layers/index.ts';
 import { assertKnownOptions, namesOf, unknownName } from '../options.ts';
 import type { EpochInfo } from './progress.ts';
@@ -56,6 +57,11 @@ export interface HookContext {
   readonly parameters: readonly string[];
   /** Names of those that are frozen now. */
   readonly frozen: readonly string[];
+  /**
+   * A parameter's shape; the first axis of weights counts filters.
+   * @throws OptionError for an unknown name
+   */
+  shape(name: string): Shape;
   /**
    * A parameter's values; latent weights of binary ones.
    * @throws OptionError for an unknown name
@@ -174,6 +180,7 @@ function contextOf(run: Run): HookContext {
     get frozen() {
       return run.progress.frozen ?? [];
     },
+    shape: (name) => parameterOf(name).spec.shape,
     read: (name) => inTurn(`read('${name}')`, async () => gpu.readFloats(parameterOf(name).value)),
     write: (name, values) =>
       inTurn(`write('${name}')`, async () => {

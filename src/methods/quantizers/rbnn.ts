@@ -10,7 +10,7 @@ export const rbnn = /* @__PURE__ */ defineQuantizer({
   recipe:
     'Weights are turned by two rotations that are found anew in every epoch. No accuracy of theirs is quoted here.',
   remarks:
-    'This is the gradient without the rotations of the weights, which want a singular value decomposition in every epoch. `kernelRotation` of layers turns filters by a fixed rotation.',
+    'This is the gradient alone. The hook `turnToSigns` rotates weights after each epoch; `kernelRotation` of layers turns filters by a fixed rotation.',
   parameters: {
     steepness: {
       default: { from: 1e-2, to: 10, decay: 'exponential' },
