@@ -237,7 +237,8 @@ function stepTwin(
   const now = clipLatent ? Math.max(-1, Math.min(1, stepped)) : stepped;
   return {
     w: now,
-    measure: definition.measure?.twin({ was: w, now, g, slots: kept }, optimizer.parameters as never) ?? 0,
+    measure:
+      definition.measure?.twin({ was: w, now, g, slots: kept, measured }, optimizer.parameters as never) ?? 0,
     slots: update.slots.map((name) => kept[name] ?? 0),
   };
 }

@@ -252,7 +252,7 @@ function ofOptimizer(optimizer: Optimizer): MethodFigure {
     w = Math.max(-1, Math.min(1, next));
     // The mean over a tensor of one weight.
     if (measure !== undefined)
-      measured = measure.twin({ was, now: w, g, slots }, optimizer.parameters as never);
+      measured = measure.twin({ was, now: w, g, slots, measured }, optimizer.parameters as never);
     path.push([step + 1, w]);
   }
   return {

@@ -58,7 +58,7 @@ export interface TwinStep {
 export interface Measure<P extends Parameters = Parameters> {
   /**
    * `fn measure(was: Lane, now: Lane, g: Lane, slots: Slots) -> Lane`, of a weight before and after its step, the gradient and
-   * the slots as `update` left them. It may use `sign_lanes` and parameters as overrides in upper case.
+   * the slots as `update` left them. It may use `sign_lanes`, `measured` and parameters as overrides in upper case.
    */
   readonly wgsl: string;
   /** The mean before the first step. */
@@ -70,6 +70,7 @@ export interface Measure<P extends Parameters = Parameters> {
       readonly now: number;
       readonly g: number;
       readonly slots: Readonly<Record<string, number>>;
+      readonly measured: number;
     },
     values: Values<P>,
   ) => number;

@@ -21,7 +21,7 @@ test('inverts a weight when signals against it have added up to 1, forgets it th
       const was = one.w;
       const given = { w: was, g, slots: one.slots, scalars: { eta: scalar ?? 0 }, stepScale: 1, measured };
       one.w = twin(given, values);
-      sum += measure?.twin({ was, now: one.w, g, slots: one.slots }, values as never) ?? 0;
+      sum += measure?.twin({ was, now: one.w, g, slots: one.slots, measured }, values as never) ?? 0;
 
       const mine = plain[i] ?? { w: 1, m: 0 };
       mine.m = beta * mine.m + eta * g;
