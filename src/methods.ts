@@ -24,3 +24,4 @@ export {
   UNARY,
 } from './methods/search.ts';
 export { EVERY, METHODS, methodByName } from './methods/table.ts';
+export { throughRow } from './methods/through.ts';

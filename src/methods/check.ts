@@ -301,13 +301,51 @@ async function checkRows(
         ...numbersOf(bench, quantizer),
       });
     });
-  bench.same(`gradient of values ${what}`, await gradients(rowGradient), (i) => {
-    const whole = rule.isStraight ? 1 : rule.scale(ofRow(i), ownOf(i)) * slopeAt(i);
-    return (g[i] ?? 0) * passedAt(i) * whole;
+  const signAt = (i: number) => (argumentOf(i) < 0 ? -1 : 1);
+  const { through } = quantizer.definition.row ?? {};
+  /** What all values of a row hand to its statistics: the mean, the mean magnitude, the deviation. */
+  const handed = statistics.map((of, row) => {
+    const sums = [0, 0, 0];
+    for (let i = row * length; through && i < (row + 1) * length; i++) {
+      const at = { x: x[i] ?? 0, sign: signAt(i), passed: passedAt(i) };
+      const values = { ...quantizer.parameters, plane: 0, chance: 0.5, learned: {} };
+      for (const [k, slope] of through.twin(at, of, values as never).entries())
+        sums[k] = (sums[k] ?? 0) + slope * (g[i] ?? 0);
+    }
+    return sums;
   });
+  const gradientAt = (i: number) => {
+    const whole = rule.isStraight ? 1 : rule.scale(ofRow(i), ownOf(i)) * slopeAt(i);
+    const [ofMean = 0, ofMagnitude = 0, ofSd = 0] = handed[rowOf(i)] ?? [];
+    const { mean, sd } = ofRow(i);
+    const value = x[i] ?? 0;
+    const passedOn = ofMean + ofMagnitude * Math.sign(value) + (ofSd * (value - mean)) / Math.max(sd, 1e-20);
+    return (g[i] ?? 0) * passedAt(i) * whole + passedOn / length;
+  };
+  bench.same(`gradient of values ${what}`, await gradients(rowGradient), gradientAt);
+  if (through) {
+    // The row as it is, but for signs, which have the slope of what stands in for them.
+    const taken = Float64Array.from(x, (_, i) => argumentOf(i));
+    const rowLoss = (changed: number, at: number) => {
+      const first = rowOf(changed) * length;
+      const row = Float64Array.from(xOf(rowOf(changed)));
+      row[changed - first] = at;
+      const of = statisticsOf(row);
+      return row.reduce((sum, value, j) => {
+        const i = first + j;
+        const made = signAt(i) + passedAt(i) * (rule.argument(value, of) - (taken[i] ?? 0));
+        return sum + (g[i] ?? 0) * (rule.scale(of) * made + rule.offset(of));
+      }, 0);
+    };
+    bench.same(
+      `gradient of values ${what} and central differences`,
+      Float64Array.from(x, (_, i) => gradientAt(i)),
+      (i) => slopeOf((at) => rowLoss(i, at), x[i] ?? 0) ?? gradientAt(i),
+      1e-4,
+    );
+  }
   if (names.length === 0) return;
 
-  const signAt = (i: number) => (argumentOf(i) < 0 ? -1 : 1);
   const learning = Array.from(x, (value, i) =>
     rule.learning({ x: value, sign: signAt(i), passed: passedAt(i) }, ofRow(i), ownOf(i)),
   );
@@ -413,7 +451,7 @@ async function checkOptimizer(bench: Bench, optimizer: Optimizer): Promise<Metho
       const kept = Object.fromEntries(rule.slots.map((name, slot) => [name, slots[slot]?.[i] ?? 0]));
       const step = { w: was, g: g[i] ?? 0, slots: kept, scalars: numbersNow, stepScale: 1, measured };
       const now = definition.twin(step, optimizer.parameters as never);
-      return { was, now, g: step.g, slots: kept };
+      return { was, now, g: step.g, slots: kept, measured };
     });
     bench.same(`update of rows of ${channels}`, found, (i) => steps[i]?.now ?? Number.NaN);
     if (measures === undefined) continue;

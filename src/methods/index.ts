@@ -62,6 +62,7 @@ export {
   type RowStatistics,
   type RuleMoment,
   statisticsOf,
+  type Through,
 } from './row.ts';
 export {
   assertSchedule,

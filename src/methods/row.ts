@@ -50,6 +50,18 @@ export interface RuleMoment {
   readonly learned: Readonly<Record<string, number>>;
 }
 
+/** What `throughRow` makes: statistics that pass the gradient on, of the rules that have such. */
+export interface Through<P extends Parameters = Parameters> {
+  /** Derivatives of the value with respect to the row's mean, meanMagnitude and sd. */
+  readonly twin: (
+    at: { readonly x: number; readonly sign: number; readonly passed: number },
+    row: RowStatistics,
+    values: RuleValues<P>,
+  ) => readonly [mean: number, meanMagnitude: number, sd: number];
+  /** What records it. */
+  readonly record: NonNullable<RowFilling['through']>;
+}
+
 /** What a quantizer does with a row of values as a whole. */
 export interface RowRuleDefinition<P extends Parameters = Parameters> {
   /**
@@ -59,6 +71,9 @@ export interface RowRuleDefinition<P extends Parameters = Parameters> {
    * - `fn slope(x: f32, row: RowStatistics) -> f32`: its derivative with respect to x; with an argument
    * - `fn scale(row: RowStatistics) -> f32`: positive. Default: 1
    * - `fn offset(row: RowStatistics) -> f32`. Default: 0
+   * - `fn through(x: f32, sign: f32, passed: f32, row: RowStatistics) -> vec3f`: the derivatives of the value with respect to
+   *   mean, mean_magnitude and sd of its row, at the argument's sign and where `gradient` gives `passed`. The gradient reaches
+   *   all values of the row by them. Default: statistics count as constants
    *
    * Of a quantizer that learns, `struct Learned` has its numbers, each of the functions takes `own: Learned` at the end, and
    * one more is needed:
@@ -80,6 +95,8 @@ export interface RowRuleDefinition<P extends Parameters = Parameters> {
     row: RowStatistics,
     values: RuleValues<P>,
   ) => readonly number[];
+  /** Twin of `through`, made by `throughRow`: derivatives with respect to mean, meanMagnitude and sd, in this order. */
+  readonly through?: Through<P>;
   /**
    * Whether the gradient passes straight through the whole: `gradient(x)`, in place of scale·gradient(argument)·slope. No
    * slope is needed then. Default false.
@@ -121,10 +138,16 @@ const FUNCTIONS = {
   slope: { takes: 'x: f32, row: RowStatistics', gives: 'f32', default: '1.0' },
   scale: { takes: 'row: RowStatistics', gives: 'f32', default: '1.0' },
   offset: { takes: 'row: RowStatistics', gives: 'f32', default: '0.0' },
+  through: {
+    takes: 'x: f32, sign: f32, passed: f32, row: RowStatistics',
+    gives: 'vec3f',
+    default: 'vec3f()',
+  },
+  // Summed by row, statistics are as what is learned.
   learning: {
     takes: 'x: f32, sign: f32, passed: f32, row: RowStatistics',
     gives: 'vec4f',
-    default: 'vec4f()',
+    default: 'vec4f(rule_through(x, sign, passed, row, own), 0.0)',
   },
 } as const;
 type FunctionName = keyof typeof FUNCTIONS;
@@ -138,7 +161,7 @@ export function assertRowRule(rule: RowRuleDefinition, learned: readonly string[
   };
   for (const name of NAMES) {
     const isDeclared = new RegExp(`\\bfn\\s+${name}\\s*\\(`).test(bare);
-    const hasTwin = typeof rule[name] === 'function';
+    const hasTwin = rule[name] !== undefined;
     if (isDeclared) assertSignature(rule.wgsl, signatureOf(name, learned.length > 0), where);
     if (isDeclared === hasTwin) continue;
     wrong(
@@ -160,6 +183,9 @@ export function assertRowRule(rule: RowRuleDefinition, learned: readonly string[
   }
   if (planes !== undefined && !straight) {
     wrong('The gradient of a sum of planes is one of the value itself.', 'row.planes', 'row.straight: true');
+  }
+  if (rule.through !== undefined && (straight || learned.length > 0)) {
+    wrong('Statistics of a rule that is straight, or that learns, are constants.', 'row.through', 'none');
   }
   if (planes !== undefined && learned.length > 0) {
     wrong('What is learned is of one plane.', 'row.planes, and learned', 'one of them');
@@ -247,6 +273,7 @@ export function rowRuleOf<P extends Parameters>(
     hasScale: rule.scale !== undefined,
     hasOffset: rule.offset !== undefined,
     isStraight: rule.straight ?? false,
+    through: rule.through?.record,
     isRandom: /\bchance\s*\(/.test(bare),
     planes,
     ofRemainder: rule.planes?.of === 'remainder',

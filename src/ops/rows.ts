@@ -37,6 +37,8 @@ export interface RowFilling {
   readonly hasOffset: boolean;
   /** Whether the gradient passes straight through the whole; see `RowRuleDefinition.straight`. */
   readonly isStraight: boolean;
+  /** What statistics pass on, added to the gradient that has them as constants; absent where they are. */
+  readonly through?: ((b: ProgramBuilder, grad: Tensor, options: ThroughOptions) => Tensor) | undefined;
   /** Whether its argument is drawn by chance. */
   readonly isRandom: boolean;
   /** How many signs a value is made of. */
@@ -287,9 +289,15 @@ export interface RowGradientOptions extends RowContext {
   readonly passing: Filling;
 }
 
+/** What a gradient through statistics reads. */
+export interface ThroughOptions extends RowGradientOptions {
+  /** f32, shape of the gradient: the one with respect to values, with statistics as constants. */
+  readonly own: Tensor;
+}
+
 /**
  * The gradient with respect to values: scale·gradient(argument)·slope times the one with respect to scale·sign + offset, or
- * gradient(value) times it where the rule is straight. The statistics count as constants.
+ * gradient(value) times it where the rule is straight. Statistics pass on what the rule says, and else count as constants.
  * @param grad f32 [rows, ...]
  * @returns f32 of the same shape
  * @throws ShapeError
@@ -303,7 +311,7 @@ export function rowGradient(b: ProgramBuilder, grad: Tensor, options: RowGradien
     { g: grad, x, ...bindings, out },
     { ...constants, SIZE: x.size, CHANNELS: x.shape.at(-1) ?? 1 },
   );
-  return out;
+  return options.rule?.through?.(b, grad, { ...options, own: out }) ?? out;
 }
 
 /** Values that one workgroup adds up. */

@@ -22,3 +22,7 @@ fn rule_offset(row: RowStatistics, own: Learned) -> f32 {
 fn rule_learning(x: f32, sign: f32, passed: f32, row: RowStatistics, own: Learned) -> vec4f {
   return vec4f();
 }
+
+fn rule_through(x: f32, sign: f32, passed: f32, row: RowStatistics, own: Learned) -> vec3f {
+  return vec3f();
+}

@@ -6,3 +6,4 @@ export { greedyBits } from './greedy-bits.ts';
 export { leastSquares2Bits } from './least-squares-2-bits.ts';
 export { rbnn } from './rbnn.ts';
 export { uniq } from './uniq.ts';
+export { xnorNet } from './xnor-net.ts';
