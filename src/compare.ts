@@ -12,6 +12,13 @@ export {
   overlapsByDepth,
 } from './geometry/overlaps.ts';
 export {
+  type LayerHulls,
+  type LayerTwins,
+  measurePredictors,
+  type PairOverlaps,
+  type Predictors,
+} from './geometry/predictors.ts';
+export {
   type DescribedMethod,
   describeMethod,
   type MethodDescription,

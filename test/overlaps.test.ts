@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import {
   distanceToHull,
+  measurePredictors,
   memoizedShare,
   nearestHull,
   overlapAgainstFlips,
@@ -9,12 +10,19 @@ import {
   rankForHybrid,
   twinPrediction,
 } from '../src/compare.ts';
+import { samplesOf } from '../src/data/index.ts';
 import { OptionError, ShapeError } from '../src/errors.ts';
-import { arcsinLaw } from '../src/geometry/index.ts';
+import { signsRead } from '../src/geometry/activations.ts';
+import { arcsinLaw, measureProportionality } from '../src/geometry/index.ts';
 import { Network, sequential } from '../src/graph/index.ts';
 import { quantDense, sign } from '../src/layers/index.ts';
+import { unpackSigns } from '../src/numerics/pack.ts';
 import { normal } from '../src/numerics/random.ts';
-import { useGpu } from './helpers/gpu.ts';
+import { mlp } from '../src/zoo/index.ts';
+import { quadrants } from './helpers/data.ts';
+import { expectClose, useGpu } from './helpers/gpu.ts';
+
+const gpu = useGpu();
 
 describe('hulls', () => {
   const square = [
@@ -74,8 +82,48 @@ function slopeOf(of: (point: number[]) => number, at: readonly number[]): number
   return at.map((x, j) => (of(at.with(j, x + 1e-3)) - of(at.with(j, x - 1e-3))) / 2e-3);
 }
 
+test('signs of a class lie near to the hull of their class: all predictors of a network at bounded cost', async () => {
+  const data = quadrants(200, 60);
+  using network = await Network.create(gpu(), mlp({ input: data.image, classes: 4, units: 64 }), { seed: 3 });
+  const hash = await network.hash();
+  const { overlaps, flips, hulls, twins } = await measurePredictors(network, data);
+  expect(await network.hash()).toBe(hash);
+  expect(overlaps.map(({ count }) => count > 40 && count <= 60)).toEqual([true, true]);
+  expect(flips).toHaveLength(8);
+  // The same as of the points themselves, at the first layer that reads signs.
+  const [first] = await signsRead(network, samplesOf(data, 'train', { count: 200 }));
+  const [asked] = await signsRead(network, samplesOf(data, 'test', { count: 60 }));
+  const rowOf = (seen: typeof first, i: number) =>
+    unpackSigns((seen?.rows ?? new Uint32Array()).slice(2 * i, 2 * i + 2), 1, 64);
+  const { labels } = data.train;
+  const classes = [0, 1, 2, 3].map((label) =>
+    Array.from(labels.keys())
+      .filter((i) => labels[i] === label)
+      .slice(0, 30)
+      .map((i) => rowOf(first, i)),
+  );
+  const right = Array.from({ length: 60 }, (_, i) => nearestHull(rowOf(asked, i), classes).nearest).filter(
+    (label, i) => label === data.test?.labels[i],
+  );
+  expect(hulls[0]).toMatchObject({ layer: 'dense2', bits: 64, corners: 30, tested: 60 });
+  expect(hulls[0]?.accuracy).toBeCloseTo(right.length / 60, 12);
+  expect(hulls[0]?.accuracy).toBeGreaterThan(0.5);
+
+  // r of neurons is what dot products have it to be.
+  const measured = await measureProportionality(network, samplesOf(data, 'test', { count: 50 }), {
+    permuted: false,
+    bins: 0,
+  });
+  expect(twins.map(({ layer, products }) => [layer, products])).toEqual([
+    ['dense2', 50],
+    ['dense3', 50],
+  ]);
+  for (const { layer, r } of twins) {
+    expectClose(r, measured.find(({ name }) => name === layer)?.both?.r ?? [], 1e-3, layer);
+  }
+});
+
 describe('overlaps of a network', () => {
-  const gpu = useGpu();
   const wide = (units: number) =>
     quantDense({
       units,
@@ -127,8 +175,6 @@ describe('overlaps of a network', () => {
 });
 
 describe('hybrid precision', () => {
-  const gpu = useGpu();
-
   test('ranks by error against cost: signs lose nothing, Gaussians 1 - 2/π, and the smaller layer stays real first', async () => {
     const binary = (units: number) =>
       quantDense({ units, inputQuantizer: 'steSign', kernelQuantizer: 'steSign' });

@@ -348,13 +348,31 @@ describe('webgpu-bnn paper', () => {
       expect(comparison?.histogram?.counts.reduce((sum, count) => sum + count, 0)).toBeGreaterThan(9000);
     }
     expect(report.accuracy.images).toBe(100);
+    const { overlaps, flips, hulls, twins } = report.predictors;
+    expect(overlaps.map(({ pairs, layers }) => [pairs, layers.map(({ layer }) => layer)])).toEqual([
+      ['same class', ['dense2', 'dense3']],
+      ['other class', ['dense2', 'dense3']],
+    ]);
+    // Two of one class are nearer to each other, and the more so the deeper.
+    const [same, unlike] = overlaps.map(({ layers }) => layers.map(({ overlap }) => overlap));
+    expect(same?.[1]).toBeGreaterThan(unlike?.[1] ?? 1);
+    expect(flips.map(({ flipped }) => Number(flipped.toFixed(2)))).toEqual([
+      ...[0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5],
+    ]);
+    expect(flips[0]?.overlap).toBeGreaterThan(flips[7]?.overlap ?? 1);
+    for (const { accuracy } of hulls) expect(accuracy).toBeGreaterThan(0.4);
+    for (const { r, skippable } of twins) {
+      expect(r).toHaveLength(r.length < 64 ? 10 : 64);
+      expect(skippable[0]?.skipped).toBeGreaterThan(0.3);
+      expect(skippable[5]?.skipped).toBeLessThanOrEqual(skippable[0]?.skipped ?? 0);
+    }
 
     const html = contentOf(readFileSync(join(elsewhere, 'paper.html'), 'utf8'));
     expect(html).not.toMatch(/NaN|undefined|\[object/);
     expectSelfContained(html);
     const figures = html.match(/<figure/g) ?? [];
-    // Five on vectors, two a layer, two on dot products, and maps: two of the first layer, three of the others.
-    expect(figures.length).toBe(5 + 3 * 2 + 2 + (2 + 3 + 3));
+    // Five on vectors, two a layer, two on dot products, four of predictors, and maps: two of the first layer, three of the others.
+    expect(figures.length).toBe(5 + 3 * 2 + 2 + 4 + (2 + 3 + 3));
     expect(html.match(/class="verdict /g)?.length).toBe(9);
     expect(html.match(/<path [^>]*fill="var\(--s[1-3], #\w+\)" fill-opacity/g)?.length).toBeGreaterThan(
       8 * 4,

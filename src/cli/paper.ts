@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, type Option } from 'commander';
 import { OptionError } from '../errors.ts';
+import { measurePredictors } from '../geometry/predictors.ts';
 import {
   type Comparison,
   type Dataset,
@@ -277,6 +278,9 @@ async function measure(
     seed: flags.seed ?? 1,
   });
 
+  say('  overlaps, hulls and binary twins as predictors');
+  const predictors = await measurePredictors(network, data, { seed: flags.seed ?? 1 });
+
   const refit = Math.min(flags.refit, data.train.count);
   const refitSamples = samplesOf(data, 'train', { count: refit });
   const accuracyOf = async (variant: Model) => {
@@ -317,6 +321,7 @@ async function measure(
     curves,
     random,
     rotation,
+    predictors,
   };
 }
 

@@ -4,6 +4,7 @@ import { sizeOf, wordsFor } from '../gpu/index.ts';
 import type { Network } from '../graph/index.ts';
 import { arcsinLaw } from '../numerics/closed-forms.ts';
 import { meanOf } from '../numerics/mean.ts';
+import { popcount } from '../numerics/pack.ts';
 import { uniform01 } from '../numerics/random.ts';
 import { signsRead } from './activations.ts';
 
@@ -51,7 +52,7 @@ export async function overlapsByDepth(
     const overlaps = Array.from({ length: pairs }, (_, pair) => {
       let differing = 0;
       for (let word = 0; word < words; word++) {
-        differing += bitsOf((rows[pair * words + word] ?? 0) ^ (rows[(pairs + pair) * words + word] ?? 0));
+        differing += popcount((rows[pair * words + word] ?? 0) ^ (rows[(pairs + pair) * words + word] ?? 0));
       }
       return 1 - (2 * differing) / bits;
     });
@@ -147,11 +148,4 @@ function compared(
     overlap: meanOf(rows.map(({ cosine }) => cosine)),
     agree: meanOf(rows.map(({ agrees }) => agrees)),
   };
-}
-
-/** Bits that are set. */
-function bitsOf(given: number): number {
-  let word = given - ((given >>> 1) & 0x55555555);
-  word = (word & 0x33333333) + ((word >>> 2) & 0x33333333);
-  return Math.imul((word + (word >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
 }

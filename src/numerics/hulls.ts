@@ -36,29 +36,40 @@ export function distanceToHull(point: ArrayLike<number>, corners: readonly Array
     });
   }
   const from = corners.map((corner) => Float64Array.from(corner, (value, i) => value - (point[i] ?? 0)));
-  const squares = from.map((corner) => dotOf(corner, corner));
+  return hullDistance(from.map((corner) => Float64Array.from(from, (other) => dotOf(corner, other))));
+}
+
+/**
+ * The same of the products of the ways from the point to the corners: (cᵢ - p)·(cⱼ - p). That is all that the distance follows
+ * from, and of signs these are counts of bits.
+ * @param products a row for each corner, at least one
+ * @returns 0 inside
+ */
+export function hullDistance(products: readonly Float64Array[]): number {
+  const squares = products.map((row, i) => row[i] ?? 0);
   const first = squares.indexOf(Math.min(...squares));
-  const weights = from.map((_, i): number => (i === first ? 1 : 0));
-  const at = Float64Array.from(from[first] ?? []);
+  const weights = products.map((_, i): number => (i === first ? 1 : 0));
+  // Products of the nearest point so far with each corner.
+  const along = Float64Array.from(products[first] ?? []);
+  const squareOf = () => Math.max(0, dotOf(weights, along));
   const enough = TOLERANCE * Math.max(...squares);
   for (let step = 0; step < MOST_STEPS; step++) {
-    const along = from.map((corner) => dotOf(corner, at));
     let [best, worst] = [0, -1];
     for (const [i, own] of along.entries()) {
       if (own < (along[best] ?? 0)) best = i;
       if ((weights[i] ?? 0) > 0 && (worst < 0 || own > (along[worst] ?? 0))) worst = i;
     }
     // The gap bounds what the square of the distance can still fall by.
-    if (dotOf(at, at) - (along[best] ?? 0) <= enough) break;
-    const [to, off] = [from[best] ?? at, from[worst] ?? at];
-    const way = Float64Array.from(to, (value, i) => value - (off[i] ?? 0));
-    const length = dotOf(way, way);
+    if (squareOf() - (along[best] ?? 0) <= enough) break;
+    const [to, off] = [products[best] ?? along, products[worst] ?? along];
+    const length = (squares[best] ?? 0) + (squares[worst] ?? 0) - 2 * (to[worst] ?? 0);
     const share = Math.min(weights[worst] ?? 0, ((along[worst] ?? 0) - (along[best] ?? 0)) / length);
     weights[best] = (weights[best] ?? 0) + share;
     weights[worst] = Math.max(0, (weights[worst] ?? 0) - share);
-    for (let i = 0; i < at.length; i++) at[i] = (at[i] ?? 0) + share * (way[i] ?? 0);
+    for (let i = 0; i < along.length; i++)
+      along[i] = (along[i] ?? 0) + share * ((to[i] ?? 0) - (off[i] ?? 0));
   }
-  return Math.sqrt(dotOf(at, at));
+  return Math.sqrt(squareOf());
 }
 
 /** Which hull is the nearest to a point, and how far each of them is. */

@@ -1,4 +1,6 @@
 /** The figures of the report of `webgpu-bnn paper`. */
+import type { FlippedOverlap } from '../geometry/overlaps.ts';
+import type { LayerHulls, LayerTwins, PairOverlaps } from '../geometry/predictors.ts';
 import type {
   FewBitCurves,
   LayerProportionality,
@@ -337,6 +339,66 @@ export function accuracyChart(layers: readonly PaperLayer[], accuracy: number): 
       },
     ],
   });
+}
+
+/** Layers by depth: whole numbers from 1. */
+const depthAxis = (layers: number) => ({
+  ...named('layer that reads signs'),
+  min: 1,
+  max: Math.max(2, layers),
+  interval: 1,
+});
+
+export function overlapChart(overlaps: readonly PairOverlaps[]): Plot {
+  return lines(
+    overlaps.flatMap(({ pairs, layers }, index) => [
+      {
+        name: pairs,
+        colour: colourOf(index),
+        dots: true,
+        points: layers.map(({ overlap }, i) => [i + 1, overlap] as const),
+      },
+      {
+        name: `${pairs}: (2/π)·arcsin`,
+        dashed: true,
+        points: layers.flatMap(({ law }, i) => (law === undefined ? [] : [[i + 1, law] as const])),
+      },
+    ]),
+    { x: depthAxis(overlaps[0]?.layers.length ?? 1), y: { name: 'overlap', max: 1 } },
+  );
+}
+
+export function flipsChart(flips: readonly FlippedOverlap[]): Plot {
+  const points = (of: (one: FlippedOverlap) => number) => [
+    [0, 1] as const,
+    ...flips.map((one) => [one.flipped, of(one)] as const),
+  ];
+  return lines(
+    [
+      { name: 'cosine of outputs', dots: true, points: points(({ overlap }) => overlap) },
+      { name: 'same answer', dots: true, points: points(({ agree }) => agree) },
+      { name: '1 − 2p', dashed: true, points: points(({ flipped }) => 1 - 2 * flipped) },
+    ],
+    { x: { ...named('share of weights flipped') }, y: { name: '', max: 1 } },
+  );
+}
+
+export function hullsChart(hulls: readonly LayerHulls[]): Plot {
+  return lines(
+    [{ name: 'right', dots: true, points: hulls.map(({ accuracy }, i) => [i + 1, accuracy] as const) }],
+    { x: depthAxis(hulls.length), y: { name: 'share', min: 0, max: 1 } },
+  );
+}
+
+export function skippedChart(twins: readonly LayerTwins[]): Plot {
+  return lines(
+    twins.map(({ layer, skippable }) => ({
+      name: layer,
+      dots: true,
+      points: skippable.map(({ threshold, skipped }) => [threshold, skipped] as const),
+    })),
+    { x: { ...named('threshold of r'), min: 0, max: 1 }, y: { name: 'share skipped', min: 0 } },
+  );
 }
 
 /** Maps of the pairs of a layer: weights, weights on permuted data, activations. */

@@ -1,16 +1,22 @@
 /** The report of `webgpu-bnn paper` as one self-contained page: claims with verdicts, and the paper's figures. */
+import type { LayerTwins, Predictors } from '../geometry/predictors.ts';
 import type { Claim, FewBitCurves, RandomAngles, RotatedAngles } from '../index.ts';
+import { meanOf } from '../numerics/mean.ts';
 import { type Html, html } from './html.ts';
 import { charts, type Made, page, table } from './page.ts';
 import {
   accuracyChart,
   bitsChart,
   correlationChart,
+  flipsChart,
+  hullsChart,
   latentChart,
+  overlapChart,
   type PaperLayer,
   pairMaps,
   randomChart,
   rotationChart,
+  skippedChart,
   spreadChart,
   ternaryChart,
 } from './paper-figures.ts';
@@ -37,6 +43,7 @@ export interface PaperReport {
   readonly curves: FewBitCurves;
   readonly random: readonly RandomAngles[];
   readonly rotation: readonly RotatedAngles[];
+  readonly predictors: Predictors;
   /** Of measuring. */
   readonly seconds: number;
 }
@@ -122,6 +129,12 @@ ${charts([
   ),
 ])}
 ${layers.map((layer, index) => pairMaps(layer.proportionality, colourOf(index)))}
+<h2>What signs tell</h2>
+<p>Pairs of test images, output after weights were flipped at random, test images put to the nearest convex hull of training images'
+signs, and the products of signs as predictors of the real ones: where a line through both says that a neuron of a ReLU is zero, its
+real product need not be computed. Nothing is left out here; it is what could be.</p>
+${predictorCharts(report.predictors)}
+${twinTable(report.predictors.twins)}
 <h2>Layers</h2>
 ${layerTable(layers)}
 <h2>Ternary weights and more bits</h2>
@@ -146,6 +159,50 @@ ${covarianceTable(layers)}`,
     ],
     made: report.made,
   });
+}
+
+function predictorCharts({ overlaps, flips, hulls, twins }: Predictors): Html {
+  const [hull] = hulls;
+  return charts([
+    figure(
+      'Overlap of two inputs by depth',
+      `Mean over ${overlaps.map(({ pairs, count }) => `${count} pairs of the ${pairs}`).join(' and ')}; dashes are (2/π)·arcsin of the layer before, the law of wide layers of random weights.`,
+      overlapChart(overlaps),
+    ),
+    figure(
+      'Outputs against flipped weights',
+      'Mean cosine of the outputs with and without, and share of the images whose largest output is the same; dashes are 1 − 2p, of a single product.',
+      flipsChart(flips),
+    ),
+    figure(
+      'Nearest convex hull',
+      `Share of ${whole(hull?.tested ?? 0)} test images whose class has the nearest hull of signs, of ${whole(hull?.corners ?? 0)} training images a class at most.`,
+      hullsChart(hulls),
+    ),
+    figure(
+      'Work that a binary twin would skip',
+      'Share of the products of a ReLU that are predicted to be zero, if neurons are predicted whose r is at least the threshold.',
+      skippedChart(twins),
+    ),
+  ]);
+}
+
+function twinTable(twins: readonly LayerTwins[]): Html {
+  const thresholds = (twins[0]?.skippable ?? []).filter(({ threshold }) => threshold > 0);
+  const head = [
+    ...['layer', 'neurons', 'products of each', 'mean r', 'least r'],
+    ...thresholds.map(({ threshold }) => `skipped (of them wrong), r ≥ ${threshold}`),
+  ];
+  const rows = twins.map(({ layer, products, r, skippable }) => {
+    const known = r.filter((one) => Number.isFinite(one));
+    return [
+      ...[layer, whole(r.length), whole(products), number(meanOf(known)), number(Math.min(...known))],
+      ...skippable
+        .filter(({ threshold }) => threshold > 0)
+        .map(({ skipped, wrong }) => `${percent(skipped)} (${percent(skipped === 0 ? 0 : wrong / skipped)})`),
+    ];
+  });
+  return table(head, rows);
 }
 
 /** A claim: verdict, rule, theory and measurement, below each other where a page is narrow. */
