@@ -58,6 +58,10 @@ describe('entries', () => {
       'irNet+sgd(momentum=0.5)',
       'reActSign',
     ]);
+    expect(entryTexts('steSign(clip=1|1.3)+lr=0.1:0.01|0.02, irNet | bop')).toEqual([
+      ...['steSign(clip=1)+lr=0.1:0.01', 'steSign(clip=1)+lr=0.02'],
+      ...['steSign(clip=1.3)+lr=0.1:0.01', 'steSign(clip=1.3)+lr=0.02', 'irNet', 'bop'],
+    ]);
     expect(modulesOf(['steSign', './my files/a.js#x+sgd', 'weights:./my files/a.js', 'b.mjs'])).toEqual([
       './my files/a.js',
       'b.mjs',

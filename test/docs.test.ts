@@ -190,7 +190,7 @@ describe('commands', () => {
       for (const [name, make] of Object.entries(module)) {
         if (!/^\w+Command$/.test(name) || typeof make !== 'function' || make.length > 0) continue;
         const command = (make as () => Command)();
-        known.set(command.name(), command);
+        for (const name of [command.name(), ...command.aliases()]) known.set(name, command);
       }
     }
   });

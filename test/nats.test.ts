@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -23,8 +24,8 @@ interface Started {
   printed(text: RegExp): Promise<string>;
 }
 
-function start(program: string, args: readonly string[]): Started {
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+function start(program: string, args: readonly string[], cwd = process.cwd()): Started {
+  const child = spawn(program, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
   let [stdout, stderr] = ['', ''];
   const listeners = new Set<() => void>();
   const told = () => {
@@ -482,5 +483,91 @@ describe.skipIf(SERVER === undefined)('beyond one machine', () => {
     expect(over.code).toBe(0);
     expect((await runCli(cli, compare('own whole'))).code).toBe(0);
     expect(essence('own over.json')).toEqual(essence('own whole.json'));
+  });
+
+  test('an ensemble by workers is that of one process; boosting, whose members follow from each other, is refused', async () => {
+    const port = await freePort();
+    const url = `nats://127.0.0.1:${port}`;
+    await serve(port, stored('ensemble'));
+    const ensemble = (out: string, ...more: string[]) => [
+      ...['ensemble', '--members', '2', '--epochs', '2', '--batch', '50', '--method', 'approxSign'],
+      ...['--train-samples', '100', '--test-samples', '50', '--json', join(folder, out), ...more],
+    ];
+    const boosting = await runCli(cli, ensemble('boosting.json', '--rule', 'A', '--nats', url));
+    expect(boosting.code).toBe(2);
+    expect(boosting.stderr).toMatch(/OptionError: Each member of a boosting[\s\S]*without --nats/);
+    const steady = worker(url);
+    const over = await runCli(cli, ensemble('over ensemble.json', '--nats', url));
+    expect(over.stderr).toBe('');
+    expect(over.code).toBe(0);
+    steady.child.kill('SIGTERM');
+    expect((await steady.ended).stdout).toMatch(/approxSign, member 2: done/);
+    const whole = await runCli(cli, ensemble('whole ensemble.json'));
+    expect(whole.code).toBe(0);
+    expect(whole.stdout).toMatch(/together, soft vote/);
+    const read = (name: string) => ({ ...JSON.parse(readFileSync(join(folder, name), 'utf8')), made: 0 });
+    expect(read('over ensemble.json')).toEqual(read('whole ensemble.json'));
+    expect(read('over ensemble.json').alone).toHaveLength(2);
+  });
+
+  test('methods of a package travel by name and version, to workers that allow them', async () => {
+    const port = await freePort();
+    const url = `nats://127.0.0.1:${port}`;
+    await serve(port, stored('packages'));
+    const entry = pathToFileURL(join(dirname(cli), 'methods.js')).href;
+    const project = join(folder, 'a project');
+    const install = (version: string) => {
+      const home = join(project, 'node_modules', 'their-methods');
+      mkdirSync(home, { recursive: true });
+      const about = { name: 'their-methods', version, type: 'module', exports: { import: './main.js' } };
+      writeFileSync(join(home, 'package.json'), JSON.stringify(about));
+      writeFileSync(
+        join(home, 'main.js'),
+        `import { defineLoss } from ${JSON.stringify(entry)};
+        export const plain = defineLoss({ name: 'plain', formula: '-o of the class', source: 'this test',
+          wgsl: 'fn row_loss(row: Row) -> f32 { var loss = 0.0; for (var c = 0u; c < OUTPUTS; c++) {' +
+            'let side = 2.0 * wanted(row, c) - 1.0; loss -= side * output(row, c);' +
+            'set_gradient(row, c, -side / row.rows); } return loss; }',
+          twin: ({ outputs, wanted }) => ({
+            loss: outputs.reduce((sum, o, c) => sum - (2 * wanted[c] - 1) * o, 0),
+            gradient: wanted.map((t) => 1 - 2 * t) }) });`,
+      );
+    };
+    install('1.2.3');
+    const compare = (out: string, ...more: string[]) => [
+      ...[
+        'compare',
+        '--methods',
+        'npm:their-methods#plain',
+        '--seeds',
+        '1',
+        '--epochs',
+        '2',
+        '--batch',
+        '50',
+      ],
+      ...['--train-samples', '100', '--test-samples', '50', '--out', join(folder, out)],
+      ...['--json', join(folder, `${out}.json`), ...more],
+    ];
+    const working = (...more: string[]) =>
+      keep(start(process.execPath, [cli, 'worker', '--nats', url, ...more], project));
+    const first = keep(start(process.execPath, [cli, ...compare('theirs over', '--nats', url)], project));
+    await first.printed(/^queued/m);
+    const refused = await working('--allow-code', 'their-methods@1.2.4').ended;
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toMatch(
+      /QueueError: .* package[\s\S]*remedy: .*npm install their-methods@1\.2\.3, .*--allow-code their-methods@1\.2\.3/,
+    );
+    install('1.2.4');
+    expect((await working('--allow-code', 'their-methods@1.2.3').ended).stderr).toMatch(
+      /their-methods@1\.2\.4/,
+    );
+    install('1.2.3');
+    working('--allow-code', 'their-methods@1.2.3');
+    const over = await first.ended;
+    expect(over.stderr).toBe('');
+    expect(over.code).toBe(0);
+    expect((await runCli(cli, compare('theirs whole'), { cwd: project })).code).toBe(0);
+    expect(essence('theirs over.json')).toEqual(essence('theirs whole.json'));
   });
 });

@@ -73,6 +73,7 @@ import {
   readOwnData,
   withOwnData,
 } from './own-data.ts';
+import { packagesOf } from './packages.ts';
 import { interruption } from './train.ts';
 
 interface Flags extends AdapterOptions, OwnFlags, NatsFlags {
@@ -113,6 +114,7 @@ export function compareCommand(): Command {
       'how long a training stays with a worker that says nothing (default: 30)',
       positiveInteger,
     )
+    .alias('sweep')
     .description('train with several methods on equal terms, and compare what comes out')
     .option(
       '--methods <list>',
@@ -148,12 +150,13 @@ export function compareCommand(): Command {
       'after',
       `
 Methods: \`webgpu-bnn methods\` lists them. A quantizer changes weights and inputs, or one of them with weights: or inputs: before
-it. A combination changes all that its parts change; lr=RATE is a part, too. Numbers stand in brackets.
+it. A combination changes all that its parts change; lr=RATE is a part, too. Numbers stand in brackets. Values between | are a grid.
 
 Examples:
   $ webgpu-bnn compare --methods steSign,irNet,bop --epochs 5 --float
   $ webgpu-bnn compare --methods 'approxSign,weights:irNet+inputs:approxSign+sgd+lr=0.1:0.001,steSign(clip=1.3)'
   $ webgpu-bnn compare --methods 'steSign,distillation,teacherCosine,distillation(teacher=./wide.safetensors)'
+  $ webgpu-bnn sweep --methods 'steSign(clip=1|1.3|1.5)+adam|bop+lr=0.1|0.01' --seeds 1
   $ webgpu-bnn compare --methods steSign,./mine.js,./mine.js#other --seeds 1,2 --html methods.html
   $ webgpu-bnn compare --methods steSign,irNet --dataset ./flowers --size 32 --model cnn
   $ webgpu-bnn compare --methods steSign,bop --dataset iris.csv --label species --batch 10
@@ -191,13 +194,7 @@ async function compare(flags: Flags, command: Command): Promise<void> {
   const jobs = comparisonJobs(options, guests);
   const teachers = await teachersOf(kept.methods, guests);
   const server = serverOf(flags);
-  if (server !== undefined && guests.size > 0) {
-    throw new OptionError('Workers take methods by their names, and no code.', {
-      given: [...guests.keys()].join(', '),
-      where: '--methods',
-      remedy: 'compare methods of your own in one process: without --nats',
-    });
-  }
+  const packages = server === undefined ? {} : packagesOf([...guests.keys()]);
   if (server !== undefined && teachers.size > 0) {
     throw new OptionError('Workers take no files: a teacher of theirs is the float twin.', {
       given: [...teachers.keys()].join(', '),
@@ -251,7 +248,7 @@ async function compare(flags: Flags, command: Command): Promise<void> {
       const { labels } = flags;
       const read = { ...kept.own?.read, ...(labels === undefined ? {} : { labels }) };
       const named = nameData(own === undefined ? dataset : flags.dataset, read, flags.data, data, kept);
-      results = await trainByWorkers(queue, { data: named, model: name }, jobs, ours, {
+      results = await trainByWorkers(queue, { data: named, model: name, packages }, jobs, ours, {
         ...{ signal: interrupt.signal, onResult },
         onQueued: (count) => say(`queued    ${count} trainings`),
         onShare: (job, share) => progress.update(job, share),

@@ -12,6 +12,7 @@ import { compareCommand } from './compare.ts';
 import { convertCommand } from './convert.ts';
 import { dataCommand } from './data.ts';
 import { doctorCommand } from './doctor.ts';
+import { ensembleCommand } from './ensemble.ts';
 import { evalCommand } from './eval.ts';
 import { EXIT, exitCodeOf } from './exit.ts';
 import { exportCommand } from './export.ts';
@@ -36,6 +37,7 @@ const program = new Command('webgpu-bnn')
   .showHelpAfterError(`(${npx('COMMAND --help')} shows what there is)`)
   .addCommand(trainCommand())
   .addCommand(compareCommand())
+  .addCommand(ensembleCommand())
   .addCommand(workerCommand())
   .addCommand(evalCommand())
   .addCommand(runCommand())

@@ -1,28 +1,31 @@
 /** `webgpu-bnn worker`: does jobs that a NATS server has. */
 import { Command } from 'commander';
 import { OptionError, printable } from '../errors.ts';
-import { benches, Queue, surveys, trainings, work } from '../nats/index.ts';
+import { benches, members, type NamedData, Queue, surveys, trainings, work } from '../nats/index.ts';
 import { npx } from '../npx.ts';
 import { benchOfWorker } from './bench.ts';
 import { dataOfJob } from './named-data.ts';
 import { type NatsFlags, serverOf, shownServer, withNats } from './nats.ts';
 import { type AdapterOptions, acquire, describeAdapter, positiveInteger, withAdapter } from './options.ts';
+import { allowCodeOption, guestsOf } from './packages.ts';
 import { interruption } from './train.ts';
 
 interface Flags extends AdapterOptions, NatsFlags {
   readonly jobs?: number;
   readonly data?: string;
+  readonly allowCode: readonly string[];
 }
 
 export function workerCommand(): Command {
   return withNats(withAdapter(new Command('worker')), 'the server that jobs come from')
     .description('do jobs that a NATS server has: one worker for each GPU')
     .option('--data <folder>', 'files that jobs may name, by their place below it')
+    .addOption(allowCodeOption())
     .option('--jobs <n>', 'end after so many', positiveInteger)
     .addHelpText(
       'after',
       `
-Jobs name methods, networks, data sets and files below --data; a worker runs no code of others. Ctrl+C gives a job back with its checkpoint.
+Jobs name methods, networks, data sets and files below --data; a worker runs no code of others but --allow-code. Ctrl+C gives a job back with its checkpoint.
 
 Examples:
   $ nats-server -js
@@ -51,10 +54,12 @@ async function worker(flags: Flags): Promise<void> {
   const interrupt = interruption(say);
   try {
     const { name, software } = gpu.adapter;
+    const load = (named: NamedData) => dataOfJob(named, flags.data);
     const done = await work(queue, {
       ...{ gpu, adapter: { name, software }, signal: interrupt.signal, most: flags.jobs },
       kinds: {
-        training: trainings((named) => dataOfJob(named, flags.data)),
+        training: trainings(load, (packages) => guestsOf(packages, flags.allowCode)),
+        member: members(load),
         survey: surveys(flags.data),
         bench: benches((gpu, options, measuring) => benchOfWorker(gpu, options, measuring, flags)),
       },

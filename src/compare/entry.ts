@@ -44,9 +44,23 @@ export type Role = Exclude<keyof Entry, 'text' | 'float' | 'teacher'>;
 /** The entry of the float twin. */
 export const FLOAT = 'float';
 
-/** Texts between commas that stand in no brackets. */
+/**
+ * Entries of a list: texts between commas that stand in no brackets. Values between `|` make a grid, each with each:
+ * `steSign(clip=1|1.3)+lr=0.1|0.01` is four entries.
+ */
 export function entryTexts(list: string): string[] {
-  return split(list, ',').filter((text) => text !== '');
+  return split(list, ',').flatMap((text) => (text === '' ? [] : gridOf(text)));
+}
+
+/** Methods and values that stand between bars. */
+const CHOICE = /([^=+,()|]+(?:\|[^=+,()|]+)+)/;
+
+/** All that a text with choices stands for; the last choice changes first. */
+function gridOf(text: string): string[] {
+  const [before = '', choice, ...after] = text.split(CHOICE);
+  if (choice === undefined) return [text];
+  const rest = gridOf(after.join(''));
+  return choice.split('|').flatMap((value) => rest.map((more) => `${before}${value.trim()}${more}`));
 }
 
 /** Paths of the modules that entries name. */
@@ -215,7 +229,7 @@ interface ModulePart {
 
 function modulePart(text: string): ModulePart | undefined {
   const bare = text.replace(/^(weights|inputs):/, '');
-  const [, path, name] = /^(.*\.[cm]?[jt]s)(?:#(\w+))?$/.exec(bare) ?? [];
+  const [, path, name] = /^(npm:(?:@[\w.-]+\/)?[\w.-]+|.*\.[cm]?[jt]s)(?:#(\w+))?$/.exec(bare) ?? [];
   return path === undefined ? undefined : { path, name };
 }
 

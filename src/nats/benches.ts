@@ -2,11 +2,11 @@
 import { randomUUID } from 'node:crypto';
 import * as v from 'valibot';
 import { BENCH_MODELS, type BenchOptions, SUITES } from '../bench/index.ts';
-import { DeviceLostError, QueueError } from '../errors.ts';
+import { QueueError } from '../errors.ts';
 import { npx } from '../npx.ts';
 import type { BenchReport } from '../reports/bench.ts';
 import { checked } from '../reports/story.ts';
-import { type CoordinateOptions, coordinate, errorOf, type Refusal } from './coordinate.ts';
+import { type CoordinateOptions, coordinate, errorOf, isOfMachine, type Refusal } from './coordinate.ts';
 import { queued } from './job.ts';
 import type { Queue } from './queue.ts';
 import type { Hands, Kind } from './work.ts';
@@ -116,7 +116,7 @@ export function benches(
         return { state: 'done', report };
       } catch (cause) {
         if (signal.aborted && cause === signal.reason) return undefined;
-        if (cause instanceof DeviceLostError) throw cause;
+        if (isOfMachine(cause)) throw cause;
         calls.add(call);
         // Of this GPU, and no fault of the job's: others measure theirs.
         return { state: 'failed', error: errorOf(cause) };

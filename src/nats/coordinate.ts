@@ -1,11 +1,13 @@
 /** Jobs that others do: puts them into the queue, and gathers results until all are there. */
-import { BnnError } from '../errors.ts';
+import { BnnError, DeviceLostError, QueueError, StorageError } from '../errors.ts';
 import { parseJson } from '../json.ts';
 import { digestOfJob, type QueuedJob } from './job.ts';
 import type { Queue } from './queue.ts';
 
 /** How often what is missing is asked for and put into the queue again, should a message have been lost. */
 const SWEEP = 5000;
+/** Of many jobs that takes long itself: it is done in a tenth of the time at most. */
+const PAUSE = 9;
 
 /** What a kind of jobs makes of what workers store. */
 export interface Gathering<Result> {
@@ -31,6 +33,11 @@ export interface CoordinateOptions<Result> {
 /** What a worker stores of a job that it could not read, or that three tries didn't get further. */
 export interface Refusal {
   readonly refused: { readonly name: string; readonly message: string };
+}
+
+/** Whether an error is of the machine or its files, and no fault of the job's: another worker may do it. */
+export function isOfMachine(cause: unknown): boolean {
+  return [DeviceLostError, StorageError, QueueError].some((kind) => cause instanceof kind);
 }
 
 /** What of an error goes to others. */
@@ -97,6 +104,7 @@ export async function coordinate<Result>(
     }
     let isQueued = false;
     while (waiting.size > 0 && !isStopped()) {
+      const since = performance.now();
       for (const [digest, index] of [...waiting]) {
         const text = await queue.result(digest);
         const job = jobs[index];
@@ -105,7 +113,8 @@ export async function coordinate<Result>(
       }
       if (!isQueued) onQueued?.(waiting.size);
       isQueued = true;
-      const until = performance.now() + SWEEP;
+      const now = performance.now();
+      const until = now + Math.max(SWEEP, PAUSE * (now - since));
       while (waiting.size > 0 && !isStopped() && performance.now() < until) {
         const next = arrived.shift();
         if (next !== undefined) {

@@ -2,6 +2,7 @@
 
 export { benchByWorkers, benches, type WorkerBench } from './benches.ts';
 export type { ServerOptions } from './connect.ts';
+export { ensembleByWorkers, type MemberResult, members } from './members.ts';
 export { Queue } from './queue.ts';
 export {
   FORMATS,
@@ -12,5 +13,5 @@ export {
   surveyByWorkers,
   surveys,
 } from './surveys.ts';
-export { type NamedData, namedData, trainByWorkers, trainings } from './trainings.ts';
+export { type NamedData, namedData, type Packages, trainByWorkers, trainings } from './trainings.ts';
 export { type Kind, work } from './work.ts';

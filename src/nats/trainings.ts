@@ -4,6 +4,7 @@ import * as v from 'valibot';
 import {
   type ComparisonJob,
   type ComparisonStore,
+  type Guests,
   type JobAdapter,
   type JobResult,
   type RunOptions,
@@ -39,18 +40,25 @@ interface Training {
   readonly data: NamedData;
   readonly model: string;
   readonly job: ComparisonJob;
+  /** Versions of the packages whose methods it names, by their names. */
+  readonly packages?: Packages;
 }
+
+/** Versions of packages by their names. */
+export type Packages = Readonly<Record<string, string>>;
 
 const name = v.pipe(v.string(), v.maxLength(4096));
 const count = v.exactOptional(v.pipe(v.number(), v.safeInteger(), v.minValue(1)));
-const dataSchema = v.object({
+const packages = v.exactOptional(v.record(name, name));
+/** Checks what names samples. */
+export const dataSchema = v.object({
   dataset: name,
   own: v.exactOptional(v.object({ ...readingSchema.entries, labels: v.exactOptional(name) })),
   trainSamples: count,
   testSamples: count,
   digest: name,
 });
-const trainingSchema = v.object({ data: dataSchema, model: name, job: jobSchema });
+const trainingSchema = v.object({ data: dataSchema, model: name, job: jobSchema, packages });
 
 /** Names samples in jobs. */
 export function namedData(named: Omit<NamedData, 'digest'>, data: TrainingData): NamedData {
@@ -72,7 +80,7 @@ function datasetDigest({ classes, image, normalise, train, test }: TrainingData)
  */
 export function trainByWorkers(
   queue: Queue,
-  { data, model }: Pick<Training, 'data' | 'model'>,
+  { data, model, packages }: Omit<Training, 'job'>,
   jobs: readonly ComparisonJob[],
   store: ComparisonStore,
   options: Pick<RunOptions, 'signal' | 'onResult'> & {
@@ -84,7 +92,9 @@ export function trainByWorkers(
   const at = (index: number) => jobs[index] as ComparisonJob;
   return coordinate<JobResult>(
     queue,
-    jobs.map((job) => queued<Training>('training', { data, model, job })),
+    jobs.map((job) =>
+      queued<Training>('training', { data, model, job, ...(packages === undefined ? {} : { packages }) }),
+    ),
     {
       async before(index) {
         const result = await store.result(at(index).id);
@@ -109,13 +119,17 @@ export function trainByWorkers(
 /**
  * How a worker trains.
  * @param load gets the data that a job names; throws DataUnavailableError that says the command which gets them
+ * @param guestsOf imports packages that a job names; throws where this worker doesn't allow them
  */
-export function trainings(load: (named: NamedData) => Promise<TrainingData>): Kind<Training> {
+export function trainings(
+  load: (named: NamedData) => Promise<TrainingData>,
+  guestsOf: (packages: Packages) => Promise<Guests>,
+): Kind<Training> {
   const places = workplaces(load);
   return {
     schema: trainingSchema,
     title: ({ job }) => `${job.method}, seed ${job.seed}`,
-    async run({ data, model, job }, hands) {
+    async run({ data, model, job, packages: named }, hands) {
       let result: JobResult | undefined;
       const store: ComparisonStore = {
         ...progressOf(hands, job.id),
@@ -125,7 +139,7 @@ export function trainings(load: (named: NamedData) => Promise<TrainingData>): Ki
         },
       };
       await runComparison(await places(hands.gpu, data, model), [job], store, {
-        signal: hands.signal,
+        ...{ guests: await guestsOf(named ?? {}), signal: hands.signal },
         onSteps: (_, { step, epochs, batches }) => hands.say(step / (epochs * batches)),
       });
       return result;
@@ -163,7 +177,7 @@ export function workplaces(
 }
 
 /** Keeps the progress of a training with the job. @param own the `id` of the training */
-function progressOf(
+export function progressOf(
   hands: Hands,
   own: string,
 ): Pick<ComparisonStore, 'progress' | 'keepProgress' | 'dropProgress'> {

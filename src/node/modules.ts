@@ -1,15 +1,23 @@
-/** Modules of a person's own, by path: methods, sources, models. Importing one runs it. */
+/** Modules of a person's own, by path, and packages by name: methods, sources, models. Importing one runs it. */
+import { existsSync, readFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { createRequire } from 'node:module';
+import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { BnnError, OptionError, StorageError } from '../errors.ts';
+import { parseJson } from '../json.ts';
+
+/** How entries begin that name packages. */
+export const PACKAGE = 'npm:';
 
 /**
  * What a JavaScript module exports.
+ * @param given path of a file; or `npm:NAME`, a package that is installed where one is
  * @param where the option that names it, for errors
  * @throws StorageError where there is no such file; OptionError for one that fails when it runs; the library's errors as they are
  */
-export async function loadModule(path: string, where: string): Promise<Readonly<Record<string, unknown>>> {
+export async function loadModule(given: string, where: string): Promise<Readonly<Record<string, unknown>>> {
+  const path = given.startsWith(PACKAGE) ? installedPackage(given.slice(PACKAGE.length), where).main : given;
   const isFile = await stat(path).then(
     (entry) => entry.isFile(),
     () => false,
@@ -34,6 +42,46 @@ export async function loadModule(path: string, where: string): Promise<Readonly<
       cause,
     });
   }
+}
+
+/**
+ * A package that is installed in the folder that one is in, or above.
+ * @throws StorageError with the command that installs it
+ */
+export function installedPackage(
+  name: string,
+  where: string,
+): { readonly version: string; readonly main: string } {
+  for (let folder = resolve('.'); ; folder = dirname(folder)) {
+    const home = join(folder, 'node_modules', name);
+    if (existsSync(join(home, 'package.json'))) {
+      const about = parseJson(readFileSync(join(home, 'package.json'), 'utf8')) as Manifest;
+      return { version: String(about.version), main: mainOf(about, home, name) };
+    }
+    if (folder === dirname(folder)) break;
+  }
+  throw new StorageError('There is no such package here.', {
+    given: name,
+    expected: `node_modules/${name} in this folder, or above`,
+    where,
+    remedy: `npm install ${name}`,
+  });
+}
+
+interface Manifest {
+  readonly version?: unknown;
+  readonly exports?: unknown;
+}
+
+/** The file that `import` takes. */
+function mainOf({ exports }: Manifest, home: string, name: string): string {
+  let found = exports;
+  for (const step of ['.', 'node', 'import', 'default']) {
+    if (typeof found === 'object' && found !== null && step in found) {
+      found = (found as Record<string, unknown>)[step];
+    }
+  }
+  return typeof found === 'string' ? join(home, found) : createRequire(join(home, '..')).resolve(name);
 }
 
 /** Errors of this library, also of another copy of it, which a module may import. */

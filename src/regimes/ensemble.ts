@@ -11,7 +11,7 @@ import { OptionError } from '../errors.ts';
 import type { Gpu } from '../gpu/index.ts';
 import type { Model } from '../graph/index.ts';
 import { pcg4d } from '../numerics/random.ts';
-import { Trainer, type TrainerOptions } from '../train/index.ts';
+import { type Checkpoint, type FitHooks, Trainer, type TrainerOptions } from '../train/index.ts';
 
 /** How members are made to differ: bootstrap samples, or one of the variants of boosting. */
 export type EnsembleRule = 'bagging' | 'A' | 'B' | 'C' | 'D';
@@ -120,40 +120,101 @@ export async function trainEnsemble(
   const test = residentPart(data, 'test');
   const outputs: Float32Array[] = [];
   const alphas: number[] = [];
-  const { seed = 1 } = training;
   let weights: readonly number[] = new Array<number>(train.count).fill(
     rule === 'bagging' ? 1 : FIRST_WEIGHT[rule],
   );
   for (let member = 0; member < members; member++) {
-    const part =
-      rule === 'bagging'
-        ? pick(train, bootstrap(train.count, seed, member))
-        : { ...train, weights: Float32Array.from(weights, (w) => (w * train.count) / sumOf(weights)) };
-    const trainer = await Trainer.create(
-      gpu,
-      modelOf(member),
-      { ...data, train: part },
-      {
-        ...training,
-        seed: seed + member,
-      },
-    );
-    try {
-      await trainer.fit();
-      const made = await trainer.predict(samplesOf(data, 'test', { first: 0, count: test.count }));
-      outputs.push(made);
-      if (rule === 'bagging') alphas.push(1);
-      else {
-        const own = await trainer.predict(samplesOf(data, 'train', { first: 0, count: train.count }));
-        const boosted = boost(rule, weights, missedOf(own, train.labels));
-        alphas.push(boosted.alpha);
-        weights = boosted.weights;
-      }
-      onMember?.(member, alphas.at(-1) ?? 1, shareRight(made, test.labels));
-    } finally {
-      trainer.dispose();
+    let made: Float32Array | undefined;
+    if (rule === 'bagging') {
+      made = await trainBagged(gpu, modelOf(member), data, member, training);
+      alphas.push(1);
+    } else {
+      const part = {
+        ...train,
+        weights: Float32Array.from(weights, (w) => (w * train.count) / sumOf(weights)),
+      };
+      const own = samplesOf(data, 'train', { first: 0, count: train.count });
+      const both = await trainMember(
+        gpu,
+        modelOf(member),
+        { ...data, train: part },
+        member,
+        training,
+        {},
+        own,
+      );
+      made = both?.test;
+      const boosted = boost(rule, weights, missedOf(both?.own ?? [], train.labels));
+      alphas.push(boosted.alpha);
+      weights = boosted.weights;
     }
+    outputs.push(made ?? new Float32Array());
+    onMember?.(member, alphas.at(-1) ?? 1, shareRight(made ?? [], test.labels));
   }
+  return ensembleOf(outputs, alphas, data);
+}
+
+/** What a member is trained with that may be stopped, or was. */
+export interface MemberHooks extends FitHooks {
+  /** What it goes on from. */
+  readonly restore?: Checkpoint | undefined;
+}
+
+/**
+ * Trains one member of an ensemble by bagging, which needs none of the others.
+ * @param training of all members; the seed of this one is `member` more
+ * @returns its outputs for the test samples, f32 [samples, outputs]; undefined where it was stopped
+ * @throws what `Trainer.create` and `fit` throw; OptionError for streams
+ */
+export async function trainBagged(
+  gpu: Gpu,
+  model: Model,
+  data: TrainingData,
+  member: number,
+  training: TrainerOptions = {},
+  hooks: MemberHooks = {},
+): Promise<Float32Array | undefined> {
+  const train = residentPart(data, 'train');
+  const part = pick(train, bootstrap(train.count, training.seed ?? 1, member));
+  return (await trainMember(gpu, model, { ...data, train: part }, member, training, hooks))?.test;
+}
+
+/** @param own samples whose outputs are asked for, too */
+async function trainMember(
+  gpu: Gpu,
+  model: Model,
+  data: TrainingData,
+  member: number,
+  training: TrainerOptions,
+  { restore, ...hooks }: MemberHooks,
+  own?: Parameters<Trainer['predict']>[0],
+): Promise<{ readonly test: Float32Array; readonly own: Float32Array } | undefined> {
+  const { seed = 1 } = training;
+  const trainer = await Trainer.create(gpu, model, data, { ...training, seed: seed + member });
+  try {
+    if (restore !== undefined) await trainer.restore(restore);
+    const { outcome } = await trainer.fit(hooks);
+    if (outcome === 'aborted') return undefined;
+    const { count } = residentPart(data, 'test');
+    const test = await trainer.predict(samplesOf(data, 'test', { first: 0, count }));
+    return { test, own: own === undefined ? new Float32Array() : await trainer.predict(own) };
+  } finally {
+    trainer.dispose();
+  }
+}
+
+/**
+ * Members as networks that vote.
+ * @param outputs f32 [samples, outputs] of each member, for the test samples
+ * @param alphas how much each member's vote counts
+ * @throws OptionError for data without a test part, and for streams
+ */
+export function ensembleOf(
+  outputs: readonly Float32Array[],
+  alphas: readonly number[],
+  data: TrainingData,
+): Ensemble {
+  const test = residentPart(data, 'test');
   return {
     ...{ alphas, outputs },
     alone: outputs.map((made) => shareRight(made, test.labels)),
