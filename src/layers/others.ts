@@ -18,4 +18,5 @@ export { dropout } from './regularization.ts';
 export { requantize } from './requantize.ts';
 export { reshape } from './reshaping.ts';
 export { rPReLU } from './rprelu.ts';
+export { thermometer } from './thermometer.ts';
 export { upsample2d } from './upsample.ts';

@@ -18,7 +18,7 @@ import { reshape } from './reshaping.ts';
  */
 export const upsample2d = /* @__PURE__ */ defineLayer({
   kind: 'upsample2d',
-  options: { factor: { default: 2, atLeast: 1, integer: true, says: 'pixels for one, in each direction' } },
+  options: { factor: { default: 2, from: 1, integer: true, says: 'pixels for one, in each direction' } },
   outputShape([shape], { factor }, name) {
     const [height, width, channels] = shape;
     if (height !== undefined && width !== undefined && channels !== undefined && shape.length === 3) {
