@@ -5,7 +5,14 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { ABOUT } from '../src/methods/about.ts';
 import { type DescribedMethod, describeMethod } from '../src/methods/describe.ts';
-import { LOSSES, OPTIMIZERS, PENALTIES, QUANTIZERS } from '../src/methods/index.ts';
+import {
+  AUGMENTATION_NAMES,
+  AUGMENTATIONS,
+  LOSSES,
+  OPTIMIZERS,
+  PENALTIES,
+  QUANTIZERS,
+} from '../src/methods/index.ts';
 import { METHODS, methodByName } from '../src/methods/table.ts';
 import { methodText } from '../src/reports/methods.ts';
 import { bump } from './guest/methods.ts';
@@ -54,6 +61,19 @@ describe('pages of methods', () => {
     },
   );
 
+  test('augmentations have pages, too, and their names are no others', () => {
+    expect(AUGMENTATION_NAMES.filter((name) => Object.hasOwn(METHODS, name))).toEqual([]);
+    for (const make of Object.values(AUGMENTATIONS)) {
+      const page = describeMethod(make());
+      expect(page.kind).toBe('augmentation');
+      expect(page.notes).toHaveLength(1);
+      expect(methodText(page)).toContain(page.formula);
+    }
+    const [figure] = describeMethod(AUGMENTATIONS.scale({ amount: 0.5 })).figures;
+    expect(figure?.series[0]?.points[0]).toEqual([expect.closeTo(-14 * 0.55, 9), expect.closeTo(0, 9)]);
+    expect(describeMethod(AUGMENTATIONS.flip()).figures).toEqual([]);
+  });
+
   test('what is drawn is what the twin says', () => {
     const drawn = (method: DescribedMethod, figure: number, line: number, x: number) =>
       describeMethod(method).figures[figure]?.series[line]?.points.find(
@@ -92,6 +112,10 @@ describe('webgpu-bnn methods', () => {
     expect(list).toMatchObject({ code: 0, stderr: '' });
     for (const { name } of all) expect(list.stdout).toMatch(new RegExp(`^  ${name} `, 'm'));
     expect(list.stdout).toContain('Qin et al. 2020 (IR-Net)');
+    for (const name of AUGMENTATION_NAMES) expect(list.stdout).toMatch(new RegExp(`^  ${name} `, 'm'));
+    const turned = await runCli(cli, ['methods', 'rotate']);
+    expect(turned.stdout).toContain('degrees = 10 (0 or more and 90 or less): the largest angle');
+    expect(turned.stdout).toContain('Where pixels come from');
 
     const html = join(await mkdtemp(join(tmpdir(), 'methods of mine ')), 'page.html');
     const one = await runCli(cli, ['methods', 'irNet', '--html', html]);

@@ -1,5 +1,6 @@
 /** The page of a method as data: what it says of itself, its numbers, and its functions drawn from its float64 twins. */
 import { aboutOf } from './about.ts';
+import type { Augmentation, Place } from './augmentation.ts';
 import type { Loss } from './loss.ts';
 import type { Method, NumberParameter, Provenance, ScheduleParameter } from './method.ts';
 import { isPlainSign } from './note.ts';
@@ -64,8 +65,8 @@ export interface MethodDescription {
 /** A method that has a page. */
 export type DescribedMethod = Quantizer | Optimizer | Penalty | Loss;
 
-/** What a method's page says. */
-export function describeMethod(method: DescribedMethod): MethodDescription {
+/** What a method's page says; augmentations have pages, too. */
+export function describeMethod(method: DescribedMethod | Augmentation): MethodDescription {
   const { name, kind, definition, parameters } = method;
   const { formula, source } = definition;
   const number = /arXiv (\d{4}\.\d{4,5})/.exec(source)?.[1];
@@ -123,7 +124,7 @@ function knownOf({ provenance, recipe, remarks }: Method['definition']): string[
   ];
 }
 
-function notesOf(method: DescribedMethod): string[] {
+function notesOf(method: DescribedMethod | Augmentation): string[] {
   switch (method.kind) {
     case 'quantizer': {
       const { unfit = {}, learned } = method.definition;
@@ -157,8 +158,18 @@ function notesOf(method: DescribedMethod): string[] {
       ];
     case 'penalty':
       return [];
+    case 'augmentation':
+      return [STAGES[method.definition.stage]];
   }
 }
+
+const STAGES: Readonly<Record<Augmentation['definition']['stage'], string>> = {
+  pick: 'It is done while samples are picked, and costs nothing more.',
+  move: 'Pixels are taken from other places, and from between four where they fall between.',
+  change: 'Values are changed where they are.',
+  mix: 'Samples of a batch are mixed, and what is wanted of them.',
+  targets: 'What is wanted is changed, and no sample.',
+};
 
 const POINTS = 201;
 
@@ -170,7 +181,7 @@ function grid(from: number, to: number): number[] {
 const STEPS = 200;
 const EPOCH_STEPS = 20;
 
-function figuresOf(method: DescribedMethod): MethodFigure[] {
+function figuresOf(method: DescribedMethod | Augmentation): MethodFigure[] {
   switch (method.kind) {
     case 'quantizer':
       return ofQuantizer(method);
@@ -180,6 +191,8 @@ function figuresOf(method: DescribedMethod): MethodFigure[] {
       return [ofPenalty(method)];
     case 'loss':
       return [ofLoss(method)];
+    case 'augmentation':
+      return ofAugmentation(method);
   }
 }
 
@@ -300,4 +313,51 @@ function ofLoss(loss: Loss): MethodFigure {
       { name: 'gradient', points: outputs.map((o, i): Point => [o, rows[i]?.gradient[0] ?? Number.NaN]) },
     ],
   };
+}
+
+/** Random numbers that what augmentations do is drawn for. */
+const DRAWN = [0.05, 0.5, 0.95];
+const EXTENT: Place = [28, 28];
+
+/** What is done to the row of pixels through the centre; nothing of augmentations with kernels of their own. */
+function ofAugmentation({ definition, parameters }: Augmentation): MethodFigure[] {
+  const numbersOf = DRAWN.map(
+    (drawn) => [`random numbers of ${drawn}`, Array<number>(4).fill(drawn)] as const,
+  );
+  switch (definition.stage) {
+    case 'move':
+      return [
+        {
+          title: 'Where pixels come from',
+          caption:
+            'Places that the pixels of the row through the centre are taken from, of an image of 28 by 28.',
+          ...{ x: 'across', y: 'down' },
+          series: numbersOf.map(([name, random]) => ({
+            name,
+            points: grid(-14, 14).map((x): Point => {
+              const [across, down] = definition.twin([x, 0], EXTENT, random, parameters);
+              return [across, down];
+            }),
+          })),
+        },
+      ];
+    case 'change':
+      return [
+        {
+          title: 'Value',
+          caption:
+            'What becomes of the values of the row through the centre, which rise from -1 to 1, of an image of 28 by 28.',
+          ...{ x: 'across', y: 'value' },
+          series: numbersOf.map(([name, random]) => ({
+            name,
+            points: grid(0, 28).map((x): Point => {
+              const at = { here: [x, 14] as const, extent: EXTENT, middle: 0, span: 2 };
+              return [x, definition.twin(x / 14 - 1, at, random, parameters)];
+            }),
+          })),
+        },
+      ];
+    default:
+      return [];
+  }
 }

@@ -10,6 +10,7 @@ const KINDS = {
   optimizer: 'Optimizers',
   penalty: 'Penalties',
   loss: 'Losses',
+  augmentation: 'Augmentations',
 } as const;
 
 /** One page of some methods, with a table of them where they are several. */
