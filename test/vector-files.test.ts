@@ -3,6 +3,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFile
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { LOOPS, pinLoop } from '../src/cpu/loops.ts';
+import { searchInWasm } from '../src/cpu/search.ts';
 import { FormatError, OptionError, ShapeError } from '../src/errors.ts';
 import { encodeSafetensors } from '../src/formats/safetensors.ts';
 import { VectorIndexFile, writeVectorIndex } from '../src/node/vector-files.ts';
@@ -228,6 +230,7 @@ describe('vectors index and search', () => {
 });
 
 describe('on the processor', () => {
+  afterAll(() => pinLoop(undefined));
   const random = (rows: number, bits: number, salt: number) =>
     reference.itemMemory(rows, bits, salt).map((word) => word);
 
@@ -236,7 +239,10 @@ describe('on the processor', () => {
     [3, 50, 33, 7],
     [2, 100, 100, 100],
     [4, 70, 256, 3],
-  ])("%d queries among %d keys of %d bits find the twin's %d", (asked, size, bits, count) => {
+    [1, 600, 1024, 10],
+    [35, 1030, 100, 2],
+    [33, 5, 130, 5],
+  ])("%d queries among %d keys of %d bits find the twin's %d", async (asked, size, bits, count) => {
     // Half of the keys twice, so that many are equally near.
     const half = random(Math.ceil(size / 2), bits, 4);
     const words = Uint32Array.from([...half, ...half])
@@ -244,17 +250,19 @@ describe('on the processor', () => {
       .slice();
     const ask = random(asked, bits, 5);
     const pairs = reference.nearest(ask, words, bits, count).flat();
-    const found = searchWords(ask, words, bits, count);
-    expectSame(
-      found.keys,
+    const [places, similarities] = [
       pairs.map(([, key]) => key),
-      'keys',
-    );
-    expectSame(
-      found.similarities,
       pairs.map(([distance]) => bits - 2 * distance),
-      'similarities',
-    );
+    ];
+    const plain = searchWords(ask, words, bits, count);
+    expectSame(plain.keys, places, 'keys');
+    expectSame(plain.similarities, similarities, 'similarities');
+    for (const loop of LOOPS) {
+      pinLoop(loop);
+      const found = await searchInWasm(ask, words, bits, count);
+      expectSame(found.keys, places, `keys by ${loop}`);
+      expectSame(found.similarities, similarities, `similarities by ${loop}`);
+    }
     expectSame(
       bindWords(ask, ask.slice(0, Math.ceil(bits / 32)), bits),
       reference.bind(ask, ask.slice(0, Math.ceil(bits / 32)), asked, bits),
@@ -262,9 +270,10 @@ describe('on the processor', () => {
     );
   });
 
-  test('refuses more than there are, and halves of vectors', () => {
+  test('refuses more than there are, and halves of vectors', async () => {
     const words = Uint32Array.of(pcg4d(1, 2, 3, 4)[0] & 0xff, 3);
     expect(() => searchWords(words, words, 8, 3)).toThrow(OptionError);
+    await expect(searchInWasm(words, words, 8, 3)).rejects.toThrow(OptionError);
     expect(() => searchWords(words, Uint32Array.of(1, 2, 3), 64, 1)).toThrow(ShapeError);
     expect(() => bindWords(words, Uint32Array.of(1, 2, 3), 8)).toThrow(ShapeError);
   });

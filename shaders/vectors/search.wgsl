@@ -12,10 +12,13 @@ override SPAN: u32; // keys of a chunk
 @group(0) @binding(1) var<storage, read> keys: array<u32>; // bits [KEYS, ...]
 @group(0) @binding(2) var<storage, read_write> best: array<vec2u>; // u32 [QUERIES, CHUNKS, K, 2]: distance, key
 
-fn distance_of(query: u32, key: u32) -> u32 {
-  var distance = 0u;
+// Of a query from four keys.
+fn distances_of(query: u32, places: vec4u) -> vec4u {
+  var distances = vec4u(0u);
+  let at = places * WORDS;
   for (var word = 0u; word < WORDS; word++) {
-    distance += countOneBits(queries[query * WORDS + word] ^ keys[key * WORDS + word]);
+    let four = vec4u(keys[at.x + word], keys[at.y + word], keys[at.z + word], keys[at.w + word]);
+    distances += countOneBits(vec4u(queries[query * WORDS + word]) ^ four);
   }
-  return distance;
+  return distances;
 }

@@ -10,7 +10,6 @@ import { type Gpu, wordsFor } from '../gpu/index.ts';
 import { npx } from '../npx.ts';
 import { MOST_NEAREST, signsOf, VectorIndex } from '../vectors/index.ts';
 import { firstWithTail } from '../vectors/signs.ts';
-import { searchWords } from '../vectors/words.ts';
 import { type OpenFile, storageError, writeFileAtomic } from './files.ts';
 import { NPY_PREFIX, npyNumbers, readNpyHeader } from './npy.ts';
 import { SafetensorsReader } from './safetensors.ts';
@@ -418,7 +417,10 @@ async function nearestOf(
   words: Uint32Array<ArrayBuffer>,
   { bits, count, gpu }: { readonly bits: number; readonly count: number; readonly gpu: Gpu | undefined },
 ) {
-  if (gpu === undefined) return searchWords(queries, words, bits, count);
+  if (gpu === undefined) {
+    const { searchInWasm } = await import('../cpu/search.ts');
+    return await searchInWasm(queries, words, bits, count);
+  }
   using index = await VectorIndex.create(gpu, words, { bits });
   return await index.search(queries, count);
 }

@@ -22,8 +22,8 @@ export const MOST_NEAREST = 64;
 
 /** Lists that an invocation merges. */
 const LISTS = 32;
-/** Chunks of keys that are searched at once, over all queries. */
-const CHUNKS = 16_384;
+/** Chunks of keys that are searched at once, over all queries: a software adapter is full with few, and fewer lists are kept. */
+const chunksOn = ({ adapter }: ProgramBuilder['gpu']) => (adapter.software ? 512 : 16_384);
 
 function positive(value: number, name: string, where: string): number {
   if (Number.isSafeInteger(value) && value >= 1) return value;
@@ -194,7 +194,10 @@ export function nearest(b: ProgramBuilder, queries: Tensor, keys: Tensor, count:
     });
   }
   // Chunks for every invocation of a GPU, and several times as long as what is kept of them.
-  const SPAN = Math.max(16 * K, Math.ceil(KEYS / Math.max(1, Math.floor(CHUNKS / Math.ceil(QUERIES / 4)))));
+  const SPAN = Math.max(
+    16 * K,
+    Math.ceil(KEYS / Math.max(1, Math.floor(chunksOn(b.gpu) / Math.ceil(QUERIES / 4)))),
+  );
   let chunks = Math.ceil(KEYS / SPAN);
   let best = b.transient('nearest keys of chunks', [QUERIES, chunks, K, 2], 'u32');
   const constants = { QUERIES, KEYS, WORDS: wordsFor(BITS), K, CHUNKS: chunks, SPAN };

@@ -1,6 +1,6 @@
 /**
- * Search and binding on the processor, for where there is no GPU: plain typed arrays, with the results of the GPU to the bit. The
- * loop counts the bits of a word in a dozen operations, which WebAssembly's vectors would halve at best: there is no engine to load.
+ * Search and binding on the processor, for where there is no GPU: plain typed arrays, with the results of the GPU to the bit. Among
+ * many keys `src/cpu/search.ts` is some twenty times as fast, but has an engine to load.
  */
 import { OptionError, ShapeError } from '../errors.ts';
 import { popcount } from '../numerics/pack.ts';
@@ -32,6 +32,57 @@ export function bindWords(x: Words, y: Words, bits: number): Words {
   return x.map((word, i) => word ^ (y[i % y.length] ?? 0));
 }
 
+/** How many queries and keys these are. @throws ShapeError; OptionError unless there are so many keys */
+export function assertSearch(queries: Words, keys: Words, bits: number, count: number, where: string) {
+  const each = Math.ceil(bits / 32);
+  const [asked, size] = [countOf(queries.length, each, where), countOf(keys.length, each, where)];
+  if (Number.isSafeInteger(count) && count >= 1 && count <= size) return { each, asked, size };
+  throw new OptionError('There are not so many nearest keys.', {
+    given: `${count} of ${size} keys`,
+    expected: `1 to ${size}`,
+    where,
+  });
+}
+
+/** The nearest keys so far of some queries, in order. */
+export class NearestLists {
+  readonly #count: number;
+  readonly #distances: Words;
+  readonly #places: Words;
+  /** How far the last of each list is: what is no nearer needs not be put. */
+  readonly most: Words;
+
+  constructor(queries: number, count: number) {
+    this.#count = count;
+    this.#distances = new Uint32Array(queries * count).fill(0xffffffff);
+    this.#places = new Uint32Array(queries * count);
+    this.most = new Uint32Array(queries).fill(0xffffffff);
+  }
+
+  /** Puts a key, which comes after all that were put before and is nearer than the last of them. */
+  put(query: number, distance: number, key: number): void {
+    const first = query * this.#count;
+    const last = first + this.#count - 1;
+    let at = last;
+    while (at > first && (this.#distances[at - 1] ?? 0) > distance) {
+      this.#distances[at] = this.#distances[at - 1] ?? 0;
+      this.#places[at] = this.#places[at - 1] ?? 0;
+      at -= 1;
+    }
+    this.#distances[at] = distance;
+    this.#places[at] = key;
+    this.most[query] = this.#distances[last] ?? 0;
+  }
+
+  /** What was found among vectors of so many bits. */
+  found(bits: number): FoundWords {
+    return {
+      keys: this.#places,
+      similarities: Int32Array.from(this.#distances, (distance) => bits - 2 * distance),
+    };
+  }
+}
+
 /**
  * The nearest keys of every query, of equally near ones those that come first.
  * @param queries words [queries, ceil(bits / 32)]
@@ -40,21 +91,9 @@ export function bindWords(x: Words, y: Words, bits: number): Words {
  * @throws ShapeError, OptionError
  */
 export function searchWords(queries: Words, keys: Words, bits: number, count: number): FoundWords {
-  const where = 'searchWords';
-  const each = Math.ceil(bits / 32);
-  const [asked, size] = [countOf(queries.length, each, where), countOf(keys.length, each, where)];
-  if (!Number.isSafeInteger(count) || count < 1 || count > size) {
-    throw new OptionError('There are not so many nearest keys.', {
-      given: `${count} of ${size} keys`,
-      expected: `1 to ${size}`,
-      where,
-    });
-  }
-  const found = { keys: new Uint32Array(asked * count), similarities: new Int32Array(asked * count) };
-  const distances = new Uint32Array(count);
+  const { each, asked, size } = assertSearch(queries, keys, bits, count, 'searchWords');
+  const lists = new NearestLists(asked, count);
   for (let query = 0; query < asked; query++) {
-    const places = found.keys.subarray(query * count, (query + 1) * count);
-    distances.fill(0xffffffff);
     let most = 0xffffffff;
     for (let key = 0; key < size; key++) {
       let distance = 0;
@@ -62,17 +101,9 @@ export function searchWords(queries: Words, keys: Words, bits: number, count: nu
         distance += popcount((queries[query * each + word] ?? 0) ^ (keys[key * each + word] ?? 0));
       }
       if (distance >= most) continue;
-      let at = count - 1;
-      while (at > 0 && (distances[at - 1] ?? 0) > distance) {
-        distances[at] = distances[at - 1] ?? 0;
-        places[at] = places[at - 1] ?? 0;
-        at -= 1;
-      }
-      distances[at] = distance;
-      places[at] = key;
-      most = distances[count - 1] ?? 0;
+      lists.put(query, distance, key);
+      most = lists.most[query] ?? 0;
     }
-    for (let i = 0; i < count; i++) found.similarities[query * count + i] = bits - 2 * (distances[i] ?? 0);
   }
-  return found;
+  return lists.found(bits);
 }
