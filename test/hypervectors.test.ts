@@ -6,10 +6,16 @@ import {
   CLASSIFIER_RULES,
   type ClassifierRule,
   centroid,
+  classifierOf,
+  densityEncoder,
+  keyValueMemory,
   recordEncoder,
+  superpose,
+  takeOut,
   textEncoder,
   trainClassifier,
   trainLeHdc,
+  trainRidge,
 } from '../src/hypervectors/index.ts';
 import { pcg4d, permute } from '../src/numerics/random.ts';
 import * as reference from '../src/reference/vectors.ts';
@@ -246,5 +252,165 @@ describe('training', () => {
       /one pass/,
     );
     await expect(trainLeHdc(gpu(), vectors, [9], options)).rejects.toThrow(ShapeError);
+  });
+});
+
+describe('density encoding and its readout', () => {
+  const [bits, clip] = [90, 3];
+  const density = densityEncoder({ features: FEATURES, bits, clip, seed: 6 });
+  const shares = (values: Uint8Array) => Float64Array.from(values, (value) => value / (LEVELS - 1));
+  const found = density.encode(shares(train.values));
+
+  test('are clipped sums of thermometers bound to items, value by value', () => {
+    const items = reference.itemMemory(FEATURES, bits, 6);
+    for (let row = 0; row < 5; row++) {
+      const expected = Array.from({ length: bits }, (_, k) => {
+        let sum = 0;
+        for (let i = 0; i < FEATURES; i++) {
+          const plus = Math.round(((train.values[row * FEATURES + i] ?? 0) / (LEVELS - 1)) * bits);
+          sum += (k < plus ? 1 : -1) * (1 - 2 * reference.bitAt(items, bits, i, k));
+        }
+        return Math.max(-clip, Math.min(clip, sum));
+      });
+      expectSame(found.subarray(row * bits, (row + 1) * bits), expected, `row ${row}`);
+    }
+  });
+
+  test('the density of a value is its size: similarity falls evenly with the difference', () => {
+    const one = densityEncoder({ features: 1, bits: 1000, clip: 1 });
+    const of = (x: number) => [...one.encode([x])];
+    for (const [x, y] of [
+      [0, 1],
+      [0.2, 0.5],
+      [0.7, 0.7],
+    ] as const) {
+      expect(product(of(x), of(y)) / 1000).toBeCloseTo(1 - 2 * Math.abs(x - y), 12);
+    }
+  });
+
+  test('the readout is where the gradient of the regression is 0, and tells classes apart', () => {
+    const lambda = 2;
+    const readout = trainRidge(found, train.labels, { bits, classes: CLASSES, lambda });
+    for (let c = 0; c < CLASSES; c++) {
+      const weights = [...readout.weights.subarray(c * bits, (c + 1) * bits)];
+      const gradient = weights.map((weight) => lambda * weight);
+      train.labels.forEach((label, row) => {
+        const vector = [...found.subarray(row * bits, (row + 1) * bits)];
+        const error = product(vector, weights) - (label === c ? 1 : 0);
+        vector.forEach((value, k) => {
+          gradient[k] = (gradient[k] ?? 0) + value * error;
+        });
+      });
+      // Weights are f32, and the sums of squares are hundreds.
+      for (const value of gradient) expect(Math.abs(value)).toBeLessThan(1e-3);
+    }
+    const asked = density.encode(shares(held.values));
+    expect(accuracy(readout.classify(asked), held.labels)).toBeGreaterThan(0.6);
+  });
+
+  test('what does not fit is refused', () => {
+    expect(() => density.encode(new Float32Array(FEATURES).fill(1.5))).toThrow(OptionError);
+    expect(() => density.encode([0])).toThrow(ShapeError);
+    expect(() => densityEncoder({ features: 1, bits: 8, clip: 200 })).toThrow(OptionError);
+    expect(() => trainRidge(found, [1], { bits, classes: CLASSES })).toThrow(ShapeError);
+    for (const lambda of [0, -1, Number.NaN]) {
+      expect(() => trainRidge(found, train.labels, { bits, classes: CLASSES, lambda })).toThrow(OptionError);
+    }
+  });
+});
+
+describe('a memory of keys and values', () => {
+  test('reads the shares of the soft absolute value of cosines', () => {
+    const memory = keyValueMemory({ bits: BITS, classes: CLASSES });
+    memory.write(vectors.slice(0, 7 * 16), train.labels.subarray(0, 7));
+    memory.write(vectors.slice(7 * 16, 10 * 16), train.labels.subarray(7, 10));
+    expect(memory.size).toBe(10);
+    const asked = encoder.encode(held.values.subarray(0, 3 * FEATURES));
+    const shares = memory.read(asked);
+    for (let query = 0; query < 3; query++) {
+      const attention = Array.from({ length: 10 }, (_, key) => {
+        const cosine = product(signsAt(vectors, key), signsAt(asked, query)) / BITS;
+        return 1 / (1 + Math.exp(-10 * (cosine - 0.5))) + 1 / (1 + Math.exp(-10 * (-cosine - 0.5)));
+      });
+      const all = attention.reduce((sum, value) => sum + value, 0);
+      for (let c = 0; c < CLASSES; c++) {
+        const own = attention.reduce((sum, value, key) => sum + (train.labels[key] === c ? value : 0), 0);
+        expect(shares[query * CLASSES + c]).toBeCloseTo(own / all, 12);
+      }
+    }
+  });
+
+  test('a few shots are enough for signs of which a quarter is wrong', () => {
+    const [ways, shots, bits] = [20, 5, 512];
+    const each = bits / 32;
+    const centres = reference.itemMemory(ways, bits, 3);
+    const noisy = (salt: number, count: number) => {
+      const labels = Uint32Array.from({ length: count }, (_, i) => i % ways);
+      const words = Uint32Array.from({ length: count * each }, (_, i) => {
+        const random = pcg4d(salt, i, 1, 1);
+        const centre = centres[(labels[Math.floor(i / each)] ?? 0) * each + (i % each)] ?? 0;
+        return (centre ^ (random[0] & random[1])) >>> 0;
+      });
+      return { labels, words };
+    };
+    const [support, asked] = [noisy(1, ways * shots), noisy(2, 10 * ways)];
+    const memory = keyValueMemory({ bits, classes: ways });
+    memory.write(support.words, support.labels);
+    expectSame(memory.classify(asked.words), asked.labels);
+  });
+
+  test('what does not fit is refused', () => {
+    const memory = keyValueMemory({ bits: 40, classes: 2 });
+    expect(() => memory.read(new Uint32Array(2))).toThrow(/without keys/);
+    expect(() => memory.write(new Uint32Array(2), [2])).toThrow(OptionError);
+    expect(() => memory.write(new Uint32Array(3), [1])).toThrow(ShapeError);
+    expect(() => keyValueMemory({ bits: 40, classes: 2, sharpness: 0 })).toThrow(OptionError);
+  });
+});
+
+describe('models in one vector', () => {
+  // Three tasks. Classes of one length each; what all of them share tells none apart, and would be noise for the other tasks.
+  const models = [0, 1, 2].map((task) => {
+    const labels = train.labels.map((label) => (label + task) % CLASSES);
+    const { sums } = trainClassifier(centroid, vectors, labels, options);
+    const units = sums.map((value, i) => {
+      const own = [...sums.subarray(i - (i % BITS), i - (i % BITS) + BITS)];
+      return value / Math.sqrt(product(own, own));
+    });
+    return units.map((value, i) => {
+      const shared = Array.from({ length: CLASSES }, (_, c) => units[c * BITS + (i % BITS)] ?? 0);
+      return value - shared.reduce((all, one) => all + one, 0) / CLASSES;
+    });
+  });
+  const sum = superpose(models, 11);
+
+  test('one alone comes back as it was, several with the noise of the others', () => {
+    expectSame(takeOut(superpose(models.slice(0, 1), 5), 0, 5), models[0] ?? []);
+    const power = (x: ArrayLike<number>) => Array.from(x).reduce((all, value) => all + value * value, 0);
+    models.forEach((model, which) => {
+      const noise = takeOut(sum, which, 11).map((value, k) => value - (model[k] ?? 0));
+      const others = models.filter((_, i) => i !== which).reduce((all, other) => all + power(other), 0);
+      // The others' products with each other have random signs: some twentieth of their squares.
+      expect(Math.abs(power(noise) / others - 1)).toBeLessThan(0.2);
+      expect(Math.abs(noise.reduce((all, value) => all + value, 0))).toBeLessThan(5 * Math.sqrt(others));
+    });
+  });
+
+  test('each of three still classifies', () => {
+    const asked = encoder.encode(held.values);
+    models.forEach((model, which) => {
+      const labels = held.labels.map((label) => (label + which) % CLASSES);
+      const [own, taken] = [model, takeOut(sum, which, 11)].map((sums) =>
+        accuracy(classifierOf(sums, BITS).classify(asked), labels),
+      );
+      expect(taken).toBeGreaterThan(0.6);
+      expect(own).toBeGreaterThanOrEqual(taken ?? 1);
+    });
+  });
+
+  test('what does not fit is refused', () => {
+    expect(() => superpose([], 1)).toThrow(OptionError);
+    expect(() => superpose([new Float32Array(2), new Float32Array(3)], 1)).toThrow(ShapeError);
+    expect(() => takeOut(sum, -1, 11)).toThrow(OptionError);
   });
 });

@@ -36,13 +36,7 @@ export interface VectorClassifier {
 }
 
 /** @throws ShapeError unless every vector has a label, OptionError for a label that is no class */
-export function assertLabelled(
-  vectors: Words,
-  labels: ArrayLike<number>,
-  { bits, classes }: { readonly bits: number; readonly classes: number },
-  where: string,
-): number {
-  const count = countOf(vectors.length, Math.ceil(bits / 32), where);
+export function assertLabels(labels: ArrayLike<number>, count: number, classes: number, where: string): void {
   if (labels.length !== count || count === 0) {
     throw new ShapeError('There are vectors, and every one has a label.', {
       given: `${count} vectors, ${labels.length} labels`,
@@ -58,6 +52,17 @@ export function assertLabelled(
       where,
     });
   }
+}
+
+/** How many packed vectors these are. @throws as `assertLabels` does */
+export function assertLabelled(
+  vectors: Words,
+  labels: ArrayLike<number>,
+  { bits, classes }: { readonly bits: number; readonly classes: number },
+  where: string,
+): number {
+  const count = countOf(vectors.length, Math.ceil(bits / 32), where);
+  assertLabels(labels, count, classes, where);
   return count;
 }
 
@@ -142,7 +147,7 @@ export function classifierOf(sums: Float32Array<ArrayBuffer>, bits: number): Vec
 }
 
 /** The place of the largest, the first of equal ones. */
-function largest(values: Float64Array): number {
+export function largest(values: Float64Array): number {
   let best = 0;
   for (let i = 1; i < values.length; i++) if ((values[i] ?? 0) > (values[best] ?? 0)) best = i;
   return best;

@@ -16,6 +16,14 @@ export {
   type VectorClassifier,
 } from './classifier.ts';
 export {
+  type DensityEncoder,
+  type DensityOptions,
+  densityEncoder,
+  type RidgeClassifier,
+  type RidgeOptions,
+  trainRidge,
+} from './density.ts';
+export {
   type RecordEncoder,
   type RecordOptions,
   recordEncoder,
@@ -23,6 +31,7 @@ export {
   type TextOptions,
   textEncoder,
 } from './encoding.ts';
+export { type KeyValueMemory, type KeyValueOptions, keyValueMemory } from './key-value-memory.ts';
 export { type LeHdcOptions, trainLeHdc } from './le-hdc.ts';
 export {
   adaptHd,
@@ -34,3 +43,4 @@ export {
   quantHd,
   type Shown,
 } from './rules/index.ts';
+export { superpose, takeOut } from './superposition.ts';
