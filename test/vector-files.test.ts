@@ -94,11 +94,11 @@ describe('vectors index and search', () => {
       expect([code, stderr]).toEqual([0, '']);
       return JSON.parse(stdout) as { keys: number[][]; scores: number[][]; size: number; bits: number };
     };
-    const [gpu, cpu] = [await ask('-k', '10'), await ask('-k', '10', '--engine', 'cpu')];
-    expect(gpu).toEqual(cpu);
+    const [gpu, wasm] = [await ask('-k', '10', '--engine', 'gpu'), await ask('-k', '10')];
+    expect(gpu).toEqual(wasm);
     expect([gpu.size, gpu.bits, gpu.keys.length, gpu.keys[0]?.length]).toEqual([COUNT, DIMS, ASKED, WANTED]);
     const truth = exact();
-    const again = await ask('-k', '10', '--engine', 'cpu', '--rescore');
+    const again = await ask('-k', '10', '--engine', 'wasm', '--rescore');
     console.log(
       `recall@10 of ${COUNT} keys of ${DIMS} dimensions: ${recall(gpu.keys, truth)} by signs, ${recall(again.keys, truth)} with bytes`,
     );
@@ -156,7 +156,7 @@ describe('vectors index and search', () => {
     );
     writeFileSync(at('forty.npy'), npy(new Float32Array(bits), [1, bits]));
     const args = ['vectors', 'search', at('tail.index'), '--queries', at('forty.npy'), '-k', '1'];
-    for (const engine of ['cpu', 'gpu']) {
+    for (const engine of ['wasm', 'gpu']) {
       const { code, stderr } = await runCli(cli, [...args, '--engine', engine]);
       expect(code).toBe(1);
       expect(stderr).toMatch(/FormatError: A key has bits behind its last one[\s\S]*key 1/);

@@ -19,40 +19,47 @@ export interface NamedEngine {
   dispose(): void;
 }
 
-/** Adds `--engine` and `--threads`. @param usual what is taken where nobody says anything */
-export function withEngine(command: Command, usual: EngineOptions['engine'] = 'auto'): Command {
+/** `--engine`. @param usual what is taken where nobody says anything */
+export const engineOption = (usual: EngineOptions['engine'] = 'auto') =>
+  new Option(
+    '--engine <name>',
+    'gpu: WebGPU, in software too; wasm: the processor; auto: WebGPU where there is hardware, else the processor',
+  )
+    .choices(['auto', 'gpu', 'wasm'])
+    .default(usual);
+
+/** Adds `--engine` and `--threads`. */
+export function withEngine(command: Command, usual?: EngineOptions['engine']): Command {
   return command
-    .addOption(
-      new Option(
-        '--engine <name>',
-        'gpu: WebGPU, in software too; wasm: the processor; auto: WebGPU where there is hardware, else the processor',
-      )
-        .choices(['auto', 'gpu', 'wasm'])
-        .default(usual),
-    )
+    .addOption(engineOption(usual))
     .option('--threads <n>', 'of the processor (default: as many as it has, four at most)', positiveInteger);
 }
 
-/** @throws OptionError where options contradict each other; what `acquire` throws for a GPU that isn't there */
-export async function openEngine(flags: EngineOptions): Promise<NamedEngine> {
+/**
+ * The GPU that is meant; undefined where the processor is.
+ * @throws OptionError where options contradict each other; what `acquire` throws for a GPU that isn't there
+ */
+export async function gpuOf(flags: EngineOptions): Promise<Gpu | undefined> {
   if (flags.engine === 'wasm') {
-    if (flags.adapter !== 'auto') {
-      throw new OptionError('The processor has no adapter.', {
-        given: `--engine wasm --adapter ${flags.adapter}`,
-        remedy: 'leave one of them away',
-      });
-    }
-    return onProcessor(flags);
+    if (flags.adapter === 'auto') return undefined;
+    throw new OptionError('The processor has no adapter.', {
+      given: `--engine wasm --adapter ${flags.adapter}`,
+      remedy: 'leave one of them away',
+    });
   }
-  if (flags.engine === 'auto' && flags.adapter === 'auto') {
-    try {
-      return onGpu(await acquire({ ...flags, adapter: 'hardware' }));
-    } catch (cause) {
-      if (!(cause instanceof NoAdapterError || cause instanceof WebGpuUnavailableError)) throw cause;
-      return onProcessor(flags);
-    }
+  if (flags.engine === 'gpu' || flags.adapter !== 'auto') return await acquire(flags);
+  try {
+    return await acquire({ ...flags, adapter: 'hardware' });
+  } catch (cause) {
+    if (cause instanceof NoAdapterError || cause instanceof WebGpuUnavailableError) return undefined;
+    throw cause;
   }
-  return onGpu(await acquire(flags));
+}
+
+/** @throws as `gpuOf` does */
+export async function openEngine(flags: EngineOptions): Promise<NamedEngine> {
+  const gpu = await gpuOf(flags);
+  return gpu === undefined ? onProcessor(flags) : onGpu(gpu);
 }
 
 function onGpu(gpu: Gpu): NamedEngine {

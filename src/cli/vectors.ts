@@ -3,7 +3,8 @@ import Table from 'cli-table3';
 import { Command, Option } from 'commander';
 import { VectorIndexFile, writeVectorIndex } from '../node/vector-files.ts';
 import { bytesText } from '../reports/words.ts';
-import { type AdapterOptions, acquire, jsonOption, positiveInteger, withAdapter } from './options.ts';
+import { type EngineOptions, engineOption, gpuOf } from './engine.ts';
+import { jsonOption, positiveInteger, withAdapter } from './options.ts';
 import { emit, jsonText, OutputOption } from './output.ts';
 
 interface IndexFlags {
@@ -13,12 +14,11 @@ interface IndexFlags {
   readonly mean: boolean;
 }
 
-interface SearchFlags extends AdapterOptions {
+interface SearchFlags extends EngineOptions {
   readonly queries: string;
   readonly tensor?: string;
   readonly count: number;
   readonly rescore?: boolean;
-  readonly engine: 'gpu' | 'cpu';
   readonly json?: string;
 }
 
@@ -61,11 +61,7 @@ function searchCommand(): Command {
     .addOption(tensorOption())
     .option('-k, --count <n>', 'how many of the nearest, 64 at most', positiveInteger, 10)
     .option('--rescore', 'find four times as many by their signs, and sort them by their bytes')
-    .addOption(
-      new Option('--engine <name>', 'what searches; both find the same')
-        .choices(['gpu', 'cpu'])
-        .default('gpu'),
-    )
+    .addOption(engineOption())
     .addOption(jsonOption())
     .action(search);
 }
@@ -73,7 +69,7 @@ function searchCommand(): Command {
 async function search(path: string, flags: SearchFlags): Promise<void> {
   const index = await VectorIndexFile.open(path);
   try {
-    using gpu = flags.engine === 'gpu' ? await acquire(flags) : undefined;
+    using gpu = await gpuOf(flags);
     const { count, rescore, tensor } = flags;
     const found = await index.searchFile(flags.queries, count, { gpu, rescore, tensor });
     const { count: size, bits } = index;

@@ -84,11 +84,11 @@ export const SEARCH: Family<typeof searchKeys, Search> & { readonly general: typ
     best: { shape: [QUERIES, CHUNKS, K, 2], dtype: 'u32' },
   }),
   variants: [
-    // Below that, what is read for queries that aren't there costs more than it spares.
+    // Below that, what is read for queries that aren't there costs more than it spares; software adapters have no such use of it.
     {
       kernel: search('vectors/search_tile', 4),
       canApply: inFours,
-      isDefault: ({ QUERIES }) => QUERIES >= 2,
+      isDefault: ({ QUERIES }, { adapter }) => QUERIES >= 2 && !adapter.software,
     },
     { kernel: search('vectors/search4', 1), canApply: inFours },
   ],
