@@ -1,15 +1,17 @@
 /**
  * `npm run hypervectors`: the classifiers of hypervectors on MNIST with 10,000 bits, their accuracies and times.
  * `TRAIN` and `HELD` say how many images there are of each split, `SEEDS` which seeds, `EPOCHS` how many
- * passes AdaptHD, OnlineHD and LeHDC have.
+ * passes AdaptHD, OnlineHD, QuantHD and LeHDC have; `-t density` measures intRVFL alone.
  */
 import { expect, test } from 'vitest';
 import { takeFirst } from '../src/data/index.ts';
 import {
   CLASSIFIER_RULES,
+  densityEncoder,
   recordEncoder,
   trainClassifier,
   trainLeHdc,
+  trainRidge,
   type VectorClassifier,
 } from '../src/hypervectors/index.ts';
 import { loadDataset } from '../src/node/datasets.ts';
@@ -53,4 +55,23 @@ test.each(seeds)('MNIST with seed %d', async (seed) => {
     trainLeHdc(gpu, train, data.train.labels, { bits, classes, training }),
   );
   say(`LeHDC, ${passes} epochs`, classifier, time);
+});
+
+/** Hidden neurons: a readout takes their cube. */
+const NEURONS = 1000;
+
+test.each(seeds)('density encoding of MNIST with seed %d', async (seed) => {
+  const data = takeFirst(await loadDataset('mnist'), number('TRAIN', 60_000), number('HELD', 10_000));
+  const encoder = densityEncoder({ features: 784, bits: NEURONS, seed });
+  const encoded = ({ images }: typeof data.train) =>
+    encoder.encode(Float32Array.from(images, (byte) => byte / 255));
+  const [readout, time] = await timed(() =>
+    trainRidge(encoded(data.train), data.train.labels, { bits: NEURONS, classes }),
+  );
+  const found = readout.classify(encoded(data.test));
+  const right = data.test.labels.filter((label, i) => label === found[i]).length / data.test.count;
+  console.log(
+    `| intRVFL, ${NEURONS} neurons, encoding included | ${seed} | ${(100 * right).toFixed(2)} | ${time} |`,
+  );
+  expect(right).toBeGreaterThan(0.5);
 });

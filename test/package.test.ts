@@ -358,8 +358,8 @@ const TASKS: Readonly<Record<string, Task>> = {
     vite: 24.6,
     esbuild: 24.8,
   },
-  'search among vectors': { code: everythingOf('webgpu-bnn/vectors'), vite: 17.5, esbuild: 17.7 },
-  'classify hypervectors': { code: everythingOf('webgpu-bnn/hypervectors'), vite: 46.1, esbuild: 52.4 },
+  'search among vectors': { code: everythingOf('webgpu-bnn/vectors'), vite: 17.9, esbuild: 18.1 },
+  'classify hypervectors': { code: everythingOf('webgpu-bnn/hypervectors'), vite: 47.5, esbuild: 53.9 },
   'use it in TensorFlow.js': { code: everythingOf('webgpu-bnn/tfjs'), vite: 65.3, esbuild: 71 },
 };
 
