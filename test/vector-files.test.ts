@@ -129,7 +129,7 @@ describe('vectors index and search', () => {
         '-k',
         '2',
         '--engine',
-        'cpu',
+        'wasm',
       ];
       const { code, stdout, stderr } = await runCli(cli, [...args, '--json=-']);
       expect([code, stderr]).toEqual([0, '']);
