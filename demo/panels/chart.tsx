@@ -33,9 +33,14 @@ export interface Plot {
     readonly min?: number;
     readonly max?: number;
     readonly unit?: string;
+    /** Equal steps are equal ratios. */
+    readonly log?: boolean;
   };
   readonly y: {
     readonly unit?: string;
+    readonly log?: boolean;
+    /** How a value is said; default: itself, with its unit. */
+    readonly label?: (value: number) => string;
     readonly min?: number | ((range: { min: number; max: number }) => number);
     readonly max?: number | ((range: { min: number; max: number }) => number);
     readonly integers?: boolean;
@@ -124,6 +129,7 @@ function optionOf({ lines, x, y, legend = true, tooltip = true }: Plot): ECharts
     },
     xAxis: {
       ...axis,
+      ...(x.log ? { type: 'log' } : {}),
       name: x.name ?? '',
       ...{ nameLocation: 'middle', nameGap: 26, nameTextStyle: { color: muted } },
       ...(x.min === undefined ? {} : { min: x.min }),
@@ -133,11 +139,12 @@ function optionOf({ lines, x, y, legend = true, tooltip = true }: Plot): ECharts
     },
     yAxis: {
       ...axis,
+      ...(y.log ? { type: 'log' } : {}),
       axisLine: { show: false },
       ...(y.min === undefined ? {} : { min: y.min }),
       ...(y.max === undefined ? {} : { max: y.max }),
       ...(y.integers ? { minInterval: 1, splitNumber: 3 } : {}),
-      axisLabel: { color: muted, formatter: `{value}${y.unit ?? ''}` },
+      axisLabel: { color: muted, formatter: y.label ?? `{value}${y.unit ?? ''}` },
     },
     tooltip: {
       show: tooltip,

@@ -1,30 +1,27 @@
 /** The pad to draw a digit on, and what both networks take it for. */
 import { useSignal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
-import { drawing, heldOutImage, prepared, recognise, scores } from '../state/studio.ts';
+import { drawing, look, nextHeldOut, prepared, scores } from '../state/studio.ts';
 import { inkImage, Pad } from './pad.ts';
 
 export function DrawingPanel() {
   const canvas = useRef<HTMLCanvasElement>(null);
   const pad = useRef<Pad | undefined>(undefined);
-  const next = useRef(0);
   const hint = useSignal(
     'Mouse, finger or pen; or focus the pad, move with the arrow keys, draw with Shift.',
   );
 
   useEffect(() => {
     if (canvas.current === null) return;
-    const made = new Pad(canvas.current, () => {
-      drawing.value = made.image();
-      recognise();
-    });
+    const made = new Pad(canvas.current, () => look(made.image()));
     pad.current = made;
+    // What was drawn before another view was shown.
+    if (drawing.value !== undefined) made.show(drawing.value);
   }, []);
 
   const sample = async () => {
-    const held = await heldOutImage(next.current);
+    const held = await nextHeldOut();
     if (held === undefined) return;
-    next.current = held.index + 1;
     hint.value = `Held-out image ${held.index} is ${held.name}.`;
     pad.current?.show(held.image);
   };

@@ -1,8 +1,19 @@
 /** Pictures of the visitor's own: collected by class, read, shown as the network sees them, and trained with. */
 import { useSignal } from '@preact/signals';
+import { IDX_FILES } from '../../src/data/idx.ts';
 import { addFiles, chosenFiles, droppedFiles, groups, removeGroup, renameGroup } from '../state/pictures.ts';
-import { learnMnist, learnPictures, own, phase, pictureTrouble, reading, settings } from '../state/studio.ts';
+import {
+  learnIdx,
+  learnMnist,
+  learnPictures,
+  own,
+  phase,
+  pictureTrouble,
+  reading,
+  settings,
+} from '../state/studio.ts';
 import type { OwnPictures } from '../worker/protocol.ts';
+import { Camera } from './camera.tsx';
 import { Details } from './notice.tsx';
 import { Picture } from './picture.tsx';
 
@@ -19,6 +30,11 @@ export function PicturesPanel() {
     take(chosenFiles(currentTarget.files ?? []));
     // The same files may be chosen again.
     currentTarget.value = '';
+  };
+  // All that the camera takes goes to one class, until another is named.
+  const cameraClass = () => {
+    if (className.value.trim() === '') className.value = `class ${groups.value.length + 1}`;
+    return className.value;
   };
   const wrong = pictureTrouble.value;
   return (
@@ -65,6 +81,7 @@ export function PicturesPanel() {
             <input type="file" id="picture-files" accept="image/*" multiple onChange={choose} />
           </label>
         </div>
+        <Camera onTaken={(file) => addFiles([{ file, folder: undefined }], cameraClass())} />
         {groups.value.length > 0 && (
           <ul class="groups" id="groups">
             {groups.value.map(({ name, files }, index) => (
@@ -111,6 +128,7 @@ export function PicturesPanel() {
         </p>
         {fixed && <p class="hint">Other data can be chosen once the training is reset.</p>}
       </section>
+      <IdxPanel fixed={fixed} />
       {wrong !== undefined && (
         <section class="notice" id="picture-trouble" role="alert">
           <h2>{wrong.what}</h2>
@@ -122,12 +140,56 @@ export function PicturesPanel() {
   );
 }
 
+/** Fashion-MNIST (Xiao, Rasul and Vollgraf 2017). */
+const FASHION = 'T-shirt/top, trouser, pullover, dress, coat, sandal, shirt, sneaker, bag, ankle boot';
+
+function IdxPanel({ fixed }: { readonly fixed: boolean }) {
+  const names = useSignal(FASHION);
+  return (
+    <section class="panel wide" aria-labelledby="idx-title">
+      <h2 id="idx-title">Fashion-MNIST, and others in its format</h2>
+      <p class="hint">
+        Four files, as MNIST has them: {Object.values(IDX_FILES).join(', ')}; packed (.gz) or not. They stay
+        in this browser.
+      </p>
+      <div class="chooser">
+        <label>
+          Names of the classes, in their order
+          <input
+            id="idx-names"
+            value={names}
+            onInput={({ currentTarget }) => {
+              names.value = currentTarget.value;
+            }}
+          />
+        </label>
+        <label>
+          The four files
+          <input
+            type="file"
+            id="idx-files"
+            multiple
+            disabled={fixed || reading.value}
+            onChange={({ currentTarget }) => {
+              const classes = names.value.split(',').map((name) => name.trim());
+              const files = [...(currentTarget.files ?? [])];
+              // The same files may be chosen again, with other names.
+              currentTarget.value = '';
+              if (files.length > 0) void learnIdx(files, classes);
+            }}
+          />
+        </label>
+      </div>
+    </section>
+  );
+}
+
 function Own({ pictures: { classes, skipped } }: { readonly pictures: OwnPictures }) {
   return (
     <section class="panel wide" aria-labelledby="own-title" id="own">
       <h2 id="own-title">What the network learns</h2>
       <p class="hint">
-        Grey and 28×28, as it sees them. A fifth of each class is held out to test with.
+        Grey and 28×28, as it sees them. Those that are held out test it.
         {skipped.length > 0 && ` Left out: ${skipped.map(({ path, why }) => `${path} (${why})`).join(', ')}`}
       </p>
       {classes.map(({ name, train, test, shown }) => (

@@ -75,13 +75,15 @@ export function QuantizerPanel() {
               </button>
             </p>
           )}
-          <ul id="gradient-errors" role="status" class="errors">
-            {errors.map(({ line, message }) => (
-              <li key={`${line} ${message}`}>
-                Line {line}: {message}
-              </li>
-            ))}
-          </ul>
+          <div id="gradient-errors" role="status">
+            <ul class="errors">
+              {errors.map(({ line, message }) => (
+                <li key={`${line} ${message}`}>
+                  Line {line}: {message}
+                </li>
+              ))}
+            </ul>
+          </div>
           <div class="actions">
             <button
               type="button"

@@ -57,7 +57,9 @@ export function BesidePanel() {
         <table id="beside">
           <thead>
             <tr>
-              <th scope="col" />
+              <th scope="col">
+                <span class="unseen">What is measured</span>
+              </th>
               <th scope="col">Signs</th>
               <th scope="col">Real numbers</th>
             </tr>

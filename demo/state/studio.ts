@@ -22,6 +22,8 @@ import {
   type Filters,
   type History,
   type LabEvents,
+  type LayerSigns,
+  type MeasuredGpu,
   type Mistakes,
   type OpenedModel,
   type OwnPictures,
@@ -75,6 +77,11 @@ export const filters = signal<Filters | undefined>(undefined);
 /** u8 [28, 28] as the network sees what is drawn; undefined where nothing is. */
 export const drawing = signal<Uint8Array<ArrayBuffer> | undefined>(undefined);
 export const scores = signal<Scores | undefined>(undefined);
+/** The signs that layers read of what is drawn. */
+export const activations = signal<readonly LayerSigns[]>([]);
+/** What this GPU was measured to do, and what is measured now. */
+export const measured = signal<MeasuredGpu | undefined>(undefined);
+export const benching = signal<string | undefined>(undefined);
 export const mistakes = signal<Mistakes | undefined>(undefined);
 export const runs = signal<readonly RunSummary[]>([]);
 /** Whether the function in the text box came with the address: nothing of it runs before it was read and allowed. */
@@ -370,13 +377,23 @@ export function reset(): Promise<void> {
   });
 }
 
-/** Reads pictures, and makes networks that learn them. Where they can't be learnt, all stays as it was. */
-export async function learnPictures(groups: readonly PictureGroup[], skipBroken: boolean): Promise<void> {
+/** Reads pictures, and makes networks that learn them. */
+export function learnPictures(groups: readonly PictureGroup[], skipBroken: boolean): Promise<void> {
+  return learn((laboratory) => laboratory.readPictures(groups, skipBroken));
+}
+
+/** Reads the four files of a set in MNIST's format, and makes networks that learn it. */
+export function learnIdx(files: readonly File[], classes: readonly string[]): Promise<void> {
+  return learn((laboratory) => laboratory.readIdx(files, classes));
+}
+
+/** Where pictures can't be learnt, all stays as it was. */
+async function learn(read_: (laboratory: Comlink.Remote<Laboratory>) => Promise<OwnPictures>): Promise<void> {
   if (lab === undefined) return;
   reading.value = true;
   pictureTrouble.value = undefined;
   try {
-    const read = await lab.readPictures(groups, skipBroken);
+    const read = await read_(lab);
     // Ten steps an epoch, where pictures are few.
     const batchSize = Math.min(settings.value.batch, Math.max(1, Math.floor(read.train / 10)));
     batch(() => {
@@ -458,10 +475,6 @@ export function remove(id: string): Promise<void> {
 export function choose(layer: string): void {
   // A loss of the device is said by the worker itself.
   lab?.choose(layer).catch(() => undefined);
-}
-
-export async function heldOutImage(index: number) {
-  return lab?.heldOut(index);
 }
 
 export function findMistakes(): Promise<void> {
@@ -565,6 +578,37 @@ export function link(): string {
   return `${origin}${pathname}?${queryOf(settings.value)}`;
 }
 
+/** A held-out image, the next one each time, and what it is. */
+export async function nextHeldOut() {
+  const next = await lab?.heldOut(heldOutNext);
+  heldOutNext = next === undefined ? 0 : next.index + 1;
+  return next;
+}
+
+/** Has the network look at an image. */
+export function look(image: Uint8Array<ArrayBuffer> | undefined): void {
+  drawing.value = image;
+  recognise();
+}
+
+let heldOutNext = 0;
+
+/** Measures the GPU, while no training is under way. */
+export function measureGpu(): Promise<void> {
+  return attempt(async (laboratory) => {
+    benching.value = 'what there is';
+    try {
+      measured.value = await laboratory.measureGpu(
+        Comlink.proxy((what: string) => {
+          benching.value = what;
+        }),
+      );
+    } finally {
+      benching.value = undefined;
+    }
+  });
+}
+
 /** One prediction at a time; what is drawn meanwhile is asked next. */
 const asking = { now: false, again: false };
 
@@ -576,14 +620,18 @@ export function recognise(): void {
   const image = drawing.value;
   if (image === undefined || prepared.value === undefined || lab === undefined) {
     scores.value = undefined;
+    activations.value = [];
     return;
   }
   asking.now = true;
   asking.again = false;
-  lab
-    .scores(image)
-    .then((answer) => {
-      if (drawing.value === image) scores.value = answer;
+  Promise.all([lab.scores(image), lab.activations(image)])
+    .then(([answer, signs]) => {
+      if (drawing.value !== image) return;
+      batch(() => {
+        scores.value = answer;
+        activations.value = signs;
+      });
     })
     // The training says what is wrong.
     .catch(() => undefined)

@@ -1,6 +1,8 @@
 /** The page: a head, one view at a time, a foot. */
 import { signal } from '@preact/signals';
+import { ActivationsPanel } from '../panels/activations.tsx';
 import { AnglesPanel, HistogramsPanel } from '../panels/angles.tsx';
+import { BenchPanel } from '../panels/bench.tsx';
 import { AccuracyPanel, LossPanel } from '../panels/curves.tsx';
 import { DrawingPanel } from '../panels/drawing.tsx';
 import { FiltersPanel } from '../panels/filters.tsx';
@@ -42,6 +44,7 @@ const VIEWS = {
     panels: () => (
       <>
         <FiltersPanel />
+        <ActivationsPanel />
         <HistogramsPanel />
         <MapsPanel />
         <MistakesPanel />
@@ -59,6 +62,10 @@ const VIEWS = {
   model: {
     title: 'Open a model',
     panels: () => <ModelPanel />,
+  },
+  bench: {
+    title: 'Speed',
+    panels: () => <BenchPanel />,
   },
   runs: {
     title: 'Runs',

@@ -2,6 +2,8 @@
  * What the page asks of the library: one GPU, a binary network and its twin of real numbers that see the same batches in the
  * same order, and the run in the browser's storage. It lives in a worker, so that the page never waits for it.
  */
+
+import { signsRead } from '../../src/geometry/activations.ts';
 import {
   type Classifier,
   type Dataset,
@@ -22,6 +24,7 @@ import {
   takeFirst,
 } from '../../src/index.ts';
 import { scheduledAt } from '../../src/methods/schedules.ts';
+import { encodePixels } from '../../src/run/pixels.ts';
 import { withEpochs } from '../../src/train/progress.ts';
 import { methodOf } from '../state/methods.ts';
 import { networkOf } from '../state/network.ts';
@@ -40,6 +43,8 @@ import {
   type Filters,
   type History,
   type LabEvents,
+  type LayerSigns,
+  type MeasuredGpu,
   type Mistakes,
   type OpenedModel,
   type OwnPictures,
@@ -75,6 +80,8 @@ const PAIRS_PAUSE = 2500;
 const PAIRS_IMAGES = 50;
 /** Steps between checkpoints, besides those at the end of an epoch. */
 const CHECKPOINT_STEPS = 200;
+/** The age of signs that have not flipped of late. */
+const OLD = 255;
 /** Filters that are drawn, and wrong images. */
 const FILTERS = 64;
 const WORST = 12;
@@ -230,6 +237,20 @@ export class Laboratory {
     return ownPicturesOf(read);
   }
 
+  /** Reads the four files of a set in MNIST's format. @throws TroubleError, FormatError */
+  async readIdx(files: readonly File[], classes: readonly string[]): Promise<OwnPictures> {
+    const { readIdx } = await import('./idx.ts');
+    const read = await readIdx(files, classes);
+    this.#pictures = read;
+    return ownPicturesOf(read);
+  }
+
+  /** Measures the GPU, for a minute. @param measuring told what is measured next */
+  async measureGpu(measuring: (what: string) => void): Promise<MeasuredGpu> {
+    const { measureGpu } = await import('./bench.ts');
+    return measureGpu(this.#assertOpen(), measuring);
+  }
+
   /** Trains to the end, or until `pause`. @returns whether it came to the end */
   async train(): Promise<boolean> {
     await this.#loop;
@@ -283,11 +304,32 @@ export class Laboratory {
   /** Scores of the classes for one image u8 [28, 28], by either network. */
   async scores(image: Uint8Array<ArrayBuffer>): Promise<Scores> {
     const binary = this.#assertPrepared();
-    const [scale = 1] = binary.data.normalise.scale;
-    const [shift = 0] = binary.data.normalise.shift;
-    const sample = Float32Array.from(image, (byte) => byte * scale + shift);
+    const sample = encodePixels(image, binary.data.image, binary.data.normalise);
     const [scores, twin] = await Promise.all([binary.predict(sample), this.#twin?.predict(sample)]);
     return { binary: scores, twin };
+  }
+
+  /** The signs that the layers of the binary network read of an image u8 [28, 28]. */
+  async activations(image: Uint8Array<ArrayBuffer>): Promise<readonly LayerSigns[]> {
+    const { network, data } = this.#assertPrepared();
+    const read = await signsRead(network, encodePixels(image, data.image, data.normalise));
+    return read.map(({ layer, rows, bits }) => {
+      const { layers } = network.model;
+      const input = layers.find(({ name }) => name === layer)?.inputs[0] ?? -1;
+      const shape = layers[input]?.outputShape ?? [];
+      const isMap = shape.length === 3;
+      const [height, width] = isMap ? [shape[0] ?? 1, shape[1] ?? 1] : squareOf(bits);
+      const count = bits / (height * width);
+      const signs = new Int16Array(bits);
+      let negative = 0;
+      for (let at = 0; at < bits; at++) {
+        const bit = ((rows[at >> 5] ?? 0) >>> (at & 31)) & 1;
+        negative += bit;
+        // Channels lie last in memory, and first in pictures.
+        signs[isMap ? (at % count) * height * width + Math.floor(at / count) : at] = bit === 1 ? -OLD : OLD;
+      }
+      return { layer, count, height, width, signs, negative };
+    });
   }
 
   /** A held-out image, and what it is. */
@@ -587,7 +629,7 @@ export class Laboratory {
       }
       if (at >= signs.length) continue;
       const flip = flips[at] ?? -1;
-      const age = flip < 0 ? 255 : Math.max(1, Math.min(255, step - flip + 1));
+      const age = flip < 0 ? OLD : Math.max(1, Math.min(OLD, step - flip + 1));
       signs[at] = bit === 1 ? -age : age;
     }
     this.#signs = { words, step, flips };

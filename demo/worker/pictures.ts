@@ -4,7 +4,8 @@ import { type Dataset, FormatError, imagesFromFiles, isStreamed, type Split } fr
 import type { PictureGroup } from '../state/pictures.ts';
 import { type OwnPictures, TroubleError, troubleOf } from './protocol.ts';
 
-const SIDE = 28;
+/** Networks of the page take pictures of this height and width. */
+export const SIDE = 28;
 /** Labels are bytes. */
 const MOST_CLASSES = 256;
 /** Pictures of each class that are shown. */
@@ -81,7 +82,17 @@ export async function readPictures(
     const { images, labels, count } = part;
     return { images: Uint8Array.from(images), labels: Uint8Array.from(labels), count };
   }) as [Split, Split];
-  const { name, classes, skipped } = data;
+  return stored(data.name, data.classes, train, test, data.skipped);
+}
+
+/** Pictures with what they are known by. */
+export async function stored(
+  name: string,
+  classes: readonly string[],
+  train: Split,
+  test: Split,
+  skipped: StoredPictures['skipped'],
+): Promise<StoredPictures> {
   const told = new TextEncoder().encode(JSON.stringify([classes, train.count, test.count]));
   const content = new Blob([train, test].flatMap(({ images, labels }) => [images, labels] as BlobPart[]));
   const bytes = await new Blob([told, content]).arrayBuffer();

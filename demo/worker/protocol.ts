@@ -89,13 +89,21 @@ export const emptyHistory = (): History => {
   return { binary: curves(), twin: curves(), angles: {} };
 };
 
+/** Points of a curve: of more than these, every other one goes. Pictures are not as wide. */
+const MOST_POINTS = 8000;
+
 /** Adds what came later. */
 export function append(history: History, since: History): void {
   for (const network of ['binary', 'twin'] as const) {
     for (const key of Object.keys(history[network]) as (keyof Curves)[]) {
-      history[network][key].push(...since[network][key]);
+      add(history[network][key], since[network][key]);
     }
   }
+}
+
+function add(points: Point[], more: readonly Point[]): void {
+  points.push(...more);
+  if (points.length > MOST_POINTS) points.splice(0, points.length, ...points.filter((_, i) => i % 2 === 0));
 }
 
 /** Adds the mean angles of a step, once. */
@@ -103,7 +111,7 @@ export function addAngles(history: History, geometry: readonly LayerGeometry[], 
   const angles = history.angles as Record<string, Point[]>;
   for (const { name, meanAngle } of geometry) {
     angles[name] ??= [];
-    if (angles[name].at(-1)?.[0] !== step) angles[name].push([step, meanAngle]);
+    if (angles[name].at(-1)?.[0] !== step) add(angles[name], [[step, meanAngle]]);
   }
 }
 
@@ -258,4 +266,35 @@ export interface OpenedModel {
 export interface Recognised {
   readonly classes: readonly { readonly name: string; readonly score: number }[];
   readonly milliseconds: number;
+}
+
+/** The signs that a layer reads of one picture. */
+export interface LayerSigns {
+  readonly layer: string;
+  /** Maps of a convolution's input; 1 of what is flat. */
+  readonly count: number;
+  readonly height: number;
+  readonly width: number;
+  /** [count, height, width]: −1 or +1, times the age of a sign that has not flipped of late. */
+  readonly signs: Int16Array<ArrayBuffer>;
+  /** How many are −1. */
+  readonly negative: number;
+}
+
+/** What a GPU was measured to do in a second. */
+export interface MeasuredGpu {
+  /** Population counts of 32-bit words. */
+  readonly popcounts: number;
+  /** Bytes read and written. */
+  readonly copy: number;
+  /** f32 multiply-adds. */
+  readonly multiplyAdds: number;
+  readonly products: readonly {
+    readonly name: string;
+    /** Multiplications and additions of signs, in a second and for each byte of operands and result. */
+    readonly perSecond: number;
+    readonly perByte: number;
+    /** How many times as long the product of floats takes. */
+    readonly ratio: number;
+  }[];
 }

@@ -112,7 +112,7 @@ export async function show(page: Page, view: string): Promise<void> {
 
 export async function type(page: Page, name: string, value: string): Promise<void> {
   await page.$eval(
-    `input[name="${name}"]`,
+    `input[name="${name}"], input#${name}`,
     (input, text) => {
       if (!(input instanceof HTMLInputElement)) return;
       input.value = text;
