@@ -4,17 +4,25 @@ import { samplesOf } from '../src/data/index.ts';
 import { sequential } from '../src/graph/index.ts';
 import { batchNormalization, flatten, quantDense } from '../src/layers/index.ts';
 import { checkMethod } from '../src/methods/check.ts';
+import { greedyBits } from '../src/methods/quantizers/greedy-bits.ts';
 import {
   boost,
   bootstrap,
+  createMany,
+  cyclicBits,
   keepSigns,
   lateClip,
   majoritySigns,
+  maskedShare,
+  maskSigns,
+  progressiveSigns,
   spela,
   spelaLoss,
   stableSigns,
   trainByVotes,
+  trainCyclic,
   trainEnsemble,
+  trainMany,
   voted,
 } from '../src/regimes/index.ts';
 import { type Checkpoint, type Hook, Trainer } from '../src/train/index.ts';
@@ -105,6 +113,186 @@ describe('ensembles', () => {
     const bagged = await trainEnsemble(gpu(), model, data, { members: 2, rule: 'bagging', training: small });
     expect(bagged.alphas).toEqual([1, 1]);
     expect(bagged.outputs[0]).not.toEqual(boosted.outputs[0]);
+  });
+});
+
+describe('several networks on one data set', () => {
+  test('samples are on the GPU once, each learns what it learns alone, and the last takes the samples along', async () => {
+    const before = gpu().memory.bytes;
+    const weights = Float32Array.from({ length: data.train.count }, (_, i) => i % 3);
+    const wide = mlp({ input: data.image, classes: 4, units: 48 });
+    const trainers = await trainMany(
+      gpu(),
+      [{ model: model() }, { model: wide, weights }, { model: model(), training: { seed: 3 } }],
+      data,
+      small,
+    );
+    const hashes = await Promise.all(trainers.map(({ network }) => network.hash()));
+    const held = gpu().memory.bytes - before;
+    const alone: string[] = [];
+    let apart = 0;
+    for (const [own, part, seed] of [
+      [model(), data.train, 3],
+      [wide, { ...data.train, weights }, 4],
+      [model(), data.train, 3],
+    ] as const) {
+      const start = gpu().memory.bytes;
+      using trainer = await Trainer.create(gpu(), own, { ...data, train: part }, { ...small, seed });
+      await trainer.fit();
+      alone.push(await trainer.network.hash());
+      apart += gpu().memory.bytes - start;
+    }
+    expect(hashes).toEqual(alone);
+    expect(hashes[2]).toBe(hashes[0]);
+    const images = 64 * (data.train.count + (data.test?.count ?? 0));
+    expect(apart - held).toBeGreaterThanOrEqual(2 * images);
+    // The first lent the samples, and goes first.
+    const [first, second, third] = trainers;
+    first?.dispose();
+    expect((await second?.evaluate())?.accuracy).toBeGreaterThan(0.5);
+    third?.dispose();
+    expect((await second?.evaluate())?.accuracy).toBeGreaterThan(0.5);
+    second?.dispose();
+    expect(gpu().memory.bytes).toBe(before);
+
+    await expect(
+      createMany(gpu(), [{ model: wide }, { model: wide, weights: [1, 2] }], data),
+    ).rejects.toThrow(/weights of a data set are not as many/);
+    await expect(createMany(gpu(), [], data)).rejects.toThrow(/nothing to train/);
+    expect(gpu().memory.bytes).toBe(before);
+  });
+});
+
+describe('progressive signs', () => {
+  test('layers take turns, and a mask takes its share of the weights and keeps them', () => {
+    const between = { start: 0.2, end: 0.8 };
+    const shares = (progress: number) =>
+      [0, 1, 2].map((layer) => Number(maskedShare(progress, layer, 3, between).toFixed(9)));
+    expect(shares(0.1)).toEqual([0, 0, 0]);
+    expect(shares(0.3)).toEqual([0.5, 0, 0]);
+    expect(shares(0.45)).toEqual([1, 0.25, 0]);
+    expect(shares(0.8)).toEqual([1, 1, 1]);
+    const weights = Float32Array.from({ length: 20_000 }, (_, i) => (i % 2 === 0 ? 0.3 : -0.3));
+    const taken = maskSigns(weights, 0.3, 5, 1);
+    // Four standard errors.
+    expect(Math.abs(taken / 20_000 - 0.3)).toBeLessThan(4 * Math.sqrt((0.3 * 0.7) / 20_000));
+    const first = weights.slice();
+    expect(maskSigns(weights, 0.3, 5, 1)).toBe(0);
+    expect(maskSigns(weights, 1, 5, 1)).toBe(20_000 - taken);
+    for (const [i, w] of weights.entries()) {
+      expect(Math.abs(first[i] ?? 0) === 1 ? first[i] : w).toBe(i % 2 === 0 ? 1 : -1);
+    }
+    expect(() => progressiveSigns({ everySteps: 1, start: 0.5, end: 0.5 })).toThrow(/two shares/);
+  });
+
+  test('signs rest while reals learn, all are signs at the end, and a resumed training has the same bits', async () => {
+    const options = { everySteps: 2, end: 0.9, seed: 7 };
+    const { optimizer, hook } = progressiveSigns(options);
+    await checkMethod(gpu(), optimizer);
+    const shares: number[][] = [];
+    const moved: string[] = [];
+    const kept = new Map<string, Float32Array>();
+    const watch: Hook = {
+      everySteps: 2,
+      async onSteps({ read, step, epochs, batches }) {
+        const row: number[] = [];
+        for (const [layer, name] of ['dense1/kernel', 'dense2/kernel', 'dense3/kernel'].entries()) {
+          const weights = await read(name);
+          const before = kept.get(name);
+          for (const [i, w] of weights.entries()) {
+            if (before !== undefined && Math.abs(before[i] ?? 0) === 1 && before[i] !== w)
+              moved.push(`${name} ${i}`);
+          }
+          kept.set(name, weights.slice());
+          const share = weights.filter((w) => Math.abs(w) === 1).length / weights.length;
+          const wanted = maskedShare(step / (epochs * batches), layer, 3, { start: 0, end: 0.9 });
+          expect(Math.abs(share - wanted)).toBeLessThan(0.12);
+          row.push(share);
+        }
+        shares.push(row);
+      },
+    };
+    let middle: Checkpoint | undefined;
+    const long = { ...small, epochs: 3, optimizer };
+    using trainer = await Trainer.create(gpu(), model(), data, long);
+    await trainer.fit({
+      hooks: [hook, watch],
+      checkpoint: {
+        everySteps: 6,
+        save: async (saved) => {
+          if (saved.progress.step === 14) middle = saved;
+        },
+      },
+    });
+    expect(moved).toEqual([]);
+    expect(shares[2]?.[2]).toBe(0);
+    expect(shares.at(-1)).toEqual([1, 1, 1]);
+    expect((await trainer.evaluate()).accuracy).toBeGreaterThan(0.6);
+    using again = await Trainer.create(gpu(), model(), data, long);
+    await again.restore(middle as Checkpoint);
+    await again.fit({ hooks: [progressiveSigns(options).hook] });
+    expect(await again.network.hash()).toBe(await trainer.network.hash());
+  });
+});
+
+describe('cyclic precision', () => {
+  test('goes up and back by a cosine, and ends with the fewest bits', () => {
+    expect(cyclicBits({ from: 1, to: 3, cycles: 2, epochs: 12 })).toEqual([
+      1, 2, 3, 3, 2, 1, 1, 2, 3, 3, 2, 1,
+    ]);
+    expect(cyclicBits({ from: 1, to: 2, cycles: 1, epochs: 2 })).toEqual([2, 1]);
+    expect(cyclicBits({ from: 1, to: 1, cycles: 1, epochs: 2 })).toEqual([1, 1]);
+    expect(() => cyclicBits({ from: 2, to: 1, cycles: 1, epochs: 4 })).toThrow(/whole bits/);
+    expect(() => cyclicBits({ from: 1, to: 2, cycles: 3, epochs: 4 })).toThrow(/two epochs a cycle/);
+  });
+
+  test('parameters go on from one precision to the next; of one precision it is a plain training', async () => {
+    const before = gpu().memory.bytes;
+    const ofBits = (bits: number) =>
+      sequential(
+        [
+          flatten(),
+          quantDense({ name: 'dense1', units: 32, kernelQuantizer: 'steSign' }),
+          batchNormalization({ name: 'norm1' }),
+          quantDense({
+            ...{ name: 'dense2', units: 4, inputQuantizer: 'steSign' },
+            kernelQuantizer: bits === 1 ? 'steSign' : greedyBits({ bits }),
+          }),
+          batchNormalization({ name: 'norm2' }),
+        ],
+        { input: data.image, name: 'bits' },
+      );
+    const told: string[] = [];
+    const trainer = await trainCyclic(gpu(), ofBits, data, {
+      bits: [2, 2, 1],
+      training: { batch: 50, seed: 3 },
+      onEpoch: (epoch, bits, { learningRate }) =>
+        told.push(`${epoch} ${bits} ${learningRate.toPrecision(3)}`),
+    });
+    // The rate goes on over all epochs: 24 steps from 0.02 to 0.001.
+    const rate = (step: number) => (0.02 * 0.05 ** (step / 23)).toPrecision(3);
+    expect(told).toEqual([`1 2 ${rate(7)}`, `2 2 ${rate(15)}`, `3 1 ${rate(23)}`]);
+    expect((await trainer.evaluate()).accuracy).toBeGreaterThan(0.6);
+
+    // By hand.
+    const two = await Trainer.create(gpu(), ofBits(2), data, {
+      ...{ batch: 50, seed: 3, epochs: 2 },
+      learningRate: (step) => 0.02 * 0.05 ** (step / 23),
+    });
+    await two.fit();
+    const one = await Trainer.create(gpu(), ofBits(1), data, {
+      ...{ batch: 50, seed: 5, epochs: 1 },
+      learningRate: (step) => 0.02 * 0.05 ** ((step + 16) / 23),
+    });
+    const [own, theirs] = [await one.network.values(), await two.network.values()];
+    await one.network.load(new Map([...own].map(([name, value]) => [name, theirs.get(name) ?? value])));
+    await one.fit();
+    expect(await trainer.network.hash()).toBe(await one.network.hash());
+    trainer.dispose();
+    one.dispose();
+    two.dispose();
+    expect(gpu().memory.bytes).toBe(before);
+    await expect(trainCyclic(gpu(), ofBits, data, { bits: [] })).rejects.toThrow(/has epochs/);
   });
 });
 

@@ -129,10 +129,8 @@ export async function trainEnsemble(
       made = await trainBagged(gpu, modelOf(member), data, member, training);
       alphas.push(1);
     } else {
-      const part = {
-        ...train,
-        weights: Float32Array.from(weights, (w) => (w * train.count) / sumOf(weights)),
-      };
+      const total = sumOf(weights);
+      const part = { ...train, weights: Float32Array.from(weights, (w) => (w * train.count) / total) };
       const own = samplesOf(data, 'train', { first: 0, count: train.count });
       const both = await trainMember(
         gpu,

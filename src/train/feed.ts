@@ -38,6 +38,10 @@ export interface Held {
   readonly weights: Tensor | undefined;
   /** Absent where it holds all samples. */
   readonly window: Window | undefined;
+  /** How many trainings use images and labels: the last one frees them. */
+  readonly users: { count: number };
+  /** Whether they were another training's first. */
+  readonly borrowed: boolean;
 }
 
 /** What a feed needs to know of its source. */

@@ -145,14 +145,23 @@ export function batchesOf(data: CheckedData, batch: number): number {
   return Math.floor(data.train.count / batch);
 }
 
-/** Declares everything; nothing is allocated. */
-export function declareParts(gpu: Gpu, model: Model, data: CheckedData, options: StepOptions): Parts {
+/**
+ * Declares everything; nothing is allocated.
+ * @param lender a training of the same samples: what is resident of them is its
+ */
+export function declareParts(
+  gpu: Gpu,
+  model: Model,
+  data: CheckedData,
+  options: StepOptions,
+  lender?: Parts,
+): Parts {
   const network = new Network(gpu, model);
-  const train = declareHeld(gpu, 'train', data.train, data, options);
+  const train = declareHeld(gpu, 'train', data.train, data, options, lender?.train);
   const evaluated = (split: EvaluatedSplit) => {
     const source = data[split];
     if (source === undefined || source.count === 0) return undefined;
-    return declareHeld(gpu, split, source, data, { ...options, classWeights: undefined });
+    return declareHeld(gpu, split, source, data, { ...options, classWeights: undefined }, lender?.[split]);
   };
   const [outputs = 0] = model.outputShape;
   const { scale, shift } = data.normalise;
@@ -201,6 +210,7 @@ function declareHeld(
   source: Source,
   { image, targets, width }: CheckedData,
   { batch, classWeights }: Pick<StepOptions, 'batch' | 'classWeights'>,
+  lent: Held | undefined,
 ): Held {
   const { count } = source;
   const dtype = dtypeOf(source);
@@ -213,14 +223,18 @@ function declareHeld(
   const weighted = isStreamed(source) ? source.weighted === true : source.weights !== undefined;
   const tensor = (what: string, shape: readonly number[], type: DType) =>
     new Tensor(`${name} ${what}`, [places, ...shape], type);
+  const weights = weighted || classWeights !== undefined ? tensor('weights', [], 'f32') : undefined;
+  if (isWhole && lent !== undefined) {
+    lent.users.count += 1;
+    return { ...lent, weights, borrowed: true };
+  }
   return {
     images: tensor('images', image, dtype),
     labels:
       targets === 'classes'
         ? tensor('labels', [], 'u32')
         : tensor('labels', [width], targets === 'bits' ? 'u8' : 'f32'),
-    weights: weighted || classWeights !== undefined ? tensor('weights', [], 'f32') : undefined,
-    window,
+    ...{ weights, window, users: { count: 1 }, borrowed: false },
   };
 }
 
@@ -229,11 +243,17 @@ function ownTensors(parts: Parts): Tensor[] {
   return [...tensorsOf(parts.slots), ...dataTensors(parts), state, testState, tally, ...tables.tensors];
 }
 
-function dataTensors({ train, test, validation, affine }: Parts): Tensor[] {
-  const held = [train, test, validation].flatMap((split) =>
-    split ? [split.images, split.labels, split.weights] : [],
-  );
-  return [...held.filter((tensor) => tensor !== undefined), ...Object.values(affine ?? {})];
+function heldBy({ train, test, validation }: Parts): Held[] {
+  return [train, test, validation].filter((split) => split !== undefined);
+}
+
+/** Without what another training lent. */
+function dataTensors(parts: Parts): Tensor[] {
+  const held = heldBy(parts).flatMap(({ images, labels, weights, borrowed }) => [
+    ...(borrowed ? [] : [images, labels]),
+    ...(weights === undefined ? [] : [weights]),
+  ]);
+  return [...held, ...Object.values(parts.affine ?? {})];
 }
 
 /** Gives everything but the network its memory, and the data set its samples, but those of streams. */
@@ -270,8 +290,7 @@ function contentsOf(
   const { dtype } = held.labels;
   const targets = dtype === 'f32' ? labels : (dtype === 'u8' ? Uint8Array : Uint32Array).from(labels);
   return [
-    [held.images, images],
-    [held.labels, targets as HostData],
+    ...(held.borrowed ? [] : [[held.images, images] as const, [held.labels, targets as HostData] as const]),
     ...(held.weights === undefined ? [] : [[held.weights, weights] as const]),
   ];
 }
@@ -284,7 +303,15 @@ function affineValues(values: readonly number[], channels: number): Float32Array
 /** Frees what has memory. */
 export function disposeParts(parts: Parts): void {
   if (!parts.network.disposed) parts.network.dispose();
-  for (const tensor of ownTensors(parts)) if (tensor.isPlaced) tensor.dispose();
+  // Samples go with the last training that uses them.
+  const shared = heldBy(parts).flatMap(({ images, labels, users }) => {
+    users.count -= 1;
+    return users.count === 0 ? [] : [images, labels];
+  });
+  const lent = heldBy(parts).flatMap(({ images, labels, borrowed }) => (borrowed ? [images, labels] : []));
+  for (const tensor of [...ownTensors(parts), ...lent]) {
+    if (tensor.isPlaced && !shared.includes(tensor)) tensor.dispose();
+  }
   parts.metrics.dispose();
 }
 

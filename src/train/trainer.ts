@@ -26,13 +26,15 @@ export class Trainer extends Owner {
   readonly plan: TrainingPlan;
   readonly #run: Run;
   readonly #engine: typeof Engine;
+  readonly #given: TrainingData;
   #busy = false;
   #disposed = false;
 
-  private constructor(engine: typeof Engine, run: Run, plan: TrainingPlan) {
+  private constructor(engine: typeof Engine, run: Run, plan: TrainingPlan, given: TrainingData) {
     super();
     this.#engine = engine;
     this.#run = run;
+    this.#given = given;
     this.plan = plan;
   }
 
@@ -48,6 +50,34 @@ export class Trainer extends Owner {
     given: TrainingData,
     options: TrainerOptions = {},
   ): Promise<Trainer> {
+    return Trainer.#create(gpu, model, given, options);
+  }
+
+  /**
+   * Another training on the same samples, which are on the GPU once: what `Trainer.create` makes, to the same bits. Each is disposed
+   * by itself, and the samples go with the last. Streams are read by each.
+   * @param weights what the loss of each training sample is multiplied by there. Default: as here
+   * @throws what `create` throws
+   * @example using other = await trainer.sibling(mlp({ input, classes, units: 64 }), { seed: 2 });
+   */
+  async sibling(model: Model, options: TrainerOptions = {}, weights?: ArrayLike<number>): Promise<Trainer> {
+    return this.#exclusively('sibling', () => {
+      const { train } = this.#given;
+      const own =
+        weights === undefined
+          ? this.#given
+          : { ...this.#given, train: { ...train, weights: Float32Array.from(weights) } };
+      return Trainer.#create(this.gpu, model, own as TrainingData, options, this.#run.parts);
+    });
+  }
+
+  static async #create(
+    gpu: Gpu,
+    model: Model,
+    given: TrainingData,
+    options: TrainerOptions,
+    lender?: Run['parts'],
+  ): Promise<Trainer> {
     assertGpu(gpu, 'Trainer.create');
     assertPresent(model, 'the model', 'Trainer.create');
     const engine = await import('./engine.ts');
@@ -57,7 +87,7 @@ export class Trainer extends Owner {
     const resolved = engine.resolveOptions(options, data, augment);
     engine.assertFits(model, data, resolved);
     await engine.checkAtFirstUse(gpu, engine.checkedMethods(model, resolved));
-    const parts = engine.declareParts(gpu, model, data, resolved);
+    const parts = engine.declareParts(gpu, model, data, resolved, lender);
     const { network } = parts;
     try {
       const trainBuilders = engine.recordTrainStep(parts, resolved, data);
@@ -83,7 +113,7 @@ export class Trainer extends Owner {
         test: await testBuilder?.compile({ arena }),
         validation: await validationBuilder?.compile({ arena }),
       };
-      return new Trainer(engine, new engine.Run(parts, resolved, data, train, tests), plan);
+      return new Trainer(engine, new engine.Run(parts, resolved, data, train, tests), plan, given);
     } catch (cause) {
       engine.disposeParts(parts);
       throw cause;
