@@ -540,6 +540,8 @@ describe('the studio', () => {
     const { page } = await open(`${SMALL}&quantizer=mine&gradient=${encodeURIComponent(gradient)}`);
     await reach(page, 'ready');
     expect(await field(page, 'status')).toMatch(/link brings a gradient function/);
+    const mine = 'select[name="quantizer"] option[value="mine"]';
+    expect(await page.$eval(mine, (option) => (option as HTMLOptionElement).disabled)).toBe(true);
     await show(page, 'method');
     expect(await page.$eval('#gradient', (area) => (area as HTMLTextAreaElement).value)).toBe(gradient);
     expect(await page.$eval('#gradient-errors', (list) => list.textContent)).toBe('');
@@ -549,6 +551,14 @@ describe('the studio', () => {
     );
     expect(await page.$('#foreign')).toBeNull();
     await close(page);
+
+    // Nor that of a link which names another method.
+    const other = await open(`${SMALL}&quantizer=steSign&gradient=${encodeURIComponent(gradient)}`);
+    await reach(other.page, 'ready');
+    await show(other.page, 'method');
+    await other.page.waitForSelector('#foreign');
+    expect(await other.page.$eval('#gradient-errors', (list) => list.textContent)).toBe('');
+    await close(other.page);
   });
 
   test('opens model files of others, and says what is wrong with one that is none', async () => {

@@ -7,6 +7,7 @@ import { type LayerChoice, MOST_LAYERS, MOST_UNITS } from '../state/network.ts';
 import { MOST_EPOCHS, MY_QUANTIZER, NUMBERS, type Settings } from '../state/settings.ts';
 import {
   type CopiedLink,
+  foreign,
   isOpen,
   linkWithNetwork,
   MORE_EPOCHS,
@@ -86,8 +87,8 @@ export function TrainingPanel() {
               onChange={({ currentTarget }) => change({ [kind]: currentTarget.value })}
             >
               {[...METHODS_OF[kind], ...(kind === 'quantizer' ? [MY_QUANTIZER] : [])].map((name) => (
-                <option key={name} value={name}>
-                  {name === MY_QUANTIZER ? 'my own (below)' : name}
+                <option key={name} value={name} disabled={name === MY_QUANTIZER && foreign.value}>
+                  {name === MY_QUANTIZER ? 'my own' : name}
                 </option>
               ))}
             </select>

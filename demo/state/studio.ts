@@ -39,7 +39,7 @@ import {
 import { methodOf } from './methods.ts';
 import { networkOf } from './network.ts';
 import type { PictureGroup } from './pictures.ts';
-import { initialSettings, MY_QUANTIZER, queryOf, type Settings } from './settings.ts';
+import { initialSettings, MY_GRADIENT, MY_QUANTIZER, queryOf, type Settings } from './settings.ts';
 import { kilobytes } from './words.ts';
 
 export type Phase =
@@ -212,8 +212,10 @@ export async function start(): Promise<void> {
     if (unfinished !== undefined && !asked) await open(unfinished.id);
     else {
       const given = initialSettings(location.search, adapter.value.software);
-      foreign.value = given.quantizer === MY_QUANTIZER;
-      settings.value = foreign.value ? { ...given, quantizer: 'steSign' } : given;
+      // Whatever method the link names: the text box compiles what is in it.
+      foreign.value = given.gradient !== MY_GRADIENT;
+      const isMine = given.quantizer === MY_QUANTIZER;
+      settings.value = foreign.value && isMine ? { ...given, quantizer: 'steSign' } : given;
       const text = new URLSearchParams(location.hash.slice(1)).get('network');
       // What is no base64 is damaged as an empty one is.
       await prepare(text === null ? undefined : (bytesOfBase64Url(text) ?? new Uint8Array()));
