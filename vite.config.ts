@@ -189,6 +189,7 @@ export default defineConfig(({ command }) => ({
         training: 'src/training.ts',
         methods: 'src/methods.ts',
         compare: 'src/compare.ts',
+        nats: 'src/nats/open.ts',
         vectors: 'src/vectors/index.ts',
         hypervectors: 'src/hypervectors/index.ts',
         node: 'src/node/index.ts',

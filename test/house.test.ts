@@ -276,6 +276,12 @@ describe('the house', () => {
     expect([...reachedFrom('src/index.ts')].filter((path) => !isOurs(path))).toEqual([]);
   });
 
+  test('the entry for queues reaches nothing of Node, so that pages may be workers', () => {
+    const reached = [...reachedFrom('src/nats/open.ts')];
+    expect(reached.filter((path) => path.startsWith('node:') || roomOf(path) === 'src/node')).toEqual([]);
+    expect(reached).toContain('src/nats/work.ts');
+  });
+
   test('the entries for one task have names of it, and the same things by them', () => {
     for (const entry of [inference, training]) {
       expect(Object.keys(entry).length).toBeGreaterThan(15);

@@ -7,10 +7,13 @@ import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
+import { build } from 'vite';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { encodeSafetensors } from '../src/formats/safetensors.ts';
 import { normal } from '../src/numerics/random.ts';
+import { launchChrome } from './helpers/chrome.ts';
 import { buildCli, type Run, runCli } from './helpers/cli.ts';
+import { serveFolder } from './helpers/static.ts';
 
 const SERVER = ['nats-server', '/usr/sbin/nats-server'].find(
   (name) => spawnSync(name, ['--version']).status === 0,
@@ -580,5 +583,138 @@ describe.skipIf(SERVER === undefined)('beyond one machine', () => {
     expect(over.code).toBe(0);
     expect((await runCli(cli, compare('theirs whole'), { cwd: project })).code).toBe(0);
     expect(essence('theirs over.json')).toEqual(essence('theirs whole.json'));
+  });
+
+  /** A short training, and what it says of itself. */
+  const voting = (out: string, ...more: string[]) => [
+    ...[
+      'train',
+      '--model-options',
+      'units=64',
+      '--train-samples',
+      '400',
+      '--test-samples',
+      '100',
+      '--batch',
+      '40',
+    ],
+    ...['--epochs', '2', '--out', join(folder, out), ...more],
+  ];
+  const hashIn = (text: string) => /weights +sha256 ([0-9a-f]{64})/.exec(text)?.[1];
+
+  test('trainers at workers vote as those of one process do, to the bit, with a bit a weight on the wire', async () => {
+    const port = await freePort();
+    const url = `nats://127.0.0.1:${port}`;
+    await serve(port, stored('votes'));
+    for (let i = 0; i < 3; i++) await worker(url).printed(/^ready/m);
+    const hashes: (string | undefined)[] = [];
+    for (const voters of [1, 2, 4]) {
+      const here = await runCli(cli, voting(`here ${voters}`, '--votes', String(voters)));
+      expect(here.stderr).not.toMatch(/Error/);
+      hashes.push(hashIn(here.stdout));
+      const there = await runCli(
+        cli,
+        voting(`there ${voters}`, '--votes', String(voters), '--nats', url, '--votes-deadline', '300'),
+      );
+      expect(there.stderr).not.toMatch(/Error/);
+      expect(there.code).toBe(0);
+      expect(hashIn(there.stdout)).toBe(hashes.at(-1));
+      expect(there.stdout).not.toMatch(/left out|other weights/);
+      console.log(there.stdout.match(/^(test accuracy|votes) .*/gm)?.join('\n'));
+      if (voters === 1) continue;
+      // What went over the wire: ballots come in, one decision goes out, and little beside them.
+      const [, steps, ballot] =
+        /(\d+) steps by \d trainers; a ballot has ([\d.]+) kB/.exec(there.stdout) ?? [];
+      const [, sent, received] =
+        /step: ([\d.]+) kB sent from here, ([\d.]+) kB received/.exec(there.stdout) ?? [];
+      expect(Number(steps)).toBe(20);
+      expect(Number(sent) / Number(ballot)).toBeGreaterThanOrEqual(0.99);
+      expect(Number(sent) / Number(ballot)).toBeLessThan(1.5);
+      // First ballots may come before the last voter is there, from when on is counted.
+      expect(Number(received) / Number(ballot)).toBeGreaterThanOrEqual(0.9 * (voters - 1));
+      expect(Number(received) / Number(ballot)).toBeLessThan(1.5 * (voters - 1));
+    }
+    expect(new Set(hashes).size).toBe(3);
+    const stopped = await runCli(cli, ['train', '--nats', url, '--out', join(folder, 'no votes')]);
+    expect(stopped.stderr).toMatch(/OptionError: Workers take part in a training by voting/);
+  });
+
+  test('a voter that says nothing is left out, and votes again when it is back', async () => {
+    const port = await freePort();
+    const url = `nats://127.0.0.1:${port}`;
+    await serve(port, stored('store of late ones'));
+    const paused = worker(url);
+    await paused.printed(/^ready/m);
+    const args = voting('late', '--votes', '2', '--nats', url, '--votes-deadline', '3', '--epochs', '60');
+    const training = keep(start(process.execPath, [cli, ...args]));
+    await training.printed(/^epoch 1\//m);
+    paused.child.kill('SIGSTOP');
+    await training.printed(/^voter +1 is left out from step/m);
+    paused.child.kill('SIGCONT');
+    await training.printed(/^voter +1 votes again from step/m);
+    const { code, stdout, stderr } = await training.ended;
+    expect(stderr).not.toMatch(/Error/);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^votes +voter 1 was left out of \d+ steps/m);
+    // What it was told meanwhile it did, too.
+    expect(stdout).not.toMatch(/other weights/);
+  });
+
+  test('a tab of Chrome takes two trainings, says what it does, and stops when it is told to', async () => {
+    const [port, socket] = [await freePort(), await freePort()];
+    await serve(port, `${stored('tab')}\nwebsocket { listen: "127.0.0.1:${socket}", no_tls: true }`);
+    const site = join(folder, 'the studio');
+    await build({
+      configFile: join(import.meta.dirname, '..', 'demo', 'vite.config.ts'),
+      logLevel: 'error',
+      build: { outDir: site, emptyOutDir: true },
+    });
+    await using server = await serveFolder(site, { below: '/a/sub-path/' });
+    await using chrome = await launchChrome();
+    const { page, errors } = await chrome.open(`${server.url}/index.html#/help`);
+    await page.waitForSelector('#helping-url');
+    const work = async (address: string) => {
+      await page.$eval('#helping-url', (input) => {
+        (input as HTMLInputElement).value = '';
+      });
+      await page.type('#helping-url', address);
+      await page.click('#helping-begin');
+    };
+    const shown = (text: RegExp) =>
+      page.waitForFunction(
+        (source) => new RegExp(source).test(document.querySelector('#helping')?.textContent ?? ''),
+        {},
+        text.source,
+      );
+
+    // What a browser says of addresses without a server is an error on its console.
+    await work(`nats://127.0.0.1:${port}`);
+    await shown(/no such address of a NATS server[\s\S]*ws:/);
+    await work(`ws://127.0.0.1:${await freePort()}`);
+    await shown(/No NATS server answers[\s\S]*websocket \{ port: 8080, no_tls: true \}/);
+    errors.length = 0;
+
+    await work(`ws://127.0.0.1:${socket}`);
+    await shown(/waits for jobs/);
+    const args = one('tab', '--seeds', '1,2', '--nats', `nats://127.0.0.1:${port}`);
+    const { code, stderr } = await runCli(cli, [...args, '--json', join(folder, 'tab.json')]);
+    expect(stderr).not.toMatch(/Error/);
+    expect(code).toBe(0);
+    await shown(/seed 1: done[\s\S]*seed 2: done/);
+    const { results } = JSON.parse(readFileSync(join(folder, 'tab.json'), 'utf8'));
+    expect(results.map(({ state }: { state: string }) => state)).toEqual(['done', 'done']);
+
+    await page.click('#helping-stop');
+    await shown(/2 jobs done/);
+    expect(await page.$eval('#helping', (panel) => panel.getAttribute('data-state'))).toBe('idle');
+    expect(errors).toEqual([]);
+    // The same trainings, by Node and SwiftShader here: the same bits.
+    const here = await runCli(cli, [...one('here', '--seeds', '1,2'), '--json', join(folder, 'here.json')]);
+    expect(here.code).toBe(0);
+    const hashes = (file: string) =>
+      JSON.parse(readFileSync(join(folder, file), 'utf8')).results.map(
+        ({ weightsSha256 }: { weightsSha256: string }) => weightsSha256,
+      );
+    expect(hashes('tab.json')).toEqual(hashes('here.json'));
   });
 });

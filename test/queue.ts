@@ -9,9 +9,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openQueue } from '../src/nats/clients.ts';
 import { coordinate } from '../src/nats/coordinate.ts';
 import { queued } from '../src/nats/job.ts';
-import { Queue } from '../src/nats/queue.ts';
 import { type Kind, type WorkOptions, work } from '../src/nats/work.ts';
 import { buildCli } from './helpers/cli.ts';
 
@@ -109,7 +109,7 @@ test('jobs that do nothing', async () => {
   };
   const rows: Record<string, object> = {};
   for (const workers of [1, 4, 16]) {
-    const queue = await Queue.open({ url });
+    const queue = await openQueue({ url });
     const stop = new AbortController();
     const options = {
       gpu: undefined,
@@ -117,7 +117,7 @@ test('jobs that do nothing', async () => {
       kinds: { echo },
       signal: stop.signal,
     };
-    const queues = await Promise.all(Array.from({ length: workers }, () => Queue.open({ url })));
+    const queues = await Promise.all(Array.from({ length: workers }, () => openQueue({ url })));
     const working = queues.map((one) => work(one, options as unknown as WorkOptions));
     const jobs = Array.from({ length: JOBS }, (_, number) => queued('echo', 1e6 * workers + number));
     const before = await traffic();
@@ -140,7 +140,7 @@ test('workers that wait', async () => {
   const [WORKERS, SECONDS] = [20, 10];
   const stop = new AbortController();
   const options = { kinds: {}, signal: stop.signal } as unknown as WorkOptions;
-  const queues = await Promise.all(Array.from({ length: WORKERS }, () => Queue.open({ url })));
+  const queues = await Promise.all(Array.from({ length: WORKERS }, () => openQueue({ url })));
   const working = queues.map((one) => work(one, options));
   await sleep(1000);
   const before = await traffic();
@@ -152,7 +152,7 @@ test('workers that wait', async () => {
 });
 
 test('checkpoints', async () => {
-  const queue = await Queue.open({ url });
+  const queue = await openQueue({ url });
   const rows: Record<string, object> = {};
   for (const megabytes of [1, 16, 64]) {
     const bytes = new Uint8Array(megabytes * 2 ** 20).map((_, i) => i * 31);

@@ -185,6 +185,25 @@ describe('a poll', () => {
     await expect(poll.voter(0)(yes, 5)).rejects.toThrow('over');
   });
 
+  test('leaves nobody out while the way to the others is broken, and forgets old steps', async () => {
+    const rounds: Round[] = [];
+    const poll = new Poll({ voters: 2, seed: 1, deadline: 20, onRound: (round) => void rounds.push(round) });
+    const yes = new Uint32Array([~0]);
+    poll.pause();
+    const pending = poll.voter(0)(yes, 0);
+    await new Promise((done) => setTimeout(done, 250));
+    expect(rounds).toEqual([]);
+    poll.cast(1, 0, yes);
+    expect(await pending).toEqual(yes);
+    expect(rounds[0]).toMatchObject({ ranks: [0, 1], leftOut: [] });
+    poll.resume();
+    expect(await poll.voter(0)(yes, 1)).toEqual(yes);
+    expect(rounds[1]).toMatchObject({ ranks: [0], leftOut: [1] });
+    for (let step = 2; step < 300; step++) await poll.voter(0)(yes, step);
+    await expect(poll.voter(1)(yes, 1)).rejects.toThrow(/long ago/);
+    expect(await poll.voter(1)(yes, 299)).toEqual(yes);
+  });
+
   test('refuses what is no poll, no voter, no ballot', () => {
     expect(() => new Poll({ voters: 0, seed: 1 })).toThrow(/has voters/);
     expect(() => new Poll({ voters: 2, seed: 1, deadline: 0 })).toThrow(/has voters/);

@@ -16,7 +16,7 @@ import {
 } from '../bench/index.ts';
 import { OptionError } from '../errors.ts';
 import type { Gpu } from '../index.ts';
-import { benchByWorkers, Queue } from '../nats/index.ts';
+import { benchByWorkers, openQueue } from '../nats/index.ts';
 import { benchInChrome } from '../node/bench-page.ts';
 import { writeFileAtomic } from '../node/index.ts';
 import { type BenchReport, renderBench } from '../reports/bench.ts';
@@ -158,7 +158,7 @@ async function byWorkers(flags: Flags, options: BenchOptions, say: (text: string
       where: 'bench --nats',
     });
   }
-  const queue = await Queue.open(server);
+  const queue = await openQueue(server);
   const interrupt = interruption(say);
   try {
     sayQueue(server, say);

@@ -23,7 +23,7 @@ import {
 import { OptionError, printable } from '../errors.ts';
 import { type LearningRate, modelByName, takeFirst } from '../index.ts';
 import { describeMethod, type MethodDescription } from '../methods/describe.ts';
-import { Queue, trainByWorkers } from '../nats/index.ts';
+import { openQueue, trainByWorkers } from '../nats/index.ts';
 import { comparisonFolder } from '../node/comparison.ts';
 import { loadDataset, type OwnData, readFileChecked, writeFileAtomic } from '../node/index.ts';
 import { lockFolder } from '../node/lock.ts';
@@ -221,7 +221,7 @@ async function compare(flags: Flags, command: Command): Promise<void> {
       `memory    ${megabytes(largest.plan.peakBytes)} at most on the GPU, with ${largest.method}; one training at a time`,
     );
   }
-  const queue = server === undefined ? undefined : await Queue.open(server, flags.natsLease);
+  const queue = server === undefined ? undefined : await openQueue(server, flags.natsLease);
   if (server !== undefined) sayQueue(server, say);
   const entries = new Set(jobs.map(({ method }) => method)).size;
   say(`matrix    ${entries} methods x ${jobs.length / entries} seeds x ${kept.epochs ?? 3} epochs\n`);

@@ -5,7 +5,7 @@ import { type ComparisonJob, comparisonJobs, entryTexts, networkFor, parseEntry 
 import { jobOptions } from '../compare/plan.ts';
 import { OptionError, printable, QueueError } from '../errors.ts';
 import { type LearningRate, modelByName, type TrainingData, takeFirst } from '../index.ts';
-import { ensembleByWorkers, Queue } from '../nats/index.ts';
+import { ensembleByWorkers, openQueue } from '../nats/index.ts';
 import { loadDataset, type OwnData } from '../node/index.ts';
 import { type Ensemble, type EnsembleRule, ensembleOf, trainEnsemble } from '../regimes/ensemble.ts';
 import { EXIT } from './exit.ts';
@@ -171,7 +171,7 @@ const trainByWorkers: Train = async (flags, job, data, say, onMember) => {
   // What is wrong with network and data is said before anything is queued.
   await networkFor(networkOf(model, data), parseEntry(job.method));
   const named = nameData(flags.dataset, readingOf(flags), flags.data, data, flags);
-  const queue = await Queue.open(server);
+  const queue = await openQueue(server);
   const interrupt = interruption(say);
   try {
     sayQueue(server, say);

@@ -3,7 +3,7 @@ import { MemoryPlanError } from '../errors.ts';
 import { filtersAlong } from '../geometry/axis.ts';
 import { FilterSurvey, type LayerSurvey } from '../geometry/survey.ts';
 import {
-  Queue,
+  openQueue,
   reasonOf,
   type ServerOptions,
   type SurveyedLayer,
@@ -78,7 +78,7 @@ export async function measureByWorkers(
   { server, root }: { readonly server: ServerOptions; readonly root: string },
   { before, add, progress, say }: Keeping,
 ): Promise<Measured> {
-  const queue = await Queue.open(server);
+  const queue = await openQueue(server);
   try {
     sayQueue(server, say, ` --data FOLDER, with the files of ${root}`);
     const shares = tensors.map(() => 0);

@@ -28,6 +28,7 @@ import {
   Trainer,
   unfoldForTraining,
 } from '../index.ts';
+import { openQueue } from '../nats/index.ts';
 import { type OwnData, readFileChecked, writeFileAtomic } from '../node/index.ts';
 import { lockFolder } from '../node/lock.ts';
 import { LOG_FILES, TrainingLog } from '../node/training-log.ts';
@@ -41,6 +42,7 @@ import { EXIT } from './exit.ts';
 import { assertMatches, loadStart, patterns, ratesOf, withHead } from './fine-tuning.ts';
 import { type ReadableModel, readModel } from './imported.ts';
 import { madeNow } from './made.ts';
+import { type NatsFlags, sayQueue, serverOf, shownServer, withNats } from './nats.ts';
 import {
   type AdapterOptions,
   acquire,
@@ -77,9 +79,13 @@ import {
 } from './own-data.ts';
 import { anyModelOption, isPath, modelOptionsOption, nameOfModel, readOwnModel } from './own-models.ts';
 import { BEST_FILE, loadRun, readRun, type SavedRun, trainerOptions } from './runs.ts';
-import { votersHere } from './votes.ts';
+import { type Voters, votersHere, votersThere } from './votes.ts';
 
-export interface TrainFlags extends Omit<RunOptions, 'own' | 'description'>, AdapterOptions, OwnFlags {
+export interface TrainFlags
+  extends Omit<RunOptions, 'own' | 'description'>,
+    AdapterOptions,
+    OwnFlags,
+    NatsFlags {
   readonly lrHalveEvery?: number;
   readonly out?: string;
   readonly resume?: string;
@@ -102,12 +108,17 @@ export interface TrainFlags extends Omit<RunOptions, 'own' | 'description'>, Ada
   readonly memoryLimit?: ByteLimit;
   /** Print nothing. */
   readonly quiet?: boolean;
+  /** Seconds. */
+  readonly votesDeadline?: number;
 }
 
 const DEFAULT_RATE: LearningRate = { from: 0.02, to: 0.001, decay: 'exponential' };
 
 export function trainCommand(): Command {
-  return withAdapter(withOwnData(new Command('train')))
+  return withNats(
+    withAdapter(withOwnData(new Command('train'))),
+    'with --votes: let workers vote, which take seats from this server',
+  )
     .description('train a binary network')
     .addOption(anyDatasetOption('mnist'))
     .addOption(anyModelOption())
@@ -154,6 +165,11 @@ export function trainCommand(): Command {
       '--votes <n>',
       'reduce gradients to signs that n trainers decide on by majority, each with its share of samples and batch',
       positiveInteger,
+    )
+    .option(
+      '--votes-deadline <seconds>',
+      'with --nats: how long a trainer may say nothing before a step goes on without it (default: 30)',
+      positiveNumber,
     )
     .option(
       '--refit-statistics',
@@ -226,6 +242,7 @@ Examples:
   $ webgpu-bnn train --validation 0.1 --patience 5 --keep-best --epochs 100 --watch
   $ webgpu-bnn train --lr 0.01:0 --lr-decay cosine --lr-warmup 1 --lr-restarts 3 --clip 1
   $ webgpu-bnn train --votes 4 --batch 200
+  $ webgpu-bnn train --votes 4 --batch 200 --nats nats://host
   $ webgpu-bnn train --resume runs/mnist-mlp
   $ webgpu-bnn train --resume runs/mnist-mlp --epochs 10`,
     )
@@ -343,7 +360,24 @@ async function trainInto(
   say(`\n${model.summary()}\n`);
   // From here on there is something to save.
   const interrupt = interruption(say);
-  const voters = run.votes === undefined ? undefined : votersHere(gpu, run, place);
+  const server = serverOf(flags);
+  if (server !== undefined && run.votes === undefined) {
+    throw new OptionError('Workers take part in a training by voting.', {
+      given: '--nats without --votes',
+      where: 'train',
+      remedy: '--votes 4 --nats ..., for this trainer and three at workers',
+    });
+  }
+  const queue = server === undefined ? undefined : await openQueue(server);
+  if (server !== undefined) sayQueue(server, say);
+  const deadline = 1000 * (flags.votesDeadline ?? 30);
+  let voters: Voters | undefined;
+  if (run.votes !== undefined) {
+    voters =
+      queue === undefined
+        ? votersHere(gpu, run, place)
+        : await votersThere(gpu, run, { queue, deadline, say });
+  }
   const trainer = await Trainer.create(gpu, model, data, {
     ...trainerOptions(run),
     ...(voters === undefined ? {} : { votes: voters.votes }),
@@ -424,7 +458,7 @@ async function trainInto(
   ];
   // A training that had stopped by itself has stopped.
   const isOver = patience !== undefined && isPatienceOver(epochs, patience, monitor);
-  if (!isOver) await voters?.begin(trainer);
+  if (!isOver) await voters?.begin(trainer, interrupt.signal);
   const result = await (isOver
     ? Promise.resolve({ outcome: 'stopped' as const, step: 0 })
     : trainer.fit({
@@ -462,11 +496,12 @@ async function trainInto(
     progress.stop();
     interrupt.release();
     await voters?.end();
+    await queue?.close();
   });
 
   if (result.outcome === 'aborted') {
     say(
-      `\nStopped after step ${result.step}; everything is saved.\nGo on with:  ${npx(`train --resume ${out}`)}${run.own === undefined ? '' : placeOf(flags)}`,
+      `\nStopped after step ${result.step}; everything is saved.\nGo on with:  ${npx(`train --resume ${out}`)}${run.own === undefined ? '' : placeOf(flags)}${server === undefined ? '' : ` --nats ${shownServer(server)}`}`,
     );
     process.exitCode = EXIT.interrupted;
     return;

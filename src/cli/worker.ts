@@ -1,7 +1,7 @@
 /** `webgpu-bnn worker`: does jobs that a NATS server has. */
 import { Command } from 'commander';
 import { OptionError, printable } from '../errors.ts';
-import { benches, members, type NamedData, Queue, surveys, trainings, work } from '../nats/index.ts';
+import { benches, members, type NamedData, openQueue, surveys, trainings, work } from '../nats/index.ts';
 import { npx } from '../npx.ts';
 import { benchOfWorker } from './bench.ts';
 import { dataOfJob } from './named-data.ts';
@@ -9,6 +9,7 @@ import { type NatsFlags, serverOf, shownServer, withNats } from './nats.ts';
 import { type AdapterOptions, acquire, describeAdapter, positiveInteger, withAdapter } from './options.ts';
 import { allowCodeOption, guestsOf } from './packages.ts';
 import { interruption } from './train.ts';
+import { seats } from './votes.ts';
 
 interface Flags extends AdapterOptions, NatsFlags {
   readonly jobs?: number;
@@ -32,6 +33,7 @@ Examples:
   $ webgpu-bnn worker --nats nats://host
   $ webgpu-bnn worker --nats nats://host --data models
   $ webgpu-bnn compare --methods steSign,irNet,bop --nats nats://host
+  $ webgpu-bnn train --votes 4 --nats nats://host
   $ webgpu-bnn geometry models/llama --data models --nats nats://host`,
     )
     .action(worker);
@@ -47,7 +49,7 @@ async function worker(flags: Flags): Promise<void> {
     });
   }
   const say = (text: string) => console.log(text);
-  const queue = await Queue.open(server);
+  const queue = await openQueue(server);
   const gpu = await acquire(flags);
   say(`adapter   ${describeAdapter(gpu)}`);
   say(`queue     ${shownServer(server)}`);
@@ -61,6 +63,7 @@ async function worker(flags: Flags): Promise<void> {
         training: trainings(load, (packages) => guestsOf(packages, flags.allowCode)),
         member: members(load),
         survey: surveys(flags.data),
+        vote: seats(queue),
         bench: benches((gpu, options, measuring) => benchOfWorker(gpu, options, measuring, flags)),
       },
       print: (text) => say(printable(text)),

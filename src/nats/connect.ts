@@ -1,60 +1,54 @@
-/** The way to a NATS server, and what of its clients is needed: optional packages, which `webgpu-bnn setup nats` gets. */
-import type { NatsConnection } from '@nats-io/transport-node';
+/** The way to a NATS server, by the clients that a program has. */
+import type { NatsConnection } from '@nats-io/nats-core';
 import { OptionError, QueueError } from '../errors.ts';
-import { type HeadlessPackage, importHeadless } from '../node/headless.ts';
-import { readFileChecked } from '../node/index.ts';
-import { npx } from '../npx.ts';
 
 /** How a server is found and told who asks. */
-export interface ServerOptions {
-  /** `nats://host:4222`, or `tls://host`; several between commas. */
+export interface ServerAccess {
+  /** `nats://host:4222` or `tls://host`, and of pages `ws://host:8080` or `wss://host`; several between commas. */
   readonly url: string;
+  /** Who asks. Default: who stands in the address. */
   readonly user?: string | undefined;
+  /** Its password. */
   readonly password?: string | undefined;
-  /** File of credentials that NATS gave out: a JWT and its key. */
-  readonly creds?: string | undefined;
-  /** Certificates of whoever signed the server's. */
+  /** Credentials that NATS gave out: a JWT and its key. */
+  readonly creds?: Uint8Array | undefined;
+  /** Certificates of whoever signed the server's, as PEM; browsers have their own. */
   readonly ca?: string | undefined;
 }
 
-/** The packages, loaded. */
+/** Options of a connection, as all clients of NATS have them. */
+type Connecting = Parameters<typeof import('@nats-io/nats-core').wsconnect>[0] & {
+  readonly tls?: { readonly ca: string };
+};
+
+/** The packages of NATS, loaded. */
 export interface Clients {
-  readonly transport: typeof import('@nats-io/transport-node');
+  /** `connect` of `@nats-io/transport-node`, or `wsconnect` of `@nats-io/nats-core`. */
+  readonly connect: (options: Connecting) => Promise<NatsConnection>;
+  /** Of the addresses that it takes. */
+  readonly schemes: readonly string[];
+  /** `@nats-io/nats-core`, or what exports the same. */
+  readonly core: Pick<typeof import('@nats-io/nats-core'), 'nanos' | 'credsAuthenticator'>;
+  /** `@nats-io/jetstream`. */
   readonly jetstream: typeof import('@nats-io/jetstream');
+  /** `@nats-io/kv`. */
   readonly kv: typeof import('@nats-io/kv');
+  /** `@nats-io/obj`. */
   readonly obj: typeof import('@nats-io/obj');
 }
 
-async function client<Module>(name: HeadlessPackage): Promise<Module> {
-  const module = await importHeadless<Module>(name);
-  if (module !== undefined) return module;
-  throw new OptionError('A client of NATS is not installed.', {
-    given: '--nats',
-    expected: `the package ${name}`,
-    where: 'nats',
-    remedy: npx('setup nats'),
-  });
-}
-
-/** @throws OptionError where the clients are not installed */
-export async function loadClients(): Promise<Clients> {
-  return {
-    transport: await client('@nats-io/transport-node'),
-    jetstream: await client('@nats-io/jetstream'),
-    kv: await client('@nats-io/kv'),
-    obj: await client('@nats-io/obj'),
-  };
-}
-
 /** Servers of a text; a password never gets into a message. */
-function addresses(text: string): { servers: string[]; user?: string; password?: string; shown: string } {
+function addresses(
+  text: string,
+  schemes: readonly string[],
+): { servers: string[]; user?: string; password?: string; shown: string } {
   const urls = text.split(',').map((one) => {
-    const whole = one.includes('://') ? one.trim() : `nats://${one.trim()}`;
+    const whole = one.includes('://') ? one.trim() : `${schemes[0]}//${one.trim()}`;
     const url = URL.canParse(whole) ? new URL(whole) : undefined;
-    if (url !== undefined && ['nats:', 'tls:'].includes(url.protocol) && url.hostname !== '') return url;
+    if (url !== undefined && schemes.includes(url.protocol) && url.hostname !== '') return url;
     throw new OptionError('There is no such address of a NATS server.', {
       given: one.replace(/\/\/.*@/, '//...@'),
-      expected: 'nats://host, nats://host:4222 or tls://host',
+      expected: schemes.map((scheme) => `${scheme}//host:port`).join(' or '),
       where: '--nats',
     });
   });
@@ -70,61 +64,37 @@ function addresses(text: string): { servers: string[]; user?: string; password?:
 
 /**
  * Connects; a connection that breaks later is made again for as long as the process lives.
- * @throws QueueError where no server answers, or it refuses who asks
+ * @throws OptionError for what is no address, QueueError where no server answers, or it refuses who asks
  */
-export async function connectTo({ transport }: Clients, options: ServerOptions): Promise<NatsConnection> {
-  const { servers, shown, ...inUrl } = addresses(options.url);
-  const user = options.user ?? inUrl.user;
-  const pass = options.password ?? inUrl.password;
-  const creds = await fileOf(options.creds, '--nats-creds', 'the file of credentials that NATS gave out');
-  const ca = await fileOf(options.ca, '--nats-ca', 'a file of PEM certificates');
+export async function connectTo(
+  { connect, core, schemes }: Clients,
+  options: ServerAccess,
+): Promise<NatsConnection> {
+  const { servers, shown, ...inUrl } = addresses(options.url, schemes);
+  const { user = inUrl.user, password: pass = inUrl.password, creds, ca } = options;
   try {
-    return await transport.connect({
+    return await connect({
       servers,
       name: 'webgpu-bnn',
       maxReconnectAttempts: -1,
       reconnectTimeWait: 500,
       ...(user === undefined ? {} : { user, pass: pass ?? '' }),
-      ...(creds === undefined ? {} : { authenticator: transport.credsAuthenticator(creds) }),
-      ...(ca === undefined ? {} : { tls: { ca: new TextDecoder().decode(ca) } }),
+      ...(creds === undefined ? {} : { authenticator: core.credsAuthenticator(creds) }),
+      ...(ca === undefined ? {} : { tls: { ca } }),
     });
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
-    const { what, remedy } = FAULTS.find(({ said }) => said.test(message)) ?? NO_SERVER;
-    throw new QueueError(what, { given: `${shown}: ${message}`, where: '--nats', remedy, cause });
+    const refused = /authori[sz]ation|authentication|credential/i.test(message);
+    const isPage = schemes.includes('ws:');
+    const start = isPage
+      ? 'let nats-server -js have a block in its configuration, websocket { port: 8080, no_tls: true }, and give that port; a page of https needs wss://'
+      : 'start one with nats-server -js, or check the address';
+    const who = isPage ? 'check user and password' : 'check --nats-creds, or --nats-user and --nats-password';
+    throw new QueueError(refused ? 'The NATS server refuses these credentials.' : 'No NATS server answers.', {
+      given: `${shown}: ${message}`,
+      where: isPage ? 'connectQueue' : '--nats',
+      remedy: refused ? who : start,
+      cause,
+    });
   }
 }
-
-/** @throws OptionError that names the option of a file which can't be read */
-async function fileOf(
-  path: string | undefined,
-  option: string,
-  expected: string,
-): Promise<Uint8Array | undefined> {
-  if (path === undefined) return undefined;
-  return await readFileChecked(path).catch((cause: unknown) => {
-    throw new OptionError('A file that says who may talk to the NATS server can not be read.', {
-      ...{ given: path, expected, where: option, cause },
-      remedy: `name the file that the administrator of the server gives out: ${option} FILE`,
-    });
-  });
-}
-
-const NO_SERVER = {
-  what: 'No NATS server answers.',
-  remedy: 'start one with nats-server -js, or check the address',
-};
-/** What connecting fails by, by what is said then. */
-const FAULTS = [
-  {
-    said: /authori[sz]ation|authentication|credential|nkey/i,
-    what: 'The NATS server refuses these credentials.',
-    remedy: 'check --nats-creds, or --nats-user and --nats-password',
-  },
-  {
-    said: /certificate|self.signed|\bPEM\b|\bSSL\b|\btls\b/i,
-    what: 'The certificate of the NATS server is not trusted.',
-    remedy:
-      'name the certificates of whoever signed it: --nats-ca FILE; and the server by a name that its certificate has',
-  },
-];

@@ -62,7 +62,7 @@ export async function coordinate<Result>(
   for (const [index, job] of jobs.entries()) {
     const before = await gathering.before?.(index);
     if (before === undefined) {
-      waiting.set(digestOfJob(job), index);
+      waiting.set(await digestOfJob(job), index);
       continue;
     }
     results.set(index, before);

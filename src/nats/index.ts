@@ -1,7 +1,7 @@
 /** Beyond one machine: work that workers take from a NATS server. */
 
 export { benchByWorkers, benches, type WorkerBench } from './benches.ts';
-export type { ServerOptions } from './connect.ts';
+export { openQueue, type ServerOptions } from './clients.ts';
 export { ensembleByWorkers, type MemberResult, members } from './members.ts';
 export { Queue } from './queue.ts';
 export {
@@ -14,4 +14,13 @@ export {
   surveys,
 } from './surveys.ts';
 export { type NamedData, namedData, type Packages, trainByWorkers, trainings } from './trainings.ts';
+export {
+  PollingPlace,
+  queuedSeat,
+  RemoteVoter,
+  type Seat,
+  seatSchema,
+  type Traffic,
+  VoterStopped,
+} from './votes.ts';
 export { type Kind, work } from './work.ts';

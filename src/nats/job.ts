@@ -1,8 +1,8 @@
 /** A job as it lies in the queue: plain JSON that names what is to be done with what, and carries no code. */
-import { createHash } from 'node:crypto';
 import * as v from 'valibot';
 import manifest from '../../package.json' with { type: 'json' };
 import { QueueError } from '../errors.ts';
+import { digestOf } from '../graph/values.ts';
 import { checked } from '../reports/story.ts';
 
 const VERSION = 2;
@@ -28,8 +28,8 @@ export function queued<Task>(kind: string, task: Task): QueuedJob<Task> {
 }
 
 /** What tells a job from all others: 64 hexadecimal digits. */
-export function digestOfJob(job: QueuedJob): string {
-  return createHash('sha256').update(JSON.stringify(job)).digest('hex');
+export function digestOfJob(job: QueuedJob): Promise<string> {
+  return digestOf([JSON.stringify(job)]);
 }
 
 const about = (where: string) => ({ what: 'A job of the queue is malformed.', where });

@@ -4,11 +4,11 @@
  */
 import type { Consumer, JsMsg } from '@nats-io/jetstream';
 import type { KV } from '@nats-io/kv';
+import type { NatsConnection } from '@nats-io/nats-core';
 import type { ObjectStore } from '@nats-io/obj';
-import type { NatsConnection } from '@nats-io/transport-node';
 import { QueueError } from '../errors.ts';
 import { parseJson } from '../json.ts';
-import { type Clients, connectTo, loadClients, type ServerOptions } from './connect.ts';
+import { type Clients, connectTo, type ServerAccess } from './connect.ts';
 import type { QueuedJob } from './job.ts';
 
 const STREAM = 'webgpu-bnn-jobs';
@@ -48,6 +48,7 @@ export interface Share {
   readonly share: number;
 }
 
+/** Jobs, results and checkpoints on a NATS server with JetStream. */
 export class Queue {
   readonly #connection: NatsConnection;
   readonly #clients: Clients;
@@ -78,11 +79,11 @@ export class Queue {
 
   /**
    * Opens the queue of a server, and makes it where there is none.
+   * @param clients what connects: see `connectQueue` for programs and pages of one's own
    * @param lease seconds; absent, what the queue has, or 30
    * @throws QueueError where there is no server or no JetStream, or it refuses
    */
-  static async open(options: ServerOptions, lease?: number): Promise<Queue> {
-    const clients = await loadClients();
+  static async open(clients: Clients, options: ServerAccess, lease?: number): Promise<Queue> {
     const connection = await connectTo(clients, options);
     try {
       return await Queue.#over(clients, connection, lease);
@@ -113,7 +114,7 @@ export class Queue {
       max_msg_size: MOST_BYTES,
     });
     const found = await manager.consumers.info(STREAM, WORKERS).catch(() => undefined);
-    const nanos = clients.transport.nanos;
+    const nanos = clients.core.nanos;
     const wait = lease === undefined ? undefined : nanos(1000 * lease);
     if (found === undefined) {
       // Deliveries aren't limited by the server: tries are counted where a checkpoint can take them back (`tries`).
@@ -142,6 +143,12 @@ export class Queue {
     });
   }
 
+  /** For plain messages beside the queue. */
+  get connection(): NatsConnection {
+    return this.#connection;
+  }
+
+  /** Ends the connection. */
   async close(): Promise<void> {
     await this.#connection.close();
   }
@@ -149,9 +156,9 @@ export class Queue {
   /** Puts a job into the queue, unless it is there. @throws QueueError for one that is too large */
   async put(digest: string, job: QueuedJob): Promise<void> {
     const text = JSON.stringify(job);
-    if (Buffer.byteLength(text) > MOST_BYTES) {
+    if (bytesOf(text) > MOST_BYTES) {
       throw new QueueError('A job is too large.', {
-        given: `${Buffer.byteLength(text)} bytes`,
+        given: `${bytesOf(text)} bytes`,
         expected: `${MOST_BYTES} at most`,
         where: digest,
       });
@@ -184,9 +191,9 @@ export class Queue {
   /** Stores a result unless there is one. */
   async keepResult(digest: string, text: string): Promise<void> {
     const most = this.#connection.info?.max_payload ?? 0;
-    if (Buffer.byteLength(text) > most) {
+    if (bytesOf(text) > most) {
       throw new QueueError('A result is larger than a message of the server may be.', {
-        given: `${Buffer.byteLength(text)} bytes`,
+        given: `${bytesOf(text)} bytes`,
         expected: `${most} at most`,
         where: digest,
         remedy: 'train fewer epochs, or raise max_payload of the server',
@@ -200,18 +207,21 @@ export class Queue {
     await persist(() => this.#results.purge(digest));
   }
 
+  /** What was tried of a job since it last got further. */
   async tries(digest: string): Promise<Tries> {
     const entry = await persist(() => this.#tries.get(digest));
     if (entry === null || entry.operation !== 'PUT') return { tries: 0 };
     return parseJson(entry.string()) as Tries;
   }
 
+  /** Keeps what was tried; undefined forgets it. */
   async keepTries(digest: string, tries: Tries | undefined): Promise<void> {
     await persist<unknown>(() =>
       tries === undefined ? this.#tries.purge(digest) : this.#tries.put(digest, JSON.stringify(tries)),
     );
   }
 
+  /** What a job goes on from. @throws QueueError for one of 2 GB or more */
   async checkpoint(digest: string): Promise<Uint8Array | undefined> {
     return await persist(async () => {
       const info = await this.#checkpoints.info(digest);
@@ -227,10 +237,12 @@ export class Queue {
     });
   }
 
+  /** Keeps what a job goes on from, in place of what was kept. */
   async keepCheckpoint(digest: string, bytes: Uint8Array): Promise<void> {
     await persist(() => this.#checkpoints.putBlob({ name: digest }, bytes));
   }
 
+  /** Forgets it. */
   async dropCheckpoint(digest: string): Promise<void> {
     await persist(async () => {
       const info = await this.#checkpoints.info(digest);
@@ -325,6 +337,8 @@ function unless(code: number): (cause: unknown) => undefined {
     return undefined;
   };
 }
+
+const bytesOf = (text: string) => new TextEncoder().encode(text).length;
 
 const messageOf = (cause: unknown) => (cause instanceof Error ? cause.message : String(cause));
 

@@ -1,5 +1,4 @@
 /** Jobs of the kind `training`: one training of a comparison, by the names of its methods, network and data. */
-import { createHash } from 'node:crypto';
 import * as v from 'valibot';
 import {
   type ComparisonJob,
@@ -13,9 +12,10 @@ import {
 } from '../compare/index.ts';
 import { sourceDigest, type TrainingData, takeFirst } from '../data/index.ts';
 import { FormatError, QueueError } from '../errors.ts';
-import { decodeCheckpoint, encodeCheckpoint } from '../formats/index.ts';
+import { decodeCheckpoint, encodeCheckpoint } from '../formats/checkpoint.ts';
 import type { Gpu } from '../gpu/index.ts';
 import { npx } from '../npx.ts';
+import { digestOfBytes } from '../numerics/digest.ts';
 import { isOf, jobSchema, parseEpochs, parseResult } from '../reports/compared.ts';
 import { type OwnRun, readingSchema } from '../reports/story.ts';
 import { modelByName } from '../zoo/index.ts';
@@ -30,7 +30,9 @@ export interface NamedData {
   readonly dataset: string;
   /** How data of a person's own are read. */
   readonly own?: OwnRun['read'];
+  /** The first so many. Default: all. */
   readonly trainSamples?: number;
+  /** The first so many. Default: all. */
   readonly testSamples?: number;
   /** Digest of the samples, which whoever trains compares with its own. */
   readonly digest: string;
@@ -69,7 +71,7 @@ export function namedData(named: Omit<NamedData, 'digest'>, data: TrainingData):
 function datasetDigest({ classes, image, normalise, train, test }: TrainingData): string {
   const splits = [train, ...(test === undefined ? [] : [test])].map(sourceDigest);
   const about = JSON.stringify([classes, image, normalise, ...splits]);
-  return createHash('sha256').update(about).digest('hex');
+  return digestOfBytes(new TextEncoder().encode(about));
 }
 
 /**
@@ -84,7 +86,9 @@ export function trainByWorkers(
   jobs: readonly ComparisonJob[],
   store: ComparisonStore,
   options: Pick<RunOptions, 'signal' | 'onResult'> & {
+    /** Called when all that is missing is in the queue. */
     readonly onQueued?: (jobs: number) => void;
+    /** Called with how much of a job is done, from 0 to 1. */
     readonly onShare?: (job: ComparisonJob, share: number) => void;
   } = {},
 ): Promise<JobResult[]> {
@@ -119,11 +123,11 @@ export function trainByWorkers(
 /**
  * How a worker trains.
  * @param load gets the data that a job names; throws DataUnavailableError that says the command which gets them
- * @param guestsOf imports packages that a job names; throws where this worker doesn't allow them
+ * @param guestsOf imports packages that a job names; throws where this worker doesn't allow them. Default: none is allowed
  */
 export function trainings(
   load: (named: NamedData) => Promise<TrainingData>,
-  guestsOf: (packages: Packages) => Promise<Guests>,
+  guestsOf: (packages: Packages) => Promise<Guests> = noGuests,
 ): Kind<Training> {
   const places = workplaces(load);
   return {
@@ -211,4 +215,15 @@ function readCheckpoint(bytes: Uint8Array, where: string, adapter: JobAdapter) {
     throw new FormatError('A checkpoint of the queue is malformed.', { given: 'no epochs', where });
   }
   return { checkpoint, epochs: parseEpochs(metadata.epochs, where) };
+}
+
+/** Of a worker that runs no code of others. */
+async function noGuests(packages: Packages): Promise<Guests> {
+  const wanted = Object.entries(packages).map(([name, version]) => `${name}@${version}`);
+  if (wanted.length === 0) return new Map();
+  throw new QueueError('A job is about methods of a package, and this worker runs no code of others.', {
+    given: wanted.join(', '),
+    where: 'a job of the queue',
+    remedy: `start a worker that allows it: ${npx(`worker --allow-code ${wanted.join(' ')}`)}`,
+  });
 }

@@ -16,7 +16,9 @@ const PASSED = 1000;
 
 /** What a kind of jobs needs of the worker that does one. */
 export interface Hands {
+  /** Where jobs are done. */
   readonly gpu: Gpu;
+  /** What results say of it. */
   readonly adapter: JobAdapter;
   /** The worker is stopped, or the job is another's by now: nothing that is done counts any more. */
   readonly signal: AbortSignal;
@@ -32,6 +34,7 @@ export interface Hands {
 
 /** How a worker does jobs of a kind. */
 export interface Kind<Task = unknown> {
+  /** Checks what jobs of the kind are done with. */
   readonly schema: v.GenericSchema<unknown, Task>;
   /** Which job it is, in a few words for a person. */
   title(task: Task): string;
@@ -44,8 +47,11 @@ export interface Kind<Task = unknown> {
   run(task: Task, hands: Hands): Promise<object | undefined>;
 }
 
+/** What a worker has, and what it is told. */
 export interface WorkOptions {
+  /** Where jobs are done. */
   readonly gpu: Gpu;
+  /** What results say of it. */
   readonly adapter: JobAdapter;
   /** What this worker does; jobs of other kinds are left to others. */
   // biome-ignore lint/suspicious/noExplicitAny: each kind has tasks of its own, which its schema checks
@@ -166,7 +172,7 @@ async function giveBack(
 /** Says again and again that the job is being worked at, and notices when that came too late. */
 class Lease {
   readonly #controller = new AbortController();
-  readonly #timer: NodeJS.Timeout;
+  readonly #timer: ReturnType<typeof setInterval>;
   #beat = Date.now();
   #used = Date.now();
   #said = 0;

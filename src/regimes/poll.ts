@@ -60,6 +60,7 @@ export class Poll {
   readonly #away = new Set<number>();
   /** When each voter said something last. */
   readonly #heard = new Map<number, number>();
+  #last = -1;
   #isPaused = false;
   #closed: Error | undefined;
 
@@ -129,6 +130,14 @@ export class Poll {
     this.#away.delete(rank);
     const known = this.#decided.get(step);
     if (known !== undefined) return Promise.resolve(known);
+    if (step <= this.#last)
+      return Promise.reject(
+        new OptionError('This step was decided on long ago.', {
+          given: `step ${step}`,
+          expected: `one of the last ${KEPT}, or a new one`,
+          where: 'Poll',
+        }),
+      );
     const round = this.#rounds.get(step) ?? new Ballots();
     this.#rounds.set(step, round);
     const [other = ballot] = round.votes.values();
@@ -173,6 +182,7 @@ export class Poll {
     const { voters, seed, onRound } = this.#options;
     const ranks = [...round.votes.keys()].sort((a, b) => a - b);
     const decision = majorityWords([...round.votes.values()], (word) => pcg4d(seed, LOTS, step, word)[0]);
+    this.#last = step;
     this.#rounds.delete(step);
     this.#decided.set(step, decision);
     this.#decided.delete(step - KEPT);

@@ -3,21 +3,19 @@
  * from files of others, too: every field by its name, of its type, in its range. None of it is a path.
  */
 import * as v from 'valibot';
+import { parseTable, type TableEncoding } from '../data/index.ts';
+import { FormatError } from '../errors.ts';
+import { parseJson } from '../json.ts';
 import {
   AUGMENTATION_NAMES,
   type AugmentationName,
-  FormatError,
   type LearningRate,
   LOSS_NAMES,
   type LossName,
-  MONITORS,
-  type Monitor,
-  parseTable,
-  type TableEncoding,
   type TargetKind,
-} from '../index.ts';
-import { parseJson } from '../json.ts';
+} from '../methods/index.ts';
 import { EVERY } from '../methods/table.ts';
+import { MONITORS, type Monitor } from '../train/index.ts';
 import type { TrainReport } from './training.ts';
 
 export type EpochRecord = TrainReport['epochs'][number];

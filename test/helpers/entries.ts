@@ -9,6 +9,7 @@ export const ENTRIES: Readonly<Record<string, string>> = {
   'webgpu-bnn/hypervectors': join(SOURCES, 'hypervectors', 'index.ts'),
   'webgpu-bnn/inference': join(SOURCES, 'inference.ts'),
   'webgpu-bnn/methods': join(SOURCES, 'methods.ts'),
+  'webgpu-bnn/nats': join(SOURCES, 'nats', 'open.ts'),
   'webgpu-bnn/node': join(SOURCES, 'node', 'index.ts'),
   'webgpu-bnn/onnx': join(SOURCES, 'formats', 'onnx.ts'),
   'webgpu-bnn/onnxruntime': join(SOURCES, 'interop', 'onnxruntime', 'index.ts'),
