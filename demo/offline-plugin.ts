@@ -29,10 +29,10 @@ export function offline(): Plugin {
   };
 }
 
-/** The page, and all files that it or what it names names; MNIST is kept as far as it is loaded. */
+/** The page, and all files that it or what it names names; MNIST is kept as far as it is loaded, and who works for others has a network. */
 function closure(contents: ReadonlyMap<string, string | Uint8Array>): string[] {
   const found = new Set([PAGE]);
-  const named = [...contents.keys()].filter((name) => !/\.html$|^mnist\//.test(name));
+  const named = [...contents.keys()].filter((name) => !/\.html$|^mnist\/|\/helper-/.test(name));
   for (const file of found) {
     const text = contents.get(file);
     if (text === undefined || !/\.(html|js|css)$/.test(file)) continue;

@@ -6,6 +6,7 @@ import { BenchPanel } from '../panels/bench.tsx';
 import { AccuracyPanel, LossPanel } from '../panels/curves.tsx';
 import { DrawingPanel } from '../panels/drawing.tsx';
 import { FiltersPanel } from '../panels/filters.tsx';
+import { Later } from '../panels/later.tsx';
 import { MapsPanel } from '../panels/maps.tsx';
 import { MistakesPanel } from '../panels/mistakes.tsx';
 import { ModelPanel } from '../panels/model.tsx';
@@ -78,6 +79,10 @@ const VIEWS = {
       </>
     ),
   },
+  help: {
+    title: 'Work for others',
+    panels: () => <Later load={async () => (await import('../panels/helping.tsx')).HelpingPanel} />,
+  },
 } as const;
 
 type ViewName = keyof typeof VIEWS;
@@ -101,7 +106,7 @@ export function App() {
           <h1>A binary network learns</h1>
           <p class="lead">
             Every weight and every hidden activation is +1 or −1, and everything runs on the GPU of this tab.
-            Nothing is sent anywhere.
+            Nothing is sent anywhere, unless this tab works for others.
           </p>
         </div>
         {gpu !== undefined && (
