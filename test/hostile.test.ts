@@ -19,7 +19,7 @@ import { initialValues, sequential } from '../src/graph/index.ts';
 import { parseJson } from '../src/json.ts';
 import { flatten, quantDense } from '../src/layers/index.ts';
 import { serve } from '../src/node/bench-page.ts';
-import { openModel } from '../src/node/safetensors.ts';
+import { openModel } from '../src/node/tensors.ts';
 import { LOG_FILES } from '../src/node/training-log.ts';
 import { csvCell, csvOf } from '../src/reports/csv.ts';
 import { html } from '../src/reports/html.ts';

@@ -15,7 +15,7 @@ import { FormatError, MemoryPlanError, OptionError, StorageError } from '../src/
 import { encodeSafetensors, type SafetensorsInput } from '../src/formats/safetensors.ts';
 import { filtersAlong } from '../src/geometry/axis.ts';
 import { FilterSurvey, type StoredFilters, type StoredFormat } from '../src/geometry/survey.ts';
-import { openModel } from '../src/node/safetensors.ts';
+import { openModel } from '../src/node/tensors.ts';
 import { normal } from '../src/numerics/random.ts';
 import { summarizePairs } from '../src/numerics/structure.ts';
 import * as reference from '../src/reference/geometry.ts';
@@ -356,7 +356,7 @@ describe('the command', () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/conv +│ 128 x 3 x 3 x 3 │ f32 +│ 3[56]\.\d\d ± \d\.\d\d° │ 36\.19 ± 3\.8\d°/);
     expect(stdout).toContain('zeros: 2 of 2 filters are all zeros and have no angle');
-    expect(stdout).toContain('left out: tokens (I32: only F32, F16 and BF16 are measured)');
+    expect(stdout).toContain('left out: tokens (I32: only F32, F16, BF16, Q8_0, Q1_0, TQ1_0, TQ2_0 are measured)');
     expect(stdout).toContain('left out: bias (fewer than two dimensions)');
     expect(stdout).toContain('left out: empty (empty)');
     const report = JSON.parse(readFileSync(json, 'utf8')) as GeometryReport;

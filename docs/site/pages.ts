@@ -321,6 +321,7 @@ export function writePages(folder: string, root: string): void {
         'data',
         'models',
         'vectors',
+        'one-bit',
         'in-projects',
         'coming-from',
         'command-line',

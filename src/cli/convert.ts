@@ -19,6 +19,7 @@ import { loadModel } from '../node/index.ts';
 import { uniform01 } from '../numerics/random.ts';
 import { bytesText } from '../reports/words.ts';
 import { convertToFolder } from './convert-folder.ts';
+import { convertToGguf } from './convert-gguf.ts';
 import { MODEL_ARGUMENT, type ReadableModel, readModel } from './imported.ts';
 import { type AdapterOptions, acquire, withAdapter } from './options.ts';
 import { assertFree } from './output.ts';
@@ -40,7 +41,10 @@ export function convertCommand(): Command {
   return withAdapter(new Command('convert'))
     .description('write a stored network in another format, and check that it runs the same')
     .argument('<model>', MODEL_ARGUMENT)
-    .argument('<out>', `the file to write: ${endings}; or a folder of BNN-PYNQ, as in cnv/`)
+    .argument(
+      '<out>',
+      `the file to write: ${endings}; a folder of BNN-PYNQ, as in cnv/; or .gguf, for tensors with one bit a weight`,
+    )
     .option('--fold', 'fold normalisations into thresholds first')
     .option('--overwrite', 'replace a file that is there; a folder that holds files never is')
     .option('--no-verify', 'write without reading the file back and running both networks on random inputs')
@@ -50,11 +54,13 @@ export function convertCommand(): Command {
 Examples:
   $ webgpu-bnn convert runs/mnist-mlp mlp.safetensors
   $ webgpu-bnn convert cifar10-cnvW1A1 cnv.tflite
-  $ webgpu-bnn convert runs/mnist-tfc tfc/`,
+  $ webgpu-bnn convert runs/mnist-tfc tfc/
+  $ webgpu-bnn convert model.safetensors model.gguf  weights of one bit and a scale for each 128 (Q1_0)`,
     )
     .action(async (path: string, out: string, flags: Flags) => {
       const format = extname(out).slice(1).toLowerCase() as SaveFormat;
       if (!isFolder(out)) assertFree([out], flags, '<out>');
+      if (/\.gguf$/i.test(out)) return await convertToGguf(path, out, flags.verify);
       const source = await readModel(path, { fold: false });
       const { model, values } = flags.fold === true ? await readModel(path) : source;
       if (isFolder(out)) {

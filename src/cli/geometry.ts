@@ -3,17 +3,17 @@ import { existsSync } from 'node:fs';
 import { Presets, SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
 import { Command, InvalidArgumentError } from 'commander';
-import { FormatError, OptionError, printable, StorageError } from '../errors.ts';
+import { FormatError, listed, OptionError, printable, StorageError } from '../errors.ts';
 import type { LayerSurvey } from '../geometry/survey.ts';
-import { FORMATS, type SurveyedTensor } from '../nats/index.ts';
 import { readFileChecked, writeFileAtomic } from '../node/index.ts';
-import { openModel, type StoredTensor } from '../node/safetensors.ts';
+import { MEASURED_TYPES, openModel, type StoredTensor } from '../node/tensors.ts';
 import { randomGramParticipation } from '../numerics/closed-forms.ts';
 import { entropyOf } from '../numerics/entropy.ts';
 import { spreadSlope } from '../numerics/lines.ts';
 import type { PairStructure } from '../numerics/structure.ts';
 import { csvOf } from '../reports/csv.ts';
 import { type GeometryReport, renderGeometry } from '../reports/geometry.ts';
+import { oneBitTable } from '../reports/one-bit.ts';
 import { NO_SURVEY, parseSurvey, type SavedLayer, SURVEY_REMEDY, type SurveyKey } from '../reports/survey.ts';
 import { megabytes } from '../reports/words.ts';
 import { EXIT } from './exit.ts';
@@ -30,6 +30,7 @@ interface Flags extends AdapterOptions, NatsFlags {
   readonly axis: number;
   readonly rotate: boolean;
   readonly pairs: boolean;
+  readonly groups: boolean;
   readonly resume?: string;
   readonly json?: string;
   readonly csv?: string;
@@ -46,7 +47,7 @@ export function geometryCommand(): Command {
     .description('measure the angle between every filter of a stored model and its signs, and more')
     .argument(
       '<model>',
-      'a .safetensors file, an index of shards, a folder of these, or a folder of such folders',
+      'a .safetensors or .gguf file, an index of shards, a folder of these, or a folder of such folders',
     )
     .option('--memory <bytes>', 'GPU memory to live in', byteCount, 256 * 2 ** 20)
     .option('--near-zero <number>', 'weights smaller than this count as near zero', Number, 0.01)
@@ -57,6 +58,11 @@ export function geometryCommand(): Command {
       'compare the filters of each layer with each other, and count patterns of 3x3 kernels',
       false,
     )
+    .option(
+      '--groups',
+      'say what one bit a weight would do, with a scale for each group of 32 to 4096 weights, and for each filter',
+      false,
+    )
     .option('--resume <file>', 'keep finished layers in this file, and go on from it')
     .addOption(jsonOption())
     .addOption(new OutputOption('--csv <file>', 'write the table here as well'))
@@ -65,13 +71,14 @@ export function geometryCommand(): Command {
     .addHelpText(
       'after',
       `
-Every float tensor (F32, F16, BF16) of two dimensions or more is taken as filters along its first axis (PyTorch's order);
-Keras counts filters along the last one.
+Every tensor of two dimensions or more (F32, F16, BF16; of GGUF files Q8_0, Q1_0, TQ1_0 and TQ2_0, too) is taken as filters along
+its first axis (PyTorch's order); Keras counts filters along the last one.
 
 Examples:
   $ webgpu-bnn geometry model.safetensors
   $ webgpu-bnn geometry runs/mnist-mlp --pairs --html geometry.html
   $ webgpu-bnn geometry keras.safetensors --axis last --rotate
+  $ webgpu-bnn geometry model.gguf --groups --html one-bit.html
   $ webgpu-bnn geometry runs --csv all-runs.csv
   $ webgpu-bnn geometry models/llama --data models --nats nats://host
   $ webgpu-bnn geometry llama/ --memory 512MB --json geometry.json --resume llama.geometry`,
@@ -89,10 +96,14 @@ async function run(path: string, flags: Flags): Promise<void> {
 }
 
 async function survey(path: string, { chosen, skipped }: SortedOut, flags: Flags): Promise<void> {
-  const { memory, nearZero, rotate, pairs, axis } = flags;
+  const { memory, nearZero, rotate, pairs, axis, groups } = flags;
   const plain = flags.quiet || flags.json === '-';
   const total = chosen.reduce((sum, { entry }) => sum + entry.end - entry.begin, 0);
-  const saved = await Saved.open(flags.resume, { model: path, nearZero, rotate, pairs, axis });
+  const saved = await Saved.open(flags.resume, {
+    ...{ model: path, nearZero, rotate, pairs, axis },
+    // Files of before this option have no such field.
+    ...(groups ? { groups } : {}),
+  });
   const server = serverOf(flags);
   const bar = progressBar(plain ? 0 : total);
   const started = performance.now();
@@ -104,7 +115,7 @@ async function survey(path: string, { chosen, skipped }: SortedOut, flags: Flags
   process.once('SIGINT', onSignal);
   let measured: Measured;
   try {
-    const numbers = { memory, nearZero, rotate, pairs, axis };
+    const numbers = { memory, nearZero, rotate, pairs, axis, groups };
     const keeping: Keeping = {
       before: ({ name, entry }) => saved?.layer(name, entry.shape),
       add: async (layer, { entry }) => await saved?.add(layer, entry.shape),
@@ -216,26 +227,25 @@ function notASurvey(path: string, cause: unknown): FormatError {
 const KEPT_BESIDE = /\.(m|v|flips)$/;
 
 interface SortedOut {
-  readonly chosen: readonly SurveyedTensor[];
+  readonly chosen: readonly StoredTensor[];
   readonly skipped: readonly { readonly name: string; readonly reason: string }[];
 }
 
 function sortOut(tensors: readonly StoredTensor[]): SortedOut {
   const names = new Set(tensors.map(({ name }) => name));
   const skipped: { name: string; reason: string }[] = [];
-  const chosen: SurveyedTensor[] = [];
+  const chosen: StoredTensor[] = [];
   for (const tensor of tensors) {
     const { name } = tensor;
     const { shape, dtype } = tensor.entry;
-    const format = FORMATS[dtype];
     const weight = name.replace(KEPT_BESIDE, '');
     if (weight !== name && names.has(weight)) {
       skipped.push({ name, reason: 'what a training keeps beside its weights' });
     } else if (shape.length < 2) skipped.push({ name, reason: 'fewer than two dimensions' });
     else if (shape.includes(0)) skipped.push({ name, reason: 'empty' });
-    else if (format === undefined) {
-      skipped.push({ name, reason: `${dtype}: only F32, F16 and BF16 are measured` });
-    } else chosen.push({ ...tensor, format });
+    else if (!MEASURED_TYPES.includes(dtype)) {
+      skipped.push({ name, reason: `${dtype}: only ${listed(MEASURED_TYPES)} are measured` });
+    } else chosen.push(tensor);
   }
   return { chosen, skipped };
 }
@@ -296,6 +306,8 @@ function print(report: GeometryReport): void {
   }
   const compared = report.layers.filter(({ pairs }) => pairs !== undefined);
   if (compared.length > 0) console.log(pairTable(compared));
+  const grouped = report.layers.filter(({ oneBit }) => oneBit !== undefined);
+  if (grouped.length > 0) console.log(groupTable(grouped));
   const leftOut = new Map<string, string[]>();
   for (const { name, reason } of report.skipped) leftOut.set(reason, [...(leftOut.get(reason) ?? []), name]);
   for (const [reason, names] of leftOut) {
@@ -343,6 +355,20 @@ function pairTable(layers: readonly LayerSurvey[]): string {
       pairs.negatedDuplicates,
       patterns === undefined ? '-' : `${entropyOf(patterns).toFixed(2)} of 9 bits`,
     ]);
+  }
+  return table.toString();
+}
+
+/** What one bit a weight would make of each layer: angle and relative error, by the weights that share a scale. */
+function groupTable(layers: readonly LayerSurvey[]): string {
+  const { sizes, normal, rows, all } = oneBitTable(layers);
+  const table = new Table({
+    head: ['weights to a scale', ...sizes.map(String), 'filter'],
+    colAligns: ['left', ...sizes.map(() => 'right' as const), 'right'],
+    style: { head: [], border: [] },
+  });
+  for (const [name, cells] of [['normal weights', normal], ...rows, ['all: error', all]] as const) {
+    table.push([name, ...cells.map((cell) => cell.join('\n') || '-')]);
   }
   return table.toString();
 }

@@ -4,7 +4,7 @@ import { FormatError } from '../errors.ts';
 import { checkpointValues, compileContent, type LoadedModel } from '../index.ts';
 import { loadModel } from '../node/index.ts';
 import { localPath } from '../node/models.ts';
-import { SafetensorsReader } from '../node/safetensors.ts';
+import { openSafetensors } from '../node/tensors.ts';
 import { megabytes } from '../reports/words.ts';
 import { checkpointIn, loadNetwork, readRun } from './runs.ts';
 
@@ -55,7 +55,7 @@ async function checkpointOf(source: string): Promise<string | undefined> {
   if (entry === undefined) return undefined;
   const file = entry.isDirectory() ? await checkpointIn(path, 'best') : path;
   try {
-    const reader = await SafetensorsReader.open(file);
+    const reader = await openSafetensors(file);
     await reader.close();
     return reader.header.metadata.kind === 'webgpu-bnn checkpoint' ? file : undefined;
   } catch (cause) {

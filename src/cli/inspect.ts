@@ -3,8 +3,10 @@ import { Command } from 'commander';
 import { listed, printable } from '../errors.ts';
 import type { OnnxEnd } from '../formats/onnx.ts';
 import { describePixels, type Model, type Shape, summarize } from '../index.ts';
+import { isGgufFile } from '../node/tensors.ts';
 import { bytesText } from '../reports/words.ts';
 import { MODEL_ARGUMENT, readModel } from './imported.ts';
+import { inspectGguf } from './inspect-gguf.ts';
 import { jsonOption } from './options.ts';
 import { emit, jsonText } from './output.ts';
 
@@ -19,13 +21,14 @@ interface Flags {
 export function inspectCommand(): Command {
   return new Command('inspect')
     .description(
-      'show the layers of a stored network: graph, shapes, bits, sizes, operations, what was folded',
+      'show the layers of a stored network: graph, shapes, bits, sizes, operations, what was folded; or what a .gguf file holds',
     )
-    .argument('<model>', MODEL_ARGUMENT)
+    .argument('<model>', `${MODEL_ARGUMENT}; or a .gguf file`)
     .option('--no-fold', 'show the layers as they are stored')
     .addOption(jsonOption())
-    .addHelpText('after', '\nExample:\n  $ webgpu-bnn inspect model.onnx')
+    .addHelpText('after', '\nExamples:\n  $ webgpu-bnn inspect model.onnx\n  $ webgpu-bnn inspect model.gguf')
     .action(async (path: string, flags: Flags) => {
+      if (await isGgufFile(path)) return await inspectGguf(path, flags.json);
       const loaded = await readModel(path, { fold: flags.fold });
       const { format, model, classes, pixels, producer, layout, folded, fused, kept, bytes } = loaded;
       const { inputs, outputs } = loaded;

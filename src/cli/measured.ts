@@ -1,24 +1,23 @@
 /** How the tensors of a survey are measured: here, or by workers. */
 import { MemoryPlanError } from '../errors.ts';
-import { filtersAlong } from '../geometry/axis.ts';
 import { FilterSurvey, type LayerSurvey } from '../geometry/survey.ts';
 import {
   openQueue,
   reasonOf,
   type ServerOptions,
   type SurveyedLayer,
-  type SurveyedTensor,
   type SurveyNumbers,
   surveyByWorkers,
 } from '../nats/index.ts';
+import { measureTensor, type StoredTensor } from '../node/tensors.ts';
 import type { GeometryReport } from '../reports/geometry.ts';
 import { adaptersOf, sayQueue } from './nats.ts';
 import { type AdapterOptions, acquire, describeAdapter } from './options.ts';
 
 /** What is there of a survey, and what becomes of what is measured. */
 export interface Keeping {
-  before(tensor: SurveyedTensor): LayerSurvey | undefined;
-  add(layer: LayerSurvey, tensor: SurveyedTensor): Promise<void>;
+  before(tensor: StoredTensor): LayerSurvey | undefined;
+  add(layer: LayerSurvey, tensor: StoredTensor): Promise<void>;
   /** @param bytes of all tensors that are done */
   progress(bytes: number, name: string): void;
   say(text: string): void;
@@ -32,11 +31,11 @@ export interface Measured extends Pick<GeometryReport, 'adapter' | 'peakGpuBytes
   readonly bytes: number;
 }
 
-const bytesOf = ({ entry }: SurveyedTensor) => entry.end - entry.begin;
+const bytesOf = ({ entry }: StoredTensor) => entry.end - entry.begin;
 
 export async function measureHere(
-  tensors: readonly SurveyedTensor[],
-  { axis, ...options }: SurveyNumbers,
+  tensors: readonly StoredTensor[],
+  { axis, groups, ...options }: SurveyNumbers,
   flags: AdapterOptions,
   { before, add, progress }: Keeping,
 ): Promise<Measured> {
@@ -46,18 +45,16 @@ export async function measureHere(
   let bytes = 0;
   let kept = 0;
   for (const tensor of tensors) {
-    const { name, entry, file, format } = tensor;
+    const { name } = tensor;
     const done = before(tensor);
     if (done !== undefined) {
       kept += bytesOf(tensor);
       made.push({ state: 'done', layer: done });
       continue;
     }
-    const read = (offset: number, into: Uint8Array<ArrayBuffer>) => file.read(entry, offset, into);
     try {
-      const filters = filtersAlong({ name, shape: entry.shape, format, read }, axis);
-      const layer = await survey.measure(filters, (chunk) => {
-        bytes += chunk;
+      const layer = await measureTensor(survey, tensor, { axis, groups }, (share) => {
+        bytes += share * bytesOf(tensor);
         progress(kept + bytes, name);
       });
       made.push({ state: 'done', layer });
@@ -73,7 +70,7 @@ export async function measureHere(
 }
 
 export async function measureByWorkers(
-  tensors: readonly SurveyedTensor[],
+  tensors: readonly StoredTensor[],
   numbers: SurveyNumbers,
   { server, root }: { readonly server: ServerOptions; readonly root: string },
   { before, add, progress, say }: Keeping,

@@ -6,7 +6,7 @@ import { Command } from 'commander';
 import { BnnError, StorageError } from '../errors.ts';
 import { storageError } from '../node/files.ts';
 import { writeFileAtomic } from '../node/index.ts';
-import { SafetensorsReader } from '../node/safetensors.ts';
+import { openSafetensors } from '../node/tensors.ts';
 import { npx } from '../npx.ts';
 import { differences, type ListedRun, renderRuns, resultOf } from '../reports/several-runs.ts';
 import { parseStory } from '../reports/story.ts';
@@ -123,7 +123,7 @@ async function runsBelow(
 
 /** What the header of a checkpoint says of its run; its tensors are not read. */
 async function listedRun(file: string, name: string): Promise<ListedRun> {
-  const reader = await SafetensorsReader.open(file);
+  const reader = await openSafetensors(file);
   await reader.close();
   const { run, epochs } = parseStory(reader.header.metadata.story ?? '', file);
   return { name, run, epochs };

@@ -45,7 +45,7 @@ const BEGINNINGS: readonly (ForeignFile & { readonly bytes: readonly number[] })
   {
     bytes: [...'GGUF'].map((letter) => letter.charCodeAt(0)),
     given: 'a GGUF file: weights of a language model, without the graph',
-    remedy: `export the network as ONNX; the weights can be measured: ${npx('geometry FILE')}`,
+    remedy: `export the network as ONNX; its tensors: ${npx('inspect FILE')}; what they are like: ${npx('geometry FILE')}`,
   },
   { bytes: [0x93, ...[...'NUMPY'].map((letter) => letter.charCodeAt(0))], ...ARRAYS },
   { bytes: [0x80, 2], ...PYTORCH },

@@ -7,6 +7,7 @@ import { Owner } from '../dispose.ts';
 import { MemoryPlanError, OptionError } from '../errors.ts';
 import { Arena, assertGpu, type Gpu, ProgramBuilder, sizeOf, Tensor } from '../gpu/index.ts';
 import { expectedAngleDegrees, sdAngleDegrees } from '../numerics/closed-forms.ts';
+import type { OneBit } from '../numerics/one-bit.ts';
 import { paddedLength } from '../numerics/rotation.ts';
 import { packSigns } from '../ops/dense.ts';
 import {
@@ -53,8 +54,8 @@ export interface LayerSurvey {
   readonly name: string;
   /** Extent of each axis; the first counts filters. */
   readonly shape: readonly number[];
-  /** How its elements are stored. */
-  readonly format: StoredFormat;
+  /** How its elements are stored: f32, f16, bf16, or what a file of blocks calls it. */
+  readonly format: string;
   /** How many filters were measured. */
   readonly filters: number;
   /** Weights of one filter. */
@@ -86,6 +87,8 @@ export interface LayerSurvey {
    * which axes are those of the kernels. Bit 3y + x of a pattern is 1 where the weight is negative.
    */
   readonly patterns?: readonly number[];
+  /** What one bit a weight would make of the layer, by the weights that share a scale; where that was asked for. */
+  readonly oneBit?: OneBit;
   /** Scale of the signs that is best for a filter: mean |w|. */
   readonly meanScale: number;
   /** 1 - cos^2: the share of a filter's square that binarizing it loses. */
@@ -169,10 +172,10 @@ export class FilterSurvey extends Owner {
 
   /**
    * Measures a tensor; the next chunk is read while the GPU is busy with this one.
-   * @param onChunk called after each chunk with the bytes of it
+   * @param onChunk called after each chunk with its share of the tensor
    * @throws MemoryPlanError where a single filter doesn't fit into the memory, before anything is read
    */
-  async measure(source: StoredFilters, onChunk?: (bytes: number) => void): Promise<LayerSurvey> {
+  async measure(source: StoredFilters, onChunk?: (share: number) => void): Promise<LayerSurvey> {
     const { shape, format, name } = source;
     const filters = shape[0] ?? 0;
     const dimension = sizeOf(shape.slice(1));
@@ -213,7 +216,7 @@ export class FilterSurvey extends Owner {
         next.done.catch(() => undefined);
       }
       await this.#measureChunk(into, count, dimension, format, wanted, tally);
-      onChunk?.(into.length);
+      onChunk?.(count / filters);
     }
     return { name, shape, format, filters, dimension, ...tally.summary(dimension) };
   }

@@ -5,10 +5,8 @@ export { openQueue, type ServerOptions } from './clients.ts';
 export { ensembleByWorkers, type MemberResult, members } from './members.ts';
 export { Queue } from './queue.ts';
 export {
-  FORMATS,
   reasonOf,
   type SurveyedLayer,
-  type SurveyedTensor,
   type SurveyNumbers,
   surveyByWorkers,
   surveys,

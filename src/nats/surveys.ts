@@ -3,11 +3,10 @@ import { createHash } from 'node:crypto';
 import * as v from 'valibot';
 import type { JobAdapter } from '../compare/index.ts';
 import { MemoryPlanError, QueueError } from '../errors.ts';
-import { filtersAlong } from '../geometry/axis.ts';
-import { FilterSurvey, type LayerSurvey, type StoredFormat, type SurveyOptions } from '../geometry/survey.ts';
+import { FilterSurvey, type LayerSurvey, type SurveyOptions } from '../geometry/survey.ts';
 import type { Gpu } from '../gpu/index.ts';
 import { nameBelow, pathBelow } from '../node/below.ts';
-import { SafetensorsReader, type StoredTensor } from '../node/safetensors.ts';
+import { measureTensor, openTensors, type StoredTensor, type TensorFile } from '../node/tensors.ts';
 import { checked } from '../reports/story.ts';
 import { layerSchema } from '../reports/survey.ts';
 import { type CoordinateOptions, coordinate } from './coordinate.ts';
@@ -20,6 +19,8 @@ export interface SurveyNumbers
   extends Required<{ [K in keyof SurveyOptions]: NonNullable<SurveyOptions[K]> }> {
   /** Axis that counts the filters. */
   readonly axis: number;
+  /** Whether to say what one bit a weight would do, with scales of groups. */
+  readonly groups: boolean;
 }
 
 interface SurveyTask {
@@ -28,7 +29,8 @@ interface SurveyTask {
   /** The tensor's name in its file. */
   readonly tensor: string;
   readonly shape: readonly number[];
-  readonly format: StoredFormat;
+  /** Type of its elements, as its file calls it. */
+  readonly dtype: string;
   /** SHA-256 of the tensor's bytes. */
   readonly digest: string;
   readonly numbers: SurveyNumbers;
@@ -53,7 +55,7 @@ const taskSchema: v.GenericSchema<unknown, SurveyTask> = v.object({
   file: text,
   tensor: text,
   shape: v.pipe(v.array(v.pipe(v.number(), v.safeInteger(), v.minValue(0))), v.maxLength(16)),
-  format: v.picklist(['f32', 'f16', 'bf16']),
+  dtype: v.pipe(v.string(), v.maxLength(16)),
   digest: text,
   numbers: v.object({
     memory: v.pipe(v.number(), v.safeInteger()),
@@ -61,6 +63,7 @@ const taskSchema: v.GenericSchema<unknown, SurveyTask> = v.object({
     rotate: v.boolean(),
     pairs: v.boolean(),
     axis: v.pipe(v.number(), v.safeInteger()),
+    groups: v.boolean(),
   }),
 });
 const where = {
@@ -72,11 +75,6 @@ const resultSchema = v.variant('state', [
   v.object({ ...where, state: v.literal('done'), layer: layerSchema }),
   v.object({ ...where, state: v.literal('left out'), reason: v.string() }),
 ]);
-
-/** A tensor that can be measured. */
-export interface SurveyedTensor extends StoredTensor {
-  readonly format: StoredFormat;
-}
 
 export interface SurveyByWorkersOptions
   extends Pick<CoordinateOptions<SurveyedLayer>, 'signal' | 'onQueued' | 'onShare' | 'onResult'> {
@@ -95,7 +93,7 @@ export interface SurveyByWorkersOptions
  */
 export async function surveyByWorkers(
   queue: Queue,
-  tensors: readonly SurveyedTensor[],
+  tensors: readonly StoredTensor[],
   numbers: SurveyNumbers,
   { root, before, keep, ...more }: SurveyByWorkersOptions,
 ): Promise<SurveyedLayer[]> {
@@ -104,9 +102,9 @@ export async function surveyByWorkers(
   for (const [index, { file, ownName }] of tensors.entries()) {
     digests.push(before?.(index) === undefined ? await digestOf(file, ownName) : '');
   }
-  const jobs = tensors.map(({ ownName, entry, format }, index) =>
+  const jobs = tensors.map(({ ownName, entry }, index) =>
     queued<SurveyTask>('survey', {
-      ...{ file: files[index] ?? '', tensor: ownName, shape: entry.shape, format },
+      ...{ file: files[index] ?? '', tensor: ownName, shape: entry.shape, dtype: entry.dtype },
       ...{ digest: digests[index] ?? '', numbers },
     }),
   );
@@ -144,7 +142,7 @@ export async function surveyByWorkers(
 export function surveys(root: string | undefined): Kind<SurveyTask> {
   let kept: { readonly key: string; readonly survey: FilterSurvey } | undefined;
   const surveyOf = (gpu: Gpu, numbers: SurveyNumbers) => {
-    const { axis: _, ...options } = numbers;
+    const { axis: _, groups: __, ...options } = numbers;
     const key = JSON.stringify(options);
     if (kept?.key !== key) {
       kept?.survey.dispose();
@@ -155,15 +153,14 @@ export function surveys(root: string | undefined): Kind<SurveyTask> {
   return {
     schema: taskSchema,
     title: ({ file, tensor }) => `${file}: ${tensor}`,
-    async run({ file, tensor, shape, format, digest, numbers }, { gpu, signal, say }) {
-      const reader = await SafetensorsReader.open(pathBelow(root, file));
+    async run({ file, tensor, shape, dtype, digest, numbers }, { gpu, signal, say }) {
+      const reader = await openTensors(pathBelow(root, file));
       try {
         const entry = reader.header.entries.get(tensor);
-        const isSame =
-          entry !== undefined && entry.shape.join() === shape.join() && FORMATS[entry.dtype] === format;
+        const isSame = entry !== undefined && entry.shape.join() === shape.join() && entry.dtype === dtype;
         const here = isSame
           ? await digestOf(reader, tensor)
-          : `no ${format} [${shape.join(', ')}] of this name`;
+          : `no ${dtype} [${shape.join(', ')}] of this name`;
         if (entry === undefined || here !== digest) {
           throw new QueueError('The file here is not the one that the job was made with.', {
             given: `${tensor}: ${here}`,
@@ -172,13 +169,14 @@ export function surveys(root: string | undefined): Kind<SurveyTask> {
             remedy: 'copy the file to this machine again, and start the worker again',
           });
         }
-        const read = (offset: number, into: Uint8Array<ArrayBuffer>) => reader.read(entry, offset, into);
-        let bytes = 0;
-        const layer = await surveyOf(gpu, numbers).measure(
-          filtersAlong({ name: tensor, shape, format, read }, numbers.axis),
-          (chunk) => {
-            bytes += chunk;
-            say(bytes / (entry.end - entry.begin));
+        let done = 0;
+        const layer = await measureTensor(
+          surveyOf(gpu, numbers),
+          { name: tensor, ownName: tensor, entry, file: reader },
+          numbers,
+          (share) => {
+            done += share;
+            say(done);
             signal.throwIfAborted();
           },
         );
@@ -194,9 +192,6 @@ export function surveys(root: string | undefined): Kind<SurveyTask> {
   };
 }
 
-/** How weights lie that can be measured, by the names that safetensors files have for it. */
-export const FORMATS: Readonly<Record<string, StoredFormat>> = { F32: 'f32', F16: 'f16', BF16: 'bf16' };
-
 /** Why a tensor is left out of a survey. */
 export function reasonOf({ what, remedy = '' }: MemoryPlanError): string {
   return `${what} ${remedy}`.trim();
@@ -205,7 +200,7 @@ export function reasonOf({ what, remedy = '' }: MemoryPlanError): string {
 /** Bytes that are read at once. */
 const PIECE = 8 * 2 ** 20;
 
-async function digestOf(reader: SafetensorsReader, tensor: string): Promise<string> {
+async function digestOf(reader: TensorFile, tensor: string): Promise<string> {
   const hash = createHash('sha256');
   const entry = reader.header.entries.get(tensor);
   if (entry === undefined) return '';

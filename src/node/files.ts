@@ -85,6 +85,14 @@ export async function writeFileAtomic(
   await syncFolder(folder);
 }
 
+/** Writes all of a view, to a place of an open file. */
+export async function writeAt(file: OpenFile, view: ArrayBufferView<ArrayBuffer>, at: number): Promise<void> {
+  const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+  for (let done = 0; done < bytes.length; ) {
+    done += (await file.write(bytes, done, bytes.length - done, at + done)).bytesWritten;
+  }
+}
+
 /**
  * Makes a folder and those above it. Node says "no such folder" of one that lies in a folder which nobody may write to, or
  * on a disk that is read-only: what keeps it from being made is told instead.

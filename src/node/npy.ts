@@ -5,6 +5,7 @@
 import { plainBytes } from '../bytes.ts';
 import { FormatError } from '../errors.ts';
 import { type Shape, sizeOf } from '../gpu/index.ts';
+import { fromHalf } from '../numerics/halves.ts';
 
 export interface NpyArray {
   readonly shape: Shape;
@@ -28,7 +29,7 @@ const READERS: Readonly<Record<string, Read>> = {
   i4: (view, at, little) => view.getInt32(at, little),
   u8: (view, at, little) => Number(view.getBigUint64(at, little)),
   i8: (view, at, little) => Number(view.getBigInt64(at, little)),
-  f2: (view, at, little) => half(view.getUint16(at, little)),
+  f2: (view, at, little) => fromHalf(view.getUint16(at, little)),
   f4: (view, at, little) => view.getFloat32(at, little),
   f8: (view, at, little) => view.getFloat64(at, little),
 };
@@ -198,14 +199,6 @@ function fromFortran(shape: Shape): Uint32Array {
     }
   }
   return places;
-}
-
-/** A float of 16 bits (IEEE 754). */
-function half(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
-  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
 function unreadable(where: string, given: string, expected?: string): FormatError {

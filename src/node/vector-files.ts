@@ -8,11 +8,12 @@ import { BnnError, FormatError, OptionError, ShapeError } from '../errors.ts';
 import { type SafetensorsEntry, type SafetensorsHeader, safetensorsPrefix } from '../formats/safetensors.ts';
 import { type Gpu, wordsFor } from '../gpu/index.ts';
 import { npx } from '../npx.ts';
+import { widenBrains } from '../numerics/halves.ts';
 import { MOST_NEAREST, signsOf, VectorIndex } from '../vectors/index.ts';
 import { firstWithTail } from '../vectors/signs.ts';
-import { type OpenFile, storageError, writeFileAtomic } from './files.ts';
+import { storageError, writeAt, writeFileAtomic } from './files.ts';
 import { NPY_PREFIX, npyNumbers, readNpyHeader } from './npy.ts';
-import { SafetensorsReader } from './safetensors.ts';
+import { openSafetensors, type TensorFile } from './tensors.ts';
 
 /** Rows of reals in a file. */
 export interface VectorFile {
@@ -115,7 +116,7 @@ async function readAll(file: FileHandle, into: Uint8Array, at: number, path: str
 const TYPES: Readonly<Record<string, string>> = { F32: 'f4', F16: 'f2', F64: 'f8', I8: 'i1' };
 
 async function openTensor(path: string, wanted: string | undefined): Promise<VectorFile> {
-  const file = await SafetensorsReader.open(path);
+  const file = await openSafetensors(path);
   try {
     const { entries } = file.header;
     const matrices = [...entries].filter(([, { shape }]) => shape.length === 2).map(([name]) => name);
@@ -147,7 +148,7 @@ async function openTensor(path: string, wanted: string | undefined): Promise<Vec
         const bytes = await file.read(entry, first * width, new Uint8Array(rows * width));
         const values =
           type === undefined
-            ? new Float32Array(Uint32Array.from(new Uint16Array(bytes.buffer), (half) => half << 16).buffer)
+            ? widenBrains(new Uint16Array(bytes.buffer))
             : npyNumbers(bytes, { type, order: '<', shape: [], fortran: false, start: 0, count: 0 });
         return assertFinite(values, first, bits, path);
       },
@@ -223,13 +224,6 @@ export async function writeVectorIndex(
   }
 }
 
-async function writeAt(file: OpenFile, view: ArrayBufferView<ArrayBuffer>, at: number): Promise<void> {
-  const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-  for (let done = 0; done < bytes.length; ) {
-    done += (await file.write(bytes, done, bytes.length - done, at + done)).bytesWritten;
-  }
-}
-
 /** A byte for each number: 127 is the largest of its vector. Only directions count, so that it need not be kept. */
 function bytesOf(values: Float32Array, mean: Float32Array, bits: number): Int8Array<ArrayBuffer> {
   const bytes = new Int8Array(values.length);
@@ -268,12 +262,12 @@ const CANDIDATES = 4;
 export class VectorIndexFile {
   readonly count: number;
   readonly bits: number;
-  readonly #file: SafetensorsReader;
+  readonly #file: TensorFile<SafetensorsHeader>;
   readonly #keys: SafetensorsEntry;
   readonly #mean: Float32Array<ArrayBuffer>;
   readonly #bytes: SafetensorsEntry | undefined;
 
-  private constructor(file: SafetensorsReader, mean: Float32Array<ArrayBuffer>, parts: Parts) {
+  private constructor(file: TensorFile<SafetensorsHeader>, mean: Float32Array<ArrayBuffer>, parts: Parts) {
     this.#file = file;
     this.#mean = mean;
     [this.#keys, this.#bytes] = [parts.keys, parts.int8];
@@ -282,7 +276,7 @@ export class VectorIndexFile {
 
   /** @throws StorageError, FormatError for what is no such file, or says of itself what isn't so */
   static async open(path: string): Promise<VectorIndexFile> {
-    const file = await SafetensorsReader.open(path);
+    const file = await openSafetensors(path);
     try {
       const parts = indexParts(file.header, path);
       const bytes = await file.read(parts.mean, 0, new Uint8Array(parts.mean.end - parts.mean.begin));

@@ -1,7 +1,8 @@
 /** The report of `webgpu-bnn geometry` as one self-contained page; its table sorts by any column. */
 import { gaussianDensity, residualAngles, ternaryAngle } from '../geometry/curves.ts';
 import type { LayerSurvey } from '../geometry/survey.ts';
-import { html } from './html.ts';
+import { type Html, html } from './html.ts';
+import { oneBitTable } from './one-bit.ts';
 import { type Cell, charts, type Fact, type Made, page, table } from './page.ts';
 import {
   AXIS,
@@ -65,6 +66,7 @@ export function renderGeometry(report: GeometryReport): string {
   const most = new Set([...largest].slice(0, MOST_CURVES));
   const shown = coloured.filter(({ layer }) => most.has(layer));
   const patterned = shown.filter(({ layer }) => layer.patterns !== undefined);
+  const grouped = shown.filter(({ layer }) => layer.oneBit !== undefined);
   const drawn = shown.length < layers.length ? `the ${shown.length} largest layers` : 'all layers';
   const missing = layers.length - histograms.length;
   const slope =
@@ -111,6 +113,13 @@ export function renderGeometry(report: GeometryReport): string {
           patternChart(patterned),
         )
       : undefined,
+    grouped.length > 0
+      ? figure(
+          'One bit a weight',
+          `Relative error ‖w − ŵ‖ / ‖w‖ where so many weights share a scale, ŵ = mean |w| · sign(w); the last point is a scale for each filter, ${drawn}; the dashed line is the closed form for normal weights.`,
+          oneBitChart(grouped),
+        )
+      : undefined,
   ];
   return page({
     kicker: 'webgpu-bnn geometry report',
@@ -126,6 +135,7 @@ measured in ${report.seconds.toFixed(1)} seconds</p>`,
         : ''
     }</p>
 ${charts(histograms)}
+${grouped.length > 0 ? groupTable(layers.filter(({ oneBit }) => oneBit !== undefined)) : undefined}
 <h2>Layers</h2>
 ${layerTable(report.layers)}`,
     facts: [
@@ -342,6 +352,30 @@ function patternChart(layers: readonly Coloured[]): Plot {
       ],
     ],
   );
+}
+
+function oneBitChart(layers: readonly Coloured[]): Plot {
+  const groupsOf = ({ layer }: Coloured) => layer.oneBit?.groups ?? [];
+  const places = new Map(layers.flatMap(groupsOf).map(({ size, expectedError }) => [size, expectedError]));
+  return curves(
+    { name: 'weights that share a scale', type: 'log', logBase: 2, scale: true },
+    { name: 'relative error', scale: true },
+    layers.map((one) => [one, groupsOf(one).map(({ size, error }) => [size, error] as const)] as const),
+    ['normal weights', [...places].sort(([a], [b]) => a - b)],
+    'circle',
+  );
+}
+
+function groupTable(layers: readonly LayerSurvey[]): Html {
+  const { sizes, normal, rows, all } = oneBitTable(layers);
+  const lines = [['normal weights', normal], ...rows, ['all: error', all]] as const;
+  return html`<h2>One bit a weight</h2>
+<p>Angle between the weights of a layer and their signs, and the relative error, where so many weights share a scale, the mean of their
+magnitudes as a half float; in groups that divide a filter. A sign and its share of a scale are 1 + 16/size bits.</p>
+${table(
+  ['weights to a scale', ...sizes.map(String), 'filter'],
+  lines.map(([name, cells]) => [name, ...cells.map((cell) => cell.join(', ') || '–')]),
+)}`;
 }
 
 /** A line chart that draws its points only. */

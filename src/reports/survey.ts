@@ -11,6 +11,8 @@ export interface SurveyKey {
   readonly rotate: boolean;
   readonly pairs: boolean;
   readonly axis: number;
+  /** Absent in older files. */
+  readonly groups?: boolean;
 }
 
 export interface SavedLayer {
@@ -35,7 +37,7 @@ const numbers = (most: number) => v.pipe(v.array(measured), v.maxLength(most));
 export const layerSchema = v.object({
   name: v.string(),
   shape,
-  format: v.picklist(['f32', 'f16', 'bf16']),
+  format: v.pipe(v.string(), v.maxLength(16)),
   filters: count,
   dimension: count,
   meanAngle: measured,
@@ -63,6 +65,20 @@ export const layerSchema = v.object({
     }),
   ),
   patterns: v.exactOptional(numbers(512)),
+  oneBit: v.exactOptional(
+    v.object({
+      norm: measured,
+      groups: v.pipe(
+        v.array(
+          v.object({
+            ...{ size: count, bits: measured, angle: measured, error: measured },
+            ...{ expectedAngle: measured, expectedError: measured },
+          }),
+        ),
+        v.maxLength(16),
+      ),
+    }),
+  ),
   meanScale: measured,
   meanError: measured,
   meanDeviation: measured,
@@ -83,6 +99,7 @@ const surveySchema = v.object({
     rotate: v.boolean(),
     pairs: v.boolean(),
     axis: v.pipe(v.number(), v.safeInteger()),
+    groups: v.exactOptional(v.boolean()),
   }),
   layers: v.array(
     v.object({

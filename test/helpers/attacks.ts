@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inflateSync, zipSync } from 'fflate';
+import { GGUF_TYPES, READ_TYPES } from '../../src/formats/gguf-types.ts';
 import { decodeModel, encodeModel, readBnnPynq } from '../../src/formats/index.ts';
 import { exportOnnx, importOnnx } from '../../src/formats/onnx.ts';
 import { decodeSafetensorsHeader, encodeSafetensors } from '../../src/formats/safetensors.ts';
@@ -13,7 +14,8 @@ import { indexParts, keyWords } from '../../src/node/vector-files.ts';
 import { parseStory } from '../../src/reports/story.ts';
 import { searchWords } from '../../src/vectors/words.ts';
 import { damage, randomOf } from './attack.ts';
-import { HELD } from './costly.ts';
+import { HELD, readGguf } from './costly.ts';
+import { ggufFile } from './gguf.ts';
 
 export interface Attack {
   readonly name: string;
@@ -117,6 +119,27 @@ function searchIndex(bytes: Uint8Array<ArrayBuffer>) {
   searchWords(words.slice(0, Math.ceil(bits / 32)), words, bits, 1);
 }
 
+/** A tensor of every type whose elements are read, and a value of every kind. */
+const types = READ_TYPES.map((name) => GGUF_TYPES[name]);
+const gguf = ggufFile({
+  values: [
+    { key: 'text', type: 8, value: [3, 0, 0, 0, 0, 0, 0, 0, 97, 98, 99] },
+    { key: 'general.alignment', type: 4, value: [4, 0, 0, 0] },
+    {
+      key: 'words',
+      type: 9,
+      value: [8, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 97, ...new Array(8).fill(0)],
+    },
+    { key: 'truths', type: 9, value: [7, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 1, 0] },
+    { key: 'number', type: 10, value: [1, 2, 3, 4, 5, 6, 7, 8] },
+  ],
+  tensors: types.map(({ code, block }, i) => ({
+    ...{ name: `tensor ${i}`, extents: [block, 2], type: code },
+    offset: types.slice(0, i).reduce((sum, { bytes }) => sum + 4 * Math.ceil(bytes / 2), 0),
+  })),
+  data: types.reduce((sum, { bytes }) => sum + 4 * Math.ceil(bytes / 2), 0),
+});
+
 export const ATTACKS: readonly Attack[] = [
   {
     name: 'record of a run',
@@ -151,6 +174,14 @@ export const ATTACKS: readonly Attack[] = [
     // What deflate can make of the archive at most.
     allocation: 1032 * 2 * archive.length,
     held: 2 ** 24 + 64 * 2 * archive.length,
+  },
+  {
+    name: 'GGUF',
+    rounds: 30_000,
+    make: (round) => damage(gguf, round),
+    read: readGguf,
+    allocation: HELD.gguf(2 * gguf.length),
+    held: HELD.gguf(2 * gguf.length),
   },
   {
     name: 'BNN-PYNQ folder',

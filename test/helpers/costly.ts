@@ -1,6 +1,10 @@
 /** Files of about a megabyte that take as long to read, and as much memory, as files of their format may. */
+import { plainBytes } from '../../src/bytes.ts';
+import { decodeGgufHeader } from '../../src/formats/gguf.ts';
+import { decodeBlocks, READ_TYPES } from '../../src/formats/gguf-types.ts';
 import { importOnnx } from '../../src/formats/onnx.ts';
 import { importTflite } from '../../src/formats/tflite/index.ts';
+import { ggufFile } from './gguf.ts';
 import { fileOf, type HandMadeNode } from './onnx-file.ts';
 import { assemble, TfliteSketch } from './tflite.ts';
 
@@ -16,6 +20,7 @@ export interface Costly {
 export const HELD = {
   onnx: (bytes: number) => 256e6 + 80 * bytes,
   tflite: (bytes: number) => 16e6 + 256 * bytes,
+  gguf: (bytes: number) => 2 ** 19 + 32 * bytes,
 } as const;
 
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => (i % 255) - 127);
@@ -27,6 +32,18 @@ const chain = (count: number, operator: string): [string, string[], Record<strin
     { name: 'one name' },
   ]);
 
+/** Everything that a GGUF file holds. */
+export function readGguf(bytes: Uint8Array<ArrayBuffer>): void {
+  const header = decodeGgufHeader(bytes, bytes.length, 'file');
+  for (const { dtype, begin, end } of header?.entries.values() ?? []) {
+    if (!READ_TYPES.includes(dtype)) continue;
+    decodeBlocks(dtype, bytes.subarray(header?.start ?? 0).subarray(begin, end));
+  }
+}
+
+const gguf = { read: (bytes: Uint8Array) => readGguf(plainBytes(bytes)), held: HELD.gguf };
+/** An array of arrays of arrays. */
+const nested = Array.from({ length: 5 }, () => [9, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]).flat();
 const onnx = { read: importOnnx, held: HELD.onnx };
 const tflite = { read: importTflite, held: HELD.tflite };
 
@@ -90,5 +107,47 @@ export const COSTLY: readonly Costly[] = [
       return assemble(file.build(x));
     },
     ...tflite,
+  },
+  {
+    name: 'GGUF: tensors',
+    make: () =>
+      ggufFile({
+        tensors: Array.from({ length: 10_000 }, (_, i) => ({
+          name: `tensor ${i}`,
+          extents: [1],
+          type: 0,
+          offset: 32 * i,
+        })),
+        data: 320_000,
+      }),
+    ...gguf,
+  },
+  {
+    name: 'GGUF: values, and arrays in arrays',
+    make: () =>
+      ggufFile({
+        values: Array.from({ length: 10_000 }, (_, i) => ({
+          ...{
+            key: `key ${i}`,
+            type: 9,
+            value: [...nested, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8],
+          },
+        })),
+      }),
+    ...gguf,
+  },
+  {
+    name: 'GGUF: words without letters',
+    make: () =>
+      ggufFile({
+        values: [
+          {
+            key: 'words',
+            type: 9,
+            value: [8, 0, 0, 0, 0x48, 0xe8, 1, 0, 0, 0, 0, 0, ...new Uint8Array(1e6)],
+          },
+        ],
+      }),
+    ...gguf,
   },
 ];

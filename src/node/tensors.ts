@@ -1,42 +1,69 @@
-/** Safetensors files that are read piece by piece, of any size: one file, a folder of them, an index of shards, or many of these. */
+/**
+ * Tensors of files of any size, read piece by piece: safetensors and GGUF; one file, a folder of them, an index of shards, or many
+ * of these.
+ */
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { FormatError, OptionError, StorageError } from '../errors.ts';
+import { basename, dirname, extname, join } from 'node:path';
+import { BnnError, FormatError, OptionError, StorageError } from '../errors.ts';
+import { decodeGgufHeader, GGUF_MOST_HEADER, type GgufHeader, isGguf } from '../formats/gguf.ts';
+import { decodeBlocks, GGUF_TYPES, type GgufType, READ_TYPES } from '../formats/gguf-types.ts';
 import {
   decodeSafetensorsHeader,
   SAFETENSORS_PREFIX,
-  type SafetensorsEntry,
   type SafetensorsHeader,
   safetensorsHeaderEnd,
 } from '../formats/safetensors.ts';
+import { filtersAlong } from '../geometry/axis.ts';
+import { withOneBit } from '../geometry/one-bit.ts';
+import type { FilterSurvey, LayerSurvey, StoredFilters, StoredFormat } from '../geometry/survey.ts';
 import { parseJson } from '../json.ts';
 import { readFileChecked, storageError } from './files.ts';
 
+/** Where a tensor lies in its file, and as what. */
+export interface StoredEntry {
+  /** Type of an element, as the format calls it. */
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  /** Bytes from the start of the data, which follows the header. */
+  readonly begin: number;
+  readonly end: number;
+}
+
+interface TensorsHeader {
+  readonly entries: ReadonlyMap<string, StoredEntry>;
+  readonly start: number;
+}
+
 /** One open file: its header is in memory, its tensors are not. */
-export class SafetensorsReader {
+export class TensorFile<Header extends TensorsHeader = TensorsHeader> {
   readonly path: string;
-  readonly header: SafetensorsHeader;
+  readonly header: Header;
+  /** Of the whole file. */
+  readonly bytes: number;
   readonly #file: FileHandle;
 
-  private constructor(path: string, header: SafetensorsHeader, file: FileHandle) {
+  private constructor(path: string, header: Header, bytes: number, file: FileHandle) {
     this.path = path;
     this.header = header;
+    this.bytes = bytes;
     this.#file = file;
   }
 
-  /** @throws StorageError, FormatError */
-  static async open(path: string): Promise<SafetensorsReader> {
+  /** @throws StorageError, and what `readHeader` throws of ours */
+  static async open<Header extends TensorsHeader>(
+    path: string,
+    readHeader: (head: (bytes: number) => Promise<Uint8Array<ArrayBuffer>>, size: number) => Promise<Header>,
+  ): Promise<TensorFile<Header>> {
     let file: FileHandle | undefined;
     try {
       file = await open(path, 'r');
+      const handle = file;
       const { size } = await file.stat();
-      const prefix = await readRange(file, 0, new Uint8Array(Math.min(size, SAFETENSORS_PREFIX)), path);
-      const end = safetensorsHeaderEnd(prefix, size, path);
-      const head = await readRange(file, 0, new Uint8Array(end), path);
-      return new SafetensorsReader(path, decodeSafetensorsHeader(head, size, path), file);
+      const head = (bytes: number) => readRange(handle, 0, new Uint8Array(Math.min(size, bytes)), path);
+      return new TensorFile(path, await readHeader(head, size), size, file);
     } catch (cause) {
       await file?.close();
-      if (cause instanceof FormatError || cause instanceof StorageError) throw cause;
+      if (cause instanceof BnnError) throw cause;
       throw storageError('The file could not be read.', path, cause);
     }
   }
@@ -46,7 +73,7 @@ export class SafetensorsReader {
    * @throws StorageError where the file can't be read or has become shorter
    */
   async read(
-    entry: SafetensorsEntry,
+    entry: StoredEntry,
     offset: number,
     into: Uint8Array<ArrayBuffer>,
   ): Promise<Uint8Array<ArrayBuffer>> {
@@ -60,8 +87,54 @@ export class SafetensorsReader {
     return await readRange(this.#file, this.header.start + entry.begin + offset, into, this.path);
   }
 
+  /** Bytes of the head, from `begin` to `end` of the file. @throws StorageError */
+  async readHead(begin: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
+    return await readRange(this.#file, begin, new Uint8Array(end - begin), this.path);
+  }
+
   async close(): Promise<void> {
     await this.#file.close();
+  }
+}
+
+/** @throws StorageError, FormatError */
+export function openSafetensors(path: string): Promise<TensorFile<SafetensorsHeader>> {
+  return TensorFile.open(path, async (head, size) => {
+    const end = safetensorsHeaderEnd(await head(SAFETENSORS_PREFIX), size, path);
+    return decodeSafetensorsHeader(await head(end), size, path);
+  });
+}
+
+/** Bytes of a GGUF file in which a header is looked for first; tables of words make it longer. */
+const GGUF_HEAD = 2 ** 16;
+
+/** @throws StorageError, FormatError */
+export function openGguf(path: string): Promise<TensorFile<GgufHeader>> {
+  return TensorFile.open(path, async (head, size) => {
+    for (let bytes = GGUF_HEAD; ; bytes *= 4) {
+      const header = decodeGgufHeader(await head(Math.min(bytes, GGUF_MOST_HEADER)), size, path);
+      if (header !== undefined) return header;
+    }
+  });
+}
+
+/** A file of either kind, by how it begins. @throws StorageError, FormatError */
+export async function openTensors(path: string): Promise<TensorFile> {
+  return (await isGgufFile(path)) ? await openGguf(path) : await openSafetensors(path);
+}
+
+/** Whether a file is there, and begins as GGUF does. */
+export async function isGgufFile(path: string): Promise<boolean> {
+  const file = await open(path, 'r').catch(() => undefined);
+  if (file === undefined) return false;
+  try {
+    const { buffer } = await file.read(new Uint8Array(4), 0, 4, 0);
+    return isGguf(buffer);
+  } catch {
+    // A folder can be opened, but not read.
+    return false;
+  } finally {
+    await file.close();
   }
 }
 
@@ -71,13 +144,84 @@ export interface StoredTensor {
   readonly name: string;
   /** In its file. */
   readonly ownName: string;
-  readonly entry: SafetensorsEntry;
-  readonly file: SafetensorsReader;
+  readonly entry: StoredEntry;
+  readonly file: TensorFile;
+}
+
+/** Types that kernels read as they are, as reports call them. */
+const FORMATS: Readonly<Record<string, StoredFormat>> = { F32: 'f32', F16: 'f16', BF16: 'bf16' };
+/** Elements that are decoded at once. */
+const PIECE = 2 ** 18;
+
+/** Types whose elements are read. */
+export const MEASURED_TYPES: readonly string[] = READ_TYPES;
+
+/**
+ * Elements of a tensor, whatever its type.
+ * @param tensor of one of `MEASURED_TYPES`
+ * @returns f32, `count` of them from `first` on
+ * @throws StorageError
+ */
+export async function readNumbers(
+  { entry, file }: StoredTensor,
+  first: number,
+  count: number,
+): Promise<Float32Array<ArrayBuffer>> {
+  const type = entry.dtype as GgufType;
+  const { block, bytes } = GGUF_TYPES[type];
+  const from = Math.floor(first / block);
+  const to = Math.ceil((first + count) / block);
+  const blocks = await file.read(entry, from * bytes, new Uint8Array((to - from) * bytes));
+  return decodeBlocks(type, blocks).subarray(first - from * block, first - from * block + count);
 }
 
 /**
- * Opens models for reading: a `.safetensors` file, a `.safetensors.index.json` of shards beside it, a folder with such an index
- * or with any number of safetensors files, or a folder of such folders.
+ * Filters of a tensor, as a survey takes them. Blocks become f32 on their way, a piece at a time.
+ * @param tensor of one of `MEASURED_TYPES`
+ */
+export function storedFilters(tensor: StoredTensor): StoredFilters {
+  const { name, entry, file } = tensor;
+  const { dtype, shape } = entry;
+  const format = FORMATS[dtype];
+  if (format !== undefined) {
+    return { name, shape, format, read: (offset, into) => file.read(entry, offset, into) };
+  }
+  return {
+    name,
+    shape,
+    format: 'f32',
+    async read(offset, into) {
+      for (let at = 0; at < into.length; at += 4 * PIECE) {
+        const values = await readNumbers(tensor, (offset + at) / 4, Math.min(PIECE, (into.length - at) / 4));
+        into.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), at);
+      }
+    },
+  };
+}
+
+/**
+ * Measures a tensor.
+ * @param options.axis that counts the filters
+ * @param options.groups also says what one bit a weight would do, with scales of groups
+ * @param onShare called after each piece with its share of the tensor
+ * @throws StorageError; what `FilterSurvey.measure` and `filtersAlong` throw
+ */
+export async function measureTensor(
+  survey: FilterSurvey,
+  tensor: StoredTensor,
+  options: { readonly axis: number; readonly groups: boolean },
+  onShare: (share: number) => void,
+): Promise<LayerSurvey> {
+  const along = filtersAlong(storedFilters(tensor), options.axis);
+  const { filters, oneBit } = options.groups ? withOneBit(along) : { filters: along };
+  const layer = await survey.measure(filters, onShare);
+  const { dtype } = tensor.entry;
+  return { ...layer, format: FORMATS[dtype] ?? dtype, ...(oneBit && { oneBit: oneBit() }) };
+}
+
+/**
+ * Opens models for reading: a safetensors or GGUF file, a `.safetensors.index.json` of shards beside it, a folder with such an
+ * index, with any number of safetensors files or else of GGUF files, or a folder of such folders.
  * @returns every tensor, file by file; `close` closes them all
  * @throws StorageError, FormatError for damaged files, tensors that the index promises and no shard has, or two files
  * with a tensor of the same name; OptionError where there is nothing to read
@@ -85,7 +229,7 @@ export interface StoredTensor {
 export async function openModel(
   path: string,
 ): Promise<{ readonly tensors: readonly StoredTensor[]; close(): Promise<void> }> {
-  const files: SafetensorsReader[] = [];
+  const files: TensorFile[] = [];
   const close = async () => {
     for (const file of files) await file.close();
   };
@@ -94,7 +238,7 @@ export async function openModel(
     const tensors = new Map<string, StoredTensor>();
     for (const { prefix, paths, promised } of models) {
       for (const one of paths) {
-        const file = await SafetensorsReader.open(one);
+        const file = await openTensors(one);
         files.push(file);
         for (const [ownName, entry] of file.header.entries) {
           const name = models.length > 1 ? `${prefix}:${ownName}` : ownName;
@@ -126,6 +270,8 @@ export async function openModel(
 }
 
 const INDEX = '.safetensors.index.json';
+/** Files that llama.cpp parts a model into: their tensors have names that differ. */
+const GGUF_SHARD = /-\d{5}-of-\d{5}\.gguf$/i;
 
 /** Files whose tensors have names that differ. */
 interface StoredModel {
@@ -148,8 +294,8 @@ async function modelsOf(path: string): Promise<StoredModel[]> {
   const models = await modelsBelow(path);
   if (models.length > 0) return models;
   throw new OptionError('It is not clear what to read in this folder.', {
-    given: 'no safetensors file',
-    expected: `files *.safetensors, one *${INDEX}, or folders of these`,
+    given: 'no safetensors file, and no GGUF file',
+    expected: `files *.safetensors or *.gguf, one *${INDEX}, or folders of these`,
     where: path,
   });
 }
@@ -169,9 +315,12 @@ async function modelsBelow(folder: string): Promise<StoredModel[]> {
       where: folder,
     });
   }
-  const found = names.filter((name) => name.endsWith('.safetensors'));
+  const ending = (pattern: RegExp) => names.filter((name) => pattern.test(name));
+  const shards = ending(GGUF_SHARD).map((name) => join(folder, name));
+  const [found = []] = [ending(/\.safetensors$/), ending(/\.gguf$/i)].filter(({ length }) => length > 0);
+  if (found.length > 0 && found.length === shards.length) return [{ prefix: '', paths: shards }];
   if (found.length > 0) {
-    return found.map((name) => ({ prefix: basename(name, '.safetensors'), paths: [join(folder, name)] }));
+    return found.map((name) => ({ prefix: basename(name, extname(name)), paths: [join(folder, name)] }));
   }
   // Folders themselves, and no links to them: these may lead in a circle.
   const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
