@@ -1,7 +1,7 @@
 /** GGUF files: read piece by piece, listed, measured, and refused where they lie. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FormatError } from '../src/errors.ts';
 import { decodeGgufHeader, type GgufHeader } from '../src/formats/gguf.ts';
@@ -263,6 +263,26 @@ describe('files', () => {
       expect([...filter]).toEqual([...whole.slice(800, 804), ...whole.slice(1824, 1828)]);
     }
     await model.close();
+  });
+
+  test('of a folder are one model where they are its parts, and else several', async () => {
+    const names = async (inside: string) => {
+      const model = await openModel(join(folder, inside));
+      await model.close();
+      return model.tensors.map(({ name }) => name);
+    };
+    const put = (path: string, name: string) => {
+      mkdirSync(join(folder, dirname(path)), { recursive: true });
+      const tensors = [{ name, extents: [4, 2], type: 0, offset: 0 }];
+      writeFileSync(join(folder, path), ggufFile({ tensors }));
+    };
+    put('parts/m-00001-of-00002.gguf', 'a');
+    put('parts/m-00002-of-00002.gguf', 'b');
+    expect(await names('parts')).toEqual(['a', 'b']);
+    put('models/x.gguf', 'a');
+    expect(await names('models')).toEqual(['a']);
+    put('models/y.gguf', 'a');
+    expect(await names('models')).toEqual(['x:a', 'y:a']);
   });
 
   test('inspect lists what is in them', async () => {
