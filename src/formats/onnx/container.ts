@@ -4,7 +4,6 @@
  */
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 import { FormatError, listed } from '../../errors.ts';
-import { fromBrain, fromHalf } from '../../numerics/halves.ts';
 
 /** A constant; numbers of every type as float64. */
 export interface OnnxTensor {
@@ -399,12 +398,29 @@ const RAW: Readonly<Record<number, ElementRead>> = {
   [ELEMENT.int32]: [4, (view, at) => view.getInt32(at, true)],
   [ELEMENT.int64]: [8, (view, at) => Number(view.getBigInt64(at, true))],
   [ELEMENT.bool]: [1, (view, at) => view.getUint8(at)],
-  [ELEMENT.float16]: [2, (view, at) => fromHalf(view.getUint16(at, true))],
+  [ELEMENT.float16]: [2, (view, at) => halfOf(view.getUint16(at, true))],
   [ELEMENT.double]: [8, (view, at) => view.getFloat64(at, true)],
   [ELEMENT.uint32]: [4, (view, at) => view.getUint32(at, true)],
   [ELEMENT.uint64]: [8, (view, at) => Number(view.getBigUint64(at, true))],
-  [ELEMENT.bfloat16]: [2, (view, at) => fromBrain(view.getUint16(at, true))],
+  [ELEMENT.bfloat16]: [2, (view, at) => brainOf(view.getUint16(at, true))],
 };
+
+/** A half float from its bits (IEEE 754). */
+function halfOf(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 31;
+  const fraction = bits & 1023;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
+  return sign * (1024 + fraction) * 2 ** (exponent - 25);
+}
+
+/** A brain float from its bits: the upper half of a float's. */
+function brainOf(bits: number): number {
+  const word = new DataView(new ArrayBuffer(4));
+  word.setUint16(0, bits);
+  return word.getFloat32(0);
+}
 
 function readTensor(bytes: Uint8Array, store: ExternalData): { name: string; tensor: OnnxTensor } {
   const dims: number[] = [];
@@ -459,7 +475,7 @@ function readTensor(bytes: Uint8Array, store: ExternalData): { name: string; ten
   if (raw === undefined) {
     const isHalf = type === ELEMENT.float16 || type === ELEMENT.bfloat16;
     // Sixteen bits that stand as integers.
-    const half = type === ELEMENT.float16 ? fromHalf : fromBrain;
+    const half = type === ELEMENT.float16 ? halfOf : brainOf;
     const data = isHalf
       ? Float64Array.from(values, (bits) => half(bits & 0xffff))
       : Float64Array.from(values);

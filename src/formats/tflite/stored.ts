@@ -1,7 +1,6 @@
 /** Numbers that are stored in a file, decoded by their type. */
 import { ownBytes } from '../../bytes.ts';
 import { sizeOf } from '../../gpu/index.ts';
-import { fromHalf } from '../../numerics/halves.ts';
 import type { TfliteOperator, TfliteTensor } from './container.ts';
 import { refused, shapeText } from './refused.ts';
 import { TENSOR_TYPE, tensorTypeName } from './schema.ts';
@@ -59,4 +58,13 @@ export function decodeConstant(
     default:
       return { shape, type, data: new Uint8Array(buffer) };
   }
+}
+
+/** A half float of IEEE 754, by its bits. */
+function fromHalf(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 31;
+  const fraction = bits & 1023;
+  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
+  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15));
 }
