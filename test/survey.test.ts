@@ -356,7 +356,9 @@ describe('the command', () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/conv +│ 128 x 3 x 3 x 3 │ f32 +│ 3[56]\.\d\d ± \d\.\d\d° │ 36\.19 ± 3\.8\d°/);
     expect(stdout).toContain('zeros: 2 of 2 filters are all zeros and have no angle');
-    expect(stdout).toContain('left out: tokens (I32: only F32, F16, BF16, Q8_0, Q1_0, TQ1_0, TQ2_0 are measured)');
+    expect(stdout).toContain(
+      'left out: tokens (I32: only F32, F16, BF16, Q8_0, Q1_0, TQ1_0, TQ2_0 are measured)',
+    );
     expect(stdout).toContain('left out: bias (fewer than two dimensions)');
     expect(stdout).toContain('left out: empty (empty)');
     const report = JSON.parse(readFileSync(json, 'utf8')) as GeometryReport;
