@@ -346,6 +346,7 @@ export function writePages(folder: string, root: string): void {
       [
         'comparing',
         'several-machines',
+        'thousand-workers',
         'extending/',
         ...['quantizer', 'optimizer', 'penalty', 'loss', 'layer', 'hook', 'source'].map(
           (name) => `extending/${name}`,
