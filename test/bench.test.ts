@@ -8,6 +8,7 @@ import { type Ceilings, check, measureCeilings } from '../src/bench/ceilings.ts'
 import { benchGeometry } from '../src/bench/geometry.ts';
 import { timeJob, timing } from '../src/bench/measure.ts';
 import { keptActivations } from '../src/bench/memory.ts';
+import { benchOneBit, errorOf } from '../src/bench/one-bit.ts';
 import { openJax } from '../src/bench/peers/jax.ts';
 import { openOnnxWasm, openOnnxWebGpu } from '../src/bench/peers/onnxruntime.ts';
 import type { Peer } from '../src/bench/peers/peer.ts';
@@ -251,12 +252,47 @@ describe('peers', () => {
   });
 });
 
+describe('weights of one bit', () => {
+  const gpu = useGpu();
+
+  test('every way, and ONNX Runtime with codes of 2 and 4 bits, gives what float64 gives', async () => {
+    const shape = { id: 'small', name: 'small', batch: 2, inputs: 256, outputs: 32, large: false };
+    const missing: unknown[] = [];
+    const results = await benchOneBit(gpu(), shape, {
+      ...{ peers: true, rounds: 1, copy: 1e9 },
+      missing: (peer) => missing.push(peer),
+    });
+    expect(missing).toEqual([]);
+    const peers = results.filter(({ way }) => way.startsWith('ONNX Runtime Web'));
+    expect(peers.map(({ way }) => way.slice(-1))).toEqual(['2', '4', '2', '4']);
+    expect(results.map(({ way }) => way).slice(0, 5)).toEqual([
+      ...['signs, f32', 'signs, f16', 'signs, int8, which it makes', 'ternary, f32', 'f32'],
+    ]);
+    for (const { error, time } of results) {
+      expect(error).toBeLessThan(1e-3);
+      expect(time.median).toBeGreaterThan(0);
+    }
+    // Of 128 signs a scale of 16 bits: 1.125 bits a weight.
+    expect(results[0]?.bytes).toBe((1.125 * 256 * 32) / 8);
+    const [table] = tablesOf('one-bit', { ...NOTHING, oneBit: results });
+    expect(table?.rows).toHaveLength(9);
+  });
+
+  test('a wrong output fails the run, and is named', () => {
+    const expected = { at: [0, 3], values: [1, -100] };
+    expect(errorOf('a way', [1.05, 0, 0, -100], expected)).toBeCloseTo(5e-4);
+    for (const wrong of [-99.8, Number.NaN]) {
+      expect(() => errorOf('a way', [1, 0, 0, wrong], expected)).toThrow(/a way, element 3/);
+    }
+  });
+});
+
 /** What a run finds that measures nothing. */
 const NOTHING: BenchFigures = {
   ...{ version: 1, timestamps: false, quick: true, leftOut: [], outOfTime: [], missingPeers: [] },
   adapter: { name: 'none', vendor: '', architecture: '', device: '', description: '', software: true },
   ...{ kernels: [], backward: [], peers: [], layers: [], cnv: [], geometry: [], memory: [] },
-  ...{ training: [], peerTraining: [], importTraining: [] },
+  ...{ training: [], peerTraining: [], importTraining: [], oneBit: [] },
 };
 
 /** Ceilings that make every product short. */
@@ -295,6 +331,8 @@ describe('what is measured', () => {
   });
 
   test('large products are left to hardware, unless they are named', () => {
+    const { oneBit } = planBench({ suites: ['one-bit'] }, true);
+    expect(oneBit.map(({ batch }) => batch)).toEqual([1, 16, 1, 16]);
     const large = 'matmul-8192x8192x8192';
     const ids = (software: boolean, shapes?: string[]) =>
       planBench({ suites: ['kernels'], shapes }, software).kernels.map(({ id }) => id);

@@ -239,7 +239,7 @@ async function openConvolution(
     operator: 'Conv',
     attributes: { kernel_shape: [3, 3], pads: [1, 1, 1, 1] },
     x: dims,
-    w: { shape: [channels, channels, 3, 3], values: weights },
+    constants: { w: { shape: [channels, channels, 3, 3], values: weights } },
     y: dims,
   });
   const session = await ort.InferenceSession.create(model, { executionProviders: ['wasm'] });

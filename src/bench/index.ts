@@ -7,6 +7,7 @@ export type { GeometryResult } from './geometry.ts';
 export type { Timing } from './measure.ts';
 export type { KeptActivations } from './memory.ts';
 export { BENCH_MODELS, type BenchModel } from './noise.ts';
+export type { OneBitResult } from './one-bit.ts';
 export type { MissingPeer } from './peers/peer.ts';
 export type { ProductResult } from './products.ts';
 export {

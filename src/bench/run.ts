@@ -12,6 +12,7 @@ import { benchGeometry, GEOMETRY_IDS, type GeometryResult } from './geometry.ts'
 import type { Timing } from './measure.ts';
 import { type KeptActivations, keptActivations } from './memory.ts';
 import { BENCH_MODELS, type BenchModel } from './noise.ts';
+import { benchOneBit, ONE_BIT_SHAPES, type OneBitResult, type OneBitShape } from './one-bit.ts';
 import { openJax } from './peers/jax.ts';
 import { openOnnxWasm, openOnnxWebGpu } from './peers/onnxruntime.ts';
 import { firstLine, type MissingPeer, optional, type Peer } from './peers/peer.ts';
@@ -29,7 +30,7 @@ import {
 import { benchTraining, type TrainingOptions, type TrainingResult, trainingOptions } from './training.ts';
 import { tuneFor } from './tune.ts';
 
-export const SUITES = ['kernels', 'layers', 'training', 'geometry', 'cpu'] as const;
+export const SUITES = ['kernels', 'layers', 'training', 'geometry', 'cpu', 'one-bit'] as const;
 export type Suite = (typeof SUITES)[number];
 
 export interface BenchOptions {
@@ -112,6 +113,8 @@ export interface BenchFigures {
   readonly peerTraining: readonly PeerTrainingResult[];
   readonly importTraining: readonly ImportTrainingResult[];
   readonly memory: readonly KeptActivations[];
+  /** Weights of one bit with real activations, each shape in several ways. */
+  readonly oneBit: readonly OneBitResult[];
   /** Networks on the processor. */
   readonly cpu?: CpuFigures;
   /** Shapes that a software adapter would take minutes over, and that nobody named. */
@@ -121,7 +124,7 @@ export interface BenchFigures {
 }
 
 /** Parts of a run, in their order. */
-export type Section = 'cpu' | 'ceilings' | 'kernels' | 'layers' | 'geometry' | 'training';
+export type Section = 'cpu' | 'ceilings' | 'kernels' | 'layers' | 'geometry' | 'training' | 'one-bit';
 
 export interface BenchHooks {
   /** Called when a part of a run is done, with all figures so far. */
@@ -137,6 +140,7 @@ interface Work {
   readonly layers: readonly Product[];
   readonly geometry: readonly string[];
   readonly models: readonly BenchModel[];
+  readonly oneBit: readonly OneBitShape[];
   readonly leftOut: readonly string[];
 }
 
@@ -158,7 +162,8 @@ export function planBench(options: BenchOptions, software: boolean): Work {
     ? [...binarynetLayers(layersBatch), ...quickNetLayers(quick || software ? 1 : 32)]
     : [];
   const geometry = wants('geometry') ? GEOMETRY_IDS : [];
-  const ids = [...kernels, ...layers].map(({ id }) => id).concat(geometry);
+  const oneBit = wants('one-bit') ? ONE_BIT_SHAPES : [];
+  const ids = [...kernels, ...layers, ...oneBit].map(({ id }) => id).concat(geometry);
   const named = pick(shapes, ids);
   const runs = ({ id, large, a, kind }: Product) => {
     if (named !== undefined) return named.includes(id);
@@ -167,6 +172,8 @@ export function planBench(options: BenchOptions, software: boolean): Work {
       !(quick && kind === 'conv' && (a[0] ?? 1) > 1 && wants('kernels') && id.endsWith('-b32'))
     );
   };
+  const isMeasured = ({ id, large, batch }: OneBitShape) =>
+    named?.includes(id) ?? !((software && large) || (quick && batch > 1));
   const chosen = kernels.filter(runs);
   return {
     kernels: chosen,
@@ -181,7 +188,14 @@ export function planBench(options: BenchOptions, software: boolean): Work {
     layers: layers.filter(runs),
     geometry: geometry.filter((id) => named === undefined || named.includes(id)),
     models: wants('training') ? models : [],
-    leftOut: named === undefined ? kernels.filter((product) => !runs(product)).map(({ id }) => id) : [],
+    oneBit: oneBit.filter(isMeasured),
+    leftOut:
+      named === undefined
+        ? [
+            ...kernels.filter((product) => !runs(product)),
+            ...oneBit.filter((shape) => !isMeasured(shape)),
+          ].map(({ id }) => id)
+        : [],
   };
 }
 
@@ -232,6 +246,7 @@ export async function runBench(
     peerTraining: [] as PeerTrainingResult[],
     importTraining: [] as ImportTrainingResult[],
     memory: [] as KeptActivations[],
+    oneBit: [] as OneBitResult[],
     leftOut: work.leftOut,
     outOfTime,
   };
@@ -257,7 +272,7 @@ export async function runBench(
     await done('cpu');
   }
 
-  if (products.length > 0 || work.geometry.length > 0) {
+  if (products.length > 0 || work.geometry.length > 0 || work.oneBit.length > 0) {
     measuring('ceilings');
     figures.ceilings = await measureCeilings(gpu, { runs, sample: software ? 1 : 5 });
     await done('ceilings');
@@ -363,6 +378,21 @@ export async function runBench(
     }
     await done('training');
   }
+
+  if (ceilings !== undefined && work.oneBit.length > 0) {
+    for (const shape of work.oneBit) {
+      // With other suites beside it, a quick run may have no time for any of it.
+      if (!inTime('one-bit', shape.name, options.suites.length > 1 ? ENOUGH : figures.oneBit)) continue;
+      measuring(`weights of one bit, ${shape.name}`);
+      const rounds = shape.large && software ? 1 : runs;
+      const missing = (peer: MissingPeer) => {
+        if (!missingPeers.some(({ name }) => name === peer.name)) missingPeers.push(peer);
+      };
+      const settings = { peers: options.peers === true, rounds, copy: ceilings.copy.perSecond, missing };
+      figures.oneBit.push(...(await benchOneBit(gpu, shape, settings)));
+    }
+    await done('one-bit');
+  }
   return snapshot();
 }
 
@@ -374,6 +404,7 @@ const SHARES: Readonly<Record<Section, number>> = {
   layers: 0.6,
   geometry: 0.7,
   training: 0.85,
+  'one-bit': 0.9,
 };
 
 /** Of what may be left out altogether. */

@@ -8,6 +8,7 @@ import type {
   GeometryResult,
   ImportTrainingResult,
   KeptActivations,
+  OneBitResult,
   PeerResult,
   PeerTrainingResult,
   ProductResult,
@@ -33,6 +34,7 @@ export const SECTIONS = [
   'layers',
   'geometry',
   'training',
+  'one-bit',
 ] as const satisfies readonly Section[];
 
 const SAME_BITS = 'All outputs agree to the bit.';
@@ -59,6 +61,7 @@ export function tablesOf(section: Section, figures: BenchFigures): TextTable[] {
       importTrainingTable(figures),
       memoryTable(figures.memory),
     ],
+    'one-bit': () => [oneBitTable(figures.oneBit)],
   };
   return tables[section]().filter(({ rows }) => rows.length > 0);
 }
@@ -244,6 +247,27 @@ function peerTable(results: readonly PeerResult[]): TextTable {
       times(ratio),
     ]),
     note: `${SAME_BITS} The binary form is timed anew right after each library, since machines have slow and fast spells.`,
+  };
+}
+
+function oneBitTable(results: readonly OneBitResult[]): TextTable {
+  const floatOf = ({ id }: OneBitResult) =>
+    results.find((result) => result.id === id && result.way === 'f32')?.time.median ?? Number.NaN;
+  return {
+    title: 'Weights of one bit, real activations',
+    head: ['inputs x outputs', 'way', 'on', 'weights', 'time', 'spread', 'f32 over it', 'of copy', 'error'],
+    rows: results.map((result) => [
+      result.name,
+      result.way,
+      result.runsOn,
+      megabytes(result.bytes),
+      milliseconds(result.time.median),
+      spread(result.time),
+      times(floatOf(result) / result.time.median),
+      result.ofCopy === undefined ? '' : percent(result.ofCopy),
+      result.error.toExponential(1),
+    ]),
+    note: "Signs, or ternary weights, with an f16 scale for 128 of them; MatMulNBits has the same signs as codes of 2 and 4 bits with f32 scales. All ways of a shape run in turns. `f32` is this library's product of floats. The error is the largest, of the largest output, against float64; of copy are the bytes of weights a second, over those that a copy reads and writes.",
   };
 }
 

@@ -1,50 +1,70 @@
 /** ONNX models of one node, as bytes: onnx.proto3, a protocol buffer, written by hand. */
 import type { Shape } from '../../gpu/index.ts';
 
-/** An attribute of whole numbers, or a text. */
-export type Attribute = readonly number[] | string;
+/** An attribute: a whole number, several, or a text. */
+export type Attribute = number | readonly number[] | string;
+
+/** Floats, or bytes. */
+export interface Constant {
+  readonly shape: Shape;
+  readonly values: Float32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>;
+}
 
 export interface OneNode {
   readonly operator: string;
+  /** ONNX's own where it is absent. */
+  readonly domain?: string;
   readonly attributes: Readonly<Record<string, Attribute>>;
   readonly x: Shape;
-  readonly w: { readonly shape: Shape; readonly values: Float32Array<ArrayBuffer> };
+  /** The inputs that follow `x`, by name. */
+  readonly constants: Readonly<Record<string, Constant>>;
   readonly y: Shape;
 }
 
-const FLOAT = 1;
-const [ATTRIBUTE_STRING, ATTRIBUTE_INTS] = [3, 7];
+const [FLOAT, BYTE] = [1, 2];
+const [ATTRIBUTE_INT, ATTRIBUTE_STRING, ATTRIBUTE_INTS] = [2, 3, 7];
 
-/** A model with input `x`, the constant `w` and output `y`. */
-export function oneNodeModel({ operator, attributes, x, w, y }: OneNode): Uint8Array<ArrayBuffer> {
+/** A model with input `x`, constants and output `y`. */
+export function oneNodeModel({
+  operator,
+  domain = '',
+  attributes,
+  x,
+  constants,
+  y,
+}: OneNode): Uint8Array<ArrayBuffer> {
   const node = [
-    text(1, 'x'),
-    text(1, 'w'),
+    ...['x', ...Object.keys(constants)].map((name) => text(1, name)),
     text(2, 'y'),
     text(4, operator),
-    ...Object.entries(attributes).map(([name, value]) =>
-      message(5, [
-        text(1, name),
-        ...(typeof value === 'string' ? [text(4, value)] : value.map((entry) => number(8, entry))),
-        number(20, typeof value === 'string' ? ATTRIBUTE_STRING : ATTRIBUTE_INTS),
-      ]),
-    ),
+    ...Object.entries(attributes).map(([name, value]) => message(5, [text(1, name), ...attribute(value)])),
+    text(7, domain),
   ];
-  const constant = [
-    ...w.shape.map((extent) => number(1, extent)),
-    number(2, FLOAT),
-    text(8, 'w'),
-    bytes(9, new Uint8Array(w.values.buffer, w.values.byteOffset, w.values.byteLength)),
-  ];
+  const initializers = Object.entries(constants).map(([name, { shape, values }]) =>
+    message(5, [
+      ...shape.map((extent) => number(1, extent)),
+      number(2, values instanceof Float32Array ? FLOAT : BYTE),
+      text(8, name),
+      bytes(9, new Uint8Array(values.buffer, values.byteOffset, values.byteLength)),
+    ]),
+  );
   const graph = [
     message(1, node),
     text(2, operator),
-    message(5, constant),
+    ...initializers,
     message(11, value('x', x)),
     message(12, value('y', y)),
   ];
   // IR version 8 and operator set 13, which every runtime of these years reads.
-  return joined([number(1, 8), message(7, graph), message(8, [number(2, 13)])]);
+  const sets = [message(8, [number(2, 13)])];
+  if (domain !== '') sets.push(message(8, [text(1, domain), number(2, 1)]));
+  return joined([number(1, 8), message(7, graph), ...sets]);
+}
+
+function attribute(value: Attribute): Uint8Array<ArrayBuffer>[] {
+  if (typeof value === 'string') return [text(4, value), number(20, ATTRIBUTE_STRING)];
+  if (typeof value === 'number') return [number(3, value), number(20, ATTRIBUTE_INT)];
+  return [...value.map((entry) => number(8, entry)), number(20, ATTRIBUTE_INTS)];
 }
 
 function value(name: string, shape: Shape): Uint8Array<ArrayBuffer>[] {

@@ -35,16 +35,32 @@ interface OrtTensor {
   dispose(): void;
 }
 
+/** ONNX Runtime on one of its providers, for models of one input `x` and one output `y`. */
+export interface OnnxRuntime {
+  readonly name: string;
+  readonly runsOn: Peer['runsOn'];
+  /** @param x the input's values, of extents `dims` */
+  open(model: Uint8Array<ArrayBuffer>, x: Float32Array<ArrayBuffer>, dims: Shape): Promise<OnnxModel>;
+  dispose(): void;
+}
+
+/** A model that is loaded with its input. */
+export interface OnnxModel {
+  /** @returns milliseconds of so many runs */
+  run(repeats: number): Promise<number>;
+  result(): Promise<Float32Array<ArrayBuffer>>;
+  dispose(): Promise<void>;
+}
+
 /** On the processor, in as many threads as it takes by itself. */
-export async function openOnnxWasm(gpu: Gpu): Promise<Peer | MissingPeer> {
+export async function onnxOnWasm(gpu: Gpu): Promise<OnnxRuntime | MissingPeer> {
   const name = 'ONNX Runtime Web WASM';
   try {
     const ort = await optional<Ort>('onnxruntime-web');
     return {
       name: `${name} ${ort.env.versions.web ?? ''}`,
       runsOn: 'the processor',
-      kinds: ['conv', 'matmul'],
-      time: (product, expected, runs) => timeOnnx(gpu, ort, 'wasm', product, expected, runs),
+      open: (model, x, dims) => openModel(gpu, ort, 'wasm', model, x, dims),
       dispose: () => {},
     };
   } catch (cause) {
@@ -53,7 +69,7 @@ export async function openOnnxWasm(gpu: Gpu): Promise<Peer | MissingPeer> {
 }
 
 /** On the device of `gpu`; what it takes in and gives back stays there. */
-export async function openOnnxWebGpu(gpu: Gpu): Promise<Peer | MissingPeer> {
+export async function onnxOnWebGpu(gpu: Gpu): Promise<OnnxRuntime | MissingPeer> {
   const name = 'ONNX Runtime Web WebGPU';
   const withdraw = offerDevice(gpu);
   const restore = copyShared(gpu.device.queue);
@@ -69,14 +85,27 @@ export async function openOnnxWebGpu(gpu: Gpu): Promise<Peer | MissingPeer> {
     return {
       name: `${name} ${ort.env.versions.web ?? ''}`,
       runsOn: 'the same device',
-      kinds: ['conv', 'matmul'],
-      time: (product, expected, runs) => timeOnnx(gpu, ort, 'webgpu', product, expected, runs),
+      open: (model, x, dims) => openModel(gpu, ort, 'webgpu', model, x, dims),
       dispose: close,
     };
   } catch (cause) {
     close();
     return { name, reason: firstLine(cause) };
   }
+}
+
+export const openOnnxWasm = (gpu: Gpu) => peerOf(onnxOnWasm(gpu));
+export const openOnnxWebGpu = (gpu: Gpu) => peerOf(onnxOnWebGpu(gpu));
+
+async function peerOf(opening: Promise<OnnxRuntime | MissingPeer>): Promise<Peer | MissingPeer> {
+  const runtime = await opening;
+  if (!('open' in runtime)) return runtime;
+  const { name, runsOn } = runtime;
+  return {
+    ...{ name, runsOn, kinds: ['conv', 'matmul'] },
+    time: (product, expected, runs) => timeOnnx(runtime, product, expected, runs),
+    dispose: () => runtime.dispose(),
+  };
 }
 
 /** Dawn for Node takes no views of shared memory, as a WebAssembly with threads has it. @returns how to undo it */
@@ -95,16 +124,15 @@ function copyShared(queue: GPUQueue): () => void {
   };
 }
 
-async function timeOnnx(
+async function openModel(
   gpu: Gpu,
   ort: Ort,
   provider: 'wasm' | 'webgpu',
-  product: Product,
-  expected: Float32Array<ArrayBuffer>,
-  runs: number,
-): Promise<Timing> {
+  model: Uint8Array<ArrayBuffer>,
+  x: Float32Array<ArrayBuffer>,
+  dims: Shape,
+): Promise<OnnxModel> {
   const onGpu = provider === 'webgpu';
-  const { model, x, dims, yDims } = asModel(product);
   const session = await ort.InferenceSession.create(model, {
     executionProviders: [provider],
     ...(onGpu ? { preferredOutputLocation: 'gpu-buffer' } : {}),
@@ -120,24 +148,44 @@ async function timeOnnx(
     uploaded === undefined
       ? new ort.Tensor('float32', x, dims)
       : ort.Tensor.fromGpuBuffer(uploaded.buffer, { dataType: 'float32', dims });
-  try {
-    const { y } = await session.run({ x: input });
-    const values = Float32Array.from(await y.getData());
-    y.dispose();
-    const [batch = 1, channels = 1, height = 1, width = 1] = yDims;
-    const rows = product.kind === 'conv' ? swapInner(values, batch, channels, height * width) : values;
-    assertSame(product.name, expected, rows, 'ONNX Runtime Web');
-    return await sampled(runs, async (repeats) => {
+  return {
+    async run(repeats) {
       const outs: OrtTensor[] = [];
       const start = performance.now();
       for (let i = 0; i < repeats; i++) outs.push((await session.run({ x: input })).y);
       const time = performance.now() - start + (onGpu ? await elapsed(gpu, () => {}) : 0);
       for (const out of outs) out.dispose();
       return time;
-    });
+    },
+    async result() {
+      const { y } = await session.run({ x: input });
+      const values = Float32Array.from(await y.getData());
+      y.dispose();
+      return values;
+    },
+    async dispose() {
+      uploaded?.release();
+      await session.release();
+    },
+  };
+}
+
+async function timeOnnx(
+  runtime: OnnxRuntime,
+  product: Product,
+  expected: Float32Array<ArrayBuffer>,
+  runs: number,
+): Promise<Timing> {
+  const { model, x, dims, yDims } = asModel(product);
+  const opened = await runtime.open(model, x, dims);
+  try {
+    const values = await opened.result();
+    const [batch = 1, channels = 1, height = 1, width = 1] = yDims;
+    const rows = product.kind === 'conv' ? swapInner(values, batch, channels, height * width) : values;
+    assertSame(product.name, expected, rows, 'ONNX Runtime Web');
+    return await sampled(runs, (repeats) => opened.run(repeats));
   } finally {
-    uploaded?.release();
-    await session.release();
+    await opened.dispose();
   }
 }
 
@@ -157,7 +205,7 @@ function asModel(product: Product): {
       operator: 'MatMul',
       attributes: {},
       x: product.a,
-      w: { shape: [k, n], values: transposed(w, n, k) },
+      constants: { w: { shape: [k, n], values: transposed(w, n, k) } },
       y: out,
     });
     return { model, x: a, dims: product.a, yDims: out };
@@ -170,9 +218,11 @@ function asModel(product: Product): {
     operator: 'Conv',
     attributes: { kernel_shape: [kernelHeight, kernelWidth], pads: [1, 1, 1, 1] },
     x: dims,
-    w: {
-      shape: [filters, channels, kernelHeight, kernelWidth],
-      values: swapInner(w, filters, kernelHeight * kernelWidth, channels),
+    constants: {
+      w: {
+        shape: [filters, channels, kernelHeight, kernelWidth],
+        values: swapInner(w, filters, kernelHeight * kernelWidth, channels),
+      },
     },
     y: yDims,
   });
