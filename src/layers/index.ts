@@ -24,6 +24,7 @@ export {
 } from './define.ts';
 export type { DenseOptions, QuantDenseOptions } from './dense.ts';
 export type { QuantDepthwiseConv2dOptions, QuantSeparableConv2dOptions } from './depthwise.ts';
+export type { GroupedDenseOptions } from './grouped-dense.ts';
 export {
   type Activation,
   asReal,
