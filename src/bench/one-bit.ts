@@ -10,7 +10,7 @@ import { pcg4d } from '../numerics/random.ts';
 import * as ops from '../ops/index.ts';
 import { elapsed, SAMPLE, type Timing, timing } from './measure.ts';
 import { type Constant, oneNodeModel } from './peers/onnx-model.ts';
-import { type OnnxRuntime, onnxOnWasm, onnxOnWebGpu } from './peers/onnxruntime.ts';
+import type { OnnxRuntime } from './peers/onnxruntime.ts';
 import { firstLine, type MissingPeer, type Peer } from './peers/peer.ts';
 
 /** A shape in one way. */
@@ -258,7 +258,8 @@ async function onnxWay(runtime: OnnxRuntime, operands: Operands, bits: 2 | 4): P
 }
 
 export interface OneBitOptions {
-  readonly peers: boolean;
+  /** Runtimes beside which it is measured: the processor's first, since in the place of a browser's GPU ours says there is one thread. */
+  readonly peers: readonly ((gpu: Gpu) => Promise<OnnxRuntime | MissingPeer>)[];
   /** Rounds in which every way runs once. */
   readonly rounds: number;
   /** Bytes a second that a copy reads and writes. */
@@ -278,8 +279,7 @@ export async function benchOneBit(
   const ways: Way[] = [];
   try {
     ways.push(...(await ownWays(gpu, operands)));
-    // The processor first: with a GPU of ours in its place, what a browser has of it is one thread.
-    for (const open of peers ? [onnxOnWasm, onnxOnWebGpu] : []) {
+    for (const open of peers) {
       const runtime = await open(gpu);
       if (!('open' in runtime)) {
         missing(runtime);

@@ -14,7 +14,7 @@ import { type KeptActivations, keptActivations } from './memory.ts';
 import { BENCH_MODELS, type BenchModel } from './noise.ts';
 import { benchOneBit, ONE_BIT_SHAPES, type OneBitResult, type OneBitShape } from './one-bit.ts';
 import { openJax } from './peers/jax.ts';
-import { openOnnxWasm, openOnnxWebGpu } from './peers/onnxruntime.ts';
+import { onnxOnWasm, onnxOnWebGpu, openOnnxWasm, openOnnxWebGpu } from './peers/onnxruntime.ts';
 import { firstLine, type MissingPeer, optional, type Peer } from './peers/peer.ts';
 import { openTensorFlow } from './peers/tensorflow.ts';
 import { benchProduct, type ProductResult, timeBinary } from './products.ts';
@@ -388,7 +388,12 @@ export async function runBench(
       const missing = (peer: MissingPeer) => {
         if (!missingPeers.some(({ name }) => name === peer.name)) missingPeers.push(peer);
       };
-      const settings = { peers: options.peers === true, rounds, copy: ceilings.copy.perSecond, missing };
+      const settings = {
+        peers: options.peers === true ? [onnxOnWasm, onnxOnWebGpu] : [],
+        rounds,
+        copy: ceilings.copy.perSecond,
+        missing,
+      };
       figures.oneBit.push(...(await benchOneBit(gpu, shape, settings)));
     }
     await done('one-bit');
