@@ -337,8 +337,8 @@ const TASKS: Readonly<Record<string, Task>> = {
   'run models, and nothing else': { code: everythingOf('webgpu-bnn/inference'), vite: 35.1, esbuild: 37.6 },
   'train networks, and nothing else': {
     code: everythingOf('webgpu-bnn/training'),
-    vite: 92.6,
-    esbuild: 98.5,
+    vite: 94.4,
+    esbuild: 100.4,
   },
   'run a model': {
     code: "import { Gpu, loadModel } from 'webgpu-bnn'; window.start = { Gpu, loadModel };",
@@ -350,7 +350,7 @@ const TASKS: Readonly<Record<string, Task>> = {
     vite: 49.3,
     esbuild: 76.7,
   },
-  'use everything of webgpu-bnn': { code: everythingOf('webgpu-bnn'), vite: 156.5, esbuild: 166.4 },
+  'use everything of webgpu-bnn': { code: everythingOf('webgpu-bnn'), vite: 157.4, esbuild: 167.4 },
   'read ONNX': { code: everythingOf('webgpu-bnn/onnx'), vite: 55.6, esbuild: 57.8 },
   'read and write TensorFlow Lite': { code: everythingOf('webgpu-bnn/tflite'), vite: 58.6, esbuild: 60.4 },
   'take jobs of a queue': { code: everythingOf('webgpu-bnn/nats'), vite: 119, esbuild: 157 },
