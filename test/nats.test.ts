@@ -105,19 +105,8 @@ describe.skipIf(SERVER === undefined)('beyond one machine', () => {
   const stored = (name: string, more = '') => `jetstream { store_dir: "${join(folder, name)}"${more} }`;
   const worker = (url: string, ...more: string[]) =>
     keep(start(process.execPath, [cli, 'worker', '--nats', url, ...more]));
-  /** Three entries: the float twin teaches one of the two. */
   const matrix = (out: string, ...more: string[]) => [
-    ...[
-      'compare',
-      '--methods',
-      'distillation+irNet,bop',
-      '--seeds',
-      '1,2,3,4',
-      '--epochs',
-      '8',
-      '--batch',
-      '50',
-    ],
+    ...['compare', '--methods', 'steSign,irNet,bop', '--seeds', '1,2,3,4', '--epochs', '8', '--batch', '50'],
     ...['--train-samples', '200', '--test-samples', '100', '--out', join(folder, out)],
     ...['--json', join(folder, `${out}.json`), ...more],
   ];
