@@ -1,7 +1,7 @@
 /** What draws weights to signs: ProxQuant, PARQ, AskewSGD. */
 import { describe, expect, test } from 'vitest';
 import { adam, proxQuant } from '../../src/methods/index.ts';
-import { askewSgd, parq } from '../../src/methods/optimizers/others.ts';
+import { askewSgd, parq, proxQuantTernary } from '../../src/methods/optimizers/others.ts';
 import { normal } from '../../src/numerics/random.ts';
 import { follow } from '../helpers/steps.ts';
 
@@ -28,6 +28,55 @@ describe('proxQuant', () => {
       });
       expect(last?.w).toBeCloseTo(to, 12);
     }
+  });
+});
+
+describe('proxQuantTernary', () => {
+  const [steps, epochSteps] = [180, 30];
+  const optimizer = proxQuantTernary({ strength: 0.01 });
+  const { twin, measure, finish } = optimizer.definition;
+
+  /** A tensor without gradients. */
+  function pulled(start: readonly number[]) {
+    const slots = start.map(() => ({ m: 0, v: 0 }));
+    let [w, measured] = [[...start], measure?.start ?? Number.NaN];
+    for (let step = 0; step < steps; step++) {
+      const row = optimizer.scalarsAt({ step, steps, epochSteps, rate: 0.01 });
+      const scalars = Object.fromEntries(optimizer.scalars.map((name, i) => [name, row[i] ?? 0]));
+      const own = { g: 0, scalars, stepScale: 1, measured };
+      const now = w.map((was, i) =>
+        twin({ ...own, w: was, slots: slots[i] ?? {} }, optimizer.parameters as never),
+      );
+      const sum = now.reduce((all, one, i) => {
+        const seen = { was: w[i] ?? 0, now: one, g: 0, slots: slots[i] ?? {}, measured };
+        return all + (measure?.twin(seen, optimizer.parameters as never) ?? 0);
+      }, 0);
+      [w, measured] = [now, sum / now.length];
+    }
+    return { w, level: measured };
+  }
+
+  test('draws the weights of a tensor to -a, 0 and a, each to the nearest, and a is the level of least error', () => {
+    const start = Array.from({ length: 600 }, (_, i) => 0.1 * normal(4, 1, i));
+    const { w, level } = pulled(start);
+    // Of a normal distribution: Lloyd and Max's three levels.
+    expect(level / 0.1).toBeCloseTo(1.224, 1);
+    const rounded = finish?.({ weights: Float32Array.from(w), slots: {} }, optimizer.parameters as never);
+    for (const [i, one] of w.entries()) {
+      const away = Math.abs(start[i] ?? 0) - level / 2;
+      if (Math.abs(away) < 0.005) continue;
+      const wanted = away < 0 ? 0 : Math.sign(start[i] ?? 0) * level;
+      expect(one, `from ${start[i]}`).toBeCloseTo(wanted, 2);
+      expect(rounded?.[i], `from ${start[i]}`).toBeCloseTo(wanted, 2);
+    }
+    expect(new Set(rounded?.map((value) => Math.fround(Math.abs(value)))).size).toBe(2);
+  });
+
+  test('leaves weights that have come there', () => {
+    const there = [-0.3, 0, 0.3, 0.3, 0, 0];
+    const { w, level } = pulled(there);
+    expect(level).toBeCloseTo(0.3, 9);
+    for (const [i, one] of w.entries()) expect(one).toBeCloseTo(there[i] ?? Number.NaN, 9);
   });
 });
 

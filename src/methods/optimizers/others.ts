@@ -3,4 +3,5 @@ export { askewSgd } from './askew-sgd.ts';
 export { boolean } from './boolean.ts';
 export { bop2ndOrder } from './bop-2nd-order.ts';
 export { parq } from './parq.ts';
+export { proxQuantTernary } from './prox-quant-ternary.ts';
 export { shiftAdaMax } from './shift-ada-max.ts';

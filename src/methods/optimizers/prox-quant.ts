@@ -35,7 +35,7 @@ export const pulledScalars = (
   pull: strength * Math.floor(step / epochSteps),
 });
 
-/** Where Adam puts a weight: what is pulled then. */
+/** Where Adam puts a weight: what both ProxQuants pull. */
 export const ADAM_STEP = `
     override GAIN1: f32; // 1 - beta1
     override GAIN2: f32; // 1 - beta2
