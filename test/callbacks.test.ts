@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { withValidation } from '../src/data/index.ts';
 import { OptionError } from '../src/errors.ts';
+import { defineOptimizer } from '../src/methods/index.ts';
 import { scheduledAt } from '../src/methods/schedules.ts';
 import {
   bestEpoch,
@@ -130,6 +131,28 @@ test('statistics are refitted at the end: those of the final weights over all sa
   // After a hundred averages at 0.9, what was there before counts 0.9^100.
   expect(distance(kept(refitted))).toBeLessThan(1e-3);
   expect(distance(kept(plain))).toBeGreaterThan(0.1);
+});
+
+test('statistics are those of the network that is run, whatever values its optimizer trained', async () => {
+  const ending = (level: number) =>
+    defineOptimizer({
+      name: 'ending',
+      formula: 'w - rate g; at the end level · sign(w)',
+      source: 'this test',
+      wgsl: `struct Scalars { rate: f32 }
+        fn update(w: Lane, g: Lane, slots: ptr<function, Slots>, scalars: Scalars) -> Lane { return w - scalars.rate * g; }`,
+      twin: ({ w, g, scalars: { rate = 0 } }) => w - rate * g,
+      gradient: 'plain',
+      forward: 'value',
+      finish: ({ weights }) => weights.map((w) => (w < 0 ? -level : level)),
+    })();
+  const statistics = async (level: number) => {
+    using trainer = await make({ ...options, epochs: 1, optimizer: ending(level) });
+    await trainer.fit();
+    const values = await trainer.network.values();
+    return [...values].filter(([name]) => /running/.test(name));
+  };
+  expect(await statistics(0.25)).toEqual(await statistics(1));
 });
 
 describe('early stopping and the best', () => {

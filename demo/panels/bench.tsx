@@ -39,10 +39,13 @@ export function BenchPanel() {
             type="button"
             id="copy-line"
             onClick={async () => {
-              await navigator.clipboard
-                ?.writeText(markdownOf(adapter.value?.name ?? '', found))
-                .catch(() => undefined);
-              copied.value = true;
+              const line = markdownOf(adapter.value?.name ?? '', found);
+              // A page without a clipboard, or one that may not write to it, has the line below.
+              const isDone = navigator.clipboard?.writeText(line).then(
+                () => true,
+                () => false,
+              );
+              copied.value = (await isDone) === true;
             }}
           >
             {copied.value ? 'Copied' : 'Copy a line of Markdown'}

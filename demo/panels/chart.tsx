@@ -77,7 +77,7 @@ export function Chart({
     state.chart ??= chartIn(place.current);
     if (state.chart.getWidth() !== state.width) state.chart.resize();
     state.last = performance.now();
-    state.chart.setOption(optionOf(state.plot), { replaceMerge: ['series'], lazyUpdate: true });
+    state.chart.setOption(optionOf(state.plot, state.width), { replaceMerge: ['series'], lazyUpdate: true });
   };
 
   useSignalEffect(() => {
@@ -105,7 +105,7 @@ export function Chart({
   return <div class="plot" id={id} ref={place} role="img" aria-label={label} />;
 }
 
-function optionOf({ lines, x, y, legend = true, tooltip = true }: Plot): EChartsCoreOption {
+function optionOf({ lines, x, y, legend = true, tooltip = true }: Plot, width: number): EChartsCoreOption {
   const { ink, muted, line, surface, font } = theme.value;
   const axis = {
     type: 'value',
@@ -113,13 +113,16 @@ function optionOf({ lines, x, y, legend = true, tooltip = true }: Plot): ECharts
     axisTick: { show: false },
     splitLine: { lineStyle: { color: line } },
   };
-  const named = new Set(lines.map(({ name }) => name)).size > 1;
+  const names = [...new Set(lines.map(({ name }) => name))];
+  const named = names.length > 1;
+  // A name takes its letters, and a mark with its gaps; rows of names that don't fit beside each other push the plot down.
+  const rows = Math.ceil(names.reduce((sum, { length }) => sum + 7 * length + 30, 0) / width);
   return {
     animation: false,
     textStyle: { fontFamily: font, color: ink },
     grid: {
       ...{ left: 48, right: 16 },
-      top: legend && named ? 34 : 20,
+      top: legend && named ? 18 + 16 * rows : 20,
       bottom: x.name === undefined ? 28 : 44,
     },
     legend: {

@@ -348,9 +348,8 @@ export class Run {
   async refit(least: number): Promise<void> {
     const { parts, options, data, network, batches, gpu } = this;
     const { epoch } = this.#progress;
-    const names = parts.slots.map(({ parameter }) => parameter.name);
-    // Nothing is updated, so nothing is voted on.
-    const [step] = recordTrainStep(parts, { ...options, votes: undefined }, data, names);
+    // Without slots nothing is updated, nothing is voted on, and layers see weights as networks that are run do.
+    const [step] = recordTrainStep({ ...parts, slots: [] }, { ...options, votes: undefined }, data);
     const program = await (step as ProgramBuilder).compile({ arena: network.arena });
     const state = encodeTrainState({ step: REFITS, epoch, batch: 0, seed: options.seed });
     this.#onGpu = undefined;
