@@ -1,5 +1,6 @@
 /** Trainers that vote with the one of `train`: in this process, or at workers. */
 import { randomUUID } from 'node:crypto';
+import * as v from 'valibot';
 import { sourceDigest } from '../data/index.ts';
 import { OptionError, QueueError } from '../errors.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../formats/index.ts';
@@ -20,7 +21,7 @@ import type { OwnData } from '../node/index.ts';
 import { npx } from '../npx.ts';
 import { contentDigest } from '../numerics/digest.ts';
 import { Poll, type Round } from '../regimes/index.ts';
-import type { RunOptions } from '../reports/story.ts';
+import { checked, type RunOptions } from '../reports/story.ts';
 import { bytesText } from '../reports/words.ts';
 import { describeAdapter } from './options.ts';
 import { type DataPlace, loadRun, trainerOptions } from './runs.ts';
@@ -138,14 +139,22 @@ export async function votersThere(
   };
 }
 
+/** What is read of a voter's result; one that failed has neither. */
+const resultSchema = v.object({ weights: v.optional(v.string()), steps: v.optional(v.number()) });
+
 /** What came of a voter, once that is there; it is waited for for some seconds. */
 async function resultOf(
   queue: Queue,
   digest: string,
-): Promise<{ weights?: unknown; steps?: unknown } | undefined> {
+): Promise<v.InferOutput<typeof resultSchema> | undefined> {
   for (let tried = 0; tried < 20; tried++) {
     const text = await queue.result(digest);
-    if (text !== undefined) return JSON.parse(text) as { weights?: unknown; steps?: unknown };
+    if (text !== undefined) {
+      return checked(text, resultSchema, {
+        what: 'A result of a voter is malformed.',
+        where: 'train --votes',
+      });
+    }
     await new Promise((done) => setTimeout(done, 250));
   }
   return undefined;

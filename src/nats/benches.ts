@@ -77,10 +77,8 @@ export async function benchByWorkers(
     });
   }
   const call = randomUUID();
-  // As JSON has it: without what is undefined.
-  const plain = JSON.parse(JSON.stringify(options)) as BenchOptions;
   const jobs = Array.from({ length: workers }, (_, number) =>
-    queued<BenchTask>('bench', { call, number, options: plain }),
+    queued<BenchTask>('bench', { call, number, options }),
   );
   return coordinate<WorkerBench>(
     queue,
