@@ -445,7 +445,7 @@ describe('the command', () => {
 
   test('an unknown suite is wrong usage, and the answer lists what there is', async () => {
     const { code, stderr } = await runCli(cli, ['bench', '--suite', 'everything']);
-    expect(stderr).toContain('kernels, layers, training, geometry, cpu, all');
+    expect(stderr).toContain('kernels, layers, training, geometry, cpu, one-bit, all');
     expect(code).toBe(2);
   });
 

@@ -36,6 +36,7 @@ import {
   elementwiseAffine,
   flatten,
   globalAveragePool2d,
+  groupedDense,
   LAYER_KINDS,
   type Layer,
   leakyRelu,
@@ -139,8 +140,7 @@ describe('written and read again', () => {
   }
 
   /** A model's scores, those of the file read again, and those of the file in float64. */
-  async function roundTrip(source: Model, seed: number, tolerance: number) {
-    const values = valuesOf(source, seed);
+  async function roundTrip(source: Model, seed: number, tolerance: number, values = valuesOf(source, seed)) {
     const file = exportOnnx(source, values);
     const count = 3;
     const x = samplesOf(source, count, seed);
@@ -331,10 +331,16 @@ describe('written and read again', () => {
     await roundTrip(model({ input: start, output: apply(residual, joined, joined) }), 5, 1e-4);
   });
 
+  test('groupedDense, whose scales follow from its weights', async () => {
+    const source = sequential([groupedDense({ units: 4, groupScale: 32, useBias: true })], { input: [64] });
+    using network = await Network.create(gpu(), source, { values: valuesOf(source, 3) });
+    await roundTrip(source, 3, 1e-5, await network.values());
+  });
+
   test('every kind of layer is written', () => {
     const written = new Set(cases.flatMap(([, layers]) => layers.map(({ kind }) => kind)));
-    const branching = ['add', 'concat', 'divide', 'maximum', 'minimum', 'multiply', 'subtract'];
-    expect([...written, ...branching].sort()).toEqual([...LAYER_KINDS].sort());
+    const others = ['add', 'concat', 'divide', 'groupedDense', 'maximum', 'minimum', 'multiply', 'subtract'];
+    expect([...written, ...others].sort()).toEqual([...LAYER_KINDS].sort());
   });
 
   const size = fc.integer({ min: 1, max: 3 });

@@ -45,7 +45,7 @@ const OPTIONS = namesOf<GroupedDenseOptions>({
  * 4 to 16). The quantizer, `magnitudeAwareSign` where none is given, takes each group for a row; it must have a scale and no offset.
  * Parameters: `kernel` [units · groups, groupScale], a row of weights after another, and `kernelScale` [units · groups], which follows
  * the latent weights and counts as constant in gradients. Folding keeps the layer: scales of groups go into no threshold. The
- * WebAssembly engine multiplies reals there; files of this library hold the layer, writers of other formats refuse it.
+ * WebAssembly engine multiplies reals there, and so does what is written to ONNX; files of this library hold the layer as it is.
  * @throws OptionError for options that are not right; ShapeError where groups don't divide the inputs
  * @example
  * ```ts
