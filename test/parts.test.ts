@@ -4,6 +4,7 @@ import { type KernelSpec, ProgramBuilder, sizeOf, type Tensor } from '../src/gpu
 import { partsOf } from '../src/gpu/kernel.ts';
 import { Pace } from '../src/gpu/pace.ts';
 import { BINARY_GRAD_INPUT, BINARY_GRAD_WEIGHTS } from '../src/kernels/conv-gradients.ts';
+import { GROUPED_F16, GROUPED_F32, GROUPED_I8 } from '../src/kernels/grouped.ts';
 import { candidates } from '../src/kernels/variants.ts';
 import { SEARCH } from '../src/kernels/vectors.ts';
 import { packSigns } from '../src/numerics/pack.ts';
@@ -22,7 +23,7 @@ import {
   matMul,
   signMatMul,
 } from '../src/ops/dense.ts';
-import { groupedSignMatMul } from '../src/ops/grouped.ts';
+import { quantizeTokens, roundToHalves } from '../src/ops/grouped.ts';
 import { FAMILIES } from '../src/ops/tune.ts';
 import { bundle, levelMemory, nearest } from '../src/ops/vectors.ts';
 import { expectSame, Scratch, useGpu } from './helpers/gpu.ts';
@@ -131,9 +132,33 @@ function recordAll(b: ProgramBuilder, scratch: Scratch): Tensor[] {
       b.dispatch(kernel, { queries, keys, best }, found);
       return best;
     }),
-    groupedSignMatMul(b, reals([9, 256]), signs([20, 256]), reals([20, 2])),
   ];
-  return [...convolutions, ...products, ...quads, ...vectors];
+  const [M, N, K, GROUP] = [70, 20, 64, 32];
+  const groups = { M, N, K, GROUP, TERNARY: 0, HALF_SCALES: 0 };
+  const [activations, w, scales] = [reals([M, K]), signs([N, K]), reals([N, K / GROUP])];
+  const { values, xScales } = quantizeTokens(b, activations);
+  const shared = { w, nonzero: w, scales };
+  const product = () => b.transient('grouped product', [M, N], 'f32');
+  const grouped = [
+    ...(
+      [
+        [GROUPED_F32, activations],
+        [GROUPED_F16, roundToHalves(b, activations)],
+      ] as const
+    ).flatMap(([family, x]) =>
+      candidates(family, groups, b.gpu).map((kernel) => {
+        const out = product();
+        b.dispatch(kernel, { ...shared, x, out }, groups);
+        return out;
+      }),
+    ),
+    ...candidates(GROUPED_I8, groups, b.gpu).map((kernel) => {
+      const out = product();
+      b.dispatch(kernel, { ...shared, x: values, xScales, out }, groups);
+      return out;
+    }),
+  ];
+  return [...convolutions, ...products, ...quads, ...vectors, ...grouped];
 }
 
 /** Records the same once more, in the smaller tiles of all families that were asked for. */

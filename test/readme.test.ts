@@ -41,6 +41,7 @@ const KINDS = [
   'measure',
   'tfjs',
   'onnxruntime',
+  'queue',
   'vectors',
 ] as const;
 
