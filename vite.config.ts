@@ -158,12 +158,21 @@ function narrowDoors(): Plugin {
 
 /** Tests that install, build, serve, train and kill as a user would: too long for `npm test`. */
 export const OUTSIDE = [
+  'attack',
+  'bench',
+  'cli',
+  'convert',
   'cpu-browsers',
+  'demo',
   'examples',
   'kills',
+  'kit',
   'nats',
   'own-data',
   'own-page',
+  'package',
+  'readme',
+  'run',
   'runs',
   'setup',
   'site',
