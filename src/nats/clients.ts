@@ -1,5 +1,4 @@
 /** The way to a NATS server of a command: its clients are optional packages, which `webgpu-bnn setup nats` gets. */
-import { readFile } from 'node:fs/promises';
 import { OptionError } from '../errors.ts';
 import { type HeadlessPackage, importHeadless } from '../node/headless.ts';
 import { readFileChecked } from '../node/index.ts';
@@ -41,12 +40,25 @@ async function loadClients(): Promise<Clients> {
   };
 }
 
+/** @throws OptionError that names the option of a file which can't be read */
+async function fileOf(
+  path: string | undefined,
+  option: string,
+  expected: string,
+): Promise<Uint8Array | undefined> {
+  if (path === undefined) return undefined;
+  return await readFileChecked(path).catch((cause: unknown) => {
+    throw new OptionError('A file that says who may talk to the NATS server can not be read.', {
+      ...{ given: path, expected, where: option, cause },
+      remedy: `name the file that the administrator of the server gives out: ${option} FILE`,
+    });
+  });
+}
+
 /** `Queue.open` with the clients that are installed. */
-export async function openQueue({ creds, ca, ...options }: ServerOptions, lease?: number): Promise<Queue> {
+export async function openQueue(options: ServerOptions, lease?: number): Promise<Queue> {
   const clients = await loadClients();
-  const files = {
-    ...(creds === undefined ? {} : { creds: await readFileChecked(creds) }),
-    ...(ca === undefined ? {} : { ca: await readFile(ca, 'utf8') }),
-  };
-  return await Queue.open(clients, { ...options, ...files }, lease);
+  const creds = await fileOf(options.creds, '--nats-creds', 'the file of credentials that NATS gave out');
+  const ca = await fileOf(options.ca, '--nats-ca', 'a file of PEM certificates');
+  return await Queue.open(clients, { ...options, creds, ca: ca && new TextDecoder().decode(ca) }, lease);
 }

@@ -84,17 +84,43 @@ export async function connectTo(
     });
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
-    const refused = /authori[sz]ation|authentication|credential/i.test(message);
     const isPage = schemes.includes('ws:');
-    const start = isPage
-      ? 'let nats-server -js have a block in its configuration, websocket { port: 8080, no_tls: true }, and give that port; a page of https needs wss://'
-      : 'start one with nats-server -js, or check the address';
-    const who = isPage ? 'check user and password' : 'check --nats-creds, or --nats-user and --nats-password';
-    throw new QueueError(refused ? 'The NATS server refuses these credentials.' : 'No NATS server answers.', {
+    const { what, remedy } = FAULTS.find(({ said }) => said.test(message)) ?? NO_SERVER;
+    throw new QueueError(what, {
       given: `${shown}: ${message}`,
       where: isPage ? 'connectQueue' : '--nats',
-      remedy: refused ? who : start,
+      remedy: remedy[isPage ? 'ofPage' : 'ofCommand'],
       cause,
     });
   }
 }
+
+const NO_SERVER = {
+  what: 'No NATS server answers.',
+  remedy: {
+    ofCommand: 'start one with nats-server -js, or check the address',
+    ofPage:
+      'let nats-server -js have a block in its configuration, websocket { port: 8080, no_tls: true }, and give that port; a page of https needs wss://',
+  },
+};
+/** What connecting fails by, by what is said then. */
+const FAULTS = [
+  {
+    said: /authori[sz]ation|authentication|credential|nkey/i,
+    what: 'The NATS server refuses these credentials.',
+    remedy: {
+      ofCommand: 'check --nats-creds, or --nats-user and --nats-password',
+      ofPage: 'check user and password',
+    },
+  },
+  {
+    said: /certificate|self.signed|\bPEM\b|\bSSL\b|\btls\b/i,
+    what: 'The certificate of the NATS server is not trusted.',
+    remedy: {
+      ofCommand:
+        'name the certificates of whoever signed it: --nats-ca FILE; and the server by a name that its certificate has',
+      ofPage:
+        'give the server a certificate that browsers trust, and name it by a name that its certificate has',
+    },
+  },
+];
