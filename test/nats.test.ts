@@ -327,7 +327,7 @@ describe.skipIf(SERVER === undefined)('beyond one machine', () => {
     weights('my models/small.run/model.safetensors', 3, { w: [10, 1000] });
     const root = join(folder, 'my models');
     const survey = (out: string, ...more: string[]) => [
-      ...['geometry', root, '--pairs', '--rotate', '--json', join(folder, `${out}.json`), ...more],
+      ...['geometry', root, '--pairs', '--rotate', '--json', join(folder, `survey ${out}.json`), ...more],
     ];
     const resumed = join(folder, 'layers.json');
     const first = keep(
@@ -356,7 +356,7 @@ describe.skipIf(SERVER === undefined)('beyond one machine', () => {
     const whole = await runCli(cli, survey('whole'));
     expect(whole.code).toBe(0);
     const read = (name: string) => JSON.parse(readFileSync(join(folder, name), 'utf8'));
-    const [there, here] = [read('over.json'), read('whole.json')];
+    const [there, here] = [read('survey over.json'), read('survey whole.json')];
     const names = here.layers.map(({ name }: { name: string }) => name);
     expect(names.sort()).toEqual(['big:a', 'big:c', 'big:d', 'big:zeros', 'small.run/model:w']);
     for (const field of ['layers', 'skipped', 'weights', 'spreadSlope', 'model'])
