@@ -157,7 +157,7 @@ Examples:
   $ webgpu-bnn compare --methods 'approxSign,weights:irNet+inputs:approxSign+sgd+lr=0.1:0.001,steSign(clip=1.3)'
   $ webgpu-bnn compare --methods 'steSign,distillation,teacherCosine,distillation(teacher=./wide.safetensors)'
   $ webgpu-bnn sweep --methods 'steSign(clip=1|1.3|1.5)+adam|bop+lr=0.1|0.01' --seeds 1
-  $ webgpu-bnn compare --methods steSign,./mine.js,./mine.js#other --seeds 1,2 --html methods.html
+  $ webgpu-bnn compare --methods steSign,./mine.mjs,./mine.mjs#other --seeds 1,2 --html methods.html
   $ webgpu-bnn compare --methods steSign,irNet --dataset ./flowers --size 32 --model cnn
   $ webgpu-bnn compare --methods steSign,bop --dataset iris.csv --label species --batch 10
   $ webgpu-bnn compare --methods steSign,irNet,bop --nats nats://host
@@ -282,6 +282,8 @@ async function compare(flags: Flags, command: Command): Promise<void> {
   }
   if (flags.markdown !== undefined) await writeFileAtomic(flags.markdown, comparisonMarkdown(methods));
   if (flags.json !== '-') console.log(`${quiet ? '' : '\n'}${methodTable(methods)}\n${failures(methods)}`);
+  const files = [folder, flags.html, flags.markdown, flags.json === '-' ? undefined : flags.json];
+  say(`\nfiles     ${files.filter((one) => one !== undefined).join(', ')}`);
   if (!isWhole) {
     say(
       `\nStopped after ${results.length} of ${jobs.length} trainings; everything is saved.\nGo on with:  ${npx(`compare --resume ${folder}`)}${server === undefined ? '' : ` --nats ${shownServer(server)}`}`,

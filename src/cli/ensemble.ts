@@ -230,5 +230,6 @@ function ensembleTable({ alphas, alone }: Ensemble, soft: number, hard: number):
     table.push([String(index + 1), percent(accuracy), (alphas[index] ?? 0).toFixed(3)]);
   }
   table.push(['together, soft vote', percent(soft), ''], ['together, hard vote', percent(hard), '']);
-  return table.toString();
+  if (alphas.every((alpha) => alpha >= 0)) return table.toString();
+  return `${table}\nA member that is wrong about more than half of its weighted samples counts against what it says, by this rule;\nB, C and D allow for many classes, and more epochs make members better.`;
 }

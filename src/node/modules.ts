@@ -38,7 +38,10 @@ export async function loadModule(given: string, where: string): Promise<Readonly
     throw new OptionError('The module fails when it is loaded.', {
       given: `${name}: ${message}`,
       where: `${where} ${path}`,
-      remedy: `run it alone to see where: node ${path}`,
+      remedy:
+        name === 'SyntaxError' && /'?(export|import)\b/.test(message)
+          ? 'name it .mjs, or have "type": "module" in package.json: it is read as CommonJS'
+          : `run it alone to see where: node ${path}`,
       cause,
     });
   }
