@@ -17,7 +17,7 @@ interface IndexFlags {
 interface SearchFlags extends EngineOptions {
   readonly queries: string;
   readonly tensor?: string;
-  readonly count: number;
+  readonly count?: number;
   readonly rescore?: boolean;
   readonly json?: string;
 }
@@ -59,7 +59,7 @@ function searchCommand(): Command {
     .argument('<index>', 'what `vectors index` wrote')
     .requiredOption('--queries <file>', 'numbers [queries, dimensions]')
     .addOption(tensorOption())
-    .option('-k, --count <n>', 'how many of the nearest, 64 at most', positiveInteger, 10)
+    .option('-k, --count <n>', 'how many of the nearest, 64 at most (default: 10)', positiveInteger)
     .option('--rescore', 'find four times as many by their signs, and sort them by their bytes')
     .addOption(engineOption())
     .addOption(jsonOption())
@@ -70,13 +70,14 @@ async function search(path: string, flags: SearchFlags): Promise<void> {
   const index = await VectorIndexFile.open(path);
   try {
     using gpu = await gpuOf(flags);
-    const { count, rescore, tensor } = flags;
+    const { count = Math.min(10, index.count), rescore, tensor } = flags;
     const found = await index.searchFile(flags.queries, count, { gpu, rescore, tensor });
     const { count: size, bits } = index;
     const measure = flags.rescore === true ? 'cosine' : 'sign similarity';
     await emit(jsonText({ size, bits, measure, ...found }), flags.json);
     if (flags.json === '-') return;
-    console.log(`${size} keys of ${bits} bits; ${measure}`);
+    const scale = flags.rescore === true ? '' : ': bits that agree less those that differ';
+    console.log(`${size} keys of ${bits} bits; ${measure}${scale}`);
     const table = new Table({ head: ['query', 'nearest keys'], style: { head: [], border: [] } });
     found.keys.forEach((keys, query) => {
       const scores = found.scores[query] ?? [];
