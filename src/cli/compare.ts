@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Presets, SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import {
   type ComparedMethod,
   type ComparisonJob,
@@ -54,11 +54,10 @@ import {
   byteLimit,
   describeAdapter,
   jsonOption,
-  learningRate,
   lossOption,
   modelOption,
   positiveInteger,
-  rateText,
+  rateOption,
   seedNumber,
   withAdapter,
 } from './options.ts';
@@ -99,7 +98,6 @@ interface Flags extends AdapterOptions, OwnFlags, NatsFlags {
   readonly quiet?: boolean;
 }
 
-const DEFAULT_RATE: LearningRate = { from: 0.02, to: 0.001, decay: 'exponential' };
 /** What a comparison is of, in its folder. */
 const DESCRIPTION = 'comparison.json';
 
@@ -126,11 +124,7 @@ export function compareCommand(): Command {
     .option('--seeds <list>', 'each method is trained once with each of them', seedList, [1, 2, 3])
     .option('--epochs <n>', 'passes over the training images', positiveInteger, 3)
     .option('--batch <n>', 'images a step', positiveInteger, 100)
-    .addOption(
-      new Option('--lr <rate>', 'learning rate of methods that do not say theirs')
-        .argParser(learningRate)
-        .default(DEFAULT_RATE, rateText(DEFAULT_RATE)),
-    )
+    .addOption(rateOption('learning rate of methods that do not say theirs'))
     .addOption(lossOption())
     .option('--float', 'train the network with real weights and activations, too')
     .option('--train-samples <n>', 'use the first n training images only', positiveInteger)

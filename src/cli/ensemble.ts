@@ -17,11 +17,10 @@ import {
   acquire,
   describeAdapter,
   jsonOption,
-  learningRate,
   lossOption,
   modelOption,
   positiveInteger,
-  rateText,
+  rateOption,
   seedNumber,
   withAdapter,
 } from './options.ts';
@@ -55,8 +54,6 @@ interface Flags extends AdapterOptions, OwnFlags, NatsFlags {
   readonly json?: string;
 }
 
-const DEFAULT_RATE: LearningRate = { from: 0.02, to: 0.001, decay: 'exponential' };
-
 export function ensembleCommand(): Command {
   return withNats(
     withOwnData(withAdapter(new Command('ensemble'))),
@@ -79,11 +76,7 @@ export function ensembleCommand(): Command {
     .option('--seed <n>', 'of the first member; the others count up from it', seedNumber, 1)
     .option('--epochs <n>', 'passes over the training images', positiveInteger, 3)
     .option('--batch <n>', 'images a step', positiveInteger, 100)
-    .addOption(
-      new Option('--lr <rate>', 'learning rate, where the method does not say it')
-        .argParser(learningRate)
-        .default(DEFAULT_RATE, rateText(DEFAULT_RATE)),
-    )
+    .addOption(rateOption('learning rate, where the method does not say it'))
     .addOption(lossOption())
     .option('--train-samples <n>', 'use the first n training images only', positiveInteger)
     .option('--test-samples <n>', 'use the first n test images only', positiveInteger)

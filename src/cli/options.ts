@@ -151,6 +151,15 @@ export function learningRate(text: string): LearningRate {
   return to === undefined ? from : { from, to, decay: 'exponential' };
 }
 
+const DEFAULT_RATE: LearningRate = { from: 0.02, to: 0.001, decay: 'exponential' };
+
+/** `--lr`. @param about what the rate is, or whose */
+export function rateOption(about: string): Option {
+  return new Option('--lr <rate>', about)
+    .argParser(learningRate)
+    .default(DEFAULT_RATE, rateText(DEFAULT_RATE));
+}
+
 /** A learning rate that is halved every so many epochs: the first of two, or a constant. */
 export function halved(rate: LearningRate, everyEpochs: number): LearningRate {
   if (typeof rate === 'function') return rate;

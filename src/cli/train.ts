@@ -55,12 +55,11 @@ import {
   describeAdapter,
   halved,
   jsonOption,
-  learningRate,
   lossOption,
   optimizerOption,
   positiveInteger,
   positiveNumber,
-  rateText,
+  rateOption,
   seedNumber,
   withAdapter,
 } from './options.ts';
@@ -112,8 +111,6 @@ export interface TrainFlags
   readonly votesDeadline?: number;
 }
 
-const DEFAULT_RATE: LearningRate = { from: 0.02, to: 0.001, decay: 'exponential' };
-
 export function trainCommand(): Command {
   return withNats(
     withAdapter(withOwnData(new Command('train'))),
@@ -137,11 +134,7 @@ export function trainCommand(): Command {
     .option('--epochs <n>', 'passes over the training images', positiveInteger, 3)
     .option('--batch <n>', 'images a step', positiveInteger, 100)
     .addOption(optimizerOption())
-    .addOption(
-      new Option('--lr <rate>', 'learning rate, or first:last for an exponential decay')
-        .argParser(learningRate)
-        .default(DEFAULT_RATE, rateText(DEFAULT_RATE)),
-    )
+    .addOption(rateOption('learning rate, or first:last for an exponential decay'))
     .option(
       '--lr-halve-every <epochs>',
       'halve the first learning rate every so many epochs',
