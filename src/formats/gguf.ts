@@ -5,6 +5,7 @@
  */
 import { FormatError } from '../errors.ts';
 import { GGUF_TYPES, type GgufType } from './gguf-types.ts';
+import { joinedBytes } from './joined.ts';
 
 /** Where a tensor lies in a file. */
 export interface GgufEntry {
@@ -382,7 +383,7 @@ const WRITTEN_ALIGNMENT = 32;
 /** A value as it stands in a file. */
 export function encodeGgufValue(key: string, value: string | number): Uint8Array<ArrayBuffer> {
   const type = typeof value === 'string' ? 'string' : 'uint32';
-  return joined([
+  return joinedBytes([
     text(key),
     unsigned(VALUE_TYPES.indexOf(type), 4),
     typeof value === 'string' ? text(value) : unsigned(value, 4),
@@ -405,7 +406,7 @@ export function ggufPrefix(
     const { code, block, bytes } = GGUF_TYPES[dtype];
     begins.push(end);
     const extents = shape.toReversed().map((extent) => unsigned(extent, 8));
-    const info = joined([
+    const info = joinedBytes([
       text(name),
       unsigned(shape.length, 4),
       ...extents,
@@ -419,7 +420,7 @@ export function ggufPrefix(
     return info;
   });
   const counts = [unsigned(3, 4), unsigned(tensors.length, 8), unsigned(values.length, 8)];
-  const head = joined([Uint8Array.from(MAGIC), ...counts, ...values, ...infos]);
+  const head = joinedBytes([Uint8Array.from(MAGIC), ...counts, ...values, ...infos]);
   const prefix = new Uint8Array(padded(head.length, WRITTEN_ALIGNMENT));
   prefix.set(head);
   return { prefix, begins: begins.map((begin) => prefix.length + begin), size: prefix.length + end };
@@ -433,15 +434,5 @@ function unsigned(value: number, width: 4 | 8): Uint8Array<ArrayBuffer> {
 
 function text(given: string): Uint8Array<ArrayBuffer> {
   const bytes = new TextEncoder().encode(given);
-  return joined([unsigned(bytes.length, 8), bytes]);
-}
-
-function joined(parts: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
+  return joinedBytes([unsigned(bytes.length, 8), bytes]);
 }

@@ -1,4 +1,5 @@
 /** ONNX models of one node, as bytes: onnx.proto3, a protocol buffer, written by hand. */
+import { joinedBytes } from '../../formats/joined.ts';
 import type { Shape } from '../../gpu/index.ts';
 
 /** An attribute: a whole number, several, or a text. */
@@ -58,7 +59,7 @@ export function oneNodeModel({
   // IR version 8 and operator set 13, which every runtime of these years reads.
   const sets = [message(8, [number(2, 13)])];
   if (domain !== '') sets.push(message(8, [text(1, domain), number(2, 1)]));
-  return joined([number(1, 8), message(7, graph), ...sets]);
+  return joinedBytes([number(1, 8), message(7, graph), ...sets]);
 }
 
 function attribute(value: Attribute): Uint8Array<ArrayBuffer>[] {
@@ -84,7 +85,7 @@ function number(field: number, value: number): Uint8Array<ArrayBuffer> {
 }
 
 function bytes(field: number, content: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  return joined([Uint8Array.from([...varint(field * 8 + 2), ...varint(content.length)]), content]);
+  return joinedBytes([Uint8Array.from([...varint(field * 8 + 2), ...varint(content.length)]), content]);
 }
 
 function text(field: number, content: string): Uint8Array<ArrayBuffer> {
@@ -92,15 +93,5 @@ function text(field: number, content: string): Uint8Array<ArrayBuffer> {
 }
 
 function message(field: number, parts: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
-  return bytes(field, joined(parts));
-}
-
-function joined(parts: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
+  return bytes(field, joinedBytes(parts));
 }

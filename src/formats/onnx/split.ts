@@ -3,9 +3,11 @@
  * Web, and the binary layers themselves, for this library. Nodes, constants and versions are copied as they stand in the
  * file, so operators that this library knows nothing of stay what they are.
  */
+
 import { type BytesLike, plainBytes } from '../../bytes.ts';
 import { FormatError, listed, OptionError } from '../../errors.ts';
 import { assertKnownOptions } from '../../options.ts';
+import { joinedBytes } from '../joined.ts';
 import {
   type OnnxFiles,
   type OnnxGraph,
@@ -460,8 +462,8 @@ class Files {
     const head: Field[] = [[GRAPH.name, name]];
     for (const value of [...part.inputs, ...constants]) head.push([GRAPH.input, describe(value)]);
     for (const value of part.outputs) head.push([GRAPH.output, describe(value)]);
-    const graph = joined([message(head), ...parts]);
-    return joined([
+    const graph = joinedBytes([message(head), ...parts]);
+    return joinedBytes([
       ...this.#model.filter(({ number }) => number !== MODEL.graph).map(({ whole }) => whole),
       message([[MODEL.graph, graph]]),
     ]);
@@ -472,14 +474,4 @@ class Files {
 function initializerName(content: Uint8Array): string {
   const name = rawFields(content).find(({ number }) => number === 8);
   return name === undefined ? '' : new TextDecoder().decode(name.content);
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }
