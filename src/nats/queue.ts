@@ -23,6 +23,14 @@ const MOST_BYTES = 64 * 1024;
 const MOST_CHECKPOINT = 2 ** 31;
 /** A server that is away longer than this is given up. */
 const PATIENCE = 120_000;
+/** One answer that takes longer is lost: with the server that would have given it, or with what it was to read. */
+const LOST = 20_000;
+/** A checkpoint may be long, and its network slow; each of its parts has limits of the client's own. */
+const UPLOAD = 3_600_000;
+/** Between two parts of a checkpoint that is read. */
+const STALLED = 5000;
+/** Reads of a checkpoint that end before its end, after which it counts as none. */
+const READS = 2;
 const DAYS = 30 * 86_400;
 const DEFAULT_LEASE = 30;
 
@@ -223,9 +231,10 @@ export class Queue {
 
   /** What a job goes on from. @throws QueueError for one of 2 GB or more */
   async checkpoint(digest: string): Promise<Uint8Array | undefined> {
-    return await persist(async () => {
-      const info = await this.#checkpoints.info(digest);
-      if (info === null || info.deleted) return undefined;
+    for (let reads = 0; reads < READS; reads++) {
+      const stored = await persist(() => this.#checkpoints.get(digest));
+      if (stored === null) return undefined;
+      const { info, data } = stored;
       if (info.size > MOST_CHECKPOINT) {
         throw new QueueError('A checkpoint is too large.', {
           given: `${info.size} bytes`,
@@ -233,13 +242,17 @@ export class Queue {
           where: digest,
         });
       }
-      return (await this.#checkpoints.getBlob(digest)) ?? undefined;
-    });
+      // Whoever still has the job may replace the checkpoint while it is read: then its parts are gone, and no more come.
+      stored.error.catch(() => {});
+      const bytes = await readAll(data, info.size).catch(() => undefined);
+      if (bytes !== undefined) return bytes;
+    }
+    return undefined;
   }
 
   /** Keeps what a job goes on from, in place of what was kept. */
   async keepCheckpoint(digest: string, bytes: Uint8Array): Promise<void> {
-    await persist(() => this.#checkpoints.putBlob({ name: digest }, bytes));
+    await persist(() => this.#checkpoints.putBlob({ name: digest }, bytes), UPLOAD);
   }
 
   /** Forgets it. */
@@ -304,12 +317,42 @@ export class Queue {
   }
 }
 
+/** All of a stream. @throws where it ends early, or a part takes too long */
+async function readAll(stream: ReadableStream<Uint8Array>, size: number): Promise<Uint8Array> {
+  const reader = stream.getReader();
+  const bytes = new Uint8Array(size);
+  try {
+    for (let length = 0; ; ) {
+      const { done, value } = await within(STALLED, reader.read());
+      if (done && length === size) return bytes;
+      if (done) throw new Error(`${length} of ${size} bytes`);
+      bytes.set(value, length);
+      length += value.length;
+    }
+  } finally {
+    reader.cancel().catch(() => {});
+  }
+}
+
+/** An answer, or a TimeoutError where none comes. */
+async function within<T>(milliseconds: number, answer: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, fail) => {
+    timer = setTimeout(() => fail(new DOMException(`${milliseconds} ms`, 'TimeoutError')), milliseconds);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** Does what needs the server, again and again while it is away. */
-async function persist<T>(action: () => Promise<T>): Promise<T> {
+async function persist<T>(action: () => Promise<T>, lost = LOST): Promise<T> {
   const since = performance.now();
   for (;;) {
     try {
-      return await action();
+      return await within(lost, action());
     } catch (cause) {
       if (!isAway(cause) || performance.now() - since > PATIENCE) throw typed(cause);
       await new Promise((done) => setTimeout(done, 500));
