@@ -14,6 +14,7 @@ import { serveFolder } from './helpers/static.ts';
 import {
   BELOW,
   close,
+  draw,
   field,
   hashOf,
   reach,
@@ -334,6 +335,115 @@ test('learns files in the format of MNIST, and what the camera sees', async () =
   await page.click('#camera');
   expect(await page.$('video')).toBeNull();
   rmSync(folder, { recursive: true, force: true });
+  expect(errors).toEqual([]);
+  await close(page);
+});
+
+const PAD = '#sample-pad';
+
+test('learns what is drawn with mouse, finger and keyboard, and keeps it over a reload', async () => {
+  const { page, errors } = await studio.open('images=500&epochs=10&layers=dense64&twin=0&seed=1');
+  await reach(page, 'ready');
+  await show(page, 'pictures');
+  const groups = () =>
+    page.$$eval('#groups li', (all) =>
+      all.map((one) => `${one.querySelector('input')?.value}: ${one.querySelector('span')?.textContent}`),
+    );
+  const counted = (name: string, count: string) =>
+    page.waitForFunction(
+      (wanted) => document.querySelector('[data-field="drawn"]')?.textContent === wanted,
+      {},
+      `Added to ${name}, which has ${count}.`,
+    );
+  const add = async (name: string, count: string) => {
+    await page.click(`#add-drawing [data-class="${name}"]:not(:disabled)`);
+    await counted(name, count);
+  };
+  /** A line through the middle, upright or lying, a little oblique. */
+  const line = (upright: boolean, slope: number) =>
+    [-0.3, 0, 0.3].map((at) =>
+      upright ? ([0.5 + slope * at, 0.5 + at] as const) : ([0.5 + at, 0.5 + slope * at] as const),
+    );
+  expect(await page.$('#add-drawing button:not(:disabled)')).toBeNull();
+
+  // Two classes with one picture each.
+  await type(page, 'class-name', 'upright');
+  await draw(page, line(true, 0), PAD);
+  await add('upright', '1 picture');
+  await type(page, 'class-name', 'lying');
+  await page.focus(PAD);
+  await page.keyboard.down('Shift');
+  for (let i = 0; i < 9; i++) await page.keyboard.press('ArrowRight');
+  await page.keyboard.up('Shift');
+  await page.keyboard.press('Enter');
+  await counted('lying', '1 picture');
+  await page.click('#learn-pictures');
+  await says(page, '#picture-trouble', /one picture only.*upright, lying.*Remedy/);
+  expect(await page.$eval('body', (body) => body.dataset.state)).toBe('ready');
+
+  // With a finger, taken back, and again.
+  const box = await (await page.$(PAD))?.boundingBox();
+  const at = (x: number, y: number) => [
+    (box?.x ?? 0) + x * (box?.width ?? 0),
+    (box?.y ?? 0) + y * (box?.height ?? 0),
+  ];
+  const touch = async () => {
+    const [[x = 0, y = 0], [endX = 0, endY = 0]] = [at(0.2, 0.5), at(0.8, 0.55)];
+    const finger = await page.touchscreen.touchStart(x, y);
+    for (const share of [0.25, 0.5, 0.75, 1])
+      await finger.move(x + share * (endX - x), y + share * (endY - y));
+    await finger.end();
+  };
+  await page.$eval(PAD, (element) => element.scrollIntoView({ block: 'center' }));
+  await touch();
+  await add('lying', '2 pictures');
+  await page.click('#undo-drawing');
+  await page.waitForSelector('#undo-drawing:disabled');
+  expect(await groups()).toEqual(['upright: 1 picture', 'lying: 1 picture']);
+  await touch();
+  await add('lying', '2 pictures');
+  for (let i = 1; i < 10; i++) {
+    await draw(page, line(true, 0.06 * (i - 5)), PAD);
+    await add('upright', `${i + 1} pictures`);
+    if (i === 1) continue;
+    await draw(page, line(false, 0.06 * (i - 5)), PAD);
+    await add('lying', `${i + 1} pictures`);
+  }
+  expect(await page.$('#picture-trouble')).toBeNull();
+  await draw(page, line(true, 0.1), PAD);
+  await screenshots(page, 'samples');
+  await page.waitForSelector('#groups[aria-busy="false"]');
+
+  // Drawn, and not learnt yet.
+  await page.reload({ waitUntil: 'load' });
+  await reach(page, 'ready');
+  await page.waitForSelector('#groups li:nth-of-type(2)');
+  expect(await groups()).toEqual(['upright: 10 pictures', 'lying: 10 pictures']);
+  await page.click('#learn-pictures');
+  await page.waitForSelector('#own');
+  await reach(page, 'ready');
+  expect(await page.$$eval('#own figcaption', (all) => all.map((one) => one.textContent))).toEqual([
+    'lying 8 to learn, 2 held out',
+    'upright 8 to learn, 2 held out',
+  ]);
+  await show(page, 'train');
+  await page.click('#toggle');
+  await reach(page, 'finished');
+  for (const upright of [true, false]) {
+    await page.click('#clear');
+    await says(page, '[data-field="class"]', /–/);
+    await draw(page, line(upright, 0.05));
+    await says(page, '[data-field="class"]', upright ? /^upright$/ : /^lying$/);
+  }
+  await screenshots(page, 'samples-trained');
+
+  // What is removed does not come back.
+  await show(page, 'pictures');
+  await page.click('button[aria-label="Remove lying"]');
+  await page.waitForSelector('#groups[aria-busy="false"]');
+  await page.reload({ waitUntil: 'load' });
+  await page.waitForSelector('#groups li');
+  expect(await groups()).toEqual(['upright: 10 pictures']);
   expect(errors).toEqual([]);
   await close(page);
 });

@@ -1,23 +1,22 @@
 /** The pad to draw a digit on, and what both networks take it for. */
 import { useSignal } from '@preact/signals';
-import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { drawing, look, nextHeldOut, prepared, scores } from '../state/studio.ts';
 import { inkImage, Pad } from './pad.ts';
+import { Surface } from './surface.tsx';
 
 export function DrawingPanel() {
-  const canvas = useRef<HTMLCanvasElement>(null);
   const pad = useRef<Pad | undefined>(undefined);
   const hint = useSignal(
     'Mouse, finger or pen; or focus the pad, move with the arrow keys, draw with Shift.',
   );
 
-  useEffect(() => {
-    if (canvas.current === null) return;
-    const made = new Pad(canvas.current, () => look(made.image()));
+  const onMade = (canvas: HTMLCanvasElement) => {
+    const made = new Pad(canvas, () => look(made.image()));
     pad.current = made;
     // What was drawn before another view was shown.
     if (drawing.value !== undefined) made.show(drawing.value);
-  }, []);
+  };
 
   const sample = async () => {
     const held = await nextHeldOut();
@@ -29,22 +28,11 @@ export function DrawingPanel() {
   return (
     <section class="panel" aria-labelledby="drawing-title">
       <h2 id="drawing-title">
-        {prepared.value?.pictures === undefined ? 'Draw a digit' : 'Draw, or take a picture'}
+        {prepared.value?.pictures === undefined ? 'Draw a digit' : 'Draw, or try a test image'}
       </h2>
       <div class="drawing">
         <div class="pad">
-          <div class="surface">
-            <canvas
-              id="pad"
-              ref={canvas}
-              width="280"
-              height="280"
-              tabIndex={0}
-              role="img"
-              aria-label="Drawing area. Draw with a pointer, or move the pen with the arrow keys and hold Shift to draw."
-            />
-            <span class="cursor" />
-          </div>
+          <Surface id="pad" onMade={onMade} />
           <div class="actions">
             <button type="button" id="clear" onClick={() => pad.current?.clear()}>
               Clear

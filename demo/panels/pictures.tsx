@@ -1,7 +1,16 @@
 /** Pictures of the visitor's own: collected by class, read, shown as the network sees them, and trained with. */
 import { useSignal } from '@preact/signals';
 import { IDX_FILES } from '../../src/data/idx.ts';
-import { addFiles, chosenFiles, droppedFiles, groups, removeGroup, renameGroup } from '../state/pictures.ts';
+import { unkept, unwritten } from '../state/collection.ts';
+import {
+  addFiles,
+  addMade,
+  chosenFiles,
+  droppedFiles,
+  groups,
+  removeGroup,
+  renameGroup,
+} from '../state/pictures.ts';
 import {
   learnIdx,
   learnMnist,
@@ -16,6 +25,7 @@ import type { OwnPictures } from '../worker/protocol.ts';
 import { Camera } from './camera.tsx';
 import { Details } from './notice.tsx';
 import { Picture } from './picture.tsx';
+import { counted, Samples } from './samples.tsx';
 
 export function PicturesPanel() {
   const className = useSignal('');
@@ -31,10 +41,10 @@ export function PicturesPanel() {
     // The same files may be chosen again.
     currentTarget.value = '';
   };
-  // All that the camera takes goes to one class, until another is named.
-  const cameraClass = () => {
-    if (className.value.trim() === '') className.value = `class ${groups.value.length + 1}`;
-    return className.value;
+  const named = className.value.trim() || `class ${groups.value.length + 1}`;
+  // What is made here goes to one class, until another is named.
+  const onNamed = (name: string) => {
+    className.value = name;
   };
   const wrong = pictureTrouble.value;
   return (
@@ -52,7 +62,8 @@ export function PicturesPanel() {
         <h2 id="pictures-title">Your own pictures</h2>
         <p class="hint">
           Drop pictures or folders here, or choose them. The folder that a picture lies in is its class;
-          pictures without a folder get the class that you name. They stay in this browser.
+          pictures without a folder, drawings and what the camera takes get the class that you name. They stay
+          in this browser.
         </p>
         <div class="chooser">
           <label>
@@ -66,7 +77,7 @@ export function PicturesPanel() {
             />
           </label>
           <label>
-            Class of single pictures
+            Class of what comes next
             <input
               id="class-name"
               value={className}
@@ -81,9 +92,15 @@ export function PicturesPanel() {
             <input type="file" id="picture-files" accept="image/*" multiple onChange={choose} />
           </label>
         </div>
-        <Camera onTaken={(file) => addFiles([{ file, folder: undefined }], cameraClass())} />
+        <Samples named={named} onNamed={onNamed} />
+        <Camera
+          onTaken={(file) => {
+            onNamed(named);
+            addMade(file, named);
+          }}
+        />
         {groups.value.length > 0 && (
-          <ul class="groups" id="groups">
+          <ul class="groups" id="groups" aria-busy={unwritten.value > 0}>
             {groups.value.map(({ name, files }, index) => (
               <li key={index}>
                 <input
@@ -91,7 +108,7 @@ export function PicturesPanel() {
                   value={name}
                   onChange={({ currentTarget }) => renameGroup(index, currentTarget.value)}
                 />
-                <span>{files.length === 1 ? '1 picture' : `${files.length} pictures`}</span>
+                <span>{counted(files.length)}</span>
                 <button type="button" aria-label={`Remove ${name}`} onClick={() => removeGroup(index)}>
                   ×
                 </button>
@@ -126,6 +143,12 @@ export function PicturesPanel() {
             </button>
           )}
         </p>
+        {unkept.value !== undefined && (
+          <div class="notice" id="unkept" role="status">
+            <h3>{unkept.value.what}</h3>
+            <Details wrong={unkept.value} />
+          </div>
+        )}
         {fixed && <p class="hint">Other data can be chosen once the training is reset.</p>}
       </section>
       <IdxPanel fixed={fixed} />

@@ -257,5 +257,6 @@ function Link({ link: { address, holds } }: { readonly link: CopiedLink }) {
 }
 
 function million(count: number): string {
+  if (count < 1000) return String(count);
   return count < 1e6 ? `${Math.round(count / 1000)} thousand` : `${(count / 1e6).toFixed(1)} million`;
 }

@@ -14,6 +14,8 @@ export interface FoundFile {
 }
 
 export const groups = signal<readonly PictureGroup[]>([]);
+/** Files that this page made, by pad or camera: they are nowhere else. */
+export const madeHere = new WeakSet<File>();
 
 /** Files of an input; those of a folder know where they lie. */
 export function chosenFiles(files: Iterable<File>): FoundFile[] {
@@ -64,6 +66,18 @@ export function addFiles(found: readonly FoundFile[], named: string): void {
     all.set(name, files);
   }
   groups.value = [...all].map(([name, files]) => ({ name, files }));
+}
+
+/** Adds a picture that this page made. */
+export function addMade(file: File, name: string): void {
+  madeHere.add(file);
+  addFiles([{ file, folder: undefined }], name);
+}
+
+export function removeFile(file: File): void {
+  groups.value = groups.value
+    .map(({ name, files }) => ({ name, files: files.filter((other) => other !== file) }))
+    .filter(({ files }) => files.length > 0);
 }
 
 export function renameGroup(index: number, name: string): void {

@@ -38,7 +38,7 @@ import {
 } from '../worker/protocol.ts';
 import { methodOf } from './methods.ts';
 import { networkOf } from './network.ts';
-import type { PictureGroup } from './pictures.ts';
+import { groups, type PictureGroup } from './pictures.ts';
 import { initialSettings, MY_GRADIENT, MY_QUANTIZER, queryOf, type Settings } from './settings.ts';
 import { kilobytes } from './words.ts';
 
@@ -293,7 +293,7 @@ export function open(id: string): Promise<void> {
 }
 
 /** How a network can be tried that knows digits, or the visitor's own classes. */
-const tryOut = () => (prepared.value?.pictures === undefined ? 'Draw digits' : 'Try a test image');
+const tryOut = () => (prepared.value?.pictures === undefined ? 'Draw digits' : 'Draw, or try a test image');
 
 /** Epochs that a finished run is prolonged by. */
 export const MORE_EPOCHS = 10;
@@ -389,6 +389,9 @@ export function learnIdx(files: readonly File[], classes: readonly string[]): Pr
   return learn((laboratory) => laboratory.readIdx(files, classes));
 }
 
+/** Pictures of a batch at least, where there are as many. */
+const FEWEST = 4;
+
 /** Where pictures can't be learnt, all stays as it was. */
 async function learn(read_: (laboratory: Comlink.Remote<Laboratory>) => Promise<OwnPictures>): Promise<void> {
   if (lab === undefined) return;
@@ -396,8 +399,9 @@ async function learn(read_: (laboratory: Comlink.Remote<Laboratory>) => Promise<
   pictureTrouble.value = undefined;
   try {
     const read = await read_(lab);
-    // Ten steps an epoch, where pictures are few.
-    const batchSize = Math.min(settings.value.batch, Math.max(1, Math.floor(read.train / 10)));
+    // Ten steps an epoch, where pictures are few; normalisation of a batch needs some.
+    const some = Math.max(FEWEST, Math.floor(read.train / 10));
+    const batchSize = Math.min(settings.value.batch, some, read.train);
     batch(() => {
       own.value = read;
       settings.value = { ...settings.value, pictures: read.id, batch: batchSize };
@@ -642,6 +646,12 @@ export function recognise(): void {
       if (asking.again) recognise();
     });
 }
+
+// What was wrong with pictures may be mended by others.
+effect(() => {
+  groups.value;
+  pictureTrouble.value = undefined;
+});
 
 effect(() => {
   document.body.dataset.state = phase.value;

@@ -123,9 +123,13 @@ export async function type(page: Page, name: string, value: string): Promise<voi
 }
 
 /** Draws one stroke through points in shares of the pad. */
-export async function draw(page: Page, points: readonly (readonly [x: number, y: number])[]): Promise<void> {
-  await page.$eval('#pad', (element) => element.scrollIntoView({ block: 'center' }));
-  const box = await (await page.$('#pad'))?.boundingBox();
+export async function draw(
+  page: Page,
+  points: readonly (readonly [x: number, y: number])[],
+  pad = '#pad',
+): Promise<void> {
+  await page.$eval(pad, (element) => element.scrollIntoView({ block: 'center' }));
+  const box = await (await page.$(pad))?.boundingBox();
   if (!box) throw new Error('the pad is not on the page');
   for (const [index, [x, y]] of points.entries()) {
     await page.mouse.move(box.x + x * box.width, box.y + y * box.height, { steps: index === 0 ? 1 : 4 });
