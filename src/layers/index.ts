@@ -6,6 +6,7 @@ export type {
   BinaryOutputOptions,
 } from './binary-products.ts';
 export type { Guest, LayerFactory } from './common.ts';
+export type { QuantComplexConv2dOptions } from './complex.ts';
 export type { Conv2dLayerOptions, QuantConv2dOptions } from './conv2d.ts';
 export {
   type ChoiceOption,
@@ -36,6 +37,7 @@ export {
   type Initializer,
   type Layer,
   type LayerPart,
+  type MadeParameter,
   type Operations,
   type Parameter,
   type ParameterRole,

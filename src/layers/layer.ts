@@ -168,8 +168,19 @@ export interface LayerPart {
   readonly name?: string;
   /** What it reads: places of parts, or -1 for the first input, -2 for the second. Default: the part before it. */
   readonly from?: readonly number[];
-  /** Which parameter of the whole layer each of its own is, or the number that it is filled with. Default: the one of its name. */
-  readonly parameters?: Readonly<Record<string, string | number>>;
+  /**
+   * Which parameter of the whole layer each of its own is, what is made of one, or the number that it is filled with. Default: the
+   * one of its name.
+   */
+  readonly parameters?: Readonly<Record<string, string | number | MadeParameter>>;
+}
+
+/** A parameter of a part that is made of one of the whole layer's. */
+export interface MadeParameter {
+  /** The name of that one. */
+  readonly of: string;
+  /** Its values, in order; signs come as ±1. */
+  make(values: Float32Array): Float32Array;
 }
 
 /**

@@ -41,6 +41,37 @@ export function conv2d(
 }
 
 /**
+ * Convolution of complex numbers, by the product of two: (a + bi)(c + di) = ac − bd + (ad + bc)i. The real parts of all channels
+ * come first, then the imaginary parts.
+ * @param x [N, H, W, C], of which C/2 are real
+ * @param w [O/2, kh, kw, C]
+ * @returns [N, OH, OW, O]
+ */
+export function complexConv2d(
+  x: ArrayLike<number>,
+  w: ArrayLike<number>,
+  windows: Conv2dWindows,
+): Float64Array<ArrayBuffer> {
+  const { batch, outHeight, outWidth, kernelHeight, kernelWidth, padValue } = windows;
+  const [inputs, filters] = [windows.channels / 2, windows.outChannels / 2];
+  const out = new Float64Array(batch * outHeight * outWidth * 2 * filters);
+  eachTap(windows, (outPixel, tap, inPixel) => {
+    const value = (channel: number) => (inPixel < 0 ? padValue : (x[inPixel * 2 * inputs + channel] ?? 0));
+    for (let o = 0; o < filters; o++) {
+      const [re, im] = [outPixel * 2 * filters + o, outPixel * 2 * filters + filters + o];
+      const filter = (o * kernelHeight * kernelWidth + tap) * 2 * inputs;
+      for (let c = 0; c < inputs; c++) {
+        const [a, b] = [value(c), value(inputs + c)];
+        const [wr, wi] = [w[filter + c] ?? 0, w[filter + inputs + c] ?? 0];
+        out[re] = (out[re] ?? 0) + a * wr - b * wi;
+        out[im] = (out[im] ?? 0) + a * wi + b * wr;
+      }
+    }
+  });
+  return out;
+}
+
+/**
  * Gradient of `conv2d` with respect to its input; taps outside the image pass nothing on.
  * @param g gradient of the output, [N, OH, OW, O]
  * @param w [O, kh, kw, C/groups]

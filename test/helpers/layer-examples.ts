@@ -64,6 +64,16 @@ const OWN: Partial<Readonly<Record<LayerKind, Example>>> = {
     }),
     [3, 4, 2],
   ],
+  quantComplexConv2d: [
+    layers.quantComplexConv2d({
+      filters: 3,
+      kernelSize: [3, 2],
+      inputQuantizer: 'steSign',
+      kernelQuantizer: 'steSign',
+      padding: 'same',
+    }),
+    [5, 4, 34],
+  ],
   quantConv2d: [
     layers.quantConv2d({
       filters: 4,

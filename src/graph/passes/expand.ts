@@ -1,9 +1,9 @@
 /** Layers that say which others they can be run as are replaced by those: what follows knows layers that it has never heard of. */
 import { OptionError } from '../../errors.ts';
-import type { Shape } from '../../gpu/index.ts';
+import { type Shape, sizeOf } from '../../gpu/index.ts';
 import { renamed } from '../../layers/layer.ts';
 import type { Model, ModelLayer } from '../model.ts';
-import type { ParameterValue, ParameterValues } from '../values.ts';
+import { floatValue, type ParameterValue, type ParameterValues } from '../values.ts';
 import { needed, type Replacement, rebuild, type ValuedPart } from './pass.ts';
 
 /** Parts of parts of parts: more is a circle. */
@@ -32,7 +32,7 @@ export function inParts(
   throw new OptionError('The parts of a layer have parts without end.', { where: source.name });
 }
 
-function partsOf({ name, layer, inputShapes }: ModelLayer, values: ParameterValues): Replacement {
+function partsOf({ name, layer, inputShapes, parameters }: ModelLayer, values: ParameterValues): Replacement {
   const shapes: Shape[] = [];
   return (layer.traits?.parts?.(inputShapes) ?? []).map((part, index): ValuedPart => {
     const own = part.name === undefined ? name : `${name}.${part.name}`;
@@ -41,8 +41,11 @@ function partsOf({ name, layer, inputShapes }: ModelLayer, values: ParameterValu
     shapes.push(part.layer.outputShape(given, own));
     const filled = (parameter: string, { shape }: { readonly shape: Shape }): ParameterValue => {
       const source = part.parameters?.[parameter] ?? parameter;
+      if (typeof source === 'number') return new Float32Array(sizeOf(shape)).fill(source);
       if (typeof source === 'string') return needed(values, `${name}/${source}`);
-      return new Float32Array(shape.reduce((product, extent) => product * extent, 1)).fill(source);
+      const key = `${name}/${source.of}`;
+      const whole = parameters.find((spec) => spec.name === source.of);
+      return source.make(floatValue(needed(values, key), whole?.shape ?? [], key));
     };
     return {
       layer: renamed(part.layer, own),
