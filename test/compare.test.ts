@@ -107,12 +107,26 @@ describe('entries', () => {
       ['./mine.js', { bump, again: bump, pull, other: 1 }],
       ['./two.js', { bump, wide: bump({ width: 2 }) }],
       ['./none.js', { other: 1 }],
+      ['./one.js', { bump }],
+      ['./my own.mjs', { bump, pull }],
+      ['./misspelt.js', { bump: { ...bump(), definition: { name: 'bump', surogate: Math.abs } } }],
     ]);
     const mine = parseEntry('./mine.js+sgd', guests);
     expect([mine.weights?.name, mine.inputs?.name, mine.penalty?.name, mine.optimizer?.name]).toEqual([
       ...['acmeBump', 'acmeBump', 'acmePull', 'sgd'],
     ]);
     expect(parseEntry('inputs:./two.js#wide', guests).inputs?.parameters).toEqual({ width: 2 });
+    expect(parseEntry('weights:./my own.mjs#bump(width=2)+lr=0.1', guests).weights?.parameters).toEqual({
+      width: 2,
+    });
+    expect(parseEntry('./one.js(width=3)', guests).inputs?.parameters).toEqual({ width: 3 });
+    expect(modulesOf(['./one.js(width=3)+sgd'])).toEqual(['./one.js']);
+    expect(() => parseEntry('./one.js(widht=3)', guests)).toThrow(/did you mean width/);
+    expect(() => parseEntry('./mine.js(width=3)', guests)).toThrow(
+      /name one of them: \.\/mine\.js#bump\(width=3\)/,
+    );
+    expect(() => parseEntry('./two.js#wide(width=3)', guests)).toThrow(/one factory/);
+    expect(() => parseEntry('./misspelt.js', guests)).toThrow(/quantizer bump[\s\S]*did you mean surrogate/);
     expect(() => parseEntry('./two.js', guests)).toThrow(/more than one quantizer[\s\S]*\.\/two\.js#bump/);
     expect(() => parseEntry('./two.js#narrow', guests)).toThrow(/no method of this name[\s\S]*bump, wide/);
     expect(() => parseEntry('./none.js', guests)).toThrow(/exports no method/);
@@ -593,6 +607,8 @@ describe('webgpu-bnn compare', () => {
     expect(Number(/steSign +│ +([\d.]+) %/.exec(made.stdout)?.[1])).toBeGreaterThan(70);
     expect(readFileSync(join(out, 'comparison.json'), 'utf8')).not.toContain(folder);
 
+    const listed = await runCli(cli, ['runs', folder]);
+    expect(listed.stdout).toContain(`${out}: a comparison of steSign, 1 seeds; 1 trainings are over`);
     const resume = ['compare', '--resume', out];
     expect((await runCli(cli, resume)).stderr).toMatch(/say where they lie: --dataset PATH/);
     const other = table('other.csv', rows.toReversed());

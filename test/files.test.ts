@@ -66,6 +66,8 @@ describe('writing files atomically', () => {
     const [text] = await Promise.all([readFile(pipe, 'utf8'), writeFileAtomic(pipe, 'through')]);
     expect(text).toBe('through');
     expect(await readdir(folder)).toEqual(['pipe']);
+    const inParts = writeFileAtomic(pipe, '', (file) => file.writeFile('parts'));
+    expect(String(await failureOf(inParts))).toMatch(/pipe or a device[\s\S]*name a file/);
   });
 
   const faults: [string, WriteContent][] = [

@@ -175,6 +175,10 @@ describe('defineLayer', () => {
         { kind: 'a', ...shape, forward, options: { aQuantizer: { default: 1, says: '' } } },
         /end in "quantizer"/,
       ],
+      [
+        { kind: 'a', ...shape, forward, options: { limit: { default: 1, abov: 0, says: '' } } },
+        /layer a: limit[\s\S]*did you mean above/,
+      ],
     ] as const;
     for (const [definition, words] of lacking) {
       expect(String(await failure(() => defineLayer(definition as never)))).toMatch(words);

@@ -117,6 +117,12 @@ describe('webgpu-bnn methods', () => {
     expect(turned.stdout).toContain('degrees = 10 (0 or more and 90 or less): the largest angle');
     expect(turned.stdout).toContain('Where pixels come from');
 
+    const losses = await runCli(cli, ['methods', 'losses']);
+    expect(losses.stdout).toMatch(/^Losses\n/);
+    expect(losses.stdout).not.toMatch(/irNet/);
+    const penalties = await runCli(cli, ['methods', 'penalty', '--json']);
+    expect(JSON.parse(penalties.stdout).map(({ kind }: { kind: string }) => kind)).toContain('penalty');
+
     const html = join(await mkdtemp(join(tmpdir(), 'methods of mine ')), 'page.html');
     const one = await runCli(cli, ['methods', 'irNet', '--html', html]);
     expect(one).toMatchObject({ code: 0, stderr: '' });

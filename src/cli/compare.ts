@@ -99,7 +99,7 @@ interface Flags extends AdapterOptions, OwnFlags, NatsFlags {
 }
 
 /** What a comparison is of, in its folder. */
-const DESCRIPTION = 'comparison.json';
+export const DESCRIPTION = 'comparison.json';
 
 export function compareCommand(): Command {
   return withNats(

@@ -1,11 +1,11 @@
 /** `webgpu-bnn methods`: lists all methods, and prints the page of one. */
 import { Argument, Command } from 'commander';
-import { describeMethod } from '../methods/describe.ts';
+import { describeMethod, type MethodDescription } from '../methods/describe.ts';
 import { AUGMENTATIONS } from '../methods/index.ts';
 import { METHODS } from '../methods/table.ts';
 import { writeFileAtomic } from '../node/index.ts';
 import { unknownName } from '../options.ts';
-import { methodList, methodText, renderMethods } from '../reports/methods.ts';
+import { METHOD_KINDS, methodList, methodText, renderMethods } from '../reports/methods.ts';
 import { madeNow } from './made.ts';
 import { jsonOption } from './options.ts';
 import { emit, jsonText, OutputOption } from './output.ts';
@@ -18,7 +18,12 @@ interface Flags {
 export function methodsCommand(): Command {
   return new Command('methods')
     .description('list quantizers, optimizers, penalties, losses and augmentations, or print the page of one')
-    .addArgument(new Argument('[name]', 'print its formula, numbers, paper and functions'))
+    .addArgument(
+      new Argument(
+        '[name]',
+        'print its formula, numbers, paper and functions; or list a kind: quantizer, loss',
+      ),
+    )
     .addOption(jsonOption())
     .addOption(
       new OutputOption('--html <file>', 'write the page with its plots; without a name, of all of them'),
@@ -28,23 +33,28 @@ export function methodsCommand(): Command {
       `
 Examples:
   $ webgpu-bnn methods
+  $ webgpu-bnn methods quantizer
   $ webgpu-bnn methods irNet
   $ webgpu-bnn methods --html methods.html`,
     )
     .action(async (name: string | undefined, flags: Flags) => {
-      const all = made(name).map((method) => describeMethod(method));
+      const { all, one } = made(name);
       if (flags.html !== undefined) await writeFileAtomic(flags.html, renderMethods(all, madeNow()));
-      await emit(jsonText(name === undefined ? all : all[0], 2), flags.json);
+      await emit(jsonText(one ?? all, 2), flags.json);
       if (flags.json === '-') return;
-      console.log(name === undefined ? methodList(all) : all.map(methodText).join('\n'));
+      console.log(one === undefined ? methodList(all) : methodText(one));
     });
 }
 
-/** All methods, or the one of a name. @throws OptionError for an unknown name, with the nearest one */
-function made(name: string | undefined): Parameters<typeof describeMethod>[0][] {
+/** All methods, those of a kind, or the one of a name. @throws OptionError for an unknown name, with the nearest one */
+function made(name: string | undefined): { all: MethodDescription[]; one?: MethodDescription } {
   const factories = { ...METHODS, ...AUGMENTATIONS };
-  if (name === undefined) return Object.values(factories).map((factory) => factory());
-  const factory = Object.entries(factories).find(([one]) => one === name)?.[1];
-  if (factory === undefined) throw unknownName('method', name, Object.keys(factories), 'methods');
-  return [factory()];
+  const all = Object.values(factories).map((factory) => describeMethod(factory()));
+  if (name === undefined) return { all };
+  const ofKind = all.filter(({ kind }) => [kind, METHOD_KINDS[kind]?.toLowerCase()].includes(name));
+  if (ofKind.length > 0) return { all: ofKind };
+  const one = all.find((method) => method.name === name);
+  if (one !== undefined) return { all: [one], one };
+  const kinds = [...new Set(all.map(({ kind }) => kind))];
+  throw unknownName('method', name, [...kinds, ...Object.keys(factories)], 'methods');
 }

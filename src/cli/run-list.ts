@@ -1,28 +1,33 @@
-/** `webgpu-bnn runs` lists trainings, `webgpu-bnn report` lays several beside each other. */
-import { readdir } from 'node:fs/promises';
+/** `webgpu-bnn runs` lists trainings and comparisons, `webgpu-bnn report` lays several trainings beside each other. */
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import Table from 'cli-table3';
 import { Command } from 'commander';
-import { BnnError, StorageError } from '../errors.ts';
+import { BnnError, listed, StorageError } from '../errors.ts';
 import { storageError } from '../node/files.ts';
 import { writeFileAtomic } from '../node/index.ts';
 import { openSafetensors } from '../node/tensors.ts';
 import { npx } from '../npx.ts';
+import { parseComparison } from '../reports/compared.ts';
 import { differences, type ListedRun, renderRuns, resultOf } from '../reports/several-runs.ts';
 import { parseStory } from '../reports/story.ts';
 import { optionText } from '../reports/training.ts';
 import { duration, percent } from '../reports/words.ts';
+import { DESCRIPTION } from './compare.ts';
 import { madeNow } from './made.ts';
 import { jsonOption } from './options.ts';
 import { emit, jsonText, OutputOption } from './output.ts';
 import { checkpointPath } from './runs.ts';
 
+const CHECKPOINT = 'checkpoint.safetensors';
 /** Folders within folders that are looked into. */
 const DEPTH = 3;
 
 export function runsCommand(): Command {
   return new Command('runs')
-    .description('list trainings: what they were made of, how far they are, what they came to')
+    .description(
+      'list trainings and comparisons: what they were made of, how far they are, what they came to',
+    )
     .argument('[folder]', 'where they lie', 'runs')
     .addOption(jsonOption())
     .addHelpText(
@@ -33,8 +38,8 @@ Examples:
   $ webgpu-bnn runs --json runs.json`,
     )
     .action(async (folder: string, flags: { readonly json?: string }) => {
-      const { runs, broken } = await runsBelow(folder);
-      if (runs.length + broken.length === 0) {
+      const { runs, comparisons, broken } = await runsBelow(folder);
+      if (runs.length + comparisons.length + broken.length === 0) {
         throw new StorageError('There are no runs here.', {
           given: folder,
           expected: `a folder that holds folders of ${npx('train')}`,
@@ -46,7 +51,7 @@ Examples:
         ...resultOf(listed),
         options: Object.fromEntries([...differing].map(([name, values]) => [name, values[i]])),
       }));
-      if (flags.json !== '-') {
+      if (flags.json !== '-' && rows.length > 0) {
         const table = new Table({
           head: ['run', 'data set', 'model', 'epochs', 'test', 'best', 'time', 'what differs'],
           style: { head: [], border: [] },
@@ -65,9 +70,17 @@ Examples:
           ]);
         }
         console.log(table.toString());
+      }
+      if (flags.json !== '-') {
+        for (const { name, methods, seeds, over } of comparisons) {
+          console.log(
+            `${name}: a comparison of ${listed(methods)}, ${seeds} seeds; ${over} trainings are over`,
+          );
+          if (over < methods.length * seeds) console.log(`  go on: ${npx(`compare --resume ${name}`)}`);
+        }
         for (const { name, why } of broken) console.log(`${name}: ${why}`);
       }
-      await emit(jsonText({ runs: rows, broken }, 2), flags.json);
+      await emit(jsonText({ runs: rows, comparisons, broken }, 2), flags.json);
     });
 }
 
@@ -93,32 +106,60 @@ Examples:
     });
 }
 
-/** Runs in a folder and those below it, in the order of their names; and what is none, though it is called so. */
-async function runsBelow(
-  folder: string,
-): Promise<{ runs: ListedRun[]; broken: { readonly name: string; readonly why: string }[] }> {
+interface ListedComparison {
+  readonly name: string;
+  readonly methods: readonly string[];
+  readonly seeds: number;
+  /** Trainings that came to a result. */
+  readonly over: number;
+}
+
+/** Runs and comparisons in a folder and those below it, in the order of their names; and what is none, though it is called so. */
+async function runsBelow(folder: string): Promise<{
+  runs: ListedRun[];
+  comparisons: ListedComparison[];
+  broken: { readonly name: string; readonly why: string }[];
+}> {
   const runs: ListedRun[] = [];
+  const comparisons: ListedComparison[] = [];
   const broken: { readonly name: string; readonly why: string }[] = [];
+  /** One that is damaged must not hide the others. */
+  const listing = async (path: string, list: () => Promise<unknown>) => {
+    try {
+      await list();
+    } catch (cause) {
+      if (!(cause instanceof BnnError)) throw cause;
+      broken.push({ name: path, why: cause.message.split('\n')[0] ?? '' });
+    }
+  };
   const visit = async (path: string, depth: number): Promise<void> => {
     const entries = await readdir(path, { withFileTypes: true }).catch((cause: unknown) => {
       throw storageError('The folder can not be read.', path, cause);
     });
-    if (entries.some((entry) => entry.name === 'checkpoint.safetensors' && entry.isFile())) {
-      await listedRun(join(path, 'checkpoint.safetensors'), path).then(
-        (listed) => runs.push(listed),
-        (cause: unknown) => {
-          // One that is damaged must not hide the others.
-          if (!(cause instanceof BnnError)) throw cause;
-          broken.push({ name: path, why: cause.message.split('\n')[0] ?? '' });
-        },
-      );
-    }
+    const has = (name: string) => entries.some((entry) => entry.name === name && entry.isFile());
+    if (has(CHECKPOINT))
+      await listing(path, async () => runs.push(await listedRun(join(path, CHECKPOINT), path)));
+    if (has(DESCRIPTION)) await listing(path, async () => comparisons.push(await listedComparison(path)));
     if (depth === 0) return;
     const inner = entries.filter((entry) => entry.isDirectory()).sort((a, b) => (a.name < b.name ? -1 : 1));
     for (const { name } of inner) await visit(join(path, name), depth - 1);
   };
   await visit(folder, DEPTH);
-  return { runs, broken };
+  return { runs, comparisons, broken };
+}
+
+/** What the folder of a comparison says of it. */
+async function listedComparison(folder: string): Promise<ListedComparison> {
+  const file = join(folder, DESCRIPTION);
+  const content = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw storageError('The file can not be read.', file, cause);
+  });
+  const { methods, seeds = [] } = parseComparison(content, file);
+  const results = await readdir(join(folder, 'results')).catch(() => []);
+  return {
+    ...{ name: folder, methods, seeds: seeds.length },
+    over: results.filter((name) => name.endsWith('.json')).length,
+  };
 }
 
 /** What the header of a checkpoint says of its run; its tensors are not read. */

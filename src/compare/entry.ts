@@ -2,12 +2,13 @@
  * Entries of a comparison: what a training changes, as a text. Parts are joined by `+`, each a method by its name, with numbers
  * in brackets where they aren't its defaults: `irNet+sgd(momentum=0.5)+lr=0.1:0.001`. A quantizer changes weights and
  * inputs, as far as it is for both; `weights:` or `inputs:` before it says one of them. `./mine.js` is all that a module exports,
- * `./mine.js#name` one thing of it. A loss with a teacher has `teacher=float` among its numbers, which is the default, or a file:
+ * `./mine.js#name` one thing of it, `./mine.js(width=2)` one with numbers. A loss with a teacher has `teacher=float` among its numbers, which is the default, or a file:
  * `distillation(teacher=./wide.safetensors, share=0.5)`.
  */
 import { listed, OptionError } from '../errors.ts';
 import type { DescribedMethod } from '../methods/describe.ts';
 import type { Loss, Method, Optimizer, Penalty, Quantizer, Schedule } from '../methods/index.ts';
+import { assertKnownMembers } from '../methods/members.ts';
 import { methodByName } from '../methods/table.ts';
 import { unknownName } from '../options.ts';
 
@@ -156,21 +157,14 @@ function partsOf(text: string, guests: Guests, where: string): Part[] {
     return [{ method, teacher, roles: rolesOf(method, role, where) }];
   }
   const methods = exportedBy(module, guests, where);
+  for (const method of methods) assertKnownMembers(method);
   return methods.map((method) => ({ method, roles: rolesOf(method, role, where) }));
 }
 
 function named(text: string, where: string): { method: DescribedMethod; teacher?: string | undefined } {
-  const [, name = text, numbers] = /^(\w+)\((.*)\)$/.exec(text) ?? [];
-  if (numbers === undefined) return { method: methodByName(name, {}, where) };
-  const pairs = split(numbers, ',').map((pair): [string, string] => {
-    const [, key = pair, value = ''] = /^([^=]*)=(.*)$/.exec(pair) ?? [];
-    return [key.trim(), value.trim()];
-  });
-  const teacher = pairs.find(([key]) => key === 'teacher')?.[1];
-  const given = pairs
-    .filter(([key]) => key !== 'teacher')
-    .map(([key, value]) => [key, value.includes(':') ? rateOf(value, where) : numberOf(value, where)]);
-  const method = methodByName(name, Object.fromEntries(given), where);
+  const [, name = text, inBrackets = ''] = /^(\w+)\((.*)\)$/.exec(text) ?? [];
+  const { teacher, ...given } = pairsOf(inBrackets);
+  const method = methodByName(name, numbersOf(given, where), where);
   if (teacher === undefined || (method.kind === 'loss' && method.teacher && teacher !== ''))
     return { method, teacher };
   throw new OptionError('A teacher is the float twin or a file, of a loss that compares with one.', {
@@ -178,6 +172,27 @@ function named(text: string, where: string): { method: DescribedMethod; teacher?
     expected: 'distillation(teacher=float), distillation(teacher=./wide.safetensors)',
     where,
   });
+}
+
+/** What stands in brackets: `clip=1.3, share=0.5`. */
+function pairsOf(inBrackets: string): { teacher?: string } & Readonly<Record<string, string>> {
+  const pairs = split(inBrackets, ',').map((pair) => {
+    const [, key = pair, value = ''] = /^([^=]*)=(.*)$/.exec(pair) ?? [];
+    return [key.trim(), value.trim()];
+  });
+  return inBrackets === '' ? {} : Object.fromEntries(pairs);
+}
+
+function numbersOf(
+  pairs: Readonly<Record<string, string>>,
+  where: string,
+): Record<string, number | Schedule> {
+  return Object.fromEntries(
+    Object.entries(pairs).map(([key, value]) => [
+      key,
+      value.includes(':') ? rateOf(value, where) : numberOf(value, where),
+    ]),
+  );
 }
 
 function numberOf(text: string, where: string): number {
@@ -225,27 +240,54 @@ interface ModulePart {
   readonly path: string;
   /** Of what it exports; all without it. */
   readonly name: string | undefined;
+  /** Its numbers, as they stand in brackets. */
+  readonly numbers: string | undefined;
 }
 
 function modulePart(text: string): ModulePart | undefined {
   const bare = text.replace(/^(weights|inputs):/, '');
-  const [, path, name] = /^(npm:(?:@[\w.-]+\/)?[\w.-]+|.*\.[cm]?[jt]s)(?:#(\w+))?$/.exec(bare) ?? [];
-  return path === undefined ? undefined : { path, name };
+  const [, path, name, numbers] =
+    /^(npm:(?:@[\w.-]+\/)?[\w.-]+|.*\.[cm]?[jt]s)(?:#(\w+))?(?:\((.*)\))?$/.exec(bare) ?? [];
+  return path === undefined ? undefined : { path, name, numbers };
 }
 
-/** Methods that a module exports: objects, or factories with their defaults. */
-function exportedBy({ path, name }: ModulePart, guests: Guests, where: string): DescribedMethod[] {
+/** Methods that a module exports: objects, or factories with their defaults or the numbers that are given. */
+function exportedBy(part: ModulePart, guests: Guests, where: string): DescribedMethod[] {
+  const { path, numbers } = part;
+  const all = methodsOf(part, guests, where);
+  const [only] = all;
+  if (numbers === undefined) return all.map(({ method }) => method);
+  if (only?.make !== undefined && all.length === 1) return [only.make(numbersOf(pairsOf(numbers), where))];
+  throw new OptionError('Numbers are for one method, which a module exports as what makes it.', {
+    given: `${path}(${numbers})`,
+    expected: 'one factory, as defineQuantizer gives it',
+    where,
+    remedy: all.length > 1 ? `name one of them: ${path}#${all[0]?.name}(${numbers})` : undefined,
+  });
+}
+
+interface Exported {
+  /** By which it is exported. */
+  readonly name: string;
+  readonly method: DescribedMethod;
+  /** Makes it with other numbers. */
+  readonly make?: (numbers: Record<string, number | Schedule>) => DescribedMethod;
+}
+
+function methodsOf({ path, name }: ModulePart, guests: Guests, where: string): Exported[] {
   const exported = guests.get(path);
   if (exported === undefined) {
     throw new OptionError('A module of an entry was not handed in.', { given: path, where });
   }
-  const methods = new Map<string, DescribedMethod>();
+  const methods = new Map<string, Exported>();
   for (const [key, value] of Object.entries(exported)) {
     const isFactory = typeof value === 'function' && 'definition' in value;
-    const method: unknown = isFactory ? (value as unknown as () => unknown)() : value;
+    const make = isFactory ? (value as unknown as NonNullable<Exported['make']>) : undefined;
+    const method: unknown = make === undefined ? value : make({});
     // The same method may be exported twice: by name, and as the default.
     const isKnown = [...methods.keys()].some((other) => exported[other] === value);
-    if (isMethod(method) && !(isKnown && name === undefined)) methods.set(key, method);
+    if (isMethod(method) && !(isKnown && name === undefined))
+      methods.set(key, { name: key, method, ...(make && { make }) });
   }
   if (name !== undefined) {
     const one = methods.get(name);
@@ -253,7 +295,9 @@ function exportedBy({ path, name }: ModulePart, guests: Guests, where: string): 
     return [one];
   }
   const all = [...methods.values()];
-  const twice = all.find(({ kind }, index) => all.findIndex((other) => other.kind === kind) < index);
+  const twice = all.find(
+    ({ method: { kind } }, index) => all.findIndex(({ method }) => method.kind === kind) < index,
+  )?.method;
   if (all.length > 0 && twice === undefined) return all;
   throw new OptionError(
     twice === undefined

@@ -27,7 +27,7 @@ import {
   resolveQuantizer,
 } from '../methods/index.ts';
 import { assertWithin } from '../methods/method.ts';
-import { assertKnownOptions } from '../options.ts';
+import { assertKnownOptions, namesOf } from '../options.ts';
 import {
   type Activation,
   asReal,
@@ -74,6 +74,12 @@ export interface QuantizerOption {
   /** What it does, for the layer's page. */
   readonly says: string;
 }
+
+/** What an option of any kind may say of itself. */
+const OPTION = namesOf<NumberOption & ChoiceOption & QuantizerOption>({
+  ...{ default: true, above: true, from: true, below: true, to: true, integer: true, oneOf: true },
+  ...{ quantizer: true, says: true },
+});
 
 /** An option of a layer of your own. */
 export type LayerOption = NumberOption | FlagOption | ChoiceOption | QuantizerOption;
@@ -228,6 +234,7 @@ function assertDefinition(definition: LayerDefinition): void {
     });
   }
   for (const [name, option] of Object.entries(options)) {
+    assertKnownOptions(option, OPTION, `${where}: ${name}`);
     if (name === 'name') throw new OptionError('The name of a layer is no option of its kind.', { where });
     if ('quantizer' in option !== /quantizer$/i.test(name)) {
       throw new OptionError(

@@ -18,6 +18,7 @@ import {
   statisticsFor,
 } from '../ops/rows.ts';
 import type { Loss } from './loss.ts';
+import { assertKnownMembers } from './members.ts';
 import type { Method } from './method.ts';
 import type { Optimizer } from './optimizer.ts';
 import { sgd } from './optimizers/sgd.ts';
@@ -43,13 +44,15 @@ const SAMPLES = 1024;
 /**
  * Runs a method's WGSL on random numbers and compares it with its twin; where the method says of what its gradient is the
  * derivative, that too.
- * @throws OptionError for a method that disagrees with itself, with the numbers; GpuValidationError for WGSL that does not
+ * @throws OptionError for a method that disagrees with itself, with the numbers, and for members of its definition that mean
+ *   nothing; GpuValidationError for WGSL that does not
  *   compile, with its own line
  */
 export async function checkMethod(
   gpu: Gpu,
   method: Quantizer | Optimizer | Penalty | Loss,
 ): Promise<MethodCheck> {
+  assertKnownMembers(method);
   const scratch = new Bench(gpu, method);
   try {
     switch (method.kind) {

@@ -56,11 +56,14 @@ export async function writeFileAtomic(
   let created = false;
   try {
     if (await isStream(target)) {
-      if (check !== undefined) {
-        throw new StorageError('What is written into a pipe or a device can not be read back and checked.', {
-          where: path,
-          remedy: 'name a file, or write it unchecked',
-        });
+      if (check !== undefined || write !== writeAll) {
+        throw new StorageError(
+          'This can not be written into a pipe or a device: parts of it are gone back to.',
+          {
+            where: path,
+            remedy: 'name a file',
+          },
+        );
       }
       return await writeFile(target, bytes);
     }

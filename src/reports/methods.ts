@@ -5,13 +5,14 @@ import { charts, type Fact, type Made, page, table } from './page.ts';
 import { AXIS, colourOf, draw, figure, HEIGHT, named, PLOT, type Plot } from './plots.ts';
 
 /** Kinds in the order in which they are listed, and how they are called. */
-const KINDS = {
+/** Kinds of methods, as lists are headed. */
+export const METHOD_KINDS: Readonly<Record<string, string>> = {
   quantizer: 'Quantizers',
   optimizer: 'Optimizers',
   penalty: 'Penalties',
   loss: 'Losses',
   augmentation: 'Augmentations',
-} as const;
+};
 
 /** One page of some methods, with a table of them where they are several. */
 export function renderMethods(methods: readonly MethodDescription[], made: Made): string {
@@ -35,7 +36,7 @@ ${methodBody(method)}`,
 }
 
 function methodTables(methods: readonly MethodDescription[]): readonly Html[] {
-  return Object.entries(KINDS).flatMap(([kind, title]) => {
+  return Object.entries(METHOD_KINDS).flatMap(([kind, title]) => {
     const own = methods.filter((method) => method.kind === kind);
     if (own.length === 0) return [];
     return html`<h2>${title}</h2>
@@ -91,7 +92,7 @@ export function curvePlot({ x, y, series }: MethodFigure, first = 0): Plot {
 export function methodList(methods: readonly MethodDescription[]): string {
   const width = Math.max(...methods.map(({ name }) => name.length));
   const about = Math.max(...methods.map((method) => method.about.length));
-  return Object.entries(KINDS)
+  return Object.entries(METHOD_KINDS)
     .flatMap(([kind, title]) => {
       const own = methods.filter((method) => method.kind === kind);
       if (own.length === 0) return [];
