@@ -258,11 +258,6 @@ export function resolverOf<M extends Method, L>(
   return (something, where = kind) => {
     const given = something as MethodLike<M>;
     if (isMethod(something) && something.kind === kind) return something as unknown as M;
-    if (typeof something === 'function') {
-      const { definition } = something as { readonly definition?: { readonly name?: string } };
-      const remedy = `call it: ${definition?.name ?? ''}()`;
-      throw new OptionError(`This is no ${kind}, but what makes one.`, { given: 'a function', where, remedy });
-    }
     const { name, ...numbers } =
       typeof given === 'string' ? { name: given } : (given ?? { name: String(given) });
     const factory = Object.hasOwn(table, name) ? table[name] : undefined;
