@@ -10,6 +10,7 @@ import type { ElementHandle, Page } from 'puppeteer-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { IDX_FILES } from '../src/data/idx.ts';
 import { violations } from './helpers/axe.ts';
+import { launchWithoutWebGpu } from './helpers/chrome.ts';
 import { serveFolder } from './helpers/static.ts';
 import {
   BELOW,
@@ -337,6 +338,72 @@ test('learns files in the format of MNIST, and what the camera sees', async () =
   rmSync(folder, { recursive: true, force: true });
   expect(errors).toEqual([]);
   await close(page);
+});
+
+test('has a model from a file look at pictures and at the camera, without a GPU', async () => {
+  const { page: trained } = await studio.open(TINY);
+  await reach(trained, 'ready');
+  await trained.click('#toggle');
+  await reach(trained, 'finished');
+  const taken = await downloads(trained);
+  await show(trained, 'runs');
+  const folder = mkdtempSync(join(tmpdir(), 'webgpu-bnn taken '));
+  const [file, picture] = [join(folder, 'digits.safetensors'), join(folder, 'digit.png')];
+  writeFileSync(file, await taken('[data-format="safetensors"]'));
+  writeFileSync(picture, encode({ width: 28, height: 28, data: new Uint8Array(784), channels: 1, depth: 8 }));
+  await close(trained);
+
+  const errors: string[] = [];
+  /** The file, opened where a visitor lets the page use the camera, or does not. */
+  const opened = async (answers: string) => {
+    const browser = await launchWithoutWebGpu(
+      '--use-fake-device-for-media-stream',
+      `--use-fake-ui-for-media-stream${answers}`,
+    );
+    const page = await browser.newPage();
+    page.setDefaultTimeout(500_000);
+    page.on('pageerror', (error) => errors.push(String(error)));
+    await page.goto(`${studio.url}/`, { waitUntil: 'load' });
+    await page.waitForSelector('body[data-state="unsupported"]');
+    await show(page, 'model');
+    await give(page, '#model-file', file);
+    await says(page, '#model', /safetensors.*in WebAssembly/);
+    return { browser, page };
+  };
+  const refused = await opened('=deny');
+  await refused.page.click('#camera');
+  await says(refused.page, '#camera-trouble', /can not be used.*NotAllowedError.*allow it/);
+  expect(await refused.page.$('#model')).not.toBeNull();
+  await refused.browser[Symbol.asyncDispose]();
+
+  const { browser, page } = await opened('');
+  await give(page, '#picture', picture);
+  await says(page, '#recognised', /\d: -?\d\.\d+.*ms/);
+  const scores = () =>
+    page.$$eval('#recognised li:not(.hint)', (all) => all.map((one) => one.textContent).join());
+  const before = await scores();
+
+  await page.click('#camera');
+  await page.waitForSelector('video');
+  // What the camera sees moves, and so do the scores.
+  for (let i = 0, shown = before; i < 3; i++) {
+    await page.waitForFunction(
+      (old) => {
+        const items = document.querySelectorAll('#recognised li:not(.hint)');
+        return [...items].map((one) => one.textContent).join() !== old;
+      },
+      {},
+      shown,
+    );
+    shown = await scores();
+  }
+  expect(await page.$('#camera-trouble')).toBeNull();
+  await screenshots(page, 'model-camera');
+  await page.click('#camera');
+  await page.waitForFunction(() => document.querySelector('video') === null);
+  await browser[Symbol.asyncDispose]();
+  rmSync(folder, { recursive: true, force: true });
+  expect(errors).toEqual([]);
 });
 
 const PAD = '#sample-pad';

@@ -127,7 +127,11 @@ function optionOf({ lines, x, y, legend = true, tooltip = true }: Plot, width: n
     },
     legend: {
       show: legend && named,
-      ...{ top: 0, right: 0, icon: 'roundRect', itemWidth: 14, itemHeight: 4 },
+      ...{ top: 0, right: 0, itemWidth: 14, itemHeight: 4 },
+      data: names.map((name) => {
+        const isDots = lines.some((one) => one.name === name && one.dots);
+        return { name, icon: isDots ? 'circle' : 'roundRect' };
+      }),
       textStyle: { color: muted, fontFamily: font },
     },
     xAxis: {

@@ -1,8 +1,10 @@
 /** A model file from elsewhere: what it is made of, what folds, and what it takes a picture for. */
 import { useSignal } from '@preact/signals';
+import { closeCamera } from '../state/camera.ts';
 import { model, modelTrouble, openModel, recognised, recognisePicture } from '../state/studio.ts';
 import { kilobytes } from '../state/words.ts';
 import type { OpenedModel } from '../worker/protocol.ts';
+import { Live } from './camera.tsx';
 import { Details } from './notice.tsx';
 
 /** Larger files are refused: a page holds all of one. */
@@ -79,7 +81,7 @@ function Model({ opened }: { readonly opened: OpenedModel }) {
         {classes !== undefined && ` Classes: ${classes.join(', ')}.`}
       </p>
       {takesPictures ? (
-        <Picture />
+        <Picture side={Math.max(...opened.input.slice(0, 2))} />
       ) : (
         <p class="hint">
           It takes {opened.input.join(' × ')} numbers, and does not say how pictures become them: pictures
@@ -119,32 +121,40 @@ function Model({ opened }: { readonly opened: OpenedModel }) {
   );
 }
 
-function Picture() {
+function Picture({ side }: { readonly side: number }) {
   const found = recognised.value;
+  const look = async (picture: File) => {
+    await recognisePicture(picture);
+    // What it can't take of one picture it can't take of the next.
+    if (modelTrouble.value !== undefined) closeCamera();
+  };
   return (
-    <div class="actions">
-      <label>
-        A picture
-        <input
-          type="file"
-          id="picture"
-          accept="image/*"
-          onChange={({ currentTarget }) => {
-            const [file] = currentTarget.files ?? [];
-            if (file !== undefined) void recognisePicture(file);
-          }}
-        />
-      </label>
-      {found !== undefined && (
-        <ol id="recognised">
-          {found.classes.map(({ name, score }) => (
-            <li key={name}>
-              {name}: {score.toFixed(3)}
-            </li>
-          ))}
-          <li class="hint">{found.milliseconds.toFixed(1)} ms</li>
-        </ol>
-      )}
-    </div>
+    <>
+      <Live side={side} look={look} />
+      <div class="actions">
+        <label>
+          A picture
+          <input
+            type="file"
+            id="picture"
+            accept="image/*"
+            onChange={({ currentTarget }) => {
+              const [file] = currentTarget.files ?? [];
+              if (file !== undefined) void recognisePicture(file);
+            }}
+          />
+        </label>
+        {found !== undefined && (
+          <ol id="recognised">
+            {found.classes.map(({ name, score }) => (
+              <li key={name}>
+                {name}: {score.toFixed(3)}
+              </li>
+            ))}
+            <li class="hint">{found.milliseconds.toFixed(1)} ms</li>
+          </ol>
+        )}
+      </div>
+    </>
   );
 }

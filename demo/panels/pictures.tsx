@@ -22,7 +22,7 @@ import {
   settings,
 } from '../state/studio.ts';
 import type { OwnPictures } from '../worker/protocol.ts';
-import { Camera } from './camera.tsx';
+import { Shots } from './camera.tsx';
 import { Details } from './notice.tsx';
 import { Picture } from './picture.tsx';
 import { counted, Samples } from './samples.tsx';
@@ -93,7 +93,7 @@ export function PicturesPanel() {
           </label>
         </div>
         <Samples named={named} onNamed={onNamed} />
-        <Camera
+        <Shots
           onTaken={(file) => {
             onNamed(named);
             addMade(file, named);

@@ -6,7 +6,7 @@ import type { Trouble } from '../worker/protocol.ts';
 export const stream = signal<MediaStream | undefined>(undefined);
 export const cameraTrouble = signal<Trouble | undefined>(undefined);
 
-/** Pixels of the side of a picture that is taken: the middle of what is seen. */
+/** Pixels of the side of a picture that is taken at least: the middle of what is seen. */
 const SIDE = 112;
 
 export async function openCamera(): Promise<void> {
@@ -34,14 +34,15 @@ export function closeCamera(): void {
   stream.value = undefined;
 }
 
-/** The middle of what a video shows now, as a file. */
-export async function takePicture(video: HTMLVideoElement, name: string): Promise<File> {
-  const canvas = new OffscreenCanvas(SIDE, SIDE);
+/** The middle of what a video shows now, as a file. @param wanted pixels of its side that a network takes */
+export async function takePicture(video: HTMLVideoElement, name: string, wanted = 0): Promise<File> {
+  const length = Math.max(SIDE, wanted);
+  const canvas = new OffscreenCanvas(length, length);
   const { videoWidth, videoHeight } = video;
   const side = Math.min(videoWidth, videoHeight);
   canvas
     .getContext('2d')
-    ?.drawImage(video, (videoWidth - side) / 2, (videoHeight - side) / 2, side, side, 0, 0, SIDE, SIDE);
+    ?.drawImage(video, (videoWidth - side) / 2, (videoHeight - side) / 2, side, side, 0, 0, length, length);
   const blob = await canvas.convertToBlob({ type: 'image/png' });
   return new File([blob], name, { type: 'image/png' });
 }

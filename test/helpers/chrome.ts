@@ -41,15 +41,15 @@ export async function launchChrome(): Promise<Chrome> {
   };
 }
 
-/** The same Chrome without the flags that WebGPU needs here, as on a machine that has none. */
-export async function launchWithoutWebGpu(): Promise<Browser & AsyncDisposable> {
+/** The same Chrome without the flags that WebGPU needs here, as on a machine that has none. @param flags more of its flags */
+export async function launchWithoutWebGpu(...flags: string[]): Promise<Browser & AsyncDisposable> {
   const { executable, libraries } = await findChrome();
   const profile = mkdtempSync(join(tmpdir(), 'webgpu-bnn-processor-'));
   const browser = await puppeteer.launch({
     executablePath: executable,
     headless: 'shell',
     userDataDir: profile,
-    args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-dev-shm-usage'],
+    args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-dev-shm-usage', ...flags],
     env: { ...process.env, ...(libraries === undefined ? {} : { LD_LIBRARY_PATH: libraries }) },
     protocolTimeout: 0,
   });
