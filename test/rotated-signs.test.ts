@@ -1,8 +1,17 @@
 /** Generalized binarization of weights that are trained: values, gradients, and a network that learns with them. */
 import { describe, expect, test } from 'vitest';
+import { CpuNetwork } from '../src/cpu/index.ts';
 import { OptionError, ShapeError } from '../src/errors.ts';
+import { loadModel, saveModel } from '../src/formats/index.ts';
 import { ProgramBuilder, type Shape, sizeOf } from '../src/gpu/index.ts';
-import { initialValues, type Model, Network, recordForward, sequential } from '../src/graph/index.ts';
+import {
+  initialValues,
+  type Model,
+  Network,
+  packRotations,
+  recordForward,
+  sequential,
+} from '../src/graph/index.ts';
 import {
   batchNormalization,
   flatten,
@@ -11,6 +20,7 @@ import {
   type QuantDenseOptions,
   quantConv2d,
   quantDense,
+  rotate,
 } from '../src/layers/index.ts';
 import { crossEntropy } from '../src/methods/index.ts';
 import { normal } from '../src/numerics/random.ts';
@@ -20,7 +30,8 @@ import { loss as recordLoss } from '../src/ops/loss.ts';
 import { rotatedSigns, rotateFilters, unrotateFilters } from '../src/ops/rotation.ts';
 import { Trainer } from '../src/train/index.ts';
 import { quadrants } from './helpers/data.ts';
-import { expectClose, Scratch, useGpu } from './helpers/gpu.ts';
+import { expectClose, expectSame, Scratch, useGpu } from './helpers/gpu.ts';
+import { trainedValues } from './helpers/trained.ts';
 
 const noise = (count: number, stream: number) =>
   Float32Array.from({ length: count }, (_, i) => normal(9, stream, i));
@@ -164,6 +175,99 @@ describe('rotated signs', () => {
     using trainer = await Trainer.create(gpu(), model, quadrants(800, 200), { batch: 50, epochs: 2 });
     const { epochs } = await trainer.fit();
     expect(epochs.at(-1)?.testAccuracy).toBeGreaterThan(0.9);
+  });
+
+  test('the rotation of a layer passes the gradient of its transpose', async () => {
+    using scratch = new Scratch(gpu());
+    const b = new ProgramBuilder(gpu(), 'rotate');
+    const [x, g] = [noise(2 * 3 * 5, 4), noise(2 * 3 * 8, 5)];
+    const forward = rotate({ seed: 6 }).forward(
+      {
+        ...{ builder: b, training: true, state: undefined, stream: 0, wantsInputGradient: [true] },
+        parameter: () => {
+          throw new Error('no parameters');
+        },
+      },
+      [{ kind: 'real', tensor: scratch.tensor('x', [2, 3, 5], 'f32', x) }],
+    );
+    const y = b.keep(forward.output.tensor);
+    const { inputs } = forward.backward(scratch.tensor('g', [2, 3, 8], 'f32', g));
+    const gradient = inputs[0] && b.keep(inputs[0]);
+    using program = await b.compile();
+    program.run();
+    const rotation = { seed: 6, rounds: 3 };
+    expectClose(
+      await gpu().readFloats(y),
+      rowsOf(x, 6).flatMap((row) => reference.rotate(row, rotation)),
+      2e-6,
+    );
+    expectClose(
+      gradient === undefined ? [] : await gpu().readFloats(gradient),
+      rowsOf(g, 6).flatMap((row) => reference.unrotate(row, 5, rotation)),
+      2e-6,
+    );
+  });
+
+  test('packed, the input is rotated once and the weights are signs: the same numbers, a bit a weight', async () => {
+    const rotation = { seed: 11 };
+    const source = sequential(
+      [
+        quantDense({ name: 'first', units: 33, kernelRotation: rotation, useBias: true }),
+        batchNormalization({ name: 'norm' }),
+        quantDense({ name: 'second', units: 5, inputQuantizer: 'steSign', kernelRotation: { rounds: 2 } }),
+      ],
+      { input: [100], name: 'packed' },
+    );
+    const values = trainedValues(source, 8);
+    const { model, values: own, packed } = packRotations(source, values);
+    expect(packed).toEqual(['first', 'second']);
+    expect(model.layers.map(({ layer }) => layer.kind)).toEqual([
+      ...['rotate', 'quantDense', 'batchNormalization', 'sign', 'rotate', 'quantDense'],
+    ]);
+    const x = noise(4 * 100, 3);
+    using whole = await Network.create(gpu(), source, { values });
+    using apart = await Network.create(gpu(), model, { values: own });
+    const expected = await whole.predict(x);
+    expectClose(await apart.predict(x), expected, 1e-4);
+    const cpu = await CpuNetwork.create(model, own, { threads: 1 });
+    expectClose(await cpu.predict(x), expected, 1e-4);
+    cpu.dispose();
+
+    // The first product by hand: s·(R x), with s = sign(R w).
+    const kernel = values.get('first/kernel') as Float32Array;
+    const bias = values.get('first/bias') as Float32Array;
+    const options = { seed: 11, rounds: 3 };
+    const rotated = reference.rotate(x.subarray(0, 100), options);
+    const byHand = rowsOf(kernel, 33).map((w, unit) =>
+      reference
+        .rotate(w, options)
+        .reduce((sum, v, i) => sum + (v < 0 ? -1 : 1) * (rotated[i] ?? 0), bias[unit] ?? 0),
+    );
+    const [first, second] = [source, model].map((network) =>
+      sequential(
+        network.layers.slice(0, network === source ? 1 : 2).map(({ layer }) => layer),
+        { input: [100] },
+      ),
+    ) as [Model, Model];
+    for (const [network, given] of [
+      [first, values],
+      [second, own],
+    ] as const) {
+      using run = await Network.create(gpu(), network, {
+        values: new Map([...given].filter(([name]) => name.startsWith('first'))),
+      });
+      expectClose(await run.predict(x.slice(0, 100)), byHand, 1e-4);
+    }
+
+    // In a file, a bit a weight.
+    const [large, small] = await Promise.all([
+      saveModel('safetensors', source, values),
+      saveModel('safetensors', model, own),
+    ]);
+    expect(large.length - small.length).toBeGreaterThan(4 * 33 * 100 - (33 * 128) / 8);
+    const loaded = await loadModel(small);
+    using again = await Network.create(gpu(), loaded.model, { values: loaded.values });
+    expectSame(await again.predict(x), await apart.predict(x));
   });
 
   test('what makes no sense is refused', () => {

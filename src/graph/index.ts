@@ -13,6 +13,7 @@ export {
   type NetworkOptions,
   type Predictor,
 } from './network.ts';
+export { type PackedRotations, packRotations } from './pack-rotations.ts';
 export { inParts } from './passes/expand.ts';
 export type { FusedLayer, PassOptions } from './passes/pass.ts';
 export { foldBatchNorm, type Thresholds } from './passes/thresholds.ts';

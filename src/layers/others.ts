@@ -19,6 +19,7 @@ export { multiThreshold, quantize } from './quantization.ts';
 export { dropout } from './regularization.ts';
 export { requantize } from './requantize.ts';
 export { reshape } from './reshaping.ts';
+export { rotate } from './rotate.ts';
 export { rPReLU } from './rprelu.ts';
 export { thermometer } from './thermometer.ts';
 export { upsample2d } from './upsample.ts';

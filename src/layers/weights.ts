@@ -29,6 +29,7 @@ export interface RotationOptions {
    * Generalized binarization of the weights (Anderson & Berg 2018): they are used as Rᵀ·sign(R·w), every filter rotated
    * by the same R, with the gradient passed straight through. For layers whose weights have few large entries, first
    * layers say, whose plain signs point elsewhere. The products are of reals; in place of a kernelQuantizer.
+   * `packRotations` makes products of packed signs of those of `quantDense`, once they are trained.
    */
   readonly kernelRotation?: KernelRotation;
 }

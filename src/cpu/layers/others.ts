@@ -6,6 +6,7 @@ import { type Combination, combine } from '../../numerics/combine.ts';
 import { slopeOf } from '../../numerics/curves.ts';
 import { type Grid, gridRange, type IntegerRange } from '../../numerics/integers.ts';
 import { unpackSigns } from '../../numerics/pack.ts';
+import { rotate as rotated } from '../../numerics/rotation.ts';
 import { type RoundingMode, roundBy } from '../../numerics/rounding.ts';
 import { multiplied } from '../multiply.ts';
 import { channelsOf, type Recorder, type Value } from '../program.ts';
@@ -60,6 +61,21 @@ const separable: Lower = (layer, inputs) => {
     readsSigns: false,
     outputShape: layer.outputShape,
     bias: config.useBias === true,
+  });
+};
+
+/** Each row of channels by itself. */
+const rotate: Lower = ({ recorder, config, outputShape }, [input]) => {
+  const x = recorder.reals(input as Value);
+  const channels = channelsOf(x);
+  const { seed = 0, rounds = 3 } = config as { readonly seed?: number; readonly rounds?: number };
+  return recorder.host([x], outputShape, ([from], y) => {
+    if (from === undefined) return;
+    const rows = from.length / channels;
+    for (let row = 0; row < rows; row++) {
+      const own = from.subarray(row * channels, (row + 1) * channels);
+      y.set(rotated(own, { seed, rounds }), (row * y.length) / rows);
+    }
   });
 };
 
@@ -243,6 +259,7 @@ export const OTHERS: Readonly<Record<string, Lower>> = {
   quantize,
   quantSeparableConv2d: separable,
   requantize,
+  rotate,
   selu,
   sigmoid,
   slice,
