@@ -337,8 +337,8 @@ const TASKS: Readonly<Record<string, Task>> = {
   'run models, and nothing else': { code: everythingOf('webgpu-bnn/inference'), vite: 35.1, esbuild: 37.6 },
   'train networks, and nothing else': {
     code: everythingOf('webgpu-bnn/training'),
-    vite: 95.3,
-    esbuild: 101.3,
+    vite: 96,
+    esbuild: 102,
   },
   'run a model': {
     code: "import { Gpu, loadModel } from 'webgpu-bnn'; window.start = { Gpu, loadModel };",
@@ -350,10 +350,10 @@ const TASKS: Readonly<Record<string, Task>> = {
     vite: 49.3,
     esbuild: 76.7,
   },
-  'use everything of webgpu-bnn': { code: everythingOf('webgpu-bnn'), vite: 158.3, esbuild: 168.4 },
+  'use everything of webgpu-bnn': { code: everythingOf('webgpu-bnn'), vite: 158.9, esbuild: 169 },
   'read ONNX': { code: everythingOf('webgpu-bnn/onnx'), vite: 55.6, esbuild: 57.8 },
   'read and write TensorFlow Lite': { code: everythingOf('webgpu-bnn/tflite'), vite: 58.6, esbuild: 60.4 },
-  'take jobs of a queue': { code: everythingOf('webgpu-bnn/nats'), vite: 119, esbuild: 158.2 },
+  'take jobs of a queue': { code: everythingOf('webgpu-bnn/nats'), vite: 119, esbuild: 158.7 },
   'use it between sessions of ONNX Runtime': {
     code: everythingOf('webgpu-bnn/onnxruntime'),
     vite: 24.6,
