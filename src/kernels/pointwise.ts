@@ -119,3 +119,21 @@ export const quantize = defineKernel({
   constants: ['SIZE', 'CHANNELS', 'LOW', 'HIGH', 'ROUNDING', 'INTEGERS'],
   workgroups: each,
 });
+
+/** The mean of the sign of a normal number. */
+export const expectedSign = defineKernel({
+  name: 'pointwise/expected_sign',
+  source: shaders,
+  bindings: { mean: 'read', variance: 'read', y: 'write' },
+  constants: ['SIZE'],
+  workgroups: each,
+});
+
+/** Gradients of `expectedSign`. */
+export const expectedSignGrad = defineKernel({
+  name: 'pointwise/expected_sign_grad',
+  source: shaders,
+  bindings: { g: 'read', mean: 'read', variance: 'read', grad_mean: 'write', grad_variance: 'write' },
+  constants: ['SIZE'],
+  workgroups: each,
+});

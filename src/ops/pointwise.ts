@@ -7,6 +7,8 @@ import {
   combine as combineKernel,
   curveGrad as curveGradKernel,
   curve as curveKernel,
+  expectedSignGrad as expectedSignGradKernel,
+  expectedSign as expectedSignKernel,
   multiThreshold as multiThresholdKernel,
   preluGrad as preluGradKernel,
   prelu as preluKernel,
@@ -285,4 +287,38 @@ export function quantize(
     },
   );
   return y;
+}
+
+/** Means and variances of normal numbers. */
+export interface Moments {
+  /** f32 of any shape. */
+  readonly mean: Tensor;
+  /** f32 of the same shape, above 0. */
+  readonly variance: Tensor;
+}
+
+/** The mean of the signs of normal numbers: erf(mean / √(2·variance)). @throws ShapeError */
+export function expectedSign(b: ProgramBuilder, { mean, variance }: Moments): Tensor {
+  assertDType(mean, 'f32', 'expectedSign');
+  assertFloats(variance, mean.shape, 'expectedSign');
+  const y = b.transient('expected signs', mean.shape, 'f32');
+  b.dispatch(expectedSignKernel, { mean, variance, y }, { SIZE: mean.size });
+  return y;
+}
+
+/** Gradients of `expectedSign` with respect to means and variances. @throws ShapeError */
+export function expectedSignGrad(
+  b: ProgramBuilder,
+  gradOutput: Tensor,
+  { mean, variance }: Moments,
+): Moments {
+  for (const tensor of [gradOutput, variance]) assertFloats(tensor, mean.shape, 'expectedSignGrad');
+  const made = (label: string) => b.transient(label, mean.shape, 'f32');
+  const gradients = { mean: made('gradient of means'), variance: made('gradient of variances') };
+  b.dispatch(
+    expectedSignGradKernel,
+    { g: gradOutput, mean, variance, grad_mean: gradients.mean, grad_variance: gradients.variance },
+    { SIZE: mean.size },
+  );
+  return gradients;
 }

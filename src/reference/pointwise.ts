@@ -1,4 +1,5 @@
 /** Values one by one, in float64: what `src/ops/pointwise.ts` computes on the GPU. */
+import { normalTail } from '../numerics/closed-forms.ts';
 import type { Curve } from '../numerics/curves.ts';
 
 /** x between `low` and `high`. */
@@ -108,4 +109,9 @@ export function multiThreshold(
     }
     return reached;
   });
+}
+
+/** The mean of the sign of a normal number: erf(mean / √(2·variance)). */
+export function expectedSign(mean: number, variance: number): number {
+  return Math.sign(mean) * (1 - 2 * normalTail(Math.abs(mean) / Math.sqrt(variance)));
 }

@@ -11,6 +11,7 @@ export {
   trainEnsemble,
   voted,
 } from './ensemble.ts';
+export { type ExpectedSignsOptions, expectedSignDense, expectedSigns } from './expected-signs.ts';
 export { type LateClipOptions, lateClip } from './late-clip.ts';
 export { Poll, type PollOptions, type Round, shareOf } from './poll.ts';
 export {
