@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { OptionError, ShapeError } from '../src/errors.ts';
 import { ProgramBuilder, runOnce, type Shape, sizeOf, wordsFor } from '../src/gpu/index.ts';
+import { chanceOf } from '../src/methods/check.ts';
 import {
   adam,
   defineOptimizer,
@@ -168,6 +169,7 @@ const nameOf = ({ optimizer, shape, quantizer, penalty, clipLatent = true, stepS
   ].join('_');
 
 const RATE = 0.25;
+const [SEED, STREAM] = [11, 5];
 const STEPS = 3;
 
 /** What an optimizer keeps, as it lies in memory, from one array a slot. */
@@ -220,8 +222,7 @@ function stepTwin(
   w: number,
   grad: number,
   slots: readonly number[],
-  batch: number,
-  measured: number,
+  { batch, measured, chance }: { batch: number; measured: number; chance: number },
 ) {
   const { optimizer, quantizer, penalty, stepScale = 1, clipLatent = true } = one;
   const { update, definition } = optimizer;
@@ -231,7 +232,7 @@ function stepTwin(
   const passed = quantizer === undefined ? grad : grad * quantizer.gradient(w);
   const g = penalty === undefined ? passed : penalty.twin(w, passed);
   const stepped = definition.twin(
-    { w, g, slots: kept, scalars, stepScale, measured },
+    { w, g, slots: kept, scalars, stepScale, measured, chance },
     optimizer.parameters as never,
   );
   const now = clipLatent ? Math.max(-1, Math.min(1, stepped)) : stepped;
@@ -303,6 +304,7 @@ describe('binary weights', () => {
       state,
       measures: tensors.measures,
       stepScale: one.stepScale ?? 1,
+      stream: STREAM,
       gradient: one.quantizer?.filling,
       penalty: one.penalty?.filling,
       clipLatent: one.clipLatent ?? true,
@@ -348,7 +350,8 @@ describe('binary weights', () => {
       using program = await b.compile();
       for (let step = 0; step < STEPS; step++) {
         // The table has two rows: the last one is taken for ever.
-        for (const { state } of checks) gpu().write(state, encodeTrainState({ step, batch: step }));
+        for (const { state } of checks)
+          gpu().write(state, encodeTrainState({ step, batch: step, seed: SEED }));
         program.run();
         for (const check of checks) await follow(check, step);
       }
@@ -366,14 +369,14 @@ describe('binary weights', () => {
   async function follow(check: Prepared, step: number): Promise<void> {
     const { name, one, values, rows, channels, filters } = check;
     const where = (what: string) => `${name} step ${step} ${what}`;
+    const start = { batch: Math.min(step, 1), measured: check.measured.at(-1) ?? Number.NaN };
     const expected = Array.from(values.latent, (w, i) =>
       stepTwin(
         one,
         w,
         values.grad[i] ?? 0,
         values.slots.map((slot) => slot[i] ?? 0),
-        Math.min(step, 1),
-        check.measured.at(-1) ?? Number.NaN,
+        { ...start, chance: chanceOf(i, channels, { seed: SEED, stream: STREAM, step }) },
       ),
     );
     if (check.measures !== undefined) {
@@ -541,7 +544,9 @@ describe('real parameters', () => {
             const own = slots.map((slot) => slot[i] ?? 0);
             return halted
               ? { w, slots: own, measure: 0 }
-              : stepTwin(one, w, grad[i] ?? 0, own, 0, startOf(optimizer));
+              : stepTwin(one, w, grad[i] ?? 0, own, {
+                  ...{ batch: 0, measured: startOf(optimizer), chance: chanceOf(i, size, {}) },
+                });
           });
           if (measures !== undefined) {
             const [mean, isThere] = await gpu().readFloats(measures);

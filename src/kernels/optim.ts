@@ -26,6 +26,7 @@ const BINARY = {
     'HAS_LATENT',
     'HAS_SLOTS',
     'STEP_SCALE',
+    'STREAM',
     'TABLE_ROWS',
     'CLIP_LATENT',
   ],
@@ -37,7 +38,7 @@ const REAL = {
   source,
   library,
   bindings: { grad: 'read', state: 'read', table: 'read', parameter: 'write', slots: 'write' },
-  constants: ['LANES', 'HAS_SLOTS', 'STEP_SCALE', 'TABLE_ROWS'],
+  constants: ['LANES', 'HAS_SLOTS', 'STEP_SCALE', 'STREAM', 'TABLE_ROWS'],
   workgroups: ({ LANES }: { LANES: number }) => linearWorkgroups(LANES, 64),
 } as const;
 

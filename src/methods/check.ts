@@ -4,10 +4,11 @@
  */
 import { OptionError } from '../errors.ts';
 import { type Gpu, ProgramBuilder, type Shape, type Tensor } from '../gpu/index.ts';
+import { pcg4d, toUniform } from '../numerics/random.ts';
 import { encodeTrainState, STATE_WORDS } from '../ops/data.ts';
 import { unpackSigns } from '../ops/dense.ts';
 import { loss as recordLoss } from '../ops/loss.ts';
-import { joinSlots, measuresOf, slotsShape, updateBinary } from '../ops/optim.ts';
+import { joinSlots, laneWidth, measuresOf, slotsShape, updateBinary } from '../ops/optim.ts';
 import { binarizeGrad } from '../ops/quantize.ts';
 import {
   learnedGradient,
@@ -444,6 +445,19 @@ async function update(
   };
 }
 
+/**
+ * What an optimizer draws for a weight in a step: a multiple of 2^-24 in [0, 1).
+ * @param index of the weight @param rowLength as of `slotsShape`
+ */
+export function chanceOf(
+  index: number,
+  rowLength: number,
+  { seed = 0, stream = 0, step = 0 }: { seed?: number; stream?: number; step?: number },
+): number {
+  const width = laneWidth(rowLength);
+  return toUniform(pcg4d(seed, stream, Math.floor(index / width), step)[index % width] ?? 0);
+}
+
 async function checkOptimizer(bench: Bench, optimizer: Optimizer): Promise<MethodCheck> {
   const { update: rule, definition } = optimizer;
   // Lanes of one and of four.
@@ -452,7 +466,10 @@ async function checkOptimizer(bench: Bench, optimizer: Optimizer): Promise<Metho
     const numbersNow = Object.fromEntries(rule.scalars.map((name, column) => [name, scalars[column] ?? 0]));
     const steps = Array.from(w, (was, i) => {
       const kept = Object.fromEntries(rule.slots.map((name, slot) => [name, slots[slot]?.[i] ?? 0]));
-      const step = { w: was, g: g[i] ?? 0, slots: kept, scalars: numbersNow, stepScale: 1, measured };
+      const step = {
+        ...{ w: was, g: g[i] ?? 0, slots: kept, scalars: numbersNow, stepScale: 1, measured },
+        chance: chanceOf(i, channels, {}),
+      };
       const now = definition.twin(step, optimizer.parameters as never);
       return { was, now, g: step.g, slots: kept, measured };
     });

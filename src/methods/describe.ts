@@ -260,7 +260,10 @@ function ofOptimizer(optimizer: Optimizer): MethodFigure {
     const g = step < STEPS / 2 ? GRADIENT : -GRADIENT;
     const was = w;
     const { twin, measure } = optimizer.definition;
-    const next = twin({ w, g, slots, scalars, stepScale: 1, measured }, optimizer.parameters as never);
+    const next = twin(
+      { w, g, slots, scalars, stepScale: 1, measured, chance: 0.5 },
+      optimizer.parameters as never,
+    );
     // Binary weights are clipped after every step.
     w = Math.max(-1, Math.min(1, next));
     // The mean over a tensor of one weight.

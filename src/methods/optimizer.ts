@@ -52,6 +52,8 @@ export interface TwinStep {
   readonly stepScale: number;
   /** The mean of what was measured of the tensor in the step before; 0 of an optimizer that measures nothing. */
   readonly measured: number;
+  /** A number from [0, 1), what the WGSL makes of `drawing`; 1/2 where nothing is drawn. */
+  readonly chance: number;
 }
 
 /** What is measured of a tensor in each step. */
@@ -83,7 +85,9 @@ export interface OptimizerDefinition<P extends Parameters = Parameters> extends 
    * each number that changes from step to step) and
    * `fn update(w: Lane, g: Lane, slots: ptr<function, Slots>, scalars: Scalars) -> Lane`, which gives the new weight. A
    * `Lane` is an f32 or a vec4f. Beside its arguments it may use STEP_SCALE, `sign_lanes`, `state`, `measured` of an optimizer
-   * that measures, and its parameters as overrides in upper case.
+   * that measures, and its parameters as overrides in upper case. What it draws follows from `drawing`, four counters that are
+   * others for each lane and step: with `//!include "lib/random.wgsl"`,
+   * `lanes_of(vec4f(pcg4d(drawing) >> vec4u(8u)) * 0x1p-24)` is a number from [0, 1) for each weight.
    */
   readonly wgsl: string;
   /** The same in float64, for one weight. */

@@ -60,6 +60,8 @@ export interface UpdateOptions {
   readonly measures?: Tensor | undefined;
   /** Multiplies the step (Courbariaux et al. 2016: 1 / √(1.5 / (fanIn + fanOut))). Default 1. */
   readonly stepScale?: number;
+  /** Of what the optimizer draws: a number of its own for each parameter. Default 0. */
+  readonly stream?: number;
 }
 
 /** What an update of binary weights takes. */
@@ -223,7 +225,7 @@ export function updateReal(b: ProgramBuilder, options: UpdateRealOptions): void 
 /** Checks what binary and real updates share. @param row.channels of binary parameters */
 function commonOf(
   b: ProgramBuilder,
-  { update, state, table, slots, measures, stepScale = 1 }: UpdateOptions,
+  { update, state, table, slots, measures, stepScale = 1, stream = 0 }: UpdateOptions,
   size: number,
   { channels }: { readonly channels?: number },
   where: string,
@@ -262,7 +264,12 @@ function commonOf(
   return {
     slots: slots ?? placeholder(b),
     measured: measure && measures && { measure, measures },
-    constants: { HAS_SLOTS: count === 0 ? 0 : 1, STEP_SCALE: stepScale, TABLE_ROWS: table.shape[0] ?? 1 },
+    constants: {
+      HAS_SLOTS: count === 0 ? 0 : 1,
+      STEP_SCALE: stepScale,
+      STREAM: stream,
+      TABLE_ROWS: table.shape[0] ?? 1,
+    },
   };
 }
 

@@ -351,7 +351,8 @@ export function recordTrainStep(
   const changed = new Set<string>();
   const update = (entry: Slots, gradient: Tensor) => {
     const { fanScaledSteps: fanScaled, penalty } = options;
-    recordUpdate(ending, entry, gradient, { state, tables, fanScaled, penalty });
+    const stream = slots.indexOf(entry);
+    recordUpdate(ending, entry, gradient, { state, tables, fanScaled, penalty, stream });
     changed.add(entry.parameter.name);
   };
   const { clip } = options;

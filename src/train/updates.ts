@@ -173,11 +173,14 @@ export function recordUpdate(
     readonly tables: Tables;
     readonly fanScaled: boolean;
     readonly penalty: Penalty | undefined;
+    /** Of what the optimizer draws. */
+    readonly stream: number;
   },
 ): void {
   const { spec, value, packed } = parameter;
-  const { state, tables, fanScaled, penalty } = options;
+  const { state, tables, fanScaled, penalty, stream } = options;
   const common = {
+    stream,
     update: optimizer.update,
     grad: gradient,
     slots: kept,

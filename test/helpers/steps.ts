@@ -22,7 +22,7 @@ export function follow(
   return Array.from({ length: steps }, (_, step) => {
     const row = optimizer.scalarsAt({ step, steps, epochSteps, rate });
     const scalars = Object.fromEntries(optimizer.scalars.map((name, i) => [name, row[i] ?? 0]));
-    const given = { w, g: gradientOf(w, step), slots, scalars, stepScale: 1, measured: 0 };
+    const given = { w, g: gradientOf(w, step), slots, scalars, stepScale: 1, measured: 0, chance: 0.5 };
     const stepped = optimizer.definition.twin(given, optimizer.parameters as never);
     w = clipped ? Math.max(-1, Math.min(1, stepped)) : stepped;
     return { w, slots: { ...slots } };

@@ -19,7 +19,15 @@ test('inverts a weight when signals against it have added up to 1, forgets it th
     for (const [i, one] of state.entries()) {
       const g = normal(2, step, i) / (1 + step / 10);
       const was = one.w;
-      const given = { w: was, g, slots: one.slots, scalars: { eta: scalar ?? 0 }, stepScale: 1, measured };
+      const given = {
+        w: was,
+        g,
+        slots: one.slots,
+        scalars: { eta: scalar ?? 0 },
+        stepScale: 1,
+        measured,
+        chance: 0.5,
+      };
       one.w = twin(given, values);
       sum += measure?.twin({ was, now: one.w, g, slots: one.slots, measured }, values as never) ?? 0;
 

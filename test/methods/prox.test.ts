@@ -43,7 +43,7 @@ describe('proxQuantTernary', () => {
     for (let step = 0; step < steps; step++) {
       const row = optimizer.scalarsAt({ step, steps, epochSteps, rate: 0.01 });
       const scalars = Object.fromEntries(optimizer.scalars.map((name, i) => [name, row[i] ?? 0]));
-      const own = { g: 0, scalars, stepScale: 1, measured };
+      const own = { g: 0, scalars, stepScale: 1, measured, chance: 0.5 };
       const now = w.map((was, i) =>
         twin({ ...own, w: was, slots: slots[i] ?? {} }, optimizer.parameters as never),
       );

@@ -49,6 +49,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
       kept = slots[at];
     }
     let g = edited(w, grad[at]);
+    drawing = vec4u(state.seed, STREAM, at, state.step);
     let stepped = settle(update(w, g, &kept, scalars));
     take_measure(w, stepped, g, kept);
     if (HAS_SLOTS == 1u) {

@@ -26,6 +26,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   }
   begin_measure();
   let g = grad[at];
+  drawing = vec4u(state.seed, STREAM, at, state.step);
   let stepped = update(w, g, &kept, table[min(state.batch, TABLE_ROWS - 1u)]);
   parameter[at] = stepped;
   take_measure(w, stepped, g, kept);

@@ -1,5 +1,5 @@
 // Kernels whose body is written for a Lane of WIDTH neighbouring channels; here four, for rows of whole vec4s.
-//!gives Lane, LaneBits, LaneInts, mask_of, negative_lanes, signs_of, sum_lanes, WIDTH
+//!gives Lane, LaneBits, LaneInts, lanes_of, mask_of, negative_lanes, signs_of, sum_lanes, WIDTH
 alias Lane = vec4f;
 alias LaneBits = vec4u;
 alias LaneInts = vec4i;
@@ -26,4 +26,8 @@ fn signs_of(word: u32) -> Lane {
 
 fn first_of(x: Lane) -> f32 {
   return x.x;
+}
+
+fn lanes_of(four: vec4f) -> Lane {
+  return four;
 }
