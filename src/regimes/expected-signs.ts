@@ -3,7 +3,7 @@
  * layer to layer are the means of signs. What is left at the end are the likelier signs: an ordinary binary network.
  *
  *   const model = expectedSigns({ input: [28, 28, 1], units: [256, 256], classes: 10 });
- *   const trainer = await Trainer.create(gpu, model, data, { loss: 'crossEntropy', refitStatistics: true });
+ *   const trainer = await Trainer.create(gpu, model, data, { loss: 'crossEntropy' });
  *   await trainer.fit();
  *   const network = inParts(model, await trainer.network.values()); // quantDense and sign
  */
@@ -11,7 +11,7 @@
 import { OptionError } from '../errors.ts';
 import type { ProgramBuilder, Tensor } from '../gpu/index.ts';
 import { type Model, sequential } from '../graph/index.ts';
-import { batchNormalization, defineLayer, flatten, quantDense, sign } from '../layers/index.ts';
+import { defineLayer, flatten, quantDense, sign } from '../layers/index.ts';
 import { binaryMatMul, matMul, packSigns, signMatMul, unpackSigns } from '../ops/dense.ts';
 import { add, addBias, biasGrad, fill } from '../ops/elementwise.ts';
 import { combine, expectedSign, expectedSignGrad } from '../ops/pointwise.ts';
@@ -27,10 +27,11 @@ export interface ExpectedSignsOptions {
 }
 
 /**
- * Fully connected layers whose weights are distributions, to scores that are normalised (after Roth et al. 2019, training
- * discrete-valued networks with sign activations by weight distributions, and the code of its authors). Theirs has logits of
- * {−1, 0, 1}, samples what goes from layer to layer, and takes 1200 units with dropout; here a weight is ±1, its latent weight is
- * its mean, and moments go on. The statistics of the normalisation must be those of signs: `refitStatistics`.
+ * Fully connected layers whose weights are distributions (after Roth et al. 2019, training discrete-valued networks with sign
+ * activations by weight distributions, and the code of its authors). Theirs has logits of {−1, 0, 1}, samples what goes from layer to
+ * layer, begins with a trained real network, and takes 1200 units with dropout; here a weight is ±1, its latent weight is its mean,
+ * and moments go on. Scores are not normalised: their statistics in training would be those of means. While it is trained, accuracies
+ * of training are of distributions, those of tests are of the binary network.
  * @throws OptionError for no layer, or sizes that are no positive whole numbers
  */
 export function expectedSigns({ input, units, classes }: ExpectedSignsOptions): Model {
@@ -40,9 +41,7 @@ export function expectedSigns({ input, units, classes }: ExpectedSignsOptions): 
     expectedSignDense({ name: `dense${index + 1}`, units: count, input: index === 0 ? 'values' : 'signs' }),
   );
   const scores = expectedSignDense({ name: 'scores', units: classes, input: 'signs', output: 'mean' });
-  return sequential([flatten(), ...hidden, scores, batchNormalization({ name: 'norm' })], {
-    ...{ input, name: 'expectedSigns' },
-  });
+  return sequential([flatten(), ...hidden, scores], { input, name: 'expectedSigns' });
 }
 
 /**
