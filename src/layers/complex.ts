@@ -36,8 +36,8 @@ const OPTIONS = namesOf<QuantComplexConv2dOptions>({
 /**
  * Binary convolution of complex numbers (BCNN: Li et al. 2021, and the code of its authors). Input [height, width, 2·channels], output
  * [height, width, 2·filters]: the real parts of all channels, then the imaginary ones. With signs Wr and Wi for weights Wr + i·Wi it is
- * one XNOR convolution with [Wr, −Wi; Wi, Wr], which uses each weight twice. What stands after it normalises real and imaginary parts each by themselves; theirs whitens the two together. Quantizers of weights
- * give signs alone.
+ * one XNOR convolution with [Wr, −Wi; Wi, Wr], which uses each weight twice. What stands after it normalises real and imaginary parts
+ * each by themselves; theirs whitens the two together. Quantizers of weights give signs alone.
  * @example
  * ```ts
  * import { quantComplexConv2d, sequential } from 'webgpu-bnn';
