@@ -157,6 +157,23 @@ describe('products', () => {
       layers.quantDense({ units: 7, inputQuantizer: 'steSign', kernelQuantizer: 'adaBin' }),
       [50],
     ],
+    'scales of groups': [
+      layers.quantConv2d({
+        filters: 6,
+        kernelSize: 3,
+        groups: 2,
+        inputQuantizer: 'steSign',
+        kernelQuantizer: 'magnitudeAwareSign',
+        groupScale: 12,
+        padding: 'same',
+        useBias: true,
+      }),
+      [5, 6, 8],
+    ],
+    'scales of groups, fully connected': [
+      layers.quantDense({ units: 7, kernelQuantizer: 'magnitudeAwareSign', groupScale: 32 }),
+      [96],
+    ],
     'rotated weights': [
       layers.quantConv2d({ filters: 5, kernelSize: 3, kernelRotation: { seed: 9 } }),
       [5, 6, 3],

@@ -36,7 +36,6 @@ import {
   elementwiseAffine,
   flatten,
   globalAveragePool2d,
-  groupedDense,
   LAYER_KINDS,
   type Layer,
   leakyRelu,
@@ -331,15 +330,23 @@ describe('written and read again', () => {
     await roundTrip(model({ input: start, output: apply(residual, joined, joined) }), 5, 1e-4);
   });
 
-  test('groupedDense, whose scales follow from its weights', async () => {
-    const source = sequential([groupedDense({ units: 4, groupScale: 32, useBias: true })], { input: [64] });
+  test('scales of groups, which follow from the weights', async () => {
+    const grouped = { kernelQuantizer: 'magnitudeAwareSign', groupScale: 12, useBias: true } as const;
+    const source = sequential(
+      [
+        quantConv2d({ filters: 4, kernelSize: [2, 3], inputQuantizer: 'steSign', ...grouped }),
+        flatten(),
+        quantDense({ units: 4, ...grouped }),
+      ],
+      { input: [4, 5, 2] },
+    );
     using network = await Network.create(gpu(), source, { values: valuesOf(source, 3) });
     await roundTrip(source, 3, 1e-5, await network.values());
   });
 
   test('every kind of layer is written', () => {
     const written = new Set(cases.flatMap(([, layers]) => layers.map(({ kind }) => kind)));
-    const others = ['add', 'concat', 'divide', 'groupedDense', 'maximum', 'minimum', 'multiply', 'subtract'];
+    const others = ['add', 'concat', 'divide', 'maximum', 'minimum', 'multiply', 'subtract'];
     expect([...written, ...others].sort()).toEqual([...LAYER_KINDS].sort());
   });
 

@@ -25,7 +25,7 @@ import {
   resolveInputQuantizer,
 } from './quantized-input.ts';
 import { kernelGradients, realsOnce, rowProduct, withRows } from './rows.ts';
-import { type KernelOptions, kernelOf, type RotationOptions, usedWeights, zeroBias } from './weights.ts';
+import { type KernelOptions, kernelOf, usedWeights, type WeightOptions, zeroBias } from './weights.ts';
 
 /** Options of `conv2d`. */
 export interface Conv2dLayerOptions extends KernelOptions, Conv2dOptions {
@@ -40,7 +40,7 @@ export interface Conv2dLayerOptions extends KernelOptions, Conv2dOptions {
 }
 
 /** Options of `quantConv2d`. */
-export interface QuantConv2dOptions extends Conv2dLayerOptions, RotationOptions {
+export interface QuantConv2dOptions extends Conv2dLayerOptions, WeightOptions {
   /** Binarizes the input; absent, the layer takes it as it is. */
   readonly inputQuantizer?: QuantizerLike;
   /**
@@ -58,6 +58,7 @@ export const QUANT_CONV2D_OPTIONS = namesOf<QuantConv2dOptions>({
   inputQuantizer: true,
   inputIntegers: true,
   kernelRotation: true,
+  groupScale: true,
   kernelQuantizer: true,
   kernelConstraint: true,
   kernelInitializer: true,
@@ -79,7 +80,7 @@ export function makeQuantConv2d(options: QuantConv2dOptions, parts: LayerParts):
 function conv2dOf(kind: string, options: QuantConv2dOptions, parts: LayerParts): Layer {
   assertKnownOptions(options, QUANT_CONV2D_OPTIONS, options.name ?? kind);
   const where = options.name ?? kind;
-  const { filters, kernelSize } = options;
+  const { filters, kernelSize, groupScale } = options;
   const [kernelHeight, kernelWidth] = typeof kernelSize === 'number' ? [kernelSize, kernelSize] : kernelSize;
   assertCount(filters, 'filters', where);
   assertCount(kernelHeight, 'kernelSize', where);
@@ -87,7 +88,7 @@ function conv2dOf(kind: string, options: QuantConv2dOptions, parts: LayerParts):
   const inputQuantizer =
     options.inputQuantizer && resolveInputQuantizer(options.inputQuantizer, parts, where);
   const kernelFor = kernelOf(options, parts, where);
-  const binaryWeights = options.kernelQuantizer !== undefined;
+  const binaryWeights = options.kernelQuantizer !== undefined && groupScale === undefined;
   const { inputIntegers } = options;
   assertPadding(inputQuantizer, options.padValue ?? 0, where);
   if (inputIntegers !== undefined) assertInputIntegers(options, where);
@@ -104,22 +105,24 @@ function conv2dOf(kind: string, options: QuantConv2dOptions, parts: LayerParts):
     config: notedConfig(options),
     traits: {
       ...inputTraits(inputQuantizer),
-      ...((inputQuantizer === undefined || isPlainSign(inputQuantizer)) && {
-        product: {
-          kind: 'conv2d',
-          binaryWeights,
-          input: inputIntegers !== undefined ? 'integers' : inputQuantizer === undefined ? 'values' : 'signs',
-          plain: options.useBias !== true,
-          withWeights(name, quantizer) {
-            const { kernelQuantizer: _, kernelConstraint: _clip, ...others } = options;
-            return conv2dOf(
-              kind,
-              { ...others, name, ...(quantizer && { kernelQuantizer: quantizer }) },
-              parts,
-            );
+      ...(groupScale === undefined &&
+        (inputQuantizer === undefined || isPlainSign(inputQuantizer)) && {
+          product: {
+            kind: 'conv2d',
+            binaryWeights,
+            input:
+              inputIntegers !== undefined ? 'integers' : inputQuantizer === undefined ? 'values' : 'signs',
+            plain: options.useBias !== true,
+            withWeights(name, quantizer) {
+              const { kernelQuantizer: _, kernelConstraint: _clip, ...others } = options;
+              return conv2dOf(
+                kind,
+                { ...others, name, ...(quantizer && { kernelQuantizer: quantizer }) },
+                parts,
+              );
+            },
           },
-        },
-      }),
+        }),
     },
     outputShape(inputs, name) {
       const input = onlyInput(inputs, name);
@@ -147,8 +150,9 @@ function conv2dOf(kind: string, options: QuantConv2dOptions, parts: LayerParts):
       const input = onlyInput(inputs, where);
       const inputShape = input.tensor.shape;
       const kernel = parameter('kernel');
-      const { value: latent, packed } = kernel;
-      const value = usedWeights(builder, latent, options, parts);
+      const shape = filterShape(inputShape.slice(1));
+      const used = usedWeights(context, shape, options, parts);
+      const { packed } = used;
       const quantized = inputQuantizer && quantizeInput(context, input, inputQuantizer);
       const bits = input.kind === 'sign' ? input.tensor : undefined;
       const takesPlanes =
@@ -160,12 +164,8 @@ function conv2dOf(kind: string, options: QuantConv2dOptions, parts: LayerParts):
       /** The product with the input as it is, or with signs of it. */
       const product = (signs: Tensor | undefined) => {
         if (packed === undefined) {
-          return conv2dOp(
-            builder,
-            signs === undefined ? asReal(builder, input) : realsOf(signs),
-            value,
-            windows,
-          );
+          const x = signs === undefined ? asReal(builder, input) : realsOf(signs);
+          return used.multiply?.(x, windows) ?? conv2dOp(builder, x, used.value, windows);
         }
         const multiply = (weights: Tensor) => {
           if (signs !== undefined) return binaryConv2d(builder, signs, weights, windows);
@@ -187,7 +187,7 @@ function conv2dOf(kind: string, options: QuantConv2dOptions, parts: LayerParts):
         output: { ...real(output), integers },
         backward(gradOutput) {
           const ops = gradientsOf(context, where);
-          const weights = { ...windows, filterShape: kernel.spec.shape };
+          const weights = { ...windows, filterShape: shape };
           const ofSigns = (g: Tensor, signs: Tensor) =>
             packed === undefined
               ? ops.signConv2dGradWeights(builder, g, realsOf(signs), weights)
@@ -201,7 +201,7 @@ function conv2dOf(kind: string, options: QuantConv2dOptions, parts: LayerParts):
           const gradInput = !(wantsInputGradient[0] || quantized?.learns)
             ? undefined
             : rows === undefined
-              ? ops.conv2dGradInput(builder, gradOutput, value, { ...windows, inputShape })
+              ? ops.conv2dGradInput(builder, gradOutput, used.value, { ...windows, inputShape })
               : rows.gradInput(gradOutput, (g, signs) =>
                   ops.binaryConv2dGradInput(builder, g, signs, {
                     ...windows,

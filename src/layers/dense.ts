@@ -10,7 +10,7 @@ import { asReal, assertCount, assertRank, gradientsOf, type Layer, onlyInput, re
 import type { LayerParts } from './parts.ts';
 import { inputParameters, inputTraits, quantizeInput, resolveInputQuantizer } from './quantized-input.ts';
 import { kernelGradients, realsOnce, rowProduct, withRows } from './rows.ts';
-import { type KernelOptions, kernelOf, type RotationOptions, usedWeights, zeroBias } from './weights.ts';
+import { type KernelOptions, kernelOf, usedWeights, type WeightOptions, zeroBias } from './weights.ts';
 
 /** Options of `dense`. */
 export interface DenseOptions extends KernelOptions {
@@ -23,7 +23,7 @@ export interface DenseOptions extends KernelOptions {
 }
 
 /** Options of `quantDense`. */
-export interface QuantDenseOptions extends DenseOptions, RotationOptions {
+export interface QuantDenseOptions extends DenseOptions, WeightOptions {
   /** Binarizes the input; absent, the layer takes it as it is. */
   readonly inputQuantizer?: QuantizerLike;
 }
@@ -34,6 +34,7 @@ const QUANT_DENSE_OPTIONS = namesOf<QuantDenseOptions>({
   useBias: true,
   inputQuantizer: true,
   kernelRotation: true,
+  groupScale: true,
   kernelQuantizer: true,
   kernelConstraint: true,
   kernelInitializer: true,
@@ -51,11 +52,11 @@ function denseOf(kind: string, options: QuantDenseOptions, parts: LayerParts): L
   assertKnownOptions(options, QUANT_DENSE_OPTIONS, options.name ?? kind);
   const where = options.name ?? kind;
   assertCount(options.units, 'units', where);
-  const { units } = options;
+  const { units, groupScale } = options;
   const inputQuantizer =
     options.inputQuantizer && resolveInputQuantizer(options.inputQuantizer, parts, where);
   const kernelFor = kernelOf(options, parts, where);
-  const binaryWeights = options.kernelQuantizer !== undefined;
+  const binaryWeights = options.kernelQuantizer !== undefined && groupScale === undefined;
 
   return {
     name: options.name,
@@ -63,22 +64,23 @@ function denseOf(kind: string, options: QuantDenseOptions, parts: LayerParts): L
     config: notedConfig(options),
     traits: {
       ...inputTraits(inputQuantizer),
-      ...((inputQuantizer === undefined || isPlainSign(inputQuantizer)) && {
-        product: {
-          kind: 'dense',
-          binaryWeights,
-          input: inputQuantizer === undefined ? 'values' : 'signs',
-          plain: options.useBias !== true,
-          withWeights(name, quantizer) {
-            const { kernelQuantizer: _, kernelConstraint: _clip, ...others } = options;
-            return denseOf(
-              kind,
-              { ...others, name, ...(quantizer && { kernelQuantizer: quantizer }) },
-              parts,
-            );
+      ...(groupScale === undefined &&
+        (inputQuantizer === undefined || isPlainSign(inputQuantizer)) && {
+          product: {
+            kind: 'dense',
+            binaryWeights,
+            input: inputQuantizer === undefined ? 'values' : 'signs',
+            plain: options.useBias !== true,
+            withWeights(name, quantizer) {
+              const { kernelQuantizer: _, kernelConstraint: _clip, ...others } = options;
+              return denseOf(
+                kind,
+                { ...others, name, ...(quantizer && { kernelQuantizer: quantizer }) },
+                parts,
+              );
+            },
           },
-        },
-      }),
+        }),
     },
     outputShape(inputs, name) {
       assertRank(onlyInput(inputs, name), 1, name, 'put flatten() before it');
@@ -100,8 +102,8 @@ function denseOf(kind: string, options: QuantDenseOptions, parts: LayerParts): L
       const { builder, parameter, wantsInputGradient } = context;
       const input = onlyInput(inputs, where);
       const kernel = parameter('kernel');
-      const { value: latent, packed } = kernel;
-      const value = usedWeights(builder, latent, options, parts);
+      const weights = usedWeights(context, [units, input.tensor.shape[1] ?? 1], options, parts);
+      const { packed } = weights;
       const quantized = inputQuantizer && quantizeInput(context, input, inputQuantizer);
       const rows = packed && rowProduct(context, packed);
       const realsOf = realsOnce((bits) => unpackSigns(builder, bits));
@@ -109,12 +111,12 @@ function denseOf(kind: string, options: QuantDenseOptions, parts: LayerParts): L
       const product = (bits: Tensor | undefined) => {
         if (packed === undefined) {
           const x = bits === undefined ? asReal(builder, input) : realsOf(bits);
-          return matMul(builder, x, value, { transposeB: true });
+          return weights.multiply?.(x) ?? matMul(builder, x, weights.value, { transposeB: true });
         }
-        const multiply = (weights: Tensor) =>
+        const multiply = (signs: Tensor) =>
           bits === undefined
-            ? signMatMul(builder, asReal(builder, input), weights)
-            : binaryMatMul(builder, bits, weights);
+            ? signMatMul(builder, asReal(builder, input), signs)
+            : binaryMatMul(builder, bits, signs);
         const made = multiply(packed);
         return rows?.output(made, multiply) ?? made;
       };
@@ -144,7 +146,7 @@ function denseOf(kind: string, options: QuantDenseOptions, parts: LayerParts): L
               ? rows.gradInput(gradOutput, (g, signs) =>
                   ops.binaryMatMulGradInput(builder, g, signs, gate === undefined ? {} : { gate }),
                 )
-              : matMul(builder, gradOutput, value);
+              : matMul(builder, gradOutput, weights.value);
           const passed =
             gradInput && (quantized?.gradient(gradInput, { gated: packed !== undefined }) ?? gradInput);
           return {

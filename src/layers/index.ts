@@ -25,7 +25,6 @@ export {
 } from './define.ts';
 export type { DenseOptions, QuantDenseOptions } from './dense.ts';
 export type { QuantDepthwiseConv2dOptions, QuantSeparableConv2dOptions } from './depthwise.ts';
-export type { GroupedDenseOptions } from './grouped-dense.ts';
 export {
   type Activation,
   asReal,
@@ -59,4 +58,4 @@ export type { RequantizeOptions } from './requantize.ts';
 export type { ReshapeOptions } from './reshaping.ts';
 export { type RowTensors, rowTensors } from './rows.ts';
 export * from './usual.ts';
-export type { KernelOptions, KernelRotation, RotationOptions } from './weights.ts';
+export type { KernelOptions, KernelRotation, WeightOptions } from './weights.ts';

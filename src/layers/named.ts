@@ -10,14 +10,16 @@ import {
   type QuantDepthwiseConv2dOptions,
   type QuantSeparableConv2dOptions,
 } from './depthwise.ts';
+import * as groups from './groups.ts';
 import type { Layer } from './layer.ts';
 import type { LayerParts } from './parts.ts';
 
-/** All quantizers that the library ships, and rotations. */
+/** All quantizers that the library ships, rotations and groups. */
 const PARTS: LayerParts = {
   quantizer: resolveQuantizer,
   quantizers: QUANTIZER_NAMES,
   rotation,
+  groups,
 };
 
 /**

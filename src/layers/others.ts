@@ -1,6 +1,5 @@
 /** The layers that few networks have: what stands here is loaded when a file names one of them. Files name layers as below. */
 export { quantComplexConv2d } from './complex.ts';
-export { groupedDense } from './grouped-dense.ts';
 export { elementwiseAffine } from './inference.ts';
 export { maxout } from './maxout.ts';
 export { add, concat, divide, maximum, minimum, multiply, subtract } from './merging.ts';

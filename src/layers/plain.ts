@@ -7,11 +7,12 @@ import { makeQuantDepthwiseConv2d, type QuantDepthwiseConv2dOptions } from './de
 import type { Layer } from './layer.ts';
 import type { LayerParts } from './parts.ts';
 
-/** Quantizers that give signs and nothing else; no rotations. */
+/** Quantizers that give signs and nothing else; no rotations, no groups. */
 export const PLAIN_PARTS: LayerParts = {
   quantizer: resolvePlainQuantizer,
   quantizers: PLAIN_QUANTIZER_NAMES,
   rotation: undefined,
+  groups: undefined,
 };
 
 export function sign(options: SignOptions = {}): Layer {

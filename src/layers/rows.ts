@@ -7,6 +7,7 @@
 import { OptionError } from '../errors.ts';
 import type { ProgramBuilder, Tensor } from '../gpu/index.ts';
 import type { Quantizer, RowRule } from '../methods/index.ts';
+import type { Conv2dOptions } from '../ops/conv.ts';
 import { packSigns } from '../ops/dense.ts';
 import type { Plane } from '../ops/rows.ts';
 import { type ForwardContext, gradientsOf, type Parameter, type ParameterSpec } from './layer.ts';
@@ -63,6 +64,16 @@ export function learnedParameter(
 
 function endingOf(what: 'Scale' | 'Offset', plane: number): string {
   return plane === 0 ? what : `${what}${plane}`;
+}
+
+/** The weights of a layer as it multiplies with them. */
+export interface UsedWeights {
+  /** What they are as reals, where they aren't multiplied as signs. */
+  readonly value: Tensor;
+  /** Their signs, where products are of signs. */
+  readonly packed: Tensor | undefined;
+  /** A quicker product of reals; undefined where there is none for these windows, of a convolution. */
+  multiply?(x: Tensor, windows?: Conv2dOptions): Tensor | undefined;
 }
 
 /** A plane of weights: signs, and what is derived with them. */
@@ -200,7 +211,8 @@ export function kernelGradients(
 ): Readonly<Record<string, Tensor>> {
   const { quantizer } = spec;
   // Of an optimizer that trains values, the quantizer has no part in the pass.
-  if (quantizer?.definition.learned === undefined || packed === undefined) return { kernel: gradient };
+  if (quantizer?.definition.learned === undefined || packed === undefined)
+    return { kernel: gradient.reshape(spec.shape) };
   const { builder, parameter, numbersOf, state } = context;
   const { learnedGradient, statisticsFor } = gradientsOf(context, quantizer.name);
   const { row: rule, passing, scalars } = quantizer;

@@ -1,9 +1,10 @@
 /** The weight side that dense and convolutional layers share. */
 import { OptionError } from '../errors.ts';
-import type { ProgramBuilder, Shape, Tensor } from '../gpu/index.ts';
+import type { Shape } from '../gpu/index.ts';
 import type { QuantizerLike } from '../methods/index.ts';
-import type { Initializer, ParameterSpec } from './layer.ts';
+import type { ForwardContext, Initializer, ParameterSpec } from './layer.ts';
 import type { LayerParts } from './parts.ts';
+import type { UsedWeights } from './rows.ts';
 
 /** How the weights of a layer begin, are quantized and are kept in bounds. */
 export interface KernelOptions {
@@ -23,8 +24,8 @@ export interface KernelRotation {
   readonly rounds?: number;
 }
 
-/** Whether the weights of a layer are rotated before their signs are taken. */
-export interface RotationOptions {
+/** What a layer does with its weights beside taking their signs. */
+export interface WeightOptions {
   /**
    * Generalized binarization of the weights (Anderson & Berg 2018): they are used as Rᵀ·sign(R·w), every filter rotated
    * by the same R, with the gradient passed straight through. For layers whose weights have few large entries, first
@@ -32,25 +33,36 @@ export interface RotationOptions {
    * `packRotations` makes products of packed signs of those of `quantDense`, once they are trained.
    */
   readonly kernelRotation?: KernelRotation;
+  /**
+   * Weights along a filter (height, width and channels of a convolution's) that share a scale, as in language models of one bit (groups
+   * of 128) and HadaNets (Akhauri 2019, arXiv 1905.10759: groups of 4 to 16): divides the weights of a filter. The kernelQuantizer, which
+   * takes each group for a filter, has a scale and no offset: `magnitudeAwareSign`, say. `kernel` is [groups of all filters, groupScale],
+   * and `kernelScale` has a scale for each. Products are of reals; of multiples of 32 those of whole rows are `ops.groupedSignMatMul`.
+   * Default: a filter has one scale, or none.
+   */
+  readonly groupScale?: number;
 }
 
-/** The weights that a layer multiplies with: the parameter's values, or what their rotation makes of them. */
+/** The weights that a layer multiplies with. @param shape which they have, whatever that of the parameter */
 export function usedWeights(
-  builder: ProgramBuilder,
-  value: Tensor,
-  { kernelRotation }: RotationOptions,
+  context: ForwardContext,
+  shape: Shape,
+  { kernelRotation, groupScale }: WeightOptions,
   parts: LayerParts,
-): Tensor {
-  if (kernelRotation === undefined) return value;
-  return rotationOf(parts).rotatedSigns(builder, { x: value, ...kernelRotation });
+): UsedWeights {
+  const kernel = context.parameter('kernel');
+  if (groupScale !== undefined) return part(parts, 'groups').groupedWeights(context, kernel, shape);
+  const { value, packed } = kernel;
+  if (kernelRotation === undefined) return { value, packed };
+  const rotated = part(parts, 'rotation').rotatedSigns(context.builder, { x: value, ...kernelRotation });
+  return { value: rotated, packed };
 }
 
-/** @throws OptionError where a layer was made without what rotations need */
-function rotationOf({ rotation }: LayerParts): NonNullable<LayerParts['rotation']> {
-  if (rotation !== undefined) return rotation;
-  throw new OptionError('A layer with a rotation was made without what rotations need.', {
-    where: 'kernelRotation',
-  });
+/** @throws OptionError where a layer was made without what its options need */
+function part<K extends 'rotation' | 'groups'>(parts: LayerParts, name: K): NonNullable<LayerParts[K]> {
+  const found = parts[name];
+  if (found) return found;
+  throw new OptionError('A layer was made without what its options need.', { where: name });
 }
 
 /**
@@ -59,13 +71,13 @@ function rotationOf({ rotation }: LayerParts): NonNullable<LayerParts['rotation'
  * @throws OptionError
  */
 export function kernelOf(
-  options: KernelOptions & RotationOptions,
+  options: KernelOptions & WeightOptions,
   parts: LayerParts,
   where: string,
 ): (shape: Shape, fanIn: number, fanOut: number) => ParameterSpec {
   const initializer = options.kernelInitializer ?? { kind: 'glorotUniform' };
   if (options.kernelRotation !== undefined) {
-    rotationOf(parts).assertRotation(options.kernelRotation, where);
+    part(parts, 'rotation').assertRotation(options.kernelRotation, where);
     if (options.kernelQuantizer !== undefined) {
       throw new OptionError('Weights are binarized as they are, or rotated first.', {
         given: 'kernelQuantizer and kernelRotation',
@@ -74,7 +86,13 @@ export function kernelOf(
       });
     }
   }
-  if (options.kernelQuantizer === undefined) {
+  const quantizer = options.kernelQuantizer && parts.quantizer(options.kernelQuantizer, where);
+  const { groupScale } = options;
+  const shapeOf =
+    groupScale === undefined
+      ? (shape: Shape) => shape
+      : part(parts, 'groups').groupsOf(groupScale, quantizer, where);
+  if (quantizer === undefined) {
     if (options.kernelConstraint === 'weightClip') {
       throw new OptionError('weightClip is for binary weights, and this layer has real ones.', {
         where,
@@ -83,7 +101,6 @@ export function kernelOf(
     }
     return (shape, fanIn, fanOut) => ({ name: 'kernel', shape, initializer, fanIn, fanOut, role: 'real' });
   }
-  const quantizer = parts.quantizer(options.kernelQuantizer, where);
   const reason =
     quantizer.definition.unfit?.weights ??
     (quantizer.row?.isRandom ? 'what is drawn by chance is drawn anew in every pass' : undefined);
@@ -96,7 +113,7 @@ export function kernelOf(
   }
   return (shape, fanIn, fanOut) => ({
     name: 'kernel',
-    shape,
+    shape: shapeOf(shape),
     initializer,
     fanIn,
     fanOut,

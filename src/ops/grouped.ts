@@ -82,6 +82,23 @@ export function groupedSignMatMul(
 }
 
 /**
+ * `groupedSignMatMul` of f32 and nothing else, for layers, which know that shapes fit: pages carry this alone.
+ * @param x f32 [M, K]
+ * @param w bits [N, K]
+ * @param scales f32 [N, K / group]
+ * @returns f32 [M, N]
+ */
+export function groupedRows(b: ProgramBuilder, x: Tensor, w: Tensor, scales: Tensor): Tensor {
+  const [N = 1, K = 1] = w.shape;
+  const M = x.size / K;
+  const out = b.transient('grouped rows', [M, N], 'f32');
+  const GROUP = (N * K) / scales.size;
+  const extents = { M, N, K, GROUP, TERNARY: 0, HALF_SCALES: 0 };
+  b.dispatch(choose(GROUPED_F32, extents, b.gpu), { x, w, nonzero: w, scales, out }, extents);
+  return out;
+}
+
+/**
  * Reals as half floats, rounded as the device rounds them, for products whose activations are to take half the memory.
  * @param x f32, any shape
  * @returns f16 of x's shape

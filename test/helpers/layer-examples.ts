@@ -48,7 +48,6 @@ const OWN: Partial<Readonly<Record<LayerKind, Example>>> = {
   dense: [layers.dense({ units: 3, kernelInitializer: { kind: 'normal', deviation: 2 } }), [7]],
   divide: [layers.divide(), [3, 4], [3, 4]],
   dropout: [layers.dropout({ rate: 0.25 }), [6]],
-  groupedDense: [layers.groupedDense({ units: 3, groupScale: 32, useBias: true }), [64]],
   leakyRelu: [layers.leakyRelu({ alpha: 0.125 }), [3]],
   maximum: [layers.maximum(), [3, 4], [3, 4]],
   maxPool2d: [layers.maxPool2d({ poolSize: [2, 1] }), [4, 3, 33]],

@@ -5,10 +5,8 @@ import { broadcastShape, permuteAxes, slicePlaces } from '../../numerics/axes.ts
 import { type Combination, combine } from '../../numerics/combine.ts';
 import { slopeOf } from '../../numerics/curves.ts';
 import { type Grid, gridRange, type IntegerRange } from '../../numerics/integers.ts';
-import { unpackSigns } from '../../numerics/pack.ts';
 import { rotate as rotated } from '../../numerics/rotation.ts';
 import { type RoundingMode, roundBy } from '../../numerics/rounding.ts';
-import { multiplied } from '../multiply.ts';
 import { channelsOf, type Recorder, type Value } from '../program.ts';
 import type { Lower } from './lowering.ts';
 import { type ProductConfig, product } from './products.ts';
@@ -76,23 +74,6 @@ const rotate: Lower = ({ recorder, config, outputShape }, [input]) => {
       const own = from.subarray(row * channels, (row + 1) * channels);
       y.set(rotated(own, { seed, rounds }), (row * y.length) / rows);
     }
-  });
-};
-
-/** A product of reals: signs times the scale of their group. */
-const groupedDense: Lower = (layer, [input]) => {
-  const { recorder, outputShape } = layer;
-  const [rows = 1, group = 1] = layer.specOf('kernel').shape;
-  const [units = 1] = outputShape;
-  const scales = layer.reals('kernelScale');
-  const reals = Float32Array.from(
-    unpackSigns(layer.signs('kernel'), rows, group),
-    (sign, i) => sign * (scales[Math.floor(i / group)] ?? 0),
-  );
-  const bias = layer.has('bias') ? { data: layer.reals('bias') } : undefined;
-  return multiplied(recorder, recorder.reals(input as Value), {
-    weights: { reals, shape: [units, 1, 1, reals.length / units] },
-    ...{ windows: {}, outputShape, finish: { bias } },
   });
 };
 
@@ -249,7 +230,6 @@ export const OTHERS: Readonly<Record<string, Lower>> = {
   add: combination('add'),
   concat,
   divide: combination('divide'),
-  groupedDense,
   leakyRelu,
   maximum: combination('maximum'),
   minimum: combination('minimum'),

@@ -1,5 +1,6 @@
 /** Products of weights: convolutions and fully connected layers, of signs, integers of 8 bits and reals. */
 import type { Shape } from '../../gpu/index.ts';
+import { weightsOfGroups } from '../../numerics/groups.ts';
 import { rotatedSigns } from '../../numerics/rotation.ts';
 import type { Conv2dOptions } from '../../ops/conv.ts';
 import { type Finish, multiplied, type Weights } from '../multiply.ts';
@@ -15,6 +16,8 @@ export interface ProductConfig extends Conv2dOptions {
   readonly inputIntegers?: 'uint8' | 'int8';
   readonly useBias?: boolean;
   readonly kernelRotation?: { readonly seed?: number; readonly rounds?: number };
+  readonly groupScale?: number;
+  readonly kernelSize?: number | readonly [number, number];
 }
 
 /** `dense`, `quantDense`, `conv2d`, `quantConv2d`: a product and a bias. */
@@ -83,14 +86,20 @@ interface Plain {
 export function product(layer: Lowering, given: Value, options: Plain): Value {
   const { recorder } = layer;
   const { kernel, windows, outputShape } = options;
-  const shape = filterShape(options.shape);
   const { role, quantizer } = layer.specOf(kernel);
   const input = options.readsSigns ? recorder.signs(given) : given;
   const bias = options.bias ? { data: layer.reals('bias') } : undefined;
-  if (role !== 'binary') {
-    const weights = { reals: rotated(layer, layer.reals(kernel)), shape };
+  const { groupScale, kernelSize } = layer.config as ProductConfig;
+  if (role !== 'binary' || groupScale !== undefined) {
+    const kept = layer.reals(kernel);
+    const used =
+      groupScale === undefined
+        ? { values: rotated(layer, kept), shape: options.shape }
+        : weightsOfGroups(kept, layer.reals(`${kernel}Scale`), outputShape.at(-1) ?? 1, kernelSize);
+    const weights = { reals: used.values, shape: filterShape(used.shape) };
     return multiplied(recorder, recorder.reals(input), { weights, windows, outputShape, finish: { bias } });
   }
+  const shape = filterShape(options.shape);
   const integers = input.kind === 'sign' ? undefined : options.integers;
   const by = (weights: Weights, shapeOut: Shape, finish: Finish) =>
     multiplied(recorder, input, { weights, windows, integers, outputShape: shapeOut, finish });

@@ -5,8 +5,9 @@
 import { FormatError } from '../../errors.ts';
 import type { Shape } from '../../gpu/index.ts';
 import { floatValue, type ModelLayer, type ParameterValues, packedValue } from '../../graph/index.ts';
-import type { KernelRotation } from '../../layers/index.ts';
+import type { QuantConv2dOptions } from '../../layers/index.ts';
 import { permuteAxes } from '../../numerics/axes.ts';
+import { weightsOfGroups } from '../../numerics/groups.ts';
 import { rotatedSigns } from '../../numerics/rotation.ts';
 import type { Attribute, WrittenNode, WrittenTensor } from './container-writer.ts';
 import { Names } from './names.ts';
@@ -130,19 +131,43 @@ export class Exporter {
   }
 
   /**
-   * Filters [O, ..., I] as [O, I, ...]; binary ones as their signs, marked as such.
+   * Filters [O, ..., I] as [O, I, ...]; binary ones as their signs, marked as such, unless groups of them have scales: ONNX has one scale a
+   * filter behind a product at most, so that these are reals.
    * @param name of the parameter
    */
-  filters(entry: ModelLayer, name: string, isBinary: boolean): string {
-    const { shape = [] } = entry.parameters.find((own) => own.name === name) ?? {};
-    const given = usedWeights(this.floats(entry, name), shape[0] ?? 1, entry);
-    const values = isBinary ? given.map((weight) => (weight < 0 ? -1 : 1)) : given;
+  filters(entry: ModelLayer, name: string, isBinary: boolean) {
+    const { values, shape, areScaled } = this.#used(entry, name);
+    const areSigns = isBinary && !areScaled;
+    const used = areSigns ? values.map((weight) => (weight < 0 ? -1 : 1)) : values;
     const rest = shape.slice(1).map((_, axis) => axis + 1);
     // A matrix is transposed: ONNX multiplies from the right.
     const order = shape.length === 2 ? [1, 0] : [0, rest.length, ...rest.slice(0, -1)];
     const dims = order.map((axis) => shape[axis] ?? 1);
-    const written = this.constant(entry, name, dims, permuteAxes(values, shape, order));
-    return isBinary && this.operators === 'qonnx' ? this.signs(entry, written) : written;
+    const constant = this.constant(entry, name, dims, permuteAxes(used, shape, order));
+    const written = areSigns && this.operators === 'qonnx' ? this.signs(entry, constant) : constant;
+    return { written, shape, areScaled };
+  }
+
+  /** Weights as the layer multiplies with them: rotated back where they are rotated before their signs are taken, or with the scales of groups. */
+  #used(entry: ModelLayer, name: string) {
+    const values = this.floats(entry, name);
+    const { shape = [] } = entry.parameters.find((own) => own.name === name) ?? {};
+    const { kernelRotation, groupScale, kernelSize } = entry.layer.config as Partial<QuantConv2dOptions>;
+    if (groupScale !== undefined) {
+      const scales = this.floats(entry, `${name}Scale`);
+      return {
+        ...weightsOfGroups(values, scales, entry.outputShape.at(-1) ?? 1, kernelSize),
+        areScaled: true,
+      };
+    }
+    if (kernelRotation === undefined) return { values, shape, areScaled: false };
+    const { seed = 0, rounds = 3 } = kernelRotation;
+    const [filters = 1] = shape;
+    const size = values.length / filters;
+    const rotated = Array.from({ length: filters }, (_, filter) =>
+      rotatedSigns(values.subarray(filter * size, (filter + 1) * size), { seed, rounds }),
+    );
+    return { values: Float32Array.from(rotated.flat()), shape, areScaled: false };
   }
 
   /** Channels from ONNX' second axis to the last one, where they are in this library. */
@@ -159,17 +184,4 @@ export class Exporter {
     const perm = [0, rank - 1, ...Array.from({ length: rank - 2 }, (_, axis) => axis + 1)];
     return this.node(entry, 'Transpose', [x], { perm });
   }
-}
-
-/** Weights as the layer multiplies with them: those that are rotated before their signs are taken, rotated back. */
-function usedWeights(weights: Float32Array, filters: number, { layer }: ModelLayer): Float32Array {
-  const rotation = layer.config.kernelRotation as KernelRotation | undefined;
-  if (rotation === undefined) return weights;
-  const { seed = 0, rounds = 3 } = rotation;
-  const size = weights.length / filters;
-  return Float32Array.from(
-    Array.from({ length: filters }, (_, filter) =>
-      rotatedSigns(weights.subarray(filter * size, (filter + 1) * size), { seed, rounds }),
-    ).flat(),
-  );
 }

@@ -168,13 +168,13 @@ function product(
   x: string,
   { kernel: parameter = 'kernel', isBinary, options, inputShape = shapeOf(entry) }: Product,
 ): string {
-  const { shape = [], quantizer } = entry.parameters.find(({ name }) => name === parameter) ?? {};
+  const { quantizer } = entry.parameters.find(({ name }) => name === parameter) ?? {};
   if (quantizer?.row?.hasOffset === true) {
     throw unwritable(entry, `its quantizer, ${quantizer.name}, adds an offset to the weights of each filter`);
   }
-  const kernel = exporter.filters(entry, parameter, isBinary);
+  const { written: kernel, shape, areScaled } = exporter.filters(entry, parameter, isBinary);
   const scaled = (sums: string) => {
-    if (quantizer?.row?.hasScale !== true) return sums;
+    if (areScaled || quantizer?.row?.hasScale !== true) return sums;
     const scale = exporter.floats(entry, `${parameter}Scale`);
     return exporter.scaled(entry, sums, [...entry.outputShape.slice(0, -1), scale.length], { scale });
   };
@@ -221,19 +221,6 @@ function trained(
 const weighted = trained((exporter, entry, x, { kernelQuantizer }) =>
   product(exporter, entry, x, { isBinary: kernelQuantizer !== undefined }),
 );
-
-/** Weights of signs times the scale of their group, as reals: a product of ONNX has one scale a filter behind it at most. */
-const grouped = trained((exporter, entry, x) => {
-  const [rows = 1, group = 1] = entry.parameters.find(({ name }) => name === 'kernel')?.shape ?? [];
-  const [units = 1] = entry.outputShape;
-  const shape = [units, (rows / units) * group];
-  const scales = exporter.floats(entry, 'kernelScale');
-  const weights = exporter
-    .floats(entry, 'kernel')
-    .map((weight, i) => (weight < 0 ? -1 : 1) * (scales[Math.floor(i / group)] ?? 0));
-  const kernel = exporter.constant(entry, 'kernel', shape.toReversed(), permuteAxes(weights, shape, [1, 0]));
-  return exporter.node(entry, 'MatMul', [x, kernel]);
-});
 
 function depthwise(
   exporter: Exporter,
@@ -498,7 +485,6 @@ const WRITERS: Readonly<Record<string, LayerWriter>> = {
   globalAveragePool2d: single((exporter, entry, x) =>
     exporter.node(entry, 'Flatten', [exporter.node(entry, 'GlobalAveragePool', [x])], { axis: 1 }),
   ),
-  groupedDense: grouped,
   leakyRelu: single((exporter, entry, x) => {
     const { alpha = 0.3 } = configOf<{ alpha: number }>(entry);
     return exporter.node(entry, 'LeakyRelu', [x], { alpha: { float: alpha } });

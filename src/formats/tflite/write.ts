@@ -91,6 +91,13 @@ export function exportTflite(
   }
   assertSaysQuantizers(model, 'TensorFlow Lite');
   for (const entry of model.layers) {
+    if (entry.layer.config.groupScale !== undefined) {
+      throw refused(
+        entry,
+        'its weights have a scale for each group',
+        'write an ONNX file, where they are reals',
+      );
+    }
     const shifting = entry.parameters.find(({ quantizer }) => quantizer?.row?.hasOffset === true);
     if (shifting !== undefined) {
       const { name } = shifting.quantizer ?? {};
