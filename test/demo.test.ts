@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import type { ElementHandle } from 'puppeteer-core';
+import type { ElementHandle, Page } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { mnistFromInk } from '../demo/panels/preprocess.ts';
 import { initialSettings, queryOf } from '../demo/state/settings.ts';
@@ -152,6 +152,11 @@ describe('the studio', () => {
   });
   afterAll(() => studio?.[Symbol.asyncDispose]());
   const open = (query: string) => studio.open(query);
+  const linkIn = async (page: Page) => {
+    await page.click('#link');
+    await page.waitForSelector('#link-address');
+    return page.$eval('#link-address', (input) => (input as HTMLInputElement).value);
+  };
 
   test('holds MNIST in pieces, and refers to everything by relative paths', async () => {
     const html = readFileSync(join(studio.folder, 'index.html'), 'utf8');
@@ -532,6 +537,18 @@ describe('the studio', () => {
     await page.click('#toggle');
     await reach(page, 'finished');
     expect(Number.parseFloat(await field(page, 'test-accuracy'))).toBeGreaterThan(50);
+
+    // By one click beside a shipped one.
+    await show(page, 'method');
+    await page.click('#compare-gradients');
+    await page.waitForFunction(() => {
+      const quantizer = document.querySelector<HTMLSelectElement>('select[name="quantizer"]')?.value;
+      return quantizer === 'steSign' && document.body.dataset.state === 'finished';
+    });
+    await page.waitForFunction(() =>
+      /128-64, mine, adam, held out/.test(document.querySelector('#accuracy')?.textContent ?? ''),
+    );
+    await screenshots(page, 'method-compared');
     await close(page);
   });
 
@@ -622,9 +639,20 @@ describe('the studio', () => {
       /batch is larger than the data set.*batch = 200/is,
     );
     await type(page, 'batch', '50');
+    await type(page, 'rate', '0');
+    await page.click('#toggle');
+    await page.waitForFunction(() =>
+      /Without a learning rate.*Remedy/s.test(document.querySelector('#notice')?.textContent ?? ''),
+    );
+    await type(page, 'rate', '0.02');
+    await page.select('select[name="schedule"]', 'cosine');
+    await page.click('#toggle');
+    await reach(page, 'training', 'finished');
+    expect(await page.$('#notice')).toBeNull();
+    await reach(page, 'finished');
+    expect(await linkIn(page)).toMatch(/schedule=cosine/);
     await page.click('#reset');
     await reach(page, 'ready');
-    expect(await page.$('#notice')).toBeNull();
     // A convolution that no room is left for is said before anything is made.
     for (let i = 0; i < 4; i++) {
       await page.$eval('#layer-list select', (select) => {

@@ -104,7 +104,7 @@ export function BenchPanel() {
             <table id="products">
               <thead>
                 <tr>
-                  {['Product', 'Operations of signs', 'of counting', 'Real numbers take'].map((title) => (
+                  {['Product', 'Operations of signs', 'of counting', 'Time of real numbers'].map((title) => (
                     <th scope="col" key={title}>
                       {title}
                     </th>
@@ -117,7 +117,7 @@ export function BenchPanel() {
                     <th scope="row">{name}</th>
                     <td>{giga(perSecond)}</td>
                     <td>{Math.round((100 * perSecond) / (OPERATIONS * found.popcounts))} %</td>
-                    <td>{ratio.toFixed(1)} times as long</td>
+                    <td>{ratio.toFixed(1)} ×</td>
                   </tr>
                 ))}
               </tbody>

@@ -131,7 +131,7 @@ function Picture({ side }: { readonly side: number }) {
   return (
     <>
       <Live side={side} look={look} />
-      <div class="actions">
+      <p class="actions">
         <label>
           A picture
           <input
@@ -144,17 +144,21 @@ function Picture({ side }: { readonly side: number }) {
             }}
           />
         </label>
-        {found !== undefined && (
+      </p>
+      {found !== undefined && (
+        <>
           <ol id="recognised">
             {found.classes.map(({ name, score }) => (
               <li key={name}>
                 {name}: {score.toFixed(3)}
               </li>
             ))}
-            <li class="hint">{found.milliseconds.toFixed(1)} ms</li>
           </ol>
-        )}
-      </div>
+          <p class="hint" data-field="recognised-in">
+            {found.milliseconds.toFixed(1)} ms
+          </p>
+        </>
+      )}
     </>
   );
 }

@@ -3,7 +3,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { METHODS_OF, methodOf } from '../state/methods.ts';
 import { MY_QUANTIZER } from '../state/settings.ts';
-import { foreign, isOpen, phase, settings, tried, tryGradient } from '../state/studio.ts';
+import { compareGradients, foreign, isOpen, phase, settings, tried, tryGradient } from '../state/studio.ts';
 import type { Point } from '../worker/protocol.ts';
 import { Chart, type Plot } from './chart.tsx';
 import { colourOf } from './theme.ts';
@@ -99,6 +99,17 @@ export function QuantizerPanel() {
               }}
             >
               {settings.value.quantizer === MY_QUANTIZER ? 'Chosen: reset and start' : 'Train with it'}
+            </button>
+            <button
+              type="button"
+              id="compare-gradients"
+              disabled={foreign.value || errors.length > 0 || !isOpen.value}
+              onClick={() => {
+                location.hash = '#/train';
+                void compareGradients(beside.value);
+              }}
+            >
+              Train both and compare
             </button>
             <label>
               Beside{' '}

@@ -4,9 +4,17 @@ import { useSignal } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import { METHODS_OF, type MethodKind } from '../state/methods.ts';
 import { type LayerChoice, MOST_LAYERS, MOST_UNITS } from '../state/network.ts';
-import { MOST_EPOCHS, MY_QUANTIZER, NUMBERS, type Settings } from '../state/settings.ts';
+import {
+  MOST_EPOCHS,
+  MY_QUANTIZER,
+  NUMBERS,
+  SCHEDULES,
+  type ScheduleName,
+  type Settings,
+} from '../state/settings.ts';
 import {
   type CopiedLink,
+  canMend,
   foreign,
   isOpen,
   linkWithNetwork,
@@ -94,6 +102,19 @@ export function TrainingPanel() {
             </select>
           </label>
         ))}
+        <label>
+          Rate over time
+          <select
+            name="schedule"
+            disabled={fixed}
+            value={settings.value.schedule ?? 'exponential'}
+            onChange={({ currentTarget }) => change({ schedule: currentTarget.value as ScheduleName })}
+          >
+            {SCHEDULES.map((name) => (
+              <option key={name}>{name}</option>
+            ))}
+          </select>
+        </label>
       </form>
       <Layers fixed={fixed} />
       <label class="choice">
@@ -112,7 +133,7 @@ export function TrainingPanel() {
           form="controls"
           id="toggle"
           class="primary"
-          disabled={!['ready', 'training', 'paused'].includes(now)}
+          disabled={!['ready', 'training', 'paused'].includes(now) && !canMend.value}
         >
           {TOGGLE[now] ?? 'Start'}
         </button>

@@ -53,7 +53,7 @@ export async function keepCollection(): Promise<void> {
         (cause: unknown) => {
           unkept.value = {
             kind: 'error',
-            what: "The browser's storage takes no more: a reload forgets what was added last.",
+            what: 'This browser keeps no more pictures: a reload forgets what was added last.',
             given: cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause),
             remedy: 'delete runs, or allow this page to store data; learn these pictures before you leave',
           };

@@ -17,6 +17,8 @@ export interface Settings {
   readonly optimizer: string;
   readonly loss: string;
   readonly penalty: string;
+  /** How the learning rate falls; absent of runs that were kept before there was a choice: exponentially. */
+  readonly schedule?: ScheduleName;
   /** WGSL of the quantizer `mine`. */
   readonly gradient: string;
   /** Whether the same network is trained beside with real weights and activations. */
@@ -24,6 +26,10 @@ export interface Settings {
   /** Which pictures of the visitor's own are learnt; undefined: MNIST. No address carries them. */
   readonly pictures?: string | undefined;
 }
+
+/** How a learning rate goes from where it starts to a twentieth of that, or stays. */
+export const SCHEDULES = ['exponential', 'linear', 'cosine', 'constant'] as const;
+export type ScheduleName = (typeof SCHEDULES)[number];
 
 /** A number that can be chosen. */
 export interface NumberChoice {
@@ -65,6 +71,7 @@ const DEFAULTS: Settings = {
   optimizer: 'adam',
   loss: 'squaredHinge',
   penalty: 'none',
+  schedule: 'exponential',
   gradient: MY_GRADIENT,
   twin: true,
 };
@@ -85,6 +92,8 @@ export function initialSettings(query: string, software: boolean): Settings {
     if (name !== null && (methodNamed(kind, name) || (kind === 'quantizer' && name === MY_QUANTIZER)))
       settings[kind] = name;
   }
+  const schedule = SCHEDULES.find((name) => name === given.get('schedule'));
+  if (schedule !== undefined) settings.schedule = schedule;
   const layers = layersOf(given.get('layers') ?? '');
   if (layers !== undefined) settings.layers = layers;
   const twin = given.get('twin');
@@ -99,6 +108,7 @@ export function queryOf(settings: Settings): string {
   const query = new URLSearchParams();
   for (const { name } of NUMBERS) query.set(name, String(settings[name]));
   for (const kind of ['quantizer', 'optimizer', 'loss', 'penalty'] as const) query.set(kind, settings[kind]);
+  query.set('schedule', settings.schedule ?? 'exponential');
   query.set('layers', layersText(settings.layers));
   query.set('twin', settings.twin ? '1' : '0');
   if (settings.quantizer === MY_QUANTIZER) query.set('gradient', settings.gradient);

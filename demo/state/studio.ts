@@ -332,10 +332,16 @@ export function overlay(id: string, wanted: boolean): Promise<void> {
   });
 }
 
+/** Whether networks could not be made of the settings: others can be tried at once. */
+export const canMend = computed(
+  () => phase.value === 'failed' && trouble.value?.kind === 'error' && standing.value === undefined,
+);
+
 /** Trains, or goes on. */
 export function train(): Promise<void> {
   return attempt(async (laboratory) => {
-    if (phase.value === 'ready' && JSON.stringify(made) !== JSON.stringify(settings.value)) await prepare();
+    const isChanged = phase.value === 'ready' && JSON.stringify(made) !== JSON.stringify(settings.value);
+    if (isChanged || canMend.value) await prepare();
     batch(() => {
       status.value = standing.value === undefined ? 'Training.' : 'Training goes on.';
       phase.value = 'training';
@@ -353,6 +359,18 @@ export function train(): Promise<void> {
         : `Paused after step ${standing.value?.step ?? 0}.`;
     });
   });
+}
+
+/** Trains with the function in the text box, then with a quantizer of the library, and lays their curves over each other. */
+export async function compareGradients(shipped: string): Promise<void> {
+  for (const quantizer of [MY_QUANTIZER, shipped]) {
+    settings.value = { ...settings.value, quantizer };
+    await reset();
+    await train();
+    // A visitor paused it, or it went wrong: the rest is theirs.
+    if (phase.value !== 'finished') return;
+    if (quantizer === MY_QUANTIZER && prepared.value !== undefined) await overlay(prepared.value.id, true);
+  }
 }
 
 export function pause(): void {

@@ -181,9 +181,19 @@ export class Laboratory {
     const { settings } = run;
     await this.#claim(run.id);
     const data = await this.#dataOf(settings, onLoaded);
-    const { batch, epochs, rate, seed, optimizer, loss, penalty } = settings;
+    const { batch, epochs, rate, seed, optimizer, loss, penalty, schedule = 'exponential' } = settings;
+    if (!(rate > 0)) {
+      throw new TroubleError({
+        kind: 'error',
+        what: 'Without a learning rate a network learns nothing.',
+        given: `learning rate ${rate}`,
+        expected: 'more than 0, at most 1',
+        remedy: 'choose 0.02, which suits adam, or a tenth of it',
+      });
+    }
     const options = { batch, epochs, seed, loss: methodOf('loss', loss) };
-    const decaying = (from: number) => ({ from, to: from * FINAL_RATE, decay: 'exponential' as const });
+    const decaying = (from: number) =>
+      schedule === 'constant' ? from : { from, to: from * FINAL_RATE, decay: schedule };
     const model = networkOf(settings.layers, await this.#quantizerOf(settings), data);
     const real = networkOf(settings.layers, undefined, data);
     this.#binary = await Trainer.create(gpu, model, data, {
