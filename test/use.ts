@@ -53,13 +53,16 @@ test('the first load', async () => {
   );
   await reach(page, 'ready');
   const atStart = await longest(page);
+  await page.evaluate(() => {
+    (globalThis as unknown as { tasks: number[] }).tasks.length = 0;
+  });
   await page.click('#toggle');
   await reach(page, 'finished');
   const paint = await page.evaluate(
     () => performance.getEntriesByName('first-contentful-paint')[0]?.startTime,
   );
   console.log(
-    `first load: ${(bytes / 1000).toFixed(0)} KB by gzip in ${files.length + 1} files, and ${(ofWorker / 1000).toFixed(0)} KB for the worker that trains; first contentful paint after ${paint?.toFixed(0)} ms; longest task ${atStart} ms before the network is ready, ${await longest(page)} ms in all`,
+    `first load: ${(bytes / 1000).toFixed(0)} KB by gzip in ${files.length + 1} files, and ${(ofWorker / 1000).toFixed(0)} KB for the worker that trains; first contentful paint after ${paint?.toFixed(0)} ms; longest task ${atStart} ms before the network is ready, ${await longest(page)} ms while it trains`,
   );
   expect(bytes).toBeLessThan(MOST_FIRST);
   await context.close();
