@@ -1,5 +1,6 @@
 import { defineOptimizer } from '../optimizer.ts';
 import { adam } from './adam.ts';
+import { clipped, HIDDEN, HIDDEN_STEP, hiddenConstants, hiddenScalars, hiddenStep } from './hidden.ts';
 
 /** Share of a normal distribution beyond which weights are brought back on either side. */
 const TAIL = 1 / 256;
@@ -18,19 +19,11 @@ export const uniqNoise = /* @__PURE__ */ defineOptimizer({
     'For layers with uniq of as many bits, which rounds what is left at the end; with steSign for one bit. Here all layers have noise from the second step to the last, the mean of a tensor is taken for 0, and where the clip lies is ours.',
   parameters: {
     bits: { default: 2, from: 1, to: 2, says: 'a whole number, as that of uniq' },
-    beta1: { default: 0.9, from: 0, below: 1, says: 'share of m that stays' },
-    beta2: { default: 0.999, from: 0, below: 1, says: 'share of v that stays' },
-    epsilon: { default: 1e-8, above: 0, below: Number.POSITIVE_INFINITY, says: 'added to the root of v' },
+    ...HIDDEN,
   },
-  wgsl: `
-    //!include "lib/random.wgsl"
-    override GAIN1: f32; // 1 - beta1
-    override GAIN2: f32; // 1 - beta2
-    override EPSILON: f32;
+  wgsl: `${HIDDEN_STEP}
     override BIN: f32; // what share of a normal distribution a value stands for
     override TAIL: f32; // beyond it on either side there is nothing
-    struct Slots { m: Lane, v: Lane, rest: Lane } // rest: what w lacks of u
-    struct Scalars { rate: f32 }
     fn upper_share(z: Lane) -> Lane {
       let t = 1.0 / (1.0 + 0.3275911 * 0.70710678 * z);
       let inner = 1.421413741 + t * (-1.453152027 + t * 1.061405429);
@@ -45,43 +38,26 @@ export const uniqNoise = /* @__PURE__ */ defineOptimizer({
       sum = 1.50140941 + w * sum;
       return sum * 1.41421356 * (1.0 - 2.0 * share);
     }
-    // In [-1, 1]; a NaN stays one.
-    fn clipped(w: Lane) -> Lane {
-      return select(w, sign_lanes(w), abs(w) > Lane(1.0));
-    }
     fn update(w: Lane, g: Lane, slots: ptr<function, Slots>, scalars: Scalars) -> Lane {
-      let m = (*slots).m + GAIN1 * (g - (*slots).m);
-      let v = (*slots).v + GAIN2 * (g * g - (*slots).v);
-      let u = clipped(w + (*slots).rest - (scalars.rate * STEP_SCALE) * m / (sqrt(v) + EPSILON));
+      let u = hidden_step(w, g, slots, scalars);
       var made = u;
       if (measured > 0.0) {
         let sd = sqrt(measured);
         let side = sign_lanes(u);
-        let chance = lanes_of(vec4f(pcg4d(drawing) >> vec4u(8u)) * 0x1p-24);
-        let beyond = upper_share(abs(u) / sd) - side * BIN * (chance - 0.5);
+        let beyond = upper_share(abs(u) / sd) - side * BIN * (chances() - 0.5);
         made = clipped(side * sd * upper_quantile(clamp(beyond, Lane(TAIL), Lane(1.0 - TAIL))));
       }
-      (*slots).m = m;
-      (*slots).v = v;
       (*slots).rest = u - made;
       return made;
     }`,
-  constants: ({ bits, beta1, beta2, epsilon }) => ({
-    BIN: 2 ** -bits,
-    GAIN1: 1 - beta1,
-    GAIN2: 1 - beta2,
-    EPSILON: epsilon,
-    TAIL,
-  }),
-  scalars: ({ step, rate }, { beta1, beta2 }) => ({
-    rate: (rate * Math.sqrt(1 - beta2 ** (step + 1))) / (1 - beta1 ** (step + 1)),
-  }),
-  twin({ w, g, slots, scalars: { rate = 0 }, stepScale, measured, chance }, { bits, beta1, beta2, epsilon }) {
-    const m = beta1 * (slots.m ?? 0) + (1 - beta1) * g;
-    const v = beta2 * (slots.v ?? 0) + (1 - beta2) * g * g;
-    const u = clipped(w + (slots.rest ?? 0) - (rate * stepScale * m) / (Math.sqrt(v) + epsilon));
-    const made = measured > 0 ? clipped(noised(u, Math.sqrt(measured), (chance - 0.5) * 2 ** -bits)) : u;
-    Object.assign(slots, { m, v, rest: u - made });
+  constants: (values) => ({ ...hiddenConstants(values), BIN: 2 ** -values.bits, TAIL }),
+  scalars: hiddenScalars,
+  twin(step, values) {
+    const u = hiddenStep(step, values);
+    const { measured, chance } = step;
+    const made =
+      measured > 0 ? clipped(noised(u, Math.sqrt(measured), (chance - 0.5) * 2 ** -values.bits)) : u;
+    step.slots.rest = u - made;
     return made;
   },
   measure: {
@@ -95,8 +71,6 @@ export const uniqNoise = /* @__PURE__ */ defineOptimizer({
   finish: ({ weights, slots: { rest } }) => weights.map((w, i) => w + (rest?.[i] ?? 0)),
   real: adam,
 });
-
-const clipped = (w: number) => Math.max(-1, Math.min(1, w));
 
 /** σ Φ⁻¹(clip(Φ(u / σ) + noise)), by the share beyond |u|: small shares are exact. */
 function noised(u: number, sd: number, noise: number): number {
