@@ -14,13 +14,19 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FormatError, MemoryPlanError, OptionError, StorageError } from '../src/errors.ts';
 import { encodeSafetensors, type SafetensorsInput } from '../src/formats/safetensors.ts';
 import { filtersAlong } from '../src/geometry/axis.ts';
-import { FilterSurvey, type StoredFilters, type StoredFormat } from '../src/geometry/survey.ts';
+import {
+  FilterSurvey,
+  type LayerSurvey,
+  type StoredFilters,
+  type StoredFormat,
+} from '../src/geometry/survey.ts';
 import { openModel } from '../src/node/tensors.ts';
 import { normal } from '../src/numerics/random.ts';
 import { summarizePairs } from '../src/numerics/structure.ts';
 import * as reference from '../src/reference/geometry.ts';
 import * as structure from '../src/reference/structure.ts';
 import type { GeometryReport } from '../src/reports/geometry.ts';
+import { oneBitTable } from '../src/reports/one-bit.ts';
 import { buildCli, runCli } from './helpers/cli.ts';
 import { useGpu } from './helpers/gpu.ts';
 import { contentOf, expectSelfContained } from './helpers/page.ts';
@@ -331,6 +337,28 @@ describe('the command', () => {
     cli = await buildCli();
   });
   const bnn = (...args: string[]) => runCli(cli, args);
+
+  test('says what it takes where there is nothing to measure', async () => {
+    const path = write('packed.safetensors', {
+      kernel: { dtype: 'U32', shape: [4, 2], data: new Uint32Array(8) },
+      bias: f32([5], new Float32Array(5)),
+    });
+    const { code, stdout, stderr } = await bnn('geometry', path);
+    expect(code).not.toBe(0);
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(/OptionError: There are no weights to measure[\s\S]*U32: only F32/);
+  });
+
+  test('the error of all layers is of the same weights for every size of groups', () => {
+    const layer = (name: string, sizes: readonly number[], error: number) => {
+      const groups = sizes.map((size) => ({ size, error, angle: 30, expectedAngle: 30, expectedError: 0.5 }));
+      return { name, oneBit: { norm: 1, groups } } as unknown as LayerSurvey;
+    };
+    // The last is a whole filter.
+    const { sizes, all } = oneBitTable([layer('long', [32, 64, 128], 0.6), layer('short', [32, 40], 0.1)]);
+    expect(sizes).toEqual([32, 64]);
+    expect(all).toEqual([['0.6000'], ['0.6000'], ['0.6000']]);
+  });
 
   test('measures a model of every type, and says what it left out', async () => {
     const broken = gaussian(4, 64);

@@ -107,6 +107,17 @@ describe('vectors index and search', () => {
     expect(recall(again.keys, truth)).toBeGreaterThan(0.95);
   });
 
+  test('four times as many as are wanted are scored again, more than a GPU finds at once', async () => {
+    const index = await VectorIndexFile.open(at('keys.npy.index'));
+    const again = await index.search(queries, 64, { rescore: true });
+    const bySigns = await index.search(queries, 64);
+    await index.close();
+    const beyond = again.keys.flatMap((list, query) =>
+      list.filter((key) => !bySigns.keys[query]?.includes(key)),
+    );
+    expect(beyond.length).toBeGreaterThan(0);
+  });
+
   test('queries of several pieces are answered as one by one', async () => {
     // 16 MiB are read at once.
     const many = 22_000;

@@ -89,7 +89,9 @@ Examples:
 async function run(path: string, flags: Flags): Promise<void> {
   const model = await openModel(path);
   try {
-    await survey(path, sortOut(model.tensors), flags);
+    const sorted = sortOut(model.tensors);
+    assertSome(sorted, path);
+    await survey(path, sorted, flags);
   } finally {
     await model.close();
   }
@@ -250,6 +252,18 @@ function sortOut(tensors: readonly StoredTensor[]): SortedOut {
   return { chosen, skipped };
 }
 
+/** @throws OptionError where no tensor is measured */
+function assertSome({ chosen, skipped }: SortedOut, path: string): void {
+  if (chosen.length > 0) return;
+  throw new OptionError('There are no weights to measure in this model.', {
+    given: listed([...new Set(skipped.map(({ reason }) => reason))]),
+    expected: `tensors of two dimensions or more, of ${listed(MEASURED_TYPES)}`,
+    where: path,
+    remedy:
+      'a model file of this library holds packed signs: measure the checkpoint of its run, which has the weights',
+  });
+}
+
 function progressBar(bytes: number): SingleBar | undefined {
   if (bytes === 0 || !process.stdout.isTTY) return undefined;
   const bar = new SingleBar(
@@ -367,7 +381,11 @@ function groupTable(layers: readonly LayerSurvey[]): string {
     colAligns: ['left', ...sizes.map(() => 'right' as const), 'right'],
     style: { head: [], border: [] },
   });
-  for (const [name, cells] of [['normal weights', normal], ...rows, ['all: error', all]] as const) {
+  for (const [name, cells] of [
+    ['normal weights', normal],
+    ...rows,
+    ['error of all with every size', all],
+  ] as const) {
     table.push([name, ...cells.map((cell) => cell.join('\n') || '-')]);
   }
   return table.toString();

@@ -78,7 +78,13 @@ async function search(path: string, flags: SearchFlags): Promise<void> {
     if (flags.json === '-') return;
     const scale = flags.rescore === true ? '' : ': bits that agree less those that differ';
     console.log(`${size} keys of ${bits} bits; ${measure}${scale}`);
-    const table = new Table({ head: ['query', 'nearest keys'], style: { head: [], border: [] } });
+    const table = new Table({
+      head: ['query', 'nearest keys'],
+      // A terminal of 100 columns shows it.
+      colWidths: [null, 88],
+      wordWrap: true,
+      style: { head: [], border: [] },
+    });
     found.keys.forEach((keys, query) => {
       const scores = found.scores[query] ?? [];
       const shown = keys.map((key, i) => {

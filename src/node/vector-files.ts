@@ -313,7 +313,7 @@ export class VectorIndexFile {
     }
     const queries = signsOf(values, bits, { mean: this.#mean });
     const asked = queries.length / wordsFor(bits);
-    const wanted = options.rescore === true ? Math.min(most, CANDIDATES * count) : count;
+    const wanted = options.rescore === true ? Math.min(this.count, CANDIDATES * count) : count;
     let best: [similarity: number, key: number][][] = Array.from({ length: asked }, () => []);
     const rows = rowsAtOnce(4 * wordsFor(bits));
     for (let first = 0; first < this.count; first += rows) {
@@ -411,7 +411,8 @@ async function nearestOf(
   words: Uint32Array<ArrayBuffer>,
   { bits, count, gpu }: { readonly bits: number; readonly count: number; readonly gpu: Gpu | undefined },
 ) {
-  if (gpu === undefined) {
+  // Candidates may be more than a GPU finds at once.
+  if (gpu === undefined || count > MOST_NEAREST) {
     const { searchInWasm } = await import('../cpu/search.ts');
     return await searchInWasm(queries, words, bits, count);
   }

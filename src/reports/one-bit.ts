@@ -11,7 +11,7 @@ export interface OneBitTable {
   /** What the closed form says of normal weights. */
   readonly normal: readonly OneBitCell[];
   readonly rows: readonly (readonly [name: string, cells: readonly OneBitCell[]])[];
-  /** The relative error of all layers that have such groups, together. */
+  /** The relative error together of the layers that have groups of all sizes, so that columns are of the same weights. */
   readonly all: readonly OneBitCell[];
 }
 
@@ -29,9 +29,10 @@ export function oneBitTable(layers: readonly LayerSurvey[]): OneBitTable {
           .find((one) => one.size === size);
   const sizes = GROUP_SIZES.filter((size) => layers.some((layer) => bySize(layer, size)));
   const columns = [...sizes, undefined];
+  const whole = layers.filter((layer) => columns.every((size) => bySize(layer, size)));
   const all = columns.map((size): OneBitCell => {
     const error = pooledError(
-      layers.map((layer) => ({
+      whole.map((layer) => ({
         norm: layer.oneBit?.norm ?? 0,
         error: bySize(layer, size)?.error ?? Number.NaN,
       })),
