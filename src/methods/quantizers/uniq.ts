@@ -14,7 +14,7 @@ export const uniq = /* @__PURE__ */ defineQuantizer({
   provenance: 'authors',
   recipe: 'Two to five bits, layer by layer. No accuracy of theirs is quoted here.',
   remarks:
-    'This is the form in use. Theirs trains with noise of the width of a bin in place of rounding, which makes reals of weights; here signs are multiplied while training, too. Three bits and more are no sums of as many signs. μ and σ are of a filter, theirs of a layer.',
+    'This is the form in use. Theirs trains with noise of the width of a bin in place of rounding, as the optimizer uniqNoise does; without it signs are multiplied, too. Three bits and more are no sums of as many signs. μ and σ are of a filter, theirs of a layer.',
   parameters: { bits: { default: 2, from: 1, to: 2, says: 'a whole number' } },
   wgsl: gradient,
   gradient: () => 1,
