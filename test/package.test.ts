@@ -347,13 +347,13 @@ const TASKS: Readonly<Record<string, Task>> = {
   },
   'train a network': {
     code: "import { Gpu, Trainer, mlp, fetchMnist, measureGeometry } from 'webgpu-bnn'; window.start = { Gpu, Trainer, mlp, fetchMnist, measureGeometry };",
-    vite: 50.9,
+    vite: 51,
     esbuild: 78.4,
   },
   'use everything of webgpu-bnn': { code: everythingOf('webgpu-bnn'), vite: 158.9, esbuild: 169 },
   'read ONNX': { code: everythingOf('webgpu-bnn/onnx'), vite: 55.7, esbuild: 57.8 },
   'read and write TensorFlow Lite': { code: everythingOf('webgpu-bnn/tflite'), vite: 58.6, esbuild: 60.4 },
-  'take jobs of a queue': { code: everythingOf('webgpu-bnn/nats'), vite: 120, esbuild: 161 },
+  'take jobs of a queue': { code: everythingOf('webgpu-bnn/nats'), vite: 121, esbuild: 161 },
   'use it between sessions of ONNX Runtime': {
     code: everythingOf('webgpu-bnn/onnxruntime'),
     vite: 24.6,
