@@ -267,7 +267,8 @@ function commonOf(
     constants: {
       HAS_SLOTS: count === 0 ? 0 : 1,
       STEP_SCALE: stepScale,
-      STREAM: stream,
+      // Where nothing is drawn, parameters share their pipelines.
+      STREAM: update.wgsl.includes('drawing') ? stream : 0,
       TABLE_ROWS: table.shape[0] ?? 1,
     },
   };

@@ -112,3 +112,31 @@ describe('a training with noise', () => {
     expect(new Set(values.map((value) => value.toFixed(6))).size).toBe(4);
   });
 });
+
+describe('parameters of one shape', () => {
+  const gpu = useGpu();
+
+  /** Pipelines that a training of so many layers makes. */
+  async function pipelinesOf(
+    layers: number,
+    optimizer: 'adam' | ReturnType<typeof uniqNoise>,
+  ): Promise<number> {
+    const data = quadrants(40, 20);
+    const inner = Array.from({ length: layers }, () => [
+      quantDense({ units: 64, kernelQuantizer: 'steSign', inputQuantizer: 'steSign' }),
+      batchNormalization(),
+    ]);
+    const model = sequential([flatten(), ...inner.flat(), quantDense({ units: 4 })], { input: data.image });
+    const before = gpu().counters.pipelines;
+    const trainer = await Trainer.create(gpu(), model, data, { optimizer, batch: 20 });
+    trainer.dispose();
+    return gpu().counters.pipelines - before;
+  }
+
+  test('share their updates, unless the optimizer draws', async () => {
+    await pipelinesOf(3, 'adam');
+    expect(await pipelinesOf(4, 'adam')).toBe(0);
+    await pipelinesOf(3, uniqNoise());
+    expect(await pipelinesOf(4, uniqNoise())).toBe(1);
+  });
+});
