@@ -4,8 +4,7 @@ import { type Html, html } from './html.ts';
 import { charts, type Fact, type Made, page, table } from './page.ts';
 import { AXIS, colourOf, draw, figure, HEIGHT, named, PLOT, type Plot } from './plots.ts';
 
-/** Kinds in the order in which they are listed, and how they are called. */
-/** Kinds of methods, as lists are headed. */
+/** Kinds of methods in the order in which they are listed, and how they are called. */
 export const METHOD_KINDS: Readonly<Record<string, string>> = {
   quantizer: 'Quantizers',
   optimizer: 'Optimizers',
