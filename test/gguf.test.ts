@@ -532,7 +532,7 @@ describe('weights of one bit', () => {
       ...['--resume', 'groups.survey'],
     );
     expect([code, stderr]).toEqual([0, '']);
-    expect(stdout).toMatch(/weights to a scale │ +32 │ +64 │ +128 │ filter/);
+    expect(stdout).toMatch(/weights to a scale +│ +32 │ +64 │ +128 │ filter/);
     expect(stdout).toMatch(/normal weights +│ 36\.39° │ 36\.73° │ 36\.90° │/);
     const { layers } = JSON.parse(readFileSync(join(folder, 'groups.json'), 'utf8')) as GeometryReport;
     const groups = layers.find(({ name }) => name === 'w')?.oneBit?.groups ?? [];
