@@ -199,7 +199,7 @@ export default defineConfig(({ command }) => ({
         methods: 'src/methods.ts',
         compare: 'src/compare.ts',
         nats: 'src/nats/open.ts',
-        vectors: 'src/vectors/index.ts',
+        vectors: 'src/vectors.ts',
         hypervectors: 'src/hypervectors/index.ts',
         node: 'src/node/index.ts',
         onnx: 'src/formats/onnx.ts',

@@ -1,4 +1,4 @@
-/** A page in browsers without WebGPU: it classifies a drawn digit all the same. */
+/** A page in browsers without WebGPU: it classifies a drawn digit, and searches among vectors, all the same. */
 import { existsSync, readdirSync } from 'node:fs';
 import puppeteer, { type Browser } from 'puppeteer-core';
 import { describe, expect, test } from 'vitest';
@@ -40,6 +40,7 @@ async function classify(browser: Browser, isolated: boolean): Promise<Answer[]> 
       ),
     );
   }
+  expect(await page.evaluate((rows) => window.nearest(rows), [1999, 3, 700])).toEqual([1999, 3, 700]);
   await page.close();
   return answers;
 }

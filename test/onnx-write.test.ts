@@ -54,6 +54,7 @@ import {
   relu,
   requantize,
   reshape,
+  rotate,
   selu,
   sigmoid,
   sign,
@@ -239,6 +240,8 @@ describe('written and read again', () => {
     ['signPool2d', [signPool2d({ poolSize: 2 })], 0],
     ['flatten keeps the order', [flatten(), dense({ units: 3 })], 1e-5],
     ['reshape', [reshape({ shape: [10, 9] }), relu(), reshape({ shape: [3, 2, 5, 3] })], 0],
+    ['rotate vectors', [rotate({ seed: 7 })], 1e-5, [11]],
+    ['rotate pixels', [rotate({ seed: 8, rounds: 2 })], 1e-5],
     ['transpose', [transpose({ permutation: [2, 0, 1] })], 0],
     ['dropout', [dropout({ rate: 0.5 }), relu()], 0],
     [

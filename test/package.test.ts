@@ -350,8 +350,8 @@ const TASKS: Readonly<Record<string, Task>> = {
     vite: 51,
     esbuild: 78.4,
   },
-  'use everything of webgpu-bnn': { code: everythingOf('webgpu-bnn'), vite: 158.9, esbuild: 169 },
-  'read ONNX': { code: everythingOf('webgpu-bnn/onnx'), vite: 55.7, esbuild: 57.8 },
+  'use everything of webgpu-bnn': { code: everythingOf('webgpu-bnn'), vite: 159, esbuild: 169 },
+  'read ONNX': { code: everythingOf('webgpu-bnn/onnx'), vite: 55.9, esbuild: 58 },
   'read and write TensorFlow Lite': { code: everythingOf('webgpu-bnn/tflite'), vite: 58.6, esbuild: 60.4 },
   'take jobs of a queue': { code: everythingOf('webgpu-bnn/nats'), vite: 121, esbuild: 161 },
   'use it between sessions of ONNX Runtime': {
@@ -359,8 +359,8 @@ const TASKS: Readonly<Record<string, Task>> = {
     vite: 24.6,
     esbuild: 24.8,
   },
-  'search among vectors': { code: everythingOf('webgpu-bnn/vectors'), vite: 17.9, esbuild: 18.1 },
-  'classify hypervectors': { code: everythingOf('webgpu-bnn/hypervectors'), vite: 49.8, esbuild: 55.4 },
+  'search among vectors': { code: everythingOf('webgpu-bnn/vectors'), vite: 19.7, esbuild: 21.5 },
+  'classify hypervectors': { code: everythingOf('webgpu-bnn/hypervectors'), vite: 50.1, esbuild: 55.5 },
   'use it in TensorFlow.js': { code: everythingOf('webgpu-bnn/tfjs'), vite: 65.3, esbuild: 71 },
 };
 

@@ -11,17 +11,24 @@ import * as reference from '../src/reference/vectors.ts';
 import {
   binaryMatMul,
   bind,
+  bindWords,
   bundle,
+  bundleWords,
   itemMemory,
+  itemWords,
   levelMemory,
+  levelWords,
   meanOf,
   nearest,
+  nearestWords,
   negate,
+  negateWords,
   rotate,
+  rotateWords,
   signsOf,
   unpackSigns,
   VectorIndex,
-} from '../src/vectors/index.ts';
+} from '../src/vectors.ts';
 import { expectSame, Scratch, useGpu } from './helpers/gpu.ts';
 
 const gpu = useGpu();
@@ -76,6 +83,10 @@ describe.each(SHAPES)('%d vectors of %d bits', (rows, bits) => {
       expectSame(made[3 * i] ?? [], reference.itemMemory(rows, bits, seed), 'items');
       expectSame(made[3 * i + 1] ?? [], reference.levelMemory(rows, bits, seed, false), 'levels');
       expectSame(made[3 * i + 2] ?? [], reference.levelMemory(rows, bits, seed, true), 'a circle');
+      const options = { rows, bits, seed };
+      expectSame(itemWords(options), made[3 * i] ?? [], 'items on the processor');
+      expectSame(levelWords(options), made[3 * i + 1] ?? [], 'levels on the processor');
+      expectSame(levelWords({ ...options, circular: true }), made[3 * i + 2] ?? [], 'a circle there');
     });
   });
 
@@ -99,8 +110,12 @@ describe.each(SHAPES)('%d vectors of %d bits', (rows, bits) => {
     expectSame(all ?? [], reference.bind(x, one, rows, bits), 'bind to one');
     expectSame(back ?? [], x, 'bound twice');
     expectSame(opposite ?? [], reference.negate(x, rows, bits), 'negate');
+    expectSame(bindWords(x, y, bits), bound ?? [], 'bind on the processor');
+    expectSame(bindWords(x, one, bits), all ?? [], 'bind to one there');
+    expectSame(negateWords(x, bits), opposite ?? [], 'negate there');
     shifts.forEach((by, i) => {
       expectSame(rotated[2 * i] ?? [], reference.rotate(x, rows, bits, by), `by ${by}`);
+      expectSame(rotateWords(x, bits, by), rotated[2 * i] ?? [], `by ${by} on the processor`);
       expectSame(rotated[2 * i + 1] ?? [], x, `by ${by} and back`);
     });
   });
@@ -117,6 +132,8 @@ describe.each(SHAPES)('%d vectors of %d bits', (rows, bits) => {
     const shape = { groups, rows, bits };
     expectSame(made[0] ?? [], reference.bundle(x, shape, undefined, 9), 'bundle');
     expectSame(made[1] ?? [], reference.bundle(x, shape, weights, 10), 'weighted');
+    expectSame(bundleWords(x, { bits, groups, seed: 9 }), made[0] ?? [], 'bundle on the processor');
+    expectSame(bundleWords(x, { bits, groups, seed: 10, weights }), made[1] ?? [], 'weighted there');
   });
 });
 
@@ -249,6 +266,10 @@ describe('search', () => {
     const found = await Promise.all(
       asks.map(([queries, count]) => index.search(randomRows(queries, bits, 9), count)),
     );
+    for (const [i, [queries, count]] of asks.entries()) {
+      const there = await nearestWords(randomRows(queries, bits, 9), keys, bits, count);
+      expect(there, 'without a GPU').toEqual(found[i]);
+    }
     asks.forEach(([queries, count], i) => {
       const pairs = reference.nearest(randomRows(queries, bits, 9), keys, bits, count).flat();
       const distances = pairs.map(([distance]) => bits - 2 * distance);
@@ -295,6 +316,18 @@ describe('search', () => {
 });
 
 describe('what does not fit is refused', () => {
+  test.each<[string, new (...args: never[]) => Error, () => unknown]>([
+    ['no bundle', OptionError, () => bundleWords(new Uint32Array(), { bits: 8, seed: 1 })],
+    ['groups', ShapeError, () => bundleWords(new Uint32Array(3), { bits: 8, seed: 1, groups: 2 })],
+    ['weights', ShapeError, () => bundleWords(new Uint32Array(3), { bits: 8, seed: 1, weights: [1] })],
+    ['half a vector', ShapeError, () => rotateWords(new Uint32Array(3), 40, 1)],
+    ['half a place', OptionError, () => rotateWords(new Uint32Array(2), 40, 0.5)],
+    ['no length', OptionError, () => itemWords({ rows: 1, bits: 0, seed: 1 })],
+    ['a long seed', OptionError, () => levelWords({ rows: 1, bits: 8, seed: 2 ** 32 })],
+  ])('on the processor: %s', (_, error, made) => {
+    expect(made).toThrow(error);
+  });
+
   const recorded = (record: (b: ProgramBuilder, scratch: Scratch) => unknown) => () => {
     using scratch = new Scratch(gpu());
     record(new ProgramBuilder(gpu(), 'refused'), scratch);

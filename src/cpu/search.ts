@@ -1,5 +1,6 @@
 /** Search among packed vectors by the loops that count differing signs: `searchWords` to the bit, by vectors of 128 bits. */
-import { assertSearch, type FoundWords, NearestLists } from '../vectors/words.ts';
+import type { Found } from '../vectors/vector-index.ts';
+import { assertSearch, NearestLists } from '../vectors/words.ts';
 import { areLoopsMeasured, loopFor, measureLoops } from './loops.ts';
 import { kernelModule, kernelsOn, memoryOf } from './machine.ts';
 
@@ -17,12 +18,7 @@ const BLOCK = 32;
  * @param count how many, no more than there are keys
  * @throws ShapeError, OptionError; WebAssemblyUnavailableError where there are no vectors of 128 bits
  */
-export async function searchInWasm(
-  queries: Words,
-  keys: Words,
-  bits: number,
-  count: number,
-): Promise<FoundWords> {
+export async function searchInWasm(queries: Words, keys: Words, bits: number, count: number): Promise<Found> {
   const { each, asked, size } = assertSearch(queries, keys, bits, count, 'searchInWasm');
   // Whole vectors, zeros after the last word; queries lie in pairs.
   const stride = 4 * Math.ceil(each / 4);

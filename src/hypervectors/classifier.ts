@@ -2,9 +2,9 @@
 import { OptionError, ShapeError } from '../errors.ts';
 import { permute } from '../numerics/random.ts';
 import { assertKnownOptions } from '../options.ts';
+import { assertSizes, type Words } from '../vectors/memories.ts';
 import { countOf, signsOf } from '../vectors/signs.ts';
 import { searchWords } from '../vectors/words.ts';
-import { assertSizes, type Words } from './memories.ts';
 import type { ClassifierRule } from './rules/index.ts';
 
 /** How a classifier is trained. */

@@ -2,9 +2,9 @@
 import { OptionError } from '../errors.ts';
 import { solvePositive } from '../numerics/cholesky.ts';
 import { assertKnownOptions } from '../options.ts';
+import { assertSizes, itemWords, type Words } from '../vectors/memories.ts';
 import { countOf } from '../vectors/signs.ts';
 import { assertLabels, largest } from './classifier.ts';
-import { assertSizes, itemWords, type Words } from './memories.ts';
 
 /** What records have in common. */
 export interface DensityOptions {
@@ -48,7 +48,7 @@ export function densityEncoder(options: DensityOptions): DensityEncoder {
     });
   }
   const each = Math.ceil(bits / 32);
-  const items = itemWords(features, bits, seed);
+  const items = itemWords({ rows: features, bits, seed });
   const signs = Int8Array.from({ length: features * bits }, (_, i) => {
     const [row, place] = [Math.floor(i / bits), i % bits];
     return 1 - 2 * (((items[row * each + (place >> 5)] ?? 0) >>> (place & 31)) & 1);

@@ -2,8 +2,8 @@
 import { OptionError } from '../errors.ts';
 import { majorityCounter } from '../numerics/votes.ts';
 import { assertKnownOptions } from '../options.ts';
+import { assertSizes, itemRow, itemWords, levelWords, tieWords, type Words } from '../vectors/memories.ts';
 import { countOf } from '../vectors/signs.ts';
-import { assertSizes, itemRow, itemWords, levelWords, tieWords, type Words } from './memories.ts';
 
 /** What records have in common. */
 export interface RecordOptions {
@@ -42,8 +42,8 @@ export function recordEncoder(options: RecordOptions): RecordEncoder {
   assertSizes({ features, levels, bits }, seed, where);
   const each = Math.ceil(bits / 32);
   // Word by word: what an image asks of a word of all vectors then lies together.
-  const items = transposed(itemWords(features, bits, seed), features, each);
-  const steps = transposed(levelWords(levels, bits, seed), levels, each);
+  const items = transposed(itemWords({ rows: features, bits, seed }), features, each);
+  const steps = transposed(levelWords({ rows: levels, bits, seed }), levels, each);
   const ties = tieWords(bits, seed);
   return {
     encode(values) {

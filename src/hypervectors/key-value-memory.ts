@@ -2,9 +2,9 @@
 import { OptionError } from '../errors.ts';
 import { popcount } from '../numerics/pack.ts';
 import { assertKnownOptions } from '../options.ts';
+import { assertSizes, type Words } from '../vectors/memories.ts';
 import { countOf } from '../vectors/signs.ts';
 import { assertLabelled, largest } from './classifier.ts';
-import { assertSizes, type Words } from './memories.ts';
 
 /** What a memory holds. */
 export interface KeyValueOptions {

@@ -4,8 +4,8 @@ import { sequential } from '../graph/index.ts';
 import { dropout, type Layer, quantDense } from '../layers/index.ts';
 import { assertKnownOptions } from '../options.ts';
 import { Trainer, type TrainerOptions } from '../train/index.ts';
+import { assertSizes, type Words } from '../vectors/memories.ts';
 import { assertLabelled, classifierOf, type VectorClassifier } from './classifier.ts';
-import { assertSizes, type Words } from './memories.ts';
 
 /** How LeHDC is trained. */
 export interface LeHdcOptions {

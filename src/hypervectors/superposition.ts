@@ -1,6 +1,6 @@
 /** Several models' weights in the memory of one. */
 import { OptionError, ShapeError } from '../errors.ts';
-import { assertSizes, itemRow } from './memories.ts';
+import { assertSizes, itemRow } from '../vectors/memories.ts';
 
 /** The weights, bound to a model's random signs: bound twice they are what they were. */
 function bound(weights: Float32Array, which: number, seed: number): Float32Array<ArrayBuffer> {

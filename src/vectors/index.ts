@@ -22,5 +22,13 @@ export {
   negate,
   rotate,
 } from '../ops/vectors.ts';
+export { itemWords, levelWords, type MemoryOptions } from './memories.ts';
 export { meanOf, signsOf } from './signs.ts';
 export { type Found, VectorIndex, type VectorIndexOptions } from './vector-index.ts';
+export {
+  type BundleOptions,
+  bindWords,
+  bundleWords,
+  negateWords,
+  rotateWords,
+} from './words.ts';

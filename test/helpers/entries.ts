@@ -16,7 +16,7 @@ export const ENTRIES: Readonly<Record<string, string>> = {
   'webgpu-bnn/tfjs': join(SOURCES, 'interop', 'tfjs', 'index.ts'),
   'webgpu-bnn/tflite': join(SOURCES, 'formats', 'tflite', 'index.ts'),
   'webgpu-bnn/training': join(SOURCES, 'training.ts'),
-  'webgpu-bnn/vectors': join(SOURCES, 'vectors', 'index.ts'),
+  'webgpu-bnn/vectors': join(SOURCES, 'vectors.ts'),
 };
 
 /** For `resolve.alias` of Vite. */

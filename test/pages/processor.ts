@@ -1,5 +1,6 @@
-/** A page that classifies a drawn digit, on whatever the browser has. */
+/** A page that classifies a drawn digit and searches among vectors, on whatever the browser has. */
 import { loadModel } from '../../src/inference.ts';
+import { itemWords, nearestWords } from '../../src/vectors.ts';
 
 export interface Answer {
   readonly name: string;
@@ -17,8 +18,18 @@ declare global {
       line: readonly (readonly [number, number])[],
       threads?: number,
     ): Promise<Answer>;
+    /** Finds rows of a memory among all of its rows. */
+    nearest(rows: readonly number[]): Promise<number[]>;
   }
 }
+
+window.nearest = async (rows) => {
+  const bits = 1000;
+  const keys = itemWords({ rows: 2000, bits, seed: 1 });
+  const each = Math.ceil(bits / 32);
+  const asked = Uint32Array.from(rows.flatMap((row) => [...keys.subarray(row * each, (row + 1) * each)]));
+  return [...(await nearestWords(asked, keys, bits, 1)).keys];
+};
 
 window.classify = async (urls, line, threads) => {
   const canvas = document.querySelector('canvas') as HTMLCanvasElement;

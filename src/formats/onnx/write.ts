@@ -7,6 +7,7 @@ import { assertSaysQuantizers, inParts } from '../../graph/index.ts';
 import { DEFAULT_EPSILON, type SliceOptions } from '../../layers/index.ts';
 import { permuteAxes } from '../../numerics/axes.ts';
 import type { FusedActivation } from '../../numerics/epilogue.ts';
+import { rotate } from '../../numerics/rotation.ts';
 import type { RoundingMode } from '../../numerics/rounding.ts';
 import { type Conv2dOptions, resolveConv2d } from '../../ops/conv.ts';
 import type { Frame } from '../../ops/movement.ts';
@@ -527,6 +528,27 @@ const WRITERS: Readonly<Record<string, LayerWriter>> = {
   }),
   requantize: requantized,
   reshape: reshaped,
+  // ONNX has no such transform: the rotation is written as its matrix.
+  rotate: single((exporter, entry, x) => {
+    const { seed = 0, rounds = 3 } = configOf<{ seed: number; rounds: number }>(entry);
+    const shape = shapeOf(entry);
+    const [inputs, outputs] = [shape.at(-1) ?? 1, entry.outputShape.at(-1) ?? 1];
+    const columns = Array.from({ length: inputs }, (_, column) =>
+      rotate(
+        Float32Array.from({ length: inputs }, (__, i) => Number(i === column)),
+        { seed, rounds },
+      ),
+    ).flat();
+    if (shape.length === 1) {
+      return exporter.node(entry, 'MatMul', [
+        x,
+        exporter.constant(entry, 'rotation', [inputs, outputs], columns),
+      ]);
+    }
+    const dims = [outputs, inputs, ...shape.slice(1).map(() => 1)];
+    const filters = permuteAxes(Float32Array.from(columns), [inputs, outputs], [1, 0]);
+    return exporter.node(entry, 'Conv', [x, exporter.constant(entry, 'rotation', dims, filters)]);
+  }),
   selu: plain('Selu'),
   sigmoid: plain('Sigmoid'),
   sign: single((exporter, entry, x) => exporter.signs(entry, x)),
