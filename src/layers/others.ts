@@ -1,4 +1,6 @@
 /** The layers that few networks have: what stands here is loaded when a file names one of them. Files name layers as below. */
+
+export { bitPlanes } from './bit-planes.ts';
 export { quantComplexConv2d } from './complex.ts';
 export { elementwiseAffine } from './inference.ts';
 export { maxout } from './maxout.ts';
