@@ -109,7 +109,6 @@ describe('entries', () => {
       ['./none.js', { other: 1 }],
       ['./one.js', { bump }],
       ['./my own.mjs', { bump, pull }],
-      ['./misspelt.js', { bump: { ...bump(), definition: { name: 'bump', surogate: Math.abs } } }],
     ]);
     const mine = parseEntry('./mine.js+sgd', guests);
     expect([mine.weights?.name, mine.inputs?.name, mine.penalty?.name, mine.optimizer?.name]).toEqual([
@@ -126,7 +125,19 @@ describe('entries', () => {
       /name one of them: \.\/mine\.js#bump\(width=3\)/,
     );
     expect(() => parseEntry('./two.js#wide(width=3)', guests)).toThrow(/one factory/);
-    expect(() => parseEntry('./misspelt.js', guests)).toThrow(/quantizer bump[\s\S]*did you mean surrogate/);
+    expect(() => parseEntry('./one.js(width=3,width=4)', guests)).toThrow(/stands twice/);
+    const wrong = (definition: object) =>
+      new Map([['./wrong.js', { bump: { ...bump(), definition: { name: 'bump', ...definition } } }]]);
+    for (const [definition, words] of [
+      [{ surogate: Math.abs }, /quantizer bump[\s\S]*did you mean surrogate/],
+      [{ row: { strait: true } }, /quantizer bump: row[\s\S]*did you mean straight/],
+      [{ learned: { per: 'tensor', nubmers: {} } }, /did you mean numbers/],
+      [{ learned: { per: 'tenser', numbers: {} } }, /per: tenser[\s\S]*tensor, channel/],
+      [{ learned: { per: 'tensor', numbers: { a: { strat: 1 } } } }, /did you mean start/],
+      [{ parameters: { a: { defualt: 1 } } }, /did you mean default/],
+    ] as const) {
+      expect(() => parseEntry('./wrong.js', wrong(definition))).toThrow(words);
+    }
     expect(() => parseEntry('./two.js', guests)).toThrow(/more than one quantizer[\s\S]*\.\/two\.js#bump/);
     expect(() => parseEntry('./two.js#narrow', guests)).toThrow(/no method of this name[\s\S]*bump, wide/);
     expect(() => parseEntry('./none.js', guests)).toThrow(/exports no method/);

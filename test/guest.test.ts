@@ -179,6 +179,11 @@ describe('defineLayer', () => {
         { kind: 'a', ...shape, forward, options: { limit: { default: 1, abov: 0, says: '' } } },
         /layer a: limit[\s\S]*did you mean above/,
       ],
+      [{ kind: 'a', ...shape, forward, tratis: {} }, /layer a[\s\S]*did you mean traits/],
+      [
+        { kind: 'a', ...shape, forward, traits: { outptu: 'signs' } },
+        /layer a: traits[\s\S]*did you mean output/,
+      ],
     ] as const;
     for (const [definition, words] of lacking) {
       expect(String(await failure(() => defineLayer(definition as never)))).toMatch(words);

@@ -277,6 +277,9 @@ describe('rotated signs', () => {
       OptionError,
     );
     expect(() => quantDense({ units: 2, kernelRotation: { seed: -1 } })).toThrow(OptionError);
+    expect(() => quantDense({ units: 2, kernelRotation: { seeed: 1 } as never })).toThrow(
+      /did you mean seed/,
+    );
     using scratch = new Scratch(gpu());
     const b = new ProgramBuilder(gpu(), 'refused');
     expect(() => unrotateFilters(b, { x: scratch.tensor('x', [2, 3], 'f32') })).toThrow(ShapeError);

@@ -151,7 +151,7 @@ Examples:
   $ webgpu-bnn compare --methods 'approxSign,weights:irNet+inputs:approxSign+sgd+lr=0.1:0.001,steSign(clip=1.3)'
   $ webgpu-bnn compare --methods 'steSign,distillation,teacherCosine,distillation(teacher=./wide.safetensors)'
   $ webgpu-bnn sweep --methods 'steSign(clip=1|1.3|1.5)+adam|bop+lr=0.1|0.01' --seeds 1
-  $ webgpu-bnn compare --methods steSign,./mine.mjs,./mine.mjs#other --seeds 1,2 --html methods.html
+  $ webgpu-bnn compare --methods 'steSign,./mine.mjs(width=2),./mine.mjs#other' --seeds 1,2 --html methods.html
   $ webgpu-bnn compare --methods steSign,irNet --dataset ./flowers --size 32 --model cnn
   $ webgpu-bnn compare --methods steSign,bop --dataset iris.csv --label species --batch 10
   $ webgpu-bnn compare --methods steSign,irNet,bop --nats nats://host

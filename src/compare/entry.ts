@@ -163,7 +163,7 @@ function partsOf(text: string, guests: Guests, where: string): Part[] {
 
 function named(text: string, where: string): { method: DescribedMethod; teacher?: string | undefined } {
   const [, name = text, inBrackets = ''] = /^(\w+)\((.*)\)$/.exec(text) ?? [];
-  const { teacher, ...given } = pairsOf(inBrackets);
+  const { teacher, ...given } = pairsOf(inBrackets, where);
   const method = methodByName(name, numbersOf(given, where), where);
   if (teacher === undefined || (method.kind === 'loss' && method.teacher && teacher !== ''))
     return { method, teacher };
@@ -175,11 +175,14 @@ function named(text: string, where: string): { method: DescribedMethod; teacher?
 }
 
 /** What stands in brackets: `clip=1.3, share=0.5`. */
-function pairsOf(inBrackets: string): { teacher?: string } & Readonly<Record<string, string>> {
+function pairsOf(inBrackets: string, where: string): { teacher?: string } & Readonly<Record<string, string>> {
   const pairs = split(inBrackets, ',').map((pair) => {
     const [, key = pair, value = ''] = /^([^=]*)=(.*)$/.exec(pair) ?? [];
     return [key.trim(), value.trim()];
   });
+  const twice = pairs.find(([key], index) => pairs.findIndex(([other]) => other === key) < index);
+  if (twice !== undefined)
+    throw new OptionError('A number stands twice.', { given: `(${inBrackets})`, where });
   return inBrackets === '' ? {} : Object.fromEntries(pairs);
 }
 
@@ -257,7 +260,8 @@ function exportedBy(part: ModulePart, guests: Guests, where: string): DescribedM
   const all = methodsOf(part, guests, where);
   const [only] = all;
   if (numbers === undefined) return all.map(({ method }) => method);
-  if (only?.make !== undefined && all.length === 1) return [only.make(numbersOf(pairsOf(numbers), where))];
+  if (only?.make !== undefined && all.length === 1)
+    return [only.make(numbersOf(pairsOf(numbers, where), where))];
   throw new OptionError('Numbers are for one method, which a module exports as what makes it.', {
     given: `${path}(${numbers})`,
     expected: 'one factory, as defineQuantizer gives it',

@@ -19,7 +19,7 @@ const BLOCK = 32;
  * @throws ShapeError, OptionError; WebAssemblyUnavailableError where there are no vectors of 128 bits
  */
 export async function searchInWasm(queries: Words, keys: Words, bits: number, count: number): Promise<Found> {
-  const { each, asked, size } = assertSearch(queries, keys, bits, count, 'searchInWasm');
+  const { each, asked, size } = assertSearch(queries, keys, bits, count, 'nearestWords');
   // Whole vectors, zeros after the last word; queries lie in pairs.
   const stride = 4 * Math.ceil(each / 4);
   const pairs = 2 * Math.ceil(asked / 2);

@@ -157,6 +157,24 @@ export interface LayerDefinition<O extends LayerOptions = LayerOptions> {
   readonly traits?: Traits | ((options: OptionValues<O>) => Traits);
 }
 
+const MEMBERS = namesOf<LayerDefinition>({
+  ...{ kind: true, options: true, outputShape: true, parameters: true, forward: true, signs: true },
+  ...{ inputs: true, operations: true, traits: true },
+});
+
+const TRAITS = namesOf<Traits>({
+  ...{
+    output: true,
+    reshapes: true,
+    parts: true,
+    idle: true,
+    keepsOrder: true,
+    grid: true,
+    readsSigns: true,
+  },
+  ...{ inputRule: true, quantizers: true, product: true, channels: true, pooling: true },
+});
+
 /** Makes layers of one kind; `loadModel(file, { with: [factory] })` takes it as it is. */
 export interface DefinedLayerFactory<O extends LayerOptions = LayerOptions> {
   (...options: Required<O> extends never ? [options?: GivenOptions<O>] : [options: GivenOptions<O>]): Layer;
@@ -212,8 +230,10 @@ export function defineLayer<const O extends LayerOptions = Record<never, never>>
 
 /** @throws OptionError for a member that is missing, or options that can't be */
 function assertDefinition(definition: LayerDefinition): void {
-  const { kind, options = {} } = definition;
+  const { kind, options = {}, traits } = definition;
   const where = `layer ${String(kind)}`;
+  assertKnownOptions(definition, MEMBERS, where);
+  if (typeof traits === 'object') assertKnownOptions(traits, TRAITS, `${where}: traits`);
   if (typeof kind !== 'string' || kind === '') {
     throw new OptionError('A layer needs a kind.', { given: `kind: ${String(kind)}`, where: 'defineLayer' });
   }

@@ -78,9 +78,10 @@ export function kernelOf(
   const initializer = options.kernelInitializer ?? { kind: 'glorotUniform' };
   if (options.kernelRotation !== undefined) {
     part(parts, 'rotation').assertRotation(options.kernelRotation, where);
-    if (options.kernelQuantizer !== undefined) {
+    const other = (['kernelQuantizer', 'groupScale'] as const).find((name) => options[name] !== undefined);
+    if (other !== undefined) {
       throw new OptionError('Weights are binarized as they are, or rotated first.', {
-        given: 'kernelQuantizer and kernelRotation',
+        given: `${other} and kernelRotation`,
         where,
         remedy: 'leave one of them away',
       });

@@ -3,6 +3,7 @@ import { OptionError, ShapeError } from '../errors.ts';
 import { describe, type ProgramBuilder, type Tensor } from '../gpu/index.ts';
 import { hadamard } from '../kernels/geometry.ts';
 import { paddedLength } from '../numerics/rotation.ts';
+import { assertKnownOptions } from '../options.ts';
 import { packSigns, unpackSigns } from './dense.ts';
 
 /** Which rotation. */
@@ -143,9 +144,11 @@ export function rotatedSigns(b: ProgramBuilder, options: RotateOptions): Tensor 
 
 /** @throws OptionError for a number of rounds or a seed that is none */
 export function assertRotation(
-  { rounds = 3, seed = 0 }: { readonly rounds?: number | undefined; readonly seed?: number | undefined },
+  rotation: { readonly rounds?: number | undefined; readonly seed?: number | undefined },
   where: string,
 ): void {
+  assertKnownOptions(rotation, ['rounds', 'seed'], where);
+  const { rounds = 3, seed = 0 } = rotation;
   const whole = (value: number, least: number, most: number) =>
     Number.isInteger(value) && value >= least && value <= most;
   if (whole(rounds, 1, 16) && whole(seed, 0, 2 ** 32 - 1)) return;

@@ -1,5 +1,5 @@
 /** Vectors of reals as signs. */
-import { ShapeError } from '../errors.ts';
+import { OptionError, ShapeError } from '../errors.ts';
 import { packSigns } from '../numerics/pack.ts';
 
 /** How many vectors these are. @throws ShapeError unless they are whole */
@@ -9,6 +9,22 @@ export function countOf(length: number, each: number, where: string): number {
     given: `${length}`,
     expected: `a multiple of ${each}`,
     where,
+  });
+}
+
+/** How many packed vectors these are. @throws ShapeError unless they are whole; OptionError for no length, or what holds no words */
+export function vectorsIn(words: Uint32Array, bits: number, where: string): number {
+  if (!Number.isSafeInteger(bits) || bits < 1) {
+    throw new OptionError('The length of a vector is a positive integer.', {
+      given: `bits = ${bits}`,
+      where,
+    });
+  }
+  if (words instanceof Uint32Array) return countOf(words.length, Math.ceil(bits / 32), where);
+  throw new OptionError('Packed vectors are a Uint32Array.', {
+    given: Object.prototype.toString.call(words),
+    where,
+    remedy: 'pack reals by signsOf',
   });
 }
 

@@ -5,8 +5,9 @@
 import { OptionError, ShapeError } from '../errors.ts';
 import { popcount } from '../numerics/pack.ts';
 import { majorityWords } from '../numerics/votes.ts';
+import { assertKnownOptions } from '../options.ts';
 import { assertSizes, tieWords } from './memories.ts';
-import { countOf } from './signs.ts';
+import { vectorsIn } from './signs.ts';
 import type { Found } from './vector-index.ts';
 
 type Words = Uint32Array<ArrayBuffer>;
@@ -18,8 +19,7 @@ type Words = Uint32Array<ArrayBuffer>;
  * @throws ShapeError
  */
 export function bindWords(x: Words, y: Words, bits: number): Words {
-  const each = Math.ceil(bits / 32);
-  const [rows, others] = [countOf(x.length, each, 'bindWords'), countOf(y.length, each, 'bindWords')];
+  const [rows, others] = [vectorsIn(x, bits, 'bindWords'), vectorsIn(y, bits, 'bindWords')];
   if (others !== 1 && others !== rows) {
     throw new ShapeError('Vectors that are bound are as many, or one.', {
       given: `${rows} and ${others}`,
@@ -31,8 +31,8 @@ export function bindWords(x: Words, y: Words, bits: number): Words {
 
 /** The opposite vectors. @param x words [count, ceil(bits / 32)] @throws ShapeError */
 export function negateWords(x: Words, bits: number): Words {
+  vectorsIn(x, bits, 'negateWords');
   const each = Math.ceil(bits / 32);
-  countOf(x.length, each, 'negateWords');
   return x.map((word, i) => (i % each === each - 1 ? ~word & tailOf(bits) : ~word));
 }
 
@@ -46,8 +46,8 @@ const tailOf = (bits: number) => (bits % 32 === 0 ? 0xffffffff : 2 ** (bits % 32
  * @throws ShapeError, OptionError
  */
 export function rotateWords(x: Words, bits: number, by: number): Words {
+  const rows = vectorsIn(x, bits, 'rotateWords');
   const each = Math.ceil(bits / 32);
-  const rows = countOf(x.length, each, 'rotateWords');
   if (!Number.isSafeInteger(by)) {
     throw new OptionError('Vectors are rotated by an integer.', { given: `${by}`, where: 'rotateWords' });
   }
@@ -88,17 +88,26 @@ export interface BundleOptions {
  * @returns words [groups, ceil(bits / 32)]
  * @throws ShapeError where groups don't divide the vectors, or there are not as many weights; OptionError for no vector
  */
-export function bundleWords(x: Words, { bits, seed, groups = 1, weights }: BundleOptions): Words {
+export function bundleWords(x: Words, options: BundleOptions): Words {
   const where = 'bundleWords';
+  assertKnownOptions(options, ['bits', 'seed', 'groups', 'weights'], where);
+  const { bits, seed, groups = 1, weights } = options;
   assertSizes({ bits, groups }, seed, where);
   const each = Math.ceil(bits / 32);
-  const all = countOf(x.length, each, where);
+  const all = vectorsIn(x, bits, where);
   if (all === 0) throw new OptionError('A bundle is of one vector at least.', { given: 'none', where });
   const rows = all / groups;
   if (!Number.isInteger(rows) || (weights !== undefined && weights.length !== all)) {
     throw new ShapeError('Groups have as many vectors each, and every vector a weight.', {
       given: `${all} vectors, ${groups} groups, ${weights?.length ?? 'no'} weights`,
       where,
+    });
+  }
+  const odd = Array.from(weights ?? []).find((weight) => !Number.isSafeInteger(weight));
+  if (odd !== undefined) {
+    throw new OptionError('What a vector counts is an integer.', {
+      given: `${odd}`,
+      where: `${where}: weights`,
     });
   }
   const out = new Uint32Array(groups * each);
@@ -143,7 +152,8 @@ function weighted(
 /** How many queries and keys these are. @throws ShapeError; OptionError unless there are so many keys */
 export function assertSearch(queries: Words, keys: Words, bits: number, count: number, where: string) {
   const each = Math.ceil(bits / 32);
-  const [asked, size] = [countOf(queries.length, each, where), countOf(keys.length, each, where)];
+  const [asked, size] = [vectorsIn(queries, bits, where), vectorsIn(keys, bits, where)];
+  if (size === 0) throw new OptionError('There are no keys to search among.', { given: 'none', where });
   if (Number.isSafeInteger(count) && count >= 1 && count <= size) return { each, asked, size };
   throw new OptionError('There are not so many nearest keys.', {
     given: `${count} of ${size} keys`,
