@@ -338,7 +338,7 @@ const TASKS: Readonly<Record<string, Task>> = {
   'train networks, and nothing else': {
     code: everythingOf('webgpu-bnn/training'),
     vite: 96.3,
-    esbuild: 102.4,
+    esbuild: 102.6,
   },
   'run a model': {
     code: "import { Gpu, loadModel } from 'webgpu-bnn'; window.start = { Gpu, loadModel };",
@@ -350,17 +350,17 @@ const TASKS: Readonly<Record<string, Task>> = {
     vite: 51,
     esbuild: 78.4,
   },
-  'use everything of webgpu-bnn': { code: everythingOf('webgpu-bnn'), vite: 159.2, esbuild: 169.3 },
+  'use everything of webgpu-bnn': { code: everythingOf('webgpu-bnn'), vite: 159.2, esbuild: 169.5 },
   'read ONNX': { code: everythingOf('webgpu-bnn/onnx'), vite: 55.9, esbuild: 58 },
   'read and write TensorFlow Lite': { code: everythingOf('webgpu-bnn/tflite'), vite: 58.8, esbuild: 60.7 },
-  'take jobs of a queue': { code: everythingOf('webgpu-bnn/nats'), vite: 121.2, esbuild: 161.4 },
+  'take jobs of a queue': { code: everythingOf('webgpu-bnn/nats'), vite: 121.5, esbuild: 161.9 },
   'use it between sessions of ONNX Runtime': {
     code: everythingOf('webgpu-bnn/onnxruntime'),
     vite: 24.6,
     esbuild: 24.8,
   },
-  'search among vectors': { code: everythingOf('webgpu-bnn/vectors'), vite: 19.7, esbuild: 21.5 },
-  'classify hypervectors': { code: everythingOf('webgpu-bnn/hypervectors'), vite: 50.1, esbuild: 55.5 },
+  'search among vectors': { code: everythingOf('webgpu-bnn/vectors'), vite: 19.9, esbuild: 21.8 },
+  'classify hypervectors': { code: everythingOf('webgpu-bnn/hypervectors'), vite: 50.3, esbuild: 55.8 },
   'use it in TensorFlow.js': { code: everythingOf('webgpu-bnn/tfjs'), vite: 65.3, esbuild: 71 },
 };
 
