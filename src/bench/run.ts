@@ -390,7 +390,7 @@ export async function runBench(
         if (!missingPeers.some(({ name }) => name === peer.name)) missingPeers.push(peer);
       };
       if (isLong && options.peers === true) {
-        const reason = 'not measured in software, where 16 rows took it 38 to 54 s';
+        const reason = 'not measured in software, where 16 rows take it 3 to 7 s on two quiet cores';
         missing({ name: `ONNX Runtime Web WebGPU, ${shape.name}`, reason });
       }
       const settings = {
