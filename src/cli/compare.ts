@@ -24,12 +24,12 @@ import { OptionError, printable } from '../errors.ts';
 import { type LearningRate, modelByName, takeFirst } from '../index.ts';
 import { describeMethod, type MethodDescription } from '../methods/describe.ts';
 import { openQueue, trainByWorkers } from '../nats/index.ts';
-import { comparisonFolder } from '../node/comparison.ts';
-import { loadDataset, type OwnData, readFileChecked, writeFileAtomic } from '../node/index.ts';
+import { comparisonFolder, DESCRIPTION, readComparison } from '../node/comparison.ts';
+import { loadDataset, type OwnData, writeFileAtomic } from '../node/index.ts';
 import { lockFolder } from '../node/lock.ts';
 import { loadModule } from '../node/modules.ts';
 import { npx } from '../npx.ts';
-import { isOf, type KeptComparison, parseComparison } from '../reports/compared.ts';
+import { isOf, type KeptComparison } from '../reports/compared.ts';
 import { type ComparisonReport, comparisonMarkdown, renderComparison } from '../reports/comparison.ts';
 import { bytesText, duration, megabytes, whole } from '../reports/words.ts';
 import { checkData } from '../train/data.ts';
@@ -97,9 +97,6 @@ interface Flags extends AdapterOptions, OwnFlags, NatsFlags {
   readonly markdown?: string;
   readonly quiet?: boolean;
 }
-
-/** What a comparison is of, in its folder. */
-export const DESCRIPTION = 'comparison.json';
 
 export function compareCommand(): Command {
   return withNats(
@@ -359,11 +356,6 @@ function described(flags: Flags, own: OwnData | undefined): KeptComparison {
     ...(flags.trainSamples === undefined ? {} : { trainSamples: flags.trainSamples }),
     ...(flags.testSamples === undefined ? {} : { testSamples: flags.testSamples }),
   };
-}
-
-async function readComparison(folder: string): Promise<KeptComparison> {
-  const file = join(folder, DESCRIPTION);
-  return parseComparison(new TextDecoder().decode(await readFileChecked(file)), file);
 }
 
 /** @throws OptionError for an option that says something else than the comparison which is gone on with */

@@ -1,6 +1,6 @@
 /** `webgpu-bnn methods`: lists all methods, and prints the page of one. */
 import { Argument, Command } from 'commander';
-import { describeMethod, type MethodDescription } from '../methods/describe.ts';
+import { describeMethod } from '../methods/describe.ts';
 import { AUGMENTATIONS } from '../methods/index.ts';
 import { METHODS } from '../methods/table.ts';
 import { writeFileAtomic } from '../node/index.ts';
@@ -38,7 +38,8 @@ Examples:
   $ webgpu-bnn methods --html methods.html`,
     )
     .action(async (name: string | undefined, flags: Flags) => {
-      const { all, one } = made(name);
+      const all = made(name).map((method) => describeMethod(method));
+      const one = all.find((method) => method.name === name);
       if (flags.html !== undefined) await writeFileAtomic(flags.html, renderMethods(all, madeNow()));
       await emit(jsonText(one ?? all, 2), flags.json);
       if (flags.json === '-') return;
@@ -47,14 +48,13 @@ Examples:
 }
 
 /** All methods, those of a kind, or the one of a name. @throws OptionError for an unknown name, with the nearest one */
-function made(name: string | undefined): { all: MethodDescription[]; one?: MethodDescription } {
+function made(name: string | undefined): readonly Parameters<typeof describeMethod>[0][] {
   const factories = { ...METHODS, ...AUGMENTATIONS };
-  const all = Object.values(factories).map((factory) => describeMethod(factory()));
-  if (name === undefined) return { all };
+  const all = Object.values(factories).map((factory) => factory());
+  if (name === undefined) return all;
   const ofKind = all.filter(({ kind }) => [kind, METHOD_KINDS[kind]?.toLowerCase()].includes(name));
-  if (ofKind.length > 0) return { all: ofKind };
-  const one = all.find((method) => method.name === name);
-  if (one !== undefined) return { all: [one], one };
-  const kinds = [...new Set(all.map(({ kind }) => kind))];
+  const found = ofKind.length > 0 ? ofKind : all.filter((method) => method.name === name);
+  if (found.length > 0) return found;
+  const kinds = new Set(all.map(({ kind }) => kind));
   throw unknownName('method', name, [...kinds, ...Object.keys(factories)], 'methods');
 }

@@ -1,19 +1,18 @@
 /** `webgpu-bnn runs` lists trainings and comparisons, `webgpu-bnn report` lays several trainings beside each other. */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import Table from 'cli-table3';
 import { Command } from 'commander';
 import { BnnError, listed, StorageError } from '../errors.ts';
+import { DESCRIPTION, readComparison } from '../node/comparison.ts';
 import { storageError } from '../node/files.ts';
 import { writeFileAtomic } from '../node/index.ts';
 import { openSafetensors } from '../node/tensors.ts';
 import { npx } from '../npx.ts';
-import { parseComparison } from '../reports/compared.ts';
 import { differences, type ListedRun, renderRuns, resultOf } from '../reports/several-runs.ts';
 import { parseStory } from '../reports/story.ts';
 import { optionText } from '../reports/training.ts';
 import { duration, percent } from '../reports/words.ts';
-import { DESCRIPTION } from './compare.ts';
 import { madeNow } from './made.ts';
 import { jsonOption } from './options.ts';
 import { emit, jsonText, OutputOption } from './output.ts';
@@ -150,11 +149,7 @@ async function runsBelow(folder: string): Promise<{
 
 /** What the folder of a comparison says of it. */
 async function listedComparison(folder: string): Promise<ListedComparison> {
-  const file = join(folder, DESCRIPTION);
-  const content = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw storageError('The file can not be read.', file, cause);
-  });
-  const { methods, seeds = [] } = parseComparison(content, file);
+  const { methods, seeds = [] } = await readComparison(folder);
   const results = await readdir(join(folder, 'results')).catch(() => []);
   return {
     ...{ name: folder, methods, seeds: seeds.length },

@@ -2,8 +2,8 @@
  * Entries of a comparison: what a training changes, as a text. Parts are joined by `+`, each a method by its name, with numbers
  * in brackets where they aren't its defaults: `irNet+sgd(momentum=0.5)+lr=0.1:0.001`. A quantizer changes weights and
  * inputs, as far as it is for both; `weights:` or `inputs:` before it says one of them. `./mine.js` is all that a module exports,
- * `./mine.js#name` one thing of it, `./mine.js(width=2)` one with numbers. A loss with a teacher has `teacher=float` among its numbers, which is the default, or a file:
- * `distillation(teacher=./wide.safetensors, share=0.5)`.
+ * `./mine.js#name` one thing of it, `./mine.js(width=2)` one with numbers. A loss with a teacher has `teacher=float` among its numbers,
+ * which is the default, or a file: `distillation(teacher=./wide.safetensors, share=0.5)`.
  */
 import { listed, OptionError } from '../errors.ts';
 import type { DescribedMethod } from '../methods/describe.ts';

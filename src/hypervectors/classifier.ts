@@ -3,7 +3,7 @@ import { OptionError, ShapeError } from '../errors.ts';
 import { permute } from '../numerics/random.ts';
 import { assertKnownOptions } from '../options.ts';
 import { assertSizes, type Words } from '../vectors/memories.ts';
-import { countOf, signsOf } from '../vectors/signs.ts';
+import { countOf, signsOf, vectorsIn } from '../vectors/signs.ts';
 import { searchWords } from '../vectors/words.ts';
 import type { ClassifierRule } from './rules/index.ts';
 
@@ -61,7 +61,7 @@ export function assertLabelled(
   { bits, classes }: { readonly bits: number; readonly classes: number },
   where: string,
 ): number {
-  const count = countOf(vectors.length, Math.ceil(bits / 32), where);
+  const count = vectorsIn(vectors, bits, where);
   assertLabels(labels, count, classes, where);
   return count;
 }
@@ -134,13 +134,10 @@ export function classifierOf(sums: Float32Array<ArrayBuffer>, bits: number): Vec
     words,
     classify(vectors) {
       const signs = new Float32Array(bits);
-      return Uint32Array.from(
-        { length: countOf(vectors.length, Math.ceil(bits / 32), 'classify') },
-        (_, row) => {
-          toSigns(vectors, row, signs);
-          return largest(lengths.map((length, c) => (length > 0 ? dot(sums, c * bits, signs) / length : 0)));
-        },
-      );
+      return Uint32Array.from({ length: vectorsIn(vectors, bits, 'classify') }, (_, row) => {
+        toSigns(vectors, row, signs);
+        return largest(lengths.map((length, c) => (length > 0 ? dot(sums, c * bits, signs) / length : 0)));
+      });
     },
     classifySigns: (vectors) => searchWords(vectors, words, bits, 1).keys,
   };

@@ -4,6 +4,7 @@ import { majorityCounter } from '../numerics/votes.ts';
 import { assertKnownOptions } from '../options.ts';
 import { assertSizes, itemRow, itemWords, levelWords, tieWords, type Words } from '../vectors/memories.ts';
 import { countOf } from '../vectors/signs.ts';
+import { rotateWords } from '../vectors/words.ts';
 
 /** What records have in common. */
 export interface RecordOptions {
@@ -141,16 +142,6 @@ export function textEncoder(options: TextOptions): TextEncoder {
       return words;
     },
   };
-}
-
-function rotateWords(x: Words, bits: number, by: number): Words {
-  const out = new Uint32Array(x.length);
-  for (let place = 0; place < bits; place++) {
-    const to = (place + by) % bits;
-    const bit = ((x[place >> 5] ?? 0) >>> (place & 31)) & 1;
-    out[to >> 5] = (out[to >> 5] ?? 0) | (bit << (to & 31));
-  }
-  return out;
 }
 
 /** [rows, each] as [each, rows]. */

@@ -3,7 +3,7 @@ import { OptionError } from '../errors.ts';
 import { popcount } from '../numerics/pack.ts';
 import { assertKnownOptions } from '../options.ts';
 import { assertSizes, type Words } from '../vectors/memories.ts';
-import { countOf } from '../vectors/signs.ts';
+import { vectorsIn } from '../vectors/signs.ts';
 import { assertLabelled, largest } from './classifier.ts';
 
 /** What a memory holds. */
@@ -52,7 +52,7 @@ export function keyValueMemory(options: KeyValueOptions): KeyValueMemory {
   const values: number[] = [];
   const logistic = (x: number) => 1 / (1 + Math.exp(-sharpness * (x - 0.5)));
   const read = (queries: Words) => {
-    const count = countOf(queries.length, each, where);
+    const count = vectorsIn(queries, bits, where);
     if (values.length === 0) throw new OptionError('A memory without keys answers nothing.', { where });
     const shares = new Float64Array(count * classes);
     for (let query = 0; query < count; query++) {

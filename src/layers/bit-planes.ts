@@ -1,7 +1,7 @@
 /** `bitPlanes`: bytes as the signs of their bits, so that the first product is one of signs, too. */
 import type { Tensor } from '../gpu/index.ts';
 import { packSigns, unpackSigns } from '../ops/dense.ts';
-import { concat as concatOp, fill } from '../ops/elementwise.ts';
+import { concat as concatOp, constant } from '../ops/elementwise.ts';
 import { combine } from '../ops/pointwise.ts';
 import { defineLayer } from './define.ts';
 import { affine, assertInference } from './inference.ts';
@@ -33,11 +33,7 @@ export const bitPlanes = /* @__PURE__ */ defineLayer({
   forward({ builder, training, wantsInputGradient }, [x], { bits, scale }) {
     if (wantsInputGradient[0]) assertInference(training, 'bitPlanes', 'put it before all that learns');
     const channels = x.shape.at(-1) ?? 1;
-    const times = (factor: number, of: Tensor) => {
-      const constant = builder.transient(`constant ${factor}`, [1, 1], 'f32');
-      fill(builder, constant, factor);
-      return combine(builder, 'multiply', constant, of);
-    };
+    const times = (factor: number, of: Tensor) => combine(builder, 'multiply', constant(builder, factor), of);
     const rests = [times(scale, x.reshape([x.size / channels, channels]))];
     for (let plane = 1; plane < bits; plane++) {
       const last = rests[plane - 1] as Tensor;

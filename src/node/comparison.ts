@@ -3,8 +3,17 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ComparisonStore, JobResult } from '../compare/index.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../formats/index.ts';
-import { parseEpochs, parseResult } from '../reports/compared.ts';
-import { storageError, writeFileAtomic } from './files.ts';
+import { type KeptComparison, parseComparison, parseEpochs, parseResult } from '../reports/compared.ts';
+import { readFileChecked, storageError, writeFileAtomic } from './files.ts';
+
+/** What a comparison is of, in its folder. */
+export const DESCRIPTION = 'comparison.json';
+
+/** What the folder of a comparison says of it. @throws StorageError, FormatError */
+export async function readComparison(folder: string): Promise<KeptComparison> {
+  const file = join(folder, DESCRIPTION);
+  return parseComparison(new TextDecoder().decode(await readFileChecked(file)), file);
+}
 
 /** Keeps a comparison in a folder: `results/<job>.json`, and `<job>.safetensors` while the job is under way. */
 export function comparisonFolder(folder: string): ComparisonStore {

@@ -9,8 +9,8 @@ import { type SafetensorsEntry, type SafetensorsHeader, safetensorsPrefix } from
 import { type Gpu, wordsFor } from '../gpu/index.ts';
 import { npx } from '../npx.ts';
 import { widenBrains } from '../numerics/halves.ts';
-import { MOST_NEAREST, signsOf, VectorIndex } from '../vectors/index.ts';
 import { firstWithTail } from '../vectors/signs.ts';
+import { MOST_NEAREST, nearestWords, signsOf, VectorIndex } from '../vectors.ts';
 import { storageError, writeAt, writeFileAtomic } from './files.ts';
 import { NPY_PREFIX, npyNumbers, readNpyHeader } from './npy.ts';
 import { openSafetensors, type TensorFile } from './tensors.ts';
@@ -413,8 +413,7 @@ async function nearestOf(
 ) {
   // Candidates may be more than a GPU finds at once.
   if (gpu === undefined || count > MOST_NEAREST) {
-    const { searchInWasm } = await import('../cpu/search.ts');
-    return await searchInWasm(queries, words, bits, count);
+    return await nearestWords(queries, words, bits, count);
   }
   using index = await VectorIndex.create(gpu, words, { bits });
   return await index.search(queries, count);

@@ -54,6 +54,13 @@ export function fill(b: ProgramBuilder, out: Tensor, value: number): void {
   b.dispatch(four ? fill4 : fill1, { out }, { LANES, VALUE: value });
 }
 
+/** One number as f32 [1, 1], which `combine` takes with tensors of two axes. @throws OptionError */
+export function constant(b: ProgramBuilder, value: number): Tensor {
+  const out = b.transient(`constant ${value}`, [1, 1], 'f32');
+  fill(b, out, value);
+  return out;
+}
+
 /** x f32 [..., C] + bias f32 [C]. @throws ShapeError */
 export function addBias(b: ProgramBuilder, x: Tensor, bias: Tensor): Tensor {
   assertDType(x, 'f32', 'addBias');

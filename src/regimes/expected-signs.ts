@@ -13,7 +13,7 @@ import type { ProgramBuilder, Tensor } from '../gpu/index.ts';
 import { type Model, sequential } from '../graph/index.ts';
 import { defineLayer, flatten, quantDense, sign } from '../layers/index.ts';
 import { binaryMatMul, matMul, packSigns, signMatMul, unpackSigns } from '../ops/dense.ts';
-import { add, addBias, biasGrad, fill } from '../ops/elementwise.ts';
+import { add, addBias, biasGrad, constant, fill } from '../ops/elementwise.ts';
 import { combine, expectedSign, expectedSignGrad } from '../ops/pointwise.ts';
 
 /** Sizes of a network whose weights are distributions. */
@@ -146,9 +146,3 @@ function varianceOf(b: ProgramBuilder, squares: Tensor, spread: Tensor, input: s
 }
 
 const LEAST = 1e-6;
-
-function constant(b: ProgramBuilder, value: number): Tensor {
-  const tensor = b.transient(`constant ${value}`, [1, 1], 'f32');
-  fill(b, tensor, value);
-  return tensor;
-}

@@ -4,7 +4,7 @@ import { DisposedError, OptionError } from '../errors.ts';
 import { type Gpu, type Program, ProgramBuilder, type Tensor, wordsFor } from '../gpu/index.ts';
 import { nearest } from '../ops/vectors.ts';
 import { assertKnownOptions } from '../options.ts';
-import { countOf, firstWithTail } from './signs.ts';
+import { firstWithTail, vectorsIn } from './signs.ts';
 
 /** What keys have in common. */
 export interface VectorIndexOptions {
@@ -63,13 +63,7 @@ export class VectorIndex extends Owner {
     const where = 'VectorIndex.create';
     assertKnownOptions(options, ['bits'], where);
     const { bits } = options;
-    if (!Number.isSafeInteger(bits) || bits < 1) {
-      throw new OptionError('The length of a vector is a positive integer.', {
-        given: `bits = ${bits}`,
-        where,
-      });
-    }
-    const size = countOf(words.length, wordsFor(bits), where);
+    const size = vectorsIn(words, bits, where);
     if (size === 0) throw new OptionError('An index has a key at least.', { given: 'none', where });
     assertTails(words, bits, where);
     const keys = await gpu.scoped(where, () => gpu.tensor('keys', [size, bits], 'bits', words));
@@ -93,7 +87,7 @@ export class VectorIndex extends Owner {
     this.#assertUsable();
     const where = 'VectorIndex.search';
     const each = wordsFor(this.bits);
-    const queries = countOf(words.length, each, where);
+    const queries = vectorsIn(words, this.bits, where);
     assertTails(words, this.bits, where);
     const keys = new Uint32Array(queries * count);
     const similarities = new Int32Array(queries * count);

@@ -1,5 +1,6 @@
 /** Adam on latent weights in [-1, 1] of which layers see what a chance makes: a slot keeps what that lacks of the latent weight. */
 import type { RatedTime, TwinStep } from '../optimizer.ts';
+import { adam } from './adam.ts';
 
 export const HIDDEN = {
   beta1: { default: 0.9, from: 0, below: 1, says: 'share of m that stays' },
@@ -48,14 +49,9 @@ export const HIDDEN_STEP = `
     }`;
 
 /** The twin of the latent weight's step. */
-export function hiddenStep(
-  { w, g, slots, scalars: { rate = 0 }, stepScale }: TwinStep,
-  { beta1, beta2, epsilon }: HiddenValues,
-): number {
-  const m = beta1 * (slots.m ?? 0) + (1 - beta1) * g;
-  const v = beta2 * (slots.v ?? 0) + (1 - beta2) * g * g;
-  Object.assign(slots, { m, v });
-  return clipped(w + (slots.rest ?? 0) - (rate * stepScale * m) / (Math.sqrt(v) + epsilon));
+export function hiddenStep(step: TwinStep, values: HiddenValues): number {
+  const latent = step.w + (step.slots.rest ?? 0);
+  return clipped(adam.definition.twin({ ...step, w: latent }, values));
 }
 
 export const clipped = (w: number) => Math.max(-1, Math.min(1, w));
