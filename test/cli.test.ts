@@ -307,7 +307,8 @@ describe('what goes wrong', () => {
       1,
       /nothing was allocated/,
     ],
-    ['a run that is not there', 'train --resume /nonexistent', 1, /no run here/],
+    ['a run that is not there', 'train --resume /nonexistent', 1, /no run here[\s\S]*train --out /],
+    ['a folder without a run', 'eval test', 1, /no run here[\s\S]*train --out test/],
     ['an adapter that is not there', 'train --adapter hardware', 3, /driver/],
   ])('%s', async (name, args, expected, message) => {
     const { code, stdout, stderr } = await bnn(args);

@@ -1,6 +1,6 @@
 /** Comparisons: entries, the matrix, networks with other quantizers, jobs that fail or are stopped, and the command. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -576,7 +576,7 @@ describe('webgpu-bnn compare', () => {
     const made = await runCli(cli, [...given, '--out', join(folder, 'taught'), '--html', html]);
     expect(made.stderr).toBe('');
     expect(made.code).toBe(0);
-    expect(made.stdout).toMatch(/matrix {4}3 methods x 1 seeds/);
+    expect(made.stdout).toMatch(/matrix {4}3 methods x 1 seed x 1 epoch\n/);
     expect(made.stdout).toMatch(/1\/3 {2}float, seed 1[\s\S]*2\/3 {2}distillation\(teacher=.*wide teacher/);
     expect(readFileSync(html, 'utf8')).toContain('KL(softmax(teacher / T)');
     const missing = await runCli(cli, [
@@ -619,7 +619,25 @@ describe('webgpu-bnn compare', () => {
     expect(readFileSync(join(out, 'comparison.json'), 'utf8')).not.toContain(folder);
 
     const listed = await runCli(cli, ['runs', folder]);
-    expect(listed.stdout).toContain(`${out}: a comparison of steSign, 1 seeds; 1 trainings are over`);
+    expect(listed.stdout).toContain(`${out}: a comparison on sides-of-it, tfc: 1 method, 1 seed, 30 epochs`);
+    expect(/│ steSign +│ +([\d.]+ %) │ +1 │ +0 │/.exec(listed.stdout)?.[1]).toBe(
+      /steSign +│ +([\d.]+ %)/.exec(made.stdout)?.[1],
+    );
+    for (const [command, ...more] of [
+      ...[['train', '--resume'], ['eval'], ['report'], ['paper'], ['geometry'], ['inspect']],
+      ...[
+        ['export', '/page'],
+        ['convert', '/x.onnx'],
+        ['run', '--input', 'x.png'],
+      ],
+    ]) {
+      const after = more.map((one) => (one.startsWith('/') ? join(folder, one) : one));
+      const args = command === 'train' ? [...after, out] : [out, ...after];
+      const { code, stderr } = await runCli(cli, [command ?? '', ...args]);
+      expect([command, code]).toEqual([command, 1]);
+      expect(stderr).toContain('holds a comparison');
+      expect(stderr).toContain(`compare --resume ${out}`);
+    }
     const resume = ['compare', '--resume', out];
     expect((await runCli(cli, resume)).stderr).toMatch(/say where they lie: --dataset PATH/);
     const other = table('other.csv', rows.toReversed());
@@ -636,12 +654,16 @@ describe('webgpu-bnn compare', () => {
     ['an unknown method', ['--methods', 'steSign,bopp'], /did you mean bop\?/],
     ['a module that is not there', ['--methods', './absent.js'], /no such module/],
     ['too little memory', ['--methods', 'steSign', '--memory-limit', '1MB', ...SMALL], /nothing was run/],
+    ['a folder without a comparison', ['--resume', 'empty'], /no comparison here[\s\S]*--out .*empty/],
+    ['a run', ['--resume', 'run'], /no comparison here[\s\S]*train --resume .*run/],
     ['a matrix that is malformed', ['--resume', 'bad'], /description of the comparison is malformed/],
   ])('%s is refused before anything runs', (_, args, expected) => {
     const bad = join(folder, 'bad');
     spawnSync('mkdir', ['-p', bad]);
     writeFileSync(join(bad, 'comparison.json'), '{"dataset": "mnist", "model": 1}');
-    const given = args.map((arg) => (arg === 'bad' ? bad : arg));
+    for (const name of ['empty', 'run']) mkdirSync(join(folder, name), { recursive: true });
+    writeFileSync(join(folder, 'run', 'checkpoint.safetensors'), '');
+    const given = args.map((arg) => (/^(bad|empty|run)$/.test(arg) ? join(folder, arg) : arg));
     const out = args.includes('--resume') ? [] : ['--out', join(folder, 'none')];
     const { status, stderr } = spawnSync(process.execPath, [cli, 'compare', ...given, ...out], {
       encoding: 'utf8',

@@ -30,8 +30,13 @@ import { lockFolder } from '../node/lock.ts';
 import { loadModule } from '../node/modules.ts';
 import { npx } from '../npx.ts';
 import { isOf, type KeptComparison } from '../reports/compared.ts';
-import { type ComparisonReport, comparisonMarkdown, renderComparison } from '../reports/comparison.ts';
-import { bytesText, duration, megabytes, whole } from '../reports/words.ts';
+import {
+  accuracyText,
+  type ComparisonReport,
+  comparisonMarkdown,
+  renderComparison,
+} from '../reports/comparison.ts';
+import { bytesText, counted, duration, megabytes, whole } from '../reports/words.ts';
 import { checkData } from '../train/data.ts';
 import { dataDigest } from '../train/fingerprint.ts';
 import { EXIT } from './exit.ts';
@@ -215,7 +220,9 @@ async function compare(flags: Flags, command: Command): Promise<void> {
   const queue = server === undefined ? undefined : await openQueue(server, flags.natsLease);
   if (server !== undefined) sayQueue(server, say);
   const entries = new Set(jobs.map(({ method }) => method)).size;
-  say(`matrix    ${entries} methods x ${jobs.length / entries} seeds x ${kept.epochs ?? 3} epochs\n`);
+  say(
+    `matrix    ${counted(entries, 'method')} x ${counted(jobs.length / entries, 'seed')} x ${counted(kept.epochs ?? 3, 'epoch')}\n`,
+  );
 
   const lock = await lockFolder(folder, [DESCRIPTION]);
   const interrupt = interruption(say);
@@ -415,10 +422,9 @@ function methodTable(methods: readonly ComparedMethod[]): string {
       table.push([printable(method.method), 'failed', ...new Array<string>(8).fill('-')]);
       continue;
     }
-    const spread = Number.isNaN(accuracy.sd) ? '' : ` ± ${(100 * accuracy.sd).toFixed(2)}`;
     table.push([
       printable(method.method),
-      `${(100 * accuracy.mean).toFixed(2)}${spread} %${method.failed > 0 ? ` (${method.failed} failed)` : ''}`,
+      `${accuracyText(accuracy)}${method.failed > 0 ? ` (${method.failed} failed)` : ''}`,
       numberText(method.bitsPerWeight, 2),
       bytesText(method.bytes),
       whole(operations.binary),

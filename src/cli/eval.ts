@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { isStreamed } from '../data/index.ts';
 import { OptionError } from '../errors.ts';
+import { CHECKPOINT_FILE } from '../formats/checkpoint.ts';
 import {
   checkpointValues,
   foldForInference,
@@ -24,7 +25,7 @@ interface Flags extends EngineOptions, DataPlace {
 export function evalCommand(): Command {
   return withEngine(withAdapter(new Command('eval')), 'gpu')
     .description('evaluate a trained network on its test images')
-    .argument('<run>', 'a run folder, or a checkpoint.safetensors')
+    .argument('<run>', `a run folder, or a ${CHECKPOINT_FILE}`)
     .option('--dataset <path>', 'where the data lie, of a run with data of your own')
     .addOption(labelsOption())
     .addOption(jsonOption())

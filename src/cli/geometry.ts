@@ -5,6 +5,7 @@ import Table from 'cli-table3';
 import { Command, InvalidArgumentError } from 'commander';
 import { FormatError, listed, OptionError, printable, StorageError } from '../errors.ts';
 import type { LayerSurvey } from '../geometry/survey.ts';
+import { assertNoComparison } from '../node/comparison.ts';
 import { readFileChecked, writeFileAtomic } from '../node/index.ts';
 import { MEASURED_TYPES, openModel, type StoredTensor } from '../node/tensors.ts';
 import { randomGramParticipation } from '../numerics/closed-forms.ts';
@@ -87,6 +88,7 @@ Examples:
 }
 
 async function run(path: string, flags: Flags): Promise<void> {
+  assertNoComparison(path);
   const model = await openModel(path);
   try {
     const sorted = sortOut(model.tensors);

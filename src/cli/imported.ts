@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { FormatError } from '../errors.ts';
 import { checkpointValues, compileContent, type LoadedModel } from '../index.ts';
+import { assertNoComparison } from '../node/comparison.ts';
 import { loadModel } from '../node/index.ts';
 import { localPath } from '../node/models.ts';
 import { openSafetensors } from '../node/tensors.ts';
@@ -53,6 +54,7 @@ async function checkpointOf(source: string): Promise<string | undefined> {
   if (path === undefined) return undefined;
   const entry = await stat(path).catch(() => undefined);
   if (entry === undefined) return undefined;
+  if (entry.isDirectory()) assertNoComparison(path);
   const file = entry.isDirectory() ? await checkpointIn(path, 'best') : path;
   try {
     const reader = await openSafetensors(file);

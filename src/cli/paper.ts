@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, type Option } from 'commander';
 import { OptionError } from '../errors.ts';
+import { CHECKPOINT_FILE } from '../formats/checkpoint.ts';
 import { measurePredictors } from '../geometry/predictors.ts';
 import {
   type Comparison,
@@ -67,7 +68,7 @@ export function paperCommand(): Command {
     .description(
       'train a network, or take a trained one, and measure the claims of Anderson & Berg (2018) on it',
     )
-    .argument('[run]', 'a run folder, or a checkpoint.safetensors; without it, a network is trained')
+    .argument('[run]', `a run folder, or a ${CHECKPOINT_FILE}; without it, a network is trained`)
     .addOption(withoutDefault(datasetOption(), 'cifar10 on a GPU, mnist without'))
     .addOption(withoutDefault(modelOption(), "the paper's binarynet on a GPU, mlp without"))
     .option(
@@ -185,7 +186,7 @@ async function trainAnew(flags: Flags, command: Command, quiet: boolean): Promis
     ...given(flags),
   };
   const out = flags.out ?? join('runs', `paper-${run.dataset}-${run.model}`);
-  if (existsSync(join(out, 'checkpoint.safetensors')) && flags.overwrite !== true) {
+  if (existsSync(join(out, CHECKPOINT_FILE)) && flags.overwrite !== true) {
     throw new OptionError('There is a saved run in this folder already.', {
       given: out,
       where: '--out',

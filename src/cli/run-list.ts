@@ -3,22 +3,25 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import Table from 'cli-table3';
 import { Command } from 'commander';
-import { BnnError, listed, StorageError } from '../errors.ts';
-import { DESCRIPTION, readComparison } from '../node/comparison.ts';
+import { type ComparedMethod, comparedMethods, FLOAT, overSeeds } from '../compare/index.ts';
+import { BnnError, printable, StorageError } from '../errors.ts';
+import { CHECKPOINT_FILE } from '../formats/checkpoint.ts';
+import { comparisonFolder, DESCRIPTION, readComparison } from '../node/comparison.ts';
 import { storageError } from '../node/files.ts';
 import { writeFileAtomic } from '../node/index.ts';
 import { openSafetensors } from '../node/tensors.ts';
 import { npx } from '../npx.ts';
+import type { KeptComparison } from '../reports/compared.ts';
+import { accuracyText } from '../reports/comparison.ts';
 import { differences, type ListedRun, renderRuns, resultOf } from '../reports/several-runs.ts';
 import { parseStory } from '../reports/story.ts';
 import { optionText } from '../reports/training.ts';
-import { duration, percent } from '../reports/words.ts';
+import { counted, duration, percent } from '../reports/words.ts';
 import { madeNow } from './made.ts';
 import { jsonOption } from './options.ts';
 import { emit, jsonText, OutputOption } from './output.ts';
 import { checkpointPath } from './runs.ts';
 
-const CHECKPOINT = 'checkpoint.safetensors';
 /** Folders within folders that are looked into. */
 const DEPTH = 3;
 
@@ -71,11 +74,15 @@ Examples:
         console.log(table.toString());
       }
       if (flags.json !== '-') {
-        for (const { name, methods, seeds, over } of comparisons) {
-          console.log(
-            `${name}: a comparison of ${listed(methods)}, ${seeds} seeds; ${over} trainings are over`,
-          );
-          if (over < methods.length * seeds) console.log(`  go on: ${npx(`compare --resume ${name}`)}`);
+        for (const { name, dataset, model, epochs, seeds, done, trainings, results } of comparisons) {
+          const of = `${counted(results.length, 'method')}, ${counted(seeds, 'seed')}, ${counted(epochs, 'epoch')}`;
+          console.log(`\n${name}: a comparison on ${dataset}, ${model}: ${of}`);
+          console.log(resultTable(results));
+          if (done < trainings) {
+            console.log(
+              `${done} of ${counted(trainings, 'training')} done; go on: ${npx(`compare --resume ${name}`)}`,
+            );
+          }
         }
         for (const { name, why } of broken) console.log(`${name}: ${why}`);
       }
@@ -105,12 +112,27 @@ Examples:
     });
 }
 
-interface ListedComparison {
+interface ListedComparison
+  extends Pick<Required<KeptComparison>, 'dataset' | 'model' | 'methods' | 'epochs'> {
   readonly name: string;
-  readonly methods: readonly string[];
   readonly seeds: number;
-  /** Trainings that came to a result. */
-  readonly over: number;
+  /** Trainings that came to their end, of all there are. */
+  readonly done: number;
+  readonly trainings: number;
+  /** Of each method, in the order of the comparison, as far as it is. */
+  readonly results: readonly Pick<ComparedMethod, 'method' | 'done' | 'failed' | 'accuracy'>[];
+}
+
+/** Methods of a comparison with their accuracies over the seeds. */
+function resultTable(results: ListedComparison['results']): string {
+  const table = new Table({
+    head: ['method', 'test accuracy', 'done', 'failed'],
+    colAligns: ['left', 'right', 'right', 'right'],
+    style: { head: [], border: [] },
+  });
+  for (const { method, done, failed, accuracy } of results)
+    table.push([printable(method), accuracyText(accuracy), done, failed]);
+  return table.toString();
 }
 
 /** Runs and comparisons in a folder and those below it, in the order of their names; and what is none, though it is called so. */
@@ -136,8 +158,8 @@ async function runsBelow(folder: string): Promise<{
       throw storageError('The folder can not be read.', path, cause);
     });
     const has = (name: string) => entries.some((entry) => entry.name === name && entry.isFile());
-    if (has(CHECKPOINT))
-      await listing(path, async () => runs.push(await listedRun(join(path, CHECKPOINT), path)));
+    if (has(CHECKPOINT_FILE))
+      await listing(path, async () => runs.push(await listedRun(join(path, CHECKPOINT_FILE), path)));
     if (has(DESCRIPTION)) await listing(path, async () => comparisons.push(await listedComparison(path)));
     if (depth === 0) return;
     const inner = entries.filter((entry) => entry.isDirectory()).sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -149,11 +171,21 @@ async function runsBelow(folder: string): Promise<{
 
 /** What the folder of a comparison says of it. */
 async function listedComparison(folder: string): Promise<ListedComparison> {
-  const { methods, seeds = [] } = await readComparison(folder);
-  const results = await readdir(join(folder, 'results')).catch(() => []);
+  const { methods, seeds = [], float = false, dataset, model, epochs = 3 } = await readComparison(folder);
+  const store = comparisonFolder(folder);
+  const names = await readdir(join(folder, 'results')).catch(() => []);
+  const ids = names.filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -'.json'.length));
+  const results = (await Promise.all(ids.sort().map((id) => store.result(id)))).flatMap((one) => one ?? []);
+  const made = comparedMethods(results);
+  // The float twin is an entry, too, where another learns from it.
+  const all = new Set([...methods, ...(float ? [FLOAT] : []), ...made.map(({ method }) => method)]);
+  const none = { done: 0, failed: 0, accuracy: overSeeds([]) };
+  const entries = [...all].map((method) => made.find((one) => one.method === method) ?? { method, ...none });
   return {
-    ...{ name: folder, methods, seeds: seeds.length },
-    over: results.filter((name) => name.endsWith('.json')).length,
+    ...{ name: folder, dataset, model, methods, epochs, seeds: seeds.length },
+    done: entries.reduce((sum, { done }) => sum + done, 0),
+    trainings: entries.length * seeds.length,
+    results: entries.map(({ method, done, failed, accuracy }) => ({ method, done, failed, accuracy })),
   };
 }
 

@@ -1,8 +1,10 @@
 /** Runs: what a training is made of, and where it is kept, so that `--resume` and `eval` need nothing else. */
 
+import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, extname, join } from 'node:path';
 import { FormatError, OptionError, StorageError } from '../errors.ts';
+import { CHECKPOINT_FILE } from '../formats/checkpoint.ts';
 import {
   type Checkpoint,
   type Dataset,
@@ -14,6 +16,7 @@ import {
   withValidation,
 } from '../index.ts';
 import { EVERY } from '../methods/table.ts';
+import { assertNoComparison } from '../node/comparison.ts';
 import { DATASET_NAMES, loadDataset, type OwnData, readFileChecked } from '../node/index.ts';
 import { npx } from '../npx.ts';
 import { shareOf } from '../regimes/index.ts';
@@ -21,6 +24,9 @@ import { type OwnRun, parseStory, type RunOptions, type RunStory } from '../repo
 import { isNamed, readOwnData } from './own-data.ts';
 import { modelOfRun, type OwnModel } from './own-models.ts';
 import { overridesOf } from './parameter-names.ts';
+
+/** What a run is, for errors. */
+const RUN = `a folder that ${npx('train')} wrote, or its ${CHECKPOINT_FILE}`;
 
 /** The best epoch of a run, where it was kept. */
 export const BEST_FILE = 'best.safetensors';
@@ -164,7 +170,7 @@ export async function readRun(path: string, which: 'last' | 'best' = 'last'): Pr
   if (/\.(onnx|tflite|zip)$/i.test(file)) {
     throw new FormatError('This is the file of a model, and no run.', {
       given: path,
-      expected: `a folder that ${npx('train')} wrote, or its checkpoint.safetensors`,
+      expected: RUN,
       where: 'run',
       remedy: `${npx('run FILE --dataset NAME')}, or ${npx('run FILE --input PICTURES')}`,
     });
@@ -187,25 +193,21 @@ export async function checkpointPath(
   path: string,
   which: 'last' | 'best' = 'last',
 ): Promise<{ file: string; folder: string }> {
-  const isFolder = await stat(path).then(
-    (entry) => entry.isDirectory(),
-    (cause: unknown) => {
-      throw new StorageError('There is no run here.', {
-        given: path,
-        expected: `a folder that ${npx('train')} wrote, or its checkpoint.safetensors`,
-        remedy: 'see what there is with: ls runs',
-        cause,
-      });
-    },
-  );
-  return isFolder
-    ? { file: await checkpointIn(path, which), folder: path }
-    : { file: path, folder: dirname(path) };
+  const entry = await stat(path).catch(() => undefined);
+  if (entry !== undefined && !entry.isDirectory()) return { file: path, folder: dirname(path) };
+  assertNoComparison(path);
+  const file = await checkpointIn(path, which);
+  if (existsSync(file)) return { file, folder: path };
+  throw new StorageError('There is no run here.', {
+    given: path,
+    expected: RUN,
+    remedy: `begin one there: ${npx(`train --out ${extname(path) === '' ? path : dirname(path)}`)}; what there is: ${npx('runs')}`,
+  });
 }
 
 /** The checkpoint of a run folder: the one that it stopped with, or that of the best epoch where it was kept. */
 export async function checkpointIn(folder: string, which: 'last' | 'best'): Promise<string> {
   const best = join(folder, BEST_FILE);
   const isKept = which === 'best' && (await stat(best).catch(() => undefined))?.isFile() === true;
-  return isKept ? best : join(folder, 'checkpoint.safetensors');
+  return isKept ? best : join(folder, CHECKPOINT_FILE);
 }

@@ -7,6 +7,7 @@ import { Presets, SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
 import { Command, Option } from 'commander';
 import { MemoryPlanError, OptionError } from '../errors.ts';
+import { CHECKPOINT_FILE } from '../formats/checkpoint.ts';
 import {
   AUGMENTATION_NAMES,
   bestEpoch,
@@ -289,21 +290,15 @@ function placeOf({ dataset, labels }: TrainFlags): string {
 }
 
 /** What a training leaves in its folder. */
-const FILES = [
-  'checkpoint.safetensors',
-  BEST_FILE,
-  'report.json',
-  'report.html',
-  ...Object.values(LOG_FILES),
-];
+const FILES = [CHECKPOINT_FILE, BEST_FILE, 'report.json', 'report.html', ...Object.values(LOG_FILES)];
 
 /** A saved run is replaced by another one only where that was asked for, and so are files that are called like one's. */
 function assertNothingLost(out: string, flags: TrainFlags): void {
-  const saved = join(out, 'checkpoint.safetensors');
+  const saved = join(out, CHECKPOINT_FILE);
   const isSaved = (path: string) =>
     existsSync(path) && existsSync(saved) && realpathSync(path) === realpathSync(saved);
   const { resume } = flags;
-  if (resume !== undefined && (isSaved(resume) || isSaved(join(resume, 'checkpoint.safetensors')))) return;
+  if (resume !== undefined && (isSaved(resume) || isSaved(join(resume, CHECKPOINT_FILE)))) return;
   if (flags.overwrite === true) return;
   if (!existsSync(saved)) {
     assertFree(
@@ -420,7 +415,7 @@ async function trainInto(
         });
 
   const progress = new ProgressLine(quiet, trainer.batches, data.targets === 'reals');
-  const file = join(out, 'checkpoint.safetensors');
+  const file = join(out, CHECKPOINT_FILE);
   const bestFile = join(out, BEST_FILE);
   const about = { made: madeNow(), adapter: { ...gpu.adapter, name: describeAdapter(gpu) } };
   const story = (): RunStory => ({ run, initial, epochs, samples });
@@ -528,9 +523,7 @@ async function trainInto(
   say(`speed           ${report.imagesPerSecond.toFixed(0)} images a second`);
   say(`weights         sha256 ${report.weightsSha256}`);
   for (const line of voters?.summary() ?? []) say(`votes           ${line}`);
-  say(
-    `files           ${join(out, '{checkpoint.safetensors, report.json, report.html, log.jsonl, log.csv}')}`,
-  );
+  say(`files           ${join(out, `{${CHECKPOINT_FILE}, report.json, report.html, log.jsonl, log.csv}`)}`);
   tap?.dispose();
   trainer.dispose();
   gpu.dispose();

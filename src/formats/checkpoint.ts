@@ -8,6 +8,9 @@ import { npx } from '../npx.ts';
 import type { Checkpoint, CheckpointTensor, Progress } from '../train/index.ts';
 import { decodeSafetensors, encodeSafetensors } from './safetensors.ts';
 
+/** What the checkpoint of a training is called in its folder. */
+export const CHECKPOINT_FILE = 'checkpoint.safetensors';
+
 const KIND = 'webgpu-bnn checkpoint';
 const VERSION = '1';
 
@@ -41,7 +44,7 @@ export function decodeCheckpoint(
       remedy:
         metadata.kind === 'webgpu-bnn model'
           ? `a model file has no training in it; its accuracy: ${npx('run FILE --dataset NAME')}`
-          : `name a checkpoint.safetensors that ${npx('train')} wrote`,
+          : `name a ${CHECKPOINT_FILE} that ${npx('train')} wrote`,
     });
   }
   const known = new Map<string, CheckpointTensor>();

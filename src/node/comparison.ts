@@ -1,18 +1,41 @@
 /** A comparison's folder: what it is of, a result for each job that is over, and a checkpoint of the one under way. */
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ComparisonStore, JobResult } from '../compare/index.ts';
-import { decodeCheckpoint, encodeCheckpoint } from '../formats/index.ts';
+import { FormatError, StorageError } from '../errors.ts';
+import { CHECKPOINT_FILE, decodeCheckpoint, encodeCheckpoint } from '../formats/checkpoint.ts';
+import { npx } from '../npx.ts';
 import { type KeptComparison, parseComparison, parseEpochs, parseResult } from '../reports/compared.ts';
 import { readFileChecked, storageError, writeFileAtomic } from './files.ts';
 
 /** What a comparison is of, in its folder. */
 export const DESCRIPTION = 'comparison.json';
 
-/** What the folder of a comparison says of it. @throws StorageError, FormatError */
+/** What the folder of a comparison says of it. @throws StorageError where there is none, FormatError */
 export async function readComparison(folder: string): Promise<KeptComparison> {
   const file = join(folder, DESCRIPTION);
+  if (!existsSync(file)) {
+    const isRun = existsSync(join(folder, CHECKPOINT_FILE));
+    throw new StorageError('There is no comparison here.', {
+      given: isRun ? `${folder}, a folder of ${npx('train')}` : folder,
+      expected: `a folder that ${npx('compare')} wrote`,
+      remedy: isRun
+        ? `go on with the training: ${npx(`train --resume ${folder}`)}`
+        : `begin one there: ${npx(`compare --methods LIST --out ${folder}`)}; what there is: ${npx('runs')}`,
+    });
+  }
   return parseComparison(new TextDecoder().decode(await readFileChecked(file)), file);
+}
+
+/** @throws FormatError for the folder of a comparison, where a run or a model is expected */
+export function assertNoComparison(folder: string): void {
+  if (!existsSync(join(folder, DESCRIPTION)) || existsSync(join(folder, CHECKPOINT_FILE))) return;
+  throw new FormatError('This folder holds a comparison, which keeps results and no networks.', {
+    given: folder,
+    expected: 'a run, or a model',
+    remedy: `its table: ${npx(`compare --resume ${folder}`)}, as a page with --html FILE; a network to use: ${npx('train')}`,
+  });
 }
 
 /** Keeps a comparison in a folder: `results/<job>.json`, and `<job>.safetensors` while the job is under way. */

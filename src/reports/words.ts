@@ -22,6 +22,11 @@ export function whole(value: number): string {
   return Math.round(value).toLocaleString('en-US');
 }
 
+/** `1 seed`, `3 seeds`. */
+export function counted(count: number, one: string): string {
+  return `${count} ${one}${count === 1 ? '' : 's'}`;
+}
+
 /** `97.39 %`; a dash for what is no number. */
 export function percent(share: number): string {
   return Number.isFinite(share) ? `${(100 * share).toFixed(2)} %` : '–';
