@@ -337,8 +337,8 @@ const TASKS: Readonly<Record<string, Task>> = {
   'run models, and nothing else': { code: everythingOf('webgpu-bnn/inference'), vite: 35.1, esbuild: 37.6 },
   'train networks, and nothing else': {
     code: everythingOf('webgpu-bnn/training'),
-    vite: 96.3,
-    esbuild: 102.6,
+    vite: 96.6,
+    esbuild: 102.9,
   },
   'run a model': {
     code: "import { Gpu, loadModel } from 'webgpu-bnn'; window.start = { Gpu, loadModel };",
@@ -347,20 +347,20 @@ const TASKS: Readonly<Record<string, Task>> = {
   },
   'train a network': {
     code: "import { Gpu, Trainer, mlp, fetchMnist, measureGeometry } from 'webgpu-bnn'; window.start = { Gpu, Trainer, mlp, fetchMnist, measureGeometry };",
-    vite: 51,
-    esbuild: 78.4,
+    vite: 51.4,
+    esbuild: 78.8,
   },
-  'use everything of webgpu-bnn': { code: everythingOf('webgpu-bnn'), vite: 159.2, esbuild: 169.5 },
+  'use everything of webgpu-bnn': { code: everythingOf('webgpu-bnn'), vite: 159.2, esbuild: 169.8 },
   'read ONNX': { code: everythingOf('webgpu-bnn/onnx'), vite: 55.9, esbuild: 58 },
   'read and write TensorFlow Lite': { code: everythingOf('webgpu-bnn/tflite'), vite: 58.8, esbuild: 60.7 },
-  'take jobs of a queue': { code: everythingOf('webgpu-bnn/nats'), vite: 121.5, esbuild: 161.9 },
+  'take jobs of a queue': { code: everythingOf('webgpu-bnn/nats'), vite: 121.8, esbuild: 162.2 },
   'use it between sessions of ONNX Runtime': {
     code: everythingOf('webgpu-bnn/onnxruntime'),
     vite: 24.6,
     esbuild: 24.8,
   },
   'search among vectors': { code: everythingOf('webgpu-bnn/vectors'), vite: 19.9, esbuild: 21.8 },
-  'classify hypervectors': { code: everythingOf('webgpu-bnn/hypervectors'), vite: 50.3, esbuild: 55.8 },
+  'classify hypervectors': { code: everythingOf('webgpu-bnn/hypervectors'), vite: 50.6, esbuild: 56.1 },
   'use it in TensorFlow.js': { code: everythingOf('webgpu-bnn/tfjs'), vite: 65.3, esbuild: 71 },
 };
 
@@ -395,7 +395,7 @@ const PAGES: Readonly<Record<string, { readonly code: string; readonly limit: nu
         using trainer = await Trainer.create(gpu, model, data, { batch: 16, epochs: 1 });
         return (await trainer.runSteps(1)).map(({ loss }) => loss);
       };`,
-    limit: 119.1,
+    limit: 119.5,
   },
 };
 

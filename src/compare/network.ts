@@ -52,7 +52,7 @@ export async function floatTwin(model: Model): Promise<Model> {
   let changes = 0;
   const twin = rebuilt(model, ({ layer, name }) => {
     const own = Object.entries(layer.config).filter(([, value]) => value !== undefined);
-    const kept = own.filter(([key]) => !/quantizer$|^kernelConstraint$/i.test(key));
+    const kept = own.filter(([key]) => !/quantizer$|groupScale$|^kernelConstraint$/i.test(key));
     if (isSign(layer)) {
       changes += 1;
       return [relu({ name })];

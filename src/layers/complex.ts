@@ -13,7 +13,10 @@ import { quantConv2d } from './named.ts';
 
 /** Options of `quantComplexConv2d`: those of `quantConv2d`, with complex filters. */
 export interface QuantComplexConv2dOptions
-  extends Omit<QuantConv2dOptions, 'groups' | 'groupScale' | 'kernelRotation' | 'inputIntegers'> {
+  extends Omit<
+    QuantConv2dOptions,
+    'groups' | 'groupScale' | 'inputGroupScale' | 'kernelRotation' | 'inputIntegers'
+  > {
   /** Complex output channels: half as many as channels flow out. */
   readonly filters: number;
 }

@@ -1,7 +1,6 @@
 /** Convolutional layers: `quantConv2d` with binary weights or inputs, `conv2d` with real ones. */
 
 import type { Shape, Tensor } from '../gpu/index.ts';
-import type { QuantizerLike } from '../methods/index.ts';
 import { isPlainSign, notedConfig } from '../methods/note.ts';
 import {
   binaryConv2d,
@@ -19,6 +18,7 @@ import { asReal, assertCount, assertRank, gradientsOf, type Layer, onlyInput, re
 import type { LayerParts } from './parts.ts';
 import {
   assertPadding,
+  type InputOptions,
   inputParameters,
   inputTraits,
   quantizeInput,
@@ -40,9 +40,7 @@ export interface Conv2dLayerOptions extends KernelOptions, Conv2dOptions {
 }
 
 /** Options of `quantConv2d`. */
-export interface QuantConv2dOptions extends Conv2dLayerOptions, WeightOptions {
-  /** Binarizes the input; absent, the layer takes it as it is. */
-  readonly inputQuantizer?: QuantizerLike;
+export interface QuantConv2dOptions extends Conv2dLayerOptions, WeightOptions, InputOptions {
   /**
    * The input holds integers of 8 bits: 0 to 255 (`uint8`) or −128 to 127 (`int8`). With binary weights the layer convolves
    * their bit planes when it isn't training: the same integers as from reals. The layer doesn't check its input.
@@ -50,7 +48,7 @@ export interface QuantConv2dOptions extends Conv2dLayerOptions, WeightOptions {
   readonly inputIntegers?: 'uint8' | 'int8';
 }
 
-export const QUANT_CONV2D_OPTIONS = namesOf<QuantConv2dOptions>({
+export const QUANT_CONV2D_OPTIONS = namesOf<Omit<QuantConv2dOptions, 'inputGroupScale'>>({
   name: true,
   filters: true,
   kernelSize: true,

@@ -1,14 +1,19 @@
 /** Fully connected layers: `quantDense` with binary weights or inputs, `dense` with real ones. */
 
 import type { Shape, Tensor } from '../gpu/index.ts';
-import type { QuantizerLike } from '../methods/index.ts';
 import { isPlainSign, notedConfig } from '../methods/note.ts';
 import { binaryMatMul, matMul, signMatMul, unpackSigns } from '../ops/dense.ts';
 import { addBias } from '../ops/elementwise.ts';
 import { assertKnownOptions, namesOf } from '../options.ts';
 import { asReal, assertCount, assertRank, gradientsOf, type Layer, onlyInput, real } from './layer.ts';
 import type { LayerParts } from './parts.ts';
-import { inputParameters, inputTraits, quantizeInput, resolveInputQuantizer } from './quantized-input.ts';
+import {
+  type InputOptions,
+  inputParameters,
+  inputTraits,
+  quantizeInput,
+  resolveInputQuantizer,
+} from './quantized-input.ts';
 import { kernelGradients, realsOnce, rowProduct, withRows } from './rows.ts';
 import { type KernelOptions, kernelOf, usedWeights, type WeightOptions, zeroBias } from './weights.ts';
 
@@ -23,12 +28,9 @@ export interface DenseOptions extends KernelOptions {
 }
 
 /** Options of `quantDense`. */
-export interface QuantDenseOptions extends DenseOptions, WeightOptions {
-  /** Binarizes the input; absent, the layer takes it as it is. */
-  readonly inputQuantizer?: QuantizerLike;
-}
+export interface QuantDenseOptions extends DenseOptions, WeightOptions, InputOptions {}
 
-const QUANT_DENSE_OPTIONS = namesOf<QuantDenseOptions>({
+const QUANT_DENSE_OPTIONS = namesOf<Omit<QuantDenseOptions, 'inputGroupScale'>>({
   name: true,
   units: true,
   useBias: true,

@@ -12,6 +12,8 @@ import { affineSamples } from '../ops/samples.ts';
 import { assertCount, type ForwardContext, type Parameter } from './layer.ts';
 import { rowTensors, type UsedWeights } from './rows.ts';
 
+type GroupOption = 'groupScale' | 'inputGroupScale';
+
 /**
  * The shape of a kernel as groups, by that of its weights.
  * @throws OptionError unless the quantizer gives signs times one scale; of a shape ShapeError where groups don't divide a filter
@@ -21,26 +23,42 @@ export function groupsOf(
   quantizer: Quantizer | undefined,
   where: string,
 ): (shape: Shape) => Shape {
-  assertCount(groupScale, 'groupScale', where);
-  const { row, definition, name = 'none' } = quantizer ?? {};
-  if (row?.hasScale !== true || row.hasOffset || row.planes > 1 || definition?.learned !== undefined) {
-    throw new OptionError('The weights of a group are signs times one scale.', {
-      given: `groupScale, and the kernelQuantizer ${name}`,
-      expected: 'a quantizer with a scale, and without an offset, further planes or learned numbers',
-      where,
-      remedy: "give kernelQuantizer: 'magnitudeAwareSign'",
-    });
-  }
+  assertScales('groupScale', groupScale, quantizer, where);
   return (shape) => {
     const [filters = 1, ...filter] = shape;
-    const groups = sizeOf(filter) / groupScale;
-    if (Number.isInteger(groups)) return [filters * groups, groupScale];
-    throw new ShapeError('Groups divide the weights of a filter.', {
-      given: `groups of ${groupScale} of ${filter.join(' x ')} weights`,
-      where,
-      remedy: `give a groupScale that divides ${sizeOf(filter)}`,
-    });
+    return [filters * groupsIn(filter, groupScale, 'groupScale', where), groupScale];
   };
+}
+
+/** @throws OptionError unless the quantizer gives signs times one scale */
+export function assertScales(
+  option: GroupOption,
+  length: number,
+  quantizer: Quantizer | undefined,
+  where: string,
+): void {
+  assertCount(length, option, where);
+  const { row, definition, name = 'none' } = quantizer ?? {};
+  if (row?.hasScale === true && !row.hasOffset && row.planes === 1 && definition?.learned === undefined)
+    return;
+  const own = option === 'groupScale' ? 'kernelQuantizer' : 'inputQuantizer';
+  throw new OptionError('The values of a group are signs times one scale.', {
+    given: `${option}, and the ${own} ${name}`,
+    expected: 'a quantizer with a scale, and without an offset, further planes or learned numbers',
+    where,
+    remedy: `give ${own}: 'magnitudeAwareSign'`,
+  });
+}
+
+/** How many groups there are. @throws ShapeError where they don't divide a filter or a sample */
+export function groupsIn(shape: Shape, length: number, option: GroupOption, where: string): number {
+  const groups = sizeOf(shape) / length;
+  if (Number.isInteger(groups)) return groups;
+  throw new ShapeError(`Groups divide ${option === 'groupScale' ? 'the weights of a filter' : 'a sample'}.`, {
+    given: `groups of ${length} of ${shape.join(' x ')} values`,
+    where,
+    remedy: `give a ${option} that divides ${sizeOf(shape)}`,
+  });
 }
 
 /** The weights of a kernel of groups as products of reals take them. @param shape of the weights */

@@ -11,6 +11,7 @@ import {
   type QuantSeparableConv2dOptions,
 } from './depthwise.ts';
 import * as groups from './groups.ts';
+import { withInputGroups } from './input-groups.ts';
 import type { Layer } from './layer.ts';
 import type { LayerParts } from './parts.ts';
 
@@ -60,7 +61,7 @@ export function conv2d(options: Omit<Conv2dLayerOptions, 'kernelQuantizer' | 'ke
  * ```
  */
 export function quantConv2d(options: QuantConv2dOptions): Layer {
-  return makeQuantConv2d(options, PARTS);
+  return withInputGroups((own) => makeQuantConv2d(own, PARTS), options);
 }
 
 /**
@@ -87,7 +88,7 @@ export function dense(options: Omit<DenseOptions, 'kernelQuantizer' | 'kernelCon
  * ```
  */
 export function quantDense(options: QuantDenseOptions): Layer {
-  return makeQuantDense(options, PARTS);
+  return withInputGroups((own) => makeQuantDense(own, PARTS), options);
 }
 
 /**

@@ -29,7 +29,9 @@ type Real2d = Omit<Conv2dLayerOptions, Windows2d | 'kernelQuantizer' | 'kernelCo
 /** Options of `conv1d`. */
 export interface Conv1dOptions extends Real2d, Windows1d {}
 /** Options of `quantConv1d`. */
-export interface QuantConv1dOptions extends Omit<QuantConv2dOptions, Windows2d>, Windows1d {}
+export interface QuantConv1dOptions
+  extends Omit<QuantConv2dOptions, Windows2d | 'inputGroupScale'>,
+    Windows1d {}
 
 /** Options of `maxPool1d` and `averagePool1d`. */
 export interface Pool1dOptions {

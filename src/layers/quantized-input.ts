@@ -20,6 +20,19 @@ import {
 import type { LayerParts } from './parts.ts';
 import { learnedParameter, onesOf } from './rows.ts';
 
+/** What a layer does to its input before it multiplies. */
+export interface InputOptions {
+  /** Binarizes the input; absent, the layer takes it as it is. */
+  readonly inputQuantizer?: QuantizerLike;
+  /**
+   * Values of a sample that share a scale (HadaNets: Akhauri 2019, arXiv 1905.10759: 4, 8 or 16 of them), in the order of height, width and
+   * channels: divides their number. The inputQuantizer takes each group for a sample, and has a scale and no offset: `magnitudeAwareSign`, or
+   * `xnorNet()` of `webgpu-bnn/methods`, whose gradient goes through scales, too, as in the author's code. Products are of reals. Default: a
+   * sample has one scale, or none.
+   */
+  readonly inputGroupScale?: number;
+}
+
 export interface QuantizedInput {
   /** Signs of the input, or of the first plane of it. */
   readonly bits: Tensor;
