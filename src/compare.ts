@@ -26,6 +26,7 @@ export {
 } from './methods/describe.ts';
 export { METHODS, methodByName } from './methods/table.ts';
 export { distanceToHull, type NearestHull, nearestHull } from './numerics/hulls.ts';
+export { type GruWeights, type MemoizedRun, memoizedGru } from './numerics/memoized-gru.ts';
 export {
   memoizedShare,
   type Skippable,

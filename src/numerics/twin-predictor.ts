@@ -90,15 +90,31 @@ export function memoizedShare(twin: ArrayLike<number>, threshold: number): numbe
       where: 'memoizedShare',
     });
   }
-  let kept = twin[0] ?? 0;
-  let drift = 0;
+  const memory = new TwinMemory(threshold);
   let left = 0;
-  for (let step = 1; step < twin.length; step++) {
-    const now = twin[step] ?? 0;
-    // Of a product of 0 any change is as large as can be, and none is none.
-    drift += now === kept ? 0 : Math.abs(now - kept) / Math.abs(kept);
-    if (drift < threshold) left += 1;
-    else [kept, drift] = [now, 0];
-  }
+  for (let step = 0; step < twin.length; step++) if (memory.stands(twin[step] ?? 0)) left += 1;
   return left / twin.length;
+}
+
+/** What was last computed of a neuron, and how far its twin has gone from there. */
+export class TwinMemory {
+  readonly #threshold: number;
+  #kept: number | undefined;
+  #drift = 0;
+
+  constructor(threshold: number) {
+    this.#threshold = threshold;
+  }
+
+  /** Whether the value that was last computed stands. Where it doesn't, this step's is the one that is kept. @param twin of this step */
+  stands(twin: number): boolean {
+    const kept = this.#kept;
+    if (kept !== undefined) {
+      // Of a product of 0 any change is as large as can be, and none is none.
+      this.#drift += twin === kept ? 0 : Math.abs(twin - kept) / Math.abs(kept);
+      if (this.#drift < this.#threshold) return true;
+    }
+    [this.#kept, this.#drift] = [twin, 0];
+    return false;
+  }
 }
