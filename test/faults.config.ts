@@ -1,15 +1,8 @@
 /** `npm run faults`: lets every call of the device fail in turn, of which the tests try a sample; see faults.test.ts. */
-import { defineConfig, mergeConfig } from 'vitest/config';
-import base from '../vite.config.ts';
+import { only } from './helpers/only.ts';
 
-export default defineConfig((environment) => {
-  const config = mergeConfig(base(environment), {
-    test: {
-      env: { WEBGPU_BNN_FAULTS: process.env.WEBGPU_BNN_FAULTS ?? 'Infinity' },
-      testTimeout: 3_600_000,
-      maxWorkers: 1,
-    },
-  });
-  config.test.include = ['test/faults.test.ts'];
-  return config;
+export default only(['test/faults.test.ts'], {
+  env: { WEBGPU_BNN_FAULTS: process.env.WEBGPU_BNN_FAULTS ?? 'Infinity' },
+  testTimeout: 3_600_000,
+  maxWorkers: 1,
 });

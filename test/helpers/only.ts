@@ -1,0 +1,10 @@
+import { defineConfig, mergeConfig, type ViteUserConfig } from 'vitest/config';
+import base from '../../vite.config.ts';
+
+/** The configuration of `npm test`, for some of its test files alone, whichever it leaves out. */
+export const only = (files: readonly string[], test: ViteUserConfig['test'] = {}) =>
+  defineConfig((environment) => {
+    const config = mergeConfig(base(environment), { test });
+    Object.assign(config.test, { include: files, exclude: [] });
+    return config;
+  });
