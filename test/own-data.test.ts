@@ -169,6 +169,23 @@ describe('a folder of pictures', () => {
     });
   });
 
+  test('copies are counted: within the training, with another class, and in the tests', async () => {
+    const copied = at('copied');
+    drawShapes(join(copied, 'train'), 0, 5);
+    drawShapes(join(copied, 'test'), 50, 3);
+    const inspect = async (...more: string[]) =>
+      (await runCli(cli, ['data', 'inspect', copied, ...more])).stdout;
+    expect(await inspect()).not.toMatch(/copies/);
+    cpSync(join(copied, 'train', 'disc', '1.png'), join(copied, 'train', 'disc', 'again.png'));
+    cpSync(join(copied, 'train', 'disc', '2.png'), join(copied, 'train', 'cross', 'odd.png'));
+    cpSync(join(copied, 'train', 'disc', '3.png'), join(copied, 'test', 'disc', 'known.png'));
+    expect(await inspect()).toMatch(
+      /2 training samples are copies.*\n +1 of them with another class.*\n +1 test samples are/,
+    );
+    const { copies } = JSON.parse(await inspect('--json'));
+    expect(copies).toEqual({ training: 2, otherTargets: 1, inTest: 1 });
+  });
+
   test('what is wrong with pictures is said by name', async () => {
     const broken = at('broken');
     cpSync(at('parted', 'train'), broken, { recursive: true });

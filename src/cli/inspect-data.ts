@@ -50,10 +50,25 @@ Examples:
       await emit(jsonText(contents, 2), flags.json);
       if (flags.json === '-') return;
       console.log(describeData(data).join('\n'));
-      console.log(`\n${classTable(contents)}\n\n${channelTable(contents, data.table)}`);
+      console.log(`\n${classTable(contents)}\n\n${channelTable(contents, data.table)}${copiesOf(contents)}`);
       if (flags.sheet === undefined) return;
       console.log(sheet === undefined ? '\nno sheet: these are no pictures' : `\nsheet     ${flags.sheet}`);
     });
+}
+
+/** Says which samples are there more than once, where some are. */
+function copiesOf({ copies, targets }: Contents): string {
+  if (copies === undefined) return '';
+  const { training, otherTargets, inTest } = copies;
+  const other = targets === 'classes' ? 'class' : 'target';
+  const found = [
+    ...(training > 0 ? [`${training} training samples are copies of others`] : []),
+    ...(otherTargets > 0
+      ? [`${otherTargets} of them with another ${other}, which no network can learn`]
+      : []),
+    ...(inTest > 0 ? [`${inTest} test samples are training samples, too: accuracies say less`] : []),
+  ];
+  return found.length === 0 ? '' : `\n\ncopies    ${found.join('\n          ')}`;
 }
 
 const STYLE = { head: [], border: [] };

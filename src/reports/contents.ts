@@ -2,6 +2,7 @@
 import { encode } from 'fast-png';
 import { dtypeOf } from '../data/source.ts';
 import { isStreamed, type ResidentSource, sizeOf, type TrainingData } from '../index.ts';
+import { digestOfBytes } from '../numerics/digest.ts';
 
 /** What one part of a data set holds. */
 export interface PartContents {
@@ -27,6 +28,18 @@ export interface Contents {
   readonly classes: readonly string[];
   readonly train: PartContents;
   readonly test?: PartContents;
+  /** Absent of streams. */
+  readonly copies?: Copies;
+}
+
+/** Samples that are there more than once, to the bit. */
+export interface Copies {
+  /** Training samples that an earlier one is already. */
+  readonly training: number;
+  /** Those of them that have another target: no network can learn both. */
+  readonly otherTargets: number;
+  /** Test samples that are training samples, too: they measure what is remembered. */
+  readonly inTest: number;
 }
 
 export function contentsOf(data: TrainingData): Contents {
@@ -35,7 +48,38 @@ export function contentsOf(data: TrainingData): Contents {
     ...{ name, shape: image, kind: dtypeOf(train) === 'u8' ? 'bytes' : 'reals', targets, classes },
     train: partOf(data, train),
     ...(test === undefined ? {} : { test: partOf(data, test) }),
+    ...(isStreamed(train) || (test !== undefined && isStreamed(test))
+      ? {}
+      : { copies: copiesIn(data, train, test) }),
   };
+}
+
+function copiesIn(
+  { image, targets, classes }: TrainingData,
+  train: ResidentSource,
+  test: ResidentSource | undefined,
+): Copies {
+  const width = targets === undefined || targets === 'classes' ? 1 : classes.length;
+  const targetOf = ({ labels }: ResidentSource, i: number) =>
+    labels.subarray(i * width, (i + 1) * width).join();
+  const size = sizeOf(image);
+  const digests = ({ images, count }: ResidentSource) =>
+    Array.from({ length: count }, (_, i) => {
+      const { buffer, byteOffset, byteLength } = images.subarray(i * size, (i + 1) * size);
+      return digestOfBytes(new Uint8Array(buffer, byteOffset, byteLength));
+    });
+  const first = new Map<string, number>();
+  let [training, otherTargets] = [0, 0];
+  for (const [i, digest] of digests(train).entries()) {
+    const before = first.get(digest);
+    if (before === undefined) first.set(digest, i);
+    else {
+      training += 1;
+      if (targetOf(train, before) !== targetOf(train, i)) otherTargets += 1;
+    }
+  }
+  const inTest = test === undefined ? 0 : digests(test).filter((digest) => first.has(digest)).length;
+  return { training, otherTargets, inTest };
 }
 
 function partOf(
