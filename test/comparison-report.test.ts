@@ -8,7 +8,7 @@ import { comparedMethods, comparisonJobs, type JobResult } from '../src/compare/
 import { describeMethod } from '../src/methods/describe.ts';
 import { methodByName } from '../src/methods/table.ts';
 import { type KeptComparison, parseComparison, parseResult } from '../src/reports/compared.ts';
-import { comparisonMarkdown, renderComparison } from '../src/reports/comparison.ts';
+import { anglesText, comparisonMarkdown, renderComparison, rText } from '../src/reports/comparison.ts';
 import { type Chrome, launchChrome } from './helpers/chrome.ts';
 
 const GUEST = 'inputs:./my <b>own</b> $& methods.js#aVeryLongNameOfAMethodThatIsNotOurs';
@@ -80,6 +80,21 @@ test('a row of the table is a method over its seeds', () => {
   expect(lines).toHaveLength(2 + methods.length);
   expect(lines[2]).toContain('| 93.60 ± 0.28 % | 1 | 97.7 kB | 267,264 |');
   expect(lines.at(-1)).toContain('| failed | – |');
+});
+
+test('layers are told one by one, or by their mean and range where they are many', () => {
+  const layers = (count: number) =>
+    Array.from({ length: count }, (_, i) => ({
+      name: `dense${i}`,
+      angle: 30 + i,
+      r: i === 0 ? Number.NaN : 0.9,
+    }));
+  expect([anglesText(layers(3)), rText(layers(3))]).toEqual(['30.0° 31.0° 32.0°', '– 0.900 0.900']);
+  expect([anglesText(layers(9)), rText(layers(9))]).toEqual([
+    '34.0° (30.0° to 38.0°)',
+    '0.900 (0.900 to 0.900)',
+  ]);
+  expect(anglesText([])).toBe('–');
 });
 
 test('results are read back as they were kept, and nothing else is', () => {

@@ -32,9 +32,11 @@ import { npx } from '../npx.ts';
 import { isOf, type KeptComparison } from '../reports/compared.ts';
 import {
   accuracyText,
+  anglesText,
   type ComparisonReport,
   comparisonMarkdown,
   renderComparison,
+  rText,
 } from '../reports/comparison.ts';
 import { bytesText, counted, duration, megabytes, whole } from '../reports/words.ts';
 import { checkData } from '../train/data.ts';
@@ -431,8 +433,8 @@ function methodTable(methods: readonly ComparedMethod[]): string {
       whole(operations.float),
       whole(method.imagesPerSecond),
       layers.length === 0 ? '-' : numberText(method.flips, 3),
-      layers.length === 0 ? '-' : layers.map(({ angle }) => angle.toFixed(1)).join(' '),
-      layers.length === 0 ? '-' : layers.map(({ r }) => (Number.isNaN(r) ? '–' : r.toFixed(3))).join(' '),
+      anglesText(layers),
+      rText(layers),
     ]);
   }
   return table.toString();

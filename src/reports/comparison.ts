@@ -1,6 +1,7 @@
 /** The report of a comparison: one self-contained page for people, and its table in Markdown. */
 import type { ComparedMethod, JobDone, JobResult } from '../compare/index.ts';
 import type { MethodDescription } from '../methods/describe.ts';
+import { meanOf } from '../numerics/mean.ts';
 import type { KeptComparison } from './compared.ts';
 import { type Html, html } from './html.ts';
 import { curvePlot } from './methods.ts';
@@ -117,8 +118,8 @@ const COLUMNS: readonly (readonly [string, (method: ComparedMethod) => Cell])[] 
     'flips of a weight',
     ({ flips }) => [Number.isFinite(flips) ? numberText(flips, 3) : '–', sortable(flips)],
   ],
-  ['angle by layer', ({ layers }) => layerText(layers, ({ angle }) => `${angle.toFixed(1)}°`)],
-  ['r by layer', ({ layers }) => layerText(layers, ({ r }) => (Number.isNaN(r) ? '–' : r.toFixed(3)))],
+  ['angle by layer', ({ layers }) => [anglesText(layers), sortable(layers[0]?.angle ?? Number.NaN)]],
+  ['r by layer', ({ layers }) => [rText(layers), sortable(layers[0]?.r ?? Number.NaN)]],
 ];
 
 function methodTable(methods: readonly ComparedMethod[]): Html {
@@ -160,12 +161,32 @@ function sortable(value: number): number {
   return Number.isFinite(value) ? value : -1;
 }
 
-function layerText(
-  layers: ComparedMethod['layers'],
-  of: (layer: ComparedMethod['layers'][number]) => string,
-): Cell {
-  const [first] = layers;
-  return first === undefined ? ['–', -1] : [layers.map(of).join(' '), Number.parseFloat(of(first)) || -1];
+/** Layers whose numbers are told one by one; of more it is their mean and range. */
+const MOST_LAYERS = 6;
+
+/** Degrees by layer. */
+export function anglesText(layers: ComparedMethod['layers']): string {
+  return byLayerText(
+    layers.map(({ angle }) => angle),
+    (angle) => `${angle.toFixed(1)}°`,
+  );
+}
+
+/** Correlations by layer. */
+export function rText(layers: ComparedMethod['layers']): string {
+  return byLayerText(
+    layers.map(({ r }) => r),
+    (r) => r.toFixed(3),
+  );
+}
+
+function byLayerText(values: readonly number[], text: (value: number) => string): string {
+  const known = values.filter((value) => !Number.isNaN(value));
+  if (known.length === 0) return '–';
+  if (values.length <= MOST_LAYERS) {
+    return values.map((value) => (Number.isNaN(value) ? '–' : text(value))).join(' ');
+  }
+  return `${text(meanOf(known))} (${text(Math.min(...known))} to ${text(Math.max(...known))})`;
 }
 
 function accuraciesOf(results: readonly JobResult[], method: string): number[] {
