@@ -4,6 +4,7 @@
  * `webgpu-bnn compare` and `webgpu-bnn methods` are made of, for programs and pages of one's own.
  */
 export * from './compare/index.ts';
+export { type LayerGates, openGates } from './geometry/gates.ts';
 export { type HybridCandidate, rankForHybrid } from './geometry/hybrid.ts';
 export {
   type FlippedOverlap,

@@ -167,6 +167,7 @@ const TRAITS = namesOf<Traits>({
     output: true,
     reshapes: true,
     parts: true,
+    gates: true,
     idle: true,
     keepsOrder: true,
     grid: true,

@@ -25,6 +25,7 @@ export {
 } from './define.ts';
 export type { DenseOptions, QuantDenseOptions } from './dense.ts';
 export type { QuantDepthwiseConv2dOptions, QuantSeparableConv2dOptions } from './depthwise.ts';
+export type { QuantGatedConv2dOptions } from './gated.ts';
 export {
   type Activation,
   asReal,

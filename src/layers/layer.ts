@@ -201,6 +201,11 @@ export interface Traits {
    * place where it is folded, written to other formats, or run by an engine that doesn't know it.
    */
   readonly parts?: (inputs: readonly Shape[]) => readonly LayerPart[];
+  /**
+   * Records the signs of its gates alone, bits [batch, ...output]: +1 where one is open, and the layer computes more. What `openGates`
+   * counts.
+   */
+  readonly gates?: (context: ForwardContext, inputs: readonly Activation[]) => Tensor;
   /** Whether it hands on its input as it is when the network is only run, as `dropout` does. */
   readonly idle?: boolean;
   /** Whether values that are larger stay larger, as `softmax` keeps them: which one is the largest doesn't change. */

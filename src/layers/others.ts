@@ -2,6 +2,7 @@
 
 export { bitPlanes } from './bit-planes.ts';
 export { quantComplexConv2d } from './complex.ts';
+export { quantGatedConv2d } from './gated.ts';
 export { elementwiseAffine } from './inference.ts';
 export { maxout } from './maxout.ts';
 export { add, concat, divide, maximum, minimum, multiply, subtract } from './merging.ts';

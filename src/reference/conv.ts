@@ -72,6 +72,30 @@ export function complexConv2d(
 }
 
 /**
+ * Convolution of two planes, ⅔·high + ⅓·low, of which the second counts as much as its gate says (FracBNN).
+ * @param planes.high [N, H, W, C]
+ * @param planes.low [N, H, W, C]
+ * @param w [O, kh, kw, C/groups]
+ * @param thresholds [O]
+ * @param gate of what ⅔·conv(high) is above its threshold, and the place in the output. Default: 1 at 0 and above, else 0
+ * @returns [N, OH, OW, O]
+ */
+export function gatedConv2d(
+  { high, low }: { readonly high: ArrayLike<number>; readonly low: ArrayLike<number> },
+  w: ArrayLike<number>,
+  thresholds: ArrayLike<number>,
+  windows: Conv2dWindows,
+  gate: (past: number, at: number) => number = (past) => (past >= 0 ? 1 : 0),
+): Float64Array<ArrayBuffer> {
+  const second = conv2d(low, w, windows);
+  return conv2d(high, w, windows).map((sum, at) => {
+    const msb = (2 / 3) * sum;
+    const past = msb - (thresholds[at % windows.outChannels] ?? 0);
+    return msb + (gate(past, at) * (second[at] ?? 0)) / 3;
+  });
+}
+
+/**
  * Gradient of `conv2d` with respect to its input; taps outside the image pass nothing on.
  * @param g gradient of the output, [N, OH, OW, O]
  * @param w [O, kh, kw, C/groups]

@@ -90,6 +90,17 @@ const OWN: Partial<Readonly<Record<LayerKind, Example>>> = {
     [7, 8, 35],
   ],
   quantDense: [layers.quantDense({ units: 3, kernelQuantizer: 'approxSign', useBias: true }), [70]],
+  quantGatedConv2d: [
+    layers.quantGatedConv2d({
+      filters: 4,
+      kernelSize: [2, 3],
+      kernelQuantizer: { name: 'steSign', clip: 1.3 },
+      padding: 'same',
+      strides: 2,
+      threshold: 0.5,
+    }),
+    [5, 6, 35],
+  ],
   quantize: [layers.quantize({ bits: 4, signed: false, rounding: 'floor', output: 'integers' }), [4]],
   relu: [layers.relu({ minimum: -1, maximum: 6 }), [4]],
   quantDepthwiseConv2d: [

@@ -12,7 +12,7 @@ export const fracBits = /* @__PURE__ */ defineQuantizer({
   recipe:
     'CIFAR-10 with ResNet-20, thermometer input, precision gates, RSign and RPReLU, in two steps, Adam at 1e-3: they report 89.1 %; ImageNet 71.7 %.',
   remarks:
-    'This is the product with all bits, everywhere; the gates of theirs, which leave the second one away where it matters little, are not here. Their input layer is the layer thermometer.',
+    'This is the product with all bits, everywhere. The gates of theirs, which leave the second one away where it matters little, are the layer quantGatedConv2d; their input layer is thermometer. Their code has a clip of 1 here, and 1.3 for signs alone and for weights.',
   ...WINDOW,
   parameters: { clip: { default: 1.3, above: 0, says: 'half width of the window' } },
   row: {
