@@ -337,8 +337,8 @@ const TASKS: Readonly<Record<string, Task>> = {
   'run models, and nothing else': { code: everythingOf('webgpu-bnn/inference'), vite: 35.1, esbuild: 37.6 },
   'train networks, and nothing else': {
     code: everythingOf('webgpu-bnn/training'),
-    vite: 97.2,
-    esbuild: 103.5,
+    vite: 98,
+    esbuild: 104.3,
   },
   'run a model': {
     code: "import { Gpu, loadModel } from 'webgpu-bnn'; window.start = { Gpu, loadModel };",
@@ -350,10 +350,10 @@ const TASKS: Readonly<Record<string, Task>> = {
     vite: 51.4,
     esbuild: 78.8,
   },
-  'use everything of webgpu-bnn': { code: everythingOf('webgpu-bnn'), vite: 159.2, esbuild: 170.5 },
+  'use everything of webgpu-bnn': { code: everythingOf('webgpu-bnn'), vite: 160, esbuild: 171.3 },
   'read ONNX': { code: everythingOf('webgpu-bnn/onnx'), vite: 55.9, esbuild: 58 },
   'read and write TensorFlow Lite': { code: everythingOf('webgpu-bnn/tflite'), vite: 58.8, esbuild: 60.7 },
-  'take jobs of a queue': { code: everythingOf('webgpu-bnn/nats'), vite: 121.8, esbuild: 162.9 },
+  'take jobs of a queue': { code: everythingOf('webgpu-bnn/nats'), vite: 121.8, esbuild: 163.7 },
   'use it between sessions of ONNX Runtime': {
     code: everythingOf('webgpu-bnn/onnxruntime'),
     vite: 24.6,

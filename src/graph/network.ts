@@ -574,6 +574,7 @@ function drawParameter(spec: ParameterSpec, seed: number, stream: number): Float
     heNormal: () => gaussian(Math.sqrt(2 / fanIn)),
     normal: () => gaussian('deviation' in initializer ? initializer.deviation : 1),
     constant: () => () => ('value' in initializer ? initializer.value : 0),
+    identity: () => (index: number) => (index % ((spec.shape.at(-1) ?? 1) + 1) === 0 ? 1 : 0),
     rows: () => (index: number) =>
       'values' in initializer ? (initializer.values[index % initializer.values.length] ?? 0) : 0,
   }[initializer.kind]();

@@ -52,6 +52,7 @@ export type { BatchNormalizationOptions } from './normalization.ts';
 export type { Conv1dOptions, Padding1d, Pool1dOptions, QuantConv1dOptions } from './one-axis.ts';
 export * from './others.ts';
 export type { Pool2dLayerOptions } from './pooling.ts';
+export type { QuantProxyConv2dOptions, QuantProxyDenseOptions } from './proxy.ts';
 export type { MultiThresholdOptions, QuantizeOptions } from './quantization.ts';
 export type { InputOptions } from './quantized-input.ts';
 export { LAYER_KINDS, type LayerKind, makeLayer } from './registry.ts';

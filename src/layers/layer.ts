@@ -17,6 +17,8 @@ export type Initializer =
   | { readonly kind: 'heNormal' }
   | { readonly kind: 'normal'; readonly deviation: number }
   | { readonly kind: 'constant'; readonly value: number }
+  /** 1 where a row and its column have the same number, else 0. */
+  | { readonly kind: 'identity' }
   /** The same numbers in every row, one for each column. */
   | { readonly kind: 'rows'; readonly values: readonly number[] };
 
@@ -169,18 +171,18 @@ export interface LayerPart {
   /** What it reads: places of parts, or -1 for the first input, -2 for the second. Default: the part before it. */
   readonly from?: readonly number[];
   /**
-   * Which parameter of the whole layer each of its own is, what is made of one, or the number that it is filled with. Default: the
+   * Which parameter of the whole layer each of its own is, what is made of some, or the number that it is filled with. Default: the
    * one of its name.
    */
   readonly parameters?: Readonly<Record<string, string | number | MadeParameter>>;
 }
 
-/** A parameter of a part that is made of one of the whole layer's. */
+/** A parameter of a part that is made of one of the whole layer's, or of several. */
 export interface MadeParameter {
-  /** The name of that one. */
-  readonly of: string;
-  /** Its values, in order; signs come as ±1. */
-  make(values: Float32Array): Float32Array;
+  /** The name of that one, or their names. */
+  readonly of: string | readonly string[];
+  /** What is made of their values; signs come as ±1. */
+  make(...values: Float32Array[]): Float32Array;
 }
 
 /**

@@ -17,6 +17,7 @@ export {
   quantConv1d,
 } from './one-axis.ts';
 export { averagePool2d, globalAveragePool2d } from './pooling.ts';
+export { quantProxyConv2d, quantProxyDense } from './proxy.ts';
 export { multiThreshold, quantize } from './quantization.ts';
 export { dropout } from './regularization.ts';
 export { requantize } from './requantize.ts';

@@ -107,6 +107,18 @@ const OWN: Partial<Readonly<Record<LayerKind, Example>>> = {
     layers.quantDepthwiseConv2d({ kernelSize: [3, 2], depthMultiplier: 2, depthwiseQuantizer: 'steSign' }),
     [5, 4, 3],
   ],
+  quantProxyConv2d: [
+    layers.quantProxyConv2d({
+      filters: 3,
+      kernelSize: [3, 2],
+      inputQuantizer: 'steSign',
+      kernelQuantizer: 'steSign',
+      groups: 1,
+      padding: 'same',
+    }),
+    [5, 4, 34],
+  ],
+  quantProxyDense: [layers.quantProxyDense({ units: 3, kernelQuantizer: 'approxSign', useBias: true }), [70]],
   quantSeparableConv2d: [
     layers.quantSeparableConv2d({ filters: 7, kernelSize: 3, pointwiseQuantizer: 'steSign', useBias: true }),
     [5, 4, 3],

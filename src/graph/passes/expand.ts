@@ -43,9 +43,12 @@ function partsOf({ name, layer, inputShapes, parameters }: ModelLayer, values: P
       const source = part.parameters?.[parameter] ?? parameter;
       if (typeof source === 'number') return new Float32Array(sizeOf(shape)).fill(source);
       if (typeof source === 'string') return needed(values, `${name}/${source}`);
-      const key = `${name}/${source.of}`;
-      const whole = parameters.find((spec) => spec.name === source.of);
-      return source.make(floatValue(needed(values, key), whole?.shape ?? [], key));
+      const sources = [source.of].flat().map((of) => {
+        const key = `${name}/${of}`;
+        const whole = parameters.find((spec) => spec.name === of);
+        return floatValue(needed(values, key), whole?.shape ?? [], key);
+      });
+      return source.make(...sources);
     };
     return {
       layer: renamed(part.layer, own),
