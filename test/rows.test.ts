@@ -54,6 +54,8 @@ describe('row statistics', () => {
     [2, 257],
     [3, 4608],
     [70, 27],
+    [130, 4],
+    [5, 1],
   ] as const) {
     test(`[${rows}, ${length}]`, async () => {
       using scratch = new Scratch(gpu());

@@ -13,6 +13,11 @@ const ROUNDS = 24u; // as many as the twin has
 
 const LANES = 256u;
 
+// Lanes that have something of a row: sums of those that have not would be 0, and add nothing.
+fn used() -> u32 {
+  return min(LANES, 1u << (32u - countLeadingZeros(LENGTH - 1u)));
+}
+
 @group(0) @binding(0) var<storage, read> x: array<f32>; // [ROWS, LENGTH]
 @group(0) @binding(1) var<storage, read_write> statistics: array<RowStatistics>; // [ROWS]
 
@@ -21,7 +26,7 @@ var<private> bins: array<u32, LANES>;
 
 // The sum of all parts.
 fn added() -> vec2f {
-  for (var half = LANES / 2u; half > 0u; half /= 2u) {
+  for (var half = used() / 2u; half > 0u; half /= 2u) {
     for (var lane = 0u; lane < half; lane++) {
       parts[lane] += parts[lane + half];
     }
@@ -64,7 +69,7 @@ fn halves(origin: u32, mean: f32, of_magnitudes: bool) -> vec2f {
   var levels = vec2f(mean);
   for (var round = 0u; round < ROUNDS; round++) {
     let bound = 0.5 * (levels.x + levels.y);
-    for (var lane = 0u; lane < LANES; lane++) {
+    for (var lane = 0u; lane < used(); lane++) {
       var above = vec2f();
       for (var i = lane; i < LENGTH; i += LANES) {
         let value = select(x[origin + i], abs(x[origin + i]), of_magnitudes);
@@ -87,7 +92,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
     return;
   }
   let origin = row * LENGTH;
-  for (var lane = 0u; lane < LANES; lane++) {
+  for (var lane = 0u; lane < used(); lane++) {
     var sums = vec2f();
     for (var i = lane; i < LENGTH; i += LANES) {
       let value = x[origin + i];
@@ -96,7 +101,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
     parts[lane] = sums;
   }
   let means = added() / f32(LENGTH);
-  for (var lane = 0u; lane < LANES; lane++) {
+  for (var lane = 0u; lane < used(); lane++) {
     var spreads = vec2f();
     for (var i = lane; i < LENGTH; i += LANES) {
       let distance = x[origin + i] - means.x;
