@@ -9,6 +9,7 @@ import { combine } from '../ops/pointwise.ts';
 import { assertKnownOptions, namesOf } from '../options.ts';
 import type { QuantConv2dOptions } from './conv2d.ts';
 import { assertCount, type Layer, onlyInput, type Parameter } from './layer.ts';
+import { withKernel } from './made-kernel.ts';
 import { quantConv2d } from './named.ts';
 
 /** Options of `quantComplexConv2d`: those of `quantConv2d`, with complex filters. */
@@ -95,21 +96,10 @@ export function quantComplexConv2d(options: QuantComplexConv2dOptions): Layer {
     operations: (inputs) => whole.operations?.(inputs) ?? { binary: 0, float: 0 },
     forward(context, inputs) {
       const { builder } = context;
-      const half = context.parameter('kernel');
-      const kernel = wholeParameter(builder, half);
-      const pass = whole.forward(
-        { ...context, parameter: (name) => (name === 'kernel' ? kernel : context.parameter(name)) },
-        inputs,
-      );
-      return {
-        output: pass.output,
-        backward(gradOutput) {
-          const { parameters: { kernel: gradient, ...others } = {}, ...gradients } =
-            pass.backward(gradOutput);
-          if (gradient === undefined) return { ...gradients, parameters: others };
-          return { ...gradients, parameters: { ...others, kernel: halfGradient(builder, gradient) } };
-        },
-      };
+      const kernel = wholeParameter(builder, context.parameter('kernel'));
+      return withKernel(whole, context, inputs, kernel, (gradient) => ({
+        kernel: halfGradient(builder, gradient),
+      }));
     },
   };
 }

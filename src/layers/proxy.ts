@@ -8,6 +8,7 @@ import { assertKnownOptions, namesOf } from '../options.ts';
 import type { QuantConv2dOptions } from './conv2d.ts';
 import type { QuantDenseOptions } from './dense.ts';
 import { type ForwardContext, gradientsOf, type Layer, type Parameter, type ParameterSpec } from './layer.ts';
+import { withKernel } from './made-kernel.ts';
 import { quantConv2d, quantDense } from './named.ts';
 
 type Without = 'groupScale' | 'inputGroupScale' | 'kernelRotation' | 'kernelConstraint';
@@ -133,27 +134,13 @@ function ofProduct(
       const value = matMul(builder, rows(coefficients.value), basis.value).reshape(shape);
       const packed = spec.role === 'binary' ? packSigns(builder, value) : undefined;
       const kernel: Parameter = { name: coefficients.name, spec, value, packed };
-      const pass = whole.forward(
-        { ...context, parameter: (name) => (name === 'kernel' ? kernel : context.parameter(name)) },
-        inputs,
-      );
-      return {
-        output: pass.output,
-        backward(gradOutput) {
-          const { parameters: { kernel: gradient, ...others } = {}, ...gradients } =
-            pass.backward(gradOutput);
-          if (gradient === undefined) return { ...gradients, parameters: others };
-          const passed = rows(passedBy(context, spec, value, gradient));
-          return {
-            ...gradients,
-            parameters: {
-              ...others,
-              kernel: matMul(builder, passed, basis.value, { transposeB: true }).reshape(shape),
-              basis: matMul(builder, rows(coefficients.value), passed, { transposeA: true }),
-            },
-          };
-        },
-      };
+      return withKernel(whole, context, inputs, kernel, (gradient) => {
+        const passed = rows(passedBy(context, spec, value, gradient));
+        return {
+          kernel: matMul(builder, passed, basis.value, { transposeB: true }).reshape(shape),
+          basis: matMul(builder, rows(coefficients.value), passed, { transposeA: true }),
+        };
+      });
     },
   };
 }
