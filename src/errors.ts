@@ -59,8 +59,10 @@ const MOST_CHARACTERS = 800;
 const MOST_ENTRIES = 20;
 
 /** A detail as a message prints it: no longer than a few lines, and without characters that steer a terminal. */
-function readable(text: string | undefined): string | undefined {
-  if (text === undefined) return undefined;
+function readable(given: string | undefined): string | undefined {
+  if (given === undefined) return undefined;
+  // JavaScript hands in what is no text, too.
+  const text = String(given);
   // Spelled out, a character may take six.
   const spelled = printable(text.slice(0, MOST_CHARACTERS));
   const shown = spelled.slice(0, MOST_CHARACTERS);

@@ -17,6 +17,21 @@ export function assertKnownOptions(given: object, known: readonly string[], wher
 }
 
 /**
+ * Checks the options of a layer.
+ * @returns what errors call it: its name, or its kind
+ * @throws what `assertKnownOptions` does
+ */
+export function layerName(
+  options: { readonly name?: string | undefined },
+  known: readonly string[],
+  kind: string,
+): string {
+  const where = options?.name ?? kind;
+  assertKnownOptions(options, known, where);
+  return where;
+}
+
+/**
  * The names of an interface's options, as a list that can't drift from it: one too many or too few doesn't compile.
  * @example const KNOWN = namesOf<{ epochs?: number; batch?: number }>({ epochs: true, batch: true });
  */
@@ -38,6 +53,21 @@ export function assertPresent(given: unknown, what: string, where: string): void
     where,
     remedy: promised ? 'write await before the call that makes it' : undefined,
   });
+}
+
+/**
+ * Checks that a network was given, and what else is.
+ * @param values of its parameters, where they are asked for
+ * @throws OptionError for nothing, a promise, or what holds a network and is none
+ */
+export function assertModel(
+  model: { readonly layers: object },
+  where: string,
+  ...values: readonly unknown[]
+): void {
+  assertPresent(model, 'the model', where);
+  assertPresent(model.layers, 'its layers', where);
+  for (const each of values) assertPresent(each, 'the values', where);
 }
 
 /**

@@ -573,7 +573,12 @@ describe('webgpu-bnn compare', () => {
     const methods = `distillation(teacher=${file}, share=0.5),distillation`;
     const html = join(folder, 'taught.html');
     const given = ['compare', '--methods', methods, '--seeds', '1', '--epochs', '1', ...SMALL];
-    const made = await runCli(cli, [...given, '--out', join(folder, 'taught'), '--html', html]);
+    const narrow = ['--model', 'mlp', '--model-options', 'units=16'];
+    const made = await runCli(cli, [...given, ...narrow, '--out', join(folder, 'taught'), '--html', html]);
+    const kept = JSON.parse(readFileSync(join(folder, 'taught', 'comparison.json'), 'utf8'));
+    expect(kept.modelOptions).toEqual({ units: 16 });
+    const wider = ['compare', '--resume', join(folder, 'taught'), '--model-options', 'units=24'];
+    expect((await runCli(cli, wider)).stderr).toMatch(/leave --model-options away/);
     expect(made.stderr).toBe('');
     expect(made.code).toBe(0);
     expect(made.stdout).toMatch(/matrix {4}3 methods x 1 seed x 1 epoch\n/);
@@ -652,6 +657,7 @@ describe('webgpu-bnn compare', () => {
   test.each([
     ['nothing to compare', [], /--methods steSign,irNet,bop/],
     ['an unknown method', ['--methods', 'steSign,bopp'], /did you mean bop\?/],
+    ['an open bracket', ['--methods', 'steSign(clip=1,irNet'], /not closed[\s\S]*steSign\(clip=1,irNet/],
     ['a module that is not there', ['--methods', './absent.js'], /no such module/],
     ['too little memory', ['--methods', 'steSign', '--memory-limit', '1MB', ...SMALL], /nothing was run/],
     ['a folder without a comparison', ['--resume', 'empty'], /no comparison here[\s\S]*--out .*empty/],

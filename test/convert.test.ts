@@ -15,8 +15,8 @@ import { pathToFileURL } from 'node:url';
 import { encode } from 'fast-png';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { saveModel } from '../src/formats/index.ts';
-import { apply, initialValues, input, model } from '../src/graph/index.ts';
-import { add, flatten, quantDense } from '../src/layers/index.ts';
+import { apply, initialValues, input, model, sequential } from '../src/graph/index.ts';
+import { add, batchNormalization, flatten, quantDense } from '../src/layers/index.ts';
 import { loadDataset } from '../src/node/index.ts';
 import { buildCli, runCli } from './helpers/cli.ts';
 import { fileOf } from './helpers/onnx-file.ts';
@@ -138,6 +138,40 @@ describe('convert', () => {
       /read .*webgpu-bnn[\s\S]*verified +read back[\s\S]*same outputs[\s\S]*back\.onnx/,
     );
     expect(back.stdout).toMatch(/note +nothing says how the network takes the bytes/);
+  });
+
+  test('rotations are packed where that is asked for, and what can not say them says what can', async () => {
+    const network = sequential(
+      [
+        quantDense({ name: 'first', units: 64, kernelRotation: { seed: 3 } }),
+        batchNormalization(),
+        quantDense({ name: 'second', units: 4, inputQuantizer: 'steSign', kernelQuantizer: 'steSign' }),
+      ],
+      { input: [200] },
+    );
+    const [whole, packed] = [join(folder, 'rotated of mine.safetensors'), join(folder, 'packed.safetensors')];
+    writeFileSync(whole, await saveModel('safetensors', network, initialValues(network, 1)));
+    const made = await runCli(cli, ['convert', whole, packed, '--pack-rotations']);
+    expect(made.stderr).toBe('');
+    expect(made.stdout).toMatch(/packed +first: a bit a weight[\s\S]*verified .*the same outputs/);
+    expect(statSync(packed).size).toBeLessThan(statSync(whole).size / 8);
+    const again = await runCli(cli, [
+      'convert',
+      packed,
+      join(folder, 'again.safetensors'),
+      '--pack-rotations',
+    ]);
+    expect([again.code, again.stderr]).toEqual([2, expect.stringMatching(/No layer[\s\S]*kernelRotation/)]);
+    const lite = await runCli(cli, ['convert', packed, join(folder, 'packed.tflite')]);
+    expect(lite.stderr).toMatch(
+      /rotate \(first\.rotation\)[\s\S]*before its rotations were packed, or an ONNX/,
+    );
+    for (const [from, to] of [
+      [whole, 'whole.tflite'],
+      [packed, 'packed.onnx'],
+    ] as const) {
+      expect((await runCli(cli, ['convert', from, join(folder, to)])).stdout).toContain('verified');
+    }
   });
 
   test('a file that is there is replaced only if that was asked for, and a folder that holds files never', async () => {

@@ -529,12 +529,21 @@ describe('weights of one bit', () => {
     writeFileSync(join(folder, 'groups.safetensors'), encodeSafetensors(tensors));
     const { code, stdout, stderr } = await bnn(
       ...['geometry', 'groups.safetensors', '--groups', '--json', 'groups.json', '--html', 'groups.html'],
-      ...['--resume', 'groups.survey'],
+      ...['--resume', 'groups.survey', '--csv', 'groups.csv'],
     );
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(/weights to a scale +│ +32 │ +64 │ +128 │ filter/);
     expect(stdout).toMatch(/normal weights +│ 36\.39° │ 36\.73° │ 36\.90° │/);
     const { layers } = JSON.parse(readFileSync(join(folder, 'groups.json'), 'utf8')) as GeometryReport;
+    const [head = [], row = []] = readFileSync(join(folder, 'groups.csv'), 'utf8')
+      .split('\r\n')
+      .filter((line) => /^(name|w),/.test(line))
+      .map((line) => line.split(','));
+    for (const [place, size] of [32, 64, 128, 'Filter'].entries()) {
+      const { angle, error } = layers.find(({ name }) => name === 'w')?.oneBit?.groups[place] ?? {};
+      expect(Number(row[head.indexOf(`oneBitAngle${size}`)])).toBe(angle);
+      expect(Number(row[head.indexOf(`oneBitError${size}`)])).toBe(error);
+    }
     const groups = layers.find(({ name }) => name === 'w')?.oneBit?.groups ?? [];
     expect(groups.map(({ size }) => size)).toEqual([32, 64, 128, 256]);
     for (const { size, angle, error } of groups) {

@@ -79,6 +79,7 @@ import {
   readOwnData,
   withOwnData,
 } from './own-data.ts';
+import { modelOptionsOption } from './own-models.ts';
 import { packagesOf } from './packages.ts';
 import { interruption } from './train.ts';
 
@@ -88,6 +89,7 @@ interface Flags extends AdapterOptions, OwnFlags, NatsFlags {
   readonly methods?: readonly string[];
   readonly dataset: string;
   readonly model: string;
+  readonly modelOptions?: Readonly<Record<string, number>>;
   readonly seeds: readonly number[];
   readonly epochs: number;
   readonly batch: number;
@@ -125,6 +127,7 @@ export function compareCommand(): Command {
     )
     .addOption(anyDatasetOption('mnist'))
     .addOption(modelOption())
+    .addOption(modelOptionsOption())
     .option('--seeds <list>', 'each method is trained once with each of them', seedList, [1, 2, 3])
     .option('--epochs <n>', 'passes over the training images', positiveInteger, 3)
     .option('--batch <n>', 'images a step', positiveInteger, 100)
@@ -188,7 +191,7 @@ async function compare(flags: Flags, command: Command): Promise<void> {
       modulesOf(kept.methods).map(async (path) => [path, await loadModule(path, '--methods')] as const),
     ),
   );
-  const { dataset, model: name, trainSamples, testSamples, own: _, ...options } = kept;
+  const { dataset, model: name, modelOptions, trainSamples, testSamples, own: _, ...options } = kept;
   const jobs = comparisonJobs(options, guests);
   const teachers = await teachersOf(kept.methods, guests);
   const server = serverOf(flags);
@@ -200,6 +203,13 @@ async function compare(flags: Flags, command: Command): Promise<void> {
       remedy: 'teacher=float, or compare in one process: without --nats',
     });
   }
+  if (server !== undefined && modelOptions !== undefined) {
+    throw new OptionError('Workers make ready-made networks as they are.', {
+      given: JSON.stringify(modelOptions),
+      where: '--model-options',
+      remedy: 'compare in one process: without --nats',
+    });
+  }
   const gpu = server === undefined ? await acquire(flags) : undefined;
   if (gpu !== undefined) say(`adapter   ${describeAdapter(gpu)}`);
   const data = takeFirst(own ?? (await loadDataset(dataset)), trainSamples, testSamples);
@@ -207,7 +217,7 @@ async function compare(flags: Flags, command: Command): Promise<void> {
   say(
     `data      ${data.name}: ${data.train.count} training and ${data.test?.count ?? 0} test images${own === undefined ? ', checked' : ''}`,
   );
-  const model = modelByName(name, { input: data.image, classes: data.classes.length });
+  const model = modelByName(name, { input: data.image, classes: data.classes.length }, modelOptions);
   const limit = flags.memoryLimit?.bytes;
   if (gpu !== undefined) {
     const planned = await planComparison(gpu, model, data, jobs, {
@@ -362,6 +372,7 @@ function described(flags: Flags, own: OwnData | undefined): KeptComparison {
   return {
     ...{ dataset: own?.name ?? dataset, model, methods, seeds, epochs, batch, learningRate: lr, loss, float },
     ...(own === undefined ? {} : { own: { read, digest: digestOf(own) } }),
+    ...(flags.modelOptions === undefined ? {} : { modelOptions: flags.modelOptions }),
     ...(flags.trainSamples === undefined ? {} : { trainSamples: flags.trainSamples }),
     ...(flags.testSamples === undefined ? {} : { testSamples: flags.testSamples }),
   };
@@ -382,17 +393,19 @@ function merged(
     });
   }
   const given: Readonly<Record<string, unknown>> = { ...flags, learningRate: flags.lr };
-  for (const [name, value] of Object.entries(kept)) {
+  const absent = { trainSamples: undefined, testSamples: undefined, modelOptions: undefined };
+  for (const [name, value] of Object.entries({ ...absent, ...kept })) {
     // Where data of one's own lie is said again, and may have changed.
     if (name === 'own' || (name === 'dataset' && kept.own !== undefined)) continue;
     const flag = name === 'learningRate' ? 'lr' : name;
     if (command.getOptionValueSource(flag) !== 'cli') continue;
+    const written = flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
     if (JSON.stringify(given[name]) === JSON.stringify(value)) continue;
     throw new OptionError('A comparison goes on with the options that it was started with.', {
-      given: `--${flag} ${JSON.stringify(given[name])}`,
+      given: `--${written} ${JSON.stringify(given[name])}`,
       expected: JSON.stringify(value),
       where: '--resume',
-      remedy: `leave --${flag} away, or start another comparison: --out`,
+      remedy: `leave --${written} away, or start another comparison: --out`,
     });
   }
   return kept;

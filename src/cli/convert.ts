@@ -1,14 +1,16 @@
 /** `webgpu-bnn convert`: a stored network in another format. */
 import { extname } from 'node:path';
 import { Command } from 'commander';
-import { FormatError } from '../errors.ts';
+import { FormatError, listed, OptionError } from '../errors.ts';
 import {
   describePixels,
+  foldForInference,
   type Gpu,
   type LoadedModel,
   type Model,
   Network,
   type ParameterValues,
+  packRotations,
   SAVE_FORMATS,
   type SaveFormat,
   saveModel,
@@ -26,6 +28,7 @@ import { assertFree } from './output.ts';
 
 interface Flags extends AdapterOptions {
   readonly fold?: boolean;
+  readonly packRotations?: boolean;
   readonly overwrite?: boolean;
   readonly verify: boolean;
 }
@@ -46,6 +49,10 @@ export function convertCommand(): Command {
       `the file to write: ${endings}; a folder of BNN-PYNQ, as in cnv/; or .gguf, for tensors with one bit a weight`,
     )
     .option('--fold', 'fold normalisations into thresholds first')
+    .option(
+      '--pack-rotations',
+      'of layers with a kernelRotation keep a bit a weight, and rotate their input instead',
+    )
     .option('--overwrite', 'replace a file that is there; a folder that holds files never is')
     .option('--no-verify', 'write without reading the file back and running both networks on random inputs')
     .addHelpText(
@@ -55,6 +62,7 @@ Examples:
   $ webgpu-bnn convert runs/mnist-mlp mlp.safetensors
   $ webgpu-bnn convert cifar10-cnvW1A1 cnv.tflite
   $ webgpu-bnn convert runs/mnist-tfc tfc/
+  $ webgpu-bnn convert runs/rotated rotated.safetensors --pack-rotations
   $ webgpu-bnn convert model.safetensors model.gguf  weights of one bit and a scale for each 128 (Q1_0)`,
     )
     .action(async (path: string, out: string, flags: Flags) => {
@@ -62,7 +70,7 @@ Examples:
       if (!isFolder(out)) assertFree([out], flags, '<out>');
       if (/\.gguf$/i.test(out)) return await convertToGguf(path, out, flags.verify);
       const source = await readModel(path, { fold: false });
-      const { model, values } = flags.fold === true ? await readModel(path) : source;
+      const { model, values } = await toWrite(source, path, flags);
       if (isFolder(out)) {
         console.log(`read      ${path}: ${source.format}, ${bytesText(source.bytes)}`);
         const gpu = flags.verify ? await acquire(flags) : undefined;
@@ -85,6 +93,21 @@ Examples:
         );
       }
     });
+}
+
+/** The network as it is asked for. @throws OptionError where rotations are to be packed, and there are none */
+async function toWrite(source: ReadableModel, path: string, { fold, packRotations: packs }: Flags) {
+  if (packs !== true) return fold === true ? await readModel(path) : source;
+  const made = packRotations(source.model, source.values);
+  if (made.packed.length === 0) {
+    throw new OptionError('No layer of this network has rotations to pack.', {
+      given: path,
+      expected: 'a quantDense with a kernelRotation',
+      where: '--pack-rotations',
+    });
+  }
+  console.log(`packed    ${listed(made.packed)}: a bit a weight, behind a rotation`);
+  return fold === true ? foldForInference(made.model, made.values) : made;
 }
 
 /** Whether a name is a folder's: it ends in a slash, or has no ending. */

@@ -14,7 +14,7 @@ import { spreadSlope } from '../numerics/lines.ts';
 import type { PairStructure } from '../numerics/structure.ts';
 import { csvOf } from '../reports/csv.ts';
 import { type GeometryReport, renderGeometry } from '../reports/geometry.ts';
-import { oneBitTable } from '../reports/one-bit.ts';
+import { ALL_LAYERS, groupColumns, groupOf, oneBitTable } from '../reports/one-bit.ts';
 import { NO_SURVEY, parseSurvey, type SavedLayer, SURVEY_REMEDY, type SurveyKey } from '../reports/survey.ts';
 import { megabytes } from '../reports/words.ts';
 import { EXIT } from './exit.ts';
@@ -383,11 +383,7 @@ function groupTable(layers: readonly LayerSurvey[]): string {
     colAligns: ['left', ...sizes.map(() => 'right' as const), 'right'],
     style: { head: [], border: [] },
   });
-  for (const [name, cells] of [
-    ['normal weights', normal],
-    ...rows,
-    ['error of all with every size', all],
-  ] as const) {
+  for (const [name, cells] of [['normal weights', normal], ...rows, [ALL_LAYERS, all]] as const) {
     table.push([name, ...cells.map((cell) => cell.join('\n') || '-')]);
   }
   return table.toString();
@@ -428,10 +424,16 @@ const PAIRS_CSV = [
 
 /** A line a layer. */
 function tableOf(layers: readonly LayerSurvey[]): string {
+  const sizes = layers.some(({ oneBit }) => oneBit !== undefined) ? groupColumns(layers) : [];
   const lines = layers.map((layer) => [
     ...CSV.map((column) => layer[column]),
     ...PAIRS_CSV.map((column) => layer.pairs?.[column]),
     layer.patterns && entropyOf(layer.patterns),
+    ...sizes.flatMap((size) => [groupOf(layer, size)?.angle, groupOf(layer, size)?.error]),
   ]);
-  return csvOf([[...CSV, ...PAIRS_CSV, 'patternEntropy'], ...lines]);
+  const groups = sizes.flatMap((size) => [
+    `oneBitAngle${size ?? 'Filter'}`,
+    `oneBitError${size ?? 'Filter'}`,
+  ]);
+  return csvOf([[...CSV, ...PAIRS_CSV, 'patternEntropy', ...groups], ...lines]);
 }

@@ -21,7 +21,7 @@ export function methodsCommand(): Command {
     .addArgument(
       new Argument(
         '[name]',
-        'print its formula, numbers, paper and functions; or list a kind: quantizer, loss',
+        `print its formula, numbers, paper and functions; or list a kind: ${Object.keys(METHOD_KINDS).join(', ')}`,
       ),
     )
     .addOption(jsonOption())

@@ -157,7 +157,7 @@ export function trainCommand(): Command {
     )
     .option(
       '--votes <n>',
-      'reduce gradients to signs that n trainers decide on by majority, each with its share of samples and batch',
+      'reduce gradients to signs that n trainers decide on by majority: each has an nth of the samples and of the batch',
       positiveInteger,
     )
     .option(

@@ -337,5 +337,12 @@ function split(text: string, separator: string): string[] {
     if (letter === separator && depth === 0) parts.push('');
     else parts[parts.length - 1] += letter;
   }
+  if (depth !== 0) {
+    throw new OptionError('Brackets are not closed, or not opened.', {
+      given: text,
+      expected: 'steSign(clip=1.3)',
+      where: 'methods that are compared',
+    });
+  }
   return parts.map((part) => part.trim());
 }

@@ -75,6 +75,13 @@ const DEFAULT_RATE = { from: 0.02, to: 0.001, decay: 'exponential' } as const;
  */
 export function comparisonJobs(options: ComparisonOptions, guests?: Guests): ComparisonJob[] {
   assertKnownOptions(options, OPTIONS, 'compare');
+  if (!Array.isArray(options.methods)) {
+    throw new OptionError('What is compared is a list.', {
+      given: `methods: ${options.methods}`,
+      expected: "methods: ['steSign', 'irNet+bop']",
+      where: 'compare',
+    });
+  }
   const { seeds = [1, 2, 3], epochs = 3, batch = 100, learningRate = DEFAULT_RATE } = options;
   const { loss = 'squaredHinge', float = false } = options;
   const taught = options.methods.filter((method) => parseEntry(method, guests).teacher === FLOAT);

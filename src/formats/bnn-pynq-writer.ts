@@ -23,6 +23,7 @@ import {
 import { isSigns, takesSigns } from '../graph/signs.ts';
 import type { QuantizeOptions } from '../layers/index.ts';
 import { quantize } from '../numerics/integers.ts';
+import { assertModel } from '../options.ts';
 import { encodePixels, type PixelEncoding, type PixelRange, resolvePixels } from '../run/pixels.ts';
 import { readBnnPynq } from './bnn-pynq.ts';
 import {
@@ -73,6 +74,7 @@ export function encodeBnnPynq(
   values: ParameterValues,
   options: BnnPynqOptions = {},
 ): Map<string, Bytes> {
+  assertModel(model, 'encodeBnnPynq', values);
   assertSaysQuantizers(model, 'BNN-PYNQ');
   const { before, stages, label } = stagesOf(model, values);
   const topology = topologyOf(model, stages, label);

@@ -28,6 +28,7 @@ import { loadMaker } from '../layers/load.ts';
 import { makerOfAll } from '../layers/registry.ts';
 import { notedConfig } from '../methods/note.ts';
 import { npx } from '../npx.ts';
+import { assertModel } from '../options.ts';
 import {
   decodeNotes,
   encodeNotes,
@@ -98,6 +99,7 @@ export function encodeModel(
   values: ParameterValues,
   notes: ModelNotes = {},
 ): Uint8Array<ArrayBuffer> {
+  assertModel(source, 'encodeModel', values);
   const tensors: Record<string, SafetensorsInput> = {};
   for (const { name, parameters } of source.layers) {
     for (const spec of parameters) {

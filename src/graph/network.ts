@@ -27,7 +27,7 @@ import { declareParameter, type Parameter, type ParameterSpec } from '../layers/
 import { deriveRows } from '../layers/rows.ts';
 import { normal, STREAMS, uniform01 } from '../numerics/random.ts';
 import { packSigns, unpackSigns } from '../ops/dense.ts';
-import { assertKnownOptions, assertPresent, unknownName } from '../options.ts';
+import { assertKnownOptions, assertModel, unknownName } from '../options.ts';
 import type { Model } from './model.ts';
 import { takeOutParametersOnly } from './parameters-only.ts';
 import { recordPass } from './record.ts';
@@ -131,7 +131,7 @@ export class Network extends Owner {
     options: NetworkOptions & { readonly seed?: number; readonly values?: ParameterValues } = {},
   ): Promise<Network> {
     assertGpu(gpu, 'Network.create');
-    assertPresent(model, 'the model', 'Network.create');
+    assertModel(model, 'Network.create');
     assertKnownOptions(options, ['forInference', 'seed', 'values'], 'Network.create');
     const network = new Network(gpu, model, options);
     try {
@@ -552,6 +552,7 @@ function chunkFor(count: number): number {
  * ```
  */
 export function initialValues(model: Model, seed: number): Map<string, Float32Array<ArrayBuffer>> {
+  assertModel(model, 'initialValues');
   const values = new Map<string, Float32Array<ArrayBuffer>>();
   for (const { name, parameters } of model.layers) {
     for (const spec of parameters) {

@@ -2,6 +2,7 @@
 import { type KernelRotation, type QuantDenseOptions, quantDense, rotate, sign } from '../layers/index.ts';
 import { packSigns } from '../numerics/pack.ts';
 import { paddedLength, rotate as rotated } from '../numerics/rotation.ts';
+import { assertModel } from '../options.ts';
 import type { Model, ModelLayer } from './model.ts';
 import { needed, type Replacement, rebuild, type ValuedPart } from './passes/pass.ts';
 import { floatValue, type ParameterValue, type ParameterValues } from './values.ts';
@@ -31,6 +32,7 @@ export interface PackedRotations {
  * ```
  */
 export function packRotations(source: Model, values: ParameterValues): PackedRotations {
+  assertModel(source, 'packRotations', values);
   const taken = [...source.layers.entries()].flatMap(([index, entry]) => {
     const parts = partsOf(entry, values);
     return parts === undefined ? [] : [{ index, name: entry.name, parts }];

@@ -6,6 +6,7 @@ import { FormatError } from '../errors.ts';
 import { add, affine, type Layer, prelu, quantConv2d, quantDense, relu, sign } from '../layers/index.ts';
 import { renamed } from '../layers/layer.ts';
 import { clampRange, type FusedActivation } from '../numerics/epilogue.ts';
+import { assertModel } from '../options.ts';
 import type { Model, ModelLayer } from './model.ts';
 import { needed, rebuild, type ValuedPart } from './passes/pass.ts';
 import { isPacked, type ParameterValue, type ParameterValues } from './values.ts';
@@ -30,6 +31,7 @@ export function unfoldForTraining(
   source: Model,
   values: ParameterValues,
 ): { readonly model: Model; readonly values: Map<string, ParameterValue> } {
+  assertModel(source, 'unfoldForTraining', values);
   const replacements = new Map<number, readonly ValuedPart[]>();
   for (const [index, entry] of source.layers.entries()) {
     const parts = PARTS[entry.layer.kind]?.(entry, (name) => needed(values, `${entry.name}/${name}`));

@@ -2,7 +2,7 @@
 
 import type { QuantizerLike } from '../methods/index.ts';
 import { notedConfig } from '../methods/note.ts';
-import { assertKnownOptions, namesOf } from '../options.ts';
+import { layerName, namesOf } from '../options.ts';
 import { type Layer, onlyInput } from './layer.ts';
 import type { LayerParts } from './parts.ts';
 import {
@@ -24,8 +24,7 @@ export interface SignOptions {
 const SIGN_OPTIONS = namesOf<SignOptions>({ name: true, quantizer: true });
 
 export function makeSign(options: SignOptions, parts: LayerParts): Layer {
-  assertKnownOptions(options, SIGN_OPTIONS, options.name ?? 'sign');
-  const where = options.name ?? 'sign';
+  const where = layerName(options, SIGN_OPTIONS, 'sign');
   const quantizer = resolveInputQuantizer(options.quantizer ?? 'steSign', parts, where);
   assertSigns(quantizer, where);
   return {

@@ -14,7 +14,7 @@ import {
   fusedBinaryMatMul,
   planeConv2d,
 } from '../ops/fused.ts';
-import { assertKnownOptions, namesOf } from '../options.ts';
+import { layerName, namesOf } from '../options.ts';
 import type { QuantConv2dOptions } from './conv2d.ts';
 import { assertInference, noGradient, perChannel } from './inference.ts';
 import { assertInputIntegers } from './input-integers.ts';
@@ -101,11 +101,10 @@ const BINARY_DENSE_OPTIONS = namesOf<BinaryDenseOptions>({
  * ```
  */
 export function binaryConv2d(options: BinaryConv2dOptions): Layer {
-  assertKnownOptions(options, BINARY_CONV2D_OPTIONS, options.name ?? 'binaryConv2d');
   const kind = 'binaryConv2d';
-  const where = options.name ?? kind;
+  const where = layerName(options, BINARY_CONV2D_OPTIONS, kind);
   const { filters, kernelSize, groups = 1 } = options;
-  const [kernelHeight, kernelWidth] = typeof kernelSize === 'number' ? [kernelSize, kernelSize] : kernelSize;
+  const [kernelHeight, kernelWidth] = typeof kernelSize === 'object' ? kernelSize : [kernelSize, kernelSize];
   assertCount(filters, 'filters', where);
   assertCount(kernelHeight, 'kernelSize', where);
   assertCount(kernelWidth, 'kernelSize', where);
@@ -148,9 +147,8 @@ export function binaryConv2d(options: BinaryConv2dOptions): Layer {
  * ```
  */
 export function binaryDense(options: BinaryDenseOptions): Layer {
-  assertKnownOptions(options, BINARY_DENSE_OPTIONS, options.name ?? 'binaryDense');
   const kind = 'binaryDense';
-  const where = options.name ?? kind;
+  const where = layerName(options, BINARY_DENSE_OPTIONS, kind);
   const { units } = options;
   assertCount(units, 'units', where);
   return binaryProduct(options, {

@@ -6,7 +6,7 @@ import { packSigns, unpackSigns } from '../ops/dense.ts';
 import { concat, constant } from '../ops/elementwise.ts';
 import { slice } from '../ops/movement.ts';
 import { combine } from '../ops/pointwise.ts';
-import { assertKnownOptions, namesOf } from '../options.ts';
+import { layerName, namesOf } from '../options.ts';
 import type { QuantConv2dOptions } from './conv2d.ts';
 import { assertCount, type Layer, onlyInput, type Parameter } from './layer.ts';
 import { withKernel } from './made-kernel.ts';
@@ -52,8 +52,7 @@ const OPTIONS = namesOf<QuantComplexConv2dOptions>({
  */
 export function quantComplexConv2d(options: QuantComplexConv2dOptions): Layer {
   const kind = 'quantComplexConv2d';
-  const where = options.name ?? kind;
-  assertKnownOptions(options, OPTIONS, where);
+  const where = layerName(options, OPTIONS, kind);
   assertCount(options.filters, 'filters', where);
   const whole = quantConv2d({ ...options, filters: 2 * options.filters });
   const isBinary = options.kernelQuantizer !== undefined;

@@ -12,7 +12,7 @@ import {
 import { unpackSigns } from '../ops/dense.ts';
 import { addBias } from '../ops/elementwise.ts';
 import { planeConv2d } from '../ops/fused.ts';
-import { assertKnownOptions, namesOf } from '../options.ts';
+import { layerName, namesOf } from '../options.ts';
 import { assertInputIntegers } from './input-integers.ts';
 import { asReal, assertCount, assertRank, gradientsOf, type Layer, onlyInput, real } from './layer.ts';
 import type { LayerParts } from './parts.ts';
@@ -76,10 +76,9 @@ export function makeQuantConv2d(options: QuantConv2dOptions, parts: LayerParts):
 }
 
 function conv2dOf(kind: string, options: QuantConv2dOptions, parts: LayerParts): Layer {
-  assertKnownOptions(options, QUANT_CONV2D_OPTIONS, options.name ?? kind);
-  const where = options.name ?? kind;
+  const where = layerName(options, QUANT_CONV2D_OPTIONS, kind);
   const { filters, kernelSize, groupScale } = options;
-  const [kernelHeight, kernelWidth] = typeof kernelSize === 'number' ? [kernelSize, kernelSize] : kernelSize;
+  const [kernelHeight, kernelWidth] = typeof kernelSize === 'object' ? kernelSize : [kernelSize, kernelSize];
   assertCount(filters, 'filters', where);
   assertCount(kernelHeight, 'kernelSize', where);
   assertCount(kernelWidth, 'kernelSize', where);

@@ -4,7 +4,7 @@ import type { Shape, Tensor } from '../gpu/index.ts';
 import { isPlainSign, notedConfig } from '../methods/note.ts';
 import { binaryMatMul, matMul, signMatMul, unpackSigns } from '../ops/dense.ts';
 import { addBias } from '../ops/elementwise.ts';
-import { assertKnownOptions, namesOf } from '../options.ts';
+import { layerName, namesOf } from '../options.ts';
 import { asReal, assertCount, assertRank, gradientsOf, type Layer, onlyInput, real } from './layer.ts';
 import type { LayerParts } from './parts.ts';
 import {
@@ -51,8 +51,7 @@ export function makeQuantDense(options: QuantDenseOptions, parts: LayerParts): L
 }
 
 function denseOf(kind: string, options: QuantDenseOptions, parts: LayerParts): Layer {
-  assertKnownOptions(options, QUANT_DENSE_OPTIONS, options.name ?? kind);
-  const where = options.name ?? kind;
+  const where = layerName(options, QUANT_DENSE_OPTIONS, kind);
   assertCount(options.units, 'units', where);
   const { units, groupScale } = options;
   const inputQuantizer =

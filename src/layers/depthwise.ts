@@ -4,7 +4,7 @@ import type { Shape } from '../gpu/index.ts';
 import type { QuantizerLike } from '../methods/index.ts';
 import { isPlainSign, notedConfig } from '../methods/note.ts';
 import type { Conv2dOptions } from '../ops/conv.ts';
-import { assertKnownOptions, namesOf } from '../options.ts';
+import { layerName, namesOf } from '../options.ts';
 import { makeQuantConv2d, type QuantConv2dOptions } from './conv2d.ts';
 import {
   assertCount,
@@ -88,9 +88,8 @@ const QUANT_SEPARABLE_CONV2D_OPTIONS = namesOf<QuantSeparableConv2dOptions>({
 });
 
 export function makeQuantDepthwiseConv2d(options: QuantDepthwiseConv2dOptions, parts: LayerParts): Layer {
-  assertKnownOptions(options, QUANT_DEPTHWISE_CONV2D_OPTIONS, options.name ?? 'quantDepthwiseConv2d');
   const kind = 'quantDepthwiseConv2d';
-  const where = options.name ?? kind;
+  const where = layerName(options, QUANT_DEPTHWISE_CONV2D_OPTIONS, kind);
   // A depthwise convolution is a grouped one, but for the number of groups, which only an input tells.
   const forInput = groupedBy(options, parts, where);
   const inputQuantizer =
@@ -131,9 +130,8 @@ export function makeQuantDepthwiseConv2d(options: QuantDepthwiseConv2dOptions, p
 }
 
 export function makeQuantSeparableConv2d(options: QuantSeparableConv2dOptions, parts: LayerParts): Layer {
-  assertKnownOptions(options, QUANT_SEPARABLE_CONV2D_OPTIONS, options.name ?? 'quantSeparableConv2d');
   const kind = 'quantSeparableConv2d';
-  const where = options.name ?? kind;
+  const where = layerName(options, QUANT_SEPARABLE_CONV2D_OPTIONS, kind);
   const { useBias, ...spatial } = options;
   const depthwise = groupedBy(spatial, parts, where);
   const { pointwiseQuantizer, pointwiseConstraint, pointwiseInitializer } = options;

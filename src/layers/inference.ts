@@ -3,7 +3,7 @@
 import { OptionError } from '../errors.ts';
 import { type Shape, sizeOf } from '../gpu/index.ts';
 import { affine as affineOp, threshold as thresholdOp } from '../ops/inference.ts';
-import { assertKnownOptions } from '../options.ts';
+import { layerName } from '../options.ts';
 import {
   asReal,
   type Backward,
@@ -26,8 +26,7 @@ import {
  * ```
  */
 export function threshold(options: { readonly name?: string } = {}): Layer {
-  assertKnownOptions(options, ['name'], options.name ?? 'threshold');
-  const where = options.name ?? 'threshold';
+  const where = layerName(options, ['name'], 'threshold');
   return {
     name: options.name,
     kind: 'threshold',
@@ -58,8 +57,7 @@ export function threshold(options: { readonly name?: string } = {}): Layer {
  * ```
  */
 export function affine(options: { readonly name?: string } = {}): Layer {
-  assertKnownOptions(options, ['name'], options.name ?? 'affine');
-  const where = options.name ?? 'affine';
+  const where = layerName(options, ['name'], 'affine');
   return {
     name: options.name,
     kind: 'affine',
@@ -97,8 +95,7 @@ export function affine(options: { readonly name?: string } = {}): Layer {
  * ```
  */
 export function elementwiseAffine(options: { readonly name?: string } = {}): Layer {
-  assertKnownOptions(options, ['name'], options.name ?? 'elementwiseAffine');
-  const where = options.name ?? 'elementwiseAffine';
+  const where = layerName(options, ['name'], 'elementwiseAffine');
   return {
     name: options.name,
     kind: 'elementwiseAffine',

@@ -4,7 +4,7 @@ import { ShapeError } from '../errors.ts';
 import { describe, type ProgramBuilder, type Shape, type Tensor } from '../gpu/index.ts';
 import { add as addOp, concat as concatOp } from '../ops/elementwise.ts';
 import { type Combination, combine, combinedShape } from '../ops/pointwise.ts';
-import { assertKnownOptions } from '../options.ts';
+import { layerName } from '../options.ts';
 import { assertInference, noGradient } from './inference.ts';
 import { type Activation, asReal, gradientsOf, type Layer, real } from './layer.ts';
 
@@ -110,8 +110,7 @@ function makeCombination(
   options: { readonly name?: string },
   gradients: Gradients | undefined,
 ): Layer {
-  assertKnownOptions(options, ['name'], options.name ?? kind);
-  const where = options.name ?? kind;
+  const where = layerName(options, ['name'], kind);
   const both = <T>(inputs: readonly T[], given: readonly Shape[]): readonly [T, T] => {
     const [a, b] = inputs;
     if (a === undefined || b === undefined || inputs.length !== 2) throw misfit('two inputs', given, where);
@@ -151,8 +150,7 @@ function makeCombination(
  * ```
  */
 export function concat(options: { readonly name?: string } = {}): Layer {
-  assertKnownOptions(options, ['name'], options.name ?? 'concat');
-  const where = options.name ?? 'concat';
+  const where = layerName(options, ['name'], 'concat');
   return {
     name: options.name,
     kind: 'concat',

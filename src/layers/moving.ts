@@ -13,7 +13,7 @@ import {
   permute,
   slice as sliceOp,
 } from '../ops/movement.ts';
-import { assertKnownOptions, namesOf } from '../options.ts';
+import { layerName, namesOf } from '../options.ts';
 import { assertInference, noGradient } from './inference.ts';
 import { asReal, assertRank, gradientsOf, type Layer, onlyInput, real } from './layer.ts';
 
@@ -37,8 +37,7 @@ const TRANSPOSE_OPTIONS = namesOf<TransposeOptions>({ name: true, permutation: t
  * ```
  */
 export function transpose(options: TransposeOptions): Layer {
-  assertKnownOptions(options, TRANSPOSE_OPTIONS, options.name ?? 'transpose');
-  const where = options.name ?? 'transpose';
+  const where = layerName(options, TRANSPOSE_OPTIONS, 'transpose');
   const { permutation } = options;
   assertPermutation(permutation, Math.min(4, Math.max(1, permutation?.length ?? 0)), where);
   const inverse = permutation.map((_, axis) => permutation.indexOf(axis));
@@ -96,8 +95,7 @@ const SLICE_OPTIONS = namesOf<SliceOptions>({ name: true, begin: true, size: tru
  * ```
  */
 export function slice(options: SliceOptions): Layer {
-  assertKnownOptions(options, SLICE_OPTIONS, options.name ?? 'slice');
-  const where = options.name ?? 'slice';
+  const where = layerName(options, SLICE_OPTIONS, 'slice');
   const { begin, size, strides = size?.map(() => 1) } = options;
   const range = { begin, size, strides };
   assertSliceRange(range, where);
@@ -156,8 +154,7 @@ const PAD2D_OPTIONS = namesOf<Pad2dOptions>({ name: true, padding: true, value: 
  * ```
  */
 export function pad2d(options: Pad2dOptions): Layer {
-  assertKnownOptions(options, PAD2D_OPTIONS, options.name ?? 'pad2d');
-  const where = options.name ?? 'pad2d';
+  const where = layerName(options, PAD2D_OPTIONS, 'pad2d');
   const { padding, value = 0 } = options;
   assertFrame(padding, value, where);
   return {

@@ -9,7 +9,7 @@ import {
   prelu as preluOp,
   softmax as softmaxOp,
 } from '../ops/pointwise.ts';
-import { assertKnownOptions, namesOf } from '../options.ts';
+import { layerName, namesOf } from '../options.ts';
 import { assertInference, noGradient } from './inference.ts';
 import { asReal, gradientsOf, type Layer, onlyInput, real } from './layer.ts';
 
@@ -36,8 +36,7 @@ const RELU_OPTIONS = namesOf<ReluOptions>({ name: true, minimum: true, maximum: 
  * ```
  */
 export function relu(options: ReluOptions = {}): Layer {
-  assertKnownOptions(options, RELU_OPTIONS, options.name ?? 'relu');
-  const where = options.name ?? 'relu';
+  const where = layerName(options, RELU_OPTIONS, 'relu');
   const { minimum = 0, maximum = Number.POSITIVE_INFINITY } = options;
   assertBounds({ minimum, maximum }, where);
   // Files keep a configuration as JSON, which has no infinities.
@@ -82,8 +81,7 @@ export function relu(options: ReluOptions = {}): Layer {
  * ```
  */
 export function prelu(options: { readonly name?: string } = {}): Layer {
-  assertKnownOptions(options, ['name'], options.name ?? 'prelu');
-  const where = options.name ?? 'prelu';
+  const where = layerName(options, ['name'], 'prelu');
   return {
     name: options.name,
     kind: 'prelu',
@@ -124,7 +122,7 @@ export function prelu(options: { readonly name?: string } = {}): Layer {
  * ```
  */
 export function sigmoid(options: { readonly name?: string } = {}): Layer {
-  assertKnownOptions(options, ['name'], options.name ?? 'sigmoid');
+  layerName(options, ['name'], 'sigmoid');
   return makeCurve('sigmoid', options);
 }
 
@@ -138,7 +136,7 @@ export function sigmoid(options: { readonly name?: string } = {}): Layer {
  * ```
  */
 export function tanh(options: { readonly name?: string } = {}): Layer {
-  assertKnownOptions(options, ['name'], options.name ?? 'tanh');
+  layerName(options, ['name'], 'tanh');
   return makeCurve('tanh', options);
 }
 
@@ -162,12 +160,12 @@ const LEAKY_RELU_OPTIONS = namesOf<LeakyReluOptions>({ name: true, alpha: true }
  * ```
  */
 export function leakyRelu(options: LeakyReluOptions = {}): Layer {
-  assertKnownOptions(options, LEAKY_RELU_OPTIONS, options.name ?? 'leakyRelu');
+  const where = layerName(options, LEAKY_RELU_OPTIONS, 'leakyRelu');
   const { alpha = 0.3 } = options;
   if (!Number.isFinite(alpha)) {
     throw new OptionError('A slope is a finite number.', {
       given: `alpha = ${alpha}`,
-      where: options.name ?? 'leakyRelu',
+      where,
     });
   }
   return makeCurve('leakyRelu', options, alpha);
@@ -183,7 +181,7 @@ export function leakyRelu(options: LeakyReluOptions = {}): Layer {
  * ```
  */
 export function selu(options: { readonly name?: string } = {}): Layer {
-  assertKnownOptions(options, ['name'], options.name ?? 'selu');
+  layerName(options, ['name'], 'selu');
   return makeCurve('selu', options);
 }
 
@@ -226,8 +224,7 @@ const LOGITS =
  * ```
  */
 export function softmax(options: { readonly name?: string } = {}): Layer {
-  assertKnownOptions(options, ['name'], options.name ?? 'softmax');
-  const where = options.name ?? 'softmax';
+  const where = layerName(options, ['name'], 'softmax');
   return {
     name: options.name,
     kind: 'softmax',

@@ -3,7 +3,7 @@
 import { OptionError } from '../errors.ts';
 import { DEFAULT_EPSILON } from '../numerics/epilogue.ts';
 import { normalize } from '../ops/norm.ts';
-import { assertKnownOptions, namesOf } from '../options.ts';
+import { layerName, namesOf } from '../options.ts';
 import {
   asReal,
   gradientsOf,
@@ -49,9 +49,8 @@ const BATCH_NORMALIZATION_OPTIONS = namesOf<BatchNormalizationOptions>({
  * ```
  */
 export function batchNormalization(options: BatchNormalizationOptions = {}): Layer {
-  assertKnownOptions(options, BATCH_NORMALIZATION_OPTIONS, options.name ?? 'batchNormalization');
+  const where = layerName(options, BATCH_NORMALIZATION_OPTIONS, 'batchNormalization');
   const { momentum = 0.9, epsilon = DEFAULT_EPSILON, center = true, scale = true } = options;
-  const where = options.name ?? 'batchNormalization';
   if (!(momentum >= 0 && momentum < 1) || !(epsilon > 0)) {
     throw new OptionError("Batch normalisation's momentum is in [0, 1), and its epsilon positive.", {
       given: `momentum = ${momentum}, epsilon = ${epsilon}`,

@@ -3,7 +3,7 @@ import { OptionError, ShapeError } from '../errors.ts';
 import { describe, type Shape } from '../gpu/index.ts';
 import { notedConfig } from '../methods/index.ts';
 import type { Padding } from '../numerics/windows.ts';
-import { assertKnownOptions, namesOf } from '../options.ts';
+import { layerName, namesOf } from '../options.ts';
 import { type Conv2dLayerOptions, QUANT_CONV2D_OPTIONS, type QuantConv2dOptions } from './conv2d.ts';
 import { type Activation, type Layer, onlyInput } from './layer.ts';
 import { conv2d, quantConv2d } from './named.ts';
@@ -57,7 +57,7 @@ const POOL1D_OPTIONS = namesOf<Pool1dOptions>({ name: true, poolSize: true, stri
  * ```
  */
 export function conv1d(options: Conv1dOptions): Layer {
-  assertKnownOptions(options, QUANT_CONV2D_OPTIONS, options.name ?? 'conv1d');
+  layerName(options, QUANT_CONV2D_OPTIONS, 'conv1d');
   return onImages('conv1d', options, conv2d({ ...options, ...windowsOf(options, 'conv1d') }));
 }
 
@@ -71,7 +71,7 @@ export function conv1d(options: Conv1dOptions): Layer {
  * ```
  */
 export function quantConv1d(options: QuantConv1dOptions): Layer {
-  assertKnownOptions(options, QUANT_CONV2D_OPTIONS, options.name ?? 'quantConv1d');
+  layerName(options, QUANT_CONV2D_OPTIONS, 'quantConv1d');
   return onImages('quantConv1d', options, quantConv2d({ ...options, ...windowsOf(options, 'quantConv1d') }));
 }
 
@@ -111,12 +111,12 @@ export function averagePool1d(options: Pool1dOptions): Layer {
  * ```
  */
 export function globalAveragePool1d(options: { readonly name?: string } = {}): Layer {
-  assertKnownOptions(options, ['name'], options.name ?? 'globalAveragePool1d');
+  layerName(options, ['name'], 'globalAveragePool1d');
   return onImages('globalAveragePool1d', options, globalAveragePool2d({ ...options }));
 }
 
 function poolOf(options: Pool1dOptions, kind: string): Pool2dLayerOptions {
-  assertKnownOptions(options, POOL1D_OPTIONS, options.name ?? kind);
+  layerName(options, POOL1D_OPTIONS, kind);
   const { name, poolSize: kernelSize, strides = kernelSize } = options;
   const {
     kernelSize: poolSize,

@@ -10,7 +10,7 @@ import {
   resolvePool2d,
   signPool2d as signPool2dOp,
 } from '../ops/pool.ts';
-import { assertKnownOptions, namesOf } from '../options.ts';
+import { layerName, namesOf } from '../options.ts';
 import { assertInference, noGradient, perChannel } from './inference.ts';
 import {
   asReal,
@@ -47,8 +47,8 @@ const POOL2D_OPTIONS = namesOf<Pool2dLayerOptions>({
  * ```
  */
 export function maxPool2d(options: Pool2dLayerOptions): Layer {
-  const { name, ...window } = options;
   const layer = makePool('maxPool2d', options, maxPool2dOp, 'maxPool2dGrad');
+  const { name, ...window } = options;
   return {
     ...layer,
     traits: { output: 'selection', pooling: window },
@@ -75,7 +75,7 @@ export function maxPool2d(options: Pool2dLayerOptions): Layer {
  * ```
  */
 export function signPool2d(options: Pool2dLayerOptions): Layer {
-  assertKnownOptions(options, POOL2D_OPTIONS, options.name ?? 'signPool2d');
+  layerName(options, POOL2D_OPTIONS, 'signPool2d');
   const { name: given, ...window } = options;
   const where = given ?? 'signPool2d';
   return {
@@ -122,8 +122,7 @@ export function averagePool2d(options: Pool2dLayerOptions): Layer {
  * ```
  */
 export function globalAveragePool2d(options: { readonly name?: string } = {}): Layer {
-  assertKnownOptions(options, ['name'], options.name ?? 'globalAveragePool2d');
-  const where = options.name ?? 'globalAveragePool2d';
+  const where = layerName(options, ['name'], 'globalAveragePool2d');
   return {
     name: options.name,
     kind: 'globalAveragePool2d',
@@ -162,7 +161,7 @@ function makePool(
   pool: (builder: ProgramBuilder, x: Tensor, options: Pool2dOptions) => Tensor,
   gradient: 'maxPool2dGrad' | 'averagePool2dGrad',
 ): Layer {
-  assertKnownOptions(options, POOL2D_OPTIONS, options.name ?? kind);
+  layerName(options, POOL2D_OPTIONS, kind);
   const { name: given, ...window } = options;
   const where = given ?? kind;
   return {

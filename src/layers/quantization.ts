@@ -7,7 +7,7 @@ import {
   quantize as quantizeOp,
   type RoundingMode,
 } from '../ops/pointwise.ts';
-import { assertKnownOptions, namesOf } from '../options.ts';
+import { layerName, namesOf } from '../options.ts';
 import { assertInference, noGradient, perChannel } from './inference.ts';
 import { asReal, assertCount, type Layer, onlyInput, real } from './layer.ts';
 
@@ -51,8 +51,7 @@ const QUANTIZE_OPTIONS = namesOf<QuantizeOptions>({
  * ```
  */
 export function quantize(options: QuantizeOptions): Layer {
-  assertKnownOptions(options, QUANTIZE_OPTIONS, options.name ?? 'quantize');
-  const where = options.name ?? 'quantize';
+  const where = layerName(options, QUANTIZE_OPTIONS, 'quantize');
   const grid: QuantizeGrid = {
     bits: options.bits,
     signed: options.signed ?? true,
@@ -106,8 +105,7 @@ const MULTI_THRESHOLD_OPTIONS = namesOf<MultiThresholdOptions>({ name: true, lev
  * ```
  */
 export function multiThreshold(options: MultiThresholdOptions): Layer {
-  assertKnownOptions(options, MULTI_THRESHOLD_OPTIONS, options.name ?? 'multiThreshold');
-  const where = options.name ?? 'multiThreshold';
+  const where = layerName(options, MULTI_THRESHOLD_OPTIONS, 'multiThreshold');
   const { levels } = options;
   assertCount(levels, 'levels', where);
   return {

@@ -1,7 +1,7 @@
 /** `dropout`: sets a random share of the values to zero while training, and scales the rest up. */
 
 import { OptionError } from '../errors.ts';
-import { assertKnownOptions, namesOf } from '../options.ts';
+import { layerName, namesOf } from '../options.ts';
 import { asReal, gradientsOf, type Layer, onlyInput, real } from './layer.ts';
 
 /** Options of `dropout`. */
@@ -24,8 +24,7 @@ const DROPOUT_OPTIONS = namesOf<DropoutOptions>({ name: true, rate: true });
  * ```
  */
 export function dropout(options: DropoutOptions): Layer {
-  assertKnownOptions(options, DROPOUT_OPTIONS, options.name ?? 'dropout');
-  const where = options.name ?? 'dropout';
+  const where = layerName(options, DROPOUT_OPTIONS, 'dropout');
   const { rate } = options;
   if (!(rate >= 0 && rate < 1)) {
     throw new OptionError('The dropout rate is in [0, 1).', { given: String(rate), where });

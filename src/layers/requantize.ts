@@ -2,7 +2,7 @@
 
 import { OptionError } from '../errors.ts';
 import { assertRange, type IntegerRange, requantize as requantizeOp } from '../ops/requantize.ts';
-import { assertKnownOptions, namesOf } from '../options.ts';
+import { layerName, namesOf } from '../options.ts';
 import { asReal, type Layer, onlyInput, type ParameterSpec, real } from './layer.ts';
 
 /** Options of `requantize`: where the integers lie. */
@@ -31,8 +31,7 @@ const REQUANTIZE_OPTIONS = namesOf<RequantizeOptions>({
  * ```
  */
 export function requantize(options: RequantizeOptions): Layer {
-  assertKnownOptions(options, REQUANTIZE_OPTIONS, options.name ?? 'requantize');
-  const where = options.name ?? 'requantize';
+  const where = layerName(options, REQUANTIZE_OPTIONS, 'requantize');
   const { minimum, maximum, zeroPoint } = options;
   assertRange(options, where);
   return {

@@ -2,7 +2,7 @@
 
 import { OptionError, ShapeError } from '../errors.ts';
 import { describe, type ProgramBuilder, type Shape, sizeOf } from '../gpu/index.ts';
-import { assertKnownOptions, namesOf } from '../options.ts';
+import { layerName, namesOf } from '../options.ts';
 import { type Activation, asReal, type Forward, holdsIntegers, type Layer, onlyInput } from './layer.ts';
 
 /**
@@ -15,8 +15,7 @@ import { type Activation, asReal, type Forward, holdsIntegers, type Layer, onlyI
  * ```
  */
 export function flatten(options: { readonly name?: string } = {}): Layer {
-  assertKnownOptions(options, ['name'], options.name ?? 'flatten');
-  const where = options.name ?? 'flatten';
+  const where = layerName(options, ['name'], 'flatten');
   return {
     name: options.name,
     kind: 'flatten',
@@ -51,8 +50,7 @@ const RESHAPE_OPTIONS = namesOf<ReshapeOptions>({ name: true, shape: true });
  * ```
  */
 export function reshape(options: ReshapeOptions): Layer {
-  assertKnownOptions(options, RESHAPE_OPTIONS, options.name ?? 'reshape');
-  const where = options.name ?? 'reshape';
+  const where = layerName(options, RESHAPE_OPTIONS, 'reshape');
   const { shape } = options;
   if (
     !Array.isArray(shape) ||

@@ -5,7 +5,7 @@
 import { FormatError, OptionError } from '../errors.ts';
 import { withoutComments } from '../gpu/frame.ts';
 import { assertSignature } from '../gpu/index.ts';
-import { assertKnownOptions, unknownName } from '../options.ts';
+import { assertKnownOptions, nearest, unknownName } from '../options.ts';
 import { isMethod } from './note.ts';
 import type { Schedule } from './schedules.ts';
 
@@ -156,26 +156,25 @@ export function checkDefinition(
   signature: string,
   twin: string,
 ): string {
-  for (const [member, value, expected] of [
-    ['name', name, 'a text in camelCase'],
-    ['wgsl', wgsl, signature],
+  for (const [member, value, type, expected] of [
+    ['name', name, 'string', 'a text in camelCase'],
+    ['wgsl', wgsl, 'string', signature],
+    [twin, members[twin], 'function', 'the float64 twin of its WGSL'],
   ] as const) {
-    if (typeof value === 'string' && value !== '') continue;
+    if (typeof value === type && value !== '') continue;
+    const near = nearest(
+      member,
+      Object.keys(members).filter((other) => other !== twin),
+    );
     throw new OptionError('A definition lacks a member.', {
       given: `${member}: ${value === '' ? 'an empty text' : typeof value}`,
       expected,
-      where: `${kind} ${member === 'wgsl' ? name : ''}`.trim(),
+      where: `${kind} ${name ?? ''}`,
+      remedy: near && `did you mean ${member} by ${near}?`,
     });
   }
   const where = `${kind} ${name}`;
   assertSignature(wgsl, signature, where);
-  if (typeof members[twin] !== 'function') {
-    throw new OptionError('A method needs the float64 twin of its WGSL.', {
-      given: `${twin}: ${typeof members[twin]}`,
-      expected: 'a function',
-      where,
-    });
-  }
   return where;
 }
 

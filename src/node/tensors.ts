@@ -7,6 +7,7 @@ import { basename, dirname, extname, join } from 'node:path';
 import { BnnError, FormatError, OptionError, StorageError } from '../errors.ts';
 import { decodeGgufHeader, GGUF_MOST_HEADER, type GgufHeader, isGguf } from '../formats/gguf.ts';
 import { decodeBlocks, GGUF_TYPES, type GgufType, READ_TYPES } from '../formats/gguf-types.ts';
+import { detect } from '../formats/load.ts';
 import {
   decodeSafetensorsHeader,
   SAFETENSORS_PREFIX,
@@ -17,6 +18,7 @@ import { filtersAlong } from '../geometry/axis.ts';
 import { withOneBit } from '../geometry/one-bit.ts';
 import type { FilterSurvey, LayerSurvey, StoredFilters, StoredFormat } from '../geometry/survey.ts';
 import { parseJson } from '../json.ts';
+import { npx } from '../npx.ts';
 import { readFileChecked, storageError } from './files.ts';
 
 /** Where a tensor lies in its file, and as what. */
@@ -120,23 +122,39 @@ export function openGguf(path: string): Promise<TensorFile<GgufHeader>> {
 
 /** A file of either kind, by how it begins. @throws StorageError, FormatError */
 export async function openTensors(path: string): Promise<TensorFile> {
+  const kind = detect(await firstBytes(path));
+  if (kind !== undefined && kind !== 'safetensors') {
+    throw new FormatError('Tensors are read of safetensors and GGUF files.', {
+      given: `${path}, which begins as ${KINDS[kind]} does`,
+      expected: '.safetensors or .gguf',
+      remedy: `what is in it: ${npx(`inspect ${path}`)}; its tensors: ${npx(`convert ${path} model.safetensors`)}`,
+    });
+  }
   return (await isGgufFile(path)) ? await openGguf(path) : await openSafetensors(path);
 }
 
 /** Whether a file is there, and begins as GGUF does. */
 export async function isGgufFile(path: string): Promise<boolean> {
+  return isGguf(await firstBytes(path));
+}
+
+/** How a file begins; nothing of one that can't be read. */
+async function firstBytes(path: string): Promise<Uint8Array> {
   const file = await open(path, 'r').catch(() => undefined);
-  if (file === undefined) return false;
+  if (file === undefined) return new Uint8Array();
   try {
-    const { buffer } = await file.read(new Uint8Array(4), 0, 4, 0);
-    return isGguf(buffer);
+    const { buffer, bytesRead } = await file.read(new Uint8Array(16), 0, 16, 0);
+    return buffer.subarray(0, bytesRead);
   } catch {
     // A folder can be opened, but not read.
-    return false;
+    return new Uint8Array();
   } finally {
     await file.close();
   }
 }
+
+/** Other models, as people call them. */
+const KINDS = { onnx: 'ONNX', tflite: 'TensorFlow Lite', zip: 'a zip archive' } as const;
 
 /** A tensor, and the file that it lies in. */
 export interface StoredTensor {

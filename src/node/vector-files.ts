@@ -276,6 +276,14 @@ export class VectorIndexFile {
 
   /** @throws StorageError, FormatError for what is no such file, or says of itself what isn't so */
   static async open(path: string): Promise<VectorIndexFile> {
+    if (/\.npy$/i.test(path)) {
+      throw new FormatError('These are vectors, and no index of them.', {
+        given: path,
+        expected: 'what vectors index wrote',
+        where: 'vectors search',
+        remedy: `make one: ${npx(`vectors index ${path} --out ${path.slice(0, -'.npy'.length)}.index`)}`,
+      });
+    }
     const file = await openSafetensors(path);
     try {
       const parts = indexParts(file.header, path);

@@ -10,13 +10,14 @@ export interface OutOption {
 
 /** @throws ShapeError unless the tensor holds elements of this type */
 export function assertDType(tensor: Tensor, dtype: DType, where: string): void {
-  if (tensor.dtype !== dtype) {
-    throw new ShapeError('A tensor has the wrong element type.', {
-      given: `${tensor.label}: ${describe(tensor.shape, tensor.dtype)}`,
-      expected: dtype,
-      where,
-    });
-  }
+  if (tensor?.dtype === dtype) return;
+  throw new ShapeError('A tensor has the wrong element type.', {
+    given: tensor?.dtype
+      ? `${tensor.label}: ${describe(tensor.shape, tensor.dtype)}`
+      : `${tensor}: no tensor`,
+    expected: dtype,
+    where,
+  });
 }
 
 /** @throws ShapeError unless the tensor has this shape */

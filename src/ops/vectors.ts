@@ -48,7 +48,7 @@ export function itemMemory(
   options: OutOption & { readonly rows: number; readonly bits: number; readonly seed: number },
 ): Tensor {
   const where = 'itemMemory';
-  const [ROWS, BITS] = [positive(options.rows, 'rows', where), positive(options.bits, 'bits', where)];
+  const [ROWS, BITS] = [positive(options?.rows, 'rows', where), positive(options.bits, 'bits', where)];
   const out = resultTensor(b, where, [ROWS, BITS], 'bits', options.out);
   b.dispatch(items, { out }, { ROWS, BITS, SEED: seedOf(options.seed, where) });
   return out;
@@ -71,7 +71,7 @@ export function levelMemory(
   },
 ): Tensor {
   const where = 'levelMemory';
-  const [ROWS, BITS] = [positive(options.rows, 'rows', where), positive(options.bits, 'bits', where)];
+  const [ROWS, BITS] = [positive(options?.rows, 'rows', where), positive(options.bits, 'bits', where)];
   // Half of the bits times levels stays below 2^32 in the shader.
   if ((BITS / 2) * ROWS >= 2 ** 32) {
     throw new OptionError('These are too many levels of too many bits.', {

@@ -2,12 +2,13 @@
 import * as v from 'valibot';
 import type { ComparedEpoch, ComparisonJob, ComparisonOptions, JobResult } from '../compare/index.ts';
 import { LOSS_NAMES } from '../methods/index.ts';
-import { checked, type OwnRun, readingSchema } from './story.ts';
+import { checked, modelOptionsSchema, type OwnRun, readingSchema } from './story.ts';
 
 /** What a comparison is; kept in its folder. */
 export interface KeptComparison extends ComparisonOptions {
   readonly dataset: string;
   readonly model: string;
+  readonly modelOptions?: Readonly<Record<string, number>>;
   readonly trainSamples?: number;
   readonly testSamples?: number;
   /** Of data of a person's own, by whose name `dataset` goes: how they are read. Where they lie is not kept. */
@@ -38,6 +39,7 @@ const seed = whole(0, 2 ** 32 - 1);
 const comparisonSchema = v.object({
   dataset: text,
   model: text,
+  modelOptions: v.exactOptional(modelOptionsSchema),
   methods: v.pipe(v.array(text), v.minLength(1), v.maxLength(1000)),
   seeds: v.pipe(v.array(seed), v.minLength(1), v.maxLength(1000)),
   epochs: whole(1, 1e6),

@@ -2,7 +2,7 @@
 import { gaussianDensity, residualAngles, ternaryAngle } from '../geometry/curves.ts';
 import type { LayerSurvey } from '../geometry/survey.ts';
 import { type Html, html } from './html.ts';
-import { oneBitTable } from './one-bit.ts';
+import { ALL_LAYERS, oneBitTable } from './one-bit.ts';
 import { type Cell, charts, type Fact, type Made, page, table } from './page.ts';
 import {
   AXIS,
@@ -368,7 +368,7 @@ function oneBitChart(layers: readonly Coloured[]): Plot {
 
 function groupTable(layers: readonly LayerSurvey[]): Html {
   const { sizes, normal, rows, all } = oneBitTable(layers);
-  const lines = [['normal weights', normal], ...rows, ['error of all with every size', all]] as const;
+  const lines = [['normal weights', normal], ...rows, [ALL_LAYERS, all]] as const;
   return html`<h2>One bit a weight</h2>
 <p>Angle between the weights of a layer and their signs, and the relative error, where so many weights share a scale, the mean of their
 magnitudes as a half float; in groups that divide a filter. A sign and its share of a scale are 1 + 16/size bits.</p>

@@ -2,6 +2,9 @@
 import type { LayerSurvey } from '../geometry/survey.ts';
 import { GROUP_SIZES, type GroupedSigns, pooledError } from '../numerics/one-bit.ts';
 
+/** What the last row of the table is of. */
+export const ALL_LAYERS = 'error, of all layers with every size';
+
 /** Angle and error in words; empty where there are no such groups. */
 export type OneBitCell = readonly string[];
 
@@ -15,34 +18,38 @@ export interface OneBitTable {
   readonly all: readonly OneBitCell[];
 }
 
+/** What signs make of a layer in groups of a size, or of whole filters; undefined where there are none. */
+export function groupOf({ oneBit }: LayerSurvey, size: number | undefined): GroupedSigns | undefined {
+  const groups = oneBit?.groups ?? [];
+  // The last of a layer is its whole filter, whatever its size.
+  return size === undefined ? groups.at(-1) : groups.slice(0, -1).find((one) => one.size === size);
+}
+
+/** Sizes of groups that a layer has, and undefined for whole filters. */
+export const groupColumns = (layers: readonly LayerSurvey[]): readonly (number | undefined)[] => [
+  ...GROUP_SIZES.filter((size) => layers.some((layer) => groupOf(layer, size))),
+  undefined,
+];
+
 const cellOf = (angle: number, error: number): OneBitCell =>
   Number.isFinite(error) ? [`${angle.toFixed(2)}°`, error.toFixed(4)] : [];
 
 export function oneBitTable(layers: readonly LayerSurvey[]): OneBitTable {
-  const groupsOf = ({ oneBit }: LayerSurvey) => oneBit?.groups ?? [];
-  // The last of a layer is its whole filter, whatever its size.
-  const bySize = (layer: LayerSurvey, size: number | undefined): GroupedSigns | undefined =>
-    size === undefined
-      ? groupsOf(layer).at(-1)
-      : groupsOf(layer)
-          .slice(0, -1)
-          .find((one) => one.size === size);
-  const sizes = GROUP_SIZES.filter((size) => layers.some((layer) => bySize(layer, size)));
-  const columns = [...sizes, undefined];
-  const whole = layers.filter((layer) => columns.every((size) => bySize(layer, size)));
+  const columns = groupColumns(layers);
+  const whole = layers.filter((layer) => columns.every((size) => groupOf(layer, size)));
   const all = columns.map((size): OneBitCell => {
     const error = pooledError(
       whole.map((layer) => ({
         norm: layer.oneBit?.norm ?? 0,
-        error: bySize(layer, size)?.error ?? Number.NaN,
+        error: groupOf(layer, size)?.error ?? Number.NaN,
       })),
     );
     return Number.isFinite(error) ? [error.toFixed(4)] : [];
   });
   return {
-    sizes,
+    sizes: columns.filter((size) => size !== undefined),
     normal: columns.map((size) => {
-      const [found, ...others] = layers.flatMap((layer) => bySize(layer, size) ?? []);
+      const [found, ...others] = layers.flatMap((layer) => groupOf(layer, size) ?? []);
       // Filters may be of several lengths.
       const isOne = found !== undefined && others.every((other) => other.size === found.size);
       return isOne ? cellOf(found.expectedAngle, found.expectedError) : [];
@@ -50,7 +57,7 @@ export function oneBitTable(layers: readonly LayerSurvey[]): OneBitTable {
     rows: layers.map((layer) => [
       layer.name,
       columns.map((size) => {
-        const { angle = Number.NaN, error = Number.NaN } = bySize(layer, size) ?? {};
+        const { angle = Number.NaN, error = Number.NaN } = groupOf(layer, size) ?? {};
         return cellOf(angle, error);
       }),
     ]),

@@ -111,6 +111,8 @@ const measured = v.pipe(
 );
 const wholeTo = (most: number, least = 1) =>
   v.pipe(v.number(), v.safeInteger(), v.minValue(least), v.maxValue(most));
+/** Options of a ready-made network, by name. */
+export const modelOptionsSchema = v.record(plainName, wholeTo(1e6));
 const rate = v.pipe(number, v.gtValue(0), v.maxValue(1e6));
 
 const text = v.pipe(v.string(), v.maxLength(4096));
@@ -190,7 +192,7 @@ export const runSchema = v.object({
   trainSamples: v.exactOptional(wholeTo(2 ** 32)),
   testSamples: v.exactOptional(wholeTo(2 ** 32)),
   classWeights: v.exactOptional(v.union([v.literal('balanced'), numbers])),
-  modelOptions: v.exactOptional(v.record(plainName, wholeTo(1e6))),
+  modelOptions: v.exactOptional(modelOptionsSchema),
   description: v.exactOptional(v.unknown()),
   validation: v.exactOptional(v.pipe(number, v.gtValue(0), v.ltValue(1))),
   patience: v.exactOptional(wholeTo(1e6)),

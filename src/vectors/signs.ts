@@ -46,7 +46,7 @@ export function firstWithTail(words: Uint32Array, bits: number): number {
  * @throws ShapeError
  */
 export function meanOf(x: ArrayLike<number>, bits: number): Float64Array<ArrayBuffer> {
-  const count = countOf(x.length, bits, 'meanOf');
+  const count = countOf(x?.length, bits, 'meanOf');
   const mean = new Float64Array(bits);
   for (let i = 0; i < x.length; i++) mean[i % bits] = (mean[i % bits] ?? 0) + (x[i] ?? 0) / count;
   return mean;
@@ -64,7 +64,7 @@ export function signsOf(
   bits: number,
   options: { readonly mean?: ArrayLike<number> | undefined } = {},
 ): Uint32Array<ArrayBuffer> {
-  const count = countOf(x.length, bits, 'signsOf');
+  const count = countOf(x?.length, bits, 'signsOf');
   const { mean } = options;
   if (mean === undefined) return packSigns(x, count, bits);
   if (mean.length !== bits) {

@@ -14,7 +14,7 @@ import type { Frame } from '../../ops/movement.ts';
 import { LARGEST_F32 } from '../../ops/pointwise.ts';
 import type { Pool2dOptions } from '../../ops/pool.ts';
 import { positivePair, resolvePlaces } from '../../ops/windows.ts';
-import { assertKnownOptions } from '../../options.ts';
+import { assertKnownOptions, assertModel } from '../../options.ts';
 import { type Attribute, writeOnnx } from './container-writer.ts';
 import { Exporter, type OperatorSet, QONNX_DOMAIN, unwritable } from './exporter.ts';
 import { Names } from './names.ts';
@@ -60,6 +60,7 @@ export function exportOnnx(
   given: ParameterValues,
   options: OnnxExportOptions = {},
 ): Uint8Array<ArrayBuffer> {
+  assertModel(source, 'exportOnnx', given);
   assertKnownOptions(options, ['name', 'operators', 'metadata'], 'exportOnnx');
   const { name = source.name, operators = 'qonnx', metadata = {} } = options;
   if (operators !== 'qonnx' && operators !== 'standard') {

@@ -27,7 +27,7 @@ import {
 import { slopeOf } from '../../numerics/curves.ts';
 import { type Conv2dOptions, type ResolvedConv2d, resolveConv2d, resolvePool2d } from '../../ops/index.ts';
 import { LARGEST_F32 } from '../../ops/pointwise.ts';
-import { assertKnownOptions } from '../../options.ts';
+import { assertKnownOptions, assertModel } from '../../options.ts';
 import { type Comparison, signOfNormalized, signOfScaled } from '../comparisons.ts';
 import type { OptionField } from './container-writer.ts';
 import {
@@ -79,6 +79,7 @@ export function exportTflite(
   given: ParameterValues,
   options: TfliteExportOptions = {},
 ): Uint8Array<ArrayBuffer> {
+  assertModel(source, 'exportTflite', given);
   assertKnownOptions(options, ['metadata'], 'exportTflite');
   const { model, values } = inParts(source, given, (kind) => Object.hasOwn(WRITERS, kind));
   const missing = model.layers.filter(({ layer }) => !Object.hasOwn(WRITERS, layer.kind));
@@ -87,6 +88,9 @@ export function exportTflite(
       given: listed(missing.map(({ name, layer }) => `${layer.kind} (${name})`)),
       expected: Object.keys(WRITERS).join(', '),
       where: model.name,
+      remedy: missing.some(({ layer }) => layer.kind === 'rotate')
+        ? 'write the network as it was before its rotations were packed, or an ONNX file'
+        : 'write an ONNX file',
     });
   }
   assertSaysQuantizers(model, 'TensorFlow Lite');
