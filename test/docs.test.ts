@@ -128,6 +128,32 @@ describe('programs', () => {
     expect(printedBy('all')).toMatch(/done\n$/);
   });
 
+  test('every layer is in docs/layers, with what its docstring says first (vitest -u writes the page)', async () => {
+    const found = filesBelow('src/layers', '.ts').flatMap((file) =>
+      [...read(file).matchAll(/\/\*\*\n((?: \*.*\n)+?) \*\/\nexport (?:const|function) (\w+)/g)].map(
+        ([, block = '', kind = '']) => ({ kind, file, says: block.replaceAll(/^ \* ?/gm, '') }),
+      ),
+    );
+    const rows = LAYER_KINDS.map((kind) => {
+      const { file = '', says = '' } =
+        found.find((one) => one.kind === kind && one.says.includes('@example')) ?? {};
+      const first = /^[\s\S]*?(?<!\bal)\.(?=\s)/.exec(says)?.[0].replaceAll('\n', ' ').replaceAll('|', '\\|');
+      expect(first, kind).toBeDefined();
+      return `| [\`${kind}\`](../../${file}) | ${first} |`;
+    });
+    const page = [
+      '# Layers',
+      '',
+      'What networks are made of; all come from `webgpu-bnn`. Shapes are named without the batch, and activations are NHWC. Options and an',
+      'example stand above each in its file; [your own](../extending/layer.md) are made with `defineLayer`.',
+      '',
+      '| layer | what it does |',
+      '|---|---|',
+      ...rows,
+    ];
+    await expect(`${page.join('\n')}\n`).toMatchFileSnapshot('../docs/layers/README.md');
+  });
+
   test('every layer has an example', () => {
     const shown = examples.map(({ symbol }) => symbol);
     expect(LAYER_KINDS.filter((kind) => !shown.includes(kind))).toEqual([]);

@@ -117,6 +117,10 @@ describe('webgpu-bnn methods', () => {
     expect(turned.stdout).toContain('degrees = 10 (0 or more and 90 or less): the largest angle');
     expect(turned.stdout).toContain('Where pixels come from');
 
+    const { stdout: help } = await runCli(cli, ['methods', '--help']);
+    for (const kind of ['quantizer', 'optimizer', 'penalty', 'loss', 'augmentation'])
+      expect(help).toMatch(new RegExp(`list a\\s+kind:[\\s\\S]*\\b${kind}\\b`));
+
     const losses = await runCli(cli, ['methods', 'losses']);
     expect(losses.stdout).toMatch(/^Losses\n/);
     expect(losses.stdout).not.toMatch(/irNet/);

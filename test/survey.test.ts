@@ -461,5 +461,11 @@ describe('the command', () => {
     const path = write('small.safetensors', { t: f32([2, 2], gaussian(1, 4)) });
     expect((await bnn('geometry', path, '--memory', '1MB')).code).toBe(2);
     expect((await bnn('geometry', path, '--near-zero', 'small')).code).toBe(2);
+    const onnx = join(import.meta.dirname, 'fixtures', 'qonnx-tfc', 'TFC_1W1A.onnx');
+    const other = await bnn('geometry', onnx);
+    expect([other.code, other.stderr]).toEqual([
+      1,
+      expect.stringMatching(/begins as ONNX does[\s\S]*inspect .*TFC_1W1A\.onnx; its tensors: .*convert/),
+    ]);
   });
 });

@@ -208,6 +208,8 @@ describe('vectors index and search', () => {
     truncateSync(short, 1000);
     await expect(writeVectorIndex(short, out)).rejects.toThrow(FormatError);
     await expect(VectorIndexFile.open(at('keys.safetensors'))).rejects.toThrow(FormatError);
+    const asked = await runCli(cli, ['vectors', 'search', at('keys.npy'), '--queries', at('queries.npy')]);
+    expect(asked.stderr).toContain(`vectors index ${at('keys.npy')} --out ${at('keys.index')}`);
     const index = await VectorIndexFile.open(at('keys.npy.index'));
     await expect(index.search(queries.subarray(1), 3)).rejects.toThrow(ShapeError);
     await expect(index.search(queries, 65)).rejects.toThrow(OptionError);

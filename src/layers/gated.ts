@@ -5,7 +5,7 @@ import { notedConfig } from '../methods/note.ts';
 import { packSigns, unpackSigns } from '../ops/dense.ts';
 import { constant } from '../ops/elementwise.ts';
 import { type Combination, combine, multiThreshold } from '../ops/pointwise.ts';
-import { assertKnownOptions, namesOf } from '../options.ts';
+import { layerName, namesOf } from '../options.ts';
 import type { QuantConv2dOptions } from './conv2d.ts';
 import { affine, threshold } from './inference.ts';
 import {
@@ -77,8 +77,7 @@ const STEEPNESS = 5;
  */
 export function quantGatedConv2d(options: QuantGatedConv2dOptions): Layer {
   const kind = 'quantGatedConv2d';
-  const where = options.name ?? kind;
-  assertKnownOptions(options, OPTIONS, where);
+  const where = layerName(options, OPTIONS, kind);
   const { threshold: start = -1, name, ...rest } = options;
   if (!Number.isFinite(Math.fround(start))) {
     throw new OptionError('A threshold begins at a number.', { given: `threshold = ${start}`, where });

@@ -13,7 +13,7 @@ import { type InputOptions, quantizeInput } from './quantized-input.ts';
  * @throws OptionError unless the quantizer gives signs times one scale; of a shape ShapeError where groups don't divide a sample
  */
 export function withInputGroups<O extends InputOptions>(make: (options: O) => Layer, options: O): Layer {
-  const { inputGroupScale, ...plain } = options;
+  const { inputGroupScale, ...plain } = options ?? ({} as O);
   const whole = make(plain as O);
   if (inputGroupScale === undefined) return whole;
   const [quantizer] = whole.traits?.quantizers ?? [];

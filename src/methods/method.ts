@@ -162,15 +162,12 @@ export function checkDefinition(
     [twin, members[twin], 'function', 'the float64 twin of its WGSL'],
   ] as const) {
     if (typeof value === type && value !== '') continue;
-    const near = nearest(
-      member,
-      Object.keys(members).filter((other) => other !== twin),
-    );
+    const near = nearest(member, Object.keys(members));
     throw new OptionError('A definition lacks a member.', {
       given: `${member}: ${value === '' ? 'an empty text' : typeof value}`,
       expected,
       where: `${kind} ${name ?? ''}`,
-      remedy: near && `did you mean ${member} by ${near}?`,
+      remedy: near === member ? undefined : near && `did you mean ${member} by ${near}?`,
     });
   }
   const where = `${kind} ${name}`;
