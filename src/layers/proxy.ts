@@ -4,7 +4,7 @@ import type { Shape, Tensor } from '../gpu/index.ts';
 import { isPlainSign, notedConfig } from '../methods/note.ts';
 import { resolveQuantizer } from '../methods/quantizers/index.ts';
 import { matMul, packSigns } from '../ops/dense.ts';
-import { assertKnownOptions, namesOf } from '../options.ts';
+import { layerName, namesOf } from '../options.ts';
 import type { QuantConv2dOptions } from './conv2d.ts';
 import type { QuantDenseOptions } from './dense.ts';
 import { type ForwardContext, gradientsOf, type Layer, type Parameter, type ParameterSpec } from './layer.ts';
@@ -54,7 +54,7 @@ const CONV2D_OPTIONS = namesOf<QuantProxyConv2dOptions>({
  * ```
  */
 export function quantProxyDense(options: QuantProxyDenseOptions): Layer {
-  assertKnownOptions(options, DENSE_OPTIONS, options.name ?? 'quantProxyDense');
+  layerName(options, DENSE_OPTIONS, 'quantProxyDense');
   return ofProduct('quantProxyDense', options, quantDense(options));
 }
 
@@ -71,7 +71,7 @@ export function quantProxyDense(options: QuantProxyDenseOptions): Layer {
  * ```
  */
 export function quantProxyConv2d(options: QuantProxyConv2dOptions): Layer {
-  assertKnownOptions(options, CONV2D_OPTIONS, options.name ?? 'quantProxyConv2d');
+  layerName(options, CONV2D_OPTIONS, 'quantProxyConv2d');
   return ofProduct('quantProxyConv2d', options, quantConv2d(options));
 }
 
