@@ -334,7 +334,7 @@ interface Task {
 }
 const everythingOf = (entry: string) => `import * as all from '${entry}'; window.start = all;`;
 const TASKS: Readonly<Record<string, Task>> = {
-  'run models, and nothing else': { code: everythingOf('webgpu-bnn/inference'), vite: 35.1, esbuild: 37.6 },
+  'run models, and nothing else': { code: everythingOf('webgpu-bnn/inference'), vite: 35.1, esbuild: 37.7 },
   'train networks, and nothing else': {
     code: everythingOf('webgpu-bnn/training'),
     vite: 98,
@@ -348,12 +348,12 @@ const TASKS: Readonly<Record<string, Task>> = {
   'train a network': {
     code: "import { Gpu, Trainer, mlp, fetchMnist, measureGeometry } from 'webgpu-bnn'; window.start = { Gpu, Trainer, mlp, fetchMnist, measureGeometry };",
     vite: 51.4,
-    esbuild: 78.8,
+    esbuild: 78.9,
   },
-  'use everything of webgpu-bnn': { code: everythingOf('webgpu-bnn'), vite: 160, esbuild: 171.3 },
-  'read ONNX': { code: everythingOf('webgpu-bnn/onnx'), vite: 55.9, esbuild: 58 },
+  'use everything of webgpu-bnn': { code: everythingOf('webgpu-bnn'), vite: 160, esbuild: 171.4 },
+  'read ONNX': { code: everythingOf('webgpu-bnn/onnx'), vite: 56, esbuild: 58.1 },
   'read and write TensorFlow Lite': { code: everythingOf('webgpu-bnn/tflite'), vite: 58.8, esbuild: 60.7 },
-  'take jobs of a queue': { code: everythingOf('webgpu-bnn/nats'), vite: 121.8, esbuild: 163.7 },
+  'take jobs of a queue': { code: everythingOf('webgpu-bnn/nats'), vite: 121.9, esbuild: 163.8 },
   'use it between sessions of ONNX Runtime': {
     code: everythingOf('webgpu-bnn/onnxruntime'),
     vite: 24.6,

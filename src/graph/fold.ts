@@ -2,7 +2,6 @@
  * The inference compiler: rewrites a trained model, pass by pass, so that bits pass from layer to layer. The result gives the
  * same bits as the model it came from, but for what `reals` asks for.
  */
-import { assertModel } from '../options.ts';
 import type { Model } from './model.ts';
 import { inParts } from './passes/expand.ts';
 import { FOLDING, FUSING } from './passes/index.ts';
@@ -63,7 +62,6 @@ function rewritten(
   passes: readonly Pass[],
   options: PassOptions,
 ): FoldedModel {
-  assertModel(source, 'foldForInference', values);
   const whole = inParts(source, values);
   let network = rebuild(whole.model, whole.values, new Map());
   const done: Rewrite[] = [];

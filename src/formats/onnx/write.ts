@@ -14,7 +14,7 @@ import type { Frame } from '../../ops/movement.ts';
 import { LARGEST_F32 } from '../../ops/pointwise.ts';
 import type { Pool2dOptions } from '../../ops/pool.ts';
 import { positivePair, resolvePlaces } from '../../ops/windows.ts';
-import { assertKnownOptions, assertModel } from '../../options.ts';
+import { assertKnownOptions } from '../../options.ts';
 import { type Attribute, writeOnnx } from './container-writer.ts';
 import { Exporter, type OperatorSet, QONNX_DOMAIN, unwritable } from './exporter.ts';
 import { Names } from './names.ts';
@@ -60,7 +60,7 @@ export function exportOnnx(
   given: ParameterValues,
   options: OnnxExportOptions = {},
 ): Uint8Array<ArrayBuffer> {
-  assertModel(source, 'exportOnnx', given);
+  const { model, values } = inParts(source, given, (kind) => Object.hasOwn(WRITERS, kind));
   assertKnownOptions(options, ['name', 'operators', 'metadata'], 'exportOnnx');
   const { name = source.name, operators = 'qonnx', metadata = {} } = options;
   if (operators !== 'qonnx' && operators !== 'standard') {
@@ -70,7 +70,6 @@ export function exportOnnx(
       where: 'exportOnnx',
     });
   }
-  const { model, values } = inParts(source, given, (kind) => Object.hasOwn(WRITERS, kind));
   const unknown = model.layers.filter(({ layer }) => !Object.hasOwn(WRITERS, layer.kind));
   if (unknown.length > 0) {
     throw new FormatError('ONNX files have no operators for these layers.', {

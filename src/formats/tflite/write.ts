@@ -27,7 +27,7 @@ import {
 import { slopeOf } from '../../numerics/curves.ts';
 import { type Conv2dOptions, type ResolvedConv2d, resolveConv2d, resolvePool2d } from '../../ops/index.ts';
 import { LARGEST_F32 } from '../../ops/pointwise.ts';
-import { assertKnownOptions, assertModel } from '../../options.ts';
+import { assertKnownOptions } from '../../options.ts';
 import { type Comparison, signOfNormalized, signOfScaled } from '../comparisons.ts';
 import type { OptionField } from './container-writer.ts';
 import {
@@ -79,9 +79,8 @@ export function exportTflite(
   given: ParameterValues,
   options: TfliteExportOptions = {},
 ): Uint8Array<ArrayBuffer> {
-  assertModel(source, 'exportTflite', given);
-  assertKnownOptions(options, ['metadata'], 'exportTflite');
   const { model, values } = inParts(source, given, (kind) => Object.hasOwn(WRITERS, kind));
+  assertKnownOptions(options, ['metadata'], 'exportTflite');
   const missing = model.layers.filter(({ layer }) => !Object.hasOwn(WRITERS, layer.kind));
   if (missing.length > 0) {
     throw new OptionError('These layers have no operator in TensorFlow Lite that this library writes.', {

@@ -2,6 +2,7 @@
 import { OptionError } from '../../errors.ts';
 import { type Shape, sizeOf } from '../../gpu/index.ts';
 import { renamed } from '../../layers/layer.ts';
+import { assertModel } from '../../options.ts';
 import type { Model, ModelLayer } from '../model.ts';
 import { floatValue, type ParameterValue, type ParameterValues } from '../values.ts';
 import { needed, type Replacement, rebuild, type ValuedPart } from './pass.ts';
@@ -12,13 +13,14 @@ const DEEPEST = 8;
 /**
  * A network in the parts of its layers, and in the parts of those.
  * @param isKnown of a kind that stays whole, though it has parts. Default: none
- * @throws FormatError when a value is missing; OptionError for parts that have no end
+ * @throws FormatError when a value is missing; OptionError for parts that have no end, and for no network or values
  */
 export function inParts(
   source: Model,
   values: ParameterValues,
   isKnown: (kind: string) => boolean = () => false,
 ): { model: Model; values: ParameterValues } {
+  assertModel(source, 'inParts', values);
   let network: { model: Model; values: ParameterValues } = { model: source, values };
   for (let depth = 0; depth <= DEEPEST; depth++) {
     const { model, values: own } = network;
