@@ -164,7 +164,7 @@ describe('convert', () => {
     expect([again.code, again.stderr]).toEqual([2, expect.stringMatching(/No layer[\s\S]*kernelRotation/)]);
     const lite = await runCli(cli, ['convert', packed, join(folder, 'packed.tflite')]);
     expect(lite.stderr).toMatch(
-      /rotate \(first\.rotation\)[\s\S]*before its rotations were packed, or an ONNX/,
+      /rotate \(first\.rotation\)[\s\S]*an ONNX file; or, where rotations were packed, the/,
     );
     for (const [from, to] of [
       [whole, 'whole.tflite'],

@@ -87,9 +87,7 @@ export function exportTflite(
       given: listed(missing.map(({ name, layer }) => `${layer.kind} (${name})`)),
       expected: Object.keys(WRITERS).join(', '),
       where: model.name,
-      remedy: missing.some(({ layer }) => layer.kind === 'rotate')
-        ? 'write the network as it was before its rotations were packed, or an ONNX file'
-        : 'write an ONNX file',
+      remedy: 'write an ONNX file; or, where rotations were packed, the network as it was before',
     });
   }
   assertSaysQuantizers(model, 'TensorFlow Lite');
