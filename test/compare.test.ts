@@ -25,7 +25,7 @@ import { samplesOf } from '../src/data/index.ts';
 import { MemoryPlanError, OptionError } from '../src/errors.ts';
 import { checkpointValues, saveModel } from '../src/formats/index.ts';
 import { initialValues, type Model, Network, sequential } from '../src/graph/index.ts';
-import { flatten, quantDense, sign } from '../src/layers/index.ts';
+import { flatten, quantDense, quantGatedConv2d, sign } from '../src/layers/index.ts';
 import { defineOptimizer } from '../src/methods/index.ts';
 import { teacherCosine } from '../src/methods/losses/teacher-cosine.ts';
 import { uniform01 } from '../src/numerics/random.ts';
@@ -202,6 +202,14 @@ describe('networks', () => {
       );
     expect(kernels(twin)).toEqual(kernels(model));
     await expect(floatTwin(twin)).rejects.toThrow(/it quantizes nothing/);
+  });
+
+  test('the float twin of a gated convolution has no gates: they choose between bits', async () => {
+    const gated = quantGatedConv2d({ filters: 2, kernelSize: 3, strides: 2, kernelQuantizer: 'steSign' });
+    const { layers } = await floatTwin(sequential([gated], { input: [5, 5, 1] }));
+    expect(layers.map(({ layer }) => layer.kind)).toEqual(['relu', 'quantConv2d']);
+    expect(layers[1]?.parameters.map(({ name }) => name)).toEqual(['kernel']);
+    expect(layers[1]?.outputShape).toEqual([2, 2, 2]);
   });
 
   test('a quantizer on a network without such layers is refused', async () => {

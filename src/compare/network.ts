@@ -43,6 +43,9 @@ export async function networkFor(model: Model, entry: Entry): Promise<Model> {
   return changed;
 }
 
+/** Options that a layer of reals lacks. */
+const QUANTIZES = /quantizer$|groupScale$|^kernelConstraint$/i;
+
 /**
  * The same network with real weights, and a relu in place of every sign: what its bits are measured against.
  * @throws OptionError for a network that quantizes nothing
@@ -51,16 +54,18 @@ export async function floatTwin(model: Model): Promise<Model> {
   const { makeLayer: make } = await import('../layers/registry.ts');
   let changes = 0;
   const twin = rebuilt(model, ({ layer, name }) => {
+    // A gate chooses between bits: of reals there is nothing to choose.
+    const isGated = layer.kind === 'quantGatedConv2d';
     const own = Object.entries(layer.config).filter(([, value]) => value !== undefined);
-    const kept = own.filter(([key]) => !/quantizer$|groupScale$|^kernelConstraint$/i.test(key));
+    const kept = own.filter(([key]) => !(QUANTIZES.test(key) || (isGated && key === 'threshold')));
     if (isSign(layer)) {
       changes += 1;
       return [relu({ name })];
     }
-    if (kept.length === own.length) return [layer];
+    if (kept.length === own.length && !isGated) return [layer];
     changes += 1;
-    const real = make(layer.kind, { ...Object.fromEntries(kept), name }, name);
-    const hasSigns = own.some(([key]) => OF_INPUTS.test(key));
+    const real = make(isGated ? 'quantConv2d' : layer.kind, { ...Object.fromEntries(kept), name }, name);
+    const hasSigns = isGated || own.some(([key]) => OF_INPUTS.test(key));
     return hasSigns ? [relu({ name: `${name}_relu` }), real] : [real];
   });
   if (changes > 0) return twin;
