@@ -1,6 +1,14 @@
 /** Comparisons: entries, the matrix, networks with other quantizers, jobs that fail or are stopped, and the command. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -597,6 +605,46 @@ describe('webgpu-bnn compare', () => {
       ...['--out', join(folder, 'none')],
     ]);
     expect(missing.stderr).toMatch(/no such model[\s\S]*no such\.onnx/);
+  });
+
+  test('compares, and makes ensembles, on a network of a person, whose file is needed once', {
+    timeout: 120_000,
+  }, async () => {
+    const file = join(folder, 'my net.mjs');
+    const entry = pathToFileURL(join(dirname(cli), 'index.js')).href;
+    writeFileSync(
+      file,
+      `import { batchNormalization, flatten, quantDense, sequential } from ${JSON.stringify(entry)};
+      const signs = { inputQuantizer: 'steSign', kernelQuantizer: 'steSign' };
+      export default ({ input, classes }) => sequential(
+        [flatten(), quantDense({ units: classes, ...signs }), batchNormalization()], { input });`,
+    );
+    const out = join(folder, 'own net');
+    const few = ['--train-samples', '200', '--test-samples', '100', '--batch', '50', '--epochs', '1'];
+    const given = ['compare', '--methods', 'approxSign', '--seeds', '1', ...few, '--out', out];
+    const optional = await runCli(cli, [...given, '--model', file, '--model-options', 'units=3']);
+    expect(optional.stderr).toMatch(/Only ready-made networks have options/);
+    const queued = await runCli(cli, [...given, '--model', file, '--nats', 'nats://localhost:1']);
+    expect(queued.stderr).toMatch(/Workers make ready-made networks/);
+    expect(existsSync(out)).toBe(false);
+
+    const made = await runCli(cli, [...given, '--model', file]);
+    expect({ stderr: made.stderr, code: made.code }).toEqual({ stderr: '', code: 0 });
+    const kept = readFileSync(join(out, 'comparison.json'), 'utf8');
+    expect(JSON.parse(kept)).toMatchObject({ model: 'my-net', description: { layers: expect.any(Array) } });
+    expect(kept).not.toContain(folder);
+
+    const members = ['ensemble', '--members', '2', ...few, '--model', file];
+    expect((await runCli(cli, members)).stdout).toMatch(/together, soft vote/);
+
+    rmSync(file);
+    rmSync(join(out, 'results'), { recursive: true });
+    const again = await runCli(cli, ['compare', '--resume', out]);
+    expect(again.stderr).toBe('');
+    const row = /approxSign +│ +[\d.]+ %/;
+    expect(again.stdout).toContain(row.exec(made.stdout)?.[0] ?? 'no row');
+    const other = await runCli(cli, ['compare', '--resume', out, '--model', 'tfc']);
+    expect(other.stderr).toMatch(/leave --model away/);
   });
 
   test('compares on a table of a person, and goes on only with the same one', {

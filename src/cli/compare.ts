@@ -21,7 +21,7 @@ import {
   type Teachers,
 } from '../compare/index.ts';
 import { OptionError, printable } from '../errors.ts';
-import { type LearningRate, modelByName, takeFirst } from '../index.ts';
+import { type LearningRate, takeFirst } from '../index.ts';
 import { describeMethod, type MethodDescription } from '../methods/describe.ts';
 import { openQueue, trainByWorkers } from '../nats/index.ts';
 import { comparisonFolder, DESCRIPTION, readComparison } from '../node/comparison.ts';
@@ -62,7 +62,6 @@ import {
   describeAdapter,
   jsonOption,
   lossOption,
-  modelOption,
   positiveInteger,
   rateOption,
   seedNumber,
@@ -79,7 +78,15 @@ import {
   readOwnData,
   withOwnData,
 } from './own-data.ts';
-import { modelOptionsOption } from './own-models.ts';
+import {
+  anyModelOption,
+  assertForWorkers,
+  isPath,
+  modelOfFlags,
+  modelOfRun,
+  modelOptionsOption,
+  nameOfModel,
+} from './own-models.ts';
 import { packagesOf } from './packages.ts';
 import { interruption } from './train.ts';
 
@@ -126,7 +133,7 @@ export function compareCommand(): Command {
       methodList,
     )
     .addOption(anyDatasetOption('mnist'))
-    .addOption(modelOption())
+    .addOption(anyModelOption())
     .addOption(modelOptionsOption())
     .option('--seeds <list>', 'each method is trained once with each of them', seedList, [1, 2, 3])
     .option('--epochs <n>', 'passes over the training images', positiveInteger, 3)
@@ -173,8 +180,8 @@ Examples:
 async function compare(flags: Flags, command: Command): Promise<void> {
   const resumed = flags.resume === undefined ? undefined : await readComparison(flags.resume);
   const own = await ownData(flags, resumed);
-  const kept = resumed === undefined ? described(flags, own) : merged(resumed, flags, command, own);
-  const folder = flags.resume ?? flags.out ?? join('runs', `compare-${kept.dataset}-${kept.model}`);
+  const asked = resumed === undefined ? described(flags, own) : merged(resumed, flags, command, own);
+  const folder = flags.resume ?? flags.out ?? join('runs', `compare-${asked.dataset}-${asked.model}`);
   if (resumed === undefined && existsSync(join(folder, DESCRIPTION))) {
     throw new OptionError('There is a comparison in this folder already.', {
       given: folder,
@@ -188,12 +195,13 @@ async function compare(flags: Flags, command: Command): Promise<void> {
   };
   const guests: Guests = new Map(
     await Promise.all(
-      modulesOf(kept.methods).map(async (path) => [path, await loadModule(path, '--methods')] as const),
+      modulesOf(asked.methods).map(async (path) => [path, await loadModule(path, '--methods')] as const),
     ),
   );
-  const { dataset, model: name, modelOptions, trainSamples, testSamples, own: _, ...options } = kept;
+  const { dataset, model: name, trainSamples, testSamples, ...rest } = asked;
+  const { own: _, modelOptions: _given, description: _made, ...options } = rest;
   const jobs = comparisonJobs(options, guests);
-  const teachers = await teachersOf(kept.methods, guests);
+  const teachers = await teachersOf(asked.methods, guests);
   const server = serverOf(flags);
   const packages = server === undefined ? {} : packagesOf([...guests.keys()]);
   if (server !== undefined && teachers.size > 0) {
@@ -203,13 +211,7 @@ async function compare(flags: Flags, command: Command): Promise<void> {
       remedy: 'teacher=float, or compare in one process: without --nats',
     });
   }
-  if (server !== undefined && modelOptions !== undefined) {
-    throw new OptionError('Workers make ready-made networks as they are.', {
-      given: JSON.stringify(modelOptions),
-      where: '--model-options',
-      remedy: 'compare in one process: without --nats',
-    });
-  }
+  if (server !== undefined) assertForWorkers(resumed === undefined ? flags : asked);
   const gpu = server === undefined ? await acquire(flags) : undefined;
   if (gpu !== undefined) say(`adapter   ${describeAdapter(gpu)}`);
   const data = takeFirst(own ?? (await loadDataset(dataset)), trainSamples, testSamples);
@@ -217,7 +219,9 @@ async function compare(flags: Flags, command: Command): Promise<void> {
   say(
     `data      ${data.name}: ${data.train.count} training and ${data.test?.count ?? 0} test images${own === undefined ? ', checked' : ''}`,
   );
-  const model = modelByName(name, { input: data.image, classes: data.classes.length }, modelOptions);
+  const made = { input: data.image, classes: data.classes.length };
+  const kept = { ...asked, ...(resumed === undefined && (await modelOfFlags(flags, made))) };
+  const model = await modelOfRun(kept, made);
   const limit = flags.memoryLimit?.bytes;
   if (gpu !== undefined) {
     const planned = await planComparison(gpu, model, data, jobs, {
@@ -370,7 +374,8 @@ function described(flags: Flags, own: OwnData | undefined): KeptComparison {
   }
   const { labels: _, ...read } = readingOf(flags);
   return {
-    ...{ dataset: own?.name ?? dataset, model, methods, seeds, epochs, batch, learningRate: lr, loss, float },
+    ...{ dataset: own?.name ?? dataset, methods, seeds, epochs, batch, learningRate: lr, loss, float },
+    model: isPath(model) ? nameOfModel(model) : model,
     ...(own === undefined ? {} : { own: { read, digest: digestOf(own) } }),
     ...(flags.modelOptions === undefined ? {} : { modelOptions: flags.modelOptions }),
     ...(flags.trainSamples === undefined ? {} : { trainSamples: flags.trainSamples }),

@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { type ComparisonJob, comparisonJobs, entryTexts, networkFor, parseEntry } from '../compare/index.ts';
 import { jobOptions } from '../compare/plan.ts';
 import { OptionError, printable, QueueError } from '../errors.ts';
-import { type LearningRate, modelByName, type TrainingData, takeFirst } from '../index.ts';
+import { type LearningRate, type Model, type TrainingData, takeFirst } from '../index.ts';
 import { ensembleByWorkers, openQueue } from '../nats/index.ts';
 import { loadDataset, type OwnData } from '../node/index.ts';
 import { type Ensemble, type EnsembleRule, ensembleOf, trainEnsemble } from '../regimes/ensemble.ts';
@@ -18,7 +18,6 @@ import {
   describeAdapter,
   jsonOption,
   lossOption,
-  modelOption,
   positiveInteger,
   rateOption,
   seedNumber,
@@ -35,6 +34,13 @@ import {
   readOwnData,
   withOwnData,
 } from './own-data.ts';
+import {
+  anyModelOption,
+  assertForWorkers,
+  modelOfFlags,
+  modelOfRun,
+  modelOptionsOption,
+} from './own-models.ts';
 import { interruption } from './train.ts';
 
 interface Flags extends AdapterOptions, OwnFlags, NatsFlags {
@@ -44,6 +50,7 @@ interface Flags extends AdapterOptions, OwnFlags, NatsFlags {
   readonly method: string;
   readonly dataset: string;
   readonly model: string;
+  readonly modelOptions?: Readonly<Record<string, number>>;
   readonly seed: number;
   readonly epochs: number;
   readonly batch: number;
@@ -72,7 +79,8 @@ export function ensembleCommand(): Command {
     )
     .option('--method <entry>', 'how each is trained: an entry of compare, as irNet+bop', oneEntry, 'adam')
     .addOption(anyDatasetOption('mnist'))
-    .addOption(modelOption())
+    .addOption(anyModelOption())
+    .addOption(modelOptionsOption())
     .option('--seed <n>', 'of the first member; the others count up from it', seedNumber, 1)
     .option('--epochs <n>', 'passes over the training images', positiveInteger, 3)
     .option('--batch <n>', 'images a step', positiveInteger, 100)
@@ -146,11 +154,12 @@ type Train = (
   onMember: (index: number, accuracy: number) => void,
 ) => Promise<Ensemble>;
 
-const trainHere: Train = async ({ rule, members, model, ...flags }, job, data, say, onMember) => {
+const trainHere: Train = async (flags, job, data, say, onMember) => {
+  const { rule, members } = flags;
   using gpu = await acquire(flags);
   say(`adapter   ${describeAdapter(gpu)}`);
   const entry = parseEntry(job.method);
-  const network = await networkFor(networkOf(model, data), entry);
+  const network = await networkFor(await networkOf(flags, data), entry);
   return await trainEnsemble(gpu, () => network, data, {
     ...{ members, rule, training: jobOptions(job, entry, { inner: [] }) },
     onMember: (index, _, accuracy) => onMember(index, accuracy),
@@ -162,7 +171,8 @@ const trainByWorkers: Train = async (flags, job, data, say, onMember) => {
   if (server === undefined) throw new OptionError('No server was named.', { where: '--nats' });
   const { model, members } = flags;
   // What is wrong with network and data is said before anything is queued.
-  await networkFor(networkOf(model, data), parseEntry(job.method));
+  assertForWorkers(flags);
+  await networkFor(await networkOf(flags, data), parseEntry(job.method));
   const named = nameData(flags.dataset, readingOf(flags), flags.data, data, flags);
   const queue = await openQueue(server);
   const interrupt = interruption(say);
@@ -191,8 +201,10 @@ const trainByWorkers: Train = async (flags, job, data, say, onMember) => {
   }
 };
 
-const networkOf = (model: string, { image, classes }: TrainingData) =>
-  modelByName(model, { input: image, classes: classes.length });
+async function networkOf(flags: Flags, { image, classes }: TrainingData): Promise<Model> {
+  const made = { input: image, classes: classes.length };
+  return modelOfRun(await modelOfFlags(flags, made), made);
+}
 
 async function ownData(flags: Flags): Promise<OwnData> {
   const data = await readOwnData(flags.dataset, readingOf(flags), SPLIT_SEED);

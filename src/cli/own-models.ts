@@ -69,12 +69,40 @@ export async function modelOfRun(own: OwnModel, made: Made): Promise<Model> {
 }
 
 /**
+ * The network that flags name: a ready-made one, or that of a file, which is read.
+ * @throws OptionError for options of a file's network; else as `readOwnModel`
+ */
+export async function modelOfFlags(
+  { model, modelOptions: options }: OwnModel,
+  made: Made,
+): Promise<OwnModel> {
+  if (!isPath(model)) return { model, ...(options === undefined ? {} : { modelOptions: options }) };
+  if (options === undefined) return readOwnModel(model, made);
+  throw new OptionError('Only ready-made networks have options.', {
+    given: `--model-options ${JSON.stringify(options)}, for ${model}`,
+    where: '--model-options',
+    remedy: 'leave it away, and change the file',
+  });
+}
+
+/** @throws OptionError for what workers of a queue can't make by its name */
+export function assertForWorkers({ model, modelOptions: options, description }: OwnModel): void {
+  const isOwn = isPath(model) || description !== undefined;
+  if (!isOwn && options === undefined) return;
+  throw new OptionError('Workers make ready-made networks as they are.', {
+    given: isOwn ? `the network ${model}` : JSON.stringify(options),
+    where: isOwn ? '--model' : '--model-options',
+    remedy: 'do it in one process: without --nats',
+  });
+}
+
+/**
  * Reads a network of a person's own.
  * @param path of a module, whose default export (or only function) makes it, or of a description
  * @returns what the run keeps of it: it can be gone on with, and used, without the file
  * @throws StorageError, OptionError or FormatError for what makes no network
  */
-export async function readOwnModel(path: string, made: Made): Promise<OwnModel> {
+async function readOwnModel(path: string, made: Made): Promise<OwnModel> {
   const description = /\.json$/i.test(path) ? await readDescription(path) : await describedModule(path, made);
   // Whatever is wrong with it is said before anything is trained; and it can be made again of what is kept.
   await modelOfDescription(description, path);

@@ -77,7 +77,7 @@ import {
   shareOf,
   withOwnData,
 } from './own-data.ts';
-import { anyModelOption, isPath, modelOptionsOption, nameOfModel, readOwnModel } from './own-models.ts';
+import { anyModelOption, isPath, modelOfFlags, modelOptionsOption, nameOfModel } from './own-models.ts';
 import { BEST_FILE, loadRun, readRun, type SavedRun, trainerOptions } from './runs.ts';
 import { type Voters, votersHere, votersThere } from './votes.ts';
 
@@ -537,8 +537,7 @@ async function readToTrain(from: string): Promise<ReadableModel> {
 
 /** What makes the network, where it isn't a ready-made one: a file, or the network that weights come from. */
 function ownModelOf(flags: TrainFlags, command: Command, source: ReadableModel | undefined) {
-  const { model } = flags;
-  if (isPath(model)) return (made: Parameters<typeof readOwnModel>[1]) => readOwnModel(model, made);
+  if (isPath(flags.model)) return (made: Parameters<typeof modelOfFlags>[1]) => modelOfFlags(flags, made);
   if (source === undefined || command.getOptionValueSource('model') === 'cli') return undefined;
   return async ({ classes }: { readonly classes: number }) => ({
     model: nameOfModel(source.model.name),

@@ -9,6 +9,8 @@ export interface KeptComparison extends ComparisonOptions {
   readonly dataset: string;
   readonly model: string;
   readonly modelOptions?: Readonly<Record<string, number>>;
+  /** Of a network of a person's own, by whose name `model` goes: its description. */
+  readonly description?: unknown;
   readonly trainSamples?: number;
   readonly testSamples?: number;
   /** Of data of a person's own, by whose name `dataset` goes: how they are read. Where they lie is not kept. */
@@ -40,6 +42,7 @@ const comparisonSchema = v.object({
   dataset: text,
   model: text,
   modelOptions: v.exactOptional(modelOptionsSchema),
+  description: v.exactOptional(v.unknown()),
   methods: v.pipe(v.array(text), v.minLength(1), v.maxLength(1000)),
   seeds: v.pipe(v.array(seed), v.minLength(1), v.maxLength(1000)),
   epochs: whole(1, 1e6),
