@@ -82,6 +82,17 @@ test('a row of the table is a method over its seeds', () => {
   expect(lines.at(-1)).toContain('| failed | – |');
 });
 
+test('a network of a person goes by its name: what it is made of is no fact of the page', () => {
+  const own = {
+    ...comparison,
+    model: 'mine',
+    description: { layers: ['much-of-it'] },
+  };
+  const text = renderComparison({ version: 1, made, adapter, comparison: own, methods, results }, pages);
+  expect(text).toContain('mine');
+  expect(text).not.toContain('much-of-it');
+});
+
 test('layers are told one by one, or by their mean and range where they are many', () => {
   const layers = (count: number) =>
     Array.from({ length: count }, (_, i) => ({

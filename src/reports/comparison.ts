@@ -6,7 +6,19 @@ import type { KeptComparison } from './compared.ts';
 import { type Html, html } from './html.ts';
 import { curvePlot } from './methods.ts';
 import { type Cell, charts, type Fact, type Made, page, table } from './page.ts';
-import { AXIS, colourOf, draw, figure, HEIGHT, LETTERS, named, PLOT, type Plot, WIDTH } from './plots.ts';
+import {
+  AXIS,
+  colourOf,
+  draw,
+  figure,
+  HEIGHT,
+  LETTERS,
+  named,
+  PLOT,
+  type Plot,
+  symbolOf,
+  WIDTH,
+} from './plots.ts';
 import { optionText } from './training.ts';
 import { bytesText, percent, whole } from './words.ts';
 
@@ -256,6 +268,7 @@ function scatter(
     series: shown.map((method) => ({
       ...{ type: 'scatter', name: method.method, ...coloured(methods.indexOf(method)) },
       data: [[of(method), 100 * method.accuracy.mean]],
+      symbol: symbolOf(methods.indexOf(method)),
       symbolSize: 10,
     })),
   });
@@ -263,7 +276,7 @@ function scatter(
 
 /** A row a method, and dots on it. */
 const ROW_HEIGHT = 22;
-const NAMES = 176;
+const NAMES = 192;
 
 interface Dots {
   readonly name: string;
@@ -289,7 +302,8 @@ function dots(methods: readonly ComparedMethod[], x: string, series: readonly Do
         ...AXIS.axisLabel,
         fontSize: LETTERS,
         interval: 0,
-        width: NAMES - 16,
+        // Letters of other fonts are up to a tenth wider than they are measured.
+        width: 0.85 * NAMES,
         overflow: 'truncate',
       },
       splitLine: { show: true, lineStyle: AXIS.splitLine.lineStyle },
@@ -338,10 +352,12 @@ function functionsOf(
 }
 
 function factsOf({ adapter, comparison }: ComparisonReport): Fact[] {
-  const { dataset, model, methods: _, ...options } = comparison;
+  const { dataset, model, methods: _, description: _made, ...options } = comparison;
   const names: Readonly<Record<string, string>> = {
     learningRate: 'learning rate of methods that do not say theirs',
     batch: 'images a step',
+    modelOptions: 'options of the model',
+    own: 'how the data are read',
     float: 'with a float twin',
     trainSamples: 'training images',
     testSamples: 'test images',

@@ -126,6 +126,9 @@ figcaption span { color: var(--soft); font-size: .875rem; }
 .legend { display: flex; flex-wrap: wrap; gap: .125rem .75rem; margin-top: .375rem; }
 .legend button, .save button { padding: .125rem; border: 0; background: none; color: inherit; font: inherit; font-size: .875rem; cursor: pointer; overflow-wrap: anywhere; text-align: left; }
 .legend i { display: inline-block; width: .75rem; height: .75rem; margin-right: .375rem; border-radius: 50%; }
+.legend :is(.rect, .triangle, .diamond) { border-radius: 0; }
+.legend .triangle { clip-path: polygon(50% 0, 100% 100%, 0 100%); }
+.legend .diamond { clip-path: polygon(50% 0, 100% 50%, 50% 100%, 0 50%); }
 .legend button[aria-pressed=false] { opacity: .45; text-decoration: line-through; }
 .save { display: flex; gap: .75rem; justify-content: flex-end; }
 .save button { color: var(--soft); text-decoration: underline; }

@@ -83,6 +83,11 @@ export function colourOf(index: number): string {
   return `var(--${name}, #${fallback.toString(16).padStart(6, '0')})`;
 }
 
+/** The shape of a dot whose colour is `colourOf` the same place: where colours come again, it is another one. */
+export function symbolOf(index: number): string {
+  return ['circle', 'rect', 'triangle', 'diamond'][Math.floor(index / COLOURS.length) % 4] ?? 'circle';
+}
+
 export const AXIS = {
   axisLabel: { color: INK, fontSize: LETTERS },
   axisLine: { lineStyle: { color: FAINT } },
@@ -110,6 +115,8 @@ export interface PlotSeries {
   /** Among all series of the plot. */
   readonly index: number;
   readonly colour: string;
+  /** The shape of its dots. */
+  readonly symbol: string;
   /** Of the picture, in its own units, and of the data. */
   readonly points: readonly (readonly [left: number, top: number, x: number | string, y: number])[];
 }
@@ -134,6 +141,7 @@ interface PlottedSeries {
   /** Absent for a line that only guides the eye. */
   readonly name?: string;
   readonly itemStyle?: { readonly color?: string };
+  readonly symbol?: string;
   readonly data?: readonly unknown[];
 }
 
@@ -153,6 +161,7 @@ export function draw(height: number, options: PlotOptions): Plot {
           name: one.name,
           index,
           colour: one.itemStyle?.color ?? INK,
+          symbol: one.symbol ?? 'circle',
           points: pointsOf(chart, options, index, one.data ?? []),
         },
   );
@@ -203,8 +212,8 @@ export function figure(title: string, caption: string, plot: Plot | Html, classN
     series.length < 2
       ? undefined
       : html`<div class="legend">${series.map(
-          ({ name, colour }, index) =>
-            html`<button type="button" aria-pressed="true" data-series="${index}"><i style="background:${colour}"></i>${name}</button>`,
+          ({ name, colour, symbol }, index) =>
+            html`<button type="button" aria-pressed="true" data-series="${index}"><i class="${symbol}" style="background:${colour}"></i>${name}</button>`,
         )}</div>`;
   const data = series.length === 0 ? undefined : html` data-plot="${JSON.stringify({ x, y, series })}"`;
   return html`<figure class="${className}"${data}><figcaption><b>${title}</b><span>${caption}</span></figcaption>${legend}
