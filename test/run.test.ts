@@ -8,6 +8,9 @@ import { encode } from 'fast-png';
 import { zipSync } from 'fflate';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { parseIdx } from '../src/data/index.ts';
+import { saveModel } from '../src/formats/index.ts';
+import { initialValues, sequential } from '../src/graph/index.ts';
+import { flatten, quantDense } from '../src/layers/index.ts';
 import { buildCli, runCli } from './helpers/cli.ts';
 
 const FIXTURES = 'test/fixtures';
@@ -50,6 +53,25 @@ describe('run', () => {
       expect.stringContaining('--engine wasm --adapter software'),
     ]);
     expect((await bnn(`${deer} --threads 0`)).code).toBe(2);
+  });
+
+  test('a network that the processor does not run, on a GPU in software by itself', async () => {
+    const inputs = { inputQuantizer: 'magnitudeAwareSign', inputGroupScale: 2 } as const;
+    const model = sequential([flatten(), quantDense({ units: 3, kernelQuantizer: 'steSign', ...inputs })], {
+      input: [2, 2, 1],
+    });
+    const folder = mkdtempSync(join(tmpdir(), 'groups of it '));
+    const [file, image] = [join(folder, 'groups.safetensors'), join(folder, 'image.png')];
+    writeFileSync(file, await saveModel('safetensors', model, initialValues(model, 1)));
+    const data = Uint8Array.of(0, 60, 130, 255);
+    writeFileSync(image, encode({ width: 2, height: 2, channels: 1, data }));
+    const run = ['run', file, '--input', image, '--pixels', '-1:1', '--json'];
+    const { engine, results } = JSON.parse((await runCli(cli, run)).stdout);
+    expect({ engine, results: results.length }).toEqual({ engine: 'gpu', results: 1 });
+    expect((await runCli(cli, [...run, '--engine', 'wasm'])).stderr).toMatch(/run the network on a GPU/);
+    const page = await runCli(cli, ['export', file, join(folder, 'page'), '--pixels', '-1:1']);
+    expect(page.stderr).toMatch(/for visitors without a GPU, too[\s\S]*steSign/);
+    rmSync(folder, { recursive: true });
   });
 
   test('an idx file, as JSON', async () => {

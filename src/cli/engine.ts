@@ -1,6 +1,6 @@
 /** Where commands that only run networks run them: `--engine` and `--threads`. */
 import { type Command, Option } from 'commander';
-import { NoAdapterError, OptionError, WebGpuUnavailableError } from '../errors.ts';
+import { LayerNotRunError, NoAdapterError, OptionError, WebGpuUnavailableError } from '../errors.ts';
 import { type Engine, type Gpu, gpuEngine, wasmEngine } from '../index.ts';
 import { type AdapterOptions, acquire, describeAdapter, positiveInteger } from './options.ts';
 
@@ -23,7 +23,7 @@ export interface NamedEngine {
 export const engineOption = (usual: EngineOptions['engine'] = 'auto') =>
   new Option(
     '--engine <name>',
-    'gpu: WebGPU, in software too; wasm: the processor; auto: WebGPU where there is hardware, else the processor',
+    'gpu: WebGPU, in software too; wasm: the processor; auto: WebGPU where there is hardware, else the processor, if it runs every layer',
   )
     .choices(['auto', 'gpu', 'wasm'])
     .default(usual);
@@ -56,10 +56,42 @@ export async function gpuOf(flags: EngineOptions): Promise<Gpu | undefined> {
   }
 }
 
-/** @throws as `gpuOf` does */
+/** Its line and facts are right once a network was made. @throws as `gpuOf` does */
 export async function openEngine(flags: EngineOptions): Promise<NamedEngine> {
   const gpu = await gpuOf(flags);
-  return gpu === undefined ? onProcessor(flags) : onGpu(gpu);
+  if (gpu !== undefined) return onGpu(gpu);
+  return flags.engine === 'auto' ? onProcessorFirst(flags) : onProcessor(flags);
+}
+
+/** The processor, or WebGPU in software for a network with a layer that the processor doesn't run. */
+function onProcessorFirst(flags: EngineOptions): NamedEngine {
+  let taken = onProcessor(flags);
+  return {
+    engine: {
+      get name() {
+        return taken.engine.name;
+      },
+      async create(model, values) {
+        try {
+          return await taken.engine.create(model, values);
+        } catch (cause) {
+          if (!(cause instanceof LayerNotRunError)) throw cause;
+          const gpu = await acquire(flags).catch(() => {
+            throw cause;
+          });
+          taken = onGpu(gpu);
+          return await taken.engine.create(model, values);
+        }
+      },
+    },
+    get line() {
+      return taken.line;
+    },
+    get facts() {
+      return taken.facts;
+    },
+    dispose: () => taken.dispose(),
+  };
 }
 
 function onGpu(gpu: Gpu): NamedEngine {

@@ -27,8 +27,8 @@ export interface InputOptions {
   /**
    * Values of a sample that share a scale (HadaNets: Akhauri 2019, arXiv 1905.10759: 4, 8 or 16 of them), in the order of height, width and
    * channels: divides their number. The inputQuantizer takes each group for a sample, and has a scale and no offset: `magnitudeAwareSign`, or
-   * `xnorNet()` of `webgpu-bnn/methods`, whose gradient goes through scales, too, as in the author's code. Products are of reals. Default: a
-   * sample has one scale, or none.
+   * `xnorNet()` of `webgpu-bnn/methods`, whose gradient goes through scales, too, as in the author's code. Products are of reals:
+   * such a network runs on GPUs alone, from safetensors files. Default: a sample has one scale, or none.
    */
   readonly inputGroupScale?: number;
 }

@@ -1,5 +1,5 @@
 /** A page that names what pictures show: a network, what runs it, and what shows it, as files for any static host. */
-import { printable } from '../errors.ts';
+import { LayerNotRunError, OptionError, printable } from '../errors.ts';
 import {
   loadModel,
   type Model,
@@ -98,8 +98,15 @@ function titleOf(classes: readonly string[], name: string): string {
 
 /** Milliseconds of one image, of the file as a page loads it. */
 async function timeOfImage(network: Uint8Array<ArrayBuffer>): Promise<number> {
-  const classifier = await (await loadModel(network)).createClassifier({
-    engine: wasmEngine({ threads: 1 }),
+  const loaded = await loadModel(network);
+  const classifier = await loaded.createClassifier({ engine: wasmEngine({ threads: 1 }) }).catch((cause) => {
+    if (!(cause instanceof LayerNotRunError)) throw cause;
+    const { given, where } = cause;
+    throw new OptionError('Pages are for visitors without a GPU, too, and this network needs one.', {
+      ...{ given, where, cause },
+      remedy:
+        "quantize inputs by their signs alone, 'steSign' say; or run the network in a program of your own",
+    });
   });
   const image = new Uint8Array(sizeOf(classifier.loaded.model.inputShape)).map((_, i) => (97 * i) & 255);
   const times: number[] = [];
