@@ -180,10 +180,18 @@ describe('a folder of pictures', () => {
     cpSync(join(copied, 'train', 'disc', '2.png'), join(copied, 'train', 'cross', 'odd.png'));
     cpSync(join(copied, 'train', 'disc', '3.png'), join(copied, 'test', 'disc', 'known.png'));
     expect(await inspect()).toMatch(
-      /2 training samples are copies.*\n +1 of them with another class.*\n +1 test samples are/,
+      /2 copies within the training\n +1 copy of training samples in the tests.*\n +1 of them with another class/,
     );
     const { copies } = JSON.parse(await inspect('--json'));
-    expect(copies).toEqual({ training: 2, otherTargets: 1, inTest: 1 });
+    expect(copies).toMatchObject({ training: 2, otherTargets: 1, inTest: 1 });
+    expect(copies.first).toHaveLength(3);
+    expect([copies.first[0].sample, copies.first[0].of].join()).toMatch(/cross\/odd\.png/);
+    expect(copies.first[0].otherTarget).toBe(true);
+    // A flat folder is split by the seed: a copy of another class is found wherever it goes.
+    for (const seed of ['1', '2', '3']) {
+      const flat = ['data', 'inspect', join(copied, 'train'), '--json', '--seed', seed];
+      expect(JSON.parse((await runCli(cli, flat)).stdout).copies.otherTargets).toBe(1);
+    }
   });
 
   test('what is wrong with pictures is said by name', async () => {

@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { printable } from '../errors.ts';
 import { loadDataset, type OwnData, writeFileAtomic } from '../node/index.ts';
 import { type Contents, contentsOf, sheetOf } from '../reports/contents.ts';
+import { counted } from '../reports/words.ts';
 import { checkData } from '../train/data.ts';
 import { jsonOption, seedNumber } from './options.ts';
 import { emit, jsonText, OutputOption } from './output.ts';
@@ -56,19 +57,30 @@ Examples:
     });
 }
 
+/** Copies that are printed; the JSON has more. */
+const MOST_COPIES = 5;
+
 /** Says which samples are there more than once, where some are. */
 function copiesOf({ copies, targets }: Contents): string {
-  if (copies === undefined) return '';
-  const { training, otherTargets, inTest } = copies;
+  if (copies === undefined || copies.first.length === 0) return '';
+  const { training, otherTargets, inTest, first } = copies;
   const other = targets === 'classes' ? 'class' : 'target';
-  const found = [
-    ...(training > 0 ? [`${training} training samples are copies of others`] : []),
+  const lines = [
+    ...(training > 0 ? [`${counted(training, 'copy', 'copies')} within the training`] : []),
+    ...(inTest > 0
+      ? [`${counted(inTest, 'copy', 'copies')} of training samples in the tests: accuracies say less`]
+      : []),
     ...(otherTargets > 0
       ? [`${otherTargets} of them with another ${other}, which no network can learn`]
       : []),
-    ...(inTest > 0 ? [`${inTest} test samples are training samples, too: accuracies say less`] : []),
+    ...first
+      .slice(0, MOST_COPIES)
+      .map(({ sample, of, otherTarget }) =>
+        printable(`${sample} is ${of}${otherTarget ? `, with another ${other}` : ''}`),
+      ),
+    ...(first.length > MOST_COPIES ? ['...'] : []),
   ];
-  return found.length === 0 ? '' : `\n\ncopies    ${found.join('\n          ')}`;
+  return `\n\ncopies    ${lines.join('\n          ')}`;
 }
 
 const STYLE = { head: [], border: [] };

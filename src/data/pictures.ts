@@ -213,7 +213,8 @@ export async function dataOfPictures(
       if (picture !== undefined)
         images.set(fitted(picture, { height, width, channels }).pixels, i * (images.length / samples.length));
     }
-    return { count: samples.length, images, labels: Uint32Array.from(own, ({ label }) => label) };
+    const labels = Uint32Array.from(own, ({ label }) => label);
+    return { count: samples.length, images, labels, names: own.map(({ path }) => path) };
   };
   return {
     ...{ name, classes, image, targets: 'classes', normalise: toUnitRange(channels) },

@@ -30,6 +30,8 @@ export interface ResidentSource {
   readonly labels: Labels;
   /** f32 [count]: what the loss and the gradient of each sample are multiplied by. Default: 1. */
   readonly weights?: Float32Array;
+  /** Where each sample came from, for people: files of pictures. */
+  readonly names?: readonly string[];
 }
 
 /** Where a stream writes samples: rows of a batch, in the order of the numbers that it was given. */

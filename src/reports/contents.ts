@@ -36,11 +36,16 @@ export interface Contents {
 export interface Copies {
   /** Training samples that an earlier one is already. */
   readonly training: number;
-  /** Those of them that have another target: no network can learn both. */
-  readonly otherTargets: number;
   /** Test samples that are training samples, too: they measure what is remembered. */
   readonly inTest: number;
+  /** Those of both that have another target than the one before: no network can learn both. */
+  readonly otherTargets: number;
+  /** The first of them, and what each is a copy of: files of pictures, or numbers of samples. */
+  readonly first: readonly { readonly sample: string; readonly of: string; readonly otherTarget: boolean }[];
 }
+
+/** Copies that are named. */
+const MOST_COPIES = 100;
 
 export function contentsOf(data: TrainingData): Contents {
   const { name, image, classes, targets = 'classes', train, test } = data;
@@ -68,18 +73,30 @@ function copiesIn(
       const { buffer, byteOffset, byteLength } = images.subarray(i * size, (i + 1) * size);
       return digestOfBytes(new Uint8Array(buffer, byteOffset, byteLength));
     });
-  const first = new Map<string, number>();
-  let [training, otherTargets] = [0, 0];
+  const known = new Map<string, number>();
+  const first: Copies['first'][number][] = [];
+  const nameOf = (source: ResidentSource, i: number, part: string) =>
+    source.names?.[i] ?? `${part} sample ${i}`;
+  let otherTargets = 0;
+  const found = (source: ResidentSource, i: number, part: string, before: number) => {
+    const otherTarget = targetOf(train, before) !== targetOf(source, i);
+    if (otherTarget) otherTargets += 1;
+    const copy = { sample: nameOf(source, i, part), of: nameOf(train, before, 'training'), otherTarget };
+    // Those that contradict each other before those that don't.
+    if (first.length < MOST_COPIES) first[otherTarget ? 'unshift' : 'push'](copy);
+    return 1;
+  };
+  let [training, inTest] = [0, 0];
   for (const [i, digest] of digests(train).entries()) {
-    const before = first.get(digest);
-    if (before === undefined) first.set(digest, i);
-    else {
-      training += 1;
-      if (targetOf(train, before) !== targetOf(train, i)) otherTargets += 1;
-    }
+    const before = known.get(digest);
+    if (before === undefined) known.set(digest, i);
+    else training += found(train, i, 'training', before);
   }
-  const inTest = test === undefined ? 0 : digests(test).filter((digest) => first.has(digest)).length;
-  return { training, otherTargets, inTest };
+  for (const [i, digest] of (test === undefined ? [] : digests(test)).entries()) {
+    const before = known.get(digest);
+    if (test !== undefined && before !== undefined) inTest += found(test, i, 'test', before);
+  }
+  return { training, inTest, otherTargets, first };
 }
 
 function partOf(

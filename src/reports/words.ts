@@ -23,8 +23,8 @@ export function whole(value: number): string {
 }
 
 /** `1 seed`, `3 seeds`. */
-export function counted(count: number, one: string): string {
-  return `${count} ${one}${count === 1 ? '' : 's'}`;
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
 }
 
 /** `97.39 %`; a dash for what is no number. */
