@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, relative, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { build as esbuild } from 'esbuild';
 import { build, parseSync, preview } from 'vite';
@@ -295,6 +295,23 @@ describe('a blank Vite app', () => {
       .map((name) => readFileSync(join(assets, name), 'utf8'))
       .join('\n');
   }
+
+  test('has the documentation beside the package: what README and its pages link to is there', () => {
+    const root = join(app, 'node_modules', 'webgpu-bnn');
+    const pages = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' });
+    const texts = [
+      'README.md',
+      ...pages.filter((name) => name.endsWith('.md')).map((name) => join('docs', name)),
+    ];
+    expect(texts.length).toBeGreaterThan(30);
+    const missing = texts.flatMap((text) =>
+      [...readFileSync(join(root, text), 'utf8').matchAll(/\]\(([^)#:]+\.md)[^)]*\)/g)]
+        .map(([, to = '']) => join(dirname(text), to))
+        .filter((to) => !existsSync(join(root, to)))
+        .map((to) => `${text}: ${to}`),
+    );
+    expect(missing).toEqual([]);
+  });
 
   test('imports the package, is built, and multiplies packed signs in Chrome', async () => {
     expect(await bundle('index.html')).toContain('@compute');

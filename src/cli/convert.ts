@@ -87,6 +87,11 @@ Examples:
         flags.verify ? (file) => verify(flags, source, file, out) : undefined,
       );
       console.log(`written   ${out}: ${bytesText(bytes.length)}`);
+      if (flags.packRotations === true && format === 'onnx') {
+        console.log(
+          'note      ONNX takes a rotation as a matrix of reals; as .safetensors the file is small',
+        );
+      }
       if (source.pixels === undefined && source.table === undefined) {
         console.log(
           'note      nothing says how the network takes the bytes of an image: run it with --pixels',

@@ -44,7 +44,7 @@ const CONV2D_OPTIONS = namesOf<QuantProxyConv2dOptions>({
  * rows of a learned B, `basis` [inputs, inputs], the paper's proxy matrix. With g the gradient of C·B, which the kernelQuantizer passes,
  * that of C is g·Bᵀ and that of B is Cᵀ·g. Of the paper the abstract was at hand. Our reading: B is one of the layer, as wide as what flows
  * in, and begins as the identity, so that the layer begins as `quantDense`. Both are reals, that nothing clips. Run, it is `quantDense` with
- * a bit a weight; where C·B is 0 but for rounding, its sign may be another one than in training.
+ * a bit a weight, and `convert --fold` writes it so: other files hold C and B. Without a kernelQuantizer the weights are C·B itself; where C·B is 0 but for rounding, its sign may be another one than in training.
  * @throws OptionError for a kernelQuantizer that gives something else than the signs of weights
  * @example
  * ```ts

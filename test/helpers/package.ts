@@ -20,9 +20,9 @@ const ROOT = join(import.meta.dirname, '..', '..');
 
 /** What a package is made of. */
 const SOURCES = [
-  ...['src', 'shaders', 'vite.config.ts', 'tsconfig.json', 'tsconfig.build.json', 'package.json'],
-  'test/helpers',
-  ...manifest.files.filter((name) => !['dist', 'shaders/*.ts'].includes(name)),
+  ...['vite.config.ts', 'tsconfig.json', 'tsconfig.build.json', 'package.json', 'test/helpers'],
+  // Patterns are of what is in a folder, which is copied whole.
+  ...manifest.files.map((name) => name.replace(/\/\*.*/, '')).filter((name) => name !== 'dist'),
 ];
 
 export interface RunOptions {
