@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { protectFiles } from '../src/cli/output.ts';
@@ -19,6 +20,7 @@ import { LOG_FILES } from '../src/node/training-log.ts';
 import type { RunOptions } from '../src/reports/story.ts';
 import type { TrainReport } from '../src/reports/training.ts';
 import { buildCli, type CliOptions, runCli } from './helpers/cli.ts';
+import { drawShapes } from './helpers/drawn-shapes.ts';
 import { contentOf, expectSelfContained } from './helpers/page.ts';
 
 const CLI = join(import.meta.dirname, '..', 'src', 'cli');
@@ -253,6 +255,119 @@ describe('nothing is lost', () => {
   });
 });
 
+describe('folders', () => {
+  const call = (...args: string[]) => runCli(cli, args, { cwd: join(folder, 'empty') });
+  const FEW = ['--model', 'tfc', '--train-samples', '200', '--test-samples', '100', '--epochs', '1'];
+
+  test.each([
+    ['train', '--out'],
+    ['paper', '--dataset', 'mnist', '--out'],
+    ['compare', '--methods', 'steSign', '--out'],
+    ['compare', '--methods', 'steSign', '--dataset', 'PICTURES', '--size', '8', '--out'],
+    ['export', 'absent'],
+    ['kit', '--out'],
+  ])('of others are left as they are: %s %s', async (...args) => {
+    const pictures = join(folder, 'my pictures');
+    drawShapes(pictures, 0, 5);
+    const names = readdirSync(pictures, { recursive: true });
+    const given = args.map((arg) => (arg === 'PICTURES' ? pictures : arg));
+    const { code, stdout, stderr } = await call(...given, pictures);
+    expect(stderr).toMatch(/files in this folder already[\s\S]*my pictures, with [\s\S]*another folder/);
+    expect([code, stdout]).toEqual([2, '']);
+    expect(readdirSync(pictures, { recursive: true })).toEqual(names);
+  });
+
+  test('are taken empty, but for what is hidden, and again where they are of the same kind', async () => {
+    const [run, site] = [join(folder, 'a run'), join(folder, 'a page')];
+    mkdirSync(run);
+    writeFileSync(join(run, '.gitkeep'), '');
+    const made = await call('train', ...FEW, '--out', run);
+    expect([made.code, made.stderr]).toEqual([0, '']);
+    expect((await call('train', ...FEW, '--out', run)).stderr).toContain('saved run');
+    const kept = readdirSync(run);
+    for (const args of [
+      ['export', run, run],
+      ['export', run, run, '--overwrite'],
+      ['compare', '--methods', 'steSign', '--out', run],
+    ]) {
+      const mixed = await call(...args);
+      expect([mixed.code, mixed.stderr]).toEqual([
+        2,
+        expect.stringContaining('files in this folder already'),
+      ]);
+    }
+    expect(readdirSync(run)).toEqual(kept);
+    expect((await call('train', ...FEW, '--out', run, '--overwrite')).code).toBe(0);
+
+    mkdirSync(site);
+    expect((await call('export', run, site)).code).toBe(0);
+    writeFileSync(join(site, 'CNAME'), 'example.org');
+    expect((await call('export', run, site)).stderr).toContain('--overwrite');
+    expect((await call('export', run, site, '--overwrite')).code).toBe(0);
+
+    // What goes on in a folder of something else begins in a new one.
+    const other = await call('compare', '--resume', site);
+    expect(other.stderr).toMatch(/no comparison here[\s\S]*in a new folder: .*--out FOLDER/);
+    expect((await call('train', '--resume', site)).stderr).toMatch(/in a new folder: .*train --out FOLDER/);
+
+    // Of runs and comparisons the runs are reported, and the others named.
+    const compared = join(folder, 'compared');
+    mkdirSync(compared);
+    writeFileSync(join(compared, 'comparison.json'), '{}');
+    const html = join(folder, 'both.html');
+    const report = await call('report', run, compared, '--html', html);
+    expect([report.code, report.stderr]).toEqual([0, '']);
+    expect(report.stdout).toContain(`left out  ${compared}: a comparison`);
+    expect(readFileSync(html, 'utf8')).toContain('a run');
+    expect((await call('report', compared, '--html', join(folder, 'none.html'))).stderr).toContain(
+      'holds a comparison',
+    );
+
+    // A forgotten ending, and one that is of nothing.
+    expect((await call('convert', run, join(folder, 'x.onx'))).stderr).toMatch(
+      /\.safetensors, \.onnx, \.tflite[\s\S]*\.gguf[\s\S]*did you mean \.onnx\?/,
+    );
+    const mlp = join(folder, 'an mlp');
+    expect((await call('train', ...FEW.slice(2), '--out', mlp)).code).toBe(0);
+    expect((await call('convert', mlp, join(folder, 'mine'))).stderr).toMatch(
+      /name without an ending[\s\S]*\.safetensors, \.onnx, \.tflite/,
+    );
+    writeFileSync(join(folder, 'mine.mjs'), 'export const a = 1;');
+    expect((await call('run', mlp, join(folder, 'mine.mjs'))).stderr).toMatch(
+      /no file of images[\s\S]*PNG.*npy/,
+    );
+  });
+
+  test('runs says where nothing is trained yet how to begin; a path that was typed is there', async () => {
+    const none = await call('runs');
+    expect([none.code, none.stderr]).toEqual([0, '']);
+    expect(none.stdout).toMatch(/^Nothing is trained yet.*npx webgpu-bnn train\n$/);
+    const json = await call('runs', '--json');
+    expect(JSON.parse(json.stdout)).toEqual({ runs: [], comparisons: [], broken: [] });
+    const typed = await call('runs', 'runs');
+    expect([typed.code, typed.stderr]).toEqual([1, expect.stringContaining('check the path')]);
+  });
+
+  test('a name that a module does not export is named with the nearest, also in what it imports', async () => {
+    const home = join(folder, 'node_modules', 'webgpu-bnn');
+    mkdirSync(home, { recursive: true });
+    const entry = pathToFileURL(join(dirname(cli), 'index.js')).href;
+    writeFileSync(join(home, 'index.mjs'), `export * from ${JSON.stringify(entry)};`);
+    writeFileSync(
+      join(home, 'package.json'),
+      '{"exports": {".": {"types": "./x", "default": "./index.mjs"}}}',
+    );
+    const [own, outer] = [join(folder, 'own.mjs'), join(folder, 'outer.mjs')];
+    writeFileSync(own, "import { maxPooling2d } from 'webgpu-bnn'; export default maxPooling2d;");
+    writeFileSync(outer, "import own from './own.mjs'; export default own;");
+    for (const model of [own, outer]) {
+      const { code, stderr } = await call('train', '--model', model);
+      expect(stderr).toMatch(/does not provide an export named[\s\S]*did you mean maxPool2d\?/);
+      expect([code, /\.mjs, or have/.test(stderr)]).toEqual([2, false]);
+    }
+  });
+});
+
 describe('eval', () => {
   test('gives the accuracy and the hash that training gave', async () => {
     const { code, stdout } = await bnn(`eval ${folder}/a --json -`);
@@ -283,6 +398,12 @@ describe('what goes wrong', () => {
   };
 
   test.each([
+    ['a misspelt model', 'train --model mpl', 2, /Did you mean mlp\?/],
+    ['a misspelt model to compare', 'compare --model mpl', 2, /Did you mean mlp\?/],
+    ['a misspelt data set', 'train --dataset minst', 2, /Did you mean mnist\?/],
+    ['a misspelt data set to get', 'data minst', 2, /Did you mean mnist\?/],
+    ['a misspelt choice', 'train --optimizer adma', 2, /Did you mean adam\?/],
+    ['a misspelt part', 'setup wegbpu', 2, /Did you mean webgpu\?/],
     ['an unknown command', 'tran', 2, /unknown command 'tran'/],
     ['an unknown model lists the known ones', 'train --model resnet', 2, /mlp, cnn, binarynet/],
     [

@@ -122,7 +122,7 @@ describe('the kit', () => {
 
   test('is not written into a folder that holds something', async () => {
     const { code, stderr } = await runCli(cli, ['kit', '--out', kit]);
-    expect(stderr).toContain('not empty');
+    expect(stderr).toContain('files in this folder already');
     expect(code).toBe(2);
   });
 });

@@ -67,7 +67,7 @@ import {
   seedNumber,
   withAdapter,
 } from './options.ts';
-import { emit, jsonText, OutputOption } from './output.ts';
+import { assertOurs, emit, jsonText, OutputOption } from './output.ts';
 import {
   anyDatasetOption,
   assertTested,
@@ -189,6 +189,7 @@ async function compare(flags: Flags, command: Command): Promise<void> {
       remedy: `go on with it: --resume ${folder}; or name another folder: --out`,
     });
   }
+  if (resumed === undefined) assertOurs(folder, '--out', { mark: DESCRIPTION, files: [] });
   const quiet = flags.quiet === true || flags.json === '-';
   const say = (text: string) => {
     if (!quiet) console.log(text);

@@ -1,13 +1,14 @@
 /** `webgpu-bnn convert MODEL FOLDER/`: a network as a parameter folder of BNN-PYNQ. */
-import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { BnnError, FormatError, StorageError } from '../errors.ts';
+import { BnnError, FormatError } from '../errors.ts';
 import { encodeBnnPynq, type Gpu, type LoadedModel, sizeOf } from '../index.ts';
 import { storageError } from '../node/files.ts';
 import { loadModel } from '../node/index.ts';
 import { uniform01 } from '../numerics/random.ts';
 import { bytesText } from '../reports/words.ts';
 import type { ReadableModel } from './imported.ts';
+import { assertOurs } from './output.ts';
 
 /** Random images that both networks must give the same labels. */
 const IMAGES = 64;
@@ -15,7 +16,7 @@ const IMAGES = 64;
 /**
  * Writes the folder beside its place, reads it back from there, compares, and moves it.
  * @param gpu to run both networks on; none to leave the comparison out
- * @throws StorageError where there are files already; what the writer throws for a layer that the format can't say
+ * @throws OptionError where there are files already, StorageError; what the writer throws for a layer that the format can't say
  */
 export async function convertToFolder(
   source: ReadableModel,
@@ -25,7 +26,7 @@ export async function convertToFolder(
   const { classes, pixels } = source;
   const files = encodeBnnPynq(source.model, source.values, { classes, pixels });
   const folder = resolve(out);
-  await assertEmpty(folder, out);
+  assertOurs(out, '<out>');
   const beside = await folderBeside(folder, out);
   try {
     for (const [name, bytes] of files) await writeFile(join(beside, name), bytes);
@@ -51,23 +52,6 @@ async function folderBeside(folder: string, given: string): Promise<string> {
   } catch (cause) {
     throw storageError('The folder could not be written.', given, cause);
   }
-}
-
-/** @throws StorageError unless there is nothing, or an empty folder */
-async function assertEmpty(folder: string, given: string): Promise<void> {
-  const names = await readdir(folder).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === 'ENOENT') return [];
-    throw new StorageError('This folder can not be written.', {
-      given,
-      expected: 'a new or an empty folder',
-      cause,
-    });
-  });
-  if (names.length === 0) return;
-  throw new StorageError('There are files in this folder already.', {
-    given: `${names.length} files in ${given}`,
-    remedy: 'name a new folder, or delete this one',
-  });
 }
 
 async function assertSameLabels(

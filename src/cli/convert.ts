@@ -19,6 +19,7 @@ import {
 import { writeFileAtomic } from '../node/files.ts';
 import { loadModel } from '../node/index.ts';
 import { uniform01 } from '../numerics/random.ts';
+import { nearest } from '../options.ts';
 import { bytesText } from '../reports/words.ts';
 import { convertToFolder } from './convert-folder.ts';
 import { convertToGguf } from './convert-gguf.ts';
@@ -39,15 +40,14 @@ const SAMPLES = 16;
 const ROUNDING = 1e-5;
 const FAULT = 'convert without --fold, or report this network as a fault of webgpu-bnn';
 
+/** What is written, by the ending of its name. */
+const ENDINGS = `${SAVE_FORMATS.map((format) => `.${format}`).join(', ')}; a folder of BNN-PYNQ, as in cnv/; or .gguf, for tensors with one bit a weight`;
+
 export function convertCommand(): Command {
-  const endings = SAVE_FORMATS.map((format) => `.${format}`).join(', ');
   return withAdapter(new Command('convert'))
     .description('write a stored network in another format, and check that it runs the same')
     .argument('<model>', MODEL_ARGUMENT)
-    .argument(
-      '<out>',
-      `the file to write: ${endings}; a folder of BNN-PYNQ, as in cnv/; or .gguf, for tensors with one bit a weight`,
-    )
+    .argument('<out>', `the file to write: ${ENDINGS}`)
     .option('--fold', 'fold normalisations into thresholds first')
     .option(
       '--pack-rotations',
@@ -67,6 +67,7 @@ Examples:
     )
     .action(async (path: string, out: string, flags: Flags) => {
       const format = extname(out).slice(1).toLowerCase() as SaveFormat;
+      if (!isFolder(out)) assertWritten(format, out);
       if (!isFolder(out)) assertFree([out], flags, '<out>');
       if (/\.gguf$/i.test(out)) return await convertToGguf(path, out, flags.verify);
       const source = await readModel(path, { fold: false });
@@ -74,7 +75,9 @@ Examples:
       if (isFolder(out)) {
         console.log(`read      ${path}: ${source.format}, ${bytesText(source.bytes)}`);
         const gpu = flags.verify ? await acquire(flags) : undefined;
-        await convertToFolder(source, out, gpu);
+        await convertToFolder(source, out, gpu).catch((cause) => {
+          throw asFile(cause, out);
+        });
         gpu?.dispose();
         return;
       }
@@ -113,6 +116,31 @@ async function toWrite(source: ReadableModel, path: string, { fold, packRotation
   }
   console.log(`packed    ${listed(made.packed)}: a bit a weight, behind a rotation`);
   return fold === true ? foldForInference(made.model, made.values) : made;
+}
+
+/** @throws OptionError for an ending that is of no format */
+function assertWritten(ending: string, out: string): void {
+  const known = [...SAVE_FORMATS, 'gguf'];
+  if (known.includes(ending)) return;
+  const near = nearest(ending, known);
+  throw new OptionError('There is no format of this ending.', {
+    given: out,
+    expected: ENDINGS,
+    where: '<out>',
+    remedy: near === undefined ? undefined : `did you mean .${near}?`,
+  });
+}
+
+/** What is wrong with a network as a folder, where an ending may have been forgotten. */
+function asFile(cause: unknown, out: string): unknown {
+  if (/[\\/]$/.test(out) || !(cause instanceof FormatError || cause instanceof OptionError)) return cause;
+  const { what, given, expected, where, remedy } = cause;
+  const Kind = cause instanceof FormatError ? FormatError : OptionError;
+  const ending = `a name without an ending is a folder of BNN-PYNQ; what is written: ${ENDINGS}`;
+  return new Kind(what, {
+    ...{ given, expected, where, cause },
+    remedy: remedy === undefined ? ending : `${remedy}; ${ending}`,
+  });
 }
 
 /** Whether a name is a folder's: it ends in a slash, or has no ending. */

@@ -12,7 +12,7 @@ import { bytesText } from '../reports/words.ts';
 import { resolvePixels } from '../run/pixels.ts';
 import { MODEL_ARGUMENT, type ReadableModel, readModel } from './imported.ts';
 import { madeNow } from './made.ts';
-import { assertFree } from './output.ts';
+import { assertFree, assertOurs } from './output.ts';
 
 interface Flags {
   readonly title?: string;
@@ -43,8 +43,10 @@ Examples:
   $ webgpu-bnn export flowers.onnx page/ --title 'Which flower is it?'`,
     )
     .action(async (path: string, folder: string, flags: Flags) => {
+      const files = Object.values(PAGE_FILES);
+      assertOurs(folder, '<folder>', { mark: PAGE_FILES.library, files });
       assertFree(
-        Object.values(PAGE_FILES).map((name) => join(folder, name)),
+        files.map((name) => join(folder, name)),
         flags,
         '<folder>',
       );

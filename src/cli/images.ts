@@ -128,6 +128,12 @@ function arrayOf(bytes: Uint8Array<ArrayBuffer>, path: string, shape: Shape): Im
     const { data, reading } = samplesOf(readNpy(bytes, path), shape, path);
     return { images: data, notes: [`${path}: ${reading}`] };
   }
+  // An idx file has no ending: it begins with two zeros. What is packed is said where it is read.
+  const [first, second] = bytes;
+  const isIdx = (first === 0 && second === 0) || (first === 0x1f && second === 0x8b);
+  if (!isIdx && !path.endsWith('.bin')) {
+    throw new FormatError('This is no file of images.', { given: path, expected: IMAGE_FILES, where: 'run' });
+  }
   const images = path.endsWith('.bin')
     ? parseCifar10([{ bytes, where: path }]).images
     : parseIdx(bytes, path).data;

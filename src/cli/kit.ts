@@ -31,6 +31,7 @@ import { chromiumPackage, unpackOnce } from '../node/gpu.ts';
 import { folderOf, importHeadless, SETUP } from '../node/headless.ts';
 import { megabytes } from '../reports/words.ts';
 import { RUNTIME, TEMPLATES } from './export.ts';
+import { assertOurs } from './output.ts';
 
 interface Flags {
   readonly out: string;
@@ -68,12 +69,7 @@ export async function writeKit(folder: string, options: { readonly data?: boolea
       given: `${process.platform} ${process.arch}`,
     });
   }
-  if (existsSync(folder) && readdirSync(folder).length > 0) {
-    throw new OptionError('The folder of the kit is not empty.', {
-      where: folder,
-      remedy: 'name another one with --out, or remove it',
-    });
-  }
+  assertOurs(folder, '--out');
   const work = mkdtempSync(join(tmpdir(), 'webgpu-bnn-kit-'));
   try {
     const app = join(work, 'app');

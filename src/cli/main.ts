@@ -21,6 +21,7 @@ import { inspectCommand } from './inspect.ts';
 import { kitCommand } from './kit.ts';
 import { methodsCommand } from './methods.ts';
 import { modelsCommand } from './models.ts';
+import { nameNearest } from './options.ts';
 import { printPlainly, protectFiles } from './output.ts';
 import { paperCommand } from './paper.ts';
 import { runCommand } from './run.ts';
@@ -81,7 +82,10 @@ for (const command of [program, ...program.commands.flatMap((one) => [one, ...on
   command.exitOverride((error) => process.exit(error.exitCode === 0 ? EXIT.ok : EXIT.usage));
 }
 
-for (const command of program.commands) protectFiles(command);
+for (const command of program.commands) {
+  protectFiles(command);
+  nameNearest(command);
+}
 printPlainly();
 try {
   await program.parseAsync();

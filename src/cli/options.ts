@@ -1,6 +1,6 @@
 /** Options that several commands share, and how their text becomes values. */
 
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Argument, type Command, InvalidArgumentError, Option } from 'commander';
 import {
   AUGMENTATION_NAMES,
   AUGMENTATIONS,
@@ -12,6 +12,7 @@ import {
 } from '../index.ts';
 import { EVERY } from '../methods/table.ts';
 import { DATASET_NAMES, requestGpu } from '../node/index.ts';
+import { nearest } from '../options.ts';
 import type { AugmentationNote } from '../reports/story.ts';
 import { OutputOption } from './output.ts';
 
@@ -73,6 +74,26 @@ export const optimizerOption = () =>
     .default('adam');
 export const lossOption = () =>
   new Option('--loss <name>', 'what is minimised').choices([...LOSS_NAMES]).default('squaredHinge');
+
+/** The error for a text that is none of some names. @param more what else there may be */
+export function notOneOf(text: string, known: readonly string[], more = ''): InvalidArgumentError {
+  const near = text.length > 2 ? nearest(text, known) : undefined;
+  const meant = near === undefined ? '' : ` Did you mean ${near}?`;
+  return new InvalidArgumentError(`Allowed choices are ${known.join(', ')}${more}.${meant}`);
+}
+
+/** What is none of the choices of an option or an argument is refused with the nearest one: commander names only all. */
+export function nameNearest(command: Command): void {
+  for (const part of command.commands) nameNearest(part);
+  for (const one of [...command.options, ...command.registeredArguments] as (Option | Argument)[]) {
+    const { argChoices: known, variadic } = one;
+    if (known === undefined) continue;
+    one.argParser<unknown>((text, previous) => {
+      if (!known.includes(text)) throw notOneOf(text, known);
+      return variadic ? [...(Array.isArray(previous) ? previous : []), text] : text;
+    });
+  }
+}
 
 export function positiveInteger(text: string): number {
   const value = Number(text);

@@ -2,7 +2,8 @@
 import { existsSync, statSync } from 'node:fs';
 import { inspect } from 'node:util';
 import { type Command, Option } from 'commander';
-import { OptionError, printable } from '../errors.ts';
+import { listed, OptionError, printable } from '../errors.ts';
+import { namesIn } from '../node/files.ts';
 import { writeFileAtomic } from '../node/index.ts';
 
 /**
@@ -75,5 +76,35 @@ export function assertFree(
     given: taken,
     where,
     remedy: 'replace it: --overwrite; or keep it, and give another name',
+  });
+}
+
+/** What a command leaves in a folder. */
+export interface FolderContent {
+  /** The file by which such a folder is known: whether it is replaced, or gone on with, is for the command to ask. */
+  readonly mark: string;
+  /** What may be left of one without it. */
+  readonly files: readonly string[];
+}
+
+/**
+ * What a command writes is mixed with nothing else: pictures, for one, could not be read any more. A folder that it fills is
+ * new, empty, or one of its own; hidden files are in nobody's way.
+ * @param own what such folders hold; without it nothing may be there, hidden or not, since the folder is replaced
+ * @param where what named the folder
+ * @throws OptionError for a folder that holds something else, StorageError for what is no folder
+ */
+export function assertOurs(folder: string, where: string, own?: FolderContent): void {
+  const names = namesIn(folder);
+  if (own !== undefined && names.includes(own.mark)) return;
+  const others = names
+    .filter((name) => own === undefined || !/^\./.test(name))
+    .filter((name) => !own?.files.includes(name));
+  if (others.length === 0) return;
+  throw new OptionError('There are files in this folder already.', {
+    given: `${folder}, with ${listed(others)}`,
+    expected: 'a new folder, or an empty one',
+    where,
+    remedy: 'name another folder',
   });
 }

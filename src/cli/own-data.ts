@@ -6,6 +6,7 @@ import { printable } from '../errors.ts';
 import { OptionError, type TrainingData } from '../index.ts';
 import { DATASET_NAMES, loadOwnData, type OwnData } from '../node/index.ts';
 import type { OwnRun } from '../reports/story.ts';
+import { notOneOf } from './options.ts';
 
 export interface OwnFlags {
   readonly size?: readonly [number, number];
@@ -133,9 +134,7 @@ export function assertTested(data: TrainingData): void {
 
 function datasetName(text: string): string {
   if (isNamed(text) || existsSync(text) || /[/\\.]/.test(text)) return text;
-  throw new InvalidArgumentError(
-    `Allowed choices are ${DATASET_NAMES.join(', ')}, or a path to ${OWN_DATA}.`,
-  );
+  throw notOneOf(text, DATASET_NAMES, `, or a path to ${OWN_DATA}`);
 }
 
 function imageSize(text: string): [number, number] {

@@ -17,6 +17,7 @@ import { storageError } from '../node/files.ts';
 import { isLibraryError, loadModule } from '../node/modules.ts';
 import { npx } from '../npx.ts';
 import type { RunOptions } from '../reports/story.ts';
+import { notOneOf } from './options.ts';
 
 /** What a network is made for. */
 interface Made {
@@ -43,9 +44,7 @@ export const modelOptionsOption = () =>
 
 function modelName(text: string): string {
   if ((MODEL_NAMES as readonly string[]).includes(text) || isPath(text)) return text;
-  throw new InvalidArgumentError(
-    `Allowed choices are ${MODEL_NAMES.join(', ')}, or a path to a .js or .json file.`,
-  );
+  throw notOneOf(text, MODEL_NAMES, ', or a path to a .js, .mjs or .json file');
 }
 
 /** Whether a network is meant by the file that makes it. */

@@ -51,9 +51,9 @@ import {
   seedNumber,
   withAdapter,
 } from './options.ts';
-import { assertFree, emit, jsonText } from './output.ts';
+import { assertFree, assertOurs, emit, jsonText } from './output.ts';
 import { checkpointPath, loadNamedRun, readRun } from './runs.ts';
-import { train } from './train.ts';
+import { OF_RUNS, PAPER_FILES, train } from './train.ts';
 
 interface Flags extends AdapterOptions, Partial<RunOptions> {
   readonly out?: string;
@@ -120,8 +120,11 @@ async function paper(path: string | undefined, flags: Flags, command: Command): 
   const say = (text: string) => {
     if (!quiet) console.log(text);
   };
-  if (path !== undefined)
-    assertFree(filesIn(flags.out ?? (await checkpointPath(path)).folder), flags, '--out');
+  if (path !== undefined) {
+    const out = flags.out ?? (await checkpointPath(path)).folder;
+    assertOurs(out, '--out', OF_RUNS);
+    assertFree(filesIn(out), flags, '--out');
+  }
   const folder =
     path === undefined ? await trainAnew(flags, command, quiet) : await finish(path, flags, command, quiet);
   // Stopped, and saved: there is nothing to measure yet.
@@ -168,7 +171,7 @@ async function paper(path: string | undefined, flags: Flags, command: Command): 
 
 /** What is left in a folder. */
 function filesIn(folder: string) {
-  return [join(folder, 'paper.json'), join(folder, 'paper.html')] as const;
+  return [join(folder, PAPER_FILES.json), join(folder, PAPER_FILES.html)] as const;
 }
 
 /** Trains a network. @returns its folder; undefined where it was stopped */

@@ -1,4 +1,5 @@
 /** `webgpu-bnn runs` lists trainings and comparisons, `webgpu-bnn report` lays several trainings beside each other. */
+import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import Table from 'cli-table3';
@@ -6,7 +7,13 @@ import { Command } from 'commander';
 import { type ComparedMethod, comparedMethods, FLOAT, overSeeds } from '../compare/index.ts';
 import { BnnError, printable, StorageError } from '../errors.ts';
 import { CHECKPOINT_FILE } from '../formats/checkpoint.ts';
-import { comparisonFolder, DESCRIPTION, readComparison } from '../node/comparison.ts';
+import {
+  assertNoComparison,
+  comparisonFolder,
+  DESCRIPTION,
+  isComparison,
+  readComparison,
+} from '../node/comparison.ts';
 import { storageError } from '../node/files.ts';
 import { writeFileAtomic } from '../node/index.ts';
 import { openSafetensors } from '../node/tensors.ts';
@@ -39,9 +46,15 @@ Examples:
   $ webgpu-bnn runs
   $ webgpu-bnn runs --json runs.json`,
     )
-    .action(async (folder: string, flags: { readonly json?: string }) => {
-      const { runs, comparisons, broken } = await runsBelow(folder);
-      if (runs.length + comparisons.length + broken.length === 0) {
+    .action(async (folder: string, flags: { readonly json?: string }, { args }: Command) => {
+      const isSaid = args.length > 0;
+      const found = isSaid || existsSync(folder) ? await runsBelow(folder) : undefined;
+      const { runs, comparisons, broken } = found ?? { runs: [], comparisons: [], broken: [] };
+      const isNone = runs.length + comparisons.length + broken.length === 0;
+      if (isNone && !isSaid && flags.json !== '-') {
+        console.log(`Nothing is trained yet in this folder. Begin with: ${npx('train')}`);
+      }
+      if (isNone && isSaid) {
         throw new StorageError('There are no runs here.', {
           given: folder,
           expected: `a folder that holds folders of ${npx('train')}`,
@@ -103,7 +116,15 @@ Examples:
     )
     .action(async (paths: readonly string[], { html }: { readonly html: string }) => {
       const runs: ListedRun[] = [];
+      const comparisons = paths.filter(isComparison);
+      if (comparisons.length === paths.length) for (const path of paths) assertNoComparison(path);
+      for (const path of comparisons) {
+        console.log(
+          `left out  ${path}: a comparison; its page: ${npx(`compare --resume ${path} --html FILE`)}`,
+        );
+      }
       for (const path of paths) {
+        if (comparisons.includes(path)) continue;
         const { file } = await checkpointPath(path);
         runs.push(await listedRun(file, path));
       }

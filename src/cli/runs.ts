@@ -17,6 +17,7 @@ import {
 } from '../index.ts';
 import { EVERY } from '../methods/table.ts';
 import { assertNoComparison } from '../node/comparison.ts';
+import { isVacant } from '../node/files.ts';
 import { DATASET_NAMES, loadDataset, type OwnData, readFileChecked } from '../node/index.ts';
 import { npx } from '../npx.ts';
 import { shareOf } from '../regimes/index.ts';
@@ -198,10 +199,14 @@ export async function checkpointPath(
   assertNoComparison(path);
   const file = await checkpointIn(path, which);
   if (existsSync(file)) return { file, folder: path };
+  const place = extname(path) === '' ? path : dirname(path);
+  const begin = isVacant(place)
+    ? `begin one there: ${npx(`train --out ${place}`)}`
+    : `begin one, in a new folder: ${npx('train --out FOLDER')}`;
   throw new StorageError('There is no run here.', {
     given: path,
     expected: RUN,
-    remedy: `begin one there: ${npx(`train --out ${extname(path) === '' ? path : dirname(path)}`)}; what there is: ${npx('runs')}`,
+    remedy: `${begin}; what there is: ${npx('runs')}`,
   });
 }
 

@@ -64,7 +64,7 @@ import {
   seedNumber,
   withAdapter,
 } from './options.ts';
-import { assertFree, emit, jsonText } from './output.ts';
+import { assertFree, assertOurs, emit, jsonText } from './output.ts';
 import {
   anyDatasetOption,
   assertTested,
@@ -292,6 +292,12 @@ function placeOf({ dataset, labels }: TrainFlags): string {
 /** What a training leaves in its folder. */
 const FILES = [CHECKPOINT_FILE, BEST_FILE, 'report.json', 'report.html', ...Object.values(LOG_FILES)];
 
+/** What `paper` leaves there, too. */
+export const PAPER_FILES = { json: 'paper.json', html: 'paper.html' } as const;
+
+/** What the folder of a run holds. */
+export const OF_RUNS = { mark: CHECKPOINT_FILE, files: [...FILES, ...Object.values(PAPER_FILES)] };
+
 /** A saved run is replaced by another one only where that was asked for, and so are files that are called like one's. */
 function assertNothingLost(out: string, flags: TrainFlags): void {
   const saved = join(out, CHECKPOINT_FILE);
@@ -299,6 +305,7 @@ function assertNothingLost(out: string, flags: TrainFlags): void {
     existsSync(path) && existsSync(saved) && realpathSync(path) === realpathSync(saved);
   const { resume } = flags;
   if (resume !== undefined && (isSaved(resume) || isSaved(join(resume, CHECKPOINT_FILE)))) return;
+  assertOurs(out, '--out', OF_RUNS);
   if (flags.overwrite === true) return;
   if (!existsSync(saved)) {
     assertFree(

@@ -7,7 +7,7 @@ import { FormatError, StorageError } from '../errors.ts';
 import { CHECKPOINT_FILE, decodeCheckpoint, encodeCheckpoint } from '../formats/checkpoint.ts';
 import { npx } from '../npx.ts';
 import { type KeptComparison, parseComparison, parseEpochs, parseResult } from '../reports/compared.ts';
-import { readFileChecked, storageError, writeFileAtomic } from './files.ts';
+import { isVacant, readFileChecked, storageError, writeFileAtomic } from './files.ts';
 
 /** What a comparison is of, in its folder. */
 export const DESCRIPTION = 'comparison.json';
@@ -22,15 +22,20 @@ export async function readComparison(folder: string): Promise<KeptComparison> {
       expected: `a folder that ${npx('compare')} wrote`,
       remedy: isRun
         ? `go on with the training: ${npx(`train --resume ${folder}`)}`
-        : `begin one there: ${npx(`compare --methods LIST --out ${folder}`)}; what there is: ${npx('runs')}`,
+        : `begin one${isVacant(folder) ? ` there: ${npx(`compare --methods LIST --out ${folder}`)}` : `, in a new folder: ${npx('compare --methods LIST --out FOLDER')}`}; what there is: ${npx('runs')}`,
     });
   }
   return parseComparison(new TextDecoder().decode(await readFileChecked(file)), file);
 }
 
+/** Whether a folder is that of a comparison. */
+export function isComparison(folder: string): boolean {
+  return existsSync(join(folder, DESCRIPTION)) && !existsSync(join(folder, CHECKPOINT_FILE));
+}
+
 /** @throws FormatError for the folder of a comparison, where a run or a model is expected */
 export function assertNoComparison(folder: string): void {
-  if (!existsSync(join(folder, DESCRIPTION)) || existsSync(join(folder, CHECKPOINT_FILE))) return;
+  if (!isComparison(folder)) return;
   throw new FormatError('This folder holds a comparison, which keeps results and no networks.', {
     given: folder,
     expected: 'a run, or a model',

@@ -1,4 +1,5 @@
 /** Files that are either the old ones or the new ones, never half of each. */
+import { readdirSync } from 'node:fs';
 import {
   access,
   constants,
@@ -107,6 +108,25 @@ export async function makeFolder(folder: string): Promise<void> {
     const above = await nearestThatIs(folder);
     await access(above, constants.W_OK);
     throw cause;
+  }
+}
+
+/** What a folder holds, in order; nothing where there is none. @throws StorageError for what is no folder that can be read */
+export function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder).sort();
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return [];
+    throw storageError('The folder can not be written to.', folder, cause);
+  }
+}
+
+/** Whether there is nothing at a path, or an empty folder. */
+export function isVacant(path: string): boolean {
+  try {
+    return namesIn(path).length === 0;
+  } catch {
+    return false;
   }
 }
 

@@ -6,6 +6,7 @@ import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { BnnError, OptionError, StorageError } from '../errors.ts';
 import { parseJson } from '../json.ts';
+import { nearest } from '../options.ts';
 
 /** How entries begin that name packages. */
 export const PACKAGE = 'npm:';
@@ -35,15 +36,37 @@ export async function loadModule(given: string, where: string): Promise<Readonly
   } catch (cause) {
     if (isLibraryError(cause)) throw cause;
     const { name, message } = cause instanceof Error ? cause : { name: 'thrown', message: String(cause) };
+    const isCommonJs =
+      name === 'SyntaxError' && /^(Cannot use import statement|Unexpected token 'export')/.test(message);
+    const meant = await meantExport(cause, path);
     throw new OptionError('The module fails when it is loaded.', {
       given: `${name}: ${message}`,
       where: `${where} ${path}`,
       remedy:
-        name === 'SyntaxError' && /'?(export|import)\b/.test(message)
+        isCommonJs && !/\.mjs$/i.test(path)
           ? 'name it .mjs, or have "type": "module" in package.json: it is read as CommonJS'
-          : `run it alone to see where: node ${path}`,
+          : meant === undefined
+            ? `run it alone to see where: node ${path}`
+            : `did you mean ${meant}?`,
       cause,
     });
+  }
+}
+
+/** Of an import of what a module doesn't export the name that it does, where one is near. */
+async function meantExport(cause: unknown, path: string): Promise<string | undefined> {
+  const { message, stack = '' } = cause instanceof Error ? cause : { message: '' };
+  const [, from, name] = /module '(.+)' does not provide an export named '(.+)'/.exec(message) ?? [];
+  if (from === undefined || name === undefined) return undefined;
+  // The stack begins with the file that imports it, which may be one that the module imports.
+  const [, importer = resolve(path)] = /^(file:.+):\d+$/m.exec(stack) ?? [];
+  try {
+    const isUrl = /^(file|node|data):/.test(from);
+    const url = isUrl ? from : pathToFileURL(createRequire(importer).resolve(from)).href;
+    const exported = (await import(/* @vite-ignore */ url)) as Record<string, unknown>;
+    return nearest(name, Object.keys(exported));
+  } catch {
+    return undefined;
   }
 }
 
