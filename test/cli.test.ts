@@ -264,6 +264,7 @@ describe('folders', () => {
     ['paper', '--dataset', 'mnist', '--out'],
     ['compare', '--methods', 'steSign', '--out'],
     ['compare', '--methods', 'steSign', '--dataset', 'PICTURES', '--size', '8', '--out'],
+    ['train', '--dataset', 'PICTURES', '--size', '8', '--out'],
     ['export', 'absent'],
     ['kit', '--out'],
   ])('of others are left as they are: %s %s', async (...args) => {
@@ -273,6 +274,11 @@ describe('folders', () => {
     const given = args.map((arg) => (arg === 'PICTURES' ? pictures : arg));
     const { code, stdout, stderr } = await call(...given, pictures);
     expect(stderr).toMatch(/files in this folder already[\s\S]*my pictures, with [\s\S]*another folder/);
+    if (given.includes(pictures)) {
+      // Nor is anything put into a folder of theirs: it would be a class without pictures.
+      const within = await call(...given, join(pictures, 'new'));
+      expect([within.code, within.stderr]).toEqual([2, expect.stringContaining('read as more of them')]);
+    }
     expect([code, stdout]).toEqual([2, '']);
     expect(readdirSync(pictures, { recursive: true })).toEqual(names);
   });

@@ -70,6 +70,7 @@ import {
 import { assertOurs, emit, jsonText, OutputOption } from './output.ts';
 import {
   anyDatasetOption,
+  assertBeside,
   assertTested,
   describeData,
   isNamed,
@@ -189,7 +190,10 @@ async function compare(flags: Flags, command: Command): Promise<void> {
       remedy: `go on with it: --resume ${folder}; or name another folder: --out`,
     });
   }
-  if (resumed === undefined) assertOurs(folder, '--out', { mark: DESCRIPTION, files: [] });
+  if (resumed === undefined) {
+    assertOurs(folder, '--out', { mark: DESCRIPTION, files: [] });
+    assertBeside(folder, flags.dataset);
+  }
   const quiet = flags.quiet === true || flags.json === '-';
   const say = (text: string) => {
     if (!quiet) console.log(text);

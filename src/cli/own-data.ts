@@ -1,5 +1,6 @@
 /** Data of a person's own on the command line: the options that say how they are read, and what a run keeps of them. */
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
+import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { dtypeOf } from '../data/source.ts';
 import { printable } from '../errors.ts';
@@ -120,6 +121,19 @@ export function describeData({
     ...(skipped.length === 0 ? [] : [`${skipped.length} pictures that can not be read were left out:`]),
     ...skipped.slice(0, 10).map(({ path, why }) => `  ${printable(path)}: ${why}`),
   ];
+}
+
+/** @throws OptionError for a place within a folder of data: what is written there would be read as more of them */
+export function assertBeside(out: string, dataset: string): void {
+  if (isNamed(dataset) || statSync(dataset, { throwIfNoEntry: false })?.isDirectory() !== true) return;
+  const way = relative(resolve(dataset), resolve(out));
+  if (way === '..' || way.startsWith(`..${sep}`) || isAbsolute(way)) return;
+  throw new OptionError('What is written into a folder of data would be read as more of them.', {
+    given: out,
+    expected: `a folder that is not in ${dataset}`,
+    where: '--out',
+    remedy: 'name another folder',
+  });
 }
 
 /** @throws OptionError for data without a test part, which a report needs */

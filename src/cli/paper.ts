@@ -53,7 +53,7 @@ import {
 } from './options.ts';
 import { assertFree, assertOurs, emit, jsonText } from './output.ts';
 import { checkpointPath, loadNamedRun, readRun } from './runs.ts';
-import { OF_RUNS, PAPER_FILES, train } from './train.ts';
+import { ofRun, PAPER_FILES, train } from './train.ts';
 
 interface Flags extends AdapterOptions, Partial<RunOptions> {
   readonly out?: string;
@@ -122,7 +122,7 @@ async function paper(path: string | undefined, flags: Flags, command: Command): 
   };
   if (path !== undefined) {
     const out = flags.out ?? (await checkpointPath(path)).folder;
-    assertOurs(out, '--out', OF_RUNS);
+    assertOurs(out, '--out', ofRun(path));
     assertFree(filesIn(out), flags, '--out');
   }
   const folder =

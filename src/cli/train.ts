@@ -2,7 +2,7 @@
 
 import { existsSync, realpathSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { Presets, SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
 import { Command, Option } from 'commander';
@@ -64,9 +64,10 @@ import {
   seedNumber,
   withAdapter,
 } from './options.ts';
-import { assertFree, assertOurs, emit, jsonText } from './output.ts';
+import { assertFree, assertOurs, emit, type FolderContent, jsonText } from './output.ts';
 import {
   anyDatasetOption,
+  assertBeside,
   assertTested,
   describeData,
   isNamed,
@@ -295,8 +296,10 @@ const FILES = [CHECKPOINT_FILE, BEST_FILE, 'report.json', 'report.html', ...Obje
 /** What `paper` leaves there, too. */
 export const PAPER_FILES = { json: 'paper.json', html: 'paper.html' } as const;
 
-/** What the folder of a run holds. */
-export const OF_RUNS = { mark: CHECKPOINT_FILE, files: [...FILES, ...Object.values(PAPER_FILES)] };
+/** What the folder of a run holds. @param checkpoint one by another name, beside which a run may be gone on with */
+export function ofRun(checkpoint = CHECKPOINT_FILE): FolderContent {
+  return { mark: CHECKPOINT_FILE, files: [...FILES, ...Object.values(PAPER_FILES), basename(checkpoint)] };
+}
 
 /** A saved run is replaced by another one only where that was asked for, and so are files that are called like one's. */
 function assertNothingLost(out: string, flags: TrainFlags): void {
@@ -305,7 +308,8 @@ function assertNothingLost(out: string, flags: TrainFlags): void {
     existsSync(path) && existsSync(saved) && realpathSync(path) === realpathSync(saved);
   const { resume } = flags;
   if (resume !== undefined && (isSaved(resume) || isSaved(join(resume, CHECKPOINT_FILE)))) return;
-  assertOurs(out, '--out', OF_RUNS);
+  assertOurs(out, '--out', ofRun(resume));
+  if (resume === undefined) assertBeside(out, flags.dataset);
   if (flags.overwrite === true) return;
   if (!existsSync(saved)) {
     assertFree(
