@@ -115,7 +115,7 @@ describe('convert', () => {
     expect(before.accuracy).toBeGreaterThan(0.6);
     expect(await labels(out)).toEqual(before);
     const again = await runCli(cli, ['convert', run, out]);
-    expect(again.code).toBe(1);
+    expect(again.code).toBe(2);
     expect(again.stderr).toMatch(/files in this folder already/);
     const refused = await runCli(cli, ['convert', QONNX, join(folder, 'qonnx/')]);
     expect(refused.stderr).toMatch(/BNN-PYNQ/);
@@ -188,7 +188,7 @@ describe('convert', () => {
     writeFileSync(join(held, 'mine'), 'mine');
     const folded = await bnn(`convert ${CNV} ${held} --overwrite`);
     expect(folded.stderr).toMatch(/files in this folder already/);
-    expect([folded.code, readFileSync(join(held, 'mine'), 'utf8')]).toEqual([1, 'mine']);
+    expect([folded.code, readFileSync(join(held, 'mine'), 'utf8')]).toEqual([2, 'mine']);
   });
 
   test('networks with several inputs and outputs, and pixels that no range is the name of', async () => {
