@@ -283,10 +283,10 @@ describe('folders', () => {
     expect(readdirSync(pictures, { recursive: true })).toEqual(names);
   });
 
-  test('are taken empty, but for what is hidden, and again where they are of the same kind', async () => {
+  test('are taken empty, but for what is hidden or printed, and again where they are of the same kind', async () => {
     const [run, site] = [join(folder, 'a run'), join(folder, 'a page')];
     mkdirSync(run);
-    writeFileSync(join(run, '.gitkeep'), '');
+    for (const name of ['.gitkeep', 'log.txt']) writeFileSync(join(run, name), '');
     const made = await call('train', ...FEW, '--out', run);
     expect([made.code, made.stderr]).toEqual([0, '']);
     expect((await call('train', ...FEW, '--out', run)).stderr).toContain('saved run');

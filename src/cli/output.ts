@@ -89,7 +89,7 @@ export interface FolderContent {
 
 /**
  * What a command writes is mixed with nothing else: pictures, for one, could not be read any more. A folder that it fills is
- * new, empty, or one of its own; hidden files are in nobody's way.
+ * new, empty, or one of its own; hidden files, and those that keep what a command prints, are in nobody's way.
  * @param own what such folders hold; without it nothing may be there, hidden or not, since the folder is replaced
  * @param where what named the folder
  * @throws OptionError for a folder that holds something else, StorageError for what is no folder
@@ -98,7 +98,7 @@ export function assertOurs(folder: string, where: string, own?: FolderContent): 
   const names = namesIn(folder);
   if (own !== undefined && names.includes(own.mark)) return;
   const others = names
-    .filter((name) => own === undefined || !/^\./.test(name))
+    .filter((name) => own === undefined || !/^\.|\.(log|out|err|txt)$/i.test(name))
     .filter((name) => !own?.files.includes(name));
   if (others.length === 0) return;
   throw new OptionError('There are files in this folder already.', {
