@@ -41,17 +41,24 @@ export function namesOf<Options extends object>(names: Record<keyof Options, tru
 }
 
 /**
- * Checks that something was given, and not the promise of it.
+ * Checks that something was given, and not the promise of it or something else.
  * @param what what it is, for people: `the model`
- * @throws OptionError for a promise, and for nothing
+ * @param member that it has and others lack
+ * @throws OptionError for a promise, for nothing, and for what lacks the member
  */
-export function assertPresent(given: unknown, what: string, where: string): void {
-  if (typeof given === 'object' && given !== null && !('then' in given)) return;
-  const promised = typeof given === 'object' && given !== null;
-  throw new OptionError(promised ? `A promise was given for ${what}.` : `There is nothing to be ${what}.`, {
-    given: promised ? 'a promise' : String(given),
+export function assertPresent(given: unknown, what: string, where: string, member?: string): void {
+  const isThing = typeof given === 'object' && given !== null;
+  const remedy =
+    typeof given === 'function'
+      ? `call it: ${given.name}()`
+      : isThing && 'then' in given
+        ? 'await this promise'
+        : undefined;
+  if (isThing && remedy === undefined && (member === undefined || member in given)) return;
+  throw new OptionError(`${isThing ? 'This is not' : 'There is nothing to be'} ${what}.`, {
+    given: isThing ? undefined : String(given),
     where,
-    remedy: promised ? 'write await before the call that makes it' : undefined,
+    remedy,
   });
 }
 
@@ -67,7 +74,7 @@ export function assertModel(
 ): void {
   assertPresent(model, 'the model', where);
   assertPresent(model.layers, 'its layers', where);
-  for (const each of values) assertPresent(each, 'the values', where);
+  for (const each of values) assertPresent(each, 'the values', where, 'get');
 }
 
 /**

@@ -351,11 +351,11 @@ interface Task {
 }
 const everythingOf = (entry: string) => `import * as all from '${entry}'; window.start = all;`;
 const TASKS: Readonly<Record<string, Task>> = {
-  'run models, and nothing else': { code: everythingOf('webgpu-bnn/inference'), vite: 35.1, esbuild: 37.7 },
+  'run models, and nothing else': { code: everythingOf('webgpu-bnn/inference'), vite: 35.2, esbuild: 37.7 },
   'train networks, and nothing else': {
     code: everythingOf('webgpu-bnn/training'),
-    vite: 98,
-    esbuild: 104.3,
+    vite: 98.1,
+    esbuild: 104.4,
   },
   'run a model': {
     code: "import { Gpu, loadModel } from 'webgpu-bnn'; window.start = { Gpu, loadModel };",
@@ -367,17 +367,17 @@ const TASKS: Readonly<Record<string, Task>> = {
     vite: 51.4,
     esbuild: 78.9,
   },
-  'use everything of webgpu-bnn': { code: everythingOf('webgpu-bnn'), vite: 160, esbuild: 171.4 },
+  'use everything of webgpu-bnn': { code: everythingOf('webgpu-bnn'), vite: 160.1, esbuild: 171.4 },
   'read ONNX': { code: everythingOf('webgpu-bnn/onnx'), vite: 56, esbuild: 58.1 },
   'read and write TensorFlow Lite': { code: everythingOf('webgpu-bnn/tflite'), vite: 58.8, esbuild: 60.7 },
-  'take jobs of a queue': { code: everythingOf('webgpu-bnn/nats'), vite: 121.9, esbuild: 163.8 },
+  'take jobs of a queue': { code: everythingOf('webgpu-bnn/nats'), vite: 122.1, esbuild: 163.9 },
   'use it between sessions of ONNX Runtime': {
     code: everythingOf('webgpu-bnn/onnxruntime'),
     vite: 24.6,
     esbuild: 24.8,
   },
   'search among vectors': { code: everythingOf('webgpu-bnn/vectors'), vite: 19.9, esbuild: 21.8 },
-  'classify hypervectors': { code: everythingOf('webgpu-bnn/hypervectors'), vite: 50.6, esbuild: 56.1 },
+  'classify hypervectors': { code: everythingOf('webgpu-bnn/hypervectors'), vite: 50.6, esbuild: 56.2 },
   'use it in TensorFlow.js': { code: everythingOf('webgpu-bnn/tfjs'), vite: 65.3, esbuild: 71 },
 };
 

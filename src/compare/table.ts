@@ -1,5 +1,6 @@
 /** The table of a comparison: each entry over its seeds. */
 import { meanOf } from '../numerics/mean.ts';
+import { assertPresent } from '../options.ts';
 import type { JobDone, JobFailed, JobResult } from './run.ts';
 
 /** A number over the seeds. */
@@ -40,6 +41,7 @@ export interface ComparedMethod {
 
 /** Entries in their order, of as many results as there are. */
 export function comparedMethods(results: readonly JobResult[]): ComparedMethod[] {
+  assertPresent(results, 'the results', 'comparedMethods', 'map');
   const methods = [...new Set(results.map(({ job }) => job.method))];
   return methods.map((method) => {
     const own = results.filter(({ job }) => job.method === method);
@@ -80,6 +82,7 @@ function flipsOf({ epochs, steps }: JobDone): number {
 
 /** Mean and standard deviation of a few numbers. */
 export function overSeeds(values: readonly number[]): OverSeeds {
+  assertPresent(values, 'the values', 'overSeeds', 'reduce');
   const mean = meanOf(values);
   const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
   return { mean, sd: values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : Number.NaN };

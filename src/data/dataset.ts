@@ -1,9 +1,9 @@
 /** Data sets: what trainers take, in the browser and in Node alike. */
-import { FormatError, OptionError } from '../errors.ts';
+import { FormatError } from '../errors.ts';
 import type { Shape } from '../gpu/index.ts';
 import type { TargetKind } from '../methods/index.ts';
 import type { TableEncoding } from './encoding.ts';
-import { isStreamed, type Source } from './source.ts';
+import type { Source } from './source.ts';
 
 /** What trains: samples with targets. */
 export interface TrainingData {
@@ -61,39 +61,6 @@ export interface Dataset {
 /** What normalises bytes to [−1, 1]. */
 export function toUnitRange(channels: number): Dataset['normalise'] {
   return { scale: new Array<number>(channels).fill(2 / 255), shift: new Array<number>(channels).fill(-1) };
-}
-
-/**
- * The first samples of each split; all of a split whose count is left out. The numbers are shared, not copied.
- * @throws OptionError for a count that is no positive integer or more than there is, and for streams
- * @example
- * ```ts
- * import { arrays, takeFirst } from 'webgpu-bnn';
- *
- * const data = await arrays({ x: [[0], [1], [2], [3]], y: [0, 1, 0, 1] });
- * console.log(takeFirst(data, 1, 1).train.count);
- * ```
- */
-export function takeFirst<D extends TrainingData>(dataset: D, train?: number, test?: number): D {
-  if (train === undefined && test === undefined) return dataset;
-  const take = (name: 'train' | 'test', count: number | undefined): Source | undefined => {
-    const split = dataset[name];
-    if (count === undefined || split === undefined) return split;
-    if (isStreamed(split) || !Number.isSafeInteger(count) || count < 1 || count > split.count) {
-      throw new OptionError(
-        isStreamed(split) ? 'A stream is read as a whole.' : 'There are not so many images in this data set.',
-        { given: `${count} ${name} images`, expected: `1 to ${split.count}`, where: dataset.name },
-      );
-    }
-    const { images, labels, weights } = split;
-    return {
-      images: images.subarray(0, (count * images.length) / split.count),
-      labels: labels.subarray(0, (count * labels.length) / split.count),
-      ...(weights === undefined ? {} : { weights: weights.subarray(0, count) }),
-      count,
-    };
-  };
-  return { ...dataset, train: take('train', train), test: take('test', test) };
 }
 
 /** @throws FormatError for a label that is no index into `classes` */

@@ -3,7 +3,7 @@
 export type { PictureSource } from '../pictures.ts';
 export { type ArrayOptions, type Arrays, arrays, type Nested } from './arrays.ts';
 export { CIFAR10_CLASSES, cifar10FromRecords, type NamedBytes, packCifar10, parseCifar10 } from './cifar.ts';
-export { type Dataset, type Split, type TrainingData, takeFirst } from './dataset.ts';
+export type { Dataset, Split, TrainingData } from './dataset.ts';
 export { parseTable, type TableColumn, type TableEncoding } from './encoding.ts';
 export { imagesFromFiles } from './files.ts';
 export {
@@ -16,7 +16,7 @@ export {
   parseIdx,
 } from './idx.ts';
 export type { FilesOptions, PictureData, PictureOptions } from './pictures.ts';
-export { residentPart, samplesOf, testAccuracy } from './samples.ts';
+export { residentPart, samplesOf, takeFirst, testAccuracy } from './samples.ts';
 export {
   defineSource,
   isStreamed,

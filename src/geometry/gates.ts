@@ -4,6 +4,7 @@ import { runOnce, sizeOf } from '../gpu/index.ts';
 import { type Network, recordForward } from '../graph/index.ts';
 import type { Parameter } from '../layers/index.ts';
 import { popcount } from '../numerics/pack.ts';
+import { assertAsked } from './asked.ts';
 
 /** The gates of a layer, `quantGatedConv2d` say. */
 export interface LayerGates {
@@ -21,10 +22,11 @@ const BATCH = 256;
 /**
  * The share of gates that real samples open, of every layer that has some, in the order of the layers.
  * @param samples f32 [count, ...inputShape]
- * @throws ShapeError for no whole samples; OptionError for a network without gates
+ * @throws ShapeError for no whole samples; OptionError for a network without gates, and for what is no network
  */
 export async function openGates(network: Network, samples: Float32Array): Promise<LayerGates[]> {
   const where = 'openGates';
+  assertAsked(network, where, samples);
   const size = sizeOf(network.model.inputShape);
   const count = samples.length / size;
   if (!Number.isSafeInteger(count) || count < 1) {

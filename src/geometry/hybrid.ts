@@ -2,6 +2,7 @@
 import { OptionError } from '../errors.ts';
 import { runOnce, sizeOf } from '../gpu/index.ts';
 import { type Network, recordForward } from '../graph/index.ts';
+import { assertAsked } from './asked.ts';
 
 /** A layer whose inputs become signs, and what speaks for leaving it real. */
 export interface HybridCandidate {
@@ -19,9 +20,10 @@ export interface HybridCandidate {
  * Ranks the layers with an `inputQuantizer` by error against cost, the first to stay real first (after Prabhu et al. 2018, hybrid
  * binary networks, of which the abstract was at hand: the error is measured over samples, the cost is counted).
  * @param samples f32 [count, ...inputShape], as many as go through the network at once
- * @throws OptionError for no whole samples
+ * @throws OptionError for no whole samples, and for what is no network
  */
 export async function rankForHybrid(network: Network, samples: Float32Array): Promise<HybridCandidate[]> {
+  assertAsked(network, 'rankForHybrid', samples);
   const { gpu, model, parameters } = network;
   const count = samples.length / sizeOf(model.inputShape);
   if (!Number.isSafeInteger(count) || count < 1) {

@@ -6,7 +6,9 @@ import { arcsinLaw } from '../numerics/closed-forms.ts';
 import { meanOf } from '../numerics/mean.ts';
 import { popcount } from '../numerics/pack.ts';
 import { uniform01 } from '../numerics/random.ts';
+import { assertKnownOptions, assertPresent } from '../options.ts';
 import { signsRead } from './activations.ts';
+import { assertAsked } from './asked.ts';
 
 /** The signs that a layer reads, of pairs of inputs. */
 export interface LayerOverlap {
@@ -34,6 +36,7 @@ export async function overlapsByDepth(
   one: Float32Array,
   other: Float32Array,
 ): Promise<LayerOverlap[]> {
+  assertAsked(network, 'overlapsByDepth', one, other);
   const size = sizeOf(network.model.inputShape);
   const pairs = one.length / size;
   if (!Number.isSafeInteger(pairs) || pairs < 1 || other.length !== one.length) {
@@ -87,6 +90,9 @@ export async function overlapAgainstFlips(
   options: { readonly seed?: number } = {},
 ): Promise<FlippedOverlap[]> {
   const where = 'overlapAgainstFlips';
+  assertAsked(network, where, samples);
+  assertPresent(shares, 'the shares', where, 'length');
+  assertKnownOptions(options, ['seed'], where);
   const { seed = 1 } = options;
   const wrong = shares.find((share) => !(share >= 0 && share <= 1));
   if (wrong !== undefined) {

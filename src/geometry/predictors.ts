@@ -10,7 +10,9 @@ import { hullDistance } from '../numerics/hulls.ts';
 import { meanOf } from '../numerics/mean.ts';
 import { popcount } from '../numerics/pack.ts';
 import { type TwinPrediction, twinPrediction } from '../numerics/twin-predictor.ts';
+import { assertKnownOptions } from '../options.ts';
 import { type SeenSigns, signsRead } from './activations.ts';
+import { assertAsked } from './asked.ts';
 import { dotProducts, operandOf, windowOf } from './operands.ts';
 import { type FlippedOverlap, type LayerOverlap, overlapAgainstFlips, overlapsByDepth } from './overlaps.ts';
 
@@ -76,12 +78,14 @@ const SHARES = [0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5];
 export async function measurePredictors(
   network: Network,
   data: TrainingData,
-  { seed = 1 }: { readonly seed?: number } = {},
+  options: { readonly seed?: number } = {},
 ): Promise<Predictors> {
+  assertAsked(network, 'measurePredictors');
+  assertKnownOptions(options, ['seed'], 'measurePredictors');
   const count = Math.min(MOST_IMAGES, residentPart(data, 'test').count);
   return {
     overlaps: await pairOverlaps(network, data, count),
-    flips: await overlapAgainstFlips(network, samplesOf(data, 'test', { count }), SHARES, { seed }),
+    flips: await overlapAgainstFlips(network, samplesOf(data, 'test', { count }), SHARES, options),
     hulls: await layerHulls(network, data),
     twins: await layerTwins(network, samplesOf(data, 'test', { count: Math.min(MOST_SAMPLES, count) })),
   };

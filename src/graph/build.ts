@@ -13,7 +13,7 @@
 import { listed, OptionError } from '../errors.ts';
 import { describe, type Shape } from '../gpu/index.ts';
 import type { Layer } from '../layers/index.ts';
-import { assertKnownOptions } from '../options.ts';
+import { assertKnownOptions, assertPresent } from '../options.ts';
 import type { Model, ModelInput, ModelLayer, ModelOutput } from './model.ts';
 import { summaryText } from './summary.ts';
 
@@ -50,6 +50,7 @@ export type GraphNodes =
  * ```
  */
 export function input(shape: Shape): GraphNode {
+  assertPresent(shape, 'the shape', 'input', 'every');
   const node: InputNode = { layer: undefined, inputs: [], shape };
   return node;
 }
@@ -65,6 +66,7 @@ export function input(shape: Shape): GraphNode {
  * ```
  */
 export function apply(layer: Layer, ...inputs: readonly GraphNode[]): GraphNode {
+  assertPresent(layer, 'the layer', 'apply', 'outputShape');
   return { layer, inputs };
 }
 
@@ -84,7 +86,9 @@ export function sequential(
   layers: readonly Layer[],
   options: { readonly input: Shape; readonly name?: string },
 ): Model {
-  assertKnownOptions(options, ['input', 'name'], 'sequential');
+  const where = 'sequential';
+  assertPresent(layers, 'the layers', where, 'reduce');
+  assertKnownOptions(options, ['input', 'name'], where);
   const start = input(options.input);
   const output = layers.reduce((node, layer) => apply(layer, node), start);
   return model({ input: start, output, ...(options.name === undefined ? {} : { name: options.name }) });
@@ -212,7 +216,7 @@ function namedNodes(
   throw new OptionError(`A model's ${what} is no node of a graph.`, {
     given:
       named.length === 0 ? 'none' : listed(named.map(([name, node]) => `${name ?? what}: ${kindOf(node)}`)),
-    expected: `what input(shape) or apply(layer, ...nodes) gives; several as a list, or by name`,
+    expected: `what input(shape) or apply(layer, ...nodes) gives`,
     where,
   });
 }

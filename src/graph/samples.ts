@@ -92,7 +92,7 @@ function samplesOf(
 }
 
 const REALS_REMEDY =
-  "pixels become samples with the loaded model's prepare(bytes), or are classified by createClassifier(gpu); make a Float32Array of other integers";
+  "pixels become samples with the loaded model's prepare(bytes); make a Float32Array of other integers";
 
 /** Whether these are the samples of one input, right or wrong: a typed array, or an array of anything but arrays. */
 function isOneArray(samples: unknown): samples is Reals {

@@ -1,4 +1,5 @@
 /** The page of a method as data: what it says of itself, its numbers, and its functions drawn from its float64 twins. */
+import { assertPresent } from '../options.ts';
 import { aboutOf } from './about.ts';
 import type { Augmentation, Place } from './augmentation.ts';
 import type { Loss } from './loss.ts';
@@ -67,6 +68,7 @@ export type DescribedMethod = Quantizer | Optimizer | Penalty | Loss;
 
 /** What a method's page says; augmentations have pages, too. */
 export function describeMethod(method: DescribedMethod | Augmentation): MethodDescription {
+  assertPresent(method, 'the method', 'describeMethod', 'definition');
   const { name, kind, definition, parameters } = method;
   const { formula, source } = definition;
   const number = /arXiv (\d{4}\.\d{4,5})/.exec(source)?.[1];

@@ -26,6 +26,7 @@ import {
 import { ChecksumError, DataUnavailableError, FormatError, OptionError, StorageError } from '../errors.ts';
 import { parseJson } from '../json.ts';
 import { npx } from '../npx.ts';
+import { assertKnownOptions } from '../options.ts';
 import { cacheFolder } from './cache.ts';
 import { gunzipChecked, readFileChecked, writeFileAtomic } from './files.ts';
 import { SETUP } from './headless.ts';
@@ -142,6 +143,7 @@ export interface LoadOptions {
  */
 export async function loadDataset(name: string, options: LoadOptions = {}): Promise<Dataset> {
   const known = knownName(name);
+  assertKnownOptions(options, ['folder'], 'loadDataset');
   const source = SOURCES[known];
   const folder = options.folder ?? (await homeOf(known));
   const missing = await missingFiles(known, folder);
@@ -178,6 +180,7 @@ export interface FetchOptions {
  */
 export async function fetchDataset(name: string, options: FetchOptions = {}): Promise<string> {
   const known = knownName(name);
+  assertKnownOptions(options, ['from', 'onProgress'], 'fetchDataset');
   const source = SOURCES[known];
   const home = await homeOf(known);
   const files = Object.keys(source.files).length;

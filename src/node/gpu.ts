@@ -12,7 +12,7 @@ import { createBrotliDecompress } from 'node:zlib';
 import { extract } from 'tar';
 import { NoAdapterError, StorageError, WebGpuUnavailableError } from '../errors.ts';
 import { Gpu } from '../gpu/index.ts';
-import { assertKnownOptions, namesOf } from '../options.ts';
+import { assertKnownOptions, namesOf, unknownName } from '../options.ts';
 import { cacheFolder } from './cache.ts';
 import { choicesFile } from './choices.ts';
 import { folderOf, importHeadless, SETUP } from './headless.ts';
@@ -34,6 +34,7 @@ export interface NodeGpuOptions {
 }
 
 const OPTIONS = namesOf<NodeGpuOptions>({ adapter: true, toggles: true });
+const ADAPTERS: readonly string[] = ['auto', 'hardware', 'software'] satisfies NodeGpuOptions['adapter'][];
 
 /**
  * Acquires a GPU for headless work.
@@ -56,6 +57,7 @@ export async function requestGpu(options: NodeGpuOptions = {}): Promise<Gpu> {
 
 async function findGpu(options: NodeGpuOptions): Promise<Gpu> {
   const wanted = options.adapter ?? 'auto';
+  if (!ADAPTERS.includes(wanted)) throw unknownName('adapter', wanted, ADAPTERS, 'requestGpu');
   const toggles = options.toggles ?? defaultToggles();
   const flags = toggles.length > 0 ? [`enable-dawn-features=${toggles.join(',')}`] : [];
   const dawn = await loadDawn();

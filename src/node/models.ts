@@ -16,6 +16,7 @@ import {
   saveTraining as trainingBytes,
 } from '../formats/index.ts';
 import { detect } from '../formats/load.ts';
+import { assertPresent } from '../options.ts';
 import type { Trainer } from '../train/index.ts';
 import { readFileChecked, storageError, writeFileAtomic } from './files.ts';
 
@@ -72,8 +73,9 @@ export async function saveTraining(
   target: string,
   notes: ModelNotes = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
+  assertPresent(trainer, 'the trainer', 'saveTraining', 'trained');
   const isFormat = (SAVE_FORMATS as readonly string[]).includes(target);
-  const format = isFormat ? target : extname(target).slice(1).toLowerCase();
+  const format = isFormat ? target : extname(String(target)).slice(1).toLowerCase();
   const bytes = await trainingBytes(trainer, format as SaveFormat, notes);
   if (!isFormat) await writeFileAtomic(target, bytes);
   return bytes;

@@ -16,10 +16,11 @@ import { FormatError, OptionError, StorageError } from '../errors.ts';
 import { readZip } from '../formats/zip.ts';
 import { sizeOf } from '../gpu/index.ts';
 import { npx } from '../npx.ts';
+import { assertKnownOptions, namesOf } from '../options.ts';
 import { gunzipChecked, readFileChecked } from './files.ts';
 import { loadModule } from './modules.ts';
 import { type NpyArray, readNpy } from './npy.ts';
-import { imagesFromFolder } from './pictures.ts';
+import { imagesFromFolder, PICTURE_OPTIONS } from './pictures.ts';
 
 /** How data of your own are read. */
 export interface OwnDataOptions extends Omit<PictureOptions, 'name'> {
@@ -32,6 +33,10 @@ export interface OwnDataOptions extends Omit<PictureOptions, 'name'> {
   /** Of one array or idx file: the file of its labels. */
   readonly labels?: string;
 }
+
+const OWN = namesOf<Omit<OwnDataOptions, keyof PictureOptions>>({
+  ...{ label: true, regression: true, weights: true, labels: true },
+});
 
 /** What is said of the data beside them. */
 export type OwnData = TrainingData & {
@@ -48,6 +53,7 @@ const KINDS =
  * @example const data = await loadOwnData('flowers.csv', { label: 'species' });
  */
 export async function loadOwnData(path: string, options: OwnDataOptions = {}): Promise<OwnData> {
+  assertKnownOptions(options, [...PICTURE_OPTIONS.filter((name) => name !== 'name'), ...OWN], 'loadOwnData');
   const entry = await stat(path).catch((cause: unknown) => {
     throw new StorageError('There is no such data set.', {
       given: path,
@@ -117,7 +123,8 @@ async function loadFolder(path: string, name: string, options: OwnDataOptions): 
     const parts = new Map(await Promise.all(arrayFiles.map(read)));
     return dataOfArrays(partsNamed(parts, path), name, path, options);
   }
-  return imagesFromFolder(path, { ...options, name });
+  const { label, labels, regression, weights, ...pictures } = options;
+  return imagesFromFolder(path, { ...pictures, name });
 }
 
 async function loadTable(path: string, name: string, options: OwnDataOptions): Promise<OwnData> {

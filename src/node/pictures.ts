@@ -11,7 +11,13 @@ import {
   type PictureOptions,
 } from '../data/pictures.ts';
 import { listed, OptionError, StorageError } from '../errors.ts';
+import { assertKnownOptions, namesOf } from '../options.ts';
 import { Decoders } from './picture-pool.ts';
+
+/** What there is to say of pictures. */
+export const PICTURE_OPTIONS = namesOf<PictureOptions>({
+  ...{ size: true, channels: true, split: true, seed: true, skipBroken: true, stream: true, name: true },
+});
 
 /**
  * Reads a folder of pictures (PNG, JPEG, WebP).
@@ -20,6 +26,7 @@ import { Decoders } from './picture-pool.ts';
  * @example const data = await imagesFromFolder('./flowers', { size: [32, 32], split: 0.2 });
  */
 export async function imagesFromFolder(path: string, options: PictureOptions = {}): Promise<PictureData> {
+  assertKnownOptions(options, PICTURE_OPTIONS, 'imagesFromFolder');
   const folders = await foldersIn(path);
   const isParted = folders.includes('train') && folders.includes('test');
   const roots = isParted ? [join(path, 'train'), join(path, 'test')] : [path];

@@ -1,5 +1,6 @@
 /** Convex hulls of points: how far a point is from one, and which of several is the nearest. */
 import { OptionError, ShapeError } from '../errors.ts';
+import { assertPresent } from '../options.ts';
 
 /** How close to the least distance is close enough, of its square against that of the corners. */
 const TOLERANCE = 1e-10;
@@ -26,6 +27,9 @@ const dotOf = (a: ArrayLike<number>, b: ArrayLike<number>) => {
  */
 export function distanceToHull(point: ArrayLike<number>, corners: readonly ArrayLike<number>[]): number {
   const where = 'distanceToHull';
+  assertPresent(point, 'the point', where, 'length');
+  assertPresent(corners, 'the corners', where, 'length');
+  for (const corner of corners) assertPresent(corner, 'a corner', where, 'length');
   if (corners.length === 0) throw new OptionError('A hull has corners.', { given: 'none', where });
   const wrong = corners.find(({ length }) => length !== point.length);
   if (wrong !== undefined) {
@@ -89,6 +93,7 @@ export function nearestHull(
   point: ArrayLike<number>,
   classes: readonly (readonly ArrayLike<number>[])[],
 ): NearestHull {
+  assertPresent(classes, 'the classes', 'nearestHull', 'length');
   if (classes.length === 0)
     throw new OptionError('There are no hulls.', { given: 'none', where: 'nearestHull' });
   const distances = classes.map((corners) => distanceToHull(point, corners));

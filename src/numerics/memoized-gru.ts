@@ -3,7 +3,8 @@
  * (Silfa et al. 2019). In plain arithmetic, as a measurement: what is left out is counted.
  */
 import { OptionError, ShapeError } from '../errors.ts';
-import { TwinMemory } from './twin-predictor.ts';
+import { assertPresent } from '../options.ts';
+import { isThreshold, TwinMemory } from './twin-predictor.ts';
 
 /** Weights of a GRU as Keras and TensorFlow.js have them, with `reset_after` off: the columns of update, reset and candidate. */
 export interface GruWeights {
@@ -41,11 +42,15 @@ export interface MemoizedRun {
  * ```
  */
 export function memoizedGru(
-  { units, kernel, recurrentKernel, bias }: GruWeights,
+  weights: GruWeights,
   sequence: ArrayLike<number>,
   threshold: number,
 ): MemoizedRun {
   const where = 'memoizedGru';
+  assertPresent(weights, 'the weights', where);
+  const { units, kernel, recurrentKernel, bias } = weights;
+  for (const [name, values] of Object.entries({ kernel, recurrentKernel, bias, sequence }))
+    assertPresent(values, `the ${name}`, where, 'length');
   const columns = 3 * units;
   const inputs = kernel.length / columns;
   const steps = sequence.length / inputs;
@@ -57,7 +62,7 @@ export function memoizedGru(
       where,
     });
   }
-  if (!(threshold >= 0)) {
+  if (!isThreshold(threshold)) {
     throw new OptionError('A threshold is 0 or more.', { given: String(threshold), where });
   }
   const states = new Float64Array(steps * units);

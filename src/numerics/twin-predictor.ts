@@ -3,6 +3,7 @@
  * of the real work a threshold would leave out. Nothing is left out here; it is what could be.
  */
 import { OptionError, ShapeError } from '../errors.ts';
+import { assertPresent } from '../options.ts';
 import { meanOf } from './mean.ts';
 
 /** What a threshold on r would leave out of a layer with ReLU. */
@@ -39,6 +40,8 @@ export function twinPrediction(
   thresholds: readonly number[] = [0, 0.5, 0.7, 0.8, 0.9, 0.95],
 ): TwinPrediction {
   const where = 'twinPrediction';
+  for (const values of [twin, real]) assertPresent(values, 'the products', where, 'length');
+  assertPresent(thresholds, 'the thresholds', where, 'length');
   const samples = real.length / neurons;
   if (!Number.isSafeInteger(samples) || twin.length !== real.length) {
     throw new ShapeError('Products of twins and of neurons are of the same samples.', {
@@ -83,11 +86,13 @@ export function twinPrediction(
  * @throws OptionError for no steps, or a threshold below 0
  */
 export function memoizedShare(twin: ArrayLike<number>, threshold: number): number {
-  if (twin.length === 0 || !(threshold >= 0)) {
+  const where = 'memoizedShare';
+  assertPresent(twin, 'the products', where, 'length');
+  if (twin.length === 0 || !isThreshold(threshold)) {
     throw new OptionError('A memory is of some steps, and has a threshold.', {
       given: `${twin.length} steps, threshold ${threshold}`,
       expected: '1 step or more, 0 or more',
-      where: 'memoizedShare',
+      where,
     });
   }
   const memory = new TwinMemory(threshold);
@@ -95,6 +100,9 @@ export function memoizedShare(twin: ArrayLike<number>, threshold: number): numbe
   for (let step = 0; step < twin.length; step++) if (memory.stands(twin[step] ?? 0)) left += 1;
   return left / twin.length;
 }
+
+/** Whether it is a number that changes may stay below. */
+export const isThreshold = (given: number) => typeof given === 'number' && given >= 0;
 
 /** What was last computed of a neuron, and how far its twin has gone from there. */
 export class TwinMemory {

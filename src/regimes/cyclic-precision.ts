@@ -10,6 +10,7 @@ import { OptionError } from '../errors.ts';
 import type { Gpu } from '../gpu/index.ts';
 import type { Model } from '../graph/index.ts';
 import { type Schedule, scheduledAt } from '../methods/index.ts';
+import { assertKnownOptions, assertPresent, namesOf } from '../options.ts';
 import { type EpochInfo, startFrom, Trainer, type TrainerOptions } from '../train/index.ts';
 
 /** Which precisions a training goes through. */
@@ -30,7 +31,13 @@ export interface CyclicBits {
  * goes back along it; CycleBNN, Fontana et al. 2024, takes it to binary networks, of which the abstract was at hand).
  * @throws OptionError for what are no whole numbers, or too few epochs
  */
-export function cyclicBits({ from, to, cycles, epochs }: CyclicBits): number[] {
+export function cyclicBits(options: CyclicBits): number[] {
+  assertKnownOptions(
+    options,
+    namesOf<CyclicBits>({ from: true, to: true, cycles: true, epochs: true }),
+    'cyclicBits',
+  );
+  const { from, to, cycles, epochs } = options;
   const whole = [from, to, cycles, epochs].every((n) => Number.isSafeInteger(n) && n > 0);
   if (!whole || to < from || epochs < 2 * cycles) {
     throw new OptionError('Precision goes up and back in whole bits and epochs.', {
@@ -68,8 +75,15 @@ export async function trainCyclic(
   gpu: Gpu,
   modelOf: (bits: number) => Model,
   data: TrainingData,
-  { bits, training = {}, onEpoch }: CyclicOptions,
+  options: CyclicOptions,
 ): Promise<Trainer> {
+  assertKnownOptions(
+    options,
+    namesOf<CyclicOptions>({ bits: true, training: true, onEpoch: true }),
+    'trainCyclic',
+  );
+  const { bits, training = {}, onEpoch } = options;
+  assertPresent(bits, 'the bits of each epoch', 'trainCyclic', 'length');
   const phases = bits.reduce<{ readonly bits: number; first: number; epochs: number }[]>(
     (all, own, epoch) => {
       const last = all.at(-1);

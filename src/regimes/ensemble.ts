@@ -11,6 +11,7 @@ import { OptionError } from '../errors.ts';
 import type { Gpu } from '../gpu/index.ts';
 import type { Model } from '../graph/index.ts';
 import { pcg4d } from '../numerics/random.ts';
+import { assertKnownOptions, namesOf } from '../options.ts';
 import { type Checkpoint, type FitHooks, Trainer, type TrainerOptions } from '../train/index.ts';
 
 /** How members are made to differ: bootstrap samples, or one of the variants of boosting. */
@@ -114,8 +115,14 @@ export async function trainEnsemble(
   gpu: Gpu,
   modelOf: (member: number) => Model,
   data: TrainingData,
-  { members, rule, training = {}, onMember }: EnsembleOptions,
+  options: EnsembleOptions,
 ): Promise<Ensemble> {
+  assertKnownOptions(
+    options,
+    namesOf<EnsembleOptions>({ members: true, rule: true, training: true, onMember: true }),
+    'trainEnsemble',
+  );
+  const { members, rule, training = {}, onMember } = options;
   const train = residentPart(data, 'train');
   const test = residentPart(data, 'test');
   const outputs: Float32Array[] = [];

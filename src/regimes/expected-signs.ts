@@ -15,6 +15,7 @@ import { defineLayer, flatten, quantDense, sign } from '../layers/index.ts';
 import { binaryMatMul, matMul, packSigns, signMatMul, unpackSigns } from '../ops/dense.ts';
 import { add, addBias, biasGrad, constant, fill } from '../ops/elementwise.ts';
 import { combine, expectedSign, expectedSignGrad } from '../ops/pointwise.ts';
+import { assertKnownOptions, assertPresent, namesOf } from '../options.ts';
 
 /** Sizes of a network whose weights are distributions. */
 export interface ExpectedSignsOptions {
@@ -34,7 +35,14 @@ export interface ExpectedSignsOptions {
  * of training are of distributions, those of tests are of the binary network.
  * @throws OptionError for no layer, or sizes that are no positive whole numbers
  */
-export function expectedSigns({ input, units, classes }: ExpectedSignsOptions): Model {
+export function expectedSigns(options: ExpectedSignsOptions): Model {
+  assertKnownOptions(
+    options,
+    namesOf<ExpectedSignsOptions>({ input: true, units: true, classes: true }),
+    'expectedSigns',
+  );
+  const { input, units, classes } = options;
+  assertPresent(units, 'the units', 'expectedSigns', 'length');
   if (units.length === 0)
     throw new OptionError('A network has layers.', { given: 'units: []', where: 'expectedSigns' });
   const hidden = units.map((count, index) =>

@@ -5,6 +5,7 @@
  *   await trainer.fit({ hooks: [lateClip({ from: 80 })] });
  */
 import { OptionError } from '../errors.ts';
+import { assertKnownOptions, namesOf } from '../options.ts';
 import type { Hook } from '../train/index.ts';
 
 /** When latent weights are clipped, and which. */
@@ -22,6 +23,7 @@ export interface LateClipOptions {
  * @throws OptionError for an epoch that is no positive integer
  */
 export function lateClip(options: LateClipOptions): Hook {
+  assertKnownOptions(options, namesOf<LateClipOptions>({ from: true, match: true }), 'lateClip');
   const { from, match = /\/kernel$/ } = options;
   if (!Number.isSafeInteger(from) || from < 1) {
     throw new OptionError('Clipping starts after an epoch.', {

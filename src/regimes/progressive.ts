@@ -9,6 +9,7 @@
 import { OptionError } from '../errors.ts';
 import { adam, defineOptimizer, type Optimizer } from '../methods/index.ts';
 import { uniform01 } from '../numerics/random.ts';
+import { assertKnownOptions, assertPresent, namesOf } from '../options.ts';
 import type { Hook, HookContext } from '../train/index.ts';
 
 /** When masks grow, and by what they are drawn. */
@@ -76,6 +77,11 @@ const restingAdam = /* @__PURE__ */ defineOptimizer({
  * @throws OptionError unless 0 <= start < end <= 1
  */
 export function progressiveSigns(options: ProgressiveSignsOptions): ProgressiveSigns {
+  assertKnownOptions(
+    options,
+    namesOf<ProgressiveSignsOptions>({ everySteps: true, start: true, end: true, seed: true, match: true }),
+    'progressiveSigns',
+  );
   const { everySteps, start = 0, end = 0.8, seed = 1, match = /\/kernel$/ } = options;
   if (!(start >= 0 && start < end && end <= 1)) {
     throw new OptionError('Masks grow between two shares of the training.', {
@@ -106,8 +112,10 @@ export function maskedShare(
   progress: number,
   layer: number,
   layers: number,
-  { start, end }: { readonly start: number; readonly end: number },
+  over: { readonly start: number; readonly end: number },
 ): number {
+  assertPresent(over, 'the part of the training', 'maskedShare', 'start');
+  const { start, end } = over;
   return Math.max(0, Math.min(1, (layers * (progress - start)) / (end - start) - layer));
 }
 
@@ -117,6 +125,7 @@ export function maskedShare(
  * @returns how many were not before
  */
 export function maskSigns(weights: Float32Array, share: number, seed: number, stream: number): number {
+  assertPresent(weights, 'the weights', 'maskSigns', 'entries');
   let changed = 0;
   for (const [i, w] of weights.entries()) {
     if (Math.abs(w) >= 1 || uniform01(seed, stream, i) >= share) continue;

@@ -5,10 +5,13 @@
  *   await trainByVotes(trainers, { rounds: 10, steps: 50 });
  */
 import { OptionError } from '../errors.ts';
+import { assertKnownOptions, assertPresent, namesOf } from '../options.ts';
 import type { Trainer } from '../train/index.ts';
 
 /** The sign that most have; of a tie +1, as sign(0) is. @throws OptionError unless there are some, of one length */
 export function majoritySigns(voters: readonly Float32Array[]): Float32Array<ArrayBuffer> {
+  assertPresent(voters, 'the voters', 'majoritySigns', 'map');
+  for (const voter of voters) assertPresent(voter, 'a voter', 'majoritySigns', 'length');
   const [first] = voters;
   if (first === undefined || voters.some(({ length }) => length !== first.length)) {
     throw new OptionError('Votes are of the same weights.', {
@@ -37,6 +40,12 @@ export interface VoteOptions {
  * @throws OptionError for trainers of different models; what `runSteps` throws
  */
 export async function trainByVotes(trainers: readonly Trainer[], options: VoteOptions): Promise<void> {
+  assertKnownOptions(
+    options,
+    namesOf<VoteOptions>({ rounds: true, steps: true, onRound: true }),
+    'trainByVotes',
+  );
+  assertPresent(trainers, 'the trainers', 'trainByVotes', 'length');
   const names = (trainers[0]?.network.binaryParameters ?? [])
     .filter(({ spec }) => spec.derived !== true)
     .map(({ name }) => name);

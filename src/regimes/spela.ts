@@ -12,6 +12,7 @@ import { OptionError } from '../errors.ts';
 import { apply, type GraphNode, input, type Model, model as makeModel } from '../graph/index.ts';
 import { concat, defineLayer, flatten, leakyRelu, quantDense } from '../layers/index.ts';
 import { defineLoss, type Loss, type LossRow, type QuantizerLike } from '../methods/index.ts';
+import { assertKnownOptions, assertPresent, namesOf } from '../options.ts';
 
 /** Sizes of a network whose layers learn each by itself. */
 export interface SpelaOptions {
@@ -54,7 +55,14 @@ const stop = /* @__PURE__ */ defineLayer({
  * W_k changes with its length.
  * @throws OptionError for a layer with fewer units than classes
  */
-export function spela({ input: shape, units, classes, kernelQuantizer = 'steSign' }: SpelaOptions): Spela {
+export function spela(options: SpelaOptions): Spela {
+  assertKnownOptions(
+    options,
+    namesOf<SpelaOptions>({ input: true, units: true, classes: true, kernelQuantizer: true }),
+    'spela',
+  );
+  const { input: shape, units, classes, kernelQuantizer = 'steSign' } = options;
+  assertPresent(units, 'the units', 'spela', 'length');
   const few = units.find((count) => !Number.isSafeInteger(count) || count < classes);
   if (units.length === 0 || few !== undefined || !(classes >= 2)) {
     throw new OptionError('Each layer has a unit for each class, or more.', {
@@ -113,6 +121,7 @@ function lengthOf(c: number, units: number, classes: number): number {
 
 /** The sum of -cos of each layer's outputs and its vector of the label. */
 export function spelaLoss(units: readonly number[], classes: number): Loss {
+  assertPresent(units, 'the units', 'spelaLoss', 'length');
   return defineLoss({
     name: 'spela',
     formula:

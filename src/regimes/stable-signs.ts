@@ -5,6 +5,7 @@
  *   await trainer.fit({ hooks: [hook] });
  */
 import { OptionError } from '../errors.ts';
+import { assertKnownOptions, assertPresent, namesOf } from '../options.ts';
 import type { Checkpoint, CheckpointTensor, Hook } from '../train/index.ts';
 
 /** Which signs are kept, and when. */
@@ -35,6 +36,11 @@ const KEPT = 'stableSigns/';
  * @throws OptionError for an age that is no positive integer
  */
 export function stableSigns(options: StableSignsOptions): StableSigns {
+  assertKnownOptions(
+    options,
+    namesOf<StableSignsOptions>({ everySteps: true, age: true, match: true, resume: true }),
+    'stableSigns',
+  );
   const { everySteps, age, match = /\/kernel$/, resume } = options;
   if (!Number.isSafeInteger(age) || age < 1) {
     throw new OptionError('Signs are kept after so many looks.', {
@@ -83,6 +89,8 @@ export function stableSigns(options: StableSignsOptions): StableSigns {
  * @returns how many weights were changed
  */
 export function keepSigns(weights: Float32Array, ages: Float32Array, age: number): number {
+  for (const each of [weights, ages])
+    assertPresent(each, 'the weights and their ages', 'keepSigns', 'entries');
   let changed = 0;
   for (const [i, w] of weights.entries()) {
     const sign = w < 0 ? -1 : 1;

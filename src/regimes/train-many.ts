@@ -10,6 +10,7 @@ import { isStreamed, residentPart, type TrainingData } from '../data/index.ts';
 import { OptionError } from '../errors.ts';
 import type { Gpu } from '../gpu/index.ts';
 import type { Model } from '../graph/index.ts';
+import { assertPresent } from '../options.ts';
 import { Trainer, type TrainerOptions } from '../train/index.ts';
 
 /** One of several networks. */
@@ -33,6 +34,7 @@ export async function createMany(
   data: TrainingData,
   training: TrainerOptions = {},
 ): Promise<Trainer[]> {
+  assertPresent(members, 'the members', 'createMany', 'entries');
   const trainers: Trainer[] = [];
   if (members.length === 0) throw new OptionError('There is nothing to train.', { where: 'createMany' });
   try {

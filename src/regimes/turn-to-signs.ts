@@ -6,6 +6,7 @@
  */
 import { OptionError } from '../errors.ts';
 import { biRotation } from '../numerics/bi-rotation.ts';
+import { assertKnownOptions, namesOf } from '../options.ts';
 import type { Hook } from '../train/index.ts';
 
 /** How weights are rotated, and which. */
@@ -28,6 +29,11 @@ export interface TurnToSignsOptions {
  * @throws OptionError for a share outside 0 to 1, or alternations that are no positive integer
  */
 export function turnToSigns(options: TurnToSignsOptions = {}): Hook {
+  assertKnownOptions(
+    options,
+    namesOf<TurnToSignsOptions>({ alternations: true, share: true, match: true, onTurn: true }),
+    'turnToSigns',
+  );
   const { alternations = 3, share = 1, match = /\/kernel$/, onTurn } = options;
   if (!Number.isSafeInteger(alternations) || alternations < 1 || !(share >= 0 && share <= 1)) {
     throw new OptionError('Weights are turned by a share, after some alternations.', {

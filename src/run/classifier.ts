@@ -4,6 +4,7 @@ import { Owner } from '../dispose.ts';
 import { ShapeError } from '../errors.ts';
 import { describe, type Shape, sizeOf } from '../gpu/index.ts';
 import type { Model, ParameterValues } from '../graph/index.ts';
+import { assertKnownOptions } from '../options.ts';
 import type { PictureSource } from '../pictures.ts';
 import { type RankedClass, rankClasses } from './classes.ts';
 import { engineOf, type Runner, type RunsOn } from './engine.ts';
@@ -116,6 +117,7 @@ export class Classifier extends Owner {
     images: Uint8Array | Float32Array | PictureSource | readonly PictureSource[],
     options: ClassifyOptions = {},
   ): Promise<Classification> {
+    assertKnownOptions(options, ['top', 'pixels'], 'classify');
     const start = performance.now();
     const { model, classes } = this.loaded;
     const pixels = options.pixels ?? this.#pixels;

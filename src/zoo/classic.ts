@@ -12,7 +12,7 @@ import {
   quantConv2d,
   quantDense,
 } from '../layers/index.ts';
-import type { ModelOptions } from './options.ts';
+import { type ModelOptions, told } from './options.ts';
 
 const HALF: Initializer = { kind: 'uniform', limit: 0.5 };
 const BINARY = { kernelQuantizer: 'steSign', kernelInitializer: HALF } as const;
@@ -28,7 +28,8 @@ const FULLY_BINARY = { ...BINARY, inputQuantizer: 'steSign' } as const;
  * mlp({ input: [28, 28, 1], classes: 10, units: 256 });
  * ```
  */
-export function mlp({ input, classes, units = 512 }: ModelOptions & { readonly units?: number }): Model {
+export function mlp(options: ModelOptions & { readonly units?: number }): Model {
+  const { input, classes, units = 512 } = told('mlp', options, 'units');
   return sequential(
     [
       flatten(),
@@ -52,7 +53,8 @@ export function mlp({ input, classes, units = 512 }: ModelOptions & { readonly u
  * cnn({ input: [28, 28, 1], classes: 10 });
  * ```
  */
-export function cnn({ input, classes }: ModelOptions): Model {
+export function cnn(options: ModelOptions): Model {
+  const { input, classes } = told('cnn', options);
   const block = (number: number, filters: number, pool: boolean): Layer[] => [
     quantConv2d({
       name: `conv${number}`,
@@ -88,7 +90,8 @@ export function cnn({ input, classes }: ModelOptions): Model {
  * binarynet({ input: [32, 32, 3], classes: 10 });
  * ```
  */
-export function binarynet({ input, classes }: ModelOptions): Model {
+export function binarynet(options: ModelOptions): Model {
+  const { input, classes } = told('binarynet', options);
   const latent: Initializer = { kind: 'uniform', limit: 1 };
   const weights = { kernelQuantizer: 'steSign', kernelInitializer: latent } as const;
   const signs = { inputQuantizer: 'steSign' } as const;

@@ -23,7 +23,7 @@ import {
   reshape,
   sign,
 } from '../layers/index.ts';
-import type { ModelOptions } from './options.ts';
+import { type ModelOptions, told } from './options.ts';
 
 const BINARY = { kernelQuantizer: 'steSign', kernelInitializer: { kind: 'uniform', limit: 0.5 } } as const;
 const FULLY_BINARY = { ...BINARY, inputQuantizer: 'steSign' } as const;
@@ -48,7 +48,8 @@ export function lfc(options: ModelOptions): Model {
  * 64-64-P-128-128-P-256-256, dense 512-512-classes; 1,542,848 weights for 32×32×3 and ten classes. Pixels in [−1, 1] become
  * the integers −128 to 127.
  */
-export function cnv({ input, classes }: ModelOptions): Model {
+export function cnv(options: ModelOptions): Model {
+  const { input, classes } = told('cnv', options);
   const convolutions = [64, 64, 128, 128, 256, 256].flatMap((filters, index): Layer[] => [
     quantConv2d({
       name: `conv${index + 1}`,
@@ -75,7 +76,8 @@ export function cnv({ input, classes }: ModelOptions): Model {
   );
 }
 
-function fullyConnected(name: string, units: number, { input, classes }: ModelOptions): Model {
+function fullyConnected(name: string, units: number, options: ModelOptions): Model {
+  const { input, classes } = told(name, options);
   const hidden = [1, 2, 3].flatMap((number): Layer[] => [
     quantDense({ name: `dense${number}`, units, ...FULLY_BINARY }),
     batchNormalization({ name: `norm${number}` }),

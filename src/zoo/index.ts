@@ -1,7 +1,7 @@
 /** Ready-made models, by function and by name. */
 import { OptionError } from '../errors.ts';
 import type { Model } from '../graph/index.ts';
-import { unknownName } from '../options.ts';
+import { assertKnownOptions, unknownName } from '../options.ts';
 import { binarynet, cnn, mlp } from './classic.ts';
 import { cnv, lfc, sfc, tfc } from './finn.ts';
 import type { ModelOptions } from './options.ts';
@@ -86,10 +86,8 @@ export function modelByName(
   more: Readonly<Record<string, number>> = {},
 ): Model {
   const { make, options: known } = modelEntry(name);
+  assertKnownOptions(more, Object.keys(known), `model ${name}`);
   for (const [option, value] of Object.entries(more)) {
-    if (!Object.hasOwn(known, option)) {
-      throw unknownName('option', option, Object.keys(known), `model ${name}`);
-    }
     if (Number.isSafeInteger(value) && value > 0) continue;
     throw new OptionError('This option of a model is a positive integer.', {
       given: `${option} = ${value}`,

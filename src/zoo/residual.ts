@@ -16,7 +16,7 @@ import {
   quantDepthwiseConv2d,
   relu,
 } from '../layers/index.ts';
-import type { ModelOptions } from './options.ts';
+import { type ModelOptions, told } from './options.ts';
 
 /** Images with a side of so many pixels are made smaller before the first block. */
 const LARGE = 64;
@@ -79,7 +79,8 @@ const head = (x: GraphNode, classes: number) =>
  * Bi-Real Net of 18 layers (Liu et al. 2018): four stages of four binary 3×3 convolutions, `approxSign` of activations; the first
  * layer, the last one and the connections between stages are of reals.
  */
-export function birealnet18({ input, classes, filters = 64 }: ResidualOptions): Model {
+export function birealnet18(options: ResidualOptions): Model {
+  const { input, classes, filters = 64 } = told('birealnet18', options, 'filters');
   const image = inputNode(input);
   const isLarge = Math.min(input[0] ?? 0, input[1] ?? 0) >= LARGE;
   const [kernelSize, strides] = isLarge ? [7, 2] : [3, 1];
@@ -100,7 +101,8 @@ export function birealnet18({ input, classes, filters = 64 }: ResidualOptions): 
  * ResNet-20 for small images (He et al. 2016) with binary convolutions: three stages of six, 16, 32 and 64 filters, with a
  * connection past each.
  */
-export function resnet20({ input, classes, filters = 16 }: ResidualOptions): Model {
+export function resnet20(options: ResidualOptions): Model {
+  const { input, classes, filters = 16 } = told('resnet20', options, 'filters');
   const image = inputNode(input);
   const stem = through(
     image,
@@ -114,7 +116,8 @@ export function resnet20({ input, classes, filters = 16 }: ResidualOptions): Mod
  * A network of QuickNet's form (Bannink et al. 2021, `larq_zoo.sota.QuickNet`): a stem of reals with a depthwise convolution, four
  * stages of binary convolutions, pools and convolutions of single pixels between them.
  */
-export function quicknet({ input, classes, filters = 64, blocks = 4 }: QuickNetOptions): Model {
+export function quicknet(options: QuickNetOptions): Model {
+  const { input, classes, filters = 64, blocks = 4 } = told('quicknet', options, 'filters', 'blocks');
   const image = inputNode(input);
   const strides = Math.min(input[0] ?? 0, input[1] ?? 0) >= LARGE ? 2 : 1;
   const same = { kernelSize: 3, padding: 'same' } as const;
