@@ -21,8 +21,19 @@ const BATCH = 256;
 
 /**
  * The share of gates that real samples open, of every layer that has some, in the order of the layers.
- * @param samples f32 [count, ...inputShape]
+ * @param network as it is trained, `trainer.network` say; folded, a layer with gates is parts without: `loadModel(file, { fold: false })`
+ * @param samples f32 [count, ...inputShape], normalised as in training: `samplesOf`
  * @throws ShapeError for no whole samples; OptionError for a network without gates, and for what is no network
+ * @example
+ * ```ts
+ * import type { TrainingData } from 'webgpu-bnn';
+ * import { openGates } from 'webgpu-bnn/compare';
+ * import { samplesOf, type Trainer } from 'webgpu-bnn/training';
+ *
+ * export async function gatesOf(trainer: Trainer, data: TrainingData) {
+ *   for (const { layer, open } of await openGates(trainer.network, samplesOf(data, 'test', { count: 100 }))) console.log(layer, open);
+ * }
+ * ```
  */
 export async function openGates(network: Network, samples: Float32Array): Promise<LayerGates[]> {
   const where = 'openGates';
@@ -45,7 +56,7 @@ export async function openGates(network: Network, samples: Float32Array): Promis
     throw new OptionError('This network has no gates.', {
       given: model.name,
       where,
-      remedy: 'give one with a quantGatedConv2d',
+      remedy: 'give one with a quantGatedConv2d, and not folded: loadModel(file, { fold: false })',
     });
   }
   for (let start = 0; start < count; start += BATCH) {
