@@ -370,7 +370,7 @@ const TASKS: Readonly<Record<string, Task>> = {
   'use everything of webgpu-bnn': { code: everythingOf('webgpu-bnn'), vite: 160.1, esbuild: 171.4 },
   'read ONNX': { code: everythingOf('webgpu-bnn/onnx'), vite: 56, esbuild: 58.1 },
   'read and write TensorFlow Lite': { code: everythingOf('webgpu-bnn/tflite'), vite: 58.8, esbuild: 60.7 },
-  'take jobs of a queue': { code: everythingOf('webgpu-bnn/nats'), vite: 122.1, esbuild: 163.9 },
+  'take jobs of a queue': { code: everythingOf('webgpu-bnn/nats'), vite: 122.1, esbuild: 164.1 },
   'use it between sessions of ONNX Runtime': {
     code: everythingOf('webgpu-bnn/onnxruntime'),
     vite: 24.6,
