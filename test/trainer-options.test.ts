@@ -30,7 +30,7 @@ const loose = <T>(value: unknown): T => value as T;
 
 describe('misuse is a typed error', () => {
   test.each<[string, unknown, unknown, unknown, unknown, RegExp]>([
-    ['the promise of a GPU', 'promise', model(), data, {}, /promise.*\n.*\n.*\n.*await/],
+    ['the promise of a GPU', 'promise', model(), data, {}, /not the GPU[\s\S]*await this promise/],
     ['a device', 'device', model(), data, {}, /Gpu\.fromDevice/],
     ['no GPU', undefined, model(), data, {}, /nothing to be the GPU/],
     [
@@ -39,7 +39,7 @@ describe('misuse is a typed error', () => {
       model(),
       Promise.resolve(data),
       {},
-      /promise was given for the data set/,
+      /not the data set[\s\S]*await this promise/,
     ],
     ['no model', 'gpu', undefined, data, {}, /nothing to be the model/],
     ['lr', 'gpu', model(), data, { lr: 1 }, /no option of this name[\s\S]*learningRate/],

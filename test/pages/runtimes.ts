@@ -41,9 +41,9 @@ export async function work(gpu: Gpu): Promise<Work> {
     'logits of the mlp': hashOf(Float32Array.from(perceptron)),
     'logits of the cnn': hashOf(Float32Array.from(convolutional)),
   };
-  for (const [build, optimizer] of TRAININGS) {
+  for (const [build, size, optimizer] of TRAININGS) {
     const name = `${build.name} with ${optimizer}`;
-    using trainer = await Trainer.create(gpu, build(OPTIONS), stripes(), {
+    using trainer = await Trainer.create(gpu, build({ ...OPTIONS, ...size }), stripes(), {
       batch: 20,
       epochs: 1,
       optimizer,
@@ -86,10 +86,10 @@ export function onProcessor(): Work {
 
 const SIDE = 28;
 const CLASSES = 4;
-const OPTIONS = { input: [SIDE, SIDE, 1], classes: CLASSES, units: 64 };
-const TRAININGS: readonly (readonly [typeof cnn, OptimizerName])[] = [
-  [mlp, 'adam'],
-  [cnn, 'bop'],
+const OPTIONS = { input: [SIDE, SIDE, 1], classes: CLASSES };
+const TRAININGS: readonly (readonly [typeof cnn, object, OptimizerName])[] = [
+  [mlp, { units: 64 }, 'adam'],
+  [cnn, {}, 'bop'],
 ];
 
 /** Values from −1 to 1. */
