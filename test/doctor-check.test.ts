@@ -121,7 +121,7 @@ describe('what is wrong names the object, the member and what is expected', () =
     [
       'no gradient',
       `export const a = defineQuantizer({ ${QUANTIZER.replace('gradient: (x)', 'slope: (x)')} });`,
-      /quantizer cubic[\s\S]*gradient: undefined[\s\S]*a function/,
+      /quantizer cubic[\s\S]*gradient: undefined[\s\S]*float64 twin/,
     ],
     [
       'no WGSL',
