@@ -104,7 +104,8 @@ describe.skipIf(SERVER === undefined)('beyond one machine', () => {
     await server.printed(/Server is ready/);
     return server;
   }
-  const stored = (name: string, more = '') => `jetstream { store_dir: "${join(folder, name)}"${more} }`;
+  const stored = (name: string, more = '') =>
+    `jetstream { store_dir: "${join(folder, `store of ${name}`)}"${more} }`;
   const worker = (url: string, ...more: string[]) =>
     keep(start(process.execPath, [cli, 'worker', '--nats', url, ...more]));
   const matrix = (out: string, ...more: string[]) => [
