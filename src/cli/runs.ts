@@ -17,7 +17,7 @@ import {
 } from '../index.ts';
 import { EVERY } from '../methods/table.ts';
 import { assertNoComparison } from '../node/comparison.ts';
-import { isVacant } from '../node/files.ts';
+import { howToBegin } from '../node/files.ts';
 import { DATASET_NAMES, loadDataset, type OwnData, readFileChecked } from '../node/index.ts';
 import { npx } from '../npx.ts';
 import { shareOf } from '../regimes/index.ts';
@@ -200,13 +200,10 @@ export async function checkpointPath(
   const file = await checkpointIn(path, which);
   if (existsSync(file)) return { file, folder: path };
   const place = extname(path) === '' ? path : dirname(path);
-  const begin = isVacant(place)
-    ? `begin one there: ${npx(`train --out ${place}`)}`
-    : `begin one, in a new folder: ${npx('train --out FOLDER')}`;
   throw new StorageError('There is no run here.', {
     given: path,
     expected: RUN,
-    remedy: `${begin}; what there is: ${npx('runs')}`,
+    remedy: howToBegin('train', place),
   });
 }
 

@@ -7,7 +7,7 @@ import { FormatError, StorageError } from '../errors.ts';
 import { CHECKPOINT_FILE, decodeCheckpoint, encodeCheckpoint } from '../formats/checkpoint.ts';
 import { npx } from '../npx.ts';
 import { type KeptComparison, parseComparison, parseEpochs, parseResult } from '../reports/compared.ts';
-import { isVacant, readFileChecked, storageError, writeFileAtomic } from './files.ts';
+import { howToBegin, readFileChecked, storageError, writeFileAtomic } from './files.ts';
 
 /** What a comparison is of, in its folder. */
 export const DESCRIPTION = 'comparison.json';
@@ -22,7 +22,7 @@ export async function readComparison(folder: string): Promise<KeptComparison> {
       expected: `a folder that ${npx('compare')} wrote`,
       remedy: isRun
         ? `go on with the training: ${npx(`train --resume ${folder}`)}`
-        : `begin one${isVacant(folder) ? ` there: ${npx(`compare --methods LIST --out ${folder}`)}` : `, in a new folder: ${npx('compare --methods LIST --out FOLDER')}`}; what there is: ${npx('runs')}`,
+        : howToBegin('compare --methods LIST', folder),
     });
   }
   return parseComparison(new TextDecoder().decode(await readFileChecked(file)), file);

@@ -17,6 +17,7 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { plainBytes } from '../bytes.ts';
 import { BnnError, FormatError, StorageError } from '../errors.ts';
+import { npx } from '../npx.ts';
 import { partialPath, sweepPartials } from './partial.ts';
 
 /** Of a `FileHandle` what writing takes: the package's types need none of Node's, which a project may not have. */
@@ -122,12 +123,20 @@ export function namesIn(folder: string): string[] {
 }
 
 /** Whether there is nothing at a path, or an empty folder. */
-export function isVacant(path: string): boolean {
+function isVacant(path: string): boolean {
   try {
     return namesIn(path).length === 0;
   } catch {
     return false;
   }
+}
+
+/** How to begin in a folder that holds nothing to go on with: there, or in a new one where it holds something else. */
+export function howToBegin(command: string, folder: string): string {
+  const begin = isVacant(folder)
+    ? `begin one there: ${npx(`${command} --out ${folder}`)}`
+    : `begin one, in a new folder: ${npx(`${command} --out FOLDER`)}`;
+  return `${begin}; what there is: ${npx('runs')}`;
 }
 
 /** The nearest folder above a path that there is. */

@@ -8,3 +8,7 @@ export const only = (files: readonly string[], test: ViteUserConfig['test'] = {}
     Object.assign(config.test, { include: files, exclude: [] });
     return config;
   });
+
+/** A script that measures: alone, for as long as it takes, and what it prints is seen. */
+export const measuring = (...files: readonly string[]) =>
+  only(files, { testTimeout: 3_600_000, disableConsoleIntercept: true, maxWorkers: 1 });
